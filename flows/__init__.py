@@ -1,0 +1,1 @@
+"""Derived: one module per thing that a person or a schedule runs."""

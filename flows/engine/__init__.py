@@ -1,0 +1,1 @@
+"""What happens to a window: plan, stage, check, commit."""

@@ -1,0 +1,121 @@
+"""Every error that Derived raises on purpose.
+
+DerivedError
+├── UsageError            a command was called with words it does not know (exit code 2)
+├── TableFileError        one or more table files have faults
+├── SqlError              a query has faults (lines count from the query's first line)
+├── CheckFailedError      staged rows broke a check; nothing was published
+├── WindowError           a row lies outside the window that it was computed for
+├── ConflictError         another run committed the window first; this one changed nothing
+├── QuarantineError       more bad rows than the table allows; nothing was published
+├── SourceError           a source database or file could not be read
+│   └── SourceUnavailableError   ... for a reason that may pass: try again
+└── WarehouseError        the warehouse refused
+    └── WarehouseBusyError       ... because another process holds it: try again
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class DerivedError(Exception):
+    """Something went wrong that a person can mend; the message says how."""
+
+    transient: bool = False
+    """Whether the same call may succeed later without anybody changing anything."""
+
+
+class UsageError(DerivedError):
+    """A command was called with an argument that it cannot take."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing wrong with one table file."""
+
+    file: str
+    """Path of the file, relative to the project."""
+    line: int
+    """Line in the file, from 1."""
+    field: str
+    """Dotted path of the field, such as `window.size` or `columns.day.type`; empty for the file itself."""
+    message: str
+    """What is wrong, with the value that was given, and what to write instead."""
+
+    def __str__(self) -> str:
+        field = f"{self.field}: " if self.field else ""
+        return f"{self.file}:{self.line}: {field}{self.message}"
+
+
+class TableFileError(DerivedError):
+    """One or more table files have faults; all of them are listed."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SqlFault:
+    """One thing wrong with a query."""
+
+    line: int
+    """Line in the query, from 1; the line on which the word at fault stands."""
+    message: str
+
+
+class SqlError(DerivedError):
+    """A query has faults; all that were found are listed."""
+
+    def __init__(self, faults: Iterable[SqlFault]) -> None:
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__("\n".join(f"line {fault.line}: {fault.message}" for fault in self.faults))
+
+
+class CheckFailedError(DerivedError):
+    """Staged rows broke a check with severity `fail`; nothing was published."""
+
+
+class WindowError(DerivedError):
+    """A staged row of an append table lies outside its window; nothing was published."""
+
+
+class ConflictError(DerivedError):
+    """Another run committed the same window first; this run changed nothing."""
+
+
+class QuarantineError(DerivedError):
+    """A window holds more bad rows than `max_bad_rows` allows; nothing was published."""
+
+
+class SourceError(DerivedError):
+    """A source could not be read, and trying again will not help."""
+
+
+class SourceUnavailableError(SourceError):
+    """A source could not be read just now: a lost connection, a lock, a time limit."""
+
+    transient = True
+
+
+class WarehouseError(DerivedError):
+    """The warehouse refused a statement."""
+
+
+class WarehouseBusyError(WarehouseError):
+    """The warehouse is held by another process."""
+
+    transient = True
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` for the nearest known word, or an empty string."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean '{by_lower[near[0]]}'?" if near else ""

@@ -1,0 +1,171 @@
+"""GoogleSQL's types, as a table file spells them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flows.model.errors import did_you_mean
+
+SCALARS = (
+    "STRING",
+    "BYTES",
+    "INT64",
+    "FLOAT64",
+    "BOOL",
+    "NUMERIC",
+    "BIGNUMERIC",
+    "TIMESTAMP",
+    "DATETIME",
+    "DATE",
+    "TIME",
+    "JSON",
+)
+ALIASES = {
+    "INT": "INT64",
+    "INTEGER": "INT64",
+    "BIGINT": "INT64",
+    "SMALLINT": "INT64",
+    "TINYINT": "INT64",
+    "BYTEINT": "INT64",
+    "DECIMAL": "NUMERIC",
+    "BIGDECIMAL": "BIGNUMERIC",
+    "BOOLEAN": "BOOL",
+}
+# The greatest precision and the default (precision, scale) of the decimal types. BigQuery's BIGNUMERIC has 76
+# digits; an embedded warehouse has 38, so a bare BIGNUMERIC keeps 18 places there and refuses what does not fit.
+DECIMALS = {"NUMERIC": (38, 9), "BIGNUMERIC": (38, 18)}
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A GoogleSQL type; `str()` gives its canonical spelling."""
+
+    name: str
+    """One of `SCALARS`, `ARRAY` or `STRUCT`."""
+    element: Type | None = None
+    """Type of an ARRAY's elements."""
+    fields: tuple[tuple[str, Type], ...] = ()
+    """Names and types of a STRUCT's fields."""
+    decimal: tuple[int, int] | None = None
+    """(precision, scale) of NUMERIC and BIGNUMERIC where the file gives them."""
+
+    def __str__(self) -> str:
+        if self.element is not None:
+            return f"ARRAY<{self.element}>"
+        if self.name == "STRUCT":
+            return f"STRUCT<{', '.join(f'{name} {type_}' for name, type_ in self.fields)}>"
+        if self.decimal is not None:
+            return f"{self.name}({self.decimal[0]}, {self.decimal[1]})"
+        return self.name
+
+    @property
+    def precision_and_scale(self) -> tuple[int, int]:
+        """Digits in all and after the point of a decimal type."""
+        return self.decimal or DECIMALS[self.name]
+
+    @property
+    def base(self) -> Type:
+        """The type without the precision of its decimals, which a query's result does not carry."""
+        if self.element is not None:
+            return Type(self.name, element=self.element.base)
+        return Type(self.name, fields=tuple((name, type_.base) for name, type_ in self.fields))
+
+
+_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*|`[^`]+`|\d+|[<>(),])")
+
+
+def parse_type(text: str) -> Type:
+    """Parse `STRUCT<sku STRING, price NUMERIC>` and the like.
+
+    Raises ValueError with a message for the person who wrote it.
+    """
+    tokens: list[str] = []
+    position = 0
+    stripped = text.rstrip()
+    while position < len(stripped):
+        match = _TOKEN.match(stripped, position)
+        if match is None:
+            raise ValueError(_unknown(text))
+        tokens.append(match[1])
+        position = match.end()
+    parser = _Parser(text, tokens)
+    parsed = parser.type()
+    if parser.tokens:
+        raise ValueError(_unknown(text))
+    return parsed
+
+
+class _Parser:
+    def __init__(self, text: str, tokens: list[str]) -> None:
+        self.text = text
+        self.tokens = tokens
+
+    def take(self, *expected: str) -> str:
+        if not self.tokens or (expected and self.tokens[0] not in expected):
+            raise ValueError(_unknown(self.text))
+        return self.tokens.pop(0)
+
+    def type(self) -> Type:
+        word = self.take().upper()
+        name = ALIASES.get(word, word)
+        if name == "ARRAY":
+            self.take("<")
+            element = self.type()
+            self.take(">")
+            if element.name == "ARRAY":
+                raise ValueError(
+                    f"'{self.text}': an ARRAY of ARRAYs does not exist in GoogleSQL. "
+                    "Write ARRAY<STRUCT<items ARRAY<...>>>."
+                )
+            return Type(name, element=element)
+        if name == "STRUCT":
+            return Type(name, fields=self.fields())
+        if name not in SCALARS:
+            raise ValueError(_unknown(self.text, word))
+        return Type(name, decimal=self.decimal(name))
+
+    def fields(self) -> tuple[tuple[str, Type], ...]:
+        self.take("<")
+        fields = []
+        while True:
+            field = self.take().strip("`")
+            fields.append((field, self.type()))
+            if self.take(",", ">") == ">":
+                break
+        names = [field.lower() for field, _ in fields]
+        for field in names:
+            if names.count(field) > 1:
+                raise ValueError(f"'{self.text}' names the field '{field}' twice. Give each field its own name.")
+        return tuple(fields)
+
+    def decimal(self, name: str) -> tuple[int, int] | None:
+        if name not in DECIMALS or not self.tokens or self.tokens[0] != "(":
+            return None
+        self.take("(")
+        precision = self.number()
+        scale = self.number() if self.take(",", ")") == "," and self.tokens else 0
+        if self.tokens and self.tokens[0] == ")":
+            self.take(")")
+        most_scale = 9 if name == "NUMERIC" else 38
+        most = min(38, 29 + scale) if name == "NUMERIC" else 38
+        if not (1 <= precision <= most and 0 <= scale <= min(precision, most_scale)):
+            raise ValueError(
+                f"'{self.text}': {name} takes 1 to {most} digits, of which at most {most_scale} after the point."
+            )
+        return precision, scale
+
+    def number(self) -> int:
+        word = self.take()
+        if not word.isdigit():
+            raise ValueError(_unknown(self.text))
+        return int(word)
+
+
+def _unknown(text: str, word: str | None = None) -> str:
+    known = (*SCALARS, *ALIASES, "ARRAY", "STRUCT")
+    common = {"VARCHAR": "STRING", "TEXT": "STRING", "CHAR": "STRING", "DOUBLE": "FLOAT64", "FLOAT": "FLOAT64"}
+    near = common.get((word or "").upper())
+    hint = f" Did you mean '{near}'?" if near else did_you_mean(word or text, known)
+    every = f" Write one of {', '.join(SCALARS)}, ARRAY<...> or STRUCT<name TYPE, ...>."
+    return f"'{text}' is not a type.{hint or every}"

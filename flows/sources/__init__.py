@@ -1,0 +1,1 @@
+"""Where core tables come from: Arrow batches of one window."""

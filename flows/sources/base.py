@@ -1,0 +1,75 @@
+"""What every source gives: the rows of one window as Arrow batches, and the rows that are no such rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.model.table import Table
+    from flows.model.types import Type
+    from flows.model.window import Window
+
+_ARROW = {
+    "STRING": pa.string(),
+    "BYTES": pa.binary(),
+    "INT64": pa.int64(),
+    "FLOAT64": pa.float64(),
+    "BOOL": pa.bool_(),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+    "DATETIME": pa.timestamp("us"),
+    "DATE": pa.date32(),
+    "TIME": pa.time64("us"),
+    "JSON": pa.string(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row of the source that the table cannot hold."""
+
+    place: str
+    """Where it stands: `orders-01.jsonl.gz:17`, or the source's key."""
+    reason: str
+    """Why the table cannot hold it, naming the column and the value."""
+    raw: str
+    """The row as it stands in the source, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of a window."""
+
+    rows: pa.RecordBatch
+    """Rows with the schema `arrow_schema(table)`."""
+    bad: tuple[BadRow, ...] = ()
+
+
+class Source(Protocol):
+    """Where a core table's rows come from."""
+
+    def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
+        """Give the rows whose cursor lies in the window, or all rows where there is none.
+
+        Memory is bounded by a batch. Raises SourceError, or SourceUnavailableError where trying again may help.
+        """
+
+
+def arrow_type(type_: Type) -> pa.DataType:
+    """Return the Arrow type in which a source gives values of a GoogleSQL type."""
+    if type_.element is not None:
+        return pa.list_(arrow_type(type_.element))
+    if type_.name == "STRUCT":
+        return pa.struct([(name, arrow_type(field)) for name, field in type_.fields])
+    if type_.name in {"NUMERIC", "BIGNUMERIC"}:
+        return pa.decimal128(*type_.precision_and_scale)
+    return _ARROW[type_.name]
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """Return the schema of a table's batches: its columns in the file's order."""
+    return pa.schema([(column.name, arrow_type(column.type)) for column in table.columns])
