@@ -51,7 +51,8 @@ def add_months(moment: datetime, months: int) -> datetime:
     return first.replace(day=min(moment.day, last.day))
 
 
-def _short(moment: datetime) -> str:
+def short(moment: datetime) -> str:
+    """Write a moment for people: without its time where that is midnight."""
     if moment.hour or moment.minute or moment.second or moment.microsecond:
         return moment.replace(tzinfo=None).isoformat(timespec="auto")
     return moment.date().isoformat()
@@ -65,7 +66,7 @@ class Window:
     end: datetime
 
     def __str__(self) -> str:
-        return f"{_short(self.start)}..{_short(self.end)}"
+        return f"{short(self.start)}..{short(self.end)}"
 
     def overlaps(self, other: Window) -> bool:
         """Say whether the two share a moment."""

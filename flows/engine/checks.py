@@ -1,0 +1,145 @@
+"""Column and table checks, as SQL over the staged rows.
+
+All column checks together are one scan; only a check that failed is asked for the rows at fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.model.sql import replace_table
+from flows.model.table import (
+    AcceptedValues,
+    Column,
+    Matches,
+    NotNull,
+    OffendingRows,
+    Range,
+    References,
+    RowCount,
+    Unique,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.model.table import Check, Severity, Table
+    from flows.warehouses.base import Staged
+
+SHOWN_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A check that the staged rows broke."""
+
+    name: str
+    """The column and the check, such as `item_id not_null`."""
+    severity: Severity
+    found: str
+    """What was found, for people."""
+    rows: tuple[Mapping[str, object], ...] = ()
+    """Some of the rows at fault."""
+
+    def __str__(self) -> str:
+        shown = "".join(f"\n    {_shown(row)}" for row in self.rows)
+        return f"{self.name}: {self.found}{shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnTest:
+    name: str
+    severity: Severity
+    count: str
+    """SQL that counts the rows at fault."""
+    where: str
+    """SQL that is true for a row at fault."""
+    join: str = ""
+    parameters: tuple[tuple[str, object], ...] = ()
+
+
+def broken(table: Table, staged: Staged) -> list[Broken]:
+    """Return the checks that the staged rows break, in the order of the file."""
+    tests = [_column_test(column, check, f"c{i}_{j}") for i, column in enumerate(table.columns) for j, check in enumerate(column.checks)]
+    return [*_break_columns(tests, staged), *_break_table(table, staged)]
+
+
+def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
+    if not tests:
+        return []
+    counts = ", ".join(f"{test.count} AS n{i}" for i, test in enumerate(tests))
+    joins = " ".join(test.join for test in tests if test.join)
+    parameters = dict(item for test in tests for item in test.parameters)
+    found: dict[str, Any] = staged.query(f"SELECT {counts} FROM {staged.relation} AS s {joins}", parameters)[0]
+    return [
+        Broken(
+            test.name,
+            test.severity,
+            f"{found[f'n{i}']} of {staged.rows} rows",
+            tuple(staged.query(f"SELECT s.* FROM {staged.relation} AS s {test.join} WHERE {test.where.format(relation=staged.relation)} LIMIT {SHOWN_ROWS}", dict(test.parameters))),
+        )
+        for i, test in enumerate(tests)
+        if found[f"n{i}"]
+    ]
+
+
+def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:  # noqa: PLR0911 - one return for each kind
+    """Return a check as SQL; `name` makes its parameters and joins unlike those of others."""
+    value = f"s.`{column.name}`"
+
+    def test(what: str, where: str, *parameters: tuple[str, object], join: str = "") -> _ColumnTest:
+        return _ColumnTest(f"{column.name} {what}", check.severity, f"COUNTIF({where})", where, join, parameters)
+
+    def typed(parameter: str) -> str:
+        return f"CAST(@{parameter} AS {column.type.base})"
+
+    match check:
+        case NotNull():
+            return test("not_null", f"{value} IS NULL")
+        case Unique():
+            twice = f"{value} IN (SELECT t.`{column.name}` FROM {{relation}} AS t GROUP BY 1 HAVING COUNT(*) > 1)"
+            return _ColumnTest(f"{column.name} unique", check.severity, f"COUNT({value}) - COUNT(DISTINCT {value})", twice)
+        case AcceptedValues():
+            named = [(f"{name}_{i}", str(accepted)) for i, accepted in enumerate(check.accepted_values)]
+            listed = ", ".join(typed(parameter) for parameter, _ in named)
+            shown = ", ".join(map(str, check.accepted_values))
+            return test(f"accepted_values [{shown}]", f"{value} IS NOT NULL AND {value} NOT IN ({listed})", *named)
+        case Range():
+            least, most = check.range.min, check.range.max
+            low = [f"{value} < {typed(f'{name}_min')}"] if least is not None else []
+            high = [f"{value} > {typed(f'{name}_max')}"] if most is not None else []
+            given = [(f"{name}_min", str(least))] * bool(low) + [(f"{name}_max", str(most))] * bool(high)
+            shown = f"{'' if least is None else least}..{'' if most is None else most}"
+            return test(f"range {shown}", f"{value} IS NOT NULL AND ({' OR '.join(low + high)})", *given)
+        case Matches():
+            pattern = f"NOT REGEXP_CONTAINS({value}, @{name})"
+            return test(f"matches {check.matches}", f"{value} IS NOT NULL AND {pattern}", (name, check.matches))
+        case References():
+            dataset, table, other = check.references.split(".")
+            join = f"LEFT JOIN (SELECT DISTINCT `{other}` AS v FROM `{dataset}`.`{table}`) AS {name} ON {name}.v = {value}"
+            return test(f"references {check.references}", f"{value} IS NOT NULL AND {name}.v IS NULL", join=join)
+    raise AssertionError(check)
+
+
+def _break_table(table: Table, staged: Staged) -> list[Broken]:
+    found = []
+    for number, check in enumerate(table.checks, start=1):
+        match check:
+            case RowCount():
+                least, most = check.row_count.min, check.row_count.max
+                if (least is not None and staged.rows < least) or (most is not None and staged.rows > most):
+                    wanted = f"at least {least}" if most is None else f"at most {most}" if least is None else f"{least} to {most}"
+                    found.append(Broken("row_count", check.severity, f"{staged.rows} rows, where {wanted} are expected"))
+            case OffendingRows():
+                sql = replace_table(check.sql, table.identity, staged.relation)
+                rows = staged.query(f"SELECT * FROM ({sql}) LIMIT {SHOWN_ROWS}", {})
+                if rows:
+                    more = "or more " if len(rows) == SHOWN_ROWS else ""
+                    name = check.name or f"checks[{number}]"
+                    found.append(Broken(name, check.severity, f"{len(rows)} {more}rows at fault", tuple(rows)))
+    return found
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={'NULL' if value is None else value}" for name, value in row.items())

@@ -1,0 +1,170 @@
+"""Read the ledger: what is committed, what it had read, and what has been touched since.
+
+The ledger is append-only tables in dataset `platform`, sharded by the table's identity. Both questions that a plan asks
+are answered by the newest entry of each window and of each touched range, so that an answer grows with a table's
+windows and partitions and not with the number of its commits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flows.model.window import BEGINNING, END, EVER, Window, merge
+from flows.warehouses.base import ledger_shard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flows.model.table import Table
+    from flows.warehouses.base import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The newest commit of one range of adjacent windows."""
+
+    window: Window
+    version: int
+    code_version: str
+    began: datetime
+    upstreams: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the ledger knows of a table."""
+
+    version: int = 0
+    """Version of the newest commit."""
+    committed: tuple[Committed, ...] = ()
+    """In the order of their versions: a later one holds where two overlap."""
+
+    @property
+    def last(self) -> Committed | None:
+        """The newest commit."""
+        return self.committed[-1] if self.committed else None
+
+
+class Touches:
+    """The newest version that touched each part of a table's partition column.
+
+    Args:
+        touched: ranges with the version that touched them, in any order.
+    """
+
+    def __init__(self, touched: Sequence[tuple[Window, int]]) -> None:
+        edges = sorted({edge for window, _ in touched for edge in (window.start, window.end)})
+        position = {edge: index for index, edge in enumerate(edges)}
+        newest = [0] * len(edges)
+        unpainted = list(range(len(edges) + 1))
+
+        def next_unpainted(index: int) -> int:
+            while unpainted[index] != index:
+                unpainted[index] = unpainted[unpainted[index]]
+                index = unpainted[index]
+            return index
+
+        for window, version in sorted(touched, key=lambda item: item[1], reverse=True):
+            index = next_unpainted(position[window.start])
+            while index < position[window.end]:
+                newest[index] = version
+                unpainted[index] = index + 1
+                index = next_unpainted(index)
+        self._edges = edges
+        self._maxima = [newest]
+        width = 1
+        while 2 * width <= len(newest):
+            last = self._maxima[-1]
+            self._maxima.append([max(last[i], last[i + width]) for i in range(len(last) - width)])
+            width *= 2
+        self.newest = max(newest, default=0)
+        """The newest version that touched anything."""
+
+    def within(self, span: Window) -> int:
+        """Return the newest version that touched a part of the span; 0 where none did."""
+        first = max(0, bisect_right(self._edges, span.start) - 1)
+        last = bisect_right(self._edges, span.end)
+        if last and self._edges[last - 1] == span.end:
+            last -= 1
+        if last <= first:
+            return 0
+        level = (last - first).bit_length() - 1
+        maxima = self._maxima[level]
+        return max(maxima[first], maxima[last - (1 << level)])
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What a plan must know of a table that it reads."""
+
+    version: int = 0
+    """Version of its newest commit; 0 where it has none."""
+    complete: tuple[Window, ...] = ()
+    """Ranges of its partition column in which all rows are there, disjoint and in order."""
+    touches: Touches = field(default_factory=lambda: Touches(()))
+
+
+def state(warehouse: Warehouse, table: Table) -> State:
+    """Return what is committed; nothing where the table itself is gone, for then it must be made again."""
+    if not warehouse.exists(f"platform.{ledger_shard(table.identity)}"):
+        return State()
+    rows = warehouse.query(
+        # The table's name is a checked identifier, and the shard is ours.
+        f"SELECT window_start, window_end, version, code_version, began, upstreams FROM platform.{ledger_shard(table.identity)}"  # noqa: S608
+        " WHERE table_name = @table_name AND kind = 'commit'"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1"
+        " ORDER BY version",
+        {"table_name": table.identity},
+    )
+    version = max((row["version"] for row in rows), default=0)
+    if not warehouse.exists(table.identity):
+        return State(version=version)
+    return State(version, tuple(map(_committed, rows)))
+
+
+def upstream(warehouse: Warehouse, table: Table) -> Upstream:
+    """Return what a plan of another table must know of this one."""
+    known = state(warehouse, table)
+    if not known.committed:
+        return Upstream(version=known.version)
+    rows = warehouse.query(
+        f"SELECT t.range_start AS range_start, t.range_end AS range_end, MAX(version) AS version"  # noqa: S608 - as above
+        f" FROM platform.{ledger_shard(table.identity)}, UNNEST(touched) AS t"
+        " WHERE table_name = @table_name AND kind = 'commit' GROUP BY 1, 2",
+        {"table_name": table.identity},
+    )
+    touches = Touches([(Window(_utc(row["range_start"]), _utc(row["range_end"])), row["version"]) for row in rows])
+    return Upstream(known.version, tuple(complete(table, known)), touches)
+
+
+def complete(table: Table, known: State) -> list[Window]:
+    """Return the ranges in which all of a table's rows are there.
+
+    A core table is complete up to the cursor to which every window is committed, a derived table over the ranges that are
+    committed, and a table without windows up to the moment at which its last run began to read. Before the table's
+    start there is nothing to come, and neither is there after its end.
+    """
+    if known.last is None:
+        return []
+    if table.window is None:
+        return [Window(BEGINNING, known.last.began)]
+    start = table.window.size.ceiling(table.window.start)
+    done = merge([Window(BEGINNING, start), *(commit.window for commit in known.committed)])
+    if table.source is not None:
+        done = done[:1]
+    if table.window.end is not None and done[-1].end >= table.window.size.floor(table.window.end):
+        done[-1] = Window(done[-1].start, END)
+    return done
+
+
+def _committed(row: Mapping[str, Any]) -> Committed:
+    window = EVER if row["window_start"] is None else Window(_utc(row["window_start"]), _utc(row["window_end"]))
+    upstreams = {item["table_name"]: item["version"] for item in row["upstreams"]}
+    return Committed(window, row["version"], row["code_version"], _utc(row["began"]), upstreams)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

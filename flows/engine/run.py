@@ -1,0 +1,123 @@
+"""Do one window: stage, check, publish. A failure leaves one line in the ledger and nothing else."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from flows.engine.checks import broken
+from flows.model.entry import Entry
+from flows.model.errors import CheckFailedError, ConflictError, QuarantineError
+from flows.warehouses.base import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+
+    from flows.model.table import Table
+    from flows.model.types import Type
+    from flows.model.window import Window
+    from flows.sources.base import BadRow, Source
+    from flows.warehouses.base import Staged, Warehouse
+
+KEPT_BAD_ROWS = 1_000
+"""How many bad rows a failed window leaves in quarantine to be looked at, where its limit is lower."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all windows of one run of one table share."""
+
+    table: Table
+    run_id: str
+    run_by: str
+    git_commit: str
+    known_version: int
+    """Version of the table's newest commit when the run planned."""
+    upstreams: Mapping[str, int] = field(default_factory=dict)
+    """Versions of the tables that it reads when the run planned: what is read is that new or newer."""
+    schema: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    """Types of the tables that the SQL reads; a derived table has them."""
+    source: Source | None = None
+    """Where the rows come from; a core table has one."""
+
+
+def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
+    """Do one window and return its ledger entry.
+
+    Raises:
+        CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
+            failure is in the ledger.
+        ConflictError: another run committed the window first.
+    """
+    started = time.perf_counter()
+    entry = Entry(
+        table=job.table.identity,
+        kind="commit",
+        window=window,
+        run_id=job.run_id,
+        run_by=job.run_by,
+        code_version=job.table.code_version,
+        git_commit=job.git_commit,
+        began=warehouse.now(),
+        upstreams=job.upstreams,
+    )
+    bad: list[BadRow] = []
+    try:
+        with warehouse.stage(job.table, window, _rows(job, window, bad)) as staged:
+            _refuse_bad(job.table, window, bad)
+            warnings = _check(job.table, window, staged)
+            done = replace(entry, warnings=warnings, seconds=time.perf_counter() - started)
+            return staged.publish(done, job.known_version, bad)
+    except ConflictError:
+        raise
+    except Exception as error:
+        seconds = time.perf_counter() - started
+        warehouse.record(replace(entry, kind="failure", error=str(error), seconds=seconds), bad)
+        raise
+
+
+def _rows(job: Job, window: Window | None, bad: list[BadRow]) -> Query | Iterator[pa.RecordBatch]:
+    if job.source is None:
+        assert job.table.sql is not None  # noqa: S101 - a table has a source or SQL
+        return Query(job.table.sql, job.schema)
+    return _good_rows(job, job.source, window, bad)
+
+
+def _good_rows(job: Job, source: Source, window: Window | None, bad: list[BadRow]) -> Iterator[pa.RecordBatch]:
+    """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
+    for batch in source.read(job.table, window):
+        bad.extend(batch.bad)
+        if len(bad) > max(KEPT_BAD_ROWS, _limit(job.table)):
+            del bad[max(KEPT_BAD_ROWS, _limit(job.table)) :]
+            _refuse_bad(job.table, window, bad, "more than ")
+        yield batch.rows
+
+
+def _limit(table: Table) -> int:
+    return table.source.max_bad_rows if table.source else 0
+
+
+def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str = "") -> None:
+    limit = _limit(table)
+    if len(bad) <= limit:
+        return
+    first = bad[0]
+    raise QuarantineError(
+        f"{table.identity}: {more}{len(bad)} bad rows in {window or 'the source'}, where max_bad_rows allows {limit}. "
+        f"The first is {first.place}: {first.reason}. "
+        f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
+        "Mend them at the source, or raise source.max_bad_rows to leave them out."
+    )
+
+
+def _check(table: Table, window: Window | None, staged: Staged) -> tuple[str, ...]:
+    """Return the warnings. Raises CheckFailedError where a check of severity `fail` is broken."""
+    found = broken(table, staged)
+    failed = [item for item in found if item.severity == "fail"]
+    if failed:
+        lines = "\n".join(f"  {item}" for item in failed)
+        raise CheckFailedError(f"{table.identity} {window or ''}: {len(failed)} checks failed, nothing was published\n{lines}")
+    return tuple(map(str, found))

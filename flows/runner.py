@@ -1,0 +1,173 @@
+"""Bring one table up to date: load, plan, run each window. What `derive`, `ingest` and `run` share."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flows.engine import ledger
+from flows.engine.plan import Moment, Plan, plan
+from flows.engine.run import Job, run
+from flows.model.errors import SourceError, UsageError
+from flows.model.window import BEGINNING, EVER, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flows.model.entry import Entry
+    from flows.model.project import Project
+    from flows.model.table import Table
+    from flows.sources.base import Source
+    from flows.warehouses.base import Warehouse
+
+T = TypeVar("T")
+HOME = "DERIVED_HOME"
+WAREHOUSE_FILE = "warehouse.duckdb"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person or a schedule asks of one table."""
+
+    table: str
+    bounds: Window = EVER
+    """Only windows that lie in this range."""
+    force: bool = False
+    """Do these windows again though they are committed."""
+
+
+@dataclass
+class Outcome:
+    """What a run of one table did."""
+
+    table: str
+    plan: Plan
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all windows that were done."""
+        return sum(entry.rows for entry in self.entries)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the windows took together."""
+        return sum(entry.seconds for entry in self.entries)
+
+
+def direct(_window: str, work: Callable[[], T]) -> T:
+    """Do a window's work here and now."""
+    return work()
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What wraps a run: progress on a terminal, or Prefect's tasks."""
+
+    planned: Callable[[Plan], None] = lambda _plan: None
+    """Told what is to do, before it is done."""
+    each: Callable[[str, Callable[[], Entry]], Entry] = direct
+    """Does one window's work, given its name."""
+    done: Callable[[Entry], None] = lambda _entry: None
+    """Told of each window that was committed."""
+
+
+def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = True) -> Warehouse:
+    """Open the embedded warehouse under DERIVED_HOME.
+
+    Args:
+        root: the project's folder.
+        report: is told what it waits for.
+        write: whether to create the file where it is missing.
+    """
+    from flows.warehouses.duckdb import DuckDB  # noqa: PLC0415 - slow to import
+
+    path = Path(os.environ.get(HOME) or root / ".derived") / WAREHOUSE_FILE
+    return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
+
+
+def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Request) -> tuple[Plan, Job]:
+    """Return what is to do for a table, and what its windows share."""
+    known = ledger.state(warehouse, table)
+    dependencies = project.upstreams(table.identity) if table.sql else ()
+    upstreams = {item.table: ledger.upstream(warehouse, project.tables[item.table]) for item in dependencies}
+    now = warehouse.now()
+    moment = Moment(now, _due(table, now))
+    todo = plan(table, dependencies, known, upstreams, moment, bounds=request.bounds, force=request.force)
+    job = Job(
+        table=table,
+        run_id=uuid.uuid4().hex,
+        run_by=os.environ.get("DERIVED_RUN_BY") or f"{getpass.getuser()}@{socket.gethostname()}",
+        git_commit=_git_commit(Path.cwd()),
+        known_version=known.version,
+        upstreams={name: upstream.version for name, upstream in upstreams.items()},
+        schema={item.table: project.tables[item.table].schema for item in dependencies},
+        source=_source(table, project.root) if table.source else None,
+    )
+    return todo, job
+
+
+def run_table(project: Project, warehouse: Warehouse, request: Request, hooks: Hooks = Hooks()) -> Outcome:  # noqa: B008 - frozen
+    """Bring one table up to date.
+
+    Raises:
+        TableFileError: its file has faults.
+        UsageError: there is no such table, or it has no window in the bounds.
+        DerivedError: a window failed; those before it are committed.
+    """
+    table = project.table(request.table)
+    project.require_valid(table.identity)
+    todo, job = make_plan(project, table, warehouse, request)
+    outcome = Outcome(table.identity, todo)
+    hooks.planned(todo)
+    if todo.windows:
+        warehouse.prepare(table)
+    for planned in todo.windows:
+        name = f"{table.identity} {planned.window or 'whole'}"
+        entry = hooks.each(name, lambda window=planned.window: run(job, window, warehouse))  # type: ignore[misc]
+        outcome.entries.append(entry)
+        hooks.done(entry)
+    return outcome
+
+
+def _source(table: Table, root: Path) -> Source:
+    assert table.source is not None  # noqa: S101 - callers looked
+    if table.source.kind == "files":
+        from flows.sources.files import FilesReader  # noqa: PLC0415 - a derived table needs no Arrow
+
+        return FilesReader(root)
+    raise SourceError(f"{table.identity}: a source of kind {table.source.kind} cannot be read yet; use kind files.")
+
+
+def _due(table: Table, now: datetime) -> datetime:
+    """Return when the schedule of a full copy was due last; other tables look at their windows instead."""
+    if table.source is None or table.window is not None:
+        return BEGINNING
+    from croniter import croniter  # noqa: PLC0415 - slow to import, and only a full copy needs it
+
+    moment: datetime = croniter(table.schedule, now).get_prev(datetime)
+    return moment.astimezone(UTC)
+
+
+def _git_commit(folder: Path) -> str:
+    """Return the commit that the project's files come from; empty where it is not in git."""
+    if given := os.environ.get("DERIVED_GIT_COMMIT"):
+        return given
+    git = folder / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        reference = git / head.removeprefix("ref: ")
+        if reference.exists():
+            return reference.read_text().strip()
+        packed = (git / "packed-refs").read_text().splitlines()
+        return next((line.split(" ")[0] for line in packed if line.endswith(head.removeprefix("ref: "))), "")
+    except OSError:
+        return ""

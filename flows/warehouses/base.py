@@ -1,0 +1,86 @@
+"""What the engine asks of a warehouse."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from flows.model.entry import Entry
+    from flows.model.table import Table
+    from flows.model.types import Type
+    from flows.model.window import Window
+    import pyarrow as pa
+
+    from flows.sources.base import BadRow
+
+LEDGER_SHARDS = 128
+"""5,000 tables that commit hourly give 938 INSERTs a day on a shard; BigQuery starts 1,500 a day at once
+(https://cloud.google.com/bigquery/quotas#data-manipulation-language-statements)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A SELECT in GoogleSQL with the parameters @window_start and @window_end."""
+
+    sql: str
+    schema: Mapping[str, Mapping[str, Type]]
+    """Types of the tables that it reads, by identity and column."""
+
+
+def ledger_shard(identity: str) -> str:
+    """Return the name of the ledger table, in dataset `platform`, that holds a table's entries."""
+    return f"ledger_{zlib.crc32(identity.encode()) % LEDGER_SHARDS:03d}"
+
+
+class Staged(Protocol):
+    """The rows of one window that no reader can see yet."""
+
+    relation: str
+    """GoogleSQL that stands for the rows in a FROM clause."""
+    rows: int
+    """How many rows are staged."""
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, object]]:
+        """Run a SELECT in GoogleSQL that may read the staged rows."""
+
+    def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
+        """Commit the rows, the source's bad rows (to quarantine) and the entry in one transaction.
+
+        Returns the entry with its version, rows, bytes and touched ranges.
+
+        Raises ConflictError where another run has committed an overlapping window since `known_version`, and
+        WindowError where a row lies outside its window; then nothing has changed.
+        """
+
+
+class Warehouse(Protocol):
+    """Where tables and the ledger live."""
+
+    def prepare(self, table: Table) -> None:
+        """Create the table, or give it the columns that its file has and it has not."""
+
+    def exists(self, identity: str) -> bool:
+        """Say whether a table is there."""
+
+    def stage(
+        self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch]
+    ) -> AbstractContextManager[Staged]:
+        """Compute or read one window's rows. Leaving the context without `publish` leaves no trace."""
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, object]]:
+        """Run a SELECT in GoogleSQL."""
+
+    def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
+        """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
+
+    def now(self) -> datetime:
+        """Return the warehouse's clock."""
+
+    def close(self) -> None:
+        """Let go of it."""

@@ -1,0 +1,186 @@
+"""The embedded warehouse: one DuckDB file.
+
+One process at a time holds the file; others wait for it. Within a process, tables are worked on side by side, each in
+a connection of its own. Memory is bounded by DuckDB's `memory_limit` (80% of what there is): what does not fit is
+spilled beside the file.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
+from flows.warehouses.duckdb_ledger import LedgerTables
+from flows.warehouses.duckdb_publish import Staging, fetch
+from flows.warehouses.duckdb_types import duckdb_type, quoted, quoted_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from flows.model.entry import Entry
+    from flows.model.table import Table
+    from flows.model.window import Window
+    from flows.sources.base import BadRow
+    from flows.warehouses.base import Query, Staged
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+
+
+class DuckDB:
+    """A warehouse in one file.
+
+    Args:
+        path: the file; it is created where it is missing.
+        patience: seconds to wait for another process that holds the file.
+        report: is told, once, for which process it waits.
+
+    Raises:
+        WarehouseBusyError: another process held the file for longer than `patience`.
+        WarehouseError: the file is not a DuckDB database, or cannot be written.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 300.0, report: Callable[[str], None] = print) -> None:
+        self._database = _open(path, patience, report)
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        # Rows of a table have no order, and keeping one makes a big INSERT hold all of them.
+        self._database.execute("SET GLOBAL preserve_insertion_order = false")
+        self._catalog = threading.Lock()
+        self._tables = threading.Lock()
+        self._writers: dict[str, threading.Lock] = {}
+        self._ledger = LedgerTables(self._database.cursor())
+
+    def prepare(self, table: Table) -> None:
+        """Create the table, or give it the columns that its file has and it has not."""
+        with self._catalog, _translated():
+            self._ledger.prepare(table.identity)
+            present = self._columns(table.identity)
+            name = quoted_table(table.identity)
+            wanted = {column: duckdb_type(type_) for column, type_ in table.schema.items()}
+            if not present:
+                columns = ", ".join(f"{quoted(column)} {type_}" for column, type_ in wanted.items())
+                self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.dataset)}")
+                self._database.execute(f"CREATE TABLE {name} ({columns})")
+                return
+            for column, type_ in wanted.items():
+                if column not in present:
+                    self._database.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {type_}")
+                elif present[column] != type_:
+                    self._retype(table, column, type_)
+            if table.sql is not None:
+                for column in present.keys() - wanted.keys():
+                    self._database.execute(f"ALTER TABLE {name} DROP COLUMN {quoted(column)}")
+
+    def _retype(self, table: Table, column: str, type_: str) -> None:
+        """Change a column's type; rows of a derived table are all made again under a new definition anyway."""
+        using = f"CAST({quoted(column)} AS {type_})" if table.source else f"TRY_CAST({quoted(column)} AS {type_})"
+        try:
+            self._database.execute(
+                f"ALTER TABLE {quoted_table(table.identity)} ALTER COLUMN {quoted(column)} SET DATA TYPE {type_} USING {using}"
+            )
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"{table.identity}: the column {column} cannot become {table.schema[column]}: {_first_line(error)}. "
+                f"Name the new column differently, or drop the table so that it is copied again."
+            ) from error
+
+    def _columns(self, identity: str) -> dict[str, str]:
+        dataset, _, name = identity.partition(".")
+        rows = self._database.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
+            " AND schema_name = $dataset AND table_name = $name ORDER BY column_index",
+            {"dataset": dataset, "name": name},
+        ).fetchall()
+        return dict(rows)
+
+    def exists(self, identity: str) -> bool:
+        """Say whether a table is there."""
+        with self._catalog:
+            return bool(self._columns(identity))
+
+    @contextmanager
+    def stage(self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch]) -> Iterator[Staged]:
+        """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
+        with self._tables:
+            writer = self._writers.setdefault(table.identity, threading.Lock())
+        with writer, _translated():
+            connection = self._database.cursor()
+            try:
+                connection.execute("BEGIN TRANSACTION")
+                yield Staging.of(connection, table, window, rows)
+            finally:
+                connection.close()
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Run a SELECT in GoogleSQL."""
+        with _translated(), self._database.cursor() as cursor:
+            return fetch(cursor, sql, parameters)
+
+    def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
+        """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
+        with self._catalog, _translated():
+            self._ledger.prepare(entry.table)
+        with _translated(), self._database.cursor() as cursor:
+            ledger = LedgerTables(cursor)
+            cursor.execute("BEGIN TRANSACTION")
+            ledger.quarantine(entry, bad)
+            ledger.append(entry)
+            cursor.execute("COMMIT")
+
+    def now(self) -> datetime:
+        """Return this machine's clock."""
+        return datetime.now(UTC)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+def _open(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
+    """Open the file; wait for a process that holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
+    pause, told = FIRST_PAUSE, False
+    while True:
+        try:
+            return duckdb.connect(str(path))
+        except duckdb.Error as error:
+            holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
+            if holder is None and "Could not set lock" not in str(error):
+                raise WarehouseError(f"The warehouse {path} cannot be opened: {_first_line(error)}") from error
+            who = f"process {holder[1]}" if holder else "another process"
+            if time.monotonic() > deadline:
+                raise WarehouseBusyError(
+                    f"The warehouse {path} has been held by {who} for {patience:.0f} seconds. One process at a time can "
+                    "work on it: wait until that one has ended, or end it, and start again."
+                ) from error
+            if not told:
+                report(f"{who} holds the warehouse {path}; waiting up to {patience:.0f} seconds for it")
+                told = True
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Let no error of the driver through as it is."""
+    try:
+        yield
+    except duckdb.TransactionException as error:
+        raise ConflictError(f"Another run changed the same rows first, so this one changed nothing: {_first_line(error)}") from error
+    except duckdb.Error as error:
+        raise WarehouseError(_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
