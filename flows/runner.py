@@ -6,10 +6,12 @@ import getpass
 import os
 import socket
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from flows.engine import ledger
 from flows.engine.plan import Moment, Plan, plan
@@ -18,7 +20,7 @@ from flows.model.errors import SourceError, UsageError
 from flows.model.window import BEGINNING, EVER, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from flows.model.entry import Entry
     from flows.model.project import Project
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from flows.sources.base import Source
     from flows.warehouses.base import Warehouse
 
-T = TypeVar("T")
+Kind = Literal["derive", "ingest"]
 HOME = "DERIVED_HOME"
 WAREHOUSE_FILE = "warehouse.duckdb"
 
@@ -49,6 +51,8 @@ class Outcome:
     table: str
     plan: Plan
     entries: list[Entry] = field(default_factory=list)
+    upstreams: tuple[str, ...] = ()
+    """Identities of the tables that it read."""
 
     @property
     def rows(self) -> int:
@@ -61,21 +65,17 @@ class Outcome:
         return sum(entry.seconds for entry in self.entries)
 
 
-def direct(_window: str, work: Callable[[], T]) -> T:
-    """Do a window's work here and now."""
-    return work()
+class Observer(Protocol):
+    """Whom a run tells what it does: a person's terminal, or Prefect."""
 
+    def planned(self, table: str, plan: Plan) -> None:
+        """Take what the run will do, before it does it."""
 
-@dataclass(frozen=True)
-class Hooks:
-    """What wraps a run: progress on a terminal, or Prefect's tasks."""
+    def window(self, name: str, work: Callable[[], Entry]) -> Entry:
+        """Do the work of one window and return its entry; may do it again after a transient error."""
 
-    planned: Callable[[Plan], None] = lambda _plan: None
-    """Told what is to do, before it is done."""
-    each: Callable[[str, Callable[[], Entry]], Entry] = direct
-    """Does one window's work, given its name."""
-    done: Callable[[Entry], None] = lambda _entry: None
-    """Told of each window that was committed."""
+    def say(self, line: str) -> None:
+        """Take a line for the log."""
 
 
 def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = True) -> Warehouse:
@@ -113,27 +113,55 @@ def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Req
     return todo, job
 
 
-def run_table(project: Project, warehouse: Warehouse, request: Request, hooks: Hooks = Hooks()) -> Outcome:  # noqa: B008 - frozen
+def run_table(project: Project, warehouse: Warehouse, request: Request, observer: Observer) -> Outcome:
     """Bring one table up to date.
 
     Raises:
         TableFileError: its file has faults.
-        UsageError: there is no such table, or it has no window in the bounds.
+        UsageError: there is no such table.
         DerivedError: a window failed; those before it are committed.
     """
     table = project.table(request.table)
     project.require_valid(table.identity)
     todo, job = make_plan(project, table, warehouse, request)
-    outcome = Outcome(table.identity, todo)
-    hooks.planned(todo)
+    outcome = Outcome(table.identity, todo, upstreams=tuple(job.upstreams))
+    observer.planned(table.identity, todo)
     if todo.windows:
         warehouse.prepare(table)
     for planned in todo.windows:
-        name = f"{table.identity} {planned.window or 'whole'}"
-        entry = hooks.each(name, lambda window=planned.window: run(job, window, warehouse))  # type: ignore[misc]
-        outcome.entries.append(entry)
-        hooks.done(entry)
+        work = partial(run, job, planned.window, warehouse)
+        outcome.entries.append(observer.window(str(planned.window or "whole table"), work))
     return outcome
+
+
+def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
+    """Bring one table of the project in this folder up to date.
+
+    Raises:
+        UsageError: there is no such table, or it is not of this kind.
+        DerivedError: as `run_table` does.
+    """
+    project = load_alone(kind, request.table)
+    with closing(open_warehouse(project.root, observer.say)) as warehouse:
+        return run_table(project, warehouse, request, observer)
+
+
+def load_alone(kind: Kind, name: str) -> Project:
+    """Load one table and what it reads.
+
+    Raises:
+        UsageError: there is no such table, or it is not of this kind.
+        TableFileError: its file has faults.
+    """
+    from flows.model.project import load_project  # noqa: PLC0415 - parsing SQL is slow to import
+
+    project = load_project(Path.cwd(), [name])
+    table = project.table(name)
+    other: Kind = "ingest" if table.source else "derive"
+    if other != kind:
+        what = "a core table, copied from its source" if other == "ingest" else "a derived table, made by its SQL"
+        raise UsageError(f"{name} is {what}: python -m flows.{other} {name}")
+    return project
 
 
 def _source(table: Table, root: Path) -> Source:

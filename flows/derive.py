@@ -1,0 +1,36 @@
+"""Derive one table: make its windows that are missing or stale and whose upstreams are complete.
+
+python -m flows.derive derived.revenue_by_item
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from flows.command import DryRun, Force, From, Json, To, bounds, ending, run_command
+from flows.runner import Request, run_alone
+
+
+def main(  # noqa: PLR0913 - one for each option
+    table: Annotated[str, typer.Argument(help="The table, as dataset.name.")],
+    start: From = None,
+    end: To = None,
+    dry_run: DryRun = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Make a derived table's windows that are missing or stale and whose upstreams are complete."""
+    with ending(as_json=as_json):
+        run_command("derive", Request(table, bounds(start, end), force), dry_run=dry_run, as_json=as_json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
+else:
+    # Run as a command, this module must not import Prefect; imported by Prefect, it must hold a flow.
+    from flows.tracking import tracked
+
+    derive = tracked("derive", partial(run_alone, "derive"))

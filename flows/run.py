@@ -1,0 +1,212 @@
+"""Bring every table up to date: in dependency order, side by side where that is possible.
+
+    python -m flows.run
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.command import Json, ending, outcome_json, plural
+from flows.model.errors import DerivedError
+from flows.model.project import load_project
+from flows.runner import Outcome, Request, open_warehouse, run_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.engine.plan import Plan
+    from flows.model.entry import Entry
+    from flows.model.project import Project
+    from flows.warehouses.base import Warehouse
+
+SIDE_BY_SIDE = min(8, os.cpu_count() or 1)
+
+
+@dataclass
+class Summary:
+    """What a run of all tables did."""
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    """Why a table failed."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """The failed table for which one was not tried."""
+
+
+class Watcher:
+    """Hears how all tables go, and says nothing."""
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Hear what is to do for a table."""
+
+    def committed(self, table: str, entry: Entry) -> None:
+        """Hear of one commit."""
+
+    def ended(self, table: str, line: str) -> None:
+        """Hear how a table ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Observer:
+    """One table's part of a watcher."""
+
+    table: str
+    watcher: Watcher
+
+    def planned(self, table: str, plan: Plan) -> None:
+        self.watcher.planned(table, plan)
+
+    def window(self, _name: str, work: Callable[[], Entry]) -> Entry:
+        entry = work()
+        self.watcher.committed(self.table, entry)
+        return entry
+
+    def say(self, line: str) -> None:
+        typer.echo(line, err=True)
+
+
+def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary:
+    """Bring every table up to date; one table's failure stops only what depends on it."""
+    summary = Summary()
+    graph = {name: [item.table for item in project.upstreams(name)] for name in project.tables if name not in project.invalid}
+    for name in sorted(project.invalid):
+        summary.errors[name] = "its file has faults: python -m flows.check"
+        watcher.ended(name, f"failed: {summary.errors[name]}")
+    order = TopologicalSorter(graph)
+    order.prepare()
+    running: dict[Future[Outcome], str] = {}
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        while order.is_active():
+            for name in sorted(order.get_ready()):
+                blocker = next((up for up in graph.get(name, ()) if up in summary.errors or up in summary.skipped), None)
+                if name not in graph or blocker:
+                    if blocker:
+                        summary.skipped[name] = blocker
+                        watcher.ended(name, f"skipped, because {blocker} failed")
+                    order.done(name)
+                    continue
+                work = pool.submit(run_table, project, warehouse, Request(name), _Observer(name, watcher))
+                running[work] = name
+            if not running:
+                continue
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                name = running.pop(future)
+                _collect(name, future, summary, watcher)
+                order.done(name)
+    return summary
+
+
+def _collect(name: str, future: Future[Outcome], summary: Summary, watcher: Watcher) -> None:
+    try:
+        outcome = future.result()
+    except DerivedError as error:
+        summary.errors[name] = str(error)
+        watcher.ended(name, f"failed: {error}")
+        return
+    summary.outcomes[name] = outcome
+    watcher.ended(name, _line(outcome))
+
+
+def _line(outcome: Outcome) -> str:
+    """Return what was done for a table as a line for people."""
+    if outcome.entries:
+        windows = plural(len(outcome.entries), "commit")
+        return f"{windows}, {outcome.rows:,} rows, {outcome.seconds:.2f} s"
+    waiting = outcome.plan.waiting
+    return f"nothing to do{f'; {waiting[0].window or ""} {waiting[0].reason}'.replace('  ', ' ') if waiting else ''}"
+
+
+class Lines(Watcher):
+    """Prints a line for each table that ended."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+
+    def ended(self, table: str, line: str) -> None:
+        """Print how a table ended."""
+        typer.echo(f"{table:<{self._width}}  {line}")
+
+
+class Bars(Lines):
+    """Shows a bar for each table that is being worked on, on a terminal."""
+
+    def __init__(self, width: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - slow to import
+
+        super().__init__(width)
+        self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True)
+        self._tasks: dict[str, Any] = {}
+        self._bars.start()
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Start a bar."""
+        if plan.windows:
+            self._tasks[table] = self._bars.add_task(table, total=len(plan.windows))
+
+    def committed(self, table: str, entry: Entry) -> None:  # noqa: ARG002 - a bar shows no entry
+        """Advance a bar."""
+        self._bars.advance(self._tasks[table])
+
+    def ended(self, table: str, line: str) -> None:
+        """Take the bar away and print how the table ended."""
+        if table in self._tasks:
+            self._bars.remove_task(self._tasks.pop(table))
+        self._bars.print(f"{table:<{self._width}}  {line}", markup=False, highlight=False)
+
+    def stop(self) -> None:
+        """Take all bars away."""
+        self._bars.stop()
+
+
+def watch(project: Project, run: Callable[[Watcher], Summary]) -> Summary:
+    """Run with progress as the terminal allows it."""
+    width = max(map(len, project.tables), default=0)
+    if not sys.stdout.isatty():
+        return run(Lines(width))
+    bars = Bars(width)
+    try:
+        return run(bars)
+    finally:
+        bars.stop()
+
+
+def main(as_json: Json = False) -> None:
+    """Bring every table up to date, in dependency order."""
+    with ending(as_json=as_json):
+        started = time.perf_counter()
+        project = load_project(Path.cwd())
+        warehouse = open_warehouse(project.root, lambda text: typer.echo(text, err=True))
+        try:
+            summary = run_all(project, warehouse, Watcher()) if as_json else watch(
+                project, lambda watcher: run_all(project, warehouse, watcher)
+            )
+        finally:
+            warehouse.close()
+        seconds = time.perf_counter() - started
+        if as_json:
+            tables = [outcome_json(outcome) for outcome in summary.outcomes.values()]
+            typer.echo(json.dumps({"tables": tables, "errors": summary.errors, "skipped": summary.skipped}))
+        else:
+            done = sum(bool(outcome.entries) for outcome in summary.outcomes.values())
+            failed = f", {len(summary.errors)} failed, {len(summary.skipped)} skipped" if summary.errors else ""
+            typer.echo(f"{plural(len(project.tables), 'table')}: {done} brought up to date{failed}, {seconds:.1f} s")
+        for fault in () if as_json else project.faults:
+            typer.echo(str(fault), err=True)
+        if summary.errors or project.faults:
+            raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
