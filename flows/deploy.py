@@ -1,0 +1,94 @@
+"""Write prefect.yaml from tables/: one deployment per table.
+
+python -m flows.deploy --write    write it
+python -m flows.deploy --check    say whether it is up to date (exit code 1 where it is not)
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from flows.model.project import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from flows.model.table import Table
+
+FILE = "prefect.yaml"
+WORK_POOL = "kubernetes"
+HEADER = """\
+# Written from tables/ by: python -m flows.deploy --write
+# Change a table's file and run that again; a change made here is lost.
+"""
+
+
+def render(tables: Iterable[Table]) -> str:
+    """Return prefect.yaml for these tables, whatever order they come in."""
+    content = {
+        "name": "derived",
+        "pull": [],  # without it Prefect adds a step that changes to the folder of whoever deploys
+        "deployments": [_deployment(table) for table in sorted(tables, key=lambda table: table.identity)],
+    }
+    return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _deployment(table: Table) -> dict[str, Any]:
+    kind, flow = ("derived", "derive") if table.source is None else ("core", "ingest")
+    file = f"tables/{table.dataset}/{table.name}.yaml"
+    return {
+        "name": table.identity,
+        "description": _literal(f"{table.description.strip()}\n\nOwner: {table.owner}. File: {file}."),
+        "tags": list(dict.fromkeys(map(_literal, (kind, table.dataset, table.owner)))),
+        "entrypoint": f"flows.{flow}.{flow}",
+        "parameters": {"table": table.identity},
+        # The server never deletes a schedule whose slug is gone: under one slug a new cron replaces the old one.
+        "schedules": [{"slug": "cron", "cron": table.schedule, "timezone": "UTC", "active": True}],
+        # A run waits for the one before it and then finds little left to do. CANCEL_NEW would drop the run of a person
+        # who asked for certain windows, and the one that was to see what arrived after the running one had planned.
+        "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
+        "work_pool": {"name": WORK_POOL},
+    }
+
+
+def _literal(text: str) -> str:
+    """Return text without placeholders: Prefect would fill them from its variables, blocks and the environment."""
+    return re.sub(r"\{(?=\{)", "{ ", text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flows.deploy", description="Write prefect.yaml from tables/.")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write prefect.yaml")
+    action.add_argument("--check", action="store_true", help="fail where prefect.yaml is out of date")
+    options = parser.parse_args(arguments)
+
+    project = load_project(Path())
+    for fault in project.faults:
+        print(fault, file=sys.stderr)  # noqa: T201 - a command prints
+    new = render(project.tables.values())
+    path = Path(FILE)
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    if options.write:
+        path.write_text(new, encoding="utf-8")
+    elif new != old:
+        diff = difflib.unified_diff(old.splitlines(), new.splitlines(), FILE, "from tables/", n=1, lineterm="")
+        print(*diff, sep="\n", file=sys.stderr)  # noqa: T201
+        print(f"{FILE} is out of date. Run: python -m flows.deploy --write", file=sys.stderr)  # noqa: T201
+        return 1
+    if project.faults:
+        print("These tables have faults and no deployment; mend them and run this again.", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
