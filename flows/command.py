@@ -121,8 +121,19 @@ def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -
     if dry_run:
         _show_plan(kind, request, as_json=as_json)
     elif api_configured():
-        outcome = import_module(f"flows.{kind}").tracked(request)
-        typer.echo(json.dumps(outcome_json(outcome)) if as_json else describe(outcome))
+        flow = getattr(import_module(f"flows.{kind}"), kind)
+        limits = request.bounds
+        state = flow(
+            request.table,
+            limits.start if limits.start > BEGINNING else None,
+            limits.end if limits.end < END else None,
+            request.force,
+            return_state=True,
+        )
+        result = state.result(raise_on_failure=False)
+        if isinstance(result, Exception):
+            raise result
+        typer.echo(json.dumps(result) if as_json else f"{request.table}: tracked in Prefect as {state.state_details.flow_run_id}")
     elif as_json:
         typer.echo(json.dumps(outcome_json(run_alone(kind, request, Silent()))))
     else:
@@ -162,6 +173,29 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
 def plural(count: int, noun: str) -> str:
     """Return `1 window`, `2 windows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def plan_span(plan: Plan) -> str:
+    """Return what a plan does in a few words: `2026-01-01..2026-03-31`, `whole table`, `nothing to do`."""
+    if not plan.windows:
+        return "nothing to do"
+    first, last = plan.windows[0].window, plan.windows[-1].window
+    return "whole table" if first is None or last is None else str(Window(first.start, last.end))
+
+
+def markdown(outcome: Outcome) -> str:
+    """Return what a run did as Markdown."""
+    lines = [f"## {describe(outcome)}", ""]
+    if outcome.entries:
+        lines += ["| window | rows | seconds | touched |", "| --- | ---: | ---: | --- |"]
+        lines += [
+            f"| {entry.window or 'whole table'} | {entry.rows:,} | {entry.seconds:.2f} |"
+            f" {', '.join(str(item.range) for item in entry.touched) or 'nothing'} |"
+            for entry in outcome.entries
+        ]
+    lines += [f"- warning: {warning}" for entry in outcome.entries for warning in entry.warnings]
+    lines += [f"- waits: {waiting.window or 'the table'}: {waiting.reason}" for waiting in outcome.plan.waiting]
+    return "\n".join(lines) + "\n"
 
 
 def describe_plan(table: str, plan: Plan) -> list[str]:

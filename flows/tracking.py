@@ -10,18 +10,18 @@ import os
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from flows.command import describe_plan, markdown, outcome_json, plan_span
 from flows.model.errors import DerivedError, UsageError
+from flows.model.window import BEGINNING, END, Window
+from flows.runner import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from prefect import Flow, Task
     from prefect.client.schemas.objects import State, TaskRun
-
-T = TypeVar("T")
-Kind = Literal["derive", "ingest"]
 
 RETRIES = 4
 """How often a window that failed for a passing reason is tried again; the waits sum to about two and a half minutes."""
@@ -37,39 +37,6 @@ TEST_MODES = (
     "PREFECT_TESTING_UNIT_TEST_MODE",
     "PREFECT_TESTING_TEST_MODE",
 )
-
-
-class Outcome(Protocol):
-    """What a run did."""
-
-    @property
-    def upstreams(self) -> Sequence[str]:
-        """Identities of the tables that it read."""
-
-    def markdown(self) -> str:
-        """Return what was done, for people."""
-
-
-class Observer(Protocol):
-    """Whom a run tells what it does."""
-
-    def planned(self, plan: str) -> None:
-        """Take what the run will do: `2026-01-01..2026-03-31`, `full copy`, `nothing to do`."""
-
-    def window(self, window: str, work: Callable[[], T]) -> T:
-        """Do the work of one window and return its result; the observer may do it again after a transient error."""
-
-    def say(self, line: str) -> None:
-        """Take a line for the log."""
-
-
-class Body(Protocol):
-    """One run of one table."""
-
-    def __call__(
-        self, table: str, start: datetime | None, end: datetime | None, *, force: bool, observer: Observer
-    ) -> Outcome:
-        """Run the table between two moments (UTC; None: no bound). Raises DerivedError."""
 
 
 def api_configured() -> bool:
@@ -157,33 +124,35 @@ def artifact_key(table: str) -> str:
     return table.lower().replace(".", "--").replace("_", "-")
 
 
-def tracked(kind: Kind, body: Body) -> Flow[..., Outcome]:
-    """Return the Prefect flow that runs `body`: windows are tasks, the plan names the run, an artifact tells of it."""
+def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:
+    """Return the Prefect flow around `run_one`: each window a task, the run named by its plan, an artifact at the end."""
     from prefect import flow, get_run_logger  # noqa: PLC0415 - only where it runs
     from prefect.artifacts import create_markdown_artifact  # noqa: PLC0415
     from prefect.states import Failed  # noqa: PLC0415
 
     def run(
         table: str, start: datetime | None = None, end: datetime | None = None, force: bool = False
-    ) -> Outcome | State[Any]:
+    ) -> dict[str, Any] | State[Any]:
         """Run one table.
 
         Args:
             table: The table's name with its dataset, such as `derived.revenue_by_item`.
             start: Only windows from this moment on (UTC). Empty: from the table's start.
             end: Only windows up to this moment (UTC). Empty: up to now.
-            force: Compute these windows again, also those that are up to date.
+            force: Do these windows again, also those that are up to date.
         """
-        observer = _Tracker(table)
         try:
-            outcome = body(table, _utc(start), _utc(end), force=force, observer=observer)
+            bounds = Window(_utc(start) or BEGINNING, _utc(end) or END)
+            if bounds.start >= bounds.end:
+                raise UsageError(f"start {start} is not before end {end}.")
+            outcome = run_one(Request(table, bounds, force), _Tracker(table))
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             get_run_logger().error("%s", error)
             return Failed(message=str(error), data=error)
         create_markdown_artifact(
-            markdown=outcome.markdown() + _links(outcome.upstreams), key=artifact_key(table), description=table
+            markdown=markdown(outcome) + _links(outcome.upstreams), key=artifact_key(table), description=table
         )
-        return outcome
+        return dict(outcome_json(outcome))
 
     run.__name__ = kind
     return flow(name=kind, description=DESCRIPTIONS[kind], flow_run_name="{table}", persist_result=False)(run)
@@ -193,27 +162,30 @@ class _Tracker:
     """Tells Prefect what the current flow run does."""
 
     def __init__(self, table: str) -> None:
-        self.table = table
-        self.task = _window_task().with_options(tags=[table, table.partition(".")[0]])
+        self._task = _window_task().with_options(tags=[table, table.partition(".")[0]])
 
-    def planned(self, plan: str) -> None:
-        """Name the flow run."""
+    def planned(self, table: str, plan: Plan) -> None:
+        """Name the flow run by its plan."""
         from prefect import get_client  # noqa: PLC0415
         from prefect.context import FlowRunContext  # noqa: PLC0415
 
+        for line in describe_plan(table, plan):
+            self.say(line)
         context = FlowRunContext.get()
         if context is None or context.flow_run is None:
             raise RuntimeError("planned is called outside of the flow run")
         with get_client(sync_client=True) as client:
-            client.update_flow_run(context.flow_run.id, name=f"{self.table} {plan}")
+            client.update_flow_run(context.flow_run.id, name=f"{table} {plan_span(plan)}")
 
-    def window(self, window: str, work: Callable[[], T]) -> T:
+    def window(self, name: str, work: Callable[[], Entry]) -> Entry:
         """Do the work as a task run."""
-        result: T = self.task(window, work)  # type: ignore[assignment] - Prefect types it as a coroutine
-        return result
+        entry: Entry = self._task(name, work)
+        for warning in entry.warnings:
+            self.say(f"warning: {warning}")
+        return entry
 
     def say(self, line: str) -> None:
-        """Write to the log of the task run or flow run."""
+        """Write to the log of the flow run."""
         from prefect import get_run_logger  # noqa: PLC0415
 
         get_run_logger().info(line)
