@@ -13,7 +13,7 @@ import typer
 
 from flows.model.errors import DerivedError, UsageError
 from flows.model.window import BEGINNING, END, Window, short, utc
-from flows.runner import make_plan, load_alone, open_warehouse, run_alone
+from flows.runner import load_alone, make_plan, open_warehouse, run_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from flows.model.entry import Entry
     from flows.runner import Kind, Outcome, Request
 
-From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="Only windows that begin at or after this, UTC.")]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="Only windows that begin at or after this, UTC.")
+]
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only windows that end at or before this, UTC.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do these windows again though they are committed.")]
@@ -93,7 +95,9 @@ class Lines(Silent):
         if sys.stdout.isatty() and len(plan.windows) > 1:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-            self._bar = Progress(TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(
+                TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            )
             self._task = self._bar.add_task(table, total=len(plan.windows))
             self._bar.start()
 
@@ -133,7 +137,11 @@ def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -
         result = state.result(raise_on_failure=False)
         if isinstance(result, Exception):
             raise result
-        typer.echo(json.dumps(result) if as_json else f"{request.table}: tracked in Prefect as {state.state_details.flow_run_id}")
+        typer.echo(
+            json.dumps(result)
+            if as_json
+            else f"{request.table}: tracked in Prefect as {state.state_details.flow_run_id}"
+        )
     elif as_json:
         typer.echo(json.dumps(outcome_json(run_alone(kind, request, Silent()))))
     else:
@@ -206,7 +214,11 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         span = "" if first is None or last is None else f", {short(first.start)} to {short(last.end)}"
         reasons = sorted({planned.reason for planned in plan.windows})
         why = reasons[0] if len(reasons) == 1 else f"{len(reasons)} reasons, the first: {plan.windows[0].reason}"
-        what = "the whole table" if first is None else plural(len(plan.windows), "range" if first != last or len(plan.windows) == 1 else "window")
+        what = (
+            "the whole table"
+            if first is None
+            else plural(len(plan.windows), "range" if first != last or len(plan.windows) == 1 else "window")
+        )
         lines.append(f"{table}: {what} to do{span} ({why})")
     else:
         lines.append(f"{table}: nothing to do")
@@ -236,8 +248,13 @@ def outcome_json(outcome: Outcome) -> OutcomeJson:
     return {
         "table": outcome.table,
         "windows": [
-            {**_span(entry.window), "rows": entry.rows, "seconds": round(entry.seconds, 6), "version": entry.version,
-             "warnings": list(entry.warnings)}
+            {
+                **_span(entry.window),
+                "rows": entry.rows,
+                "seconds": round(entry.seconds, 6),
+                "version": entry.version,
+                "warnings": list(entry.warnings),
+            }
             for entry in outcome.entries
         ],
         "waiting": [{**_span(waiting.window), "reason": waiting.reason} for waiting in outcome.plan.waiting],

@@ -14,7 +14,7 @@ from flows.command import DryRun, Force, From, Json, To, bounds, ending, run_com
 from flows.runner import Request, run_alone
 
 
-def main(  # noqa: PLR0913 - one for each option
+def main(  # noqa: PLR0913, PLR0917 - one for each option
     table: Annotated[str, typer.Argument(help="The table, as dataset.name.")],
     start: From = None,
     end: To = None,

@@ -1,6 +1,6 @@
 """Bring every table up to date: in dependency order, side by side where that is possible.
 
-    python -m flows.run
+python -m flows.run
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class _Observer:
 def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary:
     """Bring every table up to date; one table's failure stops only what depends on it."""
     summary = Summary()
-    graph = {name: [item.table for item in project.upstreams(name)] for name in project.tables if name not in project.invalid}
+    graph = {
+        name: [item.table for item in project.upstreams(name)] for name in project.tables if name not in project.invalid
+    }
     for name in sorted(project.invalid):
         summary.errors[name] = "its file has faults: python -m flows.check"
         watcher.ended(name, f"failed: {summary.errors[name]}")
@@ -89,7 +91,9 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         while order.is_active():
             for name in sorted(order.get_ready()):
-                blocker = next((up for up in graph.get(name, ()) if up in summary.errors or up in summary.skipped), None)
+                blocker = next(
+                    (up for up in graph.get(name, ()) if up in summary.errors or up in summary.skipped), None
+                )
                 if name not in graph or blocker:
                     if blocker:
                         summary.skipped[name] = blocker
@@ -122,10 +126,11 @@ def _collect(name: str, future: Future[Outcome], summary: Summary, watcher: Watc
 def _line(outcome: Outcome) -> str:
     """Return what was done for a table as a line for people."""
     if outcome.entries:
-        windows = plural(len(outcome.entries), "commit")
-        return f"{windows}, {outcome.rows:,} rows, {outcome.seconds:.2f} s"
-    waiting = outcome.plan.waiting
-    return f"nothing to do{f'; {waiting[0].window or ""} {waiting[0].reason}'.replace('  ', ' ') if waiting else ''}"
+        return f"{plural(len(outcome.entries), 'commit')}, {outcome.rows:,} rows, {outcome.seconds:.2f} s"
+    if not outcome.plan.waiting:
+        return "nothing to do"
+    waiting = outcome.plan.waiting[0]
+    return f"nothing to do; {f'{waiting.window} ' if waiting.window else ''}{waiting.reason}"
 
 
 class Lines(Watcher):
@@ -189,8 +194,10 @@ def main(as_json: Json = False) -> None:
         project = load_project(Path.cwd())
         warehouse = open_warehouse(project.root, lambda text: typer.echo(text, err=True))
         try:
-            summary = run_all(project, warehouse, Watcher()) if as_json else watch(
-                project, lambda watcher: run_all(project, warehouse, watcher)
+            summary = (
+                run_all(project, warehouse, Watcher())
+                if as_json
+                else watch(project, lambda watcher: run_all(project, warehouse, watcher))
             )
         finally:
             warehouse.close()

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from prefect import Flow, Task
     from prefect.client.schemas.objects import State, TaskRun
 
+    from flows.engine.plan import Plan
+    from flows.model.entry import Entry
+    from flows.runner import Kind, Observer, Outcome
+
 RETRIES = 4
 """How often a window that failed for a passing reason is tried again; the waits sum to about two and a half minutes."""
 FIRST_WAIT = 10
@@ -43,7 +47,7 @@ def api_configured() -> bool:
     """Say whether Prefect would talk to an API of its own accord, without importing it.
 
     Reads what Prefect's settings read, in their order: the environment, `.env`, `prefect.toml` and `pyproject.toml` of
-    the working directory, then the active profile. The first that names an API decides, even where it names an empty one.
+    the working directory, then the active profile. The first that names an API decides, also an empty one.
     Raises UsageError for a file that Prefect could not read either.
     """
     return bool(next(_api_urls(), None))
@@ -125,7 +129,7 @@ def artifact_key(table: str) -> str:
 
 
 def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:
-    """Return the Prefect flow around `run_one`: each window a task, the run named by its plan, an artifact at the end."""
+    """Return the Prefect flow around `run_one`: named by its plan, a task for each window, an artifact at the end."""
     from prefect import flow, get_run_logger  # noqa: PLC0415 - only where it runs
     from prefect.artifacts import create_markdown_artifact  # noqa: PLC0415
     from prefect.states import Failed  # noqa: PLC0415

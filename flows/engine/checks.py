@@ -61,7 +61,11 @@ class _ColumnTest:
 
 def broken(table: Table, staged: Staged) -> list[Broken]:
     """Return the checks that the staged rows break, in the order of the file."""
-    tests = [_column_test(column, check, f"c{i}_{j}") for i, column in enumerate(table.columns) for j, check in enumerate(column.checks)]
+    tests = [
+        _column_test(column, check, f"c{i}_{j}")
+        for i, column in enumerate(table.columns)
+        for j, check in enumerate(column.checks)
+    ]
     return [*_break_columns(tests, staged), *_break_table(table, staged)]
 
 
@@ -77,14 +81,20 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
             test.name,
             test.severity,
             f"{found[f'n{i}']} of {staged.rows} rows",
-            tuple(staged.query(f"SELECT s.* FROM {staged.relation} AS s {test.join} WHERE {test.where.format(relation=staged.relation)} LIMIT {SHOWN_ROWS}", dict(test.parameters))),
+            tuple(
+                staged.query(
+                    f"SELECT s.* FROM {staged.relation} AS s {test.join}"
+                    f" WHERE {test.where.format(relation=staged.relation)} LIMIT {SHOWN_ROWS}",
+                    dict(test.parameters),
+                )
+            ),
         )
         for i, test in enumerate(tests)
         if found[f"n{i}"]
     ]
 
 
-def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:  # noqa: PLR0911 - one return for each kind
+def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:
     """Return a check as SQL; `name` makes its parameters and joins unlike those of others."""
     value = f"s.`{column.name}`"
 
@@ -99,7 +109,9 @@ def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:  # noq
             return test("not_null", f"{value} IS NULL")
         case Unique():
             twice = f"{value} IN (SELECT t.`{column.name}` FROM {{relation}} AS t GROUP BY 1 HAVING COUNT(*) > 1)"
-            return _ColumnTest(f"{column.name} unique", check.severity, f"COUNT({value}) - COUNT(DISTINCT {value})", twice)
+            return _ColumnTest(
+                f"{column.name} unique", check.severity, f"COUNT({value}) - COUNT(DISTINCT {value})", twice
+            )
         case AcceptedValues():
             named = [(f"{name}_{i}", str(accepted)) for i, accepted in enumerate(check.accepted_values)]
             listed = ", ".join(typed(parameter) for parameter, _ in named)
@@ -117,7 +129,9 @@ def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:  # noq
             return test(f"matches {check.matches}", f"{value} IS NOT NULL AND {pattern}", (name, check.matches))
         case References():
             dataset, table, other = check.references.split(".")
-            join = f"LEFT JOIN (SELECT DISTINCT `{other}` AS v FROM `{dataset}`.`{table}`) AS {name} ON {name}.v = {value}"
+            join = (
+                f"LEFT JOIN (SELECT DISTINCT `{other}` AS v FROM `{dataset}`.`{table}`) AS {name} ON {name}.v = {value}"
+            )
             return test(f"references {check.references}", f"{value} IS NOT NULL AND {name}.v IS NULL", join=join)
     raise AssertionError(check)
 
@@ -129,8 +143,16 @@ def _break_table(table: Table, staged: Staged) -> list[Broken]:
             case RowCount():
                 least, most = check.row_count.min, check.row_count.max
                 if (least is not None and staged.rows < least) or (most is not None and staged.rows > most):
-                    wanted = f"at least {least}" if most is None else f"at most {most}" if least is None else f"{least} to {most}"
-                    found.append(Broken("row_count", check.severity, f"{staged.rows} rows, where {wanted} are expected"))
+                    wanted = (
+                        f"at least {least}"
+                        if most is None
+                        else f"at most {most}"
+                        if least is None
+                        else f"{least} to {most}"
+                    )
+                    found.append(
+                        Broken("row_count", check.severity, f"{staged.rows} rows, where {wanted} are expected")
+                    )
             case OffendingRows():
                 sql = replace_table(check.sql, table.identity, staged.relation)
                 rows = staged.query(f"SELECT * FROM ({sql}) LIMIT {SHOWN_ROWS}", {})

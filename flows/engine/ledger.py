@@ -113,7 +113,8 @@ def state(warehouse: Warehouse, table: Table) -> State:
         return State()
     rows = warehouse.query(
         # The table's name is a checked identifier, and the shard is ours.
-        f"SELECT window_start, window_end, version, code_version, began, upstreams FROM platform.{ledger_shard(table.identity)}"  # noqa: S608
+        "SELECT window_start, window_end, version, code_version, began, upstreams"
+        f" FROM platform.{ledger_shard(table.identity)}"
         " WHERE table_name = @table_name AND kind = 'commit'"
         " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1"
         " ORDER BY version",
@@ -131,7 +132,7 @@ def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     if not known.committed:
         return Upstream(version=known.version)
     rows = warehouse.query(
-        f"SELECT t.range_start AS range_start, t.range_end AS range_end, MAX(version) AS version"  # noqa: S608 - as above
+        f"SELECT t.range_start AS range_start, t.range_end AS range_end, MAX(version) AS version"
         f" FROM platform.{ledger_shard(table.identity)}, UNNEST(touched) AS t"
         " WHERE table_name = @table_name AND kind = 'commit' GROUP BY 1, 2",
         {"table_name": table.identity},
@@ -143,8 +144,8 @@ def upstream(warehouse: Warehouse, table: Table) -> Upstream:
 def complete(table: Table, known: State) -> list[Window]:
     """Return the ranges in which all of a table's rows are there.
 
-    A core table is complete up to the cursor to which every window is committed, a derived table over the ranges that are
-    committed, and a table without windows up to the moment at which its last run began to read. Before the table's
+    A core table is complete up to the cursor to which every window is committed, a derived table over the ranges that
+    are committed, and a table without windows up to the moment at which its last run began to read. Before the table's
     start there is nothing to come, and neither is there after its end.
     """
     if known.last is None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from flows.engine.ledger import Committed, State, Touches, Upstream
-from flows.model.window import EVER, Window, short, covered, subtract
+from flows.model.window import END, EVER, Window, covered, short, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from flows.model.sql import Dependency
-    from flows.model.table import Table
+    from flows.model.table import Table, WindowSpec
 
 Cause = Literal["missing", "stale", "lookback", "forced"]
 
@@ -56,7 +56,20 @@ class Moment:
     """The newest moment at which the table's schedule was due."""
 
 
-def plan(
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known when a table is planned."""
+
+    table: Table
+    dependencies: Sequence[Dependency]
+    known: State
+    upstreams: Mapping[str, Upstream]
+    moment: Moment
+    bounds: Window
+    force: bool
+
+
+def plan(  # noqa: PLR0913 - the facts that a plan follows from
     table: Table,
     dependencies: Sequence[Dependency],
     known: State,
@@ -77,75 +90,66 @@ def plan(
         bounds: plan only windows that lie in this range.
         force: plan those windows though they are committed.
     """
+    facts = _Facts(table, dependencies, known, upstreams, moment, bounds, force)
     if table.window is None:
-        return _plan_whole(table, dependencies, known, upstreams, moment, force=force)
+        return _plan_whole(facts)
     if table.source is not None:
-        return _plan_core(table, known, moment, bounds, force=force)
-    return _plan_derived(table, dependencies, known, upstreams, moment, bounds, force=force)
+        return _plan_core(facts, table.window)
+    return _plan_derived(facts, table.window)
 
 
-def _plan_whole(
-    table: Table,
-    dependencies: Sequence[Dependency],
-    known: State,
-    upstreams: Mapping[str, Upstream],
-    moment: Moment,
-    *,
-    force: bool,
-) -> Plan:
-    for dependency in dependencies:
-        if not upstreams[dependency.table].version:
+def _plan_whole(facts: _Facts) -> Plan:
+    for dependency in facts.dependencies:
+        if not facts.upstreams[dependency.table].version:
             return Plan(waiting=(Waiting(None, f"{dependency.table} has no rows yet"),))
-    last = known.last
-    if last is None:
-        return Plan((Planned(None, "missing", "never made before"),))
-    if force:
-        return Plan((Planned(None, "forced", "asked for"),))
-    if last.code_version != table.code_version:
-        return Plan((Planned(None, "stale", "its definition changed"),))
-    for dependency in dependencies:
-        if upstreams[dependency.table].touches.newest > last.upstreams.get(dependency.table, 0):
-            return Plan((Planned(None, "stale", f"{dependency.table} changed"),))
-    if table.source is not None and last.began < moment.due:
-        return Plan((Planned(None, "stale", f"due since {short(moment.due)}"),))
-    waits = "its schedule" if table.source is not None else f"a change of {' or '.join(upstreams)}"
+    due = _due_whole(facts)
+    if due is not None:
+        return Plan((due,))
+    waits = f"a change of {' or '.join(facts.upstreams)}" if facts.upstreams else "its schedule"
     return Plan(waiting=(Waiting(None, f"up to date; waits for {waits}"),))
 
 
-def _plan_core(table: Table, known: State, moment: Moment, bounds: Window, *, force: bool) -> Plan:
-    assert table.window is not None  # noqa: S101 - plan() looked
-    closed = table.window.closed(moment.now)
-    inside = _inside(table, closed, bounds)
-    if force:
+def _due_whole(facts: _Facts) -> Planned | None:
+    """Say why a table without windows has to be made, or None where it is up to date."""
+    last = facts.known.last
+    if last is None:
+        return Planned(None, "missing", "never made before")
+    if facts.force:
+        return Planned(None, "forced", "asked for")
+    if last.code_version != facts.table.code_version:
+        return Planned(None, "stale", "the table's definition changed")
+    for dependency in facts.dependencies:
+        if facts.upstreams[dependency.table].touches.newest > last.upstreams.get(dependency.table, 0):
+            return Planned(None, "stale", f"{dependency.table} changed")
+    if facts.table.source is not None and last.began < facts.moment.due:
+        return Planned(None, "stale", f"due since {short(facts.moment.due)}")
+    return None
+
+
+def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
+    closed = spec.closed(facts.moment.now)
+    inside = _inside(spec, closed, facts.bounds)
+    if facts.force:
         windows = tuple(Planned(span, "forced", "asked for") for span in inside)
     else:
-        missing = subtract(inside, [commit.window for commit in known.committed])
+        missing = subtract(inside, [commit.window for commit in facts.known.committed])
         windows = tuple(Planned(span, "missing", "not committed yet") for span in missing)
-    return Plan(windows, tuple(_not_closed(table, closed, moment)))
+    return Plan(windows, tuple(_not_closed(spec, closed)))
 
 
-def _plan_derived(
-    table: Table,
-    dependencies: Sequence[Dependency],
-    known: State,
-    upstreams: Mapping[str, Upstream],
-    moment: Moment,
-    bounds: Window,
-    *,
-    force: bool,
-) -> Plan:
-    assert table.window is not None  # noqa: S101 - plan() looked
-    closed = table.window.closed(moment.now)
-    newest = list(table.window.size.split(closed))[-table.window.lookback :] if closed and table.window.lookback else []
-    look_again = newest[0].start if newest else None
-    committed = _by_window(known.committed)
-    blocked = _blocker(dependencies, upstreams)
+def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
+    closed = spec.closed(facts.moment.now)
+    newest = list(spec.size.split(closed))[-spec.lookback :] if closed and spec.lookback else []
+    look_again = newest[0].start if newest else END
+    committed = _by_window(facts.known.committed)
+    code_version = facts.table.code_version
+    blocked = _blocker(facts.dependencies, facts.upstreams)
     planned: list[Planned] = []
     waiting: list[Waiting] = []
-    for span in _inside(table, closed, bounds):
-        for window in table.window.size.split(span):
-            due = _due(table, dependencies, committed.get(window), upstreams, window, look_again)
-            if due is None and force:
+    for span in _inside(spec, closed, facts.bounds):
+        for window in spec.size.split(span):
+            due = _due(facts, committed.get(window), window, code_version, look_again=window.start >= look_again)
+            if due is None and facts.force:
                 due = Planned(window, "forced", "asked for")
             if due is None:
                 continue
@@ -153,39 +157,32 @@ def _plan_derived(
                 _join(waiting, Waiting(window, reason))
             else:
                 planned.append(due)
-    waiting.extend(_not_closed(table, closed, moment))
+    waiting.extend(_not_closed(spec, closed))
     return Plan(tuple(planned), tuple(waiting))
 
 
-def _due(  # noqa: PLR0913 - the facts of one window
-    table: Table,
-    dependencies: Sequence[Dependency],
-    commit: Committed | None,
-    upstreams: Mapping[str, Upstream],
-    window: Window,
-    look_again: datetime | None,
+def _due(
+    facts: _Facts, commit: Committed | None, window: Window, code_version: str, *, look_again: bool
 ) -> Planned | None:
     """Say why a window has to be done, or None where it is up to date."""
     if commit is None:
         return Planned(window, "missing", "not committed yet")
-    if commit.code_version != table.code_version:
+    if commit.code_version != code_version:
         return Planned(window, "stale", "the table's definition changed")
-    for dependency in dependencies:
-        touches = upstreams[dependency.table].touches
+    for dependency in facts.dependencies:
+        touches = facts.upstreams[dependency.table].touches
         read = commit.upstreams.get(dependency.table, 0)
         if touches.newest <= read:
             continue
         span = dependency.range(window)
         if span is not None and touches.within(span) > read:
             return Planned(window, "stale", f"{dependency.table} changed in {span}")
-        if span is None and look_again is not None and window.start >= look_again:
+        if span is None and look_again:
             return Planned(window, "lookback", f"{dependency.table} changed")
     return None
 
 
-def _blocker(
-    dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstream]
-) -> Callable[[Window], str | None]:
+def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstream]) -> Callable[[Window], str | None]:
     """Return a function that says what a window waits for; None where it is ready."""
 
     def blocked(window: Window) -> str | None:
@@ -209,32 +206,30 @@ def _by_window(committed: Sequence[Committed]) -> dict[Window, Committed]:
     return {commit.window: commit for commit in committed if newest.within(commit.window) == commit.version}
 
 
-def _inside(table: Table, closed: Window | None, bounds: Window) -> list[Window]:
+def _inside(spec: WindowSpec, closed: Window | None, bounds: Window) -> list[Window]:
     """Return the range of whole windows that have closed and lie in the bounds, as a list of one or none."""
-    assert table.window is not None  # noqa: S101 - callers looked
     span = closed.intersect(bounds) if closed else None
     if span is None:
         return []
-    start, end = table.window.size.ceiling(span.start), table.window.size.floor(span.end)
+    start, end = spec.size.ceiling(span.start), spec.size.floor(span.end)
     return [Window(start, end)] if start < end else []
 
 
-def _not_closed(table: Table, closed: Window | None, moment: Moment) -> list[Waiting]:
+def _not_closed(spec: WindowSpec, closed: Window | None) -> list[Waiting]:
     """Say when the next window closes, where one is to come."""
-    assert table.window is not None  # noqa: S101 - callers looked
-    size = table.window.size
-    start = closed.end if closed else size.ceiling(table.window.start)
+    size = spec.size
+    start = closed.end if closed else size.ceiling(spec.start)
     following = Window(start, size.next(start))
-    if table.window.end is not None and following.end > table.window.end:
+    if spec.end is not None and following.end > spec.end:
         return []
-    return [Waiting(following, f"closes at {short(following.end + table.window.delay)} UTC")]
+    return [Waiting(following, f"closes at {short(following.end + spec.delay)} UTC")]
 
 
 def _join(waiting: list[Waiting], new: Waiting) -> None:
     """Add a waiting window, as one range with those before it that wait for the same upstream."""
     last = waiting[-1] if waiting else None
-    if last and last.window and new.window and last.window.end == new.window.start:
-        if last.reason.split(", needed")[0] == new.reason.split(", needed")[0]:
-            waiting[-1] = Waiting(Window(last.window.start, new.window.end), last.reason)
-            return
-    waiting.append(new)
+    follows = last and last.window and new.window and last.window.end == new.window.start
+    if follows and last.reason.split(", needed")[0] == new.reason.split(", needed")[0]:
+        waiting[-1] = Waiting(Window(last.window.start, new.window.end), last.reason)
+    else:
+        waiting.append(new)

@@ -119,5 +119,7 @@ def _check(table: Table, window: Window | None, staged: Staged) -> tuple[str, ..
     failed = [item for item in found if item.severity == "fail"]
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)
-        raise CheckFailedError(f"{table.identity} {window or ''}: {len(failed)} checks failed, nothing was published\n{lines}")
+        raise CheckFailedError(
+            f"{table.identity} {window or ''}: {len(failed)} checks failed, nothing was published\n{lines}"
+        )
     return tuple(map(str, found))

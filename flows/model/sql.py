@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from flows.model.window import BEGINNING, Window, add_months
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from flows.model.types import Type

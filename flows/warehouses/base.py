@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    import pyarrow as pa
+
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.types import Type
     from flows.model.window import Window
-    import pyarrow as pa
-
     from flows.sources.base import BadRow
 
 LEDGER_SHARDS = 128

@@ -86,7 +86,8 @@ class DuckDB:
         using = f"CAST({quoted(column)} AS {type_})" if table.source else f"TRY_CAST({quoted(column)} AS {type_})"
         try:
             self._database.execute(
-                f"ALTER TABLE {quoted_table(table.identity)} ALTER COLUMN {quoted(column)} SET DATA TYPE {type_} USING {using}"
+                f"ALTER TABLE {quoted_table(table.identity)} ALTER COLUMN {quoted(column)}"
+                f" SET DATA TYPE {type_} USING {using}"
             )
         except duckdb.Error as error:
             raise WarehouseError(
@@ -161,8 +162,8 @@ def _open(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.
             who = f"process {holder[1]}" if holder else "another process"
             if time.monotonic() > deadline:
                 raise WarehouseBusyError(
-                    f"The warehouse {path} has been held by {who} for {patience:.0f} seconds. One process at a time can "
-                    "work on it: wait until that one has ended, or end it, and start again."
+                    f"The warehouse {path} has been held by {who} for {patience:.0f} seconds. One process at a time "
+                    "can work on it: wait until that one has ended, or end it, and start again."
                 ) from error
             if not told:
                 report(f"{who} holds the warehouse {path}; waiting up to {patience:.0f} seconds for it")
@@ -177,7 +178,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except duckdb.TransactionException as error:
-        raise ConflictError(f"Another run changed the same rows first, so this one changed nothing: {_first_line(error)}") from error
+        raise ConflictError(
+            f"Another run changed the same rows first, so this one changed nothing: {_first_line(error)}"
+        ) from error
     except duckdb.Error as error:
         raise WarehouseError(_first_line(error)) from error
 

@@ -100,7 +100,8 @@ class LedgerTables:
             overlap = "coalesce(window_start < $window_end AND $window_start < window_end, true)"
             parameters |= {"window_start": window.start, "window_end": window.end}
         row = self._connection.execute(
-            f"SELECT max(version), max_by(run_id, version) FILTER ({overlap}), max_by(run_by, version) FILTER ({overlap})"
+            f"SELECT max(version), max_by(run_id, version) FILTER ({overlap}),"
+            f" max_by(run_by, version) FILTER ({overlap})"
             f" FROM {quoted_table(f'platform.{ledger_shard(identity)}')}"
             " WHERE table_name = $identity AND kind = 'commit' AND version > $known",
             parameters,
@@ -154,7 +155,4 @@ class LedgerTables:
         window = (entry.window.start, entry.window.end) if entry.window else (None, None)
         rows = [(entry.table, *window, entry.run_id, row.place, row.reason, row.raw) for row in bad]
         if rows:
-            self._connection.executemany(
-                "INSERT INTO platform.quarantine VALUES (?, ?, ?, ?, now(), ?, ?, ?)", rows
-            )
-
+            self._connection.executemany("INSERT INTO platform.quarantine VALUES (?, ?, ?, ?, now(), ?, ?, ?)", rows)

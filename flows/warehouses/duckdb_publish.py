@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from flows.model.entry import Touched
 from flows.model.errors import CheckFailedError, DerivedError, WindowError
-from flows.model.window import BEGINNING, EVER, Size, Window, merge
+from flows.model.window import BEGINNING, EVER, Window, merge
 from flows.warehouses.base import Query
 from flows.warehouses.duckdb_ledger import LedgerTables
 from flows.warehouses.duckdb_types import duckdb_type, quoted, quoted_table
@@ -52,7 +52,10 @@ class Staging:
 
     @staticmethod
     def of(
-        connection: duckdb.DuckDBPyConnection, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch]
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        window: Window | None,
+        rows: Query | Iterator[pa.RecordBatch],
     ) -> Staging:
         """Stage rows for the table's strategy."""
         kinds = {"append": AppendStaging, "merge": MergeStaging, "replace": ReplaceStaging}
@@ -161,7 +164,8 @@ class Staging:
             shown = "\n".join(f"  {row}" for row in rows)
             column = self.table.partition.column
             raise WindowError(
-                f"{self.table.identity}: rows of the window {self.window} have a {column} outside it, for example\n{shown}\n"
+                f"{self.table.identity}: rows of the window {self.window} have a {column} outside it, for example\n"
+                f"{shown}\n"
                 f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window."
             )
 
@@ -214,6 +218,7 @@ class AppendStaging(Staging):
     """The window's rows take the place of those that the table holds in its range."""
 
     def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
+        """Insert straight into a range that is empty; elsewhere stage."""
         self.straight = isinstance(rows, Query) and not self.select(
             f"SELECT 1 FROM {self.name} WHERE {self.inside} LIMIT 1"
         )
@@ -223,24 +228,21 @@ class AppendStaging(Staging):
             return
         assert isinstance(rows, Query)  # noqa: S101 - straight says so
         self.rows = self.insert(self.name, rows)
-        partition = self.table.partition
-        assert partition is not None  # noqa: S101 - append tables have one
-        kind = {"DATE": "DATE", "DATETIME": "DATETIME"}.get(self.table.partition_type.name) if self.table.partition_type else None
-        low, high = ("DATE(@window_start)", "DATE(@window_end)") if kind == "DATE" else ("@window_start", "@window_end")
-        if kind == "DATETIME":
-            low, high = "DATETIME(@window_start)", "DATETIME(@window_end)"
+        self.rows = self.insert(self.name, rows)
         columns = ", ".join(f"`{name}`" for name in self.table.schema)
         self.relation = (
-            f"(SELECT {columns} FROM `{self.table.dataset}`.`{self.table.name}`"
-            f" WHERE `{partition.column}` >= {low} AND `{partition.column}` < {high})"
+            f"(SELECT {columns} FROM `{self.table.dataset}`.`{self.table.name}` WHERE {self._inside_googlesql()})"
         )
         if self.select(f"SELECT count(*) FROM {self.name} WHERE {self.inside}")[0][0] != self.rows:
             self.connection.execute("ROLLBACK")
             self.connection.execute("BEGIN TRANSACTION")
+            self.straight = False
+            self.relation = "staged"
             super().stage(rows)
             self.refuse_outside("staged")
 
     def write(self) -> list[Touched]:
+        """Put the rows in the place of the window's."""
         if not self.straight:
             old = f"(SELECT {self.columns} FROM {self.name} WHERE {self.inside})"
             touched = self.difference(old, "staged")
@@ -257,11 +259,19 @@ class AppendStaging(Staging):
         unit = self.unit_of(quoted(self.table.partition.column))
         return self.touched(self.select(f"SELECT DISTINCT {unit}, false FROM {self.name} WHERE {self.inside}"))
 
+    def _inside_googlesql(self) -> str:
+        assert self.table.partition is not None  # noqa: S101 - append tables have one
+        assert self.table.partition_type is not None  # noqa: S101 - they have a partition
+        column, kind = self.table.partition.column, self.table.partition_type.name
+        low, high = (f"@window_{end}" if kind == "TIMESTAMP" else f"{kind}(@window_{end})" for end in ("start", "end"))
+        return f"`{column}` >= {low} AND `{column}` < {high}"
+
 
 class ReplaceStaging(Staging):
     """The staged rows take the place of the whole table."""
 
     def write(self) -> list[Touched]:
+        """Put the rows in the place of all."""
         touched = self.difference(self.name, "staged")
         if touched:
             self.run(f"DELETE FROM {self.name}")
@@ -274,10 +284,12 @@ class MergeStaging(Staging):
 
     @property
     def keys(self) -> str:
+        """The key's columns."""
         return ", ".join(map(quoted, self.table.key))
 
     @property
     def same_key(self) -> str:
+        """The condition that rows `old` and `new` have one key."""
         return " AND ".join(f"old.{quoted(name)} IS NOT DISTINCT FROM new.{quoted(name)}" for name in self.table.key)
 
     @property
@@ -286,6 +298,7 @@ class MergeStaging(Staging):
         return self.table.partition is not None and self.table.partition.column in self.table.key
 
     def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
+        """Stage one row for each key, or refuse rows that cannot be told apart."""
         super().stage(rows)
         twice = self.select(f"SELECT {self.keys} FROM staged GROUP BY ALL HAVING count(*) > 1 LIMIT {SHOWN_ROWS}")
         if self.table.source is not None:
@@ -298,12 +311,13 @@ class MergeStaging(Staging):
             names = ", ".join(self.table.key)
             shown = "\n".join("  " + ", ".join(map(str, key)) for key in twice)
             raise CheckFailedError(
-                f"{self.table.identity}: the window {self.window} gives several rows of one key ({names}), for example\n{shown}\n"
+                f"{self.table.identity}: the window {self.window} gives several rows of one key ({names}), for example\n"
+                f"{shown}\n"
                 f"GROUP BY {names} in the SQL, so that each key has one row."
             )
 
     def _keep_latest(self) -> None:
-        """Of several rows of one key keep the latest by the cursor; of equal ones any rule will do that never varies."""
+        """Of several rows of one key keep the latest by the cursor; of equally late ones the greatest."""
         cursor = quoted(self.table.source.cursor) if self.table.source and self.table.source.cursor else "NULL"
         order = ", ".join(f"{quoted(name)} DESC NULLS LAST" for name in self.table.schema)
         self.run(
@@ -342,7 +356,8 @@ class MergeStaging(Staging):
         fields = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in sorted(names))
         if by is None or not fields:
             return "NULL AS latest_state"
-        return f"struct_pack(is_known := {quoted(by)} IS NOT NULL, latest_by := {quoted(by)}, latest := struct_pack({fields})) AS latest_state"
+        late = f"is_known := {quoted(by)} IS NOT NULL, latest_by := {quoted(by)}"
+        return f"struct_pack({late}, latest := struct_pack({fields})) AS latest_state"
 
     def _combined(self, name: str) -> str:
         rule = self.table.merge.get(name)
@@ -354,6 +369,7 @@ class MergeStaging(Staging):
         return f"{rule}({column}) AS {column}"
 
     def write(self) -> list[Touched]:
+        """Write the rows that differ from those of the same key."""
         values = [name for name in self.table.schema if name not in self.table.key]
         differs = " OR ".join(f"old.{quoted(name)} IS DISTINCT FROM new.{quoted(name)}" for name in values) or "false"
         partition = self.table.partition
@@ -376,9 +392,7 @@ class MergeStaging(Staging):
         return touched
 
 
-def fetch(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
-) -> list[dict[str, Any]]:
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
     """Run a SELECT in GoogleSQL; return its rows by column name."""
     translated = _translate(sql)
     cursor = connection.execute(translated, _used(translated, parameters))
@@ -403,4 +417,3 @@ def _bound(kind: str, moment: datetime) -> object:
     if kind == "DATE":
         return moment.date()
     return moment.replace(tzinfo=None) if kind == "DATETIME" else moment
-

@@ -58,13 +58,17 @@ WEEK = Dependency("core.events", (Edge("start", offset=timedelta(days=-7)), Edge
 def committed(subject, first, last=None, version=1, **upstreams):
     """Return a commit of the days [first, last) that had read these versions."""
     window = span(first, first + 1 if last is None else last)
-    return Committed(window, version, subject.code_version, day(0), {f"core.{name}": v for name, v in upstreams.items()})
+    return Committed(
+        window, version, subject.code_version, day(0), {f"core.{name}": v for name, v in upstreams.items()}
+    )
 
 
 def events(*touched, until=100):
     """Return an upstream that is complete up to a day and was touched in these (first, last, version)."""
     touches = [(span(first, last), version) for first, last, version in touched]
-    return {"core.events": Upstream(max([1, *(v for _, v in touches)]), (Window(BEGINNING, day(until)),), Touches(touches))}
+    return {
+        "core.events": Upstream(max([1, *(v for _, v in touches)]), (Window(BEGINNING, day(until)),), Touches(touches))
+    }
 
 
 def at(number):
@@ -237,7 +241,13 @@ def test_plan_and_done_cover_the_range_and_planning_again_gives_nothing(done, no
     everything = merge([*todo, *commits, *waits])
     assert now == 0 or covered(span(0, now), everything)
     assert not subtract(todo, [span(0, min(now, ready))])
-    after = State(99, (*state.committed, *(Committed(window, 50 + i, subject.code_version, day(0), {}) for i, window in enumerate(todo))))
+    after = State(
+        99,
+        (
+            *state.committed,
+            *(Committed(window, 50 + i, subject.code_version, day(0), {}) for i, window in enumerate(todo)),
+        ),
+    )
     assert plan(subject, [dependency], after, known, at(now)).windows == ()
 
 

@@ -1,0 +1,91 @@
+"""The whole way of the data in one command: a shop's exports become core tables, derived tables and an answer.
+
+python -m flows.demo
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.command import ending, plural
+from flows.model.errors import DerivedError
+from flows.model.project import load_project
+from flows.run import run_all, watch
+from flows.runner import open_warehouse
+from flows.shop import write_exports
+
+if TYPE_CHECKING:
+    from flows.warehouses.base import Warehouse
+
+EXPORTS = Path(".derived/shop")
+"""Where the core tables of the demo look for their files."""
+QUESTION = "Which items make the most revenue? Orders are in MongoDB, payments in MySQL; the answer needs both."
+ANSWER = """
+    SELECT month, place, item, units, revenue
+    FROM derived.top_items
+    WHERE place <= 5
+    ORDER BY month, place
+"""
+NEXT = """\
+What to try next
+  python -m flows.check derived.revenue_by_item      what it reads, and how far
+  python -m flows.derive derived.revenue_by_item --dry-run --force --from 2026-03-01 --to 2026-03-03
+  python -m flows.derive derived.top_items           nothing to do, and it says why
+  edit the SQL of tables/derived/revenue_by_item.yaml, then: python -m flows.run
+"""
+
+
+def main() -> None:
+    """Make the shop's exports, bring all tables up to date and show the answer."""
+    with ending():
+        started = time.perf_counter()
+        root = Path.cwd()
+        if not (root / EXPORTS).exists():
+            typer.echo(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")
+        write_exports(root / EXPORTS)
+        project = load_project(root)
+        with closing(open_warehouse(root, typer.echo)) as warehouse:
+            summary = watch(project, lambda watcher: run_all(project, warehouse, watcher))
+            if summary.errors or project.faults:
+                raise DerivedError("The demo's tables are not up to date: see above.")
+            typer.echo("")
+            _show(warehouse)
+        entries = [entry for outcome in summary.outcomes.values() for entry in outcome.entries]
+        if entries:
+            rows = sum(entry.rows for entry in entries)
+            what = f"{plural(len(entries), 'commit')} to {plural(len(summary.outcomes), 'table')}, {rows:,} rows"
+        else:
+            what = f"Nothing to do: all {plural(len(summary.outcomes), 'table')} were up to date, no work was done twice"
+        typer.echo(f"{what}; {time.perf_counter() - started:.1f} s.\n\n{NEXT}", nl=False)
+
+
+def _show(warehouse: Warehouse) -> None:
+    """Print the answer as a table."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.table import Table  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = warehouse.query(ANSWER, {})
+    most = max(row["revenue"] for row in rows)
+    shown = Table(title=QUESTION, title_justify="left", title_style="bold")
+    for name in ("month", "#", "item"):
+        shown.add_column(name)
+    for name in ("units", "revenue"):
+        shown.add_column(name, justify="right")
+    shown.add_column("")
+    for number, row in enumerate(rows):
+        last = number + 1 == len(rows) or rows[number + 1]["month"] != row["month"]
+        month = f"{row['month']:%B %Y}" if row["place"] == 1 else ""
+        bar = "█" * round(20 * float(row["revenue"] / most))
+        shown.add_row(
+            month, str(row["place"]), row["item"], f"{row['units']:,}", f"{row['revenue']:,.2f}", bar, end_section=last
+        )
+    Console().print(shown)
+
+
+if __name__ == "__main__":
+    typer.run(main)
