@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.command import describe_plan, markdown, outcome_json, plan_span
+from flows.engine.plan import Plan
 from flows.model.errors import DerivedError, UsageError
 from flows.model.window import BEGINNING, END, Window
-from flows.runner import Request
+from flows.runner import Outcome, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
     from prefect import Flow, Task
     from prefect.client.schemas.objects import State, TaskRun
 
-    from flows.engine.plan import Plan
     from flows.model.entry import Entry
-    from flows.runner import Kind, Observer, Outcome
+    from flows.runner import Kind, Observer
 
 RETRIES = 4
 """How often a window that failed for a passing reason is tried again; the waits sum to about two and a half minutes."""
@@ -47,7 +48,7 @@ def api_configured() -> bool:
     """Say whether Prefect would talk to an API of its own accord, without importing it.
 
     Reads what Prefect's settings read, in their order: the environment, `.env`, `prefect.toml` and `pyproject.toml` of
-    the working directory, then the active profile. The first that names an API decides, also an empty one.
+    the working directory, then the active profile. The first that names an API decides, even if it is empty.
     Raises UsageError for a file that Prefect could not read either.
     """
     return bool(next(_api_urls(), None))
@@ -129,7 +130,7 @@ def artifact_key(table: str) -> str:
 
 
 def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:
-    """Return the Prefect flow around `run_one`: named by its plan, a task for each window, an artifact at the end."""
+    """Return the Prefect flow around `run_one`: windows are tasks, the plan names the run, an artifact tells of it."""
     from prefect import flow, get_run_logger  # noqa: PLC0415 - only where it runs
     from prefect.artifacts import create_markdown_artifact  # noqa: PLC0415
     from prefect.states import Failed  # noqa: PLC0415
@@ -145,17 +146,19 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             end: Only windows up to this moment (UTC). Empty: up to now.
             force: Do these windows again, also those that are up to date.
         """
+        tracker = _Tracker(table)
+        publish = partial(create_markdown_artifact, key=artifact_key(table), description=table)
         try:
             bounds = Window(_utc(start) or BEGINNING, _utc(end) or END)
             if bounds.start >= bounds.end:
                 raise UsageError(f"start {start} is not before end {end}.")
-            outcome = run_one(Request(table, bounds, force), _Tracker(table))
+            outcome = run_one(Request(table, bounds, force), tracker)
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             get_run_logger().error("%s", error)
+            done = f"{markdown(tracker.seen)}\n" if tracker.seen.entries else ""
+            publish(f"{done}## {table}: failed\n\n```\n{error}\n```\n")
             return Failed(message=str(error), data=error)
-        create_markdown_artifact(
-            markdown=markdown(outcome) + _links(outcome.upstreams), key=artifact_key(table), description=table
-        )
+        publish(markdown(outcome) + _links(outcome.upstreams))
         return dict(outcome_json(outcome))
 
     run.__name__ = kind
@@ -166,13 +169,16 @@ class _Tracker:
     """Tells Prefect what the current flow run does."""
 
     def __init__(self, table: str) -> None:
-        self._task = _window_task().with_options(tags=[table, table.partition(".")[0]])
+        self._task = _window_task(table)
+        self.seen = Outcome(table, Plan())
+        """What was done so far."""
 
     def planned(self, table: str, plan: Plan) -> None:
         """Name the flow run by its plan."""
         from prefect import get_client  # noqa: PLC0415
         from prefect.context import FlowRunContext  # noqa: PLC0415
 
+        self.seen.plan = plan
         for line in describe_plan(table, plan):
             self.say(line)
         context = FlowRunContext.get()
@@ -184,6 +190,7 @@ class _Tracker:
     def window(self, name: str, work: Callable[[], Entry]) -> Entry:
         """Do the work as a task run."""
         entry: Entry = self._task(name, work)
+        self.seen.entries.append(entry)
         for warning in entry.warnings:
             self.say(f"warning: {warning}")
         return entry
@@ -195,7 +202,8 @@ class _Tracker:
         get_run_logger().info(line)
 
 
-def _window_task() -> Task[..., Any]:
+def _window_task(table: str) -> Callable[..., Any]:
+    """Return what does one window as a task run."""
     from prefect import task  # noqa: PLC0415
     from prefect.cache_policies import NO_CACHE  # noqa: PLC0415
     from prefect.tasks import exponential_backoff  # noqa: PLC0415
@@ -203,6 +211,7 @@ def _window_task() -> Task[..., Any]:
     @task(
         name="window",
         task_run_name="{window}",
+        tags=[table, table.partition(".")[0]],
         retries=RETRIES,
         retry_delay_seconds=exponential_backoff(FIRST_WAIT),
         retry_jitter_factor=0.5,
