@@ -60,7 +60,9 @@ def main() -> None:
             rows = sum(entry.rows for entry in entries)
             what = f"{plural(len(entries), 'commit')} to {plural(len(summary.outcomes), 'table')}, {rows:,} rows"
         else:
-            what = f"Nothing to do: all {plural(len(summary.outcomes), 'table')} were up to date, no work was done twice"
+            what = (
+                f"Nothing to do: all {plural(len(summary.outcomes), 'table')} were up to date, no work was done twice"
+            )
         typer.echo(f"{what}; {time.perf_counter() - started:.1f} s.\n\n{NEXT}", nl=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flows.engine.checks import broken
@@ -26,7 +27,7 @@ KEPT_BAD_ROWS = 1_000
 """How many bad rows a failed window leaves in quarantine to be looked at, where its limit is lower."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """What all windows of one run of one table share."""
 
@@ -42,6 +43,17 @@ class Job:
     """Types of the tables that the SQL reads; a derived table has them."""
     source: Source | None = None
     """Where the rows come from; a core table has one."""
+
+    @cached_property
+    def code_version(self) -> str:
+        """The table's code version."""
+        return self.table.code_version
+
+    @cached_property
+    def query(self) -> Query:
+        """The table's SQL; one object for all windows, so that it is transpiled once."""
+        assert self.table.sql is not None  # noqa: S101 - a table has a source or SQL
+        return Query(self.table.sql, self.schema)
 
 
 def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
@@ -59,7 +71,7 @@ def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
         window=window,
         run_id=job.run_id,
         run_by=job.run_by,
-        code_version=job.table.code_version,
+        code_version=job.code_version,
         git_commit=job.git_commit,
         began=warehouse.now(),
         upstreams=job.upstreams,
@@ -81,8 +93,7 @@ def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
 
 def _rows(job: Job, window: Window | None, bad: list[BadRow]) -> Query | Iterator[pa.RecordBatch]:
     if job.source is None:
-        assert job.table.sql is not None  # noqa: S101 - a table has a source or SQL
-        return Query(job.table.sql, job.schema)
+        return job.query
     return _good_rows(job, job.source, window, bad)
 
 

@@ -24,7 +24,7 @@ LEDGER_SHARDS = 128
 (https://cloud.google.com/bigquery/quotas#data-manipulation-language-statements)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Query:
     """A SELECT in GoogleSQL with the parameters @window_start and @window_end."""
 

@@ -51,14 +51,14 @@ class DuckDB:
     """
 
     def __init__(self, path: Path, *, patience: float = 300.0, report: Callable[[str], None] = print) -> None:
-        self._database = _open(path, patience, report)
-        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        self.session = _open(path, patience, report)
+        self.session.execute("SET GLOBAL TimeZone = 'UTC'")
         # Rows of a table have no order, and keeping one makes a big INSERT hold all of them.
-        self._database.execute("SET GLOBAL preserve_insertion_order = false")
+        self.session.execute("SET GLOBAL preserve_insertion_order = false")
         self._catalog = threading.Lock()
         self._tables = threading.Lock()
         self._writers: dict[str, threading.Lock] = {}
-        self._ledger = LedgerTables(self._database.cursor())
+        self._ledger = LedgerTables(self.session.cursor())
 
     def prepare(self, table: Table) -> None:
         """Create the table, or give it the columns that its file has and it has not."""
@@ -69,23 +69,23 @@ class DuckDB:
             wanted = {column: duckdb_type(type_) for column, type_ in table.schema.items()}
             if not present:
                 columns = ", ".join(f"{quoted(column)} {type_}" for column, type_ in wanted.items())
-                self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.dataset)}")
-                self._database.execute(f"CREATE TABLE {name} ({columns})")
+                self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.dataset)}")
+                self.session.execute(f"CREATE TABLE {name} ({columns})")
                 return
             for column, type_ in wanted.items():
                 if column not in present:
-                    self._database.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {type_}")
+                    self.session.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {type_}")
                 elif present[column] != type_:
                     self._retype(table, column, type_)
             if table.sql is not None:
                 for column in present.keys() - wanted.keys():
-                    self._database.execute(f"ALTER TABLE {name} DROP COLUMN {quoted(column)}")
+                    self.session.execute(f"ALTER TABLE {name} DROP COLUMN {quoted(column)}")
 
     def _retype(self, table: Table, column: str, type_: str) -> None:
         """Change a column's type; rows of a derived table are all made again under a new definition anyway."""
         using = f"CAST({quoted(column)} AS {type_})" if table.source else f"TRY_CAST({quoted(column)} AS {type_})"
         try:
-            self._database.execute(
+            self.session.execute(
                 f"ALTER TABLE {quoted_table(table.identity)} ALTER COLUMN {quoted(column)}"
                 f" SET DATA TYPE {type_} USING {using}"
             )
@@ -97,7 +97,7 @@ class DuckDB:
 
     def _columns(self, identity: str) -> dict[str, str]:
         dataset, _, name = identity.partition(".")
-        rows = self._database.execute(
+        rows = self.session.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
             " AND schema_name = $dataset AND table_name = $name ORDER BY column_index",
             {"dataset": dataset, "name": name},
@@ -115,7 +115,7 @@ class DuckDB:
         with self._tables:
             writer = self._writers.setdefault(table.identity, threading.Lock())
         with writer, _translated():
-            connection = self._database.cursor()
+            connection = self.session.cursor()
             try:
                 connection.execute("BEGIN TRANSACTION")
                 yield Staging.of(connection, table, window, rows)
@@ -124,14 +124,14 @@ class DuckDB:
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""
-        with _translated(), self._database.cursor() as cursor:
+        with _translated(), self.session.cursor() as cursor:
             return fetch(cursor, sql, parameters)
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
         with self._catalog, _translated():
             self._ledger.prepare(entry.table)
-        with _translated(), self._database.cursor() as cursor:
+        with _translated(), self.session.cursor() as cursor:
             ledger = LedgerTables(cursor)
             cursor.execute("BEGIN TRANSACTION")
             ledger.quarantine(entry, bad)
@@ -144,7 +144,7 @@ class DuckDB:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._database.close()
+        self.session.close()
 
 
 def _open(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.DuckDBPyConnection:

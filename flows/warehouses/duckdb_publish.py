@@ -96,9 +96,7 @@ class Staging:
     def insert(self, target: str, rows: Query | Iterator[pa.RecordBatch]) -> int:
         """Insert rows; return how many."""
         if isinstance(rows, Query):
-            from flows.model.sql import to_duckdb  # noqa: PLC0415 - slow to import, and a core table has no SQL
-
-            select = to_duckdb(rows.sql, rows.schema)
+            select = _translate_query(rows)
             named = ", ".join(quoted(name) for name in self.table.schema)
             return self.run(f"INSERT INTO {target} ({self.columns}) SELECT {named} FROM ({select}) AS result")
         failure: list[DerivedError] = []
@@ -228,7 +226,6 @@ class AppendStaging(Staging):
             return
         assert isinstance(rows, Query)  # noqa: S101 - straight says so
         self.rows = self.insert(self.name, rows)
-        self.rows = self.insert(self.name, rows)
         columns = ", ".join(f"`{name}`" for name in self.table.schema)
         self.relation = (
             f"(SELECT {columns} FROM `{self.table.dataset}`.`{self.table.name}` WHERE {self._inside_googlesql()})"
@@ -317,7 +314,7 @@ class MergeStaging(Staging):
             )
 
     def _keep_latest(self) -> None:
-        """Of several rows of one key keep the latest by the cursor; of equally late ones the greatest."""
+        """Of several rows of one key keep the latest by the cursor; of equal ones the greatest."""
         cursor = quoted(self.table.source.cursor) if self.table.source and self.table.source.cursor else "NULL"
         order = ", ".join(f"{quoted(name)} DESC NULLS LAST" for name in self.table.schema)
         self.run(
@@ -398,6 +395,13 @@ def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[s
     cursor = connection.execute(translated, _used(translated, parameters))
     names = [item[0] for item in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@lru_cache(maxsize=64)
+def _translate_query(query: Query) -> str:
+    from flows.model.sql import to_duckdb  # noqa: PLC0415 - slow to import, and a core table has no SQL
+
+    return to_duckdb(query.sql, query.schema)
 
 
 @lru_cache(maxsize=512)

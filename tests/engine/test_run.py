@@ -91,7 +91,7 @@ def warehouse(tmp_path):
         yield opened
 
 
-def do(warehouse, subject, span, source=None, upstreams=None, known=None):
+def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  # noqa: PLR0913 - the facts of a run
     """Do one window, as a run that had planned at version `known`."""
     version = ledger.state(warehouse, subject).version if known is None else known
     schema = {"core.events": CORE.schema} if subject.sql else {}
@@ -155,7 +155,7 @@ def test_a_row_outside_its_window_is_refused(warehouse):
     assert rows(warehouse, TOTALS) == []
     do(warehouse, TOTALS, window(0))
     before = rows(warehouse, TOTALS)
-    with pytest.raises(WindowError, match="2026-01-02|datetime.date\\(2026, 1, 2\\)"):
+    with pytest.raises(WindowError, match=r"date\(2026, 1, 2\)"):
         do(warehouse, shifted, window(0))
     assert rows(warehouse, TOTALS) == before
     assert len(warehouse.query("SELECT * FROM platform.failures", {})) == 2
@@ -248,7 +248,8 @@ def test_equally_late_values_combine_the_same_in_any_order(warehouse):
         subject = USERS.model_copy(
             update={
                 "name": f"order_{number}",
-                "sql": "SELECT id, at AS first, at AS last, amount FROM core.log WHERE amount = EXTRACT(DAY FROM @window_start)",
+                "sql": "SELECT id, at AS first, at AS last, amount FROM core.log"
+                " WHERE amount = EXTRACT(DAY FROM @window_start)",
             }
         )
         if number == 0:

@@ -1,0 +1,183 @@
+"""What the engine costs beyond the SELECT itself, on DuckDB.
+
+python -m benchmarks.engine --windows 1000 --entries 0 10000 1000000 --rows 10000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+from rich.console import Console
+from rich.table import Table as Shown
+
+from flows.engine import ledger
+from flows.engine.run import Job, run
+from flows.model.sql import to_duckdb
+from flows.model.table import Table
+from flows.model.window import Window, utc
+from flows.warehouses.base import ledger_shard
+from flows.warehouses.duckdb import DuckDB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START = utc("2026-01-01")
+REPEATS = 3
+EVENTS = Table.model_validate(
+    {
+        "dataset": "core",
+        "name": "events",
+        "description": "Events.",
+        "owner": "team@example.com",
+        "schedule": "0 * * * *",
+        "window": {"size": "1 hour", "start": "2026-01-01"},
+        "strategy": "append",
+        "partition": {"column": "at", "by": "day"},
+        "columns": [
+            {"name": "at", "type": "TIMESTAMP"},
+            {"name": "id", "type": "INT64"},
+            {"name": "sku", "type": "STRING"},
+            {"name": "amount", "type": "NUMERIC"},
+        ],
+        "source": {"kind": "files", "path": "x.csv", "cursor": "at"},
+    },
+    strict=False,
+)
+BY_HOUR = Table.model_validate(
+    {
+        **EVENTS.model_dump(include={"dataset", "description", "owner", "schedule"}),
+        "dataset": "derived",
+        "name": "by_hour",
+        "window": {"size": "1 hour", "start": "2026-01-01"},
+        "strategy": "append",
+        "partition": {"column": "hour", "by": "day"},
+        "columns": [
+            {"name": "hour", "type": "TIMESTAMP", "checks": [{"not_null": True}]},
+            {"name": "sku", "type": "STRING"},
+            {"name": "amount", "type": "NUMERIC"},
+        ],
+        "sql": "SELECT TIMESTAMP_TRUNC(at, HOUR) AS hour, sku, SUM(amount) AS amount FROM core.events"
+        " WHERE at >= @window_start AND at < @window_end GROUP BY hour, sku",
+    },
+    strict=False,
+)
+COPY = BY_HOUR.model_copy(
+    update={
+        "name": "copy",
+        "columns": EVENTS.columns,
+        "partition": EVENTS.partition,
+        "sql": "SELECT at, id, sku, amount FROM core.events WHERE at >= @window_start AND at < @window_end",
+    }
+)
+
+
+def main() -> None:
+    """Run both benchmarks and print their tables."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--windows", type=int, default=1_000, help="windows of the backfill")
+    arguments.add_argument("--entries", type=int, nargs="+", default=[0, 10_000, 1_000_000], help="ledger entries")
+    arguments.add_argument("--rows", type=int, default=10_000_000, help="rows of the big window")
+    chosen = arguments.parse_args()
+    _backfill(chosen.windows, chosen.entries)
+    _big_window(chosen.rows)
+
+
+def _backfill(windows: int, sizes: list[int]) -> None:
+    shown = Shown(title=f"Backfill of {windows:,} windows of one table, medians of {REPEATS}")
+    columns = ("ledger entries before", "a window", "its SELECT alone", "overhead", "state and plan")
+    for name in columns:
+        shown.add_column(name, justify="right")
+    for entries in sizes:
+        took = [_one_backfill(windows, entries) for _ in range(REPEATS)]
+        whole, select, state = (statistics.median(column) for column in zip(*took, strict=True))
+        cells = (whole, select, whole - select, state)
+        shown.add_row(f"{entries:,}", *(f"{seconds * 1000:.2f} ms" for seconds in cells))
+    Console().print(shown)
+
+
+def _one_backfill(windows: int, entries: int) -> tuple[float, float, float]:
+    """Return seconds a window, seconds of its SELECT alone, and seconds to read the table's state."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(_warehouse(Path(folder), windows * 100, windows)) as warehouse,
+    ):
+        warehouse.prepare(BY_HOUR)
+        _fill_ledger(warehouse, entries)
+        sql = to_duckdb(BY_HOUR.sql or "", {"core.events": EVENTS.schema})
+        spans = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(windows)]
+        state = _timed(lambda: ledger.state(warehouse, BY_HOUR))
+        known = ledger.state(warehouse, BY_HOUR).version
+        job = Job(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.schema})
+        select = _timed(lambda: [warehouse.session.execute(sql, _bounds(span)).fetchall() for span in spans])
+        whole = _timed(lambda: [run(job, span, warehouse) for span in spans])
+        return whole / windows, select / windows, state
+
+
+def _fill_ledger(warehouse: DuckDB, entries: int) -> None:
+    """Write entries of the same table: windows before the backfill's, each done many times."""
+    shard = ledger_shard(BY_HOUR.identity)
+    warehouse.session.execute(
+        f"INSERT INTO platform.{shard} SELECT $name, 'commit', i + 1, $start - to_hours(1 + i % 20000),"
+        " $start - to_hours(i % 20000), now(), now(), 0.01, 10, NULL, 'run', 'bench', 'code', '',"
+        " [{'table_name': 'core.events', 'version': i}],"
+        " [{'range_start': $start - to_hours(1 + i % 20000), 'range_end': $start - to_hours(i % 20000),"
+        " 'changed': false}], [], NULL FROM range($entries) AS t(i)",
+        {"name": BY_HOUR.identity, "start": START, "entries": entries},
+    )
+
+
+def _big_window(rows: int) -> None:
+    shown = Shown(title=f"{rows:,} rows through one append window, medians of {REPEATS}")
+    for name in ("", "seconds", "ratio"):
+        shown.add_column(name, justify="right")
+    span = Window(START, START + timedelta(hours=1))
+    bare, whole = [], []
+    for _ in range(REPEATS):
+        with tempfile.TemporaryDirectory() as folder, closing(_warehouse(Path(folder), rows, 1)) as warehouse:
+            warehouse.prepare(COPY)
+            warehouse.session.execute("CREATE TABLE bare AS FROM derived.copy")
+            warehouse.session.execute("CHECKPOINT")
+            sql = to_duckdb(COPY.sql or "", {"core.events": EVENTS.schema})
+            bare.append(_timed(lambda: warehouse.session.execute(f"INSERT INTO bare {sql}", _bounds(span))))
+            warehouse.session.execute("CHECKPOINT")
+            job = Job(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.schema})
+            whole.append(_timed(lambda: run(job, span, warehouse)))
+    floor = statistics.median(bare)
+    for name, seconds in (("bare INSERT INTO ... SELECT", floor), ("derive", statistics.median(whole))):
+        shown.add_row(name, f"{seconds:.2f}", f"{seconds / floor:.2f}")
+    Console().print(shown)
+
+
+def _warehouse(folder: Path, rows: int, hours: int) -> DuckDB:
+    """Return a warehouse with so many events, spread over so many hours."""
+    warehouse = DuckDB(folder / "warehouse.duckdb")
+    warehouse.prepare(EVENTS)
+    warehouse.session.execute(
+        "INSERT INTO core.events SELECT $start + to_microseconds(CAST(i * ($hours * 3600000000 // $rows) AS BIGINT)),"
+        " i, CAST(i % 50 AS VARCHAR), CAST(i % 977 AS DECIMAL(38, 9)) / 7 FROM range($rows) AS t(i)",
+        {"start": START, "hours": hours, "rows": rows},
+    )
+    warehouse.session.execute("CHECKPOINT")
+    return warehouse
+
+
+def _bounds(span: Window) -> dict[str, object]:
+    return {"window_start": span.start, "window_end": span.end}
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
