@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 from rich.console import Console
 from rich.table import Table as Shown
 
@@ -139,21 +138,25 @@ def _big_window(rows: int) -> None:
     for name in ("", "seconds", "ratio"):
         shown.add_column(name, justify="right")
     span = Window(START, START + timedelta(hours=1))
-    bare, whole = [], []
-    for _ in range(REPEATS):
-        with tempfile.TemporaryDirectory() as folder, closing(_warehouse(Path(folder), rows, 1)) as warehouse:
-            warehouse.prepare(COPY)
-            warehouse.session.execute("CREATE TABLE bare AS FROM derived.copy")
-            warehouse.session.execute("CHECKPOINT")
-            sql = to_duckdb(COPY.sql or "", {"core.events": EVENTS.schema})
-            bare.append(_timed(lambda: warehouse.session.execute(f"INSERT INTO bare {sql}", _bounds(span))))
-            warehouse.session.execute("CHECKPOINT")
-            job = Job(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.schema})
-            whole.append(_timed(lambda: run(job, span, warehouse)))
+    took = [_one_big_window(rows, span) for _ in range(REPEATS)]
+    bare, whole = zip(*took, strict=True)
     floor = statistics.median(bare)
     for name, seconds in (("bare INSERT INTO ... SELECT", floor), ("derive", statistics.median(whole))):
         shown.add_row(name, f"{seconds:.2f}", f"{seconds / floor:.2f}")
     Console().print(shown)
+
+
+def _one_big_window(rows: int, span: Window) -> tuple[float, float]:
+    """Return seconds of the bare INSERT and of the engine's window, into empty tables of one file."""
+    with tempfile.TemporaryDirectory() as folder, closing(_warehouse(Path(folder), rows, 1)) as warehouse:
+        warehouse.prepare(COPY)
+        warehouse.session.execute("CREATE TABLE bare AS FROM derived.copy")
+        warehouse.session.execute("CHECKPOINT")
+        sql = to_duckdb(COPY.sql or "", {"core.events": EVENTS.schema})
+        bare = _timed(lambda: warehouse.session.execute(f"INSERT INTO bare {sql}", _bounds(span)))
+        warehouse.session.execute("CHECKPOINT")
+        job = Job(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.schema})
+        return bare, _timed(lambda: run(job, span, warehouse))
 
 
 def _warehouse(folder: Path, rows: int, hours: int) -> DuckDB:

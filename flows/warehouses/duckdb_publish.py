@@ -308,7 +308,7 @@ class MergeStaging(Staging):
             names = ", ".join(self.table.key)
             shown = "\n".join("  " + ", ".join(map(str, key)) for key in twice)
             raise CheckFailedError(
-                f"{self.table.identity}: the window {self.window} gives several rows of one key ({names}), for example\n"
+                f"{self.table.identity}: the window {self.window} gives several rows of one key ({names}), as\n"
                 f"{shown}\n"
                 f"GROUP BY {names} in the SQL, so that each key has one row."
             )
