@@ -110,11 +110,11 @@ def _one_backfill(windows: int, entries: int) -> tuple[float, float, float]:
     ):
         warehouse.prepare(BY_HOUR)
         _fill_ledger(warehouse, entries)
-        sql = to_duckdb(BY_HOUR.sql or "", {"core.events": EVENTS.schema})
+        sql = to_duckdb(BY_HOUR.sql or "", {"core.events": EVENTS.types})
         spans = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(windows)]
         state = _timed(lambda: ledger.state(warehouse, BY_HOUR))
         known = ledger.state(warehouse, BY_HOUR).version
-        job = Job(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.schema})
+        job = Job(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.types})
         select = _timed(lambda: [warehouse.session.execute(sql, _bounds(span)).fetchall() for span in spans])
         whole = _timed(lambda: [run(job, span, warehouse) for span in spans])
         return whole / windows, select / windows, state
@@ -152,10 +152,10 @@ def _one_big_window(rows: int, span: Window) -> tuple[float, float]:
         warehouse.prepare(COPY)
         warehouse.session.execute("CREATE TABLE bare AS FROM derived.copy")
         warehouse.session.execute("CHECKPOINT")
-        sql = to_duckdb(COPY.sql or "", {"core.events": EVENTS.schema})
+        sql = to_duckdb(COPY.sql or "", {"core.events": EVENTS.types})
         bare = _timed(lambda: warehouse.session.execute(f"INSERT INTO bare {sql}", _bounds(span)))
         warehouse.session.execute("CHECKPOINT")
-        job = Job(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.schema})
+        job = Job(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.types})
         return bare, _timed(lambda: run(job, span, warehouse))
 
 

@@ -228,8 +228,13 @@ def _not_closed(spec: WindowSpec, closed: Window | None) -> list[Waiting]:
 def _join(waiting: list[Waiting], new: Waiting) -> None:
     """Add a waiting window, as one range with those before it that wait for the same upstream."""
     last = waiting[-1] if waiting else None
-    follows = last and last.window and new.window and last.window.end == new.window.start
-    if follows and last.reason.split(", needed")[0] == new.reason.split(", needed")[0]:
-        waiting[-1] = Waiting(Window(last.window.start, new.window.end), last.reason)
-    else:
+    if last is None or last.window is None or new.window is None or not _same_wait(last, new):
         waiting.append(new)
+    else:
+        waiting[-1] = Waiting(Window(last.window.start, new.window.end), last.reason)
+
+
+def _same_wait(one: Waiting, two: Waiting) -> bool:
+    """Say whether the second follows the first and waits for the same, be it for more of it."""
+    follows = one.window is not None and two.window is not None and one.window.end == two.window.start
+    return follows and one.reason.split(", needed")[0] == two.reason.split(", needed")[0]

@@ -250,14 +250,14 @@ class Table(Model):
         return f"{self.dataset}.{self.name}"
 
     @property
-    def schema(self) -> dict[str, Type]:
+    def types(self) -> dict[str, Type]:
         """Types by column name, in the file's order."""
         return {column.name: column.type for column in self.columns}
 
     @property
     def partition_type(self) -> Type | None:
         """Type of the partition column."""
-        return self.schema[self.partition.column] if self.partition else None
+        return self.types[self.partition.column] if self.partition else None
 
     @property
     def code_version(self) -> str:

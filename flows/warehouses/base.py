@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,7 +46,7 @@ class Staged(Protocol):
     rows: int
     """How many rows are staged."""
 
-    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, object]]:
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL that may read the staged rows."""
 
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
@@ -73,7 +73,7 @@ class Warehouse(Protocol):
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace."""
 
-    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, object]]:
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:

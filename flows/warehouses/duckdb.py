@@ -66,7 +66,7 @@ class DuckDB:
             self._ledger.prepare(table.identity)
             present = self._columns(table.identity)
             name = quoted_table(table.identity)
-            wanted = {column: duckdb_type(type_) for column, type_ in table.schema.items()}
+            wanted = {column: duckdb_type(type_) for column, type_ in table.types.items()}
             if not present:
                 columns = ", ".join(f"{quoted(column)} {type_}" for column, type_ in wanted.items())
                 self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.dataset)}")
@@ -91,7 +91,7 @@ class DuckDB:
             )
         except duckdb.Error as error:
             raise WarehouseError(
-                f"{table.identity}: the column {column} cannot become {table.schema[column]}: {_first_line(error)}. "
+                f"{table.identity}: the column {column} cannot become {table.types[column]}: {_first_line(error)}. "
                 f"Name the new column differently, or drop the table so that it is copied again."
             ) from error
 

@@ -95,7 +95,8 @@ class LedgerTables:
         Raises:
             ConflictError: the window was committed by another run since `known`.
         """
-        overlap, parameters = "true", {"identity": identity, "known": known}
+        parameters: dict[str, object] = {"identity": identity, "known": known}
+        overlap = "true"
         if window is not None:
             overlap = "coalesce(window_start < $window_end AND $window_start < window_end, true)"
             parameters |= {"window_start": window.start, "window_end": window.end}
@@ -145,7 +146,8 @@ class LedgerTables:
 
     def quarantine(self, entry: Entry, bad: Iterable[BadRow]) -> None:
         """Replace a window's bad rows by those that its newest run found."""
-        overlap, parameters = "window_start IS NULL", {"identity": entry.table}
+        parameters: dict[str, object] = {"identity": entry.table}
+        overlap = "window_start IS NULL"
         if entry.window is not None:
             overlap = "window_start < $window_end AND $window_start < window_end"
             parameters |= {"window_start": entry.window.start, "window_end": entry.window.end}

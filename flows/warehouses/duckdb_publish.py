@@ -80,7 +80,7 @@ class Staging:
 
     def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
         """Put the rows into a temporary table."""
-        types = ", ".join(f"{quoted(name)} {duckdb_type(type_)}" for name, type_ in self.table.schema.items())
+        types = ", ".join(f"{quoted(name)} {duckdb_type(type_)}" for name, type_ in self.table.types.items())
         self.connection.execute(f"CREATE TEMP TABLE staged ({types})")
         self.rows = self.insert("staged", rows)
 
@@ -97,7 +97,7 @@ class Staging:
         """Insert rows; return how many."""
         if isinstance(rows, Query):
             select = _translate_query(rows)
-            named = ", ".join(quoted(name) for name in self.table.schema)
+            named = ", ".join(quoted(name) for name in self.table.types)
             return self.run(f"INSERT INTO {target} ({self.columns}) SELECT {named} FROM ({select}) AS result")
         failure: list[DerivedError] = []
         counted = self._counted(rows, failure)
@@ -226,7 +226,7 @@ class AppendStaging(Staging):
             return
         assert isinstance(rows, Query)  # noqa: S101 - straight says so
         self.rows = self.insert(self.name, rows)
-        columns = ", ".join(f"`{name}`" for name in self.table.schema)
+        columns = ", ".join(f"`{name}`" for name in self.table.types)
         self.relation = (
             f"(SELECT {columns} FROM `{self.table.dataset}`.`{self.table.name}` WHERE {self._inside_googlesql()})"
         )
@@ -316,7 +316,7 @@ class MergeStaging(Staging):
     def _keep_latest(self) -> None:
         """Of several rows of one key keep the latest by the cursor; of equal ones the greatest."""
         cursor = quoted(self.table.source.cursor) if self.table.source and self.table.source.cursor else "NULL"
-        order = ", ".join(f"{quoted(name)} DESC NULLS LAST" for name in self.table.schema)
+        order = ", ".join(f"{quoted(name)} DESC NULLS LAST" for name in self.table.types)
         self.run(
             f"CREATE TEMP TABLE latest AS SELECT {self.columns} FROM staged"
             f" QUALIFY row_number() OVER (PARTITION BY {self.keys} ORDER BY {cursor} DESC NULLS LAST, {order}) = 1"
@@ -336,7 +336,7 @@ class MergeStaging(Staging):
             )
         if not self.table.merge:
             return f"SELECT {self.columns} FROM staged"
-        combined = ", ".join(self._combined(name) for name in self.table.schema)
+        combined = ", ".join(self._combined(name) for name in self.table.types)
         return (
             f"SELECT {combined} FROM (SELECT {self.columns}, {self._state()} FROM staged UNION ALL"
             f" SELECT {self.columns}, {self._state()} FROM {self.name} AS old"
@@ -367,7 +367,7 @@ class MergeStaging(Staging):
 
     def write(self) -> list[Touched]:
         """Write the rows that differ from those of the same key."""
-        values = [name for name in self.table.schema if name not in self.table.key]
+        values = [name for name in self.table.types if name not in self.table.key]
         differs = " OR ".join(f"old.{quoted(name)} IS DISTINCT FROM new.{quoted(name)}" for name in values) or "false"
         partition = self.table.partition
         old_unit = self.unit_of(f"old.{quoted(partition.column)}") if partition else "NULL"

@@ -94,7 +94,7 @@ def warehouse(tmp_path):
 def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  # noqa: PLR0913 - the facts of a run
     """Do one window, as a run that had planned at version `known`."""
     version = ledger.state(warehouse, subject).version if known is None else known
-    schema = {"core.events": CORE.schema} if subject.sql else {}
+    schema = {"core.events": CORE.types} if subject.sql else {}
     warehouse.prepare(subject)
     job = Job(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
     return run(job, span, warehouse)
@@ -230,7 +230,7 @@ def test_merge_windows_may_commit_in_any_order_and_twice(tmp_path_factory, log, 
         for number in order:
             version = ledger.state(warehouse, USERS).version
             warehouse.prepare(USERS)
-            run(Job(USERS, "r", "t", "", version, {}, {"core.log": LOG.schema}), window(number), warehouse)
+            run(Job(USERS, "r", "t", "", version, {}, {"core.log": LOG.types}), window(number), warehouse)
         found = {row["id"]: row for row in warehouse.query("SELECT * FROM derived.first_use", {})}
         assert set(found) == {item["id"] for item in events}
         for number, row in found.items():
@@ -258,7 +258,7 @@ def test_equally_late_values_combine_the_same_in_any_order(warehouse):
         for item in order:
             warehouse.prepare(subject)
             known = ledger.state(warehouse, subject).version
-            run(Job(subject, "r", "t", "", known, {}, {"core.log": LOG.schema}), window(item - 1), warehouse)
+            run(Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}), window(item - 1), warehouse)
         seen.add(tuple(rows(warehouse, subject)))
     assert len(seen) == 1
 
