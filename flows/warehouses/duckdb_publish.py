@@ -45,7 +45,7 @@ class Staging:
         self.table = table
         self.window = window
         self.name = quoted_table(table.identity)
-        self.columns = ", ".join(map(quoted, table.schema))
+        self.columns = ", ".join(map(quoted, table.types))
         self.relation = "staged"
         self.rows = 0
         self.bytes: int | None = None
