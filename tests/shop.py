@@ -1,0 +1,82 @@
+"""The demo as a project in a folder of its own, made once for all tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project folder with the example tables."""
+
+    root: Path
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run `python -m flows.<command>` in the project, as a person would, with no Prefect API configured."""
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.root,
+            env=self.environment | (env or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment without what belongs to whoever runs the tests."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DERIVED_"))}
+        return kept | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(self.root / ".prefect")}
+
+    @property
+    def warehouse(self) -> Path:
+        """The warehouse's file."""
+        return self.root / ".derived/warehouse.duckdb"
+
+    def rows(self, sql: str) -> list[tuple]:
+        """Read the warehouse."""
+        with duckdb.connect(str(self.warehouse), read_only=True) as session:
+            return session.execute(sql).fetchall()
+
+    def tables(self) -> dict[str, list[str]]:
+        """Return every core and derived table as sorted lines of text, byte for byte."""
+        with duckdb.connect(str(self.warehouse), read_only=True) as session:
+            names = session.execute(
+                "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
+                " WHERE schema_name IN ('core', 'derived') ORDER BY 1"
+            ).fetchall()
+            return {
+                name: sorted(map(repr, session.execute(f"FROM {name}").fetchall())) for (name,) in names
+            }
+
+
+def new_project(root: Path) -> Shop:
+    """Return a project with the example tables and nothing else."""
+    shutil.copytree(REPOSITORY / "tables", root / "tables")
+    return Shop(root)
+
+
+@pytest.fixture(scope="session")
+def finished_shop(tmp_path_factory):
+    """The demo after an undisturbed run; nobody changes it."""
+    shop = new_project(tmp_path_factory.mktemp("shop"))
+    done = shop.run("flows.demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return shop
+
+
+@pytest.fixture
+def shop(finished_shop, tmp_path):
+    """A copy of the finished demo, to be changed."""
+    shutil.copytree(finished_shop.root, tmp_path / "shop")
+    return Shop(tmp_path / "shop")

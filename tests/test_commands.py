@@ -1,0 +1,157 @@
+"""The commands as a person runs them."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+REVENUE = "derived.revenue_by_item"
+
+
+def test_demo_answers_the_question_and_does_no_work_twice(shop):
+    """A second demo shows the same answer and says that there was nothing to do."""
+    again = shop.run("flows.demo")
+    assert again.returncode == 0
+    assert "Which items make the most revenue?" in again.stdout
+    assert "March 2026" in again.stdout
+    assert "no work was done twice" in again.stdout
+
+
+def test_derive_says_when_there_is_nothing_to_do(shop):
+    """A run without work ends well."""
+    done = shop.run("flows.derive", REVENUE)
+    assert (done.returncode, done.stdout) == (0, f"{REVENUE}: nothing to do\n")
+
+
+def test_a_dry_run_shows_windows_and_sql_and_writes_nothing(shop):
+    """The file is the same before and after, to the byte."""
+    before = shop.warehouse.read_bytes()
+    done = shop.run("flows.derive", REVENUE, "--dry-run", "--force", "--from", "2026-02-01", "--to", "2026-02-03")
+    assert done.returncode == 0
+    assert "2026-02-01..2026-02-02" in done.stdout
+    assert "2026-02-03..2026-02-04" not in done.stdout
+    assert "$window_start" in done.stdout
+    assert shop.warehouse.read_bytes() == before
+
+
+def test_a_dry_run_of_a_new_project_makes_no_folder(tmp_path, finished_shop):
+    """Nothing is written, not even an empty warehouse."""
+    from tests.shop import new_project  # noqa: PLC0415 - only here
+
+    fresh = new_project(tmp_path)
+    done = fresh.run("flows.derive", REVENUE, "--dry-run")
+    assert done.returncode == 0
+    assert "has no rows yet" in done.stdout
+    assert not fresh.warehouse.parent.exists()
+
+
+def test_force_does_windows_again_and_touches_nothing(shop):
+    """The same rows again are no change for anybody downstream."""
+    before = shop.tables()
+    done = shop.run("flows.derive", REVENUE, "--force", "--from", "2026-02-01", "--to", "2026-02-03", "--json")
+    outcome = json.loads(done.stdout)
+    assert [window["start"][:10] for window in outcome["windows"]] == ["2026-02-01", "2026-02-02"]
+    assert shop.tables() == before
+    assert shop.rows("SELECT count(*) FROM platform.ledger WHERE touched = [] AND version > 90") >= [(2,)]
+    assert "nothing to do" in shop.run("flows.derive", "derived.top_items").stdout
+
+
+def test_a_late_change_is_repaired_downstream_and_only_there(shop):
+    """An order that changes in an export makes exactly the windows stale that read it."""
+    plan = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
+    assert plan["windows"] == []
+    import duckdb  # noqa: PLC0415 - a person's own session
+
+    with duckdb.connect(str(shop.warehouse)) as session:
+        shard = session.execute(
+            "SELECT DISTINCT tableoid FROM (SELECT 1 AS tableoid) WHERE false"
+        ).fetchall()
+        assert shard == []
+    definition = shop.root / "tables/derived/revenue_by_item.yaml"
+    definition.write_text(definition.read_text().replace("p.status = 'captured'", "p.status IN ('captured', 'x')"))
+    stale = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
+    assert len(stale["windows"]) == 90
+    assert {window["reason"] for window in stale["windows"]} == {"the table's definition changed"}
+    assert shop.run("flows.run").returncode == 0
+    assert "nothing to do" in shop.run("flows.derive", "derived.top_items").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["flows.derive", "derived.revenue_by_itme"], "Did you mean 'derived.revenue_by_item'?"),
+        (["flows.derive", "core.orders"], "python -m flows.ingest core.orders"),
+        (["flows.ingest", REVENUE], f"python -m flows.derive {REVENUE}"),
+        (["flows.derive", REVENUE, "--from", "yesterday"], "'yesterday' is not a date"),
+        (["flows.derive", REVENUE, "--from", "2026-02-02", "--to", "2026-02-01"], "is not before"),
+        (["flows.derive"], "Missing argument"),
+        (["flows.check", "derived.nothing"], "derived.nothing"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_hint(finished_shop, arguments, says):
+    """No traceback, and the message says what to write instead."""
+    done = finished_shop.run(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_check_shows_rows_and_publishes_nothing(shop):
+    """The failure is in the ledger, the table is as it was, and downstream tables are skipped, others not."""
+    before = shop.tables()
+    definition = shop.root / "tables/derived/revenue_by_item.yaml"
+    definition.write_text(definition.read_text().replace("{range: {min: 1}}", "{range: {min: 2}}").replace("p.status = 'captured'", "p.status IN ('captured', 'x')"))
+    done = shop.run("flows.run")
+    assert done.returncode == 1
+    assert "units range 2.." in done.stdout
+    assert "units=1" in done.stdout
+    assert "derived.top_items" in done.stdout
+    assert "skipped, because derived.revenue_by_item failed" in done.stdout
+    assert shop.tables() == before
+    assert "units range" in shop.rows("SELECT error FROM platform.failures")[0][0]
+
+
+def test_one_bad_file_stops_only_its_own_table(shop):
+    """Other tables are brought up to date; the fault is shown; the exit code says that not all is well."""
+    (shop.root / "tables/derived/broken.yaml").write_text("description: no more than this\n")
+    done = shop.run("flows.run")
+    assert done.returncode == 1
+    assert "tables/derived/broken.yaml:1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shop.run("flows.derive", REVENUE).returncode == 0
+
+
+def test_another_process_is_waited_for(shop):
+    """Two runs at once: the second says for whom it waits, and does its work after."""
+    code = (
+        "import duckdb, sys, time\n"
+        "session = duckdb.connect(sys.argv[1])\n"
+        "print('held', flush=True)\n"
+        "time.sleep(3)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(shop.warehouse)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        started = time.monotonic()
+        done = shop.run("flows.derive", REVENUE)
+        assert done.returncode == 0
+        assert f"process {holder.pid} holds the warehouse" in done.stderr
+        assert "nothing to do" in done.stdout
+        assert time.monotonic() - started < 60
+
+
+def test_without_an_api_prefect_is_not_imported(shop):
+    """A direct run needs no Prefect at all."""
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['derive', '{REVENUE}']\n"
+        "try:\n    runpy.run_module('flows.derive', run_name='__main__')\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print('prefect' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=shop.root, env=shop.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"
