@@ -55,9 +55,7 @@ class Shop:
                 "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
                 " WHERE schema_name IN ('core', 'derived') ORDER BY 1"
             ).fetchall()
-            return {
-                name: sorted(map(repr, session.execute(f"FROM {name}").fetchall())) for (name,) in names
-            }
+            return {name: sorted(map(repr, session.execute(f"FROM {name}").fetchall())) for (name,) in names}
 
 
 def new_project(root: Path) -> Shop:

@@ -1,9 +1,11 @@
 """The commands as a person runs them."""
 
+import gzip
 import json
 import subprocess
 import sys
 import time
+from datetime import date, timedelta
 
 import pytest
 
@@ -59,22 +61,31 @@ def test_force_does_windows_again_and_touches_nothing(shop):
 
 
 def test_a_late_change_is_repaired_downstream_and_only_there(shop):
-    """An order that changes in an export makes exactly the windows stale that read it."""
-    plan = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
-    assert plan["windows"] == []
-    import duckdb  # noqa: PLC0415 - a person's own session
+    """A payment that the export gives differently makes exactly its day stale, and after the repair nothing is."""
+    exports = shop.root / ".derived/shop/payments-2026-02.csv.gz"
+    lines = gzip.decompress(exports.read_bytes()).decode().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if ",captured,2026-02-10" in line)
+    lines[at] = lines[at].replace(",captured,", ",failed,")
+    exports.write_bytes(gzip.compress("".join(lines).encode()))
+    updated = lines[at].rstrip().split(",")[-1][:10]
+    following = (date.fromisoformat(updated) + timedelta(days=1)).isoformat()
+    copied = shop.run("flows.ingest", "core.payments", "--force", "--from", updated, "--to", following)
+    assert copied.returncode == 0, copied.stderr
+    stale = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
+    assert [window["start"][:10] for window in stale["windows"]] == ["2026-02-10"]
+    assert stale["windows"][0]["reason"] == "core.payments changed in 2026-02-10..2026-02-11"
+    assert shop.run("flows.run").returncode == 0
+    assert json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)["windows"] == []
 
-    with duckdb.connect(str(shop.warehouse)) as session:
-        shard = session.execute(
-            "SELECT DISTINCT tableoid FROM (SELECT 1 AS tableoid) WHERE false"
-        ).fetchall()
-        assert shard == []
+
+def test_a_changed_definition_is_derived_again(shop):
+    """Another WHERE makes all windows stale; where the rows come out the same, nothing downstream is."""
     definition = shop.root / "tables/derived/revenue_by_item.yaml"
     definition.write_text(definition.read_text().replace("p.status = 'captured'", "p.status IN ('captured', 'x')"))
     stale = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
     assert len(stale["windows"]) == 90
     assert {window["reason"] for window in stale["windows"]} == {"the table's definition changed"}
-    assert shop.run("flows.run").returncode == 0
+    assert shop.run("flows.derive", REVENUE).returncode == 0
     assert "nothing to do" in shop.run("flows.derive", "derived.top_items").stdout
 
 
@@ -102,7 +113,11 @@ def test_a_failed_check_shows_rows_and_publishes_nothing(shop):
     """The failure is in the ledger, the table is as it was, and downstream tables are skipped, others not."""
     before = shop.tables()
     definition = shop.root / "tables/derived/revenue_by_item.yaml"
-    definition.write_text(definition.read_text().replace("{range: {min: 1}}", "{range: {min: 2}}").replace("p.status = 'captured'", "p.status IN ('captured', 'x')"))
+    definition.write_text(
+        definition.read_text()
+        .replace("{range: {min: 1}}", "{range: {min: 2}}")
+        .replace("p.status = 'captured'", "p.status IN ('captured', 'x')")
+    )
     done = shop.run("flows.run")
     assert done.returncode == 1
     assert "units range 2.." in done.stdout
@@ -125,12 +140,7 @@ def test_one_bad_file_stops_only_its_own_table(shop):
 
 def test_another_process_is_waited_for(shop):
     """Two runs at once: the second says for whom it waits, and does its work after."""
-    code = (
-        "import duckdb, sys, time\n"
-        "session = duckdb.connect(sys.argv[1])\n"
-        "print('held', flush=True)\n"
-        "time.sleep(3)\n"
-    )
+    code = "import duckdb, sys, time\nsession = duckdb.connect(sys.argv[1])\nprint('held', flush=True)\ntime.sleep(3)\n"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(shop.warehouse)], stdout=subprocess.PIPE, text=True
     ) as holder:
