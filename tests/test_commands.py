@@ -9,6 +9,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from tests.shop import new_project
+
 REVENUE = "derived.revenue_by_item"
 
 
@@ -38,10 +40,8 @@ def test_a_dry_run_shows_windows_and_sql_and_writes_nothing(shop):
     assert shop.warehouse.read_bytes() == before
 
 
-def test_a_dry_run_of_a_new_project_makes_no_folder(tmp_path, finished_shop):
+def test_a_dry_run_of_a_new_project_makes_no_folder(tmp_path):
     """Nothing is written, not even an empty warehouse."""
-    from tests.shop import new_project  # noqa: PLC0415 - only here
-
     fresh = new_project(tmp_path)
     done = fresh.run("flows.derive", REVENUE, "--dry-run")
     assert done.returncode == 0
@@ -158,7 +158,8 @@ def test_without_an_api_prefect_is_not_imported(shop):
     code = (
         "import runpy, sys\n"
         f"sys.argv = ['derive', '{REVENUE}']\n"
-        "try:\n    runpy.run_module('flows.derive', run_name='__main__')\nexcept SystemExit as end:\n    assert not end.code\n"
+        "try:\n    runpy.run_module('flows.derive', run_name='__main__')\n"
+        "except SystemExit as end:\n    assert not end.code\n"
         "print('prefect' in sys.modules)\n"
     )
     done = subprocess.run(
