@@ -13,7 +13,7 @@ install: .venv/.installed ## Make .venv from requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Derived needs Python 3.11 or newer; try: make install PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet "$$(grep '^uv==' requirements.lock)"
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock
 	@touch $@
 
 demo: install ## Make sample exports of a shop, bring all its tables up to date and show the answer

@@ -82,7 +82,7 @@ def _show(warehouse: Warehouse) -> None:
     for number, row in enumerate(rows):
         last = number + 1 == len(rows) or rows[number + 1]["month"] != row["month"]
         month = f"{row['month']:%B %Y}" if row["place"] == 1 else ""
-        bar = "█" * round(20 * float(row["revenue"] / most))
+        bar = "█" * round(12 * float(row["revenue"] / most))
         shown.add_row(
             month, str(row["place"]), row["item"], f"{row['units']:,}", f"{row['revenue']:,.2f}", bar, end_section=last
         )
