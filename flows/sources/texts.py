@@ -1,0 +1,82 @@
+"""What numbers and times look like as text, and what is said of a value that a column cannot hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+SHOWN = 100
+"""Characters of a value that a reason shows."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+FIRST_MOMENT = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+LAST_MOMENT = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+"""Microseconds since 1970 of the first and the last moment of the years 1 to 9999."""
+DAY = 86_400_000_000
+"""Microseconds of a day."""
+
+INTEGER = re.compile(r"[+-]?[0-9]+")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
+NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_DATE = r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+_CLOCK = r"(?P<hour>[0-9]{2})(:(?P<minute>[0-9]{2})(:(?P<second>[0-9]{2})(\.(?P<fraction>[0-9]+))?)?)?"
+_ZONE = r"(?P<zone> ?(Z|UTC)|(?P<sign>[+-])(?P<hours>[0-9]{2})(:?(?P<minutes>[0-9]{2}))?)"
+_MOMENT = re.compile(f"{_DATE}([T ]{_CLOCK}{_ZONE}?)?")
+TIME = re.compile(_CLOCK)
+
+
+class BadValue(Exception):  # noqa: N818 - it is said of the value, and nobody outside sees it
+    """A value that its column cannot hold; the message says why, beginning with the value."""
+
+
+class Number(Decimal):
+    """A number of a JSON text with all its digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time of BSON or Parquet, which may lie outside the years that Python knows."""
+
+    microseconds: int
+    """Since 1970."""
+
+    def __repr__(self) -> str:
+        return f"{self.microseconds} microseconds since 1970"
+
+
+def shown(value: object) -> str:
+    """Return a value as a reason shows it: on one line, not too long."""
+    text = repr(str(value)) if isinstance(value, str | Decimal) else repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def parse_moment(text: str) -> tuple[int, bool]:
+    """Return microseconds since 1970, and whether the text has a zone; without one it is UTC."""
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise BadValue(f"{shown(text)} is no date or time such as 2026-01-31 13:05:00")
+    if match["date"] == "0000-00-00":
+        raise BadValue(f"{shown(text)} is a zero date")
+    try:
+        days = (date.fromisoformat(match["date"]) - EPOCH.date()).days
+    except ValueError:
+        raise BadValue(f"{shown(text)} is no day of the calendar") from None
+    clock = parse_clock(match, text) if match["hour"] else 0
+    zone = 0
+    if match["sign"]:
+        zone = int(match["hours"]) * 60 + int(match["minutes"] or 0)
+        zone = zone if match["sign"] == "+" else -zone
+    return days * DAY + clock - zone * 60_000_000, bool(match["zone"])
+
+
+def parse_clock(match: re.Match[str], text: object) -> int:
+    """Return microseconds since midnight of what the pattern of a clock matched in a text. Raises BadValue."""
+    hour, minute, second = int(match["hour"]), int(match["minute"] or 0), int(match["second"] or 0)
+    if hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 - a clock's numbers
+        raise BadValue(f"{shown(text)} is no time of day")
+    fraction = (match["fraction"] or "").ljust(6, "0")
+    if fraction[6:].strip("0"):
+        raise BadValue(f"{shown(text)} is finer than microseconds")
+    return ((hour * 60 + minute) * 60 + second) * 1_000_000 + int(fraction[:6])
