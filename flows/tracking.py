@@ -162,6 +162,8 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
         return dict(outcome_json(outcome))
 
     run.__name__ = kind
+    # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.
+    run.__annotations__ |= {"start": datetime | None, "end": datetime | None}
     return flow(name=kind, description=DESCRIPTIONS[kind], flow_run_name="{table}", persist_result=False)(run)
 
 

@@ -46,7 +46,9 @@ class Edge:
         if seconds:
             count, unit = next((seconds // size, name) for size, name in _SPANS if not seconds % size)
             steps.append((count, unit, self.offset < timedelta(0)))
-        said = [f"{count} {unit}{'s' if count > 1 else ''} {'before' if back else 'after'}" for count, unit, back in steps]
+        said = [
+            f"{count} {unit}{'s' if count > 1 else ''} {'before' if back else 'after'}" for count, unit, back in steps
+        ]
         return f"{' and '.join(said)} {anchor}" if said else anchor
 
 

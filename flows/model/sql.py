@@ -101,7 +101,10 @@ def analyze(sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapp
     """
     query = parse(sql)
     unknown = [
-        SqlFault(_line(table), f"there is no table '{table.db}.{table.name}'.{did_you_mean(f'{table.db}.{table.name}', schema)}")
+        SqlFault(
+            _line(table),
+            f"there is no table '{table.db}.{table.name}'.{did_you_mean(f'{table.db}.{table.name}', schema)}",
+        )
         for table in query.find_all(exp.Table)
         if table.db and f"{table.db}.{table.name}" not in schema
     ]
