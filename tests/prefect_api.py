@@ -1,0 +1,100 @@
+"""A real Prefect server for the tests, and its REST API."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+REPOSITORY = Path(__file__).parents[1]
+PREFECT = (sys.executable, "-m", "prefect")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return the environment without any Prefect settings of the machine, and with the repository importable."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PREFECT_", "DERIVED_"))}
+    return kept | {"PYTHONPATH": str(REPOSITORY), "DO_NOT_TRACK": "1"} | more
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    url: str
+    home: Path
+    """Its PREFECT_HOME."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of commands that use it."""
+        return clean_environment(PREFECT_HOME=str(self.home), PREFECT_API_URL=self.url)
+
+    def call(self, method: str, path: str, **content: Any) -> Any:  # noqa: ANN401 - whatever the API answers
+        """Send one request; its keyword arguments are the body."""
+        answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=30)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def wait(self, flow_run: str, seconds: float = 60) -> dict[str, Any]:
+        """Return a flow run once it has ended."""
+        deadline = time.monotonic() + seconds
+        while True:
+            run: dict[str, Any] = self.call("GET", f"flow_runs/{flow_run}")
+            if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+                return run
+            assert time.monotonic() < deadline, f"still {run['state_name']} after {seconds} s"
+            time.sleep(0.3)
+
+    def logs(self, flow_run: str) -> str:
+        """Return what a flow run has logged; logs arrive in batches, some seconds after they were written."""
+        found = self.call("POST", "logs/filter", logs={"flow_run_id": {"any_": [flow_run]}}, sort="TIMESTAMP_ASC")
+        return "\n".join(line["message"] for line in found)
+
+
+@contextmanager
+def process(command, log: Path, **options):
+    """Run a command beside the test; it and its children are killed at the end."""
+    with log.open("w") as file:
+        running = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, **options)
+        try:
+            yield running
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+
+@contextmanager
+def server(home: Path):
+    """Run a Prefect server on SQLite, without its scheduler: no run starts by itself."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    environment = clean_environment(
+        PREFECT_HOME=str(home),
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_SERVER_UI_ENABLED="false",
+        PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
+    )
+    log = home / "server.log"
+    command = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    with process(command, log, env=environment) as running:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(f"{url}/health", timeout=5).is_success:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.2)
+            assert running.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+        yield Server(url, home)

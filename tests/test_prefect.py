@@ -1,0 +1,227 @@
+"""What Prefect makes of the project: deployments, runs, retries. Everything here talks to a real server."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.prefect_api import PREFECT, REPOSITORY, Server, process
+
+USERS = """\
+user_id,handle,country,plan,newsletter,signed_up_at,updated_at
+1,ada,GB,plus,1,2026-01-01 08:00:00.000000,2026-01-01 08:00:00.000000
+2,bob,,free,,2026-01-02 09:30:00.250000,2026-01-02 09:30:00.250000
+3,cyd,DE,free,0,2026-01-02 10:00:00.000000,2026-01-03 11:00:00.000000
+"""
+ACCOUNTS = """\
+description: 'Accounts opened per day; a text such as {{ $HOME }} stays as it is.'
+owner: shop@example.com
+schedule: "20 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-04-01}
+strategy: append
+partition: {column: day, by: day}
+columns:
+  - {name: day,      type: DATE,  description: Day of the sign-up (UTC)}
+  - {name: accounts, type: INT64, description: How many were opened}
+sql: |
+  SELECT DATE(signed_up_at) AS day, COUNT(*) AS accounts
+  FROM core.users
+  WHERE signed_up_at >= @window_start AND signed_up_at < @window_end
+  GROUP BY day
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project whose tables are deployed to a server."""
+
+    root: Path
+    server: Server
+    deployments: dict[str, dict]
+    """What the server knows, by deployment's name."""
+
+    def deployment(self, name: str) -> dict:
+        return self.deployments[name]
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run a Python command in the project, with the server as Prefect's API."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=self.server.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, prefect_server):
+    """The example tables, a small export of users and one more table, deployed with `prefect deploy --all`."""
+    from prefect_kubernetes import KubernetesWorker  # noqa: PLC0415 - seconds to import
+
+    root = tmp_path_factory.mktemp("project")
+    shutil.copytree(REPOSITORY / "tables", root / "tables")
+    (root / "tables/derived/accounts_by_day.yaml").write_text(ACCOUNTS)
+    (root / ".derived/shop").mkdir(parents=True)
+    (root / ".derived/shop/users.csv").write_text(USERS)
+
+    template = KubernetesWorker.get_default_base_job_template()
+    prefect_server.call("POST", "work_pools/", name="kubernetes", type="kubernetes", base_job_template=template)
+    for command in (("-m", "flows.deploy", "--write"), (*PREFECT[1:], "--no-prompt", "deploy", "--all")):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=root,
+            env=prefect_server.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    found = prefect_server.call("POST", "deployments/filter")
+    return Project(root, prefect_server, {deployment["name"]: deployment for deployment in found})
+
+
+@pytest.fixture(scope="module")
+def worker(project, tmp_path_factory):
+    """A process worker, to which the deployments of two tables are moved."""
+    project.server.call("POST", "work_pools/", name="local", type="process")
+    for name in ("core.users", "derived.accounts_by_day"):
+        project.server.call(
+            "PATCH",
+            f"deployments/{project.deployment(name)['id']}",
+            work_pool_name="local",
+            job_variables={"working_dir": str(project.root)},
+        )
+    command = (*PREFECT, "worker", "start", "--pool", "local", "--type", "process")
+    environment = project.server.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    log = tmp_path_factory.mktemp("worker") / "log"
+    with process(command, log, env=environment, cwd=log.parent):
+        yield log
+
+
+def _run(project, name, **parameters):
+    """Start a run of a deployment and return it once it has ended."""
+    path = f"deployments/{project.deployment(name)['id']}/create_flow_run"
+    state = {"type": "SCHEDULED", "message": "asked for by a test"}
+    run = project.server.call("POST", path, parameters=parameters, state=state)
+    return project.server.wait(run["id"])
+
+
+def _artifact(project, table):
+    key = table.replace(".", "--").replace("_", "-")
+    return project.server.call("GET", f"artifacts/{key}/latest")["data"]
+
+
+def test_each_table_has_one_deployment(project):
+    """Core tables are deployed as runs of `ingest`, derived tables as runs of `derive`, with nothing but their name."""
+    files = {f"{path.parent.name}.{path.stem}": yaml.safe_load(path.read_text()) for path in project.root.glob("tables/*/*")}
+    assert project.deployments.keys() == files.keys()
+    for name, file in files.items():
+        deployment = project.deployment(name)
+        flow = "ingest" if "source" in file else "derive"
+        assert deployment["entrypoint"] == f"flows.{flow}.{flow}"
+        assert deployment["parameters"] == {"table": name}
+        assert deployment["work_pool_name"] == "kubernetes"
+        assert set(deployment["tags"]) == {
+            "core" if "source" in file else "derived", name.partition(".")[0], file["owner"]
+        }  # fmt: skip
+        assert deployment["description"].startswith(file["description"].replace("{{", "{ {"))
+        assert not deployment["pull_steps"]
+
+
+def test_a_deployment_runs_on_the_schedule_of_its_table_and_once_at_a_time(project):
+    """The cron of the file is in UTC and active; a second run waits for the first."""
+    deployment = project.deployment("derived.revenue_by_item")
+    [schedule] = deployment["schedules"]
+    assert (schedule["slug"], schedule["active"]) == ("cron", True)
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("10 * * * *", "UTC")
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+    assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+
+
+def test_the_form_of_a_run_explains_itself(project):
+    """Every parameter has a description, and moments are picked as dates."""
+    schema = project.deployment("derived.revenue_by_item")["parameter_openapi_schema"]
+    assert schema["required"] == ["table"]
+    assert list(schema["properties"]) == ["table", "start", "end", "force"]
+    assert all(field["description"] for field in schema["properties"].values())
+    for name in ("start", "end"):
+        assert {"type": "string", "format": "date-time"} in schema["properties"][name]["anyOf"]
+
+
+def test_a_worker_runs_both_flows(project, worker):
+    """A run of each flow completes; its name says what it did, its windows are task runs, and its artifact tells of it."""
+    ingested = _run(project, "core.users")
+    assert ingested["state_type"] == "COMPLETED", f"{project.server.logs(ingested['id'])}\n{worker.read_text()}"
+    assert ingested["name"].startswith("core.users 2026-01-01..")
+
+    derived = _run(project, "derived.accounts_by_day", start="2026-01-02T00:00:00Z", end="2026-01-04T00:00:00Z")
+    assert derived["state_type"] == "COMPLETED", f"{project.server.logs(derived['id'])}\n{worker.read_text()}"
+    assert derived["name"] == "derived.accounts_by_day 2026-01-02..2026-01-04"
+
+    tasks = project.server.call("POST", "task_runs/filter", flow_runs={"id": {"any_": [derived["id"]]}})
+    assert tasks
+    for task in tasks:
+        assert task["state_type"] == "COMPLETED"
+        assert task["name"].startswith("derived.accounts_by_day 2026-01-0")
+        assert {"derived", "derived.accounts_by_day"} <= set(task["tags"])
+    artifact = _artifact(project, "derived.accounts_by_day")
+    assert "| 2026-01-0" in artifact
+    assert "[core.users](/artifacts/key/core--users)" in artifact
+
+
+def test_a_run_that_cannot_work_fails_with_its_message(project, worker):
+    """The state, the log and the artifact say why, without a traceback."""
+    run = _run(project, "derived.accounts_by_day", start="2026-01-04T00:00:00Z", end="2026-01-02T00:00:00Z")
+    assert run["state_type"] == "FAILED", worker.read_text()
+    assert "is not before end" in run["state"]["message"]
+    assert "is not before end" in _artifact(project, "derived.accounts_by_day")
+    assert "Traceback" not in project.server.logs(run["id"])
+
+
+def test_a_command_is_tracked_where_an_api_is_configured(project):
+    """`python -m flows.ingest` leaves a flow run; a fault is told in one message, with no traceback, as without an API."""
+    done = project.python("-m", "flows.ingest", "core.users", "--from", "2026-01-01", "--to", "2026-01-03", "--force")
+    assert done.returncode == 0, done.stderr
+    names = {run["name"] for run in project.server.call("POST", "flow_runs/filter")}
+    assert "core.users 2026-01-01..2026-01-03" in names
+
+    done = project.python("-m", "flows.ingest", "core.userz")
+    assert done.returncode != 0
+    assert "core.userz" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+RETRIES = """
+from flows import tracking
+from flows.model.errors import SourceError, SourceUnavailableError
+from flows.runner import Outcome, Plan
+
+tracking.FIRST_WAIT = 0
+tries = []
+
+def body(request, observer):
+    def work():
+        tries.append(request.table)
+        raise SourceError("gone") if request.table == "core.gone" else SourceUnavailableError("busy")
+    observer.window("2026-01-01..2026-01-02", work)
+    return Outcome(request.table, Plan())
+
+flow = tracking.tracked("ingest", body)
+for table in ("core.busy", "core.gone"):
+    flow(table, return_state=True)
+print(tries.count("core.busy"), tries.count("core.gone"))
+"""
+
+
+def test_only_what_may_pass_is_tried_again(project):
+    """A window whose error is transient is done up to five times, one with another error once."""
+    done = project.python("-c", RETRIES)
+    assert done.stdout.splitlines()[-1:] == ["5 1"], done.stderr
