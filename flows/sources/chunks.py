@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from flows.model.types import Type
 
+DOCUMENTS = 1024
+"""Lines of JSON that are parsed at once."""
 ROWS = 16_384
 """Rows of Parquet that are read at once."""
 NULLS = ["", "NULL", "\\N"]
@@ -145,7 +147,10 @@ def read_json(path: Path, _: Iterable[str]) -> Iterator[JsonChunk]:
                 "Write one document a line: mongoexport without --jsonArray."
             )
         first = first and not records.texts
-        yield _documents(records)
+        # Fewer documents at once stay in the processor's cache between being parsed and being read.
+        for start in range(0, max(len(records.texts), 1), DOCUMENTS):
+            some = slice(start, start + DOCUMENTS)
+            yield _documents(Records(records.texts[some], records.lines[some], [] if start else records.broken))
 
 
 def read_csv(path: Path, columns: Iterable[str]) -> Iterator[CsvChunk]:

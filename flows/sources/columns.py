@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -72,14 +73,14 @@ class Documents:
             DigitsLostError: the type needs digits that these documents were parsed without.
         """
         first, *steps = path.split(".")
-        values: list[Any] = [row.get(first) for row in self.rows]
+        values = _field(self.rows, first)
         bad = {}
         for step in steps:
-            for index, value in enumerate(values):
-                if not isinstance(value, dict) and value is not None:
-                    bad[index] = f"{path} {shown(value)} is no document with a field {step}"
-                    values[index] = None
-            values = [None if value is None else value.get(step) for value in values]
+            if not _kinds(values) <= {dict}:
+                for index, value in enumerate(values):
+                    if _no(dict, value):
+                        bad[index] = f"{path} {shown(value)} is no document with a field {step}"
+            values = _field([value if type(value) is dict else {} for value in values], step)
         column = self._column(values, type_, path)
         return Column(column.values, bad | column.bad)
 
@@ -99,7 +100,7 @@ class Documents:
 
     def _list(self, values: list[Any], element: Type, path: str) -> Column:
         bad = {}
-        if not set(map(type, values)) <= {list, type(None)}:
+        if not _kinds(values) <= {list}:
             bad = {
                 index: f"{path} {shown(value)} is no array" for index, value in enumerate(values) if _no(list, value)
             }
@@ -111,19 +112,19 @@ class Documents:
 
     def _struct(self, values: list[Any], type_: Type, path: str) -> Column:
         bad = {}
-        if not set(map(type, values)) <= {dict, type(None)}:
+        if not _kinds(values) <= {dict}:
             bad = {
                 index: f"{path} {shown(value)} is no document" for index, value in enumerate(values) if _no(dict, value)
             }
         documents = [value if type(value) is dict else {} for value in values]
-        for index, value in enumerate(documents):
+        if 1 in set(map(len, documents)):
             # A number or date of Extended JSON is an object too; as a document it would be one without any value.
-            if len(value) == 1 and unwrapped_quietly(value) is not value:
-                bad[index] = f"{path} {shown(value)} is no document"
+            wrapped = [index for index, value in enumerate(documents) if _unwrapped_quietly(value) is not value]
+            bad |= {index: f"{path} {shown(documents[index])} is no document" for index in wrapped}
         missing = [type(value) is not dict for value in values]
         columns = []
         for name, inner_type in type_.fields:
-            inner = self._column([value.get(name) for value in documents], inner_type, f"{path}.{name}")
+            inner = self._column(_field(documents, name), inner_type, f"{path}.{name}")
             columns.append(inner.values)
             bad = inner.bad | bad
         return Column(struct(columns, type_, missing), bad)
@@ -156,7 +157,7 @@ def from_text(values: pa.Array, type_: Type, path: str) -> Column:
     return Column(quick) if quick is not None else each(values.to_pylist(), type_, path)
 
 
-def unwrapped_quietly(value: dict[str, Any]) -> Any:  # noqa: ANN401
+def _unwrapped_quietly(value: dict[str, Any]) -> Any:  # noqa: ANN401
     """Return what Extended JSON wraps, or None where that is broken."""
     try:
         return unwrapped(value)
@@ -196,8 +197,20 @@ def _no(kind: type, value: object) -> bool:
     return value is not None and type(value) is not kind
 
 
+def _field(documents: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    try:
+        return list(map(itemgetter(name), documents))
+    except KeyError:
+        return [document.get(name) for document in documents]
+
+
+def _kinds(values: Iterable[Any]) -> set[type]:
+    """Return the types of what is not null."""
+    return set(map(type, values)) - {type(None)}
+
+
 def _nulls(values: Sequence[Any]) -> list[int]:
-    if None not in values:
+    if type(None) not in set(map(type, values)):
         return []
     return [index for index, value in enumerate(values) if value is None]
 
@@ -227,7 +240,7 @@ def struct(columns: list[pa.Array], type_: Type, missing: list[bool]) -> pa.Arra
 
 def _quick(values: list[Any], type_: Type) -> pa.Array | None:  # noqa: PLR0911 - a table of cases
     """Convert values of JSON at once, or return None."""
-    kinds = set(map(type, values)) - {type(None)}
+    kinds = _kinds(values)
     if kinds == {dict}:
         return _quick_wrapped(values, type_)
     if not kinds:
@@ -256,18 +269,13 @@ def _quick_wrapped(values: list[dict[str, Any] | None], type_: Type) -> pa.Array
     if (wrapper, type_.name) not in _QUICK_WRAPPERS:
         return None
     inner = _inside(values, wrapper)
-    if inner is None:
-        return None
-    kinds = set(map(type, inner)) - {type(None)}
+    kinds = _kinds(inner)
     if kinds == {str}:
-        texts = pa.array(inner, pa.string())
-        # Without a zone too, a date of BSON is a moment.
-        return _quick_text(texts, type_)
+        return _quick_text(pa.array(inner, pa.string()), type_)
     if kinds == {dict} and wrapper == "$date":
         numbers = _inside(inner, "$numberLong")
-        if numbers is None or set(map(type, numbers)) - {type(None)} != {str}:
-            return None
-        return _moments(_quick_integers(pa.array(numbers, pa.string())), type_)
+        if _kinds(numbers) == {str}:
+            return _moments(_quick_integers(pa.array(numbers, pa.string())), type_)
     return None
 
 
@@ -282,16 +290,19 @@ _QUICK_WRAPPERS = {
 }
 
 
-def _inside(values: Sequence[dict[str, Any] | None], wrapper: str) -> list[Any] | None:
-    """Return what stands in the wrapper of each value, None where one of them is something else."""
+def _inside(values: Sequence[dict[str, Any] | None], wrapper: str) -> list[Any]:
+    """Return what stands in the wrapper of each value; nothing where one of them is something else."""
+    present = [value for value in values if value is not None]
     try:
-        if None in values:
-            inner = [None if value is None else value[wrapper] for value in values]
-        else:
-            inner = [value[wrapper] for value in values]  # type: ignore[index]
+        inner = list(map(itemgetter(wrapper), present))
     except KeyError:
-        return None
-    return inner if all(value is None or len(value) == 1 for value in values) else None
+        return []
+    if set(map(len, present)) != {1}:
+        return []
+    if len(present) == len(values):
+        return inner
+    found = iter(inner)
+    return [None if value is None else next(found) for value in values]
 
 
 def _moments(milliseconds: pa.Array | None, type_: Type) -> pa.Array | None:

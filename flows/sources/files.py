@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from flows.model.errors import SourceError
 from flows.sources.base import BadRow, Batch, arrow_schema
 from flows.sources.chunks import read_csv, read_json, read_parquet
-from flows.sources.records import COMPRESSIONS
+from flows.sources.records import BLOCK, COMPRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -60,10 +60,7 @@ class FilesReader:
         paths = [column.source_path or column.name for column in table.columns]
         for path, chunks in [(path, self._format(path)) for path in self._files(table.source.path)]:
             place = path.relative_to(self.root) if path.is_relative_to(self.root) else path
-            for chunk in chunks(path, paths):
-                batch = _batch(table, window, chunk, str(place))
-                if batch.rows.num_rows or batch.bad:
-                    yield batch
+            yield from _joined(_batch(table, window, chunk, str(place)) for chunk in chunks(path, paths))
 
     def _files(self, pattern: str) -> list[Path]:
         whole = self.root / pattern
@@ -91,6 +88,26 @@ class FilesReader:
             f"{path}: its name does not say what it holds. It should end in {', '.join(FORMATS)}, "
             f"and all but .parquet may be followed by {' or '.join(COMPRESSIONS)}."
         )
+
+
+def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Give the same rows in fewer, larger batches."""
+    waiting: list[Batch] = []
+    size = 0
+    for batch in batches:
+        waiting.append(batch)
+        # A bad row holds its text.
+        size += batch.rows.nbytes + RAW * len(batch.bad)
+        if size >= BLOCK:
+            yield _join(waiting)
+            waiting, size = [], 0
+    if size:
+        yield _join(waiting)
+
+
+def _join(batches: list[Batch]) -> Batch:
+    bad = tuple(row for batch in batches for row in batch.bad)
+    return Batch(pa.concat_batches([batch.rows for batch in batches]), bad)
 
 
 def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Batch:

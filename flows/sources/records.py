@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-BLOCK = 4 * 2**20
+BLOCK = 2**20
 """Bytes that are read at once. A batch holds one block, and what the block before left of its last record."""
 LONGEST = 64 * 2**20
 """Bytes of the longest record; MongoDB's largest document is a quarter of it."""
