@@ -1,11 +1,14 @@
+"""Servers and projects that tests share; each is started or made once."""
+
 from __future__ import annotations
 
 import pytest
 
 from tests import prefect_api
 from tests.machine import pytest_make_collect_report, pytest_runtest_makereport
+from tests.shop import finished_shop, shop
 
-__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+__all__ = ["finished_shop", "pytest_make_collect_report", "pytest_runtest_makereport", "shop"]
 
 
 @pytest.fixture(scope="session")

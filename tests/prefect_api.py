@@ -38,7 +38,7 @@ class Server:
         """The environment of commands that use it."""
         return clean_environment(PREFECT_HOME=str(self.home), PREFECT_API_URL=self.url)
 
-    def call(self, method: str, path: str, **content: Any) -> Any:  # noqa: ANN401 - whatever the API answers
+    def call(self, method: str, path: str, **content: Any) -> Any:
         """Send one request; its keyword arguments are the body."""
         answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=30)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"

@@ -26,7 +26,7 @@ _UNITS = {
     "WEEK": timedelta(weeks=1),
 }
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
-_MIRRORED: dict[type[exp.Expression], type[exp.Expression]] = {
+_MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.LT,
     exp.GTE: exp.LTE,
     exp.LT: exp.GT,
@@ -99,7 +99,7 @@ def _bounds(scope: Scope, alias: str, column: str, *, is_date: bool) -> tuple[Ed
     return low, high
 
 
-def _conditions(scope: Scope, alias: str) -> Iterator[exp.Expression]:
+def _conditions(scope: Scope, alias: str) -> Iterator[exp.Expr]:
     """Give the conditions that every row of a table must meet to matter."""
     select = scope.expression
     if not isinstance(select, exp.Select):
@@ -122,12 +122,15 @@ def _conditions(scope: Scope, alias: str) -> Iterator[exp.Expression]:
 
 
 def _comparisons(
-    condition: exp.Expression, alias: str, column: str, *, is_date: bool
-) -> Iterator[tuple[type[exp.Expression], Edge, bool]]:
+    condition: exp.Expr, alias: str, column: str, *, is_date: bool
+) -> Iterator[tuple[type[exp.Expr], Edge, bool]]:
     """Give (operator, edge, whether it compares days) for what a condition says of the column."""
     condition = condition.unnest()
     if isinstance(condition, exp.Between):
-        pairs = [(exp.GTE, condition.this, condition.args["low"]), (exp.LTE, condition.this, condition.args["high"])]
+        pairs: list[tuple[type[exp.Expr], exp.Expr, exp.Expr]] = [
+            (exp.GTE, condition.this, condition.args["low"]),
+            (exp.LTE, condition.this, condition.args["high"]),
+        ]
     elif type(condition) in _MIRRORED:
         pairs = [
             (type(condition), condition.this, condition.expression),
@@ -144,7 +147,7 @@ def _comparisons(
             yield operator, Edge(edge.anchor, edge.months, edge.offset, floor=edge.floor or in_days), in_days
 
 
-def _reads(node: exp.Expression, alias: str, column: str, *, is_date: bool) -> bool | None:
+def _reads(node: exp.Expr, alias: str, column: str, *, is_date: bool) -> bool | None:
     """Say whether an expression is the column in days (True) or in moments (False); None for any other."""
     node = node.unnest()
     if isinstance(node, exp.Column):
@@ -159,7 +162,7 @@ def _reads(node: exp.Expression, alias: str, column: str, *, is_date: bool) -> b
     return None
 
 
-def _edge(node: exp.Expression) -> Edge | None:
+def _edge(node: exp.Expr) -> Edge | None:
     """Return what an expression over @window_start or @window_end means; None for any other."""
     node = node.unnest()
     if isinstance(node, exp.Parameter):
@@ -185,7 +188,7 @@ def _edge(node: exp.Expression) -> Edge | None:
     return Edge(inner.anchor, inner.months + sign * months, inner.offset + sign * offset, floor=inner.floor)
 
 
-def _sign(node: exp.Expression) -> int | None:
+def _sign(node: exp.Expr) -> int | None:
     if isinstance(node, (exp.Add, exp.TimestampAdd, exp.DateAdd, exp.DatetimeAdd, exp.TsOrDsAdd)):
         return 1
     if isinstance(node, (exp.Sub, exp.TimestampSub, exp.DateSub, exp.DatetimeSub)):
@@ -193,7 +196,7 @@ def _sign(node: exp.Expression) -> int | None:
     return None
 
 
-def _step(node: exp.Expression) -> tuple[int, timedelta] | None:
+def _step(node: exp.Expr) -> tuple[int, timedelta] | None:
     """Return (months, time) of an interval."""
     interval = node.expression
     if isinstance(interval, exp.Interval):

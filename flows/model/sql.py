@@ -77,7 +77,7 @@ def tables(sql: str) -> tuple[str, ...]:
 def replace_table(sql: str, identity: str, relation: str) -> str:
     """Return a SELECT in GoogleSQL in which a table is another one, or a subquery in parentheses."""
 
-    def swap(node: exp.Expression) -> exp.Expression:
+    def swap(node: exp.Expr) -> exp.Expr:
         if not (isinstance(node, exp.Table) and f"{node.db}.{node.name}" == identity):
             return node
         replacement = exp.maybe_parse(relation, into=exp.Table, dialect="bigquery") if relation[0] != "(" else None
@@ -177,11 +177,11 @@ def _names_of_ctes(query: exp.Query) -> set[str]:
 
 def _typed(query: exp.Query, schema: Mapping[str, Mapping[str, Type]]) -> exp.Query:
     """Return a copy with qualified columns and types. Raises SqlError for columns that do not exist."""
-    nested: dict[str, dict[str, dict[str, str]]] = {}
+    datasets: dict[str, dict[str, dict[str, str]]] = {}
     for identity, columns in schema.items():
         dataset, name = identity.split(".", 1)
-        nested.setdefault(dataset, {})[name] = {column: str(type_.base) for column, type_ in columns.items()}
-    mapping = MappingSchema(nested, dialect="bigquery")
+        datasets.setdefault(dataset, {})[name] = {column: str(type_.base) for column, type_ in columns.items()}
+    mapping = MappingSchema(dict(datasets), dialect="bigquery")
     try:
         qualified = qualify(
             query.copy(), schema=mapping, dialect="bigquery", validate_qualify_columns=False, quote_identifiers=False
@@ -194,13 +194,13 @@ def _typed(query: exp.Query, schema: Mapping[str, Mapping[str, Type]]) -> exp.Qu
     return annotate_types(qualified, schema=mapping, dialect="bigquery")
 
 
-def _column_faults(query: exp.Expression) -> Iterator[SqlFault]:
+def _column_faults(query: exp.Expr) -> Iterator[SqlFault]:
     for scope in traverse_scope(query):
         known = {
             column
             for source in scope.sources.values()
             if not isinstance(source, exp.Table)
-            for column in source.expression.named_selects
+            for column in getattr(source.expression, "named_selects", ())
         }
         for column in scope.unqualified_columns:
             yield SqlFault(_line(column), f"there is no column '{column.name}'.{did_you_mean(column.name, known)}")
@@ -219,7 +219,7 @@ def _outputs(query: exp.Query) -> Iterator[tuple[str, Type]]:
             raise SqlError([SqlFault(_line(column), message)]) from None
 
 
-def _line(node: exp.Expression) -> int:
+def _line(node: exp.Expr) -> int:
     for part in node.walk():
         if "line" in part.meta:
             return int(part.meta["line"])

@@ -40,7 +40,7 @@ def from_arrow(values: pa.Array, type_: Type, path: str) -> Column:
     return Column(quick) if quick is not None else each(_python(values), type_, path)
 
 
-def _quick_arrow(values: pa.Array, type_: Type) -> pa.Array | None:  # noqa: PLR0911 - a table of cases
+def _quick_arrow(values: pa.Array, type_: Type) -> pa.Array | None:
     """Convert an array by a cast that is exact or raises ArrowInvalid; None where there is no such cast."""
     source, target = values.type, arrow_type(type_)
     match type_.name:

@@ -238,7 +238,7 @@ def struct(columns: list[pa.Array], type_: Type, missing: list[bool]) -> pa.Arra
     return pa.StructArray.from_arrays(columns, fields=fields, mask=pa.array(missing) if any(missing) else None)
 
 
-def _quick(values: list[Any], type_: Type) -> pa.Array | None:  # noqa: PLR0911 - a table of cases
+def _quick(values: list[Any], type_: Type) -> pa.Array | None:
     """Convert values of JSON at once, or return None."""
     kinds = _kinds(values)
     if kinds == {dict}:
@@ -311,7 +311,7 @@ def _moments(milliseconds: pa.Array | None, type_: Type) -> pa.Array | None:
     return pc.multiply(milliseconds, 1000).cast(arrow_type(type_))
 
 
-def _quick_text(values: pa.Array, type_: Type) -> pa.Array | None:  # noqa: PLR0911 - a table of cases
+def _quick_text(values: pa.Array, type_: Type) -> pa.Array | None:
     """Convert text at once, or return None."""
     try:
         match type_.name:

@@ -41,7 +41,7 @@ def unwrapped(value: Any) -> Any:  # noqa: ANN401
         raise BadValue(f"{shown(value)} is no Extended JSON") from None
 
 
-def json_text(value: Any) -> str:  # noqa: ANN401, PLR0911 - a table of cases
+def json_text(value: Any) -> str:  # noqa: ANN401 - a table of cases
     """Return a value as JSON, in the relaxed mode of Extended JSON, with all digits of its numbers."""
     match value:
         case dict():

@@ -1,0 +1,93 @@
+"""Check table files: every fault at once, with its line and what to write instead. Needs no warehouse.
+
+python -m flows.check
+python -m flows.check derived.revenue_by_item
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.command import Json, ending, plural
+from flows.model.errors import TableFileError
+from flows.model.project import load_project
+
+if TYPE_CHECKING:
+    from flows.model.errors import Fault
+    from flows.model.project import Project
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[TABLE]...", help="Tables as dataset.name; all without one.")
+]
+
+
+def main(tables: Names = None, as_json: Json = False) -> None:
+    """Check table files: every fault at once, with its line and what to write instead."""
+    with ending(as_json=as_json):
+        project = load_project(Path.cwd())
+        for name in tables or ():
+            _require(project, name)
+        faults = (
+            sorted({fault for name in tables for fault in project.validate(name)}) if tables else list(project.faults)
+        )
+        if as_json:
+            typer.echo(json.dumps(_as_json(project, tables or list(project.tables), faults)))
+        else:
+            _print(project, tables or [], faults)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _require(project: Project, name: str) -> None:
+    """Raise UsageError where there is no such table, good or bad."""
+    with suppress(TableFileError):
+        project.table(name)
+
+
+def _print(project: Project, named: list[str], faults: list[Fault]) -> None:
+    for fault in faults:
+        typer.echo(str(fault))
+    for name in named:
+        if not project.validate(name):
+            _describe(project, name)
+    checked = len(named) or len(project.tables) + len(project.broken)
+    if faults:
+        files = len({fault.file for fault in faults})
+        typer.echo(f"{plural(len(faults), 'fault')} in {plural(files, 'file')} of {plural(checked, 'table')}.")
+    else:
+        typer.echo(f"{plural(checked, 'table')}: no faults.")
+
+
+def _describe(project: Project, name: str) -> None:
+    """Say what a table reads and how."""
+    table = project.tables[name]
+    typer.echo(f"{name}: {table.strategy}{f', windows of {table.window.size}' if table.window else ''}")
+    if table.source:
+        typer.echo(f"  copies from {table.source.kind}")
+    for dependency in project.upstreams(name):
+        typer.echo(f"  {dependency.table}  {dependency.why}")
+
+
+def _as_json(project: Project, names: list[str], faults: list[Fault]) -> dict[str, object]:
+    valid = [name for name in names if name in project.tables and not project.validate(name)]
+    return {
+        "faults": [
+            {"file": fault.file, "line": fault.line, "field": fault.field, "message": fault.message} for fault in faults
+        ],
+        "tables": {
+            name: [
+                {"table": item.table, "windowed": item.reach is not None, "why": item.why}
+                for item in project.upstreams(name)
+            ]
+            for name in valid
+        },
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)
