@@ -77,11 +77,6 @@ class SqlError(DerivedError):
         self.faults = tuple(sorted(set(faults)))
         super().__init__("\n".join(f"line {fault.line}: {fault.message}" for fault in self.faults))
 
-    @classmethod
-    def one(cls, line: int, message: str) -> SqlError:
-        """Return the error of a single fault."""
-        return cls([SqlFault(line, message)])
-
 
 class CheckFailedError(DerivedError):
     """Staged rows broke a check with severity `fail`; nothing was published."""

@@ -1,21 +1,17 @@
-"""Load a table file; find all its faults at once.
-
-A file is read as values that know their lines, each value is validated by the models, and the rules look at what the
-values say together, whatever else is wrong.
-"""
+"""Read table files. All faults of a file are found at once, each with its line and in words for who wrote it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from flows.model.column_rules import COLUMN_RULES
-from flows.model.document import Document, parse
+from flows.model import column_rules, rules
+from flows.model.document import Document, Flaw, clip, parse
 from flows.model.draft import Draft
-from flows.model.errors import Fault, SqlError, SqlFault, TableFileError
-from flows.model.rules import RULES
-from flows.model.table import Table
+from flows.model.errors import Fault, SqlError, TableFileError
+from flows.model.table import Table, check_kind
 from flows.model.words import explain, path_of, value_at
 
 if TYPE_CHECKING:
@@ -25,110 +21,148 @@ if TYPE_CHECKING:
     from flows.model.document import Path
     from flows.model.draft import Note
 
+RULES = (*rules.RULES, *column_rules.RULES)
+CUT_TYPE = "Inside { } a comma ends a value: put the whole type in quotes."
 
-def load_file(root: FilePath, path: FilePath) -> LoadedTable:
-    """Load one table file.
+
+@dataclass(frozen=True)
+class Loaded:
+    """A table file: its table, or what is wrong with it, and where in it everything stands."""
+
+    file: str
+    """Path relative to the project, with `/`."""
+    identity: str
+    """`dataset.name`, from the folder's and the file's name."""
+    table: Table | None
+    """None where the file has faults."""
+    faults: tuple[Fault, ...]
+    document: Document
+
+    def fault(self, path: Path, message: str, sql_line: int | None = None) -> Fault:
+        """Return a fault of a field; of a query with the line inside it, counted from 1."""
+        line = self.document.line(path)
+        first = self.document.blocks.get(path)
+        if sql_line is not None and first is not None:
+            line = first + sql_line - 1
+        return Fault(self.file, line, self._dotted(path), message)
+
+    def sql_faults(self, path: Path, error: SqlError) -> Iterator[Fault]:
+        """Give the faults of a query, each on the line of the file on which the word stands."""
+        for fault in error.faults:
+            yield self.fault(path, fault.message, fault.line)
+
+    def _dotted(self, path: Path) -> str:
+        """Return a path for people: columns and checks by their names, other items counted from 1."""
+        words: list[str] = []
+        value: Any = self.document.values
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else value[part] if isinstance(value, tuple) else None  # type: ignore[index]
+            if isinstance(part, str):
+                words += [part] if not words or words[-1] != part else []
+            elif words[-1] == "columns" and isinstance(value, dict) and isinstance(value.get("name"), str):
+                words.append(clip(value["name"]))
+            else:
+                words.append(check_kind(value) or str(part + 1) if words[-1] == "checks" else str(part + 1))
+        return ".".join(words)
+
+
+def load_file(root: FilePath, path: FilePath) -> Table:
+    """Read one table file.
 
     Args:
         root: the project's folder.
-        path: the file, `root/tables/<dataset>/<name>.yaml`.
+        path: the file, below `root`.
 
     Raises:
-        TableFileError: with all its faults.
+        TableFileError: with every fault of the file.
     """
-    name = path.relative_to(root).as_posix()
-    try:
-        document = parse(path.read_bytes())
-    except OSError as error:
-        raise TableFileError([Fault(name, 1, "", f"cannot be read: {error.strerror}.")]) from None
-    faults = [Fault(name, flaw.line, field(flaw.path, document), flaw.message) for flaw in document.flaws]
-    if not document.values:
-        raise TableFileError(faults)
-    draft = Draft(path.parent.name, path.stem, document)
+    loaded = read_table(root, path)
+    if loaded.table is None:
+        raise TableFileError(loaded.faults)
+    return loaded.table
+
+
+def read_table(root: FilePath, path: FilePath) -> Loaded:
+    """Read one table file; its faults are part of the answer."""
+    file = path.relative_to(root).as_posix()
+    dataset, name = path.parent.name, path.stem
+    document = _read(path)
+    values = {"dataset": dataset, "name": name} | document.values
+    document = Document(values, document.flaws, document.lines, document.written, document.blocks)
+    loaded = Loaded(file, f"{dataset}.{name}", None, (), document)
+    faults = [Fault(file, flaw.line, loaded._dotted(flaw.path), flaw.message) for flaw in document.flaws]  # noqa: SLF001 - its own module
+    if any(flaw.path == () for flaw in document.flaws) and not document.lines:
+        return Loaded(file, loaded.identity, None, tuple(faults), document)
+
+    table, shapes = _shape(document)
     told = {flaw.path for flaw in document.flaws}
-    table, notes = _validated(draft, told)
-    for where, message in notes:
-        if where not in told or not where:
-            faults.append(Fault(name, document.line(where), field(where, document), message))
-    faults.extend(_sql_faults(name, draft))
-    if faults or table is None:
-        raise TableFileError(faults)
-    return LoadedTable(table, name, document)
+    for told_path, message in [*shapes, *_broken_rules(Draft(dataset, name, document))]:
+        if told_path == () or not any(told_path[: len(known)] == known for known in told):
+            faults.append(loaded.fault(told_path, message))
+            told |= {told_path} - {()}
+    faults += _sql_faults(loaded)
+    if faults:
+        table = None
+    return Loaded(file, loaded.identity, table, tuple(sorted(set(faults))), document)
 
 
-class LoadedTable:
-    """A table together with the lines of its file, for the faults that only other tables show."""
-
-    def __init__(self, table: Table, file: str, document: Document) -> None:
-        self.table = table
-        self._file = file
-        self._document = document
-
-    def fault(self, where: Path, message: str) -> Fault:
-        """Return a fault of a field."""
-        return Fault(self._file, self._document.line(where), field(where, self._document), message)
-
-    def sql_faults(self, where: Path, error: SqlError) -> Iterator[Fault]:
-        """Give the faults of a query, each on the line of the file on which the word stands."""
-        yield from _in_file(self._file, where, self._document, error)
-
-
-def _validated(draft: Draft, told: set[Path]) -> tuple[Table | None, list[Note]]:
-    values = {**draft.document.values, "dataset": draft.dataset, "name": draft.name}
-    notes: list[Note] = []
-    table = None
+def _read(path: FilePath) -> Document:
     try:
-        table = Table.model_validate(values)
-    except ValidationError as invalid:
-        for error in invalid.errors(include_url=False):
-            where = path_of(error, values)
+        return parse(path.read_bytes())
+    except OSError as error:
+        return Document({}, (Flaw(1, (), f"cannot be read: {error.strerror}."),))
+
+
+def _shape(document: Document) -> tuple[Table | None, list[Note]]:
+    """Return the table, or what is wrong with the shape of its values."""
+    try:
+        return Table.model_validate(document.values), []
+    except ValidationError as error:
+        notes: dict[Path, str] = {}
+        for detail in error.errors(include_url=False):
+            path = path_of(detail, document.values)
             # A list whose items all have faults counts as empty, which it is not.
-            emptied = error["type"] == "too_short" and bool(value_at(where, values))
-            if where not in told and not emptied:
-                notes.append((where, explain(error, where, draft.document)))
-    shaped = {where for where, _ in notes}
-    for rule in (*RULES, *COLUMN_RULES):
-        notes += [note for note in rule(draft) if not note[0] or note[0] not in shaped]
-    return table, notes
+            emptied = detail["type"] == "too_short" and bool(value_at(path, document.values))
+            if path not in notes and not emptied:
+                notes[path] = _cut_type(path, document) or explain(detail, path, document)
+        return None, list(notes.items())
 
 
-def _sql_faults(name: str, draft: Draft) -> Iterator[Fault]:
-    """Give the faults of the file's queries on their own, without the tables that they read."""
-    from flows.model.sql import parse as parse_sql  # noqa: PLC0415 - slow to import, and a core table has no SQL
+def _cut_type(path: Path, document: Document) -> str | None:
+    """Explain a type that a comma inside { } has cut: `{type: STRUCT<a STRING, b INT64>}`."""
+    if path[:1] != ("columns",) or path[-1] != "type":
+        return None
+    given = Draft("", "", document).text(*path)
+    if given is None or (given.count("<") <= given.count(">") and given.count("(") <= given.count(")")):
+        return None
+    return f"'{clip(given)}' is cut off. {CUT_TYPE}"
 
-    checks = [(*path, "sql") for path, _ in draft.items("checks")]
-    for where in [("sql",), *checks]:
-        sql = draft.text(*where)
-        if sql is None:
-            continue
+
+def _broken_rules(draft: Draft) -> Iterator[Note]:
+    for rule in RULES:
+        yield from rule(draft)
+
+
+def queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Give the queries of a file with where they stand: the table's own and those of its checks."""
+    if isinstance(values.get("sql"), str):
+        yield ("sql",), values["sql"]
+    checks = values.get("checks")
+    for index, check in enumerate(checks if isinstance(checks, tuple) else ()):
+        if isinstance(check, dict) and isinstance(check.get("sql"), str):
+            yield ("checks", index, "sql"), check["sql"]
+
+
+def _sql_faults(loaded: Loaded) -> Iterator[Fault]:
+    for path, sql in queries(loaded.document.values):
+        from flows.model.sql import parse as parse_sql  # noqa: PLC0415 - slow to import, and core tables have no SQL
+
         try:
             parse_sql(sql)
         except SqlError as error:
-            yield from _in_file(name, where, draft.document, error)
+            yield from loaded.sql_faults(path, error)
             continue
-        if draft.strategy == "replace" and where == ("sql",) and "@window_" in sql.lower():
+        if loaded.document.values.get("strategy") == "replace" and "@window_" in sql.lower():
             line = next(number for number, text in enumerate(sql.lower().splitlines(), 1) if "@window_" in text)
             message = "a table that is replaced as a whole has no windows. Remove the parameter, or give it `window`."
-            yield from _in_file(name, where, draft.document, SqlError([SqlFault(line, message)]))
-
-
-def _in_file(name: str, where: Path, document: Document, error: SqlError) -> Iterator[Fault]:
-    first = document.blocks.get(where)
-    for fault in error.faults:
-        line = first + fault.line - 1 if first is not None else document.line(where)
-        yield Fault(name, line, field(where, document), fault.message)
-
-
-def field(path: Path, document: Document) -> str:
-    """Return a path as people write it; a column by its name: `columns.day.type`."""
-    parts: list[str] = []
-    values: object = document.values
-    for part in path:
-        values = value_at((part,), values)
-        if isinstance(part, int) and parts == ["columns"] and isinstance(values, dict):
-            parts.append(str(values.get("name", part + 1)))
-        elif isinstance(part, int):
-            parts[-1] += f"[{part + 1}]"
-        else:
-            parts.append(str(part))
-    return ".".join(parts)
+            yield loaded.fault(path, message, line)

@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from flows.model.errors import Fault, SqlError, TableFileError, UsageError, did_you_mean
-from flows.model.load import LoadedTable, load_file
+from flows.model.load import Loaded, read_table
 from flows.model.table import OffendingRows, References
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ class Project:
     """
 
     def __init__(
-        self, root: Path, loaded: dict[str, LoadedTable], broken: dict[str, tuple[Fault, ...]], faults: Iterable[Fault]
+        self, root: Path, loaded: dict[str, Loaded], broken: dict[str, tuple[Fault, ...]], faults: Iterable[Fault]
     ) -> None:
         self.root = root
-        self.tables: dict[str, Table] = {name: loaded[name].table for name in sorted(loaded)}
+        self.tables: dict[str, Table] = {name: item.table for name, item in sorted(loaded.items()) if item.table}
         self._loaded = loaded
         self.broken = broken
         self._own_faults = tuple(faults)
@@ -161,7 +161,7 @@ class Project:
             message = f"there is no table '{name}'.{hint}"
         sql = self.tables[identity].sql if where == ("sql",) else self.tables[identity].checks[int(where[1])].sql  # type: ignore[union-attr]
         line = _line_of(sql or "", name)
-        return next(iter(loaded.sql_faults(where, SqlError.one(line, message))))
+        return loaded.fault(where, message, line)
 
     def _output_faults(self, identity: str) -> Iterator[Fault]:
         """Compare the columns that the SQL gives with those that the file lists."""
@@ -237,7 +237,7 @@ def load_project(root: Path, names: Iterable[str] | None = None) -> Project:
     if names is not None:
         return _load_some(root, names)
     files, faults = _scan(root)
-    loaded: dict[str, LoadedTable] = {}
+    loaded: dict[str, Loaded] = {}
     broken: dict[str, tuple[Fault, ...]] = {}
     for identity, path in files.items():
         _load_one(root, identity, path, loaded, broken)
@@ -245,17 +245,17 @@ def load_project(root: Path, names: Iterable[str] | None = None) -> Project:
 
 
 def _load_some(root: Path, names: Iterable[str]) -> Project:
-    loaded: dict[str, LoadedTable] = {}
+    loaded: dict[str, Loaded] = {}
     broken: dict[str, tuple[Fault, ...]] = {}
     for name in names:
         _load_named(root, name, loaded, broken)
-    for item in list(loaded.values()):
-        for other in _mentioned(item.table):
+    for table in [item.table for item in loaded.values() if item.table]:
+        for other in _mentioned(table):
             _load_named(root, other, loaded, broken)
     return Project(root, loaded, broken, ())
 
 
-def _load_named(root: Path, name: str, loaded: dict[str, LoadedTable], broken: dict[str, tuple[Fault, ...]]) -> None:
+def _load_named(root: Path, name: str, loaded: dict[str, Loaded], broken: dict[str, tuple[Fault, ...]]) -> None:
     dataset, _, table = name.partition(".")
     path = root / FOLDER / dataset / f"{table}.yaml"
     if name not in loaded and re.fullmatch(r"\w+\.\w+", name) and path.is_file():
@@ -263,12 +263,13 @@ def _load_named(root: Path, name: str, loaded: dict[str, LoadedTable], broken: d
 
 
 def _load_one(
-    root: Path, identity: str, path: Path, loaded: dict[str, LoadedTable], broken: dict[str, tuple[Fault, ...]]
+    root: Path, identity: str, path: Path, loaded: dict[str, Loaded], broken: dict[str, tuple[Fault, ...]]
 ) -> None:
-    try:
-        loaded[identity] = load_file(root, path)
-    except TableFileError as error:
-        broken[identity] = error.faults
+    item = read_table(root, path)
+    if item.table is None:
+        broken[identity] = item.faults
+    else:
+        loaded[identity] = item
 
 
 def _mentioned(table: Table) -> set[str]:
