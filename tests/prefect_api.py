@@ -38,7 +38,7 @@ class Server:
         """The environment of commands that use it."""
         return clean_environment(PREFECT_HOME=str(self.home), PREFECT_API_URL=self.url)
 
-    def call(self, method: str, path: str, **content: Any) -> Any:  # noqa: ANN401 - whatever the API answers
+    def call(self, method: str, path: str, **content: Any) -> Any:
         """Send one request; its keyword arguments are the body."""
         answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=30)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
@@ -52,6 +52,15 @@ class Server:
             if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
                 return run
             assert time.monotonic() < deadline, f"still {run['state_name']} after {seconds} s"
+            time.sleep(0.3)
+
+    def tasks(self, flow_run: str, ended: int) -> list[dict[str, Any]]:
+        """Return the task runs of a flow run once so many have ended; the server hears of them late."""
+        deadline = time.monotonic() + 20
+        while True:
+            found = self.call("POST", "task_runs/filter", flow_runs={"id": {"any_": [flow_run]}})
+            if sum(task["end_time"] is not None for task in found) >= ended or time.monotonic() > deadline:
+                return found
             time.sleep(0.3)
 
     def logs(self, flow_run: str) -> str:
