@@ -54,6 +54,15 @@ class Server:
             assert time.monotonic() < deadline, f"still {run['state_name']} after {seconds} s"
             time.sleep(0.3)
 
+    def tasks(self, flow_run: str, ended: int) -> list[dict[str, Any]]:
+        """Return the task runs of a flow run once so many have ended; the server hears of them late."""
+        deadline = time.monotonic() + 20
+        while True:
+            found = self.call("POST", "task_runs/filter", flow_runs={"id": {"any_": [flow_run]}})
+            if sum(task["end_time"] is not None for task in found) >= ended or time.monotonic() > deadline:
+                return found
+            time.sleep(0.3)
+
     def logs(self, flow_run: str) -> str:
         """Return what a flow run has logged; logs arrive in batches, some seconds after they were written."""
         found = self.call("POST", "logs/filter", logs={"flow_run_id": {"any_": [flow_run]}}, sort="TIMESTAMP_ASC")
