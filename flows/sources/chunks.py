@@ -134,7 +134,8 @@ class ParquetChunk:
 
     def raw(self, row: int) -> str:
         """Return a row's values by name."""
-        return str({name: str(column[row]) for name, column in zip(self.rows.schema.names, self.rows, strict=True)})
+        named = zip(self.rows.schema.names, self.rows, strict=True)
+        return str({name: _as_text(column, row) for name, column in named})
 
 
 def read_json(path: Path, _: Iterable[str]) -> Iterator[JsonChunk]:
@@ -184,6 +185,13 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Iterator[ParquetChunk]:
                 row += batch.num_rows
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: it cannot be read as Parquet: {error}. Is it whole? Export it again.") from error
+
+
+def _as_text(column: pa.Array, row: int) -> str:
+    try:
+        return str(column[row])
+    except (ValueError, OverflowError):  # a time that Python cannot hold
+        return " ".join(column.slice(row, 1).to_string().split())
 
 
 def _documents(records: Records) -> JsonChunk:

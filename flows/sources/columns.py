@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from flows.model.types import Type
 
 DIGITS_OF_A_DECIMAL = 38
-"""Longer texts overflow Arrow's own parser without a word."""
-EXACT_INTEGERS = 2**53
-"""Below this every whole number is a FLOAT64."""
+"""What Arrow's decimals hold."""
+EXACT_INTEGERS = 2**53 - 1
+"""Up to here every whole number is a FLOAT64, and none is the nearest to another."""
 LARGE = 2.0**63
 """From here on a JSON parser gives whole numbers as the nearest double."""
 _FRACTION = re.compile(rb"[0-9][.eE]")
@@ -249,7 +249,8 @@ def _quick(values: list[Any], type_: Type) -> pa.Array | None:
         if kinds == {str}:
             return _quick_text(pa.array(values, pa.string()), type_)
         if kinds == {Number} and type_.name in {"NUMERIC", "BIGNUMERIC"}:
-            return _quick_text(pa.array([value and str(value) for value in values], pa.string()), type_)
+            texts = [None if value is None else str(value) for value in values]
+            return _quick_text(pa.array(texts, pa.string()), type_)
         if kinds == {int} and type_.name in {"INT64", "NUMERIC", "BIGNUMERIC"}:
             return pa.array(values, pa.int64()).cast(arrow_type(type_))
         if kinds == {bool} and type_.name == "BOOL":
@@ -323,8 +324,7 @@ def _quick_text(values: pa.Array, type_: Type) -> pa.Array | None:
                 numbers = values.cast(pa.float64())
                 return numbers if _lies_within(numbers, -EXACT_INTEGERS, EXACT_INTEGERS) else None
             case "NUMERIC" | "BIGNUMERIC":
-                longest = pc.max(pc.binary_length(values)).as_py() or 0
-                return values.cast(arrow_type(type_)) if longest <= DIGITS_OF_A_DECIMAL else None
+                return _quick_decimals(values, type_)
             case "BOOL":
                 return values.cast(pa.bool_())
             case "TIMESTAMP":
@@ -340,12 +340,26 @@ def _quick_text(values: pa.Array, type_: Type) -> pa.Array | None:
 
 def _quick_integers(values: pa.Array) -> pa.Array | None:
     # Arrow takes hexadecimal numbers too.
-    if not pc.all(pc.match_substring_regex(values, "^-?[0-9]+$"), min_count=0).as_py():
+    if not _all_match(values, "^-?[0-9]+$"):
         return None
     try:
         return values.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
+
+
+def _quick_decimals(values: pa.Array, type_: Type) -> pa.Array | None:
+    precision, scale = type_.precision_and_scale
+    # Where a text has an exponent or more digits than its own numbers, Arrow gives another number without a word.
+    plain = rf"^-?[0-9]{{1,{max(precision - scale, 1)}}}(\.[0-9]*)?$"
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    if longest > DIGITS_OF_A_DECIMAL or not _all_match(values, plain):
+        return None
+    return values.cast(arrow_type(type_))
+
+
+def _all_match(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, pattern), min_count=0).as_py())
 
 
 def _quick_timestamps(values: pa.Array, type_: Type) -> pa.Array | None:
