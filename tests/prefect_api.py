@@ -44,7 +44,7 @@ class Server:
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    def wait(self, flow_run: str, seconds: float = 60) -> dict[str, Any]:
+    def wait(self, flow_run: str, seconds: float = 120) -> dict[str, Any]:
         """Return a flow run once it has ended."""
         deadline = time.monotonic() + seconds
         while True:
@@ -95,9 +95,18 @@ def server(home: Path):
         PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
     )
     log = home / "server.log"
-    command = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    # What `prefect server start` starts, without the seconds that the command itself needs to import Prefect.
+    command = (
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--factory",
+        "prefect.server.api.server:create_app",
+        "--port",
+        str(port),
+    )
     with process(command, log, env=environment) as running:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 if httpx.get(f"{url}/health", timeout=5).is_success:
