@@ -107,7 +107,7 @@ def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Req
         git_commit=_git_commit(Path.cwd()),
         known_version=known.version,
         upstreams={name: upstream.version for name, upstream in upstreams.items()},
-        schema={item.table: project.tables[item.table].types for item in dependencies},
+        schema=project.schema(table.identity),
         source=_source(table, project.root) if table.source else None,
     )
     return todo, job

@@ -20,11 +20,13 @@ from flows.model.table import (
     RowCount,
     Unique,
 )
+from flows.warehouses.base import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.model.table import Check, Severity, Table
+    from flows.model.types import Type
     from flows.warehouses.base import Staged
 
 SHOWN_ROWS = 5
@@ -59,14 +61,17 @@ class _ColumnTest:
     parameters: tuple[tuple[str, object], ...] = ()
 
 
-def broken(table: Table, staged: Staged) -> list[Broken]:
-    """Return the checks that the staged rows break, in the order of the file."""
+def broken(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]]) -> list[Broken]:
+    """Return the checks that the staged rows break: those of columns, then those of the table.
+
+    `schema` has the types of the table and of all that its checks name.
+    """
     tests = [
         _column_test(column, check, f"c{i}_{j}")
         for i, column in enumerate(table.columns)
         for j, check in enumerate(column.checks)
     ]
-    return [*_break_columns(tests, staged), *_break_table(table, staged)]
+    return [*_break_columns(tests, staged), *_break_table(table, staged, schema)]
 
 
 def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
@@ -136,7 +141,7 @@ def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:
     raise AssertionError(check)
 
 
-def _break_table(table: Table, staged: Staged) -> list[Broken]:
+def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]]) -> list[Broken]:
     found = []
     for number, check in enumerate(table.checks, start=1):
         match check:
@@ -155,7 +160,7 @@ def _break_table(table: Table, staged: Staged) -> list[Broken]:
                     )
             case OffendingRows():
                 sql = replace_table(check.sql, table.identity, staged.relation)
-                rows = staged.query(f"SELECT * FROM ({sql}) LIMIT {SHOWN_ROWS}", {})
+                rows = staged.select(Query(f"SELECT * FROM ({sql}) LIMIT {SHOWN_ROWS}", schema))
                 if rows:
                     more = "or more " if len(rows) == SHOWN_ROWS else ""
                     name = check.name or f"checks[{number}]"

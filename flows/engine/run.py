@@ -40,7 +40,7 @@ class Job:
     upstreams: Mapping[str, int] = field(default_factory=dict)
     """Versions of the tables that it reads when the run planned: what is read is that new or newer."""
     schema: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
-    """Types of the tables that the SQL reads; a derived table has them."""
+    """Types of the table and of all that its SQL and checks name, by identity and column."""
     source: Source | None = None
     """Where the rows come from; a core table has one."""
 
@@ -80,7 +80,7 @@ def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
     try:
         with warehouse.stage(job.table, window, _rows(job, window, bad)) as staged:
             _refuse_bad(job.table, window, bad)
-            warnings = _check(job.table, window, staged)
+            warnings = _check(job, window, staged)
             done = replace(entry, warnings=warnings, seconds=time.perf_counter() - started)
             return staged.publish(done, job.known_version, bad)
     except ConflictError:
@@ -124,9 +124,10 @@ def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: st
     )
 
 
-def _check(table: Table, window: Window | None, staged: Staged) -> tuple[str, ...]:
+def _check(job: Job, window: Window | None, staged: Staged) -> tuple[str, ...]:
     """Return the warnings. Raises CheckFailedError where a check of severity `fail` is broken."""
-    found = broken(table, staged)
+    table = job.table
+    found = broken(table, staged, job.schema)
     failed = [item for item in found if item.severity == "fail"]
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)

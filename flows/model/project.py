@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from flows.model.dependency import Analysis, Dependency
+    from flows.model.sql import Analysis, Dependency
     from flows.model.table import Table
     from flows.model.types import Type
 
@@ -122,6 +122,10 @@ class Project:
         from flows.model.sql import tables  # noqa: PLC0415 - slow to import
 
         return tables(sql)
+
+    def schema(self, identity: str) -> dict[str, dict[str, Type]]:
+        """Return the types of a table and of all that its SQL and checks name, by identity and column."""
+        return self._schema({identity, *_mentioned(self.tables[identity])})
 
     def _schema(self, names: Iterable[str]) -> dict[str, dict[str, Type]]:
         return {name: self.tables[name].types for name in names if name in self.tables}

@@ -1,213 +1,310 @@
-"""How far a query reads each table: where it bounds the table's partition column by its window."""
+"""How far a query reads an upstream, relative to its window.
+
+A *bound* is an expression of @window_start and @window_end. Its value is known to lie between two edges, which are
+equal unless the expression cuts to a part and then moves by less than that part. Wider than the truth is safe, narrower
+never is.
+
+| condition                                     | the rows it lets through lie in                |
+| --------------------------------------------- | ---------------------------------------------- |
+| `ts >= @window_start - INTERVAL 7 DAY`        | from 7 days before the window                  |
+| `ts < @window_end`                            | to its end                                     |
+| `ts <= @window_end`                           | to its end and a microsecond                   |
+| `DATE(ts) >= DATE(@window_start)`             | from the beginning of the day of its start     |
+| `DATE(ts) <= DATE(@window_end)`               | to the end of the day of its end               |
+| `day = DATE(@window_start)`                   | the day of its start                           |
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from sqlglot import exp
-from sqlglot.optimizer.pushdown_predicates import pushdown_predicates
-from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from flows.model.dependency import Dependency, Edge
+from flows.model.sql_expr import UNITS
+from flows.model.sql_parse import call_name
+from flows.model.window import BEGINNING, Size, Unit, Window, add_months
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
-MICROSECOND = timedelta(microseconds=1)
-DAY = timedelta(days=1)
-_UNITS = {
-    "MICROSECOND": MICROSECOND,
+    from flows.model.sql_scope import Occurrence
+
+_MICROSECOND = timedelta(microseconds=1)
+_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+_LENGTHS = {
+    "MICROSECOND": _MICROSECOND,
     "MILLISECOND": timedelta(milliseconds=1),
     "SECOND": timedelta(seconds=1),
     "MINUTE": timedelta(minutes=1),
     "HOUR": timedelta(hours=1),
-    "DAY": DAY,
-    "WEEK": timedelta(weeks=1),
+    "DAY": timedelta(days=1),
+    "WEEK": timedelta(days=7),
 }
-_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
-_MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
-    exp.GT: exp.LT,
-    exp.GTE: exp.LTE,
-    exp.LT: exp.GT,
-    exp.LTE: exp.GTE,
-    exp.EQ: exp.EQ,
+_COARSER: tuple[Unit, ...] = get_args(Unit)
+_LONGEST = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=31),
+    "year": timedelta(days=366),
 }
-_TO_DATE = (exp.Date, exp.TsOrDsToDate)
-_TO_TIME = (exp.Timestamp, exp.Datetime)
+# Moving by months and then by days differs from the other order by at most the days that months differ in.
+_MONTH_SLACK = timedelta(days=3)
 
 
-def dependencies(query: exp.Query, partitions: Mapping[str, str], dates: frozenset[str]) -> tuple[Dependency, ...]:
-    """Return what a qualified query reads, one for each table, by name.
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One end of the range that a query reads, relative to its window."""
 
-    Args:
-        query: a query whose columns are qualified by their tables.
-        partitions: the partition column of each table that has one.
-        dates: the tables whose partition column is a DATE.
-    """
-    found: dict[str, list[tuple[Edge | None, Edge | None]]] = {}
-    for scope in traverse_scope(pushdown_predicates(query.copy(), dialect="bigquery")):
-        for alias, source in scope.sources.items():
-            if isinstance(source, exp.Table) and alias in {table.alias_or_name for table in scope.tables}:
-                identity = f"{source.db}.{source.name}"
-                column = partitions.get(identity)
-                bounds = (None, None) if column is None else _bounds(scope, alias, column, is_date=identity in dates)
-                found.setdefault(identity, []).append(bounds)
-    return tuple(_dependency(identity, partitions.get(identity), bounds) for identity, bounds in sorted(found.items()))
+    anchor: Literal["start", "end", "beginning"]
+    """`@window_start`, `@window_end`, or before every row."""
+    months: int = 0
+    """Calendar months added to the anchor; negative before it."""
+    offset: timedelta = timedelta(0)
+    """Time added after the months."""
+    floor: Unit | None = None
+    """Cut at last to the beginning of this hour, day, week (Monday), month or year."""
+
+    def at(self, window: Window) -> datetime:
+        """Return the moment for one window."""
+        if self.anchor == "beginning":
+            return BEGINNING
+        moment = window.start if self.anchor == "start" else window.end
+        try:
+            moment = add_months(moment, self.months) + self.offset
+        except (ValueError, OverflowError):
+            return BEGINNING if self.offset < timedelta(0) or self.months < 0 else Window(window.end, window.end).end
+        return Size(1, self.floor).floor(moment) if self.floor else moment
+
+    def __str__(self) -> str:
+        if self.anchor == "beginning":
+            return "the beginning"
+        days, rest = divmod(abs(self.offset), timedelta(days=1))
+        parts = [
+            *([_count(abs(self.months), "month")] if self.months else []),
+            *([_count(days, "day")] if days else []),
+            *([_clock(rest)] if rest else []),
+        ]
+        before = self.months < 0 or self.offset < timedelta(0)
+        moment = "the window's start" if self.anchor == "start" else "the window's end"
+        text = f"{' and '.join(parts)} {'before' if before else 'after'} {moment}" if parts else moment
+        return f"the {self.floor} of {text}" if self.floor else text
 
 
-def _dependency(identity: str, column: str | None, occurrences: list[tuple[Edge | None, Edge | None]]) -> Dependency:
-    if column is None:
-        return Dependency(identity, None, "snapshot: the table has no partition column")
-    lows, highs = [low for low, _ in occurrences], [high for _, high in occurrences]
-    if None in highs:
-        what = "has no upper bound" if None not in lows else "is not bounded by the window"
-        where = " everywhere it is read" if len(occurrences) > 1 else ""
-        return Dependency(identity, None, f"snapshot: {column} {what}{where}; add {column} < @window_end for a window")
-    low = _hull([edge or Edge("beginning") for edge in lows], lower=True)
-    high = _hull([edge for edge in highs if edge is not None], lower=False)
-    return Dependency(identity, (low, high), f"windowed: reads {column} from {low} to {high}")
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
-def _hull(edges: list[Edge], *, lower: bool) -> Edge:
-    """Return an edge that is no narrower than any of these, whatever the window."""
+def _clock(rest: timedelta) -> str:
+    for unit, length in (
+        ("hour", timedelta(hours=1)),
+        ("minute", timedelta(minutes=1)),
+        ("second", timedelta(seconds=1)),
+    ):
+        if not rest % length:
+            return _count(rest // length, unit)
+    return _count(rest // _MICROSECOND, "microsecond")
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A table that a query reads."""
+
+    table: str
+    """Identity of the upstream table, `dataset.name`."""
+    reach: tuple[Edge, Edge] | None
+    """Where the query bounds the upstream's partition column by the window: from and to. None: a snapshot."""
+    why: str
+    """For people: `reads created_at from 7 days before the window to its end`, or why it is a snapshot."""
+
+    def range(self, window: Window) -> Window | None:
+        """Return the range of the upstream's partition column that one window reads; None for a snapshot."""
+        if self.reach is None:
+            return None
+        start, end = self.reach[0].at(window), self.reach[1].at(window)
+        return Window(min(start, end), end)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where the value of an expression lies: not before `low`, not after `high`."""
+
+    low: Edge
+    high: Edge
+
+
+def bound(node: exp.Expr) -> Bound | None:
+    """Read an expression of the window's parameters; None where it is anything else."""
+    if isinstance(node, exp.Paren):
+        return bound(node.this)
+    if isinstance(node, exp.Parameter):
+        edge = Edge("start" if node.name.lower() == "window_start" else "end")
+        return Bound(edge, edge)
+    if isinstance(node, exp.Add | exp.Sub):
+        return _moved(bound(node.this), node.expression, 1 if isinstance(node, exp.Add) else -1)
+    if isinstance(node, exp.Cast) and not node.args.get("format"):
+        kind = node.args["to"].sql(dialect="bigquery").upper()
+        inner = bound(node.this)
+        if kind == "DATE":
+            return _cut(inner, "day")
+        return inner if kind in {"TIMESTAMP", "DATETIME"} else None
+    name = call_name(node)
+    arguments = node.expressions if isinstance(node, exp.Anonymous) else []
+    if name in {"TIMESTAMP", "DATETIME", "DATE"} and len(arguments) == 1:
+        inner = bound(arguments[0])
+        return _cut(inner, "day") if name == "DATE" else inner
+    if (
+        name in {f"{kind}_{verb}" for kind in ("TIMESTAMP", "DATE", "DATETIME") for verb in ("ADD", "SUB")}
+        and len(arguments) == 2  # noqa: PLR2004 - from and to
+    ):
+        return _moved(bound(arguments[0]), arguments[1], 1 if name.endswith("ADD") else -1)
+    if name in {"TIMESTAMP_TRUNC", "DATE_TRUNC", "DATETIME_TRUNC"} and len(arguments) == 2:  # noqa: PLR2004
+        unit = UNITS.get(arguments[1].sql(dialect="bigquery").upper())
+        return _cut(bound(arguments[0]), unit) if unit else None  # type: ignore[arg-type]
+    return None
+
+
+def _moved(inner: Bound | None, interval: exp.Expr, sign: int) -> Bound | None:
+    unit, amount = interval.args.get("unit"), interval.this
+    if inner is None or not isinstance(interval, exp.Interval) or not isinstance(unit, exp.Var):
+        return None
+    if isinstance(amount, exp.Neg):
+        amount, sign = amount.this, -sign
+    if not isinstance(amount, exp.Literal) or not amount.name.lstrip("-").isdigit():
+        return None
+    count, word = sign * int(amount.name), unit.name.upper()
+    if word in _MONTHS:
+        count *= _MONTHS[word]
+        return Bound(_plus_months(inner.low, count, -_MONTH_SLACK), _plus_months(inner.high, count, _MONTH_SLACK))
+    length = _LENGTHS.get(word)
+    if length is None:
+        return None
+    return Bound(_plus(inner.low, count * length, lower=True), _plus(inner.high, count * length, lower=False))
+
+
+def _plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
+    exact = not edge.offset and (edge.floor in (None, "day", "month") or (edge.floor == "year" and not months % 12))
+    if exact:
+        return replace(edge, months=edge.months + months)
+    floor_slack = _LONGEST[edge.floor] if edge.floor and slack < timedelta(0) else timedelta(0)
+    return Edge(edge.anchor, edge.months + months, edge.offset + slack - floor_slack)
+
+
+def _plus(edge: Edge, offset: timedelta, *, lower: bool) -> Edge:
+    """Add time; where the edge has been cut to more than that time divides, keep to the safe side."""
+    if edge.floor is None or (edge.floor in {"hour", "day", "week"} and not offset % _LONGEST[edge.floor]):
+        return replace(edge, offset=edge.offset + offset)
+    slack = -_LONGEST[edge.floor] if lower else timedelta(0)
+    return Edge(edge.anchor, edge.months, edge.offset + offset + slack)
+
+
+def _cut(inner: Bound | None, unit: Unit) -> Bound | None:
+    return inner and Bound(_cut_low(inner.low, unit), _cut_high(inner.high, unit))
+
+
+def _cut_low(edge: Edge, unit: Unit) -> Edge:
+    if edge.floor in (None, unit):
+        return replace(edge, floor=unit)
+    coarse, fine = _coarser(edge.floor, unit)
+    slack = _LONGEST["week"] if "week" in (coarse, fine) and coarse in {"month", "year"} else timedelta(0)
+    return replace(edge, floor=coarse, offset=edge.offset - slack)
+
+
+def _cut_high(edge: Edge, unit: Unit) -> Edge:
+    if edge.floor in (None, unit):
+        return replace(edge, floor=unit)
+    coarse, fine = _coarser(edge.floor, unit)
+    # A day or an hour cut to a month is that month's beginning; a week may begin in the month before.
+    return replace(edge, floor=coarse if "week" not in (coarse, fine) or coarse == "week" else fine)
+
+
+def _coarser(one: Unit, two: Unit) -> tuple[Unit, Unit]:
+    return (one, two) if _COARSER.index(one) > _COARSER.index(two) else (two, one)
+
+
+def _next(edge: Edge, unit: Unit) -> Edge:
+    """Return an upper edge that lies one unit later."""
+    if unit in {"month", "year"}:
+        return _plus_months(edge, 1 if unit == "month" else 12, _MONTH_SLACK)
+    return _plus(edge, _LONGEST[unit], lower=False)
+
+
+def restrict(occurrence: Occurrence, unit: Unit | None, sign: str, value: Bound) -> None:
+    """Note that a table's partition column, cut to a unit, stands in `sign` to a bound."""
+    if sign in {">=", ">", "="}:
+        low = value.low
+        if sign == ">" and unit and low.floor == unit and value.low == value.high:
+            low = _plus_months(low, 1, -_MONTH_SLACK) if unit == "month" else low
+            low = _plus(low, _LONGEST[unit], lower=True) if unit in {"hour", "day", "week"} else low
+        occurrence.lower = low if occurrence.lower is None else _tighter(occurrence.lower, low, lower=True)
+    if sign in {"<=", "<", "="}:
+        high = _upper(value.high, unit, inclusive=sign != "<")
+        occurrence.upper = high if occurrence.upper is None else _tighter(occurrence.upper, high, lower=False)
+
+
+def _upper(edge: Edge, unit: Unit | None, *, inclusive: bool) -> Edge:
+    if unit is None:
+        return _plus(edge, _MICROSECOND, lower=False) if inclusive else replace(edge, floor=None)
+    if edge.floor == unit:
+        return _next(edge, unit) if inclusive else replace(edge, floor=None)
+    if inclusive or edge.floor is not None:
+        loose = replace(edge, floor=None)
+        return replace(_next(loose, unit), floor=unit if unit not in {"month", "year"} or not loose.offset else None)
+    if unit in {"hour", "day", "week"}:
+        return replace(edge, offset=edge.offset + _LONGEST[unit] - _MICROSECOND, floor=unit)
+    return _next(edge, unit)
+
+
+def _tighter(one: Edge, two: Edge, *, lower: bool) -> Edge:
+    """Return the narrower of two edges of which both hold; the first where nobody can say."""
+    if (one.anchor, one.floor) != (two.anchor, two.floor):
+        return one
+    later = two.months >= one.months and two.offset >= one.offset
+    sooner = two.months <= one.months and two.offset <= one.offset
+    return two if (later if lower else sooner) else one
+
+
+def _lowest(edges: Sequence[Edge]) -> Edge:
     if any(edge.anchor == "beginning" for edge in edges):
         return Edge("beginning")
-    anchors = {edge.anchor for edge in edges}
-    outer = min if lower else max
-    anchor = edges[0].anchor if len(anchors) == 1 else "start" if lower else "end"
-    floors = [edge.floor for edge in edges]
-    return Edge(
-        anchor,
-        outer(edge.months for edge in edges),
-        outer(edge.offset for edge in edges),
-        floor=any(floors) if lower else all(floors),
-    )
+    if len(set(edges)) == 1:
+        return edges[0]
+    anchor: Literal["start", "end"] = "start" if any(edge.anchor == "start" for edge in edges) else "end"
+    lowest = Edge(anchor, min(edge.months for edge in edges), min(edge.offset for edge in edges))
+    for unit in dict.fromkeys(edge.floor for edge in edges if edge.floor):
+        lowest = _cut_low(lowest, unit)
+    return lowest
 
 
-def _bounds(scope: Scope, alias: str, column: str, *, is_date: bool) -> tuple[Edge | None, Edge | None]:
-    """Return the edges by which a scope bounds one table's column; None where it does not."""
-    low: Edge | None = None
-    high: Edge | None = None
-    for condition in _conditions(scope, alias):
-        for operator, edge, in_days in _comparisons(condition, alias, column, is_date=is_date):
-            if low is None and operator in {exp.GT, exp.GTE, exp.EQ}:
-                low = edge
-            if high is None and operator in {exp.LT, exp.LTE, exp.EQ}:
-                more = timedelta(0) if operator is exp.LT else DAY if in_days else MICROSECOND
-                high = Edge(edge.anchor, edge.months, edge.offset + more, floor=edge.floor)
-    return low, high
+def _highest(edges: Sequence[Edge]) -> Edge:
+    if len(set(edges)) == 1:
+        return edges[0]
+    anchor: Literal["start", "end"] = "end" if any(edge.anchor == "end" for edge in edges) else "start"
+    return Edge(anchor, max(edge.months for edge in edges), max(edge.offset for edge in edges))
 
 
-def _conditions(scope: Scope, alias: str) -> Iterator[exp.Expr]:
-    """Give the conditions that every row of a table must meet to matter."""
-    select = scope.expression
-    if not isinstance(select, exp.Select):
-        return
-    if where := select.args.get("where"):
-        yield from where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
-    left_of_join = True
-    for join in select.args.get("joins") or []:
-        on = join.args.get("on")
-        joined = join.alias_or_name
-        if joined == alias:
-            left_of_join = False
-        if on is None:
-            continue
-        side = (join.side or "").upper()
-        is_joined = joined == alias
-        sound = not side or (side == "LEFT" and is_joined) or (side == "RIGHT" and not is_joined and left_of_join)
-        if sound:
-            yield from on.flatten() if isinstance(on, exp.And) else [on]
+def dependencies(occurrences: Iterable[Occurrence]) -> tuple[Dependency, ...]:
+    """Return one dependency for each table, over all places at which the query reads it."""
+    by_table: dict[str, list[Occurrence]] = {}
+    for occurrence in occurrences:
+        by_table.setdefault(occurrence.table, []).append(occurrence)
+    return tuple(_dependency(table, places) for table, places in sorted(by_table.items()))
 
 
-def _comparisons(
-    condition: exp.Expr, alias: str, column: str, *, is_date: bool
-) -> Iterator[tuple[type[exp.Expr], Edge, bool]]:
-    """Give (operator, edge, whether it compares days) for what a condition says of the column."""
-    condition = condition.unnest()
-    if isinstance(condition, exp.Between):
-        pairs: list[tuple[type[exp.Expr], exp.Expr, exp.Expr]] = [
-            (exp.GTE, condition.this, condition.args["low"]),
-            (exp.LTE, condition.this, condition.args["high"]),
-        ]
-    elif type(condition) in _MIRRORED:
-        pairs = [
-            (type(condition), condition.this, condition.expression),
-            (_MIRRORED[type(condition)], condition.expression, condition.this),
-        ]
-    else:
-        return
-    for operator, one, other in pairs:
-        in_days = _reads(one, alias, column, is_date=is_date)
-        if in_days is None:
-            continue
-        edge = _edge(other)
-        if edge is not None:
-            yield operator, Edge(edge.anchor, edge.months, edge.offset, floor=edge.floor or in_days), in_days
-
-
-def _reads(node: exp.Expr, alias: str, column: str, *, is_date: bool) -> bool | None:
-    """Say whether an expression is the column in days (True) or in moments (False); None for any other."""
-    node = node.unnest()
-    if isinstance(node, exp.Column):
-        same = node.table == alias and node.name.lower() == column.lower()
-        return is_date if same else None
-    if isinstance(node, (*_TO_DATE, *_TO_TIME, exp.Cast)):
-        if node.args.get("zone") or node.args.get("expression"):
-            return None
-        inner = _reads(node.this, alias, column, is_date=is_date)
-        to_date = isinstance(node, _TO_DATE) or (isinstance(node, exp.Cast) and node.to.is_type("date"))
-        return None if inner is None else inner or to_date
-    return None
-
-
-def _edge(node: exp.Expr) -> Edge | None:
-    """Return what an expression over @window_start or @window_end means; None for any other."""
-    node = node.unnest()
-    if isinstance(node, exp.Parameter):
-        name = node.name.lower()
-        return Edge("start") if name == "window_start" else Edge("end") if name == "window_end" else None
-    if isinstance(node, (*_TO_DATE, *_TO_TIME, exp.Cast)):
-        if node.args.get("zone") or node.args.get("expression"):
-            return None
-        inner = _edge(node.this)
-        to_date = isinstance(node, _TO_DATE) or (isinstance(node, exp.Cast) and node.to.is_type("date"))
-        if isinstance(node, exp.Cast) and not node.to.is_type("date", "timestamp", "timestamptz", "datetime"):
-            return None
-        return inner and Edge(inner.anchor, inner.months, inner.offset, floor=inner.floor or to_date)
-    sign = _sign(node)
-    if sign is None:
-        return None
-    inner, step = _edge(node.this), _step(node)
-    if inner is None or step is None:
-        return None
-    months, offset = step
-    if inner.floor and offset % DAY:
-        return None
-    return Edge(inner.anchor, inner.months + sign * months, inner.offset + sign * offset, floor=inner.floor)
-
-
-def _sign(node: exp.Expr) -> int | None:
-    if isinstance(node, (exp.Add, exp.TimestampAdd, exp.DateAdd, exp.DatetimeAdd, exp.TsOrDsAdd)):
-        return 1
-    if isinstance(node, (exp.Sub, exp.TimestampSub, exp.DateSub, exp.DatetimeSub)):
-        return -1
-    return None
-
-
-def _step(node: exp.Expr) -> tuple[int, timedelta] | None:
-    """Return (months, time) of an interval."""
-    interval = node.expression
-    if isinstance(interval, exp.Interval):
-        amount, unit = interval.this, interval.unit
-    else:
-        amount, unit = interval, node.args.get("unit")
-    try:
-        count = int(amount.name if isinstance(amount, exp.Literal) else amount.sql())
-    except (AttributeError, ValueError):
-        return None
-    name = (unit.name if unit is not None else "DAY").upper().removesuffix("S")
-    if name in _MONTHS:
-        return count * _MONTHS[name], timedelta(0)
-    return (0, count * _UNITS[name]) if name in _UNITS else None
+def _dependency(table: str, places: Sequence[Occurrence]) -> Dependency:
+    column = places[0].partition
+    if column is None:
+        return Dependency(table, None, f"snapshot: {table} has no partition column, so it is read whole")
+    times = "" if len(places) == 1 else f" in one of the {len(places)} places where it is read"
+    if any(place.upper is None and place.lower is None for place in places):
+        hint = f"add {column} >= @window_start AND {column} < @window_end where it is to be read by window"
+        return Dependency(table, None, f"snapshot: nothing bounds {column} by the window{times}; {hint}")
+    if any(place.upper is None for place in places):
+        hint = f"add {column} < @window_end"
+        return Dependency(table, None, f"snapshot: {column} has a lower bound only{times}; {hint}")
+    start = _lowest([place.lower or Edge("beginning") for place in places])
+    end = _highest([place.upper for place in places if place.upper])
+    return Dependency(table, (start, end), f"reads {column} from {start} to {end}")

@@ -1,226 +1,105 @@
-"""GoogleSQL: parse, validate, find what a query reads and gives, and transpile it for DuckDB."""
+"""GoogleSQL: parse, validate, find what a query reads and how far, and transpile."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlglot
-from sqlglot import exp
-from sqlglot.errors import ErrorLevel, OptimizeError, ParseError, SqlglotError, TokenError, UnsupportedError
-from sqlglot.optimizer.annotate_types import annotate_types
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import traverse_scope
-from sqlglot.schema import MappingSchema
 
-from flows.model.dependency import Analysis, Dependency, Edge
-from flows.model.duckdb_sql import rewrite
-from flows.model.errors import SqlError, SqlFault, did_you_mean
-from flows.model.reach import dependencies
-from flows.model.types import Type, parse_type
+from flows.model import sql_types
+from flows.model.errors import SqlError, SqlFault
+from flows.model.reach import Dependency, Edge, dependencies
+from flows.model.sql_parse import base_tables, canonical, line_of, parse, parse_any, read, table_identity, tables
+from flows.model.sql_query import Queries
+from flows.model.sql_scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Analysis", "Dependency", "Edge", "analyze", "canonical", "parse", "replace_table", "tables", "to_duckdb"]
+    from flows.model.sql_scope import Relation
+    from flows.model.types import Type
 
-PARAMETERS = ("window_start", "window_end")
-VARYING = {
-    "RAND": "a value of the row, such as FARM_FINGERPRINT(id)",
-    "GENERATE_UUID": "a key made of the row's columns",
-    "CURRENT_TIMESTAMP": "@window_end",
-    "CURRENT_DATE": "DATE(@window_end)",
-    "CURRENT_DATETIME": "DATETIME(@window_end)",
-    "CURRENT_TIME": "TIME(@window_end)",
-    "SESSION_USER": "a literal",
-}
-"""Functions that give another value each time, and what to write instead."""
-_VARYING_NODES = {
-    exp.Rand: "RAND",
-    exp.Uuid: "GENERATE_UUID",
-    exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
-    exp.CurrentDate: "CURRENT_DATE",
-    exp.CurrentDatetime: "CURRENT_DATETIME",
-    exp.CurrentTime: "CURRENT_TIME",
-    exp.SessionUser: "SESSION_USER",
-}
+__all__ = [
+    "Analysis",
+    "Dependency",
+    "Edge",
+    "Schema",
+    "analyze",
+    "canonical",
+    "parse",
+    "replace_table",
+    "tables",
+    "to_duckdb",
+]
+
+Schema = "Mapping[str, Mapping[str, Type]]"
+"""Types by column name, by table identity (`core.orders`)."""
 
 
-def parse(sql: str) -> exp.Query:
-    """Parse a table's SQL: exactly one SELECT, the same result at every run.
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a query reads and gives."""
 
-    Raises:
-        SqlError: with everything that is wrong.
-    """
-    query = _one_select(sql)
-    faults = [*_parameter_faults(query, sql), *_varying_faults(query)]
-    for table in query.find_all(exp.Table):
-        if not table.db and table.name and table.name not in _names_of_ctes(query):
-            message = f"'{table.name}' has no dataset. Write dataset.{table.name}."
-            faults.append(SqlFault(_line(table), message))
-    if faults:
-        raise SqlError(faults)
-    return query
-
-
-def canonical(sql: str) -> str:
-    """Return the SQL in one layout without comments: what it means, not how it is written."""
-    return _one_select(sql).sql("bigquery", comments=False, normalize_functions="upper")
-
-
-def tables(sql: str) -> tuple[str, ...]:
-    """Return the identities of the tables that a query reads, by name."""
-    query = _one_select(sql)
-    return tuple(sorted({f"{table.db}.{table.name}" for table in query.find_all(exp.Table) if table.db}))
-
-
-def replace_table(sql: str, identity: str, relation: str) -> str:
-    """Return a SELECT in GoogleSQL in which a table is another one, or a subquery in parentheses."""
-
-    def swap(node: exp.Expr) -> exp.Expr:
-        if not (isinstance(node, exp.Table) and f"{node.db}.{node.name}" == identity):
-            return node
-        replacement = exp.maybe_parse(relation, into=exp.Table, dialect="bigquery") if relation[0] != "(" else None
-        other = replacement or exp.Subquery(this=sqlglot.parse_one(relation[1:-1], read="bigquery"))
-        other.set("alias", exp.TableAlias(this=exp.to_identifier(node.alias or node.name)))
-        return other
-
-    return _one_select(sql).transform(swap).sql("bigquery")
+    dependencies: tuple[Dependency, ...]
+    """One for each table that it reads, in the order of their names."""
+    columns: tuple[tuple[str, Type], ...]
+    """Names and types of what it gives, in its order."""
 
 
 def analyze(sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapping[str, str]) -> Analysis:
-    """Find what a query reads and gives.
+    """Find what a table's query reads, how far, and what it gives.
 
-    Args:
-        sql: one SELECT in GoogleSQL.
-        schema: types by column, of each table by identity.
-        partitions: the partition column of each table that has one.
-
-    Raises:
-        SqlError: with everything that is wrong.
+    `partitions` names the partition column of each table that has one. Raises SqlError with every fault found.
     """
-    query = parse(sql)
-    unknown = [
-        SqlFault(
-            _line(table),
-            f"there is no table '{table.db}.{table.name}'.{did_you_mean(f'{table.db}.{table.name}', schema)}",
-        )
-        for table in query.find_all(exp.Table)
-        if table.db and f"{table.db}.{table.name}" not in schema
-    ]
-    if unknown:
-        raise SqlError(unknown)
-    typed = _typed(query, schema)
-    dates = frozenset(name for name, column in partitions.items() if schema[name][column].name == "DATE")
-    return Analysis(dependencies(typed, partitions, dates), tuple(_outputs(typed)))
+    tree, faults_of_tree = read(sql)
+    compiler = Queries(schema, partitions)
+    relation = compiler.query(tree, Scope())
+    faults = [*faults_of_tree, *compiler.faults, *_output_faults(relation)]
+    if faults:
+        raise SqlError(faults)
+    columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)
+    return Analysis(dependencies(compiler.occurrences), columns)
+
+
+def replace_table(sql: str, identity: str, relation: str) -> str:
+    """Return a SELECT in which a table is another one, `dataset.name`, or a subquery in parentheses."""
+    for node in sorted(base_tables(parse_any(sql)), key=lambda node: -int(node.parts[0].meta["start"])):
+        if table_identity(node) == identity:
+            start, end = (int(node.parts[place].meta[side]) for place, side in ((0, "start"), (-1, "end")))
+            alias = "" if node.alias else f" AS `{node.name}`"
+            sql = f"{sql[:start]}{relation}{alias}{sql[end + 1 :]}"
+    return sql
 
 
 def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type]], *, pretty: bool = False) -> str:
-    """Return a query in DuckDB's SQL that means the same; query parameters stay parameters ($name).
+    """Return a GoogleSQL query as DuckDB's; `@window_start` becomes `$window_start`.
 
-    Args:
-        sql: one SELECT in GoogleSQL.
-        schema: types by column, of each table by identity; a query over others than these stays untyped.
-        pretty: whether to lay it out for people.
+    `pretty` lays it out for people.
 
-    Raises:
-        SqlError: a construct that the embedded warehouse does not have, by name.
+    Raises SqlError for a fault, and for what the embedded warehouse is not known to compute as BigQuery does.
     """
-    query = _one_select(sql)
-    known = all(f"{table.db}.{table.name}" in schema for table in query.find_all(exp.Table) if table.db)
-    if known and schema:
-        query = _typed(query, schema)
-    rewritten = rewrite(query)
-    try:
-        return rewritten.sql("duckdb", unsupported_level=ErrorLevel.RAISE, pretty=pretty)
-    except UnsupportedError as error:
-        raise SqlError([SqlFault(1, f"{error}; the embedded warehouse cannot do it")]) from None
+    compiler = Queries(schema, {})
+    relation = compiler.query(parse_any(sql), Scope(), top=True)
+    if compiler.faults:
+        raise SqlError(compiler.faults)
+    return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
 
 
-def _one_select(sql: str) -> exp.Query:
-    try:
-        statements = [statement for statement in sqlglot.parse(sql, read="bigquery") if statement is not None]
-    except ParseError as error:
-        first = error.errors[0]
-        near = str(first["highlight"]).strip()
-        raise SqlError([SqlFault(int(str(first["line"])), f"{first['description']} near '{near}'")]) from None
-    except (TokenError, SqlglotError) as error:
-        raise SqlError([SqlFault(1, str(error).split("\n", 1)[0])]) from None
-    if len(statements) != 1:
-        raise SqlError([SqlFault(1, f"a table's SQL is exactly one SELECT; here are {len(statements)} statements.")])
-    query = statements[0].unnest()
-    if not isinstance(query, exp.Query):
-        raise SqlError([SqlFault(1, f"a table's SQL is exactly one SELECT; this is {query.key.upper()}.")])
-    return query
+def _output(type_: Type) -> Type:
+    if type_.element == sql_types.NULL:
+        return sql_types.array(sql_types.INT64)
+    return sql_types.INT64 if type_ == sql_types.NULL else type_
 
 
-def _parameter_faults(query: exp.Query, sql: str) -> Iterator[SqlFault]:
-    lines = sql.splitlines()
-    for parameter in query.find_all(exp.Parameter, exp.Placeholder):
-        name = parameter.name
-        if isinstance(parameter, exp.Parameter) and name.lower() in PARAMETERS:
-            continue
-        line = next((i for i, text in enumerate(lines, 1) if re.search(rf"@{re.escape(name)}\b", text)), 1)
-        hint = did_you_mean(name, PARAMETERS).replace("'window", "'@window")
-        yield SqlFault(line, f"there is no parameter '@{name}'.{hint or ' There are @window_start and @window_end.'}")
-
-
-def _varying_faults(query: exp.Query) -> Iterator[SqlFault]:
-    for node in query.find_all(*_VARYING_NODES):
-        name = _VARYING_NODES[type(node)]
-        yield SqlFault(_line(node), f"{name} gives another value at every run. Write {VARYING[name]}.")
-
-
-def _names_of_ctes(query: exp.Query) -> set[str]:
-    return {cte.alias for cte in query.find_all(exp.CTE)}
-
-
-def _typed(query: exp.Query, schema: Mapping[str, Mapping[str, Type]]) -> exp.Query:
-    """Return a copy with qualified columns and types. Raises SqlError for columns that do not exist."""
-    datasets: dict[str, dict[str, dict[str, str]]] = {}
-    for identity, columns in schema.items():
-        dataset, name = identity.split(".", 1)
-        datasets.setdefault(dataset, {})[name] = {column: str(type_.base) for column, type_ in columns.items()}
-    mapping = MappingSchema(dict(datasets), dialect="bigquery")
-    try:
-        qualified = qualify(
-            query.copy(), schema=mapping, dialect="bigquery", validate_qualify_columns=False, quote_identifiers=False
-        )
-    except OptimizeError as error:
-        raise SqlError([SqlFault(1, str(error))]) from None
-    faults = list(_column_faults(qualified))
-    if faults:
-        raise SqlError(faults)
-    return annotate_types(qualified, schema=mapping, dialect="bigquery")
-
-
-def _column_faults(query: exp.Expr) -> Iterator[SqlFault]:
-    for scope in traverse_scope(query):
-        known = {
-            column
-            for source in scope.sources.values()
-            if not isinstance(source, exp.Table)
-            for column in getattr(source.expression, "named_selects", ())
-        }
-        for column in scope.unqualified_columns:
-            yield SqlFault(_line(column), f"there is no column '{column.name}'.{did_you_mean(column.name, known)}")
-
-
-def _outputs(query: exp.Query) -> Iterator[tuple[str, Type]]:
-    for number, column in enumerate(query.selects, 1):
-        name = column.alias_or_name
-        if not name or name == f"_col_{number - 1}":
-            raise SqlError([SqlFault(_line(column), f"column {number} has no name. Write ... AS name.")])
-        kind = column.type.sql("bigquery") if column.type else "UNKNOWN"
-        try:
-            yield name, parse_type(kind).base
-        except ValueError:
-            message = f"the type of '{name}' cannot be told. Write CAST(... AS TYPE) AS {name}."
-            raise SqlError([SqlFault(_line(column), message)]) from None
-
-
-def _line(node: exp.Expr) -> int:
-    for part in node.walk():
-        if "line" in part.meta:
-            return int(part.meta["line"])
-    return 1
+def _output_faults(relation: Relation) -> Iterator[SqlFault]:
+    seen: set[str] = set()
+    for node, (name, value) in zip(relation.nodes, relation.columns, strict=False):
+        if not name:
+            text = node.sql(dialect="bigquery", comments=False)[:60]
+            yield SqlFault(line_of(node), f"the column '{text}' has no name. Write {text} AS name.")
+        elif name.lower() in seen:
+            yield SqlFault(line_of(node), f"two columns are named '{name}'. Give one of them another name with AS.")
+        if value.type == sql_types.INTERVAL:
+            yield SqlFault(line_of(node), f"'{name}' is an INTERVAL, which no table can hold.")
+        seen.add((name or "").lower())

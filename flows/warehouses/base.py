@@ -42,12 +42,15 @@ class Staged(Protocol):
     """The rows of one window that no reader can see yet."""
 
     relation: str
-    """GoogleSQL that stands for the rows in a FROM clause."""
+    """GoogleSQL that stands for the rows in a FROM clause: a table, or a subquery in parentheses."""
     rows: int
     """How many rows are staged."""
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Run a SELECT in GoogleSQL that may read the staged rows."""
+        """Run the engine's own GoogleSQL, which may read the staged rows."""
+
+    def select(self, query: Query) -> list[dict[str, Any]]:
+        """Run a person's SELECT, which may read the staged rows."""
 
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
         """Commit the rows, the source's bad rows (to quarantine) and the entry in one transaction.
@@ -74,7 +77,7 @@ class Warehouse(Protocol):
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace."""
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Run a SELECT in GoogleSQL."""
+        """Run the engine's own GoogleSQL."""
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""

@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+import sqlglot
+from sqlglot import exp
 
 from flows.model.entry import Touched
 from flows.model.errors import CheckFailedError, DerivedError, WindowError
+from flows.model.sql import to_duckdb
+from flows.model.types import Type
 from flows.model.window import BEGINNING, EVER, Window, merge
 from flows.warehouses.base import Query
 from flows.warehouses.duckdb_ledger import LedgerTables
@@ -35,6 +39,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOWHERE = Window(BEGINNING, BEGINNING + timedelta(microseconds=1))
 """Stands for rows whose partition column is NULL, which no range can read."""
 SHOWN_ROWS = 5
+STAGED = "temp.staged"
 
 
 class Staging:
@@ -46,7 +51,7 @@ class Staging:
         self.window = window
         self.name = quoted_table(table.identity)
         self.columns = ", ".join(map(quoted, table.types))
-        self.relation = "staged"
+        self.relation = STAGED
         self.rows = 0
         self.bytes: int | None = None
 
@@ -64,8 +69,13 @@ class Staging:
         return staging
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
-        """Run a SELECT in GoogleSQL that may read the staged rows."""
+        """Run the engine's own GoogleSQL, which may read the staged rows."""
         return fetch(self.connection, sql, {**self.parameters, **parameters})
+
+    def select(self, query: Query) -> list[dict[str, Any]]:
+        """Run a person's SELECT, which may read the staged rows."""
+        translated = to_duckdb(query.sql, {**query.schema, STAGED: self.table.types})
+        return _rows(self.connection.execute(translated, _used(translated, self.parameters)))
 
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
         """Commit the rows, the bad rows and the entry in one transaction."""
@@ -132,7 +142,7 @@ class Staging:
         row = self.connection.execute(sql, parameters).fetchone()
         return int(row[0]) if row and isinstance(row[0], int) else 0
 
-    def select(self, sql: str) -> list[tuple[Any, ...]]:
+    def read(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a SELECT in DuckDB's SQL with the window's bounds."""
         return self.connection.execute(sql, _used(sql, {**self.parameters, **self.bounds})).fetchall()
 
@@ -183,7 +193,7 @@ class Staging:
         """Compare two bags of rows; return the ranges in which they differ."""
         partition = self.table.partition
         unit = self.unit_of(quoted(partition.column)) if partition else "NULL"
-        rows = self.select(
+        rows = self.read(
             "SELECT unit, bool_or(difference < 0) FROM ("
             f"SELECT unit, sum(one) AS difference FROM (SELECT {unit} AS unit, {self.columns}, 1 AS one FROM {new}"
             f" UNION ALL SELECT {unit} AS unit, {self.columns}, -1 AS one FROM {old})"
@@ -217,7 +227,7 @@ class AppendStaging(Staging):
 
     def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
         """Insert straight into a range that is empty; elsewhere stage."""
-        self.straight = isinstance(rows, Query) and not self.select(
+        self.straight = isinstance(rows, Query) and not self.read(
             f"SELECT 1 FROM {self.name} WHERE {self.inside} LIMIT 1"
         )
         if not self.straight:
@@ -230,11 +240,11 @@ class AppendStaging(Staging):
         self.relation = (
             f"(SELECT {columns} FROM `{self.table.dataset}`.`{self.table.name}` WHERE {self._inside_googlesql()})"
         )
-        if self.select(f"SELECT count(*) FROM {self.name} WHERE {self.inside}")[0][0] != self.rows:
+        if self.read(f"SELECT count(*) FROM {self.name} WHERE {self.inside}")[0][0] != self.rows:
             self.connection.execute("ROLLBACK")
             self.connection.execute("BEGIN TRANSACTION")
             self.straight = False
-            self.relation = "staged"
+            self.relation = STAGED
             super().stage(rows)
             self.refuse_outside("staged")
 
@@ -254,7 +264,7 @@ class AppendStaging(Staging):
         if self.window.end - self.window.start <= timedelta(microseconds=self.unit):
             return [Touched(self.window, changed=False)]
         unit = self.unit_of(quoted(self.table.partition.column))
-        return self.touched(self.select(f"SELECT DISTINCT {unit}, false FROM {self.name} WHERE {self.inside}"))
+        return self.touched(self.read(f"SELECT DISTINCT {unit}, false FROM {self.name} WHERE {self.inside}"))
 
     def _inside_googlesql(self) -> str:
         assert self.table.partition is not None  # noqa: S101 - append tables have one
@@ -297,7 +307,7 @@ class MergeStaging(Staging):
     def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
         """Stage one row for each key, or refuse rows that cannot be told apart."""
         super().stage(rows)
-        twice = self.select(f"SELECT {self.keys} FROM staged GROUP BY ALL HAVING count(*) > 1 LIMIT {SHOWN_ROWS}")
+        twice = self.read(f"SELECT {self.keys} FROM staged GROUP BY ALL HAVING count(*) > 1 LIMIT {SHOWN_ROWS}")
         if self.table.source is not None:
             if twice:
                 self._keep_latest()
@@ -323,7 +333,7 @@ class MergeStaging(Staging):
         )
         self.connection.execute("DROP TABLE staged")
         self.connection.execute("ALTER TABLE latest RENAME TO staged")
-        self.rows = self.select("SELECT count(*) FROM staged")[0][0]
+        self.rows = self.read("SELECT count(*) FROM staged")[0][0]
 
     def _incoming(self) -> str:
         """SQL for the row that each staged key shall have."""
@@ -379,7 +389,7 @@ class MergeStaging(Staging):
             f" WHERE old.present IS NULL OR {differs}"
         )
         touched = self.touched(
-            self.select(
+            self.read(
                 "SELECT unit, bool_or(is_change) FROM (SELECT new_unit AS unit, is_change FROM delta"
                 " UNION ALL SELECT old_unit, true FROM delta WHERE is_change) GROUP BY unit"
             )
@@ -390,25 +400,31 @@ class MergeStaging(Staging):
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
-    """Run a SELECT in GoogleSQL; return its rows by column name."""
+    """Run the engine's own GoogleSQL; return its rows by column name."""
     translated = _translate(sql)
-    cursor = connection.execute(translated, _used(translated, parameters))
+    return _rows(connection.execute(translated, _used(translated, parameters)))
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     names = [item[0] for item in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 @lru_cache(maxsize=64)
 def _translate_query(query: Query) -> str:
-    from flows.model.sql import to_duckdb  # noqa: PLC0415 - slow to import, and a core table has no SQL
-
     return to_duckdb(query.sql, query.schema)
 
 
 @lru_cache(maxsize=512)
 def _translate(sql: str) -> str:
-    from flows.model.sql import to_duckdb  # noqa: PLC0415 - slow to import
+    """Transpile the engine's own SQL, which keeps to what both dialects mean alike but for the decimal types."""
+    return sqlglot.parse_one(sql, read="bigquery").transform(_exact_decimals).sql("duckdb")
 
-    return to_duckdb(sql, {})
+
+def _exact_decimals(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.DataType) and node.is_type("decimal", "bigdecimal") and not node.expressions:
+        return exp.DataType.build(duckdb_type(Type("NUMERIC" if node.is_type("decimal") else "BIGNUMERIC")))
+    return node
 
 
 def _used(sql: str, parameters: Mapping[str, object]) -> dict[str, object]:

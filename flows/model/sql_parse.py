@@ -1,0 +1,320 @@
+"""Text to a tree: one SELECT in GoogleSQL, its faults by line, its normal form.
+
+sqlglot knows hundreds of functions and rewrites their arguments while it parses, differently for each engine. Here
+every call keeps the name and the arguments that were written, so that `sql_functions` alone says what each means.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.model.types import parse_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARAMETERS = ("window_start", "window_end")
+_PREFIX = "__call_"
+# Calls whose arguments are no plain list of expressions; the parser has grammar of its own for them.
+_GRAMMAR = {
+    "ANY",
+    "ARRAY",
+    "CASE",
+    "CAST",
+    "EXISTS",
+    "EXTRACT",
+    "MAKE_INTERVAL",
+    "MAP",
+    "SAFE_CAST",
+    "STRUCT",
+    "UNNEST",
+}
+_MENDABLE = {
+    "RAND": "it gives other rows on every retry. Derive a number from the row: MOD(FARM_FINGERPRINT(id), 100).",
+    "GENERATE_UUID": "it gives other rows on every retry. Build the identifier from the row's key: TO_HEX(MD5(key)).",
+    "CURRENT_TIMESTAMP": "it gives other rows on every retry. Write @window_end.",
+    "CURRENT_DATETIME": "it gives other rows on every retry. Write DATETIME(@window_end).",
+    "CURRENT_DATE": "it gives other rows on every retry. Write DATE(@window_end).",
+    "CURRENT_TIME": "it gives other rows on every retry. Write TIME(@window_end).",
+    "SESSION_USER": "it depends on who runs the query. Leave it out; the ledger records who ran what.",
+}
+_FOREIGN = {
+    "NOW": "CURRENT_TIMESTAMP",
+    "GETDATE": "CURRENT_TIMESTAMP",
+    "SYSDATE": "CURRENT_TIMESTAMP",
+}
+_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
+_ESCAPE = re.compile(
+    r"\\(?:([abfnrtv])|([0-3][0-7]{2})|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
+)
+
+
+def parse(sql: str) -> exp.Query:
+    """Parse exactly one SELECT that gives the same rows on every retry.
+
+    Raises SqlError with the line on which the word at fault stands.
+    """
+    tree, faults = read(sql)
+    if faults:
+        raise SqlError(faults)
+    return tree.copy()
+
+
+def parse_any(sql: str) -> exp.Query:
+    """Parse exactly one SELECT; the tree is shared, so nobody may change it. Raises SqlError."""
+    tree, faults = _parse(sql)
+    if tree is None or faults:
+        raise SqlError(faults)
+    return tree
+
+
+def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
+    """Return the tree of a table's SQL, which nobody may change, and the faults that a tree can have.
+
+    Raises SqlError where there is no tree.
+    """
+    tree, faults = _parse(sql)
+    if tree is None:
+        raise SqlError(faults)
+    return tree, (*faults, *_unrepeatable(tree))
+
+
+@lru_cache(maxsize=256)
+def _parse(sql: str) -> tuple[exp.Query | None, tuple[SqlFault, ...]]:
+    try:
+        tree = _one_select(sql)
+    except SqlError as error:
+        return None, error.faults
+    return tree, tuple(_parameter_faults(tree))
+
+
+def _one_select(sql: str) -> exp.Query:
+    dialect = BigQuery()
+    try:
+        tokens = list(_named_calls(sql, dialect.tokenize(sql)))
+        if not tokens:
+            raise SqlError([SqlFault(1, "there is no query here. Write a SELECT.")])
+        _refuse_statement(tokens)
+        _refuse_types(tokens)
+        statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
+    except ParseError as error:
+        raise SqlError([_syntax_fault(error)]) from None
+    except TokenError as error:
+        raise SqlError([SqlFault(*_token_fault(error))]) from None
+    except RecursionError:
+        raise SqlError([SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")]) from None
+    if len(statements) > 1:
+        line = next((token.line for token in tokens if token.token_type == TokenType.SEMICOLON), 1)
+        raise SqlError([SqlFault(line, "there is more than one statement. Write exactly one SELECT.")])
+    tree = statements[0]
+    if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
+        raise SqlError([SqlFault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
+    for call in tree.find_all(exp.Anonymous):
+        call.set("this", call.name.removeprefix(_PREFIX).upper())
+    return tree
+
+
+def _refuse_statement(tokens: list[Token]) -> None:
+    first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
+    if first.text.upper() not in {"SELECT", "WITH"}:
+        raise SqlError([SqlFault(first.line, f"'{first.text}' starts no SELECT. Write exactly one SELECT.")])
+    for token in tokens:
+        if token.text == "|>":
+            raise SqlError([SqlFault(token.line, "pipe syntax (|>) is not supported. Write a SELECT.")])
+        if token.token_type == TokenType.PLACEHOLDER:
+            message = "a positional parameter (?) has no value here. Write @window_start or @window_end."
+            raise SqlError([SqlFault(token.line, message)])
+
+
+def _refuse_types(tokens: list[Token]) -> None:
+    """Refuse the names of types that the parser would quietly take for GoogleSQL's."""
+    casts: list[bool] = []
+    faults = []
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if token.token_type == TokenType.L_PAREN:
+            casts.append(before.text.upper() in {"CAST", "SAFE_CAST"})
+        elif token.token_type == TokenType.R_PAREN and casts:
+            casts.pop()
+        in_cast = token.token_type == TokenType.ALIAS and casts and casts[-1]
+        in_array = token.token_type == TokenType.LT and before.text.upper() == "ARRAY"
+        if (in_cast or in_array) and after.text.upper() not in {"ARRAY", "STRUCT"}:
+            try:
+                parse_type(after.text)
+            except ValueError as error:
+                faults.append(SqlFault(after.line, str(error)))
+    if faults:
+        raise SqlError(faults)
+
+
+def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
+    """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
+    before = TokenType.SENTINEL
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        kind, text = token.token_type, token.text
+        if (
+            after is not None
+            and after.token_type == TokenType.L_PAREN
+            and kind not in {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
+            and _is_call(text.upper(), before)
+        ):
+            kind, text = TokenType.VAR, _PREFIX + text.upper()
+        elif kind == TokenType.BYTE_STRING:
+            text = "".join(f"\\x{byte:02x}" for byte in _bytes(sql[token.start : token.end + 1]))
+        elif kind == TokenType.RAW_STRING:
+            kind, text = TokenType.STRING, _text(sql[token.start : token.end + 1])
+        elif kind == TokenType.STRING and "\\" in sql[token.start : token.end + 1]:
+            text = _text(sql[token.start : token.end + 1])
+        if (kind, text) != (token.token_type, token.text):
+            token = Token(kind, text, token.line, token.col, token.start, token.end, token.comments)  # noqa: PLW2901
+        yield token
+        before = kind
+
+
+def _is_call(word: str, before: TokenType) -> bool:
+    from sqlglot.parsers.bigquery import BigQueryParser  # noqa: PLC0415 - loaded with the dialect, named here alone
+
+    if word in _GRAMMAR:
+        return False
+    if word == "REPLACE" and before in {TokenType.STAR, TokenType.R_PAREN}:
+        return False
+    if word == "STRING" and before in {TokenType.ALIAS, TokenType.LT}:
+        return False
+    return (
+        word in BigQueryParser.FUNCTIONS
+        or word in BigQueryParser.FUNCTION_PARSERS
+        or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
+        or word in _MENDABLE
+    )
+
+
+def _quoted(literal: str) -> tuple[str, bool]:
+    prefix = literal[: re.search(r"[\"']", literal).start()].lower()  # type: ignore[union-attr]
+    body = literal[len(prefix) :]
+    quotes = 3 if len(body) >= 6 and body[:3] == body[0] * 3 else 1  # noqa: PLR2004 - three quotes on both sides
+    return body[quotes:-quotes], "r" in prefix
+
+
+def _text(literal: str) -> str:
+    body, raw = _quoted(literal)
+    if raw:
+        return body
+
+    def read(match: re.Match[str]) -> str:
+        letter, octal, byte, short, long, other = match.groups()
+        if letter:
+            return chr(_ESCAPES[letter])
+        code = int(octal, 8) if octal else int(byte or short or long or "0", 16)
+        return other if other is not None else chr(code)
+
+    return _ESCAPE.sub(read, body)
+
+
+def _bytes(literal: str) -> bytes:
+    body, raw = _quoted(literal)
+    if raw:
+        return body.encode()
+
+    def read(match: re.Match[bytes]) -> bytes:
+        letter, octal, byte, _, _, other = match.groups()
+        if letter:
+            return bytes([_ESCAPES[letter.decode()]])
+        return other if other is not None else bytes([int(octal, 8) if octal else int(byte, 16)])
+
+    return re.sub(_ESCAPE.pattern.encode(), read, body.encode(), flags=re.DOTALL)
+
+
+def _syntax_fault(error: ParseError) -> SqlFault:
+    detail = error.errors[0] if error.errors else {}
+    near = (detail.get("highlight") or "").removeprefix(_PREFIX).strip().splitlines()
+    what = (detail.get("description") or str(error)).split("\n")[0].rstrip(".").replace("<class 'sqlglot.", "")
+    if what.startswith(("Invalid expression", "Required keyword", "Expecting", "Expected")) or "None" in what:
+        what = what.split(" for ")[0].split(". Expected")[0]
+    place = f" near '{near[0][:60]}'" if near else ""
+    return SqlFault(detail.get("line") or 1, f"syntax error{place}: {what}.")
+
+
+def _token_fault(error: TokenError) -> tuple[int, str]:
+    match = re.search(r"Missing (\S+) from (\d+):", str(error))
+    if match:
+        return int(match[2]), f"syntax error: {match[1]} is missing."
+    return 1, f"syntax error: {str(error).splitlines()[0][:80]}"
+
+
+def line_of(node: exp.Expr | None) -> int:
+    """Return the line on which a node's first word stands, as far as the tree knows."""
+    while node is not None:
+        lines = [part.meta["line"] for part in node.walk() if "line" in part.meta]
+        if lines:
+            return int(min(lines))
+        node = node.parent
+    return 1
+
+
+def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
+    for node in tree.find_all(exp.Parameter, exp.Placeholder, exp.SessionParameter):
+        if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
+            continue
+        name = node.name if isinstance(node.name, str) else ""
+        hint = did_you_mean(name, PARAMETERS).replace("'window", "'@window")
+        message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"
+        yield SqlFault(line_of(node), message)
+
+
+_KEYWORD_CALLS: dict[type[exp.Expr], str] = {
+    exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
+    exp.CurrentDatetime: "CURRENT_DATETIME",
+    exp.CurrentDate: "CURRENT_DATE",
+    exp.CurrentTime: "CURRENT_TIME",
+}
+
+
+def call_name(node: exp.Expr) -> str | None:
+    """Return the name of what a node calls, in capitals; None where it is no plain call."""
+    if isinstance(node, exp.Anonymous):
+        return node.name
+    return _KEYWORD_CALLS.get(type(node))
+
+
+def _unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
+    for node in tree.find_all(exp.Anonymous, *_KEYWORD_CALLS):
+        name = call_name(node) or ""
+        reason = _MENDABLE.get(_FOREIGN.get(name, name))
+        if reason is not None:
+            yield SqlFault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
+
+
+def canonical(sql: str) -> str:
+    """Return the query in one layout, without comments: equal for queries that differ in nothing else.
+
+    Raises SqlError.
+    """
+    tree = parse(sql)
+    for node in tree.walk():
+        node.comments = None
+    return tree.sql(dialect="bigquery", comments=False, normalize_functions="upper")
+
+
+def tables(sql: str) -> tuple[str, ...]:
+    """Return the tables that the query names, `dataset.name` in alphabetical order. Raises SqlError."""
+    return tuple(sorted({identity for node in base_tables(parse_any(sql)) if (identity := table_identity(node))}))
+
+
+def base_tables(tree: exp.Query) -> Iterator[exp.Table]:
+    """Give every table in the tree that has a dataset or is the name of no CTE."""
+    names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    for node in tree.find_all(exp.Table):
+        if node.db or node.name.lower() not in names:
+            yield node
+
+
+def table_identity(node: exp.Table) -> str | None:
+    """Return `dataset.name`; None where the dataset is missing or the first name is no table of its own."""
+    return f"{node.db}.{node.name}" if node.db and not node.catalog else None

@@ -1,0 +1,111 @@
+"""How GoogleSQL's types meet: what turns into what by itself, and what DuckDB calls them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.model.types import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STRING, BYTES, INT64, FLOAT64, BOOL, NUMERIC, BIGNUMERIC = map(
+    Type, ("STRING", "BYTES", "INT64", "FLOAT64", "BOOL", "NUMERIC", "BIGNUMERIC")
+)
+TIMESTAMP, DATETIME, DATE, TIME, JSON = map(Type, ("TIMESTAMP", "DATETIME", "DATE", "TIME", "JSON"))
+NULL = Type("NULL")
+"""The type of the literal NULL, which turns into any other."""
+INTERVAL = Type("INTERVAL")
+UNKNOWN = Type("UNKNOWN")
+"""The type of what has a fault already; it meets every type without another one."""
+
+NUMBERS = (INT64, NUMERIC, BIGNUMERIC, FLOAT64)
+_COERCE = {
+    INT64: (NUMERIC, BIGNUMERIC, FLOAT64),
+    NUMERIC: (BIGNUMERIC, FLOAT64),
+    BIGNUMERIC: (FLOAT64,),
+    DATE: (DATETIME,),
+}
+_COERCE_LITERAL = {
+    STRING: (DATE, TIMESTAMP, DATETIME, TIME),
+    FLOAT64: (NUMERIC, BIGNUMERIC),
+}
+_DUCKDB = {
+    "STRING": "VARCHAR",
+    "BYTES": "BLOB",
+    "INT64": "BIGINT",
+    "FLOAT64": "DOUBLE",
+    "BOOL": "BOOLEAN",
+    "NUMERIC": "DECIMAL(38, 9)",
+    "BIGNUMERIC": "DECIMAL(38, 18)",
+    "TIMESTAMP": "TIMESTAMPTZ",
+    "DATETIME": "TIMESTAMP",
+    "DATE": "DATE",
+    "TIME": "TIME",
+    "JSON": "JSON",
+    "INTERVAL": "INTERVAL",
+    "NULL": "BIGINT",
+}
+
+
+def quote(name: str) -> str:
+    """Quote an identifier for DuckDB."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """Quote a string literal for DuckDB."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def duckdb_type(type_: Type) -> str:
+    """Return the DuckDB type that holds the values of a GoogleSQL type."""
+    if type_.element is not None:
+        return f"{duckdb_type(type_.element)}[]"
+    if type_.name == "STRUCT":
+        fields = ", ".join(
+            f"{quote(name or f'_{place}')} {duckdb_type(field)}" for place, (name, field) in enumerate(type_.fields, 1)
+        )
+        return f"STRUCT({fields})"
+    if type_.decimal is not None:
+        return f"DECIMAL({type_.decimal[0]}, {type_.decimal[1]})"
+    return _DUCKDB[type_.name]
+
+
+def array(element: Type) -> Type:
+    """Return ARRAY<element>."""
+    return Type("ARRAY", element=element)
+
+
+def coerces(given: Type, wanted: Type, literal: bool = False) -> bool:
+    """Say whether GoogleSQL turns a value of one type into another without a CAST."""
+    if given in (wanted, NULL) or UNKNOWN in (given, wanted):
+        return True
+    if wanted in _COERCE.get(given, ()) or (literal and wanted in _COERCE_LITERAL.get(given, ())):
+        return True
+    if given.element is not None and wanted.element is not None:
+        return given.element == NULL or _same_shape(given.element, wanted.element)
+    if given.name == wanted.name == "STRUCT" and len(given.fields) == len(wanted.fields):
+        pairs = zip(given.fields, wanted.fields, strict=True)
+        return all(coerces(left, right, literal) for (_, left), (_, right) in pairs)
+    return False
+
+
+def _same_shape(left: Type, right: Type) -> bool:
+    """Say whether two types differ in the names of their fields alone."""
+    if left.name != right.name or len(left.fields) != len(right.fields):
+        return False
+    return all(_same_shape(a, b) for (_, a), (_, b) in zip(left.fields, right.fields, strict=True))
+
+
+def supertype(types: Iterable[tuple[Type, bool]]) -> Type | None:
+    """Return the type to which all of (type, is a literal) turn by themselves, or None."""
+    values = list(types)
+    if any(type_ == UNKNOWN for type_, _ in values):
+        return UNKNOWN
+    firm = [type_ for type_, literal in values if not literal and type_ != NULL]
+    for candidates in (firm, [type_ for type_, _ in values if type_ != NULL]):
+        for wanted in [*candidates, *(wider for type_ in candidates for wider in _COERCE.get(type_, ()))]:
+            if all(coerces(type_, wanted, literal) for type_, literal in values):
+                return wanted
+    return None if any(type_ != NULL for type_, _ in values) else NULL
