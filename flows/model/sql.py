@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlglot
-from sqlglot import exp
 
 from flows.model import sql_types
 from flows.model.errors import SqlError, SqlFault
 from flows.model.reach import Dependency, Edge, dependencies
-from flows.model.sql_parse import canonical, line_of, parse, parse_any, tables
+from flows.model.sql_parse import base_tables, canonical, line_of, parse, parse_any, read, table_identity, tables
 from flows.model.sql_query import Queries
 from flows.model.sql_scope import Scope
 
@@ -53,10 +52,10 @@ def analyze(sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapp
 
     `partitions` names the partition column of each table that has one. Raises SqlError with every fault found.
     """
-    parse(sql)
+    tree, faults_of_tree = read(sql)
     compiler = Queries(schema, partitions)
-    relation = compiler.query(parse_any(sql), Scope())
-    faults = [*compiler.faults, *_output_faults(relation)]
+    relation = compiler.query(tree, Scope())
+    faults = [*faults_of_tree, *compiler.faults, *_output_faults(relation)]
     if faults:
         raise SqlError(faults)
     columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)
@@ -65,16 +64,12 @@ def analyze(sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapp
 
 def replace_table(sql: str, identity: str, relation: str) -> str:
     """Return a SELECT in which a table is another one, `dataset.name`, or a subquery in parentheses."""
-
-    def swap(node: exp.Expr) -> exp.Expr:
-        if not (isinstance(node, exp.Table) and f"{node.db}.{node.name}".lower() == identity.lower()):
-            return node
-        alias = exp.TableAlias(this=exp.to_identifier(node.alias or node.name))
-        if relation.startswith("("):
-            return exp.Subquery(this=sqlglot.parse_one(relation[1:-1], read="bigquery"), alias=alias)
-        return exp.to_table(relation, dialect="bigquery", alias=alias)
-
-    return parse_any(sql).transform(swap).sql("bigquery")
+    for node in sorted(base_tables(parse_any(sql)), key=lambda node: -int(node.parts[0].meta["start"])):
+        if table_identity(node) == identity:
+            start, end = (int(node.parts[place].meta[side]) for place, side in ((0, "start"), (-1, "end")))
+            alias = "" if node.alias else f" AS `{node.name}`"
+            sql = f"{sql[:start]}{relation}{alias}{sql[end + 1 :]}"
+    return sql
 
 
 def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type]], *, pretty: bool = False) -> str:

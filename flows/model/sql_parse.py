@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokens import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.model.types import parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +62,7 @@ def parse(sql: str) -> exp.Query:
 
     Raises SqlError with the line on which the word at fault stands.
     """
-    tree = parse_any(sql)
-    faults = list(_unrepeatable(tree))
+    tree, faults = read(sql)
     if faults:
         raise SqlError(faults)
     return tree.copy()
@@ -70,20 +70,30 @@ def parse(sql: str) -> exp.Query:
 
 def parse_any(sql: str) -> exp.Query:
     """Parse exactly one SELECT; the tree is shared, so nobody may change it. Raises SqlError."""
-    parsed = _parse(sql)
-    if isinstance(parsed, tuple):
-        raise SqlError(parsed)
-    return parsed
+    tree, faults = _parse(sql)
+    if tree is None or faults:
+        raise SqlError(faults)
+    return tree
+
+
+def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
+    """Return the tree of a table's SQL, which nobody may change, and the faults that a tree can have.
+
+    Raises SqlError where there is no tree.
+    """
+    tree, faults = _parse(sql)
+    if tree is None:
+        raise SqlError(faults)
+    return tree, (*faults, *_unrepeatable(tree))
 
 
 @lru_cache(maxsize=256)
-def _parse(sql: str) -> exp.Query | tuple[SqlFault, ...]:
+def _parse(sql: str) -> tuple[exp.Query | None, tuple[SqlFault, ...]]:
     try:
         tree = _one_select(sql)
     except SqlError as error:
-        return error.faults
-    faults = tuple(_parameter_faults(tree))
-    return faults or tree
+        return None, error.faults
+    return tree, tuple(_parameter_faults(tree))
 
 
 def _one_select(sql: str) -> exp.Query:
@@ -93,6 +103,7 @@ def _one_select(sql: str) -> exp.Query:
         if not tokens:
             raise SqlError([SqlFault(1, "there is no query here. Write a SELECT.")])
         _refuse_statement(tokens)
+        _refuse_types(tokens)
         statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
     except ParseError as error:
         raise SqlError([_syntax_fault(error)]) from None
@@ -123,6 +134,26 @@ def _refuse_statement(tokens: list[Token]) -> None:
             raise SqlError([SqlFault(token.line, message)])
 
 
+def _refuse_types(tokens: list[Token]) -> None:
+    """Refuse the names of types that the parser would quietly take for GoogleSQL's."""
+    casts: list[bool] = []
+    faults = []
+    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if token.token_type == TokenType.L_PAREN:
+            casts.append(before.text.upper() in {"CAST", "SAFE_CAST"})
+        elif token.token_type == TokenType.R_PAREN and casts:
+            casts.pop()
+        in_cast = token.token_type == TokenType.ALIAS and casts and casts[-1]
+        in_array = token.token_type == TokenType.LT and before.text.upper() == "ARRAY"
+        if (in_cast or in_array) and after.text.upper() not in {"ARRAY", "STRUCT"}:
+            try:
+                parse_type(after.text)
+            except ValueError as error:
+                faults.append(SqlFault(after.line, str(error)))
+    if faults:
+        raise SqlError(faults)
+
+
 def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
     """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
     before = TokenType.SENTINEL
@@ -136,10 +167,12 @@ def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
         ):
             kind, text = TokenType.VAR, _PREFIX + text.upper()
         elif kind == TokenType.BYTE_STRING:
-            text = _bytes(sql[token.start : token.end + 1]).hex()
+            text = "".join(f"\\x{byte:02x}" for byte in _bytes(sql[token.start : token.end + 1]))
+        elif kind == TokenType.RAW_STRING:
+            kind, text = TokenType.STRING, _text(sql[token.start : token.end + 1])
         elif kind == TokenType.STRING and "\\" in sql[token.start : token.end + 1]:
             text = _text(sql[token.start : token.end + 1])
-        if text is not token.text:
+        if (kind, text) != (token.token_type, token.text):
             token = Token(kind, text, token.line, token.col, token.start, token.end, token.comments)  # noqa: PLW2901
         yield token
         before = kind
