@@ -1,4 +1,4 @@
-"""Who may import whom. An import counts wherever it stands: what is only imported for its types is known all the same."""
+"""Imports point down, and only the edges of the project know Prefect and the drivers."""
 
 from __future__ import annotations
 
