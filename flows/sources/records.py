@@ -98,6 +98,13 @@ def is_record(text: bytes) -> bool:
     return _RECORD.fullmatch(text) is not None
 
 
+def fault_of(text: bytes) -> str:
+    """Say why a text is no record of CSV."""
+    if b'"' in text:
+        return "a quote is not closed, or text follows a closing one; a quote inside a quoted field is doubled"
+    return "an end of line stands in a field that is not quoted"
+
+
 def _lines(path: Path) -> Iterator[tuple[int, list[bytes]]]:
     """Give runs of whole lines, each with the number of its first line."""
     line = 1
@@ -165,8 +172,7 @@ def _split(texts: list[bytes], line: int, *, last: bool) -> tuple[Records, list[
                     return records, texts[index:], line + index
                 end = index
         if end == index:
-            reason = "a quote is not closed, or text follows a closing one; a quote inside a quoted field is doubled"
-            records.broken.append((line + index, text, reason))
+            records.broken.append((line + index, text, fault_of(text)))
         elif text:
             records.texts.append(b"\n".join([*texts[index : end - 1], ended[end - 1]]))
             lines.append(line + index)

@@ -418,7 +418,7 @@ ZONES = r"(Z|[+-][01][0-9](:?[0-5][0-9])?)?"
 MOMENT_TEXTS = st.from_regex(f"[0-9]{{4}}-[01][0-9]-[0-3][0-9]([T ]{CLOCKS}{ZONES})?", fullmatch=True)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(NUMBERS, min_size=1, max_size=4), st.lists(MOMENT_TEXTS, min_size=1, max_size=4))
 def test_a_whole_column_and_value_by_value_give_the_same(numbers, moments):
     """Each value has the same meaning alone and in any company, as a number of JSON and as text."""
