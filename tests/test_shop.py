@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -148,5 +148,5 @@ def test_orders_are_extended_json_that_the_driver_of_mongodb_reads(exports):
     document = json_util.loads(line)
     assert isinstance(document["_id"], ObjectId)
     assert isinstance(document["items"][0]["price"], Decimal128)
-    assert document["_id"].generation_time == document["created_at"].replace(microsecond=0)
+    assert document["_id"].generation_time == document["created_at"].replace(microsecond=0, tzinfo=UTC)
     assert json.loads(json_util.dumps(document, json_options=json_util.RELAXED_JSON_OPTIONS)) == json.loads(line)
