@@ -81,10 +81,11 @@ class Documents:
                     if _no(dict, value):
                         bad[index] = f"{path} {shown(value)} is no document with a field {step}"
             values = _field([value if type(value) is dict else {} for value in values], step)
-        column = self._column(values, type_, path)
+        column = self.nested(values, type_, path)
         return Column(column.values, bad | column.bad)
 
-    def _column(self, values: list[Any], type_: Type, path: str) -> Column:
+    def nested(self, values: list[Any], type_: Type, path: str) -> Column:
+        """Return a column of values that stand somewhere in documents; the path is for reasons only."""
         if type_.element is not None:
             return self._list(values, type_.element, path)
         if type_.name == "STRUCT":
@@ -106,7 +107,7 @@ class Documents:
             }
         lists = [value if type(value) is list else () for value in values]
         flat = list(chain.from_iterable(lists))
-        inner = self._column(flat, element, path)
+        inner = self.nested(flat, element, path)
         offsets = [0, *accumulate(map(len, lists))]
         return nest(inner, offsets, [type(value) is not list for value in values], bad, _nulls(flat), path)
 
@@ -124,7 +125,7 @@ class Documents:
         missing = [type(value) is not dict for value in values]
         columns = []
         for name, inner_type in type_.fields:
-            inner = self._column(_field(documents, name), inner_type, f"{path}.{name}")
+            inner = self.nested(_field(documents, name), inner_type, f"{path}.{name}")
             columns.append(inner.values)
             bad = inner.bad | bad
         return Column(struct(columns, type_, missing), bad)
@@ -149,7 +150,7 @@ def from_text(values: pa.Array, type_: Type, path: str) -> Column:
             except ValueError:
                 parsed.append(None)
                 bad[index] = f"{path} {shown(value)} is no JSON"
-        column = Documents([{path: value} for value in parsed], digits=True)._column(parsed, type_, path)  # noqa: SLF001
+        column = Documents((), digits=True).nested(parsed, type_, path)
         return Column(column.values, bad | column.bad)
     if type_.name == "JSON":
         return each(values.to_pylist(), type_, path, _checked_json)
