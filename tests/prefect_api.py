@@ -39,10 +39,20 @@ class Server:
         return clean_environment(PREFECT_HOME=str(self.home), PREFECT_API_URL=self.url)
 
     def call(self, method: str, path: str, **content: Any) -> Any:
-        """Send one request; its keyword arguments are the body."""
-        answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=30)
+        """Send one request; its keyword arguments are the body. SQLite is busy at times (503), as clients know."""
+        deadline = time.monotonic() + 60
+        while True:
+            answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=60)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
+
+    def runs(self, name: str) -> list[dict[str, Any]]:
+        """Return the flow runs of a name."""
+        found: list[dict[str, Any]] = self.call("POST", "flow_runs/filter", flow_runs={"name": {"any_": [name]}})
+        return found
 
     def wait(self, flow_run: str, seconds: float = 120) -> dict[str, Any]:
         """Return a flow run once it has ended."""

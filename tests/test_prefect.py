@@ -181,26 +181,25 @@ def test_a_worker_runs_both_flows(project, worker):
     assert "[core.users](/artifacts/key/core--users)" in artifact
 
 
-def test_a_run_that_cannot_work_fails_with_its_message(project, worker):
-    """The state, the log and the artifact say why, without a traceback."""
-    run = _run(project, "derived.accounts_by_day", start="2026-01-04T00:00:00Z", end="2026-01-02T00:00:00Z")
-    assert run["state_type"] == "FAILED", worker.read_text()
-    assert "is not before end" in run["state"]["message"]
-    assert "is not before end" in _artifact(project, "derived.accounts_by_day")
-    assert "Traceback" not in project.server.logs(run["id"])
-
-
 def test_a_command_is_tracked_where_an_api_is_configured(project):
-    """`python -m flows.ingest` leaves a flow run; an error is one message without a traceback, as ever."""
+    """`python -m flows.ingest` leaves a flow run that is named by what it did."""
     done = project.python("-m", "flows.ingest", "core.users", "--from", "2026-01-01", "--to", "2026-01-03", "--force")
     assert done.returncode == 0, done.stderr
-    names = {run["name"] for run in project.server.call("POST", "flow_runs/filter")}
-    assert "core.users 2026-01-01..2026-01-03" in names
+    assert project.server.runs("core.users 2026-01-01..2026-01-03")
 
+
+def test_a_run_that_cannot_work_fails_with_its_message(project):
+    """Command, state, log and artifact say why, and none shows a traceback."""
     done = project.python("-m", "flows.ingest", "core.userz")
     assert done.returncode != 0
-    assert "core.userz" in done.stderr
+    assert "Did you mean 'core.users'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+    [run] = project.server.runs("core.userz")
+    assert run["state_type"] == "FAILED"
+    assert "Did you mean 'core.users'?" in run["state"]["message"]
+    assert "Did you mean 'core.users'?" in _artifact(project, "core.userz")
+    assert "Traceback" not in project.server.logs(run["id"])
 
 
 RETRIES = """
