@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -37,6 +39,56 @@ class Loaded:
     """None where the file has faults."""
     faults: tuple[Fault, ...]
     document: Document
+
+    @cached_property
+    def draft(self) -> Draft:
+        """What the file gives, be it good or bad."""
+        dataset, _, name = self.identity.rpartition(".")
+        return Draft(dataset, name, self.document)
+
+    @cached_property
+    def queries(self) -> dict[Path, str]:
+        """The queries that can be parsed, by where they stand: the table's own and those of its checks."""
+        sound = {}
+        for path, sql in _queries(self.document.values):
+            from flows.model.sql import parse as parse_sql  # noqa: PLC0415 - slow to import, and not every file has SQL
+
+            with suppress(SqlError):
+                parse_sql(sql)
+                sound[path] = sql
+        return sound
+
+    @cached_property
+    def names(self) -> dict[Path, tuple[str, ...]]:
+        """The tables that each of those queries names."""
+        if not self.queries:
+            return {}
+        from flows.model.sql import tables  # noqa: PLC0415 - slow to import, and not every file has SQL
+
+        return {path: tables(sql) for path, sql in self.queries.items()}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tables that the table's own query names."""
+        return self.names.get(("sql",), ())
+
+    @cached_property
+    def references(self) -> dict[Path, tuple[str, str]]:
+        """Table and column of each `references` check, by where it stands."""
+        found: dict[Path, tuple[str, str]] = {}
+        for column, _ in self.draft.items("columns"):
+            for path, _ in self.draft.items(*column, "checks"):
+                given = self.draft.text(*path, "references")
+                if given is not None and given.count(".") == 2:  # noqa: PLR2004 - dataset, table, column
+                    table, _, name = given.rpartition(".")
+                    found[*path, "references"] = (table, name)
+        return found
+
+    @property
+    def mentioned(self) -> set[str]:
+        """Every other table that the file names."""
+        named = {name for names in self.names.values() for name in names}
+        return (named | {table for table, _ in self.references.values()}) - {self.identity}
 
     def fault(self, path: Path, message: str, sql_line: int | None = None) -> Fault:
         """Return a fault of a field; of a query with the line inside it, counted from 1."""
@@ -143,7 +195,7 @@ def _broken_rules(draft: Draft) -> Iterator[Note]:
         yield from rule(draft)
 
 
-def queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def _queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """Give the queries of a file with where they stand: the table's own and those of its checks."""
     if isinstance(values.get("sql"), str):
         yield ("sql",), values["sql"]
@@ -154,7 +206,7 @@ def queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _sql_faults(loaded: Loaded) -> Iterator[Fault]:
-    for path, sql in queries(loaded.document.values):
+    for path, sql in _queries(loaded.document.values):
         from flows.model.sql import parse as parse_sql  # noqa: PLC0415 - slow to import, and core tables have no SQL
 
         try:
