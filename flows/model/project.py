@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from flows.model.errors import Fault, SqlError, TableFileError, UsageError, did_you_mean
-from flows.model.load import Loaded, read_table
+from flows.model.load import Loaded, named_tables, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -370,6 +370,4 @@ def _fits(given: Type, wanted: Type) -> bool:
 
 def _line_of(sql: str, name: str) -> int:
     """Return the line of a query that names a table."""
-    from flows.model.sql_parse import base_tables, line_of, parse_any, table_identity  # noqa: PLC0415 - slow to import
-
-    return next((line_of(node) for node in base_tables(parse_any(sql)) if table_identity(node) == name), 1)
+    return next((line for known, line in named_tables(sql) if known == name), 1)
