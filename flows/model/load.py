@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -18,10 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path as FilePath
 
+    from sqlglot import exp
+
     from flows.model.document import Path
     from flows.model.draft import Note
 
 RULES = (*rules.RULES, *column_rules.RULES)
+_REST_OF_TYPE = re.compile(r"\d+\).*|`?\w+`? +[A-Z][A-Z0-9]*([<(].*)?>*")
 CUT_TYPE = "Inside { } a comma ends a value: put the whole type in quotes."
 
 
@@ -37,6 +42,45 @@ class Loaded:
     """None where the file has faults."""
     faults: tuple[Fault, ...]
     document: Document
+
+    @cached_property
+    def draft(self) -> Draft:
+        """What the file gives, be it good or bad."""
+        dataset, _, name = self.identity.rpartition(".")
+        return Draft(dataset, name, self.document)
+
+    @cached_property
+    def queries(self) -> dict[Path, str]:
+        """The queries that have a syntax tree, by where they stand: the table's own and those of its checks."""
+        return {path: sql for path, sql in _queries(self.document.values) if _tree(sql) is not None}
+
+    @cached_property
+    def names(self) -> dict[Path, tuple[str, ...]]:
+        """The tables that each of those queries names, in alphabetical order."""
+        return {path: tuple(sorted({name for name, _ in named_tables(sql)})) for path, sql in self.queries.items()}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tables that the table's own query names."""
+        return self.names.get(("sql",), ())
+
+    @cached_property
+    def references(self) -> dict[Path, tuple[str, str]]:
+        """Table and column of each `references` check, by where it stands."""
+        found: dict[Path, tuple[str, str]] = {}
+        for column, _ in self.draft.items("columns"):
+            for path, _ in self.draft.items(*column, "checks"):
+                given = self.draft.text(*path, "references")
+                if given is not None and given.count(".") == 2:  # noqa: PLR2004 - dataset, table, column
+                    table, _, name = given.rpartition(".")
+                    found[*path, "references"] = (table, name)
+        return found
+
+    @property
+    def mentioned(self) -> set[str]:
+        """Every other table that the file names."""
+        named = {name for names in self.names.values() for name in names}
+        return (named | {table for table, _ in self.references.values()}) - {self.identity}
 
     def fault(self, path: Path, message: str, sql_line: int | None = None) -> Fault:
         """Return a fault of a field; of a query with the line inside it, counted from 1."""
@@ -90,7 +134,11 @@ def read_table(root: FilePath, path: FilePath) -> Loaded:
     values = {"dataset": dataset, "name": name} | document.values
     document = Document(values, document.flaws, document.lines, document.written, document.blocks)
     loaded = Loaded(file, f"{dataset}.{name}", None, (), document)
-    faults = [Fault(file, flaw.line, loaded._dotted(flaw.path), flaw.message) for flaw in document.flaws]  # noqa: SLF001 - its own module
+    faults = [
+        Fault(file, flaw.line, loaded._dotted(flaw.path), flaw.message)  # noqa: SLF001 - its own module
+        for flaw in document.flaws
+        if not _told_by_type(flaw, document)
+    ]
     if any(flaw.path == () for flaw in document.flaws) and not document.lines:
         return Loaded(file, loaded.identity, None, tuple(faults), document)
 
@@ -132,10 +180,19 @@ def _cut_type(path: Path, document: Document) -> str | None:
     """Explain a type that a comma inside { } has cut: `{type: STRUCT<a STRING, b INT64>}`."""
     if path[:1] != ("columns",) or path[-1] != "type":
         return None
-    given = Draft("", "", document).text(*path)
-    if given is None or (given.count("<") <= given.count(">") and given.count("(") <= given.count(")")):
-        return None
-    return f"'{clip(given)}' is cut off. {CUT_TYPE}"
+    given = value_at(path, document.values)
+    return f"'{clip(given)}' is cut off. {CUT_TYPE}" if isinstance(given, str) and _is_open(given) else None
+
+
+def _is_open(text: str) -> bool:
+    return text.count("<") > text.count(">") or text.count("(") > text.count(")")
+
+
+def _told_by_type(flaw: Flaw, document: Document) -> bool:
+    """Say whether a flaw is the rest of a type that a comma has cut, which is told where the type begins."""
+    column = value_at(flaw.path[:-1], document.values) if flaw.path[:1] == ("columns",) and len(flaw.path) > 1 else None
+    type_ = column.get("type") if isinstance(column, dict) else None
+    return isinstance(type_, str) and _is_open(type_) and _REST_OF_TYPE.fullmatch(str(flaw.path[-1])) is not None
 
 
 def _broken_rules(draft: Draft) -> Iterator[Note]:
@@ -143,7 +200,27 @@ def _broken_rules(draft: Draft) -> Iterator[Note]:
         yield from rule(draft)
 
 
-def queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def named_tables(sql: str) -> Iterator[tuple[str, int]]:
+    """Give the tables that a query names, each with its line in it; nothing where there is no tree."""
+    from flows.model.sql_parse import base_tables, line_of, table_identity  # noqa: PLC0415 - slow to import
+
+    tree = _tree(sql)
+    for node in base_tables(tree) if tree is not None else ():
+        identity = table_identity(node)
+        if identity is not None:
+            yield identity, line_of(node)
+
+
+def _tree(sql: str) -> exp.Query | None:
+    from flows.model.sql_parse import read  # noqa: PLC0415 - slow to import, and not every file has SQL
+
+    try:
+        return read(sql)[0]
+    except SqlError:
+        return None
+
+
+def _queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """Give the queries of a file with where they stand: the table's own and those of its checks."""
     if isinstance(values.get("sql"), str):
         yield ("sql",), values["sql"]
@@ -154,7 +231,7 @@ def queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _sql_faults(loaded: Loaded) -> Iterator[Fault]:
-    for path, sql in queries(loaded.document.values):
+    for path, sql in _queries(loaded.document.values):
         from flows.model.sql import parse as parse_sql  # noqa: PLC0415 - slow to import, and core tables have no SQL
 
         try:

@@ -9,18 +9,19 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from flows.model.errors import Fault, SqlError, TableFileError, UsageError, did_you_mean
-from flows.model.load import Loaded, read_table
-from flows.model.table import OffendingRows, References
+from flows.model.load import Loaded, named_tables, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from flows.model import document
     from flows.model.sql import Analysis, Dependency
     from flows.model.table import Table
     from flows.model.types import Type
 
 FOLDER = "tables"
+SUFFIX = ".yaml"
 WIDENS = {
     ("INT64", "NUMERIC"),
     ("INT64", "BIGNUMERIC"),
@@ -37,20 +38,20 @@ class Project:
 
     Args:
         root: the project's folder.
-        loaded: the good tables by identity.
-        broken: the faults of each bad table by identity.
-        faults: the faults that belong to no table.
+        files: the table files by identity, good and bad.
+        faults: the faults of where a file stands, by identity; under `""` those that belong to no table.
     """
 
-    def __init__(
-        self, root: Path, loaded: dict[str, Loaded], broken: dict[str, tuple[Fault, ...]], faults: Iterable[Fault]
-    ) -> None:
+    def __init__(self, root: Path, files: Mapping[str, Loaded], faults: Mapping[str, Iterable[Fault]]) -> None:
         self.root = root
-        self.tables: dict[str, Table] = {name: item.table for name, item in sorted(loaded.items()) if item.table}
-        self._loaded = loaded
-        self.broken = broken
-        self._own_faults = tuple(faults)
+        self._files = dict(sorted(files.items()))
+        self._placed = {name: tuple(found) for name, found in faults.items()}
         self._analyses: dict[str, Analysis | tuple[Fault, ...]] = {}
+        self._validated: dict[str, tuple[Fault, ...]] = {}
+        self.tables: dict[str, Table] = {name: file.table for name, file in self._files.items() if file.table}
+        self.broken: dict[str, tuple[Fault, ...]] = {
+            name: file.faults for name, file in self._files.items() if file.table is None
+        }
 
     def table(self, name: str) -> Table:
         """Return a table.
@@ -62,30 +63,40 @@ class Project:
         if name in self.tables:
             return self.tables[name]
         if name in self.broken:
-            raise TableFileError(self.broken[name])
-        known = {*self.tables, *self.broken, *_identities(self.root)}
-        hint = did_you_mean(name, known) or f" It would stand in {FOLDER}/{name.replace('.', '/', 1)}.yaml."
-        raise UsageError(f"There is no table '{name}'.{hint}")
+            raise TableFileError(self.validate(name))
+        raise UsageError(f"There is no table '{name}'.{self._hint(name)}")
 
     def upstreams(self, identity: str) -> tuple[Dependency, ...]:
-        """Return what a good table's SQL reads; nothing for a core table.
+        """Return what a table's SQL reads, and how; nothing for a core table.
 
         Raises:
             TableFileError: the SQL does not fit the tables that it reads.
         """
-        if self.tables[identity].sql is None:
-            return ()
-        found = self._analysis(identity)
+        return self.analysis(identity).dependencies if self.tables[identity].sql is not None else ()
+
+    def downstreams(self, identity: str) -> tuple[str, ...]:
+        """Return the tables whose SQL reads this one, by name."""
+        return self._readers.get(identity, ())
+
+    def analysis(self, identity: str) -> Analysis:
+        """Return what a derived table's SQL reads and gives.
+
+        Raises:
+            TableFileError: the SQL does not fit the tables that it reads.
+        """
+        found = self._analysis(self._files[identity])
         if isinstance(found, tuple):
             raise TableFileError(found)
-        return found.dependencies
+        return found
 
     def validate(self, identity: str) -> tuple[Fault, ...]:
-        """Return a table's faults, those that show only beside the tables that it reads included."""
-        if identity in self.broken:
-            return self.broken[identity]
-        faults = [*self._output_faults(identity), *self._reference_faults(identity), *self._check_faults(identity)]
-        return tuple(sorted({*faults, *self._cycles.get(identity, ())}))
+        """Return a table's faults: those of its file, and those that show only beside the tables that it reads."""
+        if identity not in self._validated:
+            file = self._files[identity]
+            found = {*file.faults, *self._placed.get(identity, ()), *self._cycles.get(identity, ())}
+            found.update(*(find(file) for find in (self._output_faults, self._reference_faults, self._check_faults)))
+            self._validated[identity] = tuple(sorted(found))
+        return self._validated[identity]
 
     def require_valid(self, identity: str) -> None:
         """Raise TableFileError where a table has faults."""
@@ -95,37 +106,32 @@ class Project:
     @cached_property
     def invalid(self) -> frozenset[str]:
         """Identities of the tables with faults."""
-        return frozenset(name for name in (*self.tables, *self.broken) if self.validate(name))
+        return frozenset(name for name in self._files if self.validate(name))
 
     @cached_property
     def faults(self) -> tuple[Fault, ...]:
         """All faults of all tables and of the folder."""
-        found = {fault for name in (*self.tables, *self.broken) for fault in self.validate(name)}
-        return tuple(sorted(found | set(self._own_faults)))
+        found = {fault for name in self._files for fault in self.validate(name)}
+        return tuple(sorted({*found, *self._placed.get("", ())}))
 
     def order(self) -> tuple[str, ...]:
-        """Return the good tables so that each comes after those that it reads; ties by name."""
-        sorter = TopologicalSorter({name: self._reads(name) for name in self.tables if name not in self._cycles})
+        """Return the good tables so that each comes after those that it reads; ties by name.
+
+        Tables that read each other in a circle are left out.
+        """
+        graph = {name: self._good_reads(name) for name in self.tables if name not in self._cycles}
+        sorter = TopologicalSorter(graph)
         sorter.prepare()
         order: list[str] = []
         while sorter.is_active():
             ready = sorted(sorter.get_ready())
-            order += [name for name in ready if name in self.tables]
+            order += [name for name in ready if name in graph]
             sorter.done(*ready)
         return tuple(order)
 
-    def _reads(self, identity: str) -> tuple[str, ...]:
-        """Return the identities that a table's SQL names, whether they exist or not."""
-        sql = self.tables[identity].sql
-        if sql is None:
-            return ()
-        from flows.model.sql import tables  # noqa: PLC0415 - slow to import
-
-        return tables(sql)
-
     def schema(self, identity: str) -> dict[str, dict[str, Type]]:
         """Return the types of a table and of all that its SQL and checks name, by identity and column."""
-        return self._schema({identity, *_mentioned(self.tables[identity])})
+        return self._schema({identity, *self._files[identity].mentioned})
 
     def _schema(self, names: Iterable[str]) -> dict[str, dict[str, Type]]:
         return {name: self.tables[name].types for name in names if name in self.tables}
@@ -134,95 +140,119 @@ class Project:
         tables = (self.tables[name] for name in names if name in self.tables)
         return {table.identity: table.partition.column for table in tables if table.partition}
 
-    def _analysis(self, identity: str) -> Analysis | tuple[Fault, ...]:
-        if identity not in self._analyses:
-            self._analyses[identity] = self._analyze(identity, self.tables[identity].sql or "", ("sql",))
-        return self._analyses[identity]
+    def _good_reads(self, identity: str) -> list[str]:
+        return [name for name in self._files[identity].reads if name in self.tables]
 
-    def _analyze(self, identity: str, sql: str, where: tuple[str | int, ...]) -> Analysis | tuple[Fault, ...]:
-        from flows.model.sql import analyze, tables, to_duckdb  # noqa: PLC0415 - slow to import
+    @cached_property
+    def _readers(self) -> dict[str, tuple[str, ...]]:
+        readers: defaultdict[str, list[str]] = defaultdict(list)
+        for name in self.tables:
+            for upstream in self._good_reads(name):
+                readers[upstream].append(name)
+        return {name: tuple(found) for name, found in readers.items()}
 
-        reads = tables(sql)
-        missing = [name for name in reads if name not in self.tables]
-        if missing:
-            return tuple(self._missing(identity, name, where) for name in missing)
+    def _hint(self, name: str) -> str:
+        """Return ` Did you mean 'x'?`, or where the file of a table would stand."""
+        path = self.root / FOLDER / f"{name.replace('.', '/', 1)}{SUFFIX}"
+        for wrong in (path.with_suffix(".yml"), path.with_suffix(".YAML")):
+            if "." in name and wrong.is_file():
+                return f" Its file is {wrong.name}: rename it to {path.name}."
+        near = did_you_mean(name, self._files.keys() | _identities(self.root))
+        return near or f" It would stand in {FOLDER}/{name.replace('.', '/', 1)}{SUFFIX}."
+
+    def _analysis(self, file: Loaded) -> Analysis | tuple[Fault, ...]:
+        if file.identity not in self._analyses:
+            self._analyses[file.identity] = self._analyze(file, ("sql",))
+        return self._analyses[file.identity]
+
+    def _analyze(self, file: Loaded, where: document.Path) -> Analysis | tuple[Fault, ...]:
+        from flows.model.sql import analyze  # noqa: PLC0415 - slow to import
+
+        sql, reads = file.queries[where], file.names[where]
+        bad = [name for name in reads if name in self.broken and name != file.identity]
+        if bad:
+            return tuple(self._broken_upstream(file, where, name) for name in bad)
+        schema = self._schema(reads)
+        if file.identity in reads and file.identity not in self.tables:
+            known = file.draft.columns.items()
+            schema[file.identity] = {name: type_ for name, type_ in known if type_ is not None}
+        if not all(name in schema for name in reads):
+            # Names without columns are for suggestions only: what is read under such a name is a fault anyway.
+            schema = {name: {} for name in (self._files.keys() | _identities(self.root)) - {file.identity}} | schema
         try:
-            schema = self._schema(reads)
-            analysis = analyze(sql, schema, self._partitions(reads))
-            to_duckdb(sql, schema)
+            return analyze(sql, schema, self._partitions(reads))
         except SqlError as error:
-            return tuple(self._loaded[identity].sql_faults(where, error))
-        return analysis
+            return tuple(file.sql_faults(where, error))
 
-    def _missing(self, identity: str, name: str, where: tuple[str | int, ...]) -> Fault:
-        """Return the fault of reading a table that is not there, on the line that names it."""
-        loaded = self._loaded[identity]
-        if name in self.broken:
-            message = f"reads {name}, whose own file has faults. Mend {FOLDER}/{name.replace('.', '/', 1)}.yaml first."
-        else:
-            known = {*self.tables, *self.broken, *_identities(self.root)} - {identity}
-            hint = did_you_mean(name, known) or f" It would stand in {FOLDER}/{name.replace('.', '/', 1)}.yaml."
-            message = f"there is no table '{name}'.{hint}"
-        sql = self.tables[identity].sql if where == ("sql",) else self.tables[identity].checks[int(where[1])].sql  # type: ignore[union-attr]
-        line = _line_of(sql or "", name)
-        return loaded.fault(where, message, line)
+    def _broken_upstream(self, file: Loaded, where: document.Path, name: str) -> Fault:
+        mend = self.broken[name][0]
+        message = f"reads {name}, whose own file has faults. Mend that first: {mend.file}:{mend.line}."
+        return file.fault(where, message, _line_of(file.queries[where], name))
 
-    def _output_faults(self, identity: str) -> Iterator[Fault]:
+    def _output_faults(self, file: Loaded) -> Iterator[Fault]:
         """Compare the columns that the SQL gives with those that the file lists."""
-        table, loaded = self.tables[identity], self._loaded[identity]
-        if table.sql is None:
+        if ("sql",) not in file.queries or ("source",) in file.document.lines:
             return
-        found = self._analysis(identity)
+        found = self._analysis(file)
         if isinstance(found, tuple):
             yield from found
             return
         given = dict(found.columns)
-        for number, column in enumerate(table.columns):
-            type_ = given.get(column.name)
-            where = ("columns", number, "name")
-            if type_ is None:
-                near = did_you_mean(column.name, given) or f" It gives {', '.join(given)}."
-                yield loaded.fault(where, f"the SQL gives no column '{column.name}'.{near}")
-            elif not _fits(type_, column.type):
-                message = f"the SQL gives {type_}, the file says {column.type}. Write {type_}, or CAST it in the SQL."
-                yield loaded.fault(("columns", number, "type"), message)
-        for name in given.keys() - table.types.keys():
-            near = did_you_mean(name, table.types) or f" Add it: {{name: {name}, type: {given[name]}}}."
-            yield loaded.fault(("sql",), f"the SQL gives a column '{name}' that `columns` does not list.{near}")
+        spellings = {name.lower(): name for name in given}
+        listed = file.draft.columns
+        for path, _ in file.draft.items("columns"):
+            name = file.draft.text(*path, "name")
+            if name is None:
+                continue
+            type_, wanted, spelt = given.get(name), listed[name], spellings.get(name.lower())
+            if spelt is None:
+                near = did_you_mean(name, given.keys() - listed.keys()) or f" It gives {', '.join(given)}."
+                yield file.fault((*path, "name"), f"the SQL gives no column '{name}'.{near}")
+            elif type_ is None:
+                yield file.fault(
+                    (*path, "name"), f"the SQL spells it '{spelt}'. Write the same in both, such as AS {name}."
+                )
+            elif wanted is not None and not _fits(type_, wanted):
+                message = f"the SQL gives {type_}, the file says {wanted}. Write {type_}, or CAST it in the SQL."
+                yield file.fault((*path, "type"), message)
+        spellings = {name.lower(): name for name in listed}
+        for name, type_ in given.items():
+            if listed and name.lower() not in spellings:
+                example = f" Add {{name: {name}, type: {type_}}} to `columns`, or remove it from the SQL."
+                yield file.fault(("sql",), f"the SQL gives a column '{name}' that `columns` does not list.{example}")
 
-    def _reference_faults(self, identity: str) -> Iterator[Fault]:
-        table, loaded = self.tables[identity], self._loaded[identity]
-        for number, column in enumerate(table.columns):
-            for place, check in enumerate(column.checks):
-                if not isinstance(check, References):
-                    continue
-                where = ("columns", number, "checks", place)
-                name, _, other = check.references.rpartition(".")
-                if name in self.broken:
-                    continue
-                if name not in self.tables:
-                    yield loaded.fault(where, f"there is no table '{name}'.{did_you_mean(name, self.tables)}")
-                elif other not in self.tables[name].types:
-                    near = did_you_mean(other, self.tables[name].types)
-                    yield loaded.fault(where, f"{name} has no column '{other}'.{near}")
+    def _reference_faults(self, file: Loaded) -> Iterator[Fault]:
+        for path, (name, other) in file.references.items():
+            table = self._files.get(name)
+            if table is None:
+                yield file.fault(path, f"there is no table '{name}'.{self._hint(name)}")
+                continue
+            columns = table.draft.columns
+            own, its = file.draft.columns.get(file.draft.text(*path[:2], "name") or ""), columns.get(other)
+            if other not in columns:
+                if table.table is not None:
+                    near = did_you_mean(other, columns) or f" Its columns are {table.draft.listed_columns}."
+                    yield file.fault(path, f"{name} has no column '{other}'.{near}")
+            elif own and its and not (_fits(own, its) or _fits(its, own)):
+                yield file.fault(path, f"the column is {own} and {name}.{other} is {its}: they can never be equal.")
 
-    def _check_faults(self, identity: str) -> Iterator[Fault]:
-        for number, check in enumerate(self.tables[identity].checks):
-            if isinstance(check, OffendingRows):
-                found = self._analyze(identity, check.sql, ("checks", number, "sql"))
-                yield from found if isinstance(found, tuple) else ()
+    def _check_faults(self, file: Loaded) -> Iterator[Fault]:
+        for path in file.queries:
+            found = self._analyze(file, path) if path != ("sql",) else ()
+            if isinstance(found, tuple):
+                yield from found
 
     @cached_property
     def _cycles(self) -> dict[str, tuple[Fault, ...]]:
         """Return a fault for each table that, in the end, reads itself."""
-        graph = {name: [up for up in self._reads(name) if up in self.tables] for name in self.tables}
+        graph = {name: sorted(up for up in file.reads if up in self._files) for name, file in self._files.items()}
         found: dict[str, tuple[Fault, ...]] = {}
-        for name in graph:
+        for name in _unordered(graph):
             path = _path_back(graph, name)
             if path:
-                shown = " -> ".join(path)
-                message = f"reads itself: {shown}. Take one of these out of the circle."
-                found[name] = (self._loaded[name].fault(("sql",), message),)
+                message = f"reads itself: {' -> '.join(path)}. Take one of these out of the circle."
+                line = _line_of(self._files[name].queries["sql",], path[1])
+                found[name] = (self._files[name].fault(("sql",), message, line),)
         return found
 
 
@@ -231,7 +261,7 @@ def load_project(root: Path, names: Iterable[str] | None = None) -> Project:
 
     Args:
         root: the project's folder, which holds `tables/`.
-        names: only these tables, and those that they read directly; all where it is None.
+        names: only these tables, and those that their SQL and checks name; all where it is None.
 
     Raises:
         UsageError: there is no folder `tables/`.
@@ -239,116 +269,96 @@ def load_project(root: Path, names: Iterable[str] | None = None) -> Project:
     if not (root / FOLDER).is_dir():
         raise UsageError(f"There is no folder {FOLDER}/ here ({root}). Run this in the project's folder.")
     if names is not None:
-        return _load_some(root, names)
-    files, faults = _scan(root)
-    loaded: dict[str, Loaded] = {}
-    broken: dict[str, tuple[Fault, ...]] = {}
-    for identity, path in files.items():
-        _load_one(root, identity, path, loaded, broken)
-    return Project(root, loaded, broken, faults)
+        return Project(root, _some_files(root, names), {})
+    paths, faults = _scan(root)
+    return Project(root, {name: read_table(root, path) for name, path in paths.items()}, faults)
 
 
-def _load_some(root: Path, names: Iterable[str]) -> Project:
-    loaded: dict[str, Loaded] = {}
-    broken: dict[str, tuple[Fault, ...]] = {}
-    for name in names:
-        _load_named(root, name, loaded, broken)
-    for table in [item.table for item in loaded.values() if item.table]:
-        for other in _mentioned(table):
-            _load_named(root, other, loaded, broken)
-    return Project(root, loaded, broken, ())
+def _some_files(root: Path, names: Iterable[str]) -> dict[str, Loaded]:
+    named = {name: file for name in names if (file := _file_of(root, name))}
+    others = {name for file in named.values() for name in file.mentioned} - named.keys()
+    return named | {name: file for name in others if (file := _file_of(root, name))}
 
 
-def _load_named(root: Path, name: str, loaded: dict[str, Loaded], broken: dict[str, tuple[Fault, ...]]) -> None:
+def _file_of(root: Path, name: str) -> Loaded | None:
     dataset, _, table = name.partition(".")
-    path = root / FOLDER / dataset / f"{table}.yaml"
-    if name not in loaded and re.fullmatch(r"\w+\.\w+", name) and path.is_file():
-        _load_one(root, name, path, loaded, broken)
-
-
-def _load_one(
-    root: Path, identity: str, path: Path, loaded: dict[str, Loaded], broken: dict[str, tuple[Fault, ...]]
-) -> None:
-    item = read_table(root, path)
-    if item.table is None:
-        broken[identity] = item.faults
-    else:
-        loaded[identity] = item
-
-
-def _mentioned(table: Table) -> set[str]:
-    """Return the tables that a table's SQL and checks name."""
-    names = {
-        check.references.rpartition(".")[0]
-        for column in table.columns
-        for check in column.checks
-        if isinstance(check, References)
-    }
-    queries = [check.sql for check in table.checks if isinstance(check, OffendingRows)]
-    if table.sql:
-        queries.append(table.sql)
-    if queries:
-        from flows.model.sql import tables  # noqa: PLC0415 - slow to import
-
-        names.update(name for sql in queries for name in tables(sql))
-    return names - {table.identity}
+    path = root / FOLDER / dataset / f"{table}{SUFFIX}"
+    return read_table(root, path) if re.fullmatch(r"\w+\.\w+", name) and path.is_file() else None
 
 
 def _identities(root: Path) -> set[str]:
-    return {f"{path.parent.name}.{path.stem}" for path in (root / FOLDER).glob("*/*.yaml")}
+    return {f"{path.parent.name}.{path.stem}" for path in (root / FOLDER).glob(f"*/*{SUFFIX}")}
 
 
-def _scan(root: Path) -> tuple[dict[str, Path], list[Fault]]:
+def _scan(root: Path) -> tuple[dict[str, Path], dict[str, list[Fault]]]:
     """Return the table files by identity, and the faults of where files stand."""
-    files: dict[str, Path] = {}
-    faults: list[Fault] = []
+    paths: dict[str, Path] = {}
+    faults: defaultdict[str, list[Fault]] = defaultdict(list)
     spellings: defaultdict[str, list[str]] = defaultdict(list)
     for path in sorted((root / FOLDER).rglob("*")):
-        name = path.relative_to(root).as_posix()
-        depth = len(path.relative_to(root / FOLDER).parts)
-        if path.is_dir():
-            if depth > 1:
-                faults.append(
-                    Fault(name, 1, "", "is a folder below a dataset. Move its files up: tables/<dataset>/<name>.yaml.")
-                )
+        parts = path.relative_to(root / FOLDER).parts
+        if any(part.startswith(".") for part in parts):
             continue
-        if path.suffix not in {".yaml", ".yml"} or depth > 2:  # noqa: PLR2004 - dataset and file
-            continue
-        if depth == 1:
-            faults.append(
-                Fault(name, 1, "", "stands in no dataset. Move it into a folder: tables/<dataset>/<name>.yaml.")
-            )
-        elif path.suffix == ".yml":
-            twin = path.with_suffix(".yaml")
-            instead = (
-                f"{twin.name} stands beside it: remove one of them" if twin.exists() else f"rename it to {twin.name}"
-            )
-            faults.append(Fault(name, 1, "", f"ends in .yml and is not read: {instead}."))
-        else:
-            identity = f"{path.parent.name}.{path.stem}"
-            files[identity] = path
-            spellings[identity.lower()].append(name)
+        identity = f"{path.parent.name}.{path.stem}"
+        message = _misplaced(path, parts)
+        if message is not None:
+            faults[""].append(Fault(path.relative_to(root).as_posix(), 1, "", message))
+        elif path.suffix == SUFFIX and len(parts) == 2:  # noqa: PLR2004 - dataset and file
+            paths[identity] = path
+            spellings[identity.lower()].append(identity)
     for names in spellings.values():
-        message = f"is the same table as {names[0]}: names differ in more than their case. Rename it."
-        faults.extend(Fault(name, 1, "", message) for name in names[1:])
-    return files, faults
+        for name in names[1:]:
+            message = f"is the same table as {names[0]}: warehouses do not tell upper from lower case. Rename it."
+            faults[name].append(Fault(paths[name].relative_to(root).as_posix(), 1, "", message))
+    return paths, faults
+
+
+def _misplaced(path: Path, parts: tuple[str, ...]) -> str | None:
+    """Say why what lies in the folder of tables is not read, where somebody may expect it to be."""
+    if path.is_dir():
+        below = "is a folder below a dataset. Move its files up: tables/<dataset>/<name>.yaml."
+        return below if len(parts) == 2 else None  # noqa: PLR2004 - deeper ones are told with their parent
+    if path.suffix.lower() not in {".yaml", ".yml"}:
+        return None
+    if len(parts) == 1:
+        return "stands in no dataset. Move it into a folder: tables/<dataset>/<name>.yaml."
+    if path.suffix != SUFFIX and len(parts) == 2:  # noqa: PLR2004 - dataset and file
+        twin = path.with_suffix(SUFFIX)
+        instead = f"{twin.name} stands beside it: remove one of them" if twin.exists() else f"rename it to {twin.name}"
+        return f"ends in {path.suffix} and is not read: {instead}."
+    return None
+
+
+def _unordered(graph: dict[str, list[str]]) -> list[str]:
+    """Return what lies on a circle, or between or after circles: all for which there is no order."""
+    waits = {name: len(set(ups)) for name, ups in graph.items()}
+    readers: defaultdict[str, list[str]] = defaultdict(list)
+    for name, ups in graph.items():
+        for up in set(ups):
+            readers[up].append(name)
+    ready = [name for name, count in waits.items() if not count]
+    for name in ready:
+        for reader in readers[name]:
+            waits[reader] -= 1
+            if not waits[reader]:
+                ready.append(reader)
+    return sorted(graph.keys() - set(ready))
 
 
 def _path_back(graph: dict[str, list[str]], start: str) -> list[str] | None:
-    """Return the shortest path from a table back to itself, beginning at the circle's first name."""
-    trail: dict[str, str] = {}
+    """Return the shortest path from a table back to itself; of equally short ones the first by name."""
+    came_from: dict[str, str] = {}
     queue = [start]
     for name in queue:
-        for up in sorted(graph[name]):
+        for up in graph[name]:
             if up == start:
                 path = [start]
                 while name != start:
                     path.append(name)
-                    name = trail[name]  # noqa: PLW2901 - walking back
-                circle = path[::-1][:-1] if len(path) > 1 else []
-                return [start, *circle, start]
-            if up not in trail:
-                trail[up] = name
+                    name = came_from[name]  # noqa: PLW2901 - walking back
+                return [start, *reversed(path)]
+            if up not in came_from:
+                came_from[up] = name
                 queue.append(up)
     return None
 
@@ -360,5 +370,4 @@ def _fits(given: Type, wanted: Type) -> bool:
 
 def _line_of(sql: str, name: str) -> int:
     """Return the line of a query that names a table."""
-    pattern = re.compile(r"`?\.`?".join(map(re.escape, name.split("."))))
-    return next((number for number, text in enumerate(sql.splitlines(), 1) if pattern.search(text)), 1)
+    return next((line for known, line in named_tables(sql) if known == name), 1)

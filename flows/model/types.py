@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 
 from flows.model.errors import did_you_mean
 
@@ -75,6 +76,10 @@ class Type:
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*|`[^`]+`|\d+|[<>(),])")
 
 
+DEEPEST = 15
+"""How many ARRAYs and STRUCTs may stand in one another; BigQuery's own bound."""
+
+
 def parse_type(text: str) -> Type:
     """Parse `STRUCT<sku STRING, price NUMERIC>` and the like.
 
@@ -89,6 +94,9 @@ def parse_type(text: str) -> Type:
             raise ValueError(_unknown(text))
         tokens.append(match[1])
         position = match.end()
+    depth = max(accumulate({"<": 1, ">": -1}.get(token, 0) for token in tokens), default=0)
+    if depth > DEEPEST:
+        raise ValueError(f"'{text[:60]}...' has {depth} types inside one another. At most {DEEPEST} are possible.")
     parser = _Parser(text, tokens)
     parsed = parser.type()
     if parser.tokens:
