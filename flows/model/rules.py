@@ -75,7 +75,7 @@ def window(draft: Draft) -> Iterator[Note]:
         )
     if size is not None and start is not None and size.floor(start) != start:
         before, after = size.floor(start), size.ceiling(start)
-        day = f" ({before:%A} and {after:%A})" if size.unit == "week" else ""
+        day = ": weeks begin on Monday" if size.unit == "week" else ""
         yield (
             ("window", "start"),
             f"{short(start)} is not where a window of {size} begins. Write {short(before)} or {short(after)}{day}.",

@@ -11,9 +11,7 @@ import pytest
 from flows.model.errors import SqlError
 from flows.model.sql import analyze, to_duckdb
 
-FOUR = (
-    "WITH four AS (SELECT x, CAST(x AS NUMERIC) AS n FROM UNNEST([1, 2, 2, NULL]) AS x) "
-)
+FOUR = "WITH four AS (SELECT x, CAST(x AS NUMERIC) AS n FROM UNNEST([1, 2, 2, NULL]) AS x) "
 NAMES = {
     "Decimal": Decimal,
     "date": date,
