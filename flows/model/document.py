@@ -303,7 +303,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Flaw, str | None]:
 def _plainly(problem: str, begun: int) -> str:
     """Say in an analyst's words what a YAML parser says in its own."""
     words = {
-        "quoted scalar": f"the quote that opens here is never closed. Close it with the same quote.",
+        "quoted scalar": "the quote that opens here is never closed. Close it with the same quote.",
         "flow mapping": f"the {{ of line {begun} is not closed, or a comma is missing. {_COMMA}",
         "flow sequence": f"the [ of line {begun} is not closed, or a comma is missing.",
         "mapping values": "a ':' is out of place. Text with a ':' in it needs quotes, and the fields of one group "
