@@ -33,3 +33,6 @@ bench: install ## Run the benchmarks
 
 lock: install ## Renew requirements.lock from pyproject.toml
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --group dev --no-emit-index-url --universal --upgrade -o requirements.lock
+
+docs: install ## Write docs/table.md from the models
+	$(BIN)/python docs/generate.py > docs/table.md

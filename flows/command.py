@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 import typer
 
 from flows.model.errors import DerivedError, UsageError
-from flows.model.window import BEGINNING, END, Window, short, utc
+from flows.model.window import BEGINNING, END, Window, utc
 from flows.runner import load_alone, make_plan, open_warehouse, run_alone
 
 if TYPE_CHECKING:
@@ -208,20 +208,12 @@ def markdown(outcome: Outcome) -> str:
 
 def describe_plan(table: str, plan: Plan) -> list[str]:
     """Return a plan as lines for people."""
-    lines = []
     if plan.windows:
-        first, last = plan.windows[0].window, plan.windows[-1].window
-        span = "" if first is None or last is None else f", {short(first.start)} to {short(last.end)}"
         reasons = sorted({planned.reason for planned in plan.windows})
         why = reasons[0] if len(reasons) == 1 else f"{len(reasons)} reasons, the first: {plan.windows[0].reason}"
-        what = (
-            "the whole table"
-            if first is None
-            else plural(len(plan.windows), "range" if first != last or len(plan.windows) == 1 else "window")
-        )
-        lines.append(f"{table}: {what} to do{span} ({why})")
+        lines = [f"{table}: to do: {plan_span(plan)} in {plural(len(plan.windows), 'step')} ({why})"]
     else:
-        lines.append(f"{table}: nothing to do")
+        lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
     lines += [f"  waits: {waiting.window or 'the table'}: {waiting.reason}" for waiting in plan.waiting]
     return lines
 
@@ -229,7 +221,7 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
 def describe(outcome: Outcome) -> str:
     """Return what was done for a table as a line for people."""
     if not outcome.entries:
-        return f"{outcome.table}: nothing to do"
+        return describe_plan(outcome.table, outcome.plan)[0]
     return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {outcome.rows:,} rows"
 
 

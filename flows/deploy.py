@@ -30,6 +30,16 @@ HEADER = """\
 """
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as a person would."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
 def render(tables: Iterable[Table]) -> str:
     """Return prefect.yaml for these tables, whatever order they come in."""
     content = {
@@ -37,7 +47,7 @@ def render(tables: Iterable[Table]) -> str:
         "pull": [],  # without it Prefect adds a step that changes to the folder of whoever deploys
         "deployments": [_deployment(table) for table in sorted(tables, key=lambda table: table.identity)],
     }
-    return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    return HEADER + yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _deployment(table: Table) -> dict[str, Any]:

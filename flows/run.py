@@ -128,7 +128,7 @@ def _line(outcome: Outcome) -> str:
     if outcome.entries:
         return f"{plural(len(outcome.entries), 'commit')}, {outcome.rows:,} rows, {outcome.seconds:.2f} s"
     if not outcome.plan.waiting:
-        return "nothing to do"
+        return "nothing to do, all its windows are committed"
     waiting = outcome.plan.waiting[0]
     return f"nothing to do; {f'{waiting.window} ' if waiting.window else ''}{waiting.reason}"
 

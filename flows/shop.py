@@ -212,7 +212,7 @@ def _write(path: Path, lines: Iterable[str], end: str = "\n") -> None:
     """Write a file so that it is whole as soon as it has its name, and stays so when the machine stops."""
     data = "".join([line + end for line in lines]).encode()
     if path.suffix == ".gz":
-        data = gzip.compress(data, compresslevel=3, mtime=0)
+        data = gzip.compress(data, compresslevel=1, mtime=0)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with unfinished.open("wb") as file:
         file.write(data)
@@ -267,6 +267,7 @@ def _orders(draw: Draw, users: Sequence[_User], month: Window, first: int) -> It
             continue
         items_of = _Choice([item.spring if day >= SPRING else item.winter for item in ITEMS])
         prices = [_price(index, day) for index in range(len(ITEMS))]
+        pieces = [_piece(index, cents) for index, cents in enumerate(prices)]
         midnight = _ms(day)
         for created in sorted(midnight + hour_of(draw()) * _HOUR + int(draw() * _HOUR) for _ in range(count)):
             number += 1
@@ -278,7 +279,7 @@ def _orders(draw: Draw, users: Sequence[_User], month: Window, first: int) -> It
             events, status, updated = _payments(draw, created, _METHODS[method_of(draw())])
             order = _Order(number, user, created, updated, status, basket, _coupon(draw(), day))
             yield (
-                _order_line(order, prices),
+                _order_line(order, pieces),
                 [f"{number},{total // 100}.{total % 100:02},{event}" for event in events],
             )
 
@@ -336,13 +337,18 @@ def _coupon(draw: float, day: datetime) -> str | None:
     return "FRIEND" if draw < COUPON else None
 
 
-def _order_line(order: _Order, prices: Sequence[int]) -> str:
-    """Return a document as `mongoexport` prints it: relaxed Extended JSON."""
-    items = ",".join(
-        f'{{"sku":"{_SKUS[index]}","name":"{ITEMS[index].name}","category":"{ITEMS[index].category}",'
-        f'"price":{{"$numberDecimal":"{prices[index] // 100}.{prices[index] % 100:02}"}},"quantity":{quantity}}}'
-        for index, quantity in order.basket.items()
+def _piece(index: int, cents: int) -> str:
+    """Return how an item stands in an order, up to its quantity."""
+    item = ITEMS[index]
+    return (
+        f'{{"sku":"{_SKUS[index]}","name":"{item.name}","category":"{item.category}",'
+        f'"price":{{"$numberDecimal":"{cents // 100}.{cents % 100:02}"}},"quantity":'
     )
+
+
+def _order_line(order: _Order, pieces: Sequence[str]) -> str:
+    """Return a document as `mongoexport` prints it: relaxed Extended JSON."""
+    items = ",".join([f"{pieces[index]}{quantity}}}" for index, quantity in order.basket.items()])
     city = f'"city":"{order.user.city}",' if order.user.city else ""
     country = f'"{order.user.country}"' if order.user.country else "null"
     return (

@@ -135,9 +135,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
     from prefect.artifacts import create_markdown_artifact  # noqa: PLC0415
     from prefect.states import Failed  # noqa: PLC0415
 
-    def run(
-        table: str, start: datetime | None = None, end: datetime | None = None, force: bool = False
-    ) -> dict[str, Any] | State[Any]:
+    def run(table: str, start: datetime | None = None, end: datetime | None = None, force: bool = False) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
         """Run one table.
 
         Args:

@@ -39,12 +39,22 @@ class Server:
         return clean_environment(PREFECT_HOME=str(self.home), PREFECT_API_URL=self.url)
 
     def call(self, method: str, path: str, **content: Any) -> Any:
-        """Send one request; its keyword arguments are the body."""
-        answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=30)
+        """Send one request; its keyword arguments are the body. SQLite is busy at times (503), as clients know."""
+        deadline = time.monotonic() + 60
+        while True:
+            answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=60)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    def wait(self, flow_run: str, seconds: float = 60) -> dict[str, Any]:
+    def runs(self, name: str) -> list[dict[str, Any]]:
+        """Return the flow runs of a name."""
+        found: list[dict[str, Any]] = self.call("POST", "flow_runs/filter", flow_runs={"name": {"any_": [name]}})
+        return found
+
+    def wait(self, flow_run: str, seconds: float = 120) -> dict[str, Any]:
         """Return a flow run once it has ended."""
         deadline = time.monotonic() + seconds
         while True:
@@ -52,6 +62,15 @@ class Server:
             if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
                 return run
             assert time.monotonic() < deadline, f"still {run['state_name']} after {seconds} s"
+            time.sleep(0.3)
+
+    def tasks(self, flow_run: str, ended: int) -> list[dict[str, Any]]:
+        """Return the task runs of a flow run once so many have ended; the server hears of them late."""
+        deadline = time.monotonic() + 20
+        while True:
+            found = self.call("POST", "task_runs/filter", flow_runs={"id": {"any_": [flow_run]}})
+            if sum(task["end_time"] is not None for task in found) >= ended or time.monotonic() > deadline:
+                return found
             time.sleep(0.3)
 
     def logs(self, flow_run: str) -> str:
@@ -86,9 +105,18 @@ def server(home: Path):
         PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
     )
     log = home / "server.log"
-    command = (*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    # What `prefect server start` starts, without the seconds that the command itself needs to import Prefect.
+    command = (
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--factory",
+        "prefect.server.api.server:create_app",
+        "--port",
+        str(port),
+    )
     with process(command, log, env=environment) as running:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 if httpx.get(f"{url}/health", timeout=5).is_success:

@@ -26,7 +26,7 @@ def test_demo_answers_the_question_and_does_no_work_twice(shop):
 def test_derive_says_when_there_is_nothing_to_do(shop):
     """A run without work ends well."""
     done = shop.run("flows.derive", REVENUE)
-    assert (done.returncode, done.stdout) == (0, f"{REVENUE}: nothing to do\n")
+    assert (done.returncode, done.stdout) == (0, f"{REVENUE}: nothing to do, all its windows are committed\n")
 
 
 def test_a_dry_run_shows_windows_and_sql_and_writes_nothing(shop):

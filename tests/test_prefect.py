@@ -50,7 +50,7 @@ class Project:
     """What the server knows, by deployment's name."""
 
     def deployment(self, name: str) -> dict:
-        """Return what the server knows of one."""
+        """Return what the server knows of a table."""
         return self.deployments[name]
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess:
@@ -68,16 +68,13 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, prefect_server):
     """The example tables, a small export of users and one more table, deployed with `prefect deploy --all`."""
-    from prefect_kubernetes import KubernetesWorker  # noqa: PLC0415 - seconds to import
-
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(REPOSITORY / "tables", root / "tables")
     (root / "tables/derived/accounts_by_day.yaml").write_text(ACCOUNTS)
     (root / ".derived/shop").mkdir(parents=True)
     (root / ".derived/shop/users.csv").write_text(USERS)
 
-    template = KubernetesWorker.get_default_base_job_template()
-    prefect_server.call("POST", "work_pools/", name="kubernetes", type="kubernetes", base_job_template=template)
+    prefect_server.call("POST", "work_pools/", name="kubernetes", type="kubernetes")
     for command in (("-m", "flows.deploy", "--write"), (*PREFECT[1:], "--no-prompt", "deploy", "--all")):
         done = subprocess.run(
             [sys.executable, *command],
@@ -136,8 +133,10 @@ def test_each_table_has_one_deployment(project):
         assert deployment["parameters"] == {"table": name}
         assert deployment["work_pool_name"] == "kubernetes"
         assert set(deployment["tags"]) == {
-            "core" if "source" in file else "derived", name.partition(".")[0], file["owner"]
-        }  # fmt: skip
+            "core" if "source" in file else "derived",
+            name.partition(".")[0],
+            file["owner"],
+        }
         assert deployment["description"].startswith(file["description"].replace("{{", "{ {"))
         assert not deployment["pull_steps"]
 
@@ -163,7 +162,7 @@ def test_the_form_of_a_run_explains_itself(project):
 
 
 def test_a_worker_runs_both_flows(project, worker):
-    """A run of each flow completes; its name and its artifact say what it did, its windows are task runs."""
+    """A run of each flow completes; its name says what it did, its windows are task runs, an artifact tells of it."""
     ingested = _run(project, "core.users")
     assert ingested["state_type"] == "COMPLETED", f"{project.server.logs(ingested['id'])}\n{worker.read_text()}"
     assert ingested["name"].startswith("core.users 2026-01-01..")
@@ -172,37 +171,35 @@ def test_a_worker_runs_both_flows(project, worker):
     assert derived["state_type"] == "COMPLETED", f"{project.server.logs(derived['id'])}\n{worker.read_text()}"
     assert derived["name"] == "derived.accounts_by_day 2026-01-02..2026-01-04"
 
-    tasks = project.server.call("POST", "task_runs/filter", flow_runs={"id": {"any_": [derived["id"]]}})
-    assert tasks
+    tasks = project.server.tasks(derived["id"], ended=2)
+    assert {task["name"] for task in tasks} == {"2026-01-02..2026-01-03", "2026-01-03..2026-01-04"}
     for task in tasks:
         assert task["state_type"] == "COMPLETED"
-        assert task["name"].startswith("2026-01-0")
         assert {"derived", "derived.accounts_by_day"} <= set(task["tags"])
     artifact = _artifact(project, "derived.accounts_by_day")
     assert "| 2026-01-0" in artifact
     assert "[core.users](/artifacts/key/core--users)" in artifact
 
 
-def test_a_run_that_cannot_work_fails_with_its_message(project, worker):
-    """The state, the log and the artifact say why, without a traceback."""
-    run = _run(project, "derived.accounts_by_day", start="2026-01-04T00:00:00Z", end="2026-01-02T00:00:00Z")
-    assert run["state_type"] == "FAILED", worker.read_text()
-    assert "is not before end" in run["state"]["message"]
-    assert "is not before end" in _artifact(project, "derived.accounts_by_day")
-    assert "Traceback" not in project.server.logs(run["id"])
-
-
 def test_a_command_is_tracked_where_an_api_is_configured(project):
-    """`python -m flows.ingest` leaves a flow run; a fault is told in one message, with no traceback."""
+    """`python -m flows.ingest` leaves a flow run that is named by what it did."""
     done = project.python("-m", "flows.ingest", "core.users", "--from", "2026-01-01", "--to", "2026-01-03", "--force")
     assert done.returncode == 0, done.stderr
-    names = {run["name"] for run in project.server.call("POST", "flow_runs/filter")}
-    assert "core.users 2026-01-01..2026-01-03" in names
+    assert project.server.runs("core.users 2026-01-01..2026-01-03")
 
+
+def test_a_run_that_cannot_work_fails_with_its_message(project):
+    """Command, state, log and artifact say why, and none shows a traceback."""
     done = project.python("-m", "flows.ingest", "core.userz")
     assert done.returncode != 0
-    assert "core.userz" in done.stderr
+    assert "Did you mean 'core.users'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+    [run] = project.server.runs("core.userz")
+    assert run["state_type"] == "FAILED"
+    assert "Did you mean 'core.users'?" in run["state"]["message"]
+    assert "Did you mean 'core.users'?" in _artifact(project, "core.userz")
+    assert "Traceback" not in project.server.logs(run["id"])
 
 
 RETRIES = """

@@ -53,26 +53,26 @@ def add(value: str, type_: Type, amount: str, part: str) -> str | None:
     """Return a value moved by `amount` parts, in the value's own type."""
     if type_ == t.TIMESTAMP:
         length = MICROSECONDS.get(part)
-        return length and f"make_timestamptz(epoch_us({value}) + {amount} * {length})"
+        return f"make_timestamptz(epoch_us({value}) + {amount} * {length})" if length else None
     days = {"DAY": 1, "WEEK": 7}.get(part)
     months = _MONTHS.get(part)
     if type_ == t.DATE:
         if days:
             return f"({value} + CAST({amount} * {days} AS INTEGER))"
-        return months and f"CAST({value} + to_months(CAST({amount} * {months} AS INTEGER)) AS DATE)"
+        return f"CAST({value} + to_months(CAST({amount} * {months} AS INTEGER)) AS DATE)" if months else None
     if type_ != t.DATETIME:
         return None
     if months:
         return f"({value} + to_months(CAST({amount} * {months} AS INTEGER)))"
     length = MICROSECONDS.get(part) or (days and days * MICROSECONDS["DAY"])
-    return length and f"({value} + to_microseconds({amount} * {length}))"
+    return f"({value} + to_microseconds({amount} * {length}))" if length else None
 
 
 def difference(left: str, right: str, type_: Type, part: str) -> str | None:
     """Return how many parts lie from `right` to `left`: elapsed for TIMESTAMP, boundaries crossed for the others."""
     if type_ == t.TIMESTAMP:
         length = MICROSECONDS.get(part)
-        return length and f"((epoch_us({left}) - epoch_us({right})) // {length})"
+        return f"((epoch_us({left}) - epoch_us({right})) // {length})" if length else None
     if part in WEEKS:
         later, sooner = (f"CAST({side} AS DATE)" if type_ == t.DATETIME else side for side in (left, right))
         return f"(({_week_start(later, WEEKS[part])} - {_week_start(sooner, WEEKS[part])}) // 7)"

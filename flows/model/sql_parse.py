@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
 from flows.model.types import parse_type
@@ -23,20 +23,16 @@ if TYPE_CHECKING:
 
 PARAMETERS = ("window_start", "window_end")
 _PREFIX = "__call_"
-# Calls whose arguments are no plain list of expressions; the parser has grammar of its own for them.
-_GRAMMAR = {
-    "ANY",
-    "ARRAY",
-    "CASE",
-    "CAST",
-    "EXISTS",
-    "EXTRACT",
-    "MAKE_INTERVAL",
-    "MAP",
-    "SAFE_CAST",
-    "STRUCT",
-    "UNNEST",
-}
+# GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
+# a grammar of its own.
+_RESERVED = frozenset(
+    """ALL AND ANY ARRAY AS ASC ASSERT_ROWS_MODIFIED AT BETWEEN BY CASE CAST COLLATE CONTAINS CREATE CROSS CUBE CURRENT
+    DEFAULT DEFINE DESC DISTINCT ELSE END ENUM ESCAPE EXCEPT EXCLUDE EXISTS EXTRACT FALSE FETCH FOLLOWING FOR FROM FULL
+    GROUP GROUPING GROUPS HASH HAVING IGNORE IN INNER INTERSECT INTERVAL INTO IS JOIN LATERAL LIKE LIMIT LOOKUP MERGE
+    NATURAL NEW NO NOT NULL NULLS OF ON OR ORDER OUTER OVER PARTITION PRECEDING PROTO QUALIFY RANGE RECURSIVE RESPECT
+    ROLLUP ROWS SELECT SET SOME STRUCT TABLESAMPLE THEN TO TREAT TRUE UNBOUNDED UNION UNNEST USING WHEN WHERE WINDOW WITH
+    WITHIN SAFE_CAST MAKE_INTERVAL VALUES PIVOT UNPIVOT""".split()
+)
 _MENDABLE = {
     "RAND": "it gives other rows on every retry. Derive a number from the row: MOD(FARM_FINGERPRINT(id), 100).",
     "GENERATE_UUID": "it gives other rows on every retry. Build the identifier from the row's key: TO_HEX(MD5(key)).",
@@ -181,7 +177,7 @@ def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
 def _is_call(word: str, before: TokenType) -> bool:
     from sqlglot.parsers.bigquery import BigQueryParser  # noqa: PLC0415 - loaded with the dialect, named here alone
 
-    if word in _GRAMMAR:
+    if word in _RESERVED:
         return False
     if word == "REPLACE" and before in {TokenType.STAR, TokenType.R_PAREN}:
         return False

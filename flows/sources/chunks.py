@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from flows.model.errors import SourceError, did_you_mean
 from flows.sources.arrow_columns import from_arrow
 from flows.sources.columns import Column, DigitsLostError, Documents, from_text, parse_exactly
-from flows.sources.records import Records, csv_records, is_record, json_lines, split_fields
+from flows.sources.records import Records, csv_records, fault_of, is_record, json_lines, split_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -134,7 +134,8 @@ class ParquetChunk:
 
     def raw(self, row: int) -> str:
         """Return a row's values by name."""
-        return str({name: str(column[row]) for name, column in zip(self.rows.schema.names, self.rows, strict=True)})
+        named = zip(self.rows.schema.names, self.rows, strict=True)
+        return str({name: _as_text(column, row) for name, column in named})
 
 
 def read_json(path: Path, _: Iterable[str]) -> Iterator[JsonChunk]:
@@ -159,13 +160,13 @@ def read_csv(path: Path, columns: Iterable[str]) -> Iterator[CsvChunk]:
     wanted = list(dict.fromkeys(columns))
     for records in csv_records(path):
         if header is None:
-            if not records.texts or records.broken:
+            if not records.texts or any(line < records.lines[0] for line, _, _ in records.broken):
                 raise SourceError(f"{path}: its first line is no header with the names of the columns.")
             header = _header(path, records.texts.pop(0))
             records.lines = records.lines[1:]
             for name in wanted:
                 _require(path, name, header)
-        yield _records(records, header, wanted)
+        yield _records(path, records, header, wanted)
     if header is None:
         raise SourceError(f"{path}: it is empty; its first line should name the columns.")
 
@@ -184,6 +185,13 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Iterator[ParquetChunk]:
                 row += batch.num_rows
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path}: it cannot be read as Parquet: {error}. Is it whole? Export it again.") from error
+
+
+def _as_text(column: pa.Array, row: int) -> str:
+    try:
+        return str(column[row])
+    except (ValueError, OverflowError):  # a time that Python cannot hold
+        return " ".join(column.slice(row, 1).to_string().split())
 
 
 def _documents(records: Records) -> JsonChunk:
@@ -234,22 +242,24 @@ def _require(path: Path, name: str, names: Sequence[str]) -> None:
         )
 
 
-def _records(records: Records, header: list[str], wanted: list[str]) -> CsvChunk:
+def _records(path: Path, records: Records, header: list[str], wanted: list[str]) -> CsvChunk:
     broken = [_shown(*item) for item in records.broken]
     values = _parse(records.texts, header, wanted)
     if values is None:
         fitting = []
         for index, (text, line) in enumerate(zip(records.texts, records.lines, strict=True)):
-            count = len(split_fields(text)) if is_record(text) else 0
-            if count == len(header):
-                fitting.append(index)
-            else:
+            count = len(split_fields(text))
+            if not is_record(text):
+                broken.append(_shown(line, text, fault_of(text)))
+            elif count != len(header):
                 broken.append(_shown(line, text, f"it has {count} fields where the header has {len(header)}"))
+            else:
+                fitting.append(index)
         lines = [records.lines[index] for index in fitting]
         records = Records([records.texts[index] for index in fitting], lines)
         values = _parse(records.texts, header, wanted)
         if values is None:
-            raise SourceError("records of CSV that were checked are not what they seem")
+            raise SourceError(f"{path}: its records could not be told apart near line {records.lines[0]}.")
     return CsvChunk(records.texts, values, records.lines, broken)
 
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from flows.model.types import Type
 
 DIGITS_OF_A_DECIMAL = 38
-"""Longer texts overflow Arrow's own parser without a word."""
-EXACT_INTEGERS = 2**53
-"""Below this every whole number is a FLOAT64."""
+"""What Arrow's decimals hold."""
+EXACT_INTEGERS = 2**53 - 1
+"""Up to here every whole number is a FLOAT64, and none is the nearest to another."""
 LARGE = 2.0**63
 """From here on a JSON parser gives whole numbers as the nearest double."""
 _FRACTION = re.compile(rb"[0-9][.eE]")
@@ -81,10 +81,11 @@ class Documents:
                     if _no(dict, value):
                         bad[index] = f"{path} {shown(value)} is no document with a field {step}"
             values = _field([value if type(value) is dict else {} for value in values], step)
-        column = self._column(values, type_, path)
+        column = self.nested(values, type_, path)
         return Column(column.values, bad | column.bad)
 
-    def _column(self, values: list[Any], type_: Type, path: str) -> Column:
+    def nested(self, values: list[Any], type_: Type, path: str) -> Column:
+        """Return a column of values that stand somewhere in documents; the path is for reasons only."""
         if type_.element is not None:
             return self._list(values, type_.element, path)
         if type_.name == "STRUCT":
@@ -106,7 +107,7 @@ class Documents:
             }
         lists = [value if type(value) is list else () for value in values]
         flat = list(chain.from_iterable(lists))
-        inner = self._column(flat, element, path)
+        inner = self.nested(flat, element, path)
         offsets = [0, *accumulate(map(len, lists))]
         return nest(inner, offsets, [type(value) is not list for value in values], bad, _nulls(flat), path)
 
@@ -124,7 +125,7 @@ class Documents:
         missing = [type(value) is not dict for value in values]
         columns = []
         for name, inner_type in type_.fields:
-            inner = self._column(_field(documents, name), inner_type, f"{path}.{name}")
+            inner = self.nested(_field(documents, name), inner_type, f"{path}.{name}")
             columns.append(inner.values)
             bad = inner.bad | bad
         return Column(struct(columns, type_, missing), bad)
@@ -149,7 +150,7 @@ def from_text(values: pa.Array, type_: Type, path: str) -> Column:
             except ValueError:
                 parsed.append(None)
                 bad[index] = f"{path} {shown(value)} is no JSON"
-        column = Documents([{path: value} for value in parsed], digits=True)._column(parsed, type_, path)  # noqa: SLF001
+        column = Documents((), digits=True).nested(parsed, type_, path)
         return Column(column.values, bad | column.bad)
     if type_.name == "JSON":
         return each(values.to_pylist(), type_, path, _checked_json)
@@ -249,7 +250,8 @@ def _quick(values: list[Any], type_: Type) -> pa.Array | None:
         if kinds == {str}:
             return _quick_text(pa.array(values, pa.string()), type_)
         if kinds == {Number} and type_.name in {"NUMERIC", "BIGNUMERIC"}:
-            return _quick_text(pa.array([value and str(value) for value in values], pa.string()), type_)
+            texts = [None if value is None else str(value) for value in values]
+            return _quick_text(pa.array(texts, pa.string()), type_)
         if kinds == {int} and type_.name in {"INT64", "NUMERIC", "BIGNUMERIC"}:
             return pa.array(values, pa.int64()).cast(arrow_type(type_))
         if kinds == {bool} and type_.name == "BOOL":
@@ -323,8 +325,7 @@ def _quick_text(values: pa.Array, type_: Type) -> pa.Array | None:
                 numbers = values.cast(pa.float64())
                 return numbers if _lies_within(numbers, -EXACT_INTEGERS, EXACT_INTEGERS) else None
             case "NUMERIC" | "BIGNUMERIC":
-                longest = pc.max(pc.binary_length(values)).as_py() or 0
-                return values.cast(arrow_type(type_)) if longest <= DIGITS_OF_A_DECIMAL else None
+                return _quick_decimals(values, type_)
             case "BOOL":
                 return values.cast(pa.bool_())
             case "TIMESTAMP":
@@ -340,12 +341,26 @@ def _quick_text(values: pa.Array, type_: Type) -> pa.Array | None:
 
 def _quick_integers(values: pa.Array) -> pa.Array | None:
     # Arrow takes hexadecimal numbers too.
-    if not pc.all(pc.match_substring_regex(values, "^-?[0-9]+$"), min_count=0).as_py():
+    if not _all_match(values, "^-?[0-9]+$"):
         return None
     try:
         return values.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
+
+
+def _quick_decimals(values: pa.Array, type_: Type) -> pa.Array | None:
+    precision, scale = type_.precision_and_scale
+    # Where a text has an exponent or more digits than its own numbers, Arrow gives another number without a word.
+    plain = rf"^-?[0-9]{{1,{max(precision - scale, 1)}}}(\.[0-9]*)?$"
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    if longest > DIGITS_OF_A_DECIMAL or not _all_match(values, plain):
+        return None
+    return values.cast(arrow_type(type_))
+
+
+def _all_match(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, pattern), min_count=0).as_py())
 
 
 def _quick_timestamps(values: pa.Array, type_: Type) -> pa.Array | None:

@@ -48,6 +48,9 @@ def json_text(value: Any) -> str:  # noqa: ANN401 - a table of cases
             plain = _relaxed(value)
             if plain is not value:
                 return json_text(plain)
+            if len(value) == 1 and "$date" in value:
+                # The relaxed mode too has no other way to write a date outside the years 1970 to 9999.
+                return orjson.dumps(value).decode()
             return "{" + ",".join(f"{json_text(name)}:{json_text(item)}" for name, item in value.items()) + "}"
         case list():
             return "[" + ",".join(map(json_text, value)) + "]"

@@ -61,7 +61,7 @@ def blocks(path: Path) -> Iterator[bytes]:
 def json_lines(path: Path) -> Iterator[Records]:
     """Give the lines of a file; empty ones are left out."""
     for line, texts in _lines(path):
-        yield _without_too_long(_not_empty(texts, line))
+        yield _without_too_long(_not_empty([text.removesuffix(b"\r") for text in texts], line))
 
 
 def csv_records(path: Path) -> Iterator[Records]:
@@ -98,6 +98,13 @@ def is_record(text: bytes) -> bool:
     return _RECORD.fullmatch(text) is not None
 
 
+def fault_of(text: bytes) -> str:
+    """Say why a text is no record of CSV."""
+    if b'"' in text:
+        return "a quote is not closed, or text follows a closing one; a quote inside a quoted field is doubled"
+    return "an end of line stands in a field that is not quoted"
+
+
 def _lines(path: Path) -> Iterator[tuple[int, list[bytes]]]:
     """Give runs of whole lines, each with the number of its first line."""
     line = 1
@@ -115,12 +122,12 @@ def _lines(path: Path) -> Iterator[tuple[int, list[bytes]]]:
                 carried += len(block)
             continue
         texts = b"".join([*carry, block[:end]]).split(b"\n")
-        yield line, [text.removesuffix(b"\r") for text in texts]
+        yield line, texts
         line += len(texts)
         carry = [block[end + 1 :]]
         carried = len(carry[0])
     if rest := b"".join(carry):
-        yield line, [rest.removesuffix(b"\r")]
+        yield line, [rest]
 
 
 def _not_empty(texts: list[bytes], line: int) -> Records:
@@ -147,26 +154,27 @@ def _without_too_long(records: Records) -> Records:
 def _split(texts: list[bytes], line: int, *, last: bool) -> tuple[Records, list[bytes], int]:
     """Return the records that stand on some lines, the lines of one that goes on, and where that begins."""
     block = b"\n".join(texts)
-    if b'"' not in block and b"\r" not in block:
-        return _not_empty(texts, line), [], 0
+    if b'"' not in block:
+        return _not_empty([text.removesuffix(b"\r") for text in texts], line), [], 0
     lines: list[int] = []
     records = Records(lines=lines)
-    strict = b"\r" in block or _STRAY_QUOTE.search(block) is not None
+    # Inside of quotes the end of a line is kept as it is.
+    ended = [text.removesuffix(b"\r") for text in texts]
+    strict = _STRAY_QUOTE.search(b"\n".join(ended)) is not None
     index = 0
     while index < len(texts):
-        text = texts[index]
+        text = ended[index]
         end = index + 1
         if (strict or text.count(b'"') % 2) and not is_record(text):
-            end = _end_of_record(texts, index) if _OPEN_QUOTE.fullmatch(text) else index
+            end = _end_of_record(texts, index) if _OPEN_QUOTE.fullmatch(texts[index]) else index
             if end > len(texts):
                 if not last and len(block) <= LONGEST:
                     return records, texts[index:], line + index
                 end = index
         if end == index:
-            reason = "a quote is not closed, or text follows a closing one; a quote inside a quoted field is doubled"
-            records.broken.append((line + index, text, reason))
+            records.broken.append((line + index, text, fault_of(text)))
         elif text:
-            records.texts.append(b"\n".join(texts[index:end]))
+            records.texts.append(b"\n".join([*texts[index : end - 1], ended[end - 1]]))
             lines.append(line + index)
         index = max(end, index + 1)
     return records, [], 0
@@ -179,5 +187,5 @@ def _end_of_record(texts: list[bytes], start: int) -> int:
     """
     for index in range(start + 1, len(texts)):
         if texts[index].count(b'"') % 2:
-            return index + 1 if is_record(b"\n".join(texts[start : index + 1])) else start
+            return index + 1 if is_record(b"\n".join(texts[start : index + 1]).removesuffix(b"\r")) else start
     return len(texts) + 1

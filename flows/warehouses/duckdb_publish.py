@@ -31,6 +31,8 @@ from flows.warehouses.duckdb_types import duckdb_type, quoted, quoted_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    import pyarrow as pa
+
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.sources.base import BadRow
@@ -109,6 +111,8 @@ class Staging:
             select = _translate_query(rows)
             named = ", ".join(quoted(name) for name in self.table.types)
             return self.run(f"INSERT INTO {target} ({self.columns}) SELECT {named} FROM ({select}) AS result")
+        import pyarrow as pa  # noqa: PLC0415 - slow to import, and a derived table has no batches
+
         failure: list[DerivedError] = []
         counted = self._counted(rows, failure)
         first = next(counted, None)

@@ -1,0 +1,111 @@
+"""Write docs/table.md from the models of a table file.
+
+python docs/generate.py > docs/table.md
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from flows.model.table import COLUMN_CHECKS, SOURCES, TABLE_CHECKS, Column, Partition, Table, WindowSpec
+from flows.model.types import SCALARS
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+FROM_PATH = {"dataset", "name"}
+"""Given by where the file stands."""
+EXAMPLES = Path(__file__).parent.parent / "tables"
+STRATEGIES = """\
+| strategy | a commit | use it for |
+| --- | --- | --- |
+| `append` | puts a window's rows in the place of that window's rows | facts: one or more rows per hour or day |
+| `merge` | adds rows, or updates those of the same `key` | one row per user or order, whenever it was seen |
+| `replace` | swaps the whole table | small tables that are made of everything: a top ten |
+
+With `append`, and with `merge` where the key holds the partition column, each row must lie in its window. With any other
+`merge`, several windows can give one key, and `merge:` says for each column how their values combine: `min`, `max`, or
+`latest` by the column `latest_by`. Sums are refused: a window that is derived twice would be counted twice.
+"""
+WINDOWS = """\
+`@window_start` and `@window_end` are the bounds of the window that is being made, as TIMESTAMPs in UTC. Where the SQL
+bounds the partition column of a table by them (`created_at >= @window_start - INTERVAL 7 DAY AND created_at <
+@window_end`), the window waits until that table is complete so far, and is made again when those rows change. A table
+that is not bounded so is read as it is at that moment, as a lookup table; `lookback` says how many of the newest windows
+are made again when it changes. `python -m flows.check <table>` shows which is which.
+"""
+
+
+def main() -> None:
+    """Print the page."""
+    sys.stdout.write(page())
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    parts = [
+        "# The table file\n\nOne file is one table: `tables/<dataset>/<name>.yaml`. This page is written from the code"
+        " that reads the files.\n",
+        _example("A derived table", "derived/revenue_by_item.yaml"),
+        _example("A core table", "core/users.yaml"),
+        "## Fields\n\n" + _fields(Table),
+        "## `window`\n\n" + _fields(WindowSpec) + "\n" + WINDOWS,
+        "## `strategy`\n\n" + STRATEGIES,
+        "## `partition`\n\n" + _fields(Partition),
+        "## `columns`\n\n" + _fields(Column),
+        _types(),
+        "## Checks of a column\n\n" + _checks(COLUMN_CHECKS),
+        "## Checks of the table\n\n" + _checks(TABLE_CHECKS),
+        *(f"## `source` of kind {kind}\n\n" + _fields(model) for kind, model in SOURCES.items()),
+    ]
+    return "\n".join(parts)
+
+
+def _example(title: str, file: str) -> str:
+    return f"## {title}\n\n`tables/{file}`\n\n```yaml\n{(EXAMPLES / file).read_text()}```\n"
+
+
+def _fields(model: type[BaseModel]) -> str:
+    rows = [_row(info.alias or name, info) for name, info in model.model_fields.items()]
+    return "\n".join(["| field | needed | meaning | example |", "| --- | --- | --- | --- |", *rows]) + "\n"
+
+
+def _row(name: str, info: FieldInfo) -> str:
+    example = f"`{info.examples[0]}`" if info.examples else ""
+    return f"| `{name}` | {'yes' if info.is_required() and name not in FROM_PATH else 'no'} | {_one_line(info.description)} | {_cell(example)} |"
+
+
+def _checks(models: dict[str, type[BaseModel]]) -> str:
+    rows = ["| check | passes where | write |", "| --- | --- | --- |"]
+    for name, model in models.items():
+        info = model.model_fields[name]
+        example = info.examples[0] if info.examples else name
+        rows.append(f"| `{name}` | {_one_line(model.__doc__)} | {_cell(f'`{example}`')} |")
+    severity = "Each may have `severity: warn`, which only says so; `fail`, the default, publishes nothing."
+    return "\n".join(rows) + f"\n\n{severity}\n"
+
+
+def _types() -> str:
+    names = ", ".join(f"`{name}`" for name in SCALARS)
+    return (
+        f"### Types\n\nGoogleSQL's: {names}, `ARRAY<...>` and `STRUCT<name TYPE, ...>`. `NUMERIC(precision, scale)` and"
+        " `BIGNUMERIC(precision, scale)` say how many digits there are. The embedded warehouse keeps 38 digits, of a bare"
+        " BIGNUMERIC 18 after the point, and refuses what does not fit.\n"
+    )
+
+
+def _one_line(text: str | None) -> str:
+    return _cell(" ".join((text or "").split()))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,343 @@
+"""Exports in a folder: found, windowed, read in pieces, and what is wrong with them said."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.model.errors import SourceError
+from flows.model.window import Window, utc
+from flows.sources.base import BadRow
+from flows.sources.files import FilesReader
+from flows.sources.records import BLOCK, LONGEST
+from tests.sources.exports import bad, batches, rows, table, write
+
+COLUMNS = {"id": "INT64", "name": "STRING", "price": "NUMERIC", "at": "TIMESTAMP"}
+ROWS = [
+    {"id": 1, "name": "Zoë", "price": Decimal("1.10"), "at": datetime(2026, 1, 1, tzinfo=UTC)},
+    {"id": 2, "name": None, "price": None, "at": datetime(2026, 1, 2, tzinfo=UTC)},
+]
+JSON = (
+    '{"id": 1, "name": "Zoë", "price": {"$numberDecimal": "1.10"}, "at": {"$date": "2026-01-01T00:00:00Z"}}\n'
+    '{"id": {"$numberLong": "2"}, "name": null, "at": {"$date": {"$numberLong": "1767312000000"}}}\n'
+)
+CSV = 'id,name,price,at\n1,"Zoë",1.10,2026-01-01 00:00:00.000000\n2,\\N,NULL,2026-01-02 00:00:00\n'
+FEBRUARY = Window(utc("2026-02-01"), utc("2026-03-01"))
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", JSON),
+        ("a.ndjson", JSON),
+        ("a.json", JSON.strip()),
+        ("a.JSON", "\ufeff" + JSON.replace("\n", "\r\n\r\n")),
+        ("a.csv", CSV),
+        ("a.csv", "\ufeff" + CSV.strip().replace("\n", "\r\n")),
+        ("a.csv", CSV.replace("\n", "\n\n")),
+    ],
+)
+def test_every_format_gives_the_same_rows(tmp_path, name, text, ending):
+    """The name's ending says what a file holds, whatever its line ends, with a byte order mark and without."""
+    write(tmp_path / (name + ending), text)
+    assert rows(tmp_path, table(name + ending, COLUMNS)) == ROWS
+
+
+def test_parquet_gives_the_same_rows(tmp_path):
+    """Parquet compresses itself."""
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet", compression="zstd")
+    assert rows(tmp_path, table("a.parquet", COLUMNS)) == ROWS
+
+
+def test_a_path_is_a_file_a_folder_or_a_glob(tmp_path):
+    """Files are read in the order of their names; hidden files and notes of programs are left out."""
+    for name in ("b/2.jsonl", "b/1.jsonl.gz", "b/deep/0.csv", "b/.unfinished.jsonl", "b/_SUCCESS", "c.jsonl"):
+        write(tmp_path / name, f"v\n{name}\n" if "csv" in name else json.dumps({"v": name}))
+
+    def found(path):
+        return [row["v"] for row in rows(tmp_path, table(path, {"v": "STRING"}))]
+
+    assert found("c.jsonl") == ["c.jsonl"]
+    assert found("b") == ["b/1.jsonl.gz", "b/2.jsonl", "b/deep/0.csv"]
+    assert found("b/*.jsonl*") == ["b/1.jsonl.gz", "b/2.jsonl"]
+    assert found("**/*.csv") == ["b/deep/0.csv"]
+    assert found(str(tmp_path / "c.jsonl")) == ["c.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("other.jsonl", "{}", "No file matches source.path 'a.*' in "),
+        (
+            "a.txt",
+            "",
+            "a.txt: its name does not say what it holds. It should end in .jsonl, .ndjson, .json, .csv, .parq",
+        ),
+        ("a.parquet.gz", "", "a.parquet.gz: its name does not say what it holds."),
+        (
+            "a.json",
+            "\n [{}]",
+            "a.json: it is one JSON array, which cannot be read piece by piece. Write one document a",
+        ),
+        ("a.csv", "", "a.csv: it is empty; its first line should name the columns."),
+        ("a.csv", "id,ID,name,id\n", "a.csv: its header names 'id' twice."),
+        ("a.csv", "id,nam\n", "a.csv: it has no column 'name'. Did you mean 'nam'? It has id, nam."),
+        ("a.csv", b"id,n\xffme\n", "a.csv: its header is no UTF-8 text; export it as UTF-8."),
+        ("a.csv", '"id\n', "a.csv: its first line is no header with the names of the columns."),
+        ("a.parquet", "PAR1", "a.parquet: it cannot be read as Parquet: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, message):
+    """The error says which file, why, and what to do."""
+    write(tmp_path / "b.csv", "")
+    write(tmp_path / name, b"" if name.endswith(".gz") else text)
+    with pytest.raises(SourceError, match=r".") as raised:
+        batches(tmp_path, table("a.*", {"id": "INT64", "name": "STRING"}))
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *[
+            (name, damage)
+            for name in ("a.jsonl.gz", "a.csv.gz", "a.jsonl.zst", "a.parquet")
+            for damage in ("cut", "cut near its end", "empty")
+        ],
+        # Zstandard and Parquet have no checksum unless they are asked for one.
+        ("a.jsonl.gz", "changed"),
+        ("a.csv.gz", "changed"),
+    ],
+)
+def test_a_damaged_file_is_an_error_and_not_its_first_half(tmp_path, name, damage):
+    """A copy that stopped half-way is never taken for the whole."""
+    path = tmp_path / name
+    if name == "a.parquet":
+        pq.write_table(pa.table({"v": [f"row {number}" for number in range(9999)]}), path)
+    else:
+        line = '{{"v": "{0}"}}\n' if "json" in name else "{0}\n"
+        write(path, ("" if "json" in name else "v\n") + "".join(line.format(number) for number in range(9999)))
+    data = bytearray(path.read_bytes())
+    if damage == "changed":
+        for index in range(len(data) // 3, len(data) // 3 + 9):
+            data[index] ^= 0xFF
+    path.write_bytes({"cut": data[:999], "cut near its end": data[:-1], "changed": data, "empty": b""}[damage])
+    with pytest.raises(SourceError, match=f"{name}: it (cannot be read|is empty)"):
+        batches(tmp_path, table(name, {"v": "STRING"}))
+
+
+def test_broken_lines_of_json_are_bad_rows(tmp_path):
+    """Each is reported with its line; what surrounds it is there."""
+    lines = [
+        b'{"v": "a"}',
+        b'{"v": ',
+        b"",
+        b"  ",
+        b"[1]",
+        b'{"v": "\xff"}',
+        b'{"v": "\\ud800"}',
+        b'{"v": NaN}',
+        b'{"v": "b"}',
+    ]
+    write(tmp_path / "a.jsonl", b"\n".join(lines))
+    [batch] = batches(tmp_path, table("a.jsonl", {"v": "STRING"}))
+    assert batch.rows.to_pylist() == [{"v": "a"}, {"v": "b"}]
+    assert [(row.place, row.reason.split(":")[0]) for row in batch.bad] == [
+        ("a.jsonl:2", "it is no JSON"),
+        ("a.jsonl:5", "it is no document; each line should be an object"),
+        ("a.jsonl:6", "it is no JSON"),
+        ("a.jsonl:7", "it is no JSON"),
+        ("a.jsonl:8", "it is no JSON"),
+    ]
+    assert batch.bad[2].raw == '{"v": "\ufffd"}'
+
+
+def test_broken_records_of_csv_are_bad_rows(tmp_path):
+    r"""Wrong numbers of fields, text after a quote as MySQL's \" gives it, quotes left open, bytes not UTF-8."""
+    lines = [
+        b"id,v",
+        b'1,"two',
+        b'lines"',
+        b"2",
+        b"3,a,b",
+        b'4,"say \\"hi\\", friend"',
+        b'5,"a"b',
+        b"6,\xff",
+        b'7,"ok"',
+        b'8,"open',
+        b"9,after",
+        b"10,cr\rhere",
+    ]
+    write(tmp_path / "a.csv", b"\n".join(lines))
+    [batch] = batches(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"}))
+    assert batch.rows.to_pylist() == [{"id": 1, "v": "two\nlines"}, {"id": 7, "v": "ok"}, {"id": 9, "v": "after"}]
+    quotes = "a quote is not closed, or text follows a closing one; a quote inside a quoted field is doubled"
+    assert sorted((int(row.place.removeprefix("a.csv:")), row.reason) for row in batch.bad) == [
+        (4, "it has 1 fields where the header has 2"),
+        (5, "it has 3 fields where the header has 2"),
+        (6, quotes),
+        (7, quotes),
+        (8, "v b'\\xff' is no UTF-8 text"),
+        (10, quotes),
+        (12, "an end of line stands in a field that is not quoted"),
+    ]
+
+
+def test_a_bad_row_has_all_its_reasons_and_a_bounded_text(tmp_path):
+    """Both columns are named; of a long row the beginning is kept."""
+    write(tmp_path / "a.csv", f"id,v,w\nx,y,{'z' * 20_000}\n")
+    assert bad(tmp_path, table("a.csv", {"id": "INT64", "v": "NUMERIC", "w": "STRING"})) == [
+        BadRow("a.csv:2", "id 'x' is no number; v 'y' is no number", f"x,y,{'z' * 9_996}")
+    ]
+
+
+def test_a_line_that_is_too_long_is_a_bad_row(tmp_path):
+    """It is left out without being held whole, and the next line is read."""
+    long = "x" * (LONGEST + 3 * BLOCK)
+    write(tmp_path / "a.jsonl", f'{{"v": "a"}}\n{{"v": "{long}"}}\n{{"v": "b"}}\n')
+    things = table("a.jsonl", {"v": "STRING"})
+    found = batches(tmp_path, things)
+    assert [row["v"] for batch in found for row in batch.rows.to_pylist()] == ["a", "b"]
+    assert [(row.place, row.reason, len(row.raw)) for batch in found for row in batch.bad] == [
+        ("a.jsonl:2", "it is longer than 64 MB", 10_000)
+    ]
+
+
+def test_a_key_and_a_cursor_must_be_there(tmp_path):
+    """A row without its key cannot be found again; one without its cursor belongs to no window."""
+    write(
+        tmp_path / "a.jsonl", '{"id": 1}\n{"at": "2026-02-01"}\n{"id": 2, "at": "soon"}\n{"id": 3, "at": "2026-02-01"}'
+    )
+    [batch] = batches(tmp_path, table("a.jsonl", {"id": "INT64", "at": "TIMESTAMP"}, cursor="at", key=("id",)))
+    assert [row["id"] for row in batch.rows.to_pylist()] == [3]
+    assert [row.reason for row in batch.bad] == [
+        "at is NULL, and it is the cursor",
+        "id is NULL, and it is part of the key",
+        "at 'soon' is no date or time such as 2026-01-31 13:05:00",
+    ]
+
+
+def test_a_bad_row_is_reported_in_its_window(tmp_path):
+    """Where its cursor can be read, that says which; where it cannot, the row is reported in every window."""
+    write(
+        tmp_path / "a.csv",
+        "id,at\nx,2026-01-31\ny,2026-02-01\nz,0000-00-00\n5,2026-02-28 23:59:59.999999\n6,2026-03-01\n",
+    )
+    things = table("a.csv", {"id": "INT64", "at": "TIMESTAMP"}, cursor="at")
+    january = Window(utc("2026-01-01"), FEBRUARY.start)
+    assert [row.place for row in bad(tmp_path, things, january)] == ["a.csv:2", "a.csv:4"]
+    assert [row.place for row in bad(tmp_path, things, FEBRUARY)] == ["a.csv:3", "a.csv:4"]
+    assert [row.place for row in bad(tmp_path, things)] == ["a.csv:2", "a.csv:3", "a.csv:4"]
+    assert [row["id"] for batch in batches(tmp_path, things, FEBRUARY) for row in batch.rows.to_pylist()] == [5]
+
+
+@pytest.mark.parametrize("type_", ["TIMESTAMP", "DATETIME", "DATE"])
+def test_a_window_is_half_open_in_utc(tmp_path, type_):
+    """Its start belongs to it and its end does not, whatever the cursor's type."""
+    days = ["2026-01-31", "2026-02-01", "2026-02-28", "2026-03-01"]
+    write(tmp_path / "a.csv", "at\n" + "\n".join(days))
+    pq.write_table(pa.table({"at": days}), tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        found = rows(tmp_path, table(name, {"at": type_}, cursor="at"), FEBRUARY)
+        assert [str(row["at"])[:10] for row in found] == days[1:3]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.datetimes(datetime(2026, 1, 30), datetime(2026, 3, 3)), max_size=20),  # noqa: DTZ001 - UTC without saying so
+    st.lists(st.integers(0, 28), min_size=1, max_size=4).map(sorted),
+    st.sampled_from(["json", "csv", "parquet"]),
+)
+def test_windows_that_follow_each_other_give_what_one_over_them_gives(moments, cuts, ending):
+    """Every row lies in exactly one window, good or bad."""
+    values = [{"id": str(number) if number % 3 else "x", "at": str(moment)} for number, moment in enumerate(moments)]
+    bounds = [FEBRUARY.start, *(FEBRUARY.start + timedelta(days=cut) for cut in cuts), FEBRUARY.end]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a.{ending}"
+        if ending == "parquet":
+            pq.write_table(pa.table({name: [value[name] for value in values] for name in ("id", "at")}), path)
+        elif ending == "csv":
+            write(path, "id,at\n" + "".join(f"{value['id']},{value['at']}\n" for value in values))
+        else:
+            write(path, "".join(f"{json.dumps(value)}\n" for value in values))
+        things = table(path.name, {"id": "INT64", "at": "TIMESTAMP"}, cursor="at")
+
+        def read(window):
+            found = batches(path.parent, things, window)
+            good = [row["id"] for batch in found for row in batch.rows.to_pylist()]
+            return sorted(good), sorted(row.place for batch in found for row in batch.bad)
+
+        parts = [read(Window(start, end)) for start, end in pairwise(bounds) if start < end]
+        assert read(FEBRUARY) == (
+            sorted(number for good, _ in parts for number in good),
+            sorted(place for _, places in parts for place in places),
+        )
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.zst", "a.parquet"])
+def test_a_batch_is_bounded_however_large_the_file(tmp_path, name):
+    """A file of many blocks comes in many batches, each about a block."""
+    count = 150_000
+    if name == "a.parquet":
+        pq.write_table(pa.table({"id": range(count), "v": ["x" * 50] * count}), tmp_path / name)
+    elif name == "a.csv.zst":
+        write(tmp_path / name, "id,v\n" + "".join(f"{number},{'x' * 50}\n" for number in range(count)))
+    else:
+        write(tmp_path / name, "".join(f'{{"id": {number}, "v": "{"x" * 50}"}}\n' for number in range(count)))
+    things = table(name, {"id": "INT64", "v": "STRING"})
+    before = pa.total_allocated_bytes()
+    most, last, sizes = 0, -1, []
+    for batch in FilesReader(tmp_path).read(things, None):
+        most = max(most, pa.total_allocated_bytes() - before)
+        ids = batch.rows.column("id").to_pylist()
+        assert ids == list(range(last + 1, last + 1 + len(ids)))
+        last = ids[-1]
+        sizes.append(batch.rows.nbytes)
+    assert last == count - 1
+    assert len(sizes) > 3
+    assert max(sizes) < 4 * BLOCK
+    assert most < 24 * BLOCK
+
+
+def test_a_record_of_csv_may_go_over_blocks(tmp_path):
+    """Quoted ends of lines are text however far the record goes on, and lines are still counted."""
+    text = "one\r\n\n" * (BLOCK // 4)
+    write(tmp_path / "a.csv", f'id,v\n1,"{text}"\n2,b\nx,c\n')
+    found = batches(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"}))
+    assert [row for batch in found for row in batch.rows.to_pylist()] == [{"id": 1, "v": text}, {"id": 2, "v": "b"}]
+    assert [row.place for batch in found for row in batch.bad] == [f"a.csv:{text.count(chr(10)) + 4}"]
+
+
+def test_a_quote_that_is_never_closed_takes_one_line_only(tmp_path):
+    """It does not swallow the rest of the file, however long that is."""
+    count = 100_000
+    write(tmp_path / "a.csv", 'id,v\n0,"open\n' + "".join(f"{number},{'x' * 20}\n" for number in range(1, count)))
+    found = batches(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"}))
+    assert sum(batch.rows.num_rows for batch in found) == count - 1
+    assert [row.place for batch in found for row in batch.bad] == ["a.csv:2"]
+
+
+def test_gzip_files_may_be_joined(tmp_path):
+    """Several compressed parts after each other are one file, as `cat` makes it."""
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b'{"v": 1}\n') + gzip.compress(b'{"v": 2}\n'))
+    assert rows(tmp_path, table("a.jsonl.gz", {"v": "INT64"})) == [{"v": 1}, {"v": 2}]
+
+
+def test_columns_that_the_table_does_not_name_are_left_out(tmp_path):
+    """Whatever they hold, it does no harm."""
+    pq.write_table(pa.table({"x": [{"a": [1]}], "v": [1]}), tmp_path / "a.parquet")
+    write(tmp_path / "b.csv", b"x,v\n\xff,2\n")
+    write(tmp_path / "c.json", '{"x": {"$date": "?"}, "v": 3}')
+    assert rows(tmp_path, table("*", {"v": "INT64"})) == [{"v": 1}, {"v": 2}, {"v": 3}]
