@@ -103,6 +103,8 @@ class Loaded:
             value = value.get(part) if isinstance(value, dict) else value[part] if isinstance(value, tuple) else None  # type: ignore[index]
             if isinstance(part, str):
                 words += [part] if not words or words[-1] != part else []
+            elif not words:
+                break
             elif words[-1] == "columns" and isinstance(value, dict) and isinstance(value.get("name"), str):
                 words.append(clip(value["name"]))
             else:

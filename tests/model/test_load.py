@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flows.model.document import MOST_BYTES
 from flows.model.errors import TableFileError
 from flows.model.load import load_file, read_table
+from flows.model.table import Table
 from flows.model.types import parse_type
 from flows.model.window import Size
 from tests.shop import REPOSITORY
@@ -237,6 +238,39 @@ def test_no_file_whatever_it_holds_ends_in_a_traceback(tmp_path_factory, mutatio
         assert 1 <= fault.line <= text.count("\n") + 2
         assert fault.message
         assert "\n" not in str(fault)
+        assert not JARGON.search(str(fault)), str(fault)
+
+
+YAML = st.recursive(
+    st.sampled_from(
+        ["", "~", "no", "5", "1.5", "2026-01-01", "text", '"', "*a", "&a b", "!t c", "not_null", "day", "sum"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(
+            st.sampled_from(
+                ["name", "type", "range", "min", "sql", "column", "kind", "severity", "checks", "<<", "zz"]
+            ),
+            inner,
+            max_size=3,
+        ).map(lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}")
+    ),
+    max_leaves=8,
+)
+FIELDS = [*Table.model_fields, "stratgy"]
+
+
+@given(YAML, st.dictionaries(st.sampled_from(FIELDS), YAML, max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_no_shape_of_values_ends_in_a_traceback(tmp_path_factory, whole, fields):
+    """Lists, groups and texts in each other's places are faults, and nothing worse."""
+    root = tmp_path_factory.getbasetemp() / "shapes"
+    kept = [line for line in LINES if line.split(":")[0] not in fields]
+    for text in (whole, "".join(f"{name}: {value}\n" for name, value in fields.items()), "".join(kept)):
+        for fault in read_table(root, write(root, text)).faults:
+            assert not JARGON.search(str(fault)), str(fault)
+    mixed = "".join(f"{name}: {value}\n" for name, value in fields.items()) + "".join(kept)
+    for fault in read_table(root, write(root, mixed)).faults:
         assert not JARGON.search(str(fault)), str(fault)
 
 
