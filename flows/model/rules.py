@@ -75,7 +75,7 @@ def window(draft: Draft) -> Iterator[Note]:
         )
     if size is not None and start is not None and size.floor(start) != start:
         before, after = size.floor(start), size.ceiling(start)
-        day = f" ({before:%A} and {after:%A})" if size.unit == "week" else ""
+        day = ": weeks begin on Monday" if size.unit == "week" else ""
         yield (
             ("window", "start"),
             f"{short(start)} is not where a window of {size} begins. Write {short(before)} or {short(after)}{day}.",
@@ -214,7 +214,7 @@ def merge_rules(draft: Draft) -> Iterator[Note]:  # noqa: C901 - one branch for 
         if name in key:
             yield ("merge", name), f"'{name}' is part of the key, which never changes. Remove it here."
         type_ = draft.columns.get(name)
-        if rules[name] in {"min", "max"} and type_ and type_.name in UNORDERED:
+        if draft.text("merge", name) in {"min", "max"} and type_ and type_.name in UNORDERED:
             yield ("merge", name), f"'{name}' is {type_}, which has no {rules[name]}imum. Write latest."
     if draft.strategy == "merge" and key:
         yield from _coverage(draft, key, named)
