@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pymysql
@@ -66,6 +67,14 @@ def opened(settings: MysqlConnection, *, snapshot: bool = True) -> Iterator[Sess
         finally:
             if session.open:
                 session.close()
+
+
+def abort(session: Session) -> None:
+    """Wake a thread that waits for the server; its read ends with a lost connection."""
+    sock = getattr(session, "_sock", None)
+    if sock is not None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from flows.sources.base import arrow_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flows.model.types import Type
 
@@ -120,7 +120,7 @@ def convert(source: SourceColumn, target: Type, raw: pa.Array) -> tuple[pa.Array
     except pa.ArrowInvalid:
         bad: list[int] = []
         _search(parse, raw, 0, bad)
-        good = pc.replace_with_mask(raw, _mask(len(raw), bad), pa.nulls(len(bad), raw.type))
+        good = pc.replace_with_mask(raw, mask(len(raw), bad), pa.nulls(len(bad), raw.type))
         return parse(good), bad
 
 
@@ -150,7 +150,8 @@ def _search(parse: Parse, raw: pa.Array, offset: int, bad: list[int]) -> None:
         _search(parse, raw.slice(half), offset + half, bad)
 
 
-def _mask(length: int, places: list[int]) -> pa.Array:
+def mask(length: int, places: Iterable[int]) -> pa.Array:
+    """Return an array of so many booleans that are true in these places."""
     chosen = bytearray(length)
     for place in places:
         chosen[place] = 1
