@@ -223,7 +223,7 @@ def _decimal(source: SourceColumn, precision: int, scale: int) -> Parse:
 
     def parse(raw: pa.Array) -> pa.Array:
         text = _ascii(raw)
-        if not pc.all(pc.match_substring_regex(text, fits)).as_py():
+        if pc.all(pc.match_substring_regex(text, fits)).as_py() is False:  # None where all are NULL
             raise pa.ArrowInvalid("too many digits")
         if (source.scale or 0) > scale:
             text = pc.ascii_rtrim(pc.ascii_rtrim(text, "0"), ".")

@@ -66,6 +66,7 @@ class _Packets:
         """Bytes of the buffer that hold something."""
         self.position = 0
         """Where the first packet starts that has not been given."""
+        self.first = True
         self.ended = False
 
     def next(self) -> list[int] | None:
@@ -91,8 +92,16 @@ class _Packets:
         self.filled, self.position = rest, 0
 
     def _fill(self) -> None:
+        room = memoryview(self.buffer)[self.filled :]
         try:
-            got = self.file.readinto1(memoryview(self.buffer)[self.filled :])
+            if self.first:
+                # What the driver has read ahead, without waiting for more.
+                ahead = self.file.read1(len(room))
+                got = len(ahead)
+                room[:got] = ahead
+                self.first = False
+            else:
+                got = self.file.raw.readinto(room)
         except (ValueError, AttributeError):  # closed by another thread
             got = 0
         if not got:
