@@ -17,6 +17,7 @@ starts. In an Arrow array whose offsets are start, end, start, end, ... every se
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -159,7 +160,7 @@ def _columns(buffer: bytearray, starts: list[int], count: int) -> list[pa.Array]
     raw = pa.py_buffer(buffer)
     data = pa.Array.from_buffers(pa.uint8(), len(buffer), [None, raw])
     position = pa.array(starts, pa.int64())
-    seconds = pa.array(range(0, 2 * len(starts), 2), pa.int32())
+    seconds = _even_numbers(1 << len(starts).bit_length()).slice(0, len(starts))
     columns = []
     for _ in range(count):
         start, end, null = _fields(data, position)
@@ -167,14 +168,19 @@ def _columns(buffer: bytearray, starts: list[int], count: int) -> list[pa.Array]
         offsets = pc.bit_wise_or(start, pc.shift_left(end, 32))
         gaps = pa.Array.from_buffers(pa.binary(), 2 * len(starts) - 1, [None, offsets.buffers()[1], raw])
         wanted = seconds if null is None else pc.if_else(null, pa.scalar(None, pa.int32()), seconds)
-        columns.append(gaps.take(wanted))
+        columns.append(pc.take(gaps, wanted, boundscheck=False))
         position = end
     return columns
 
 
+@lru_cache(maxsize=4)
+def _even_numbers(count: int) -> pa.Array:
+    return pa.array(range(0, 2 * count, 2), pa.int32())
+
+
 def _fields(data: pa.Array, position: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array | None]:
     """Return where one field of all rows starts and ends, and which are NULL, given where its length stands."""
-    first = data.take(position)
+    first = pc.take(data, position, boundscheck=False)
     length = first.cast(pa.int64())
     largest = pc.max(first).as_py()
     start = pc.add(position, 1)
