@@ -73,7 +73,7 @@ class MysqlServer:
                 f"--port={self.port}",
                 "--bind-address=127.0.0.1",
                 # What is committed outlives the process, though not the machine.
-            "--innodb-flush-log-at-trx-commit=2",
+                "--innodb-flush-log-at-trx-commit=2",
                 "--max-allowed-packet=64M",
                 *(["--user=root"] if os.getuid() == 0 else []),
             ]
@@ -105,19 +105,19 @@ class MysqlServer:
         subprocess.run([*command, f"--datadir={self.folder}/data", *user], check=True, capture_output=True)
 
 
-@pytest.fixture(scope="session")
-def mysql_server() -> Iterator[MysqlServer]:
-    """The server; skips where there is none."""
+@contextlib.contextmanager
+def serving() -> Iterator[MysqlServer]:
+    """The server at DERIVED_TEST_MYSQL, or one of our own for so long; FileNotFoundError where there is neither."""
     if address := os.environ.get("DERIVED_TEST_MYSQL"):
         url = urlsplit(address)
         yield MysqlServer(url.hostname, url.port or 3306, unquote(url.username), unquote(url.password or ""), None)
         return
     if not any(map(shutil.which, DAEMONS)):
-        pytest.skip(NONE)
-    with tempfile.TemporaryDirectory(prefix="mysql-") as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+        raise FileNotFoundError(NONE)
+    with tempfile.TemporaryDirectory(prefix="mysql-") as folder:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         server = MysqlServer("127.0.0.1", port, "root", "", Path(folder))
         server.install()
         server.start()
@@ -125,6 +125,17 @@ def mysql_server() -> Iterator[MysqlServer]:
             yield server
         finally:
             server.stop(kill=True)
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[MysqlServer]:
+    """The server; skips where there is none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(serving())
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+        yield server
 
 
 @pytest.fixture
