@@ -139,7 +139,7 @@ def mysql_server() -> Iterator[MysqlServer]:
 
 
 @pytest.fixture
-def shop(mysql_server: MysqlServer) -> Iterator[str]:
+def database(mysql_server: MysqlServer) -> Iterator[str]:
     """An empty database's name."""
     mysql_server.execute("DROP DATABASE IF EXISTS shop_test", "CREATE DATABASE shop_test CHARACTER SET utf8mb4")
     yield "shop_test"

@@ -112,7 +112,7 @@ def _flat() -> list[tuple[str, str, str, Any]]:
     return [(mine, theirs, literal, value) for mine, theirs, values in GOOD for literal, value in values]
 
 
-def test_every_type_arrives_as_it_was_written(mysql_server: MysqlServer, shop: str) -> None:
+def test_every_type_arrives_as_it_was_written(mysql_server: MysqlServer, database: str) -> None:
     """Each value of each type arrives equal, NULL stays NULL, and what does not fit goes to quarantine."""
     for number, (declared, type_, values) in enumerate(GOOD):
         null = "" if "GENERATED" in declared else " NULL"
@@ -121,10 +121,10 @@ def test_every_type_arrives_as_it_was_written(mysql_server: MysqlServer, shop: s
             f"INSERT INTO t{number} VALUES "
             + ", ".join(f"({row}, {literal})" for row, (literal, _) in enumerate(values))
             + ("" if "GENERATED" in declared else f", ({len(values)}, NULL)"),
-            database=shop,
+            database=database,
         )
         table = core_table(f"t{number}", {"id": "INT64", "v": type_}, cursor=None)
-        rows, bad = read(MysqlReader(mysql_server.settings(shop)), table)
+        rows, bad = read(MysqlReader(mysql_server.settings(database)), table)
         expected = {row: value for row, (_, value) in enumerate(values) if value is not ...}
         if "GENERATED" not in declared:
             expected[len(values)] = None
@@ -133,7 +133,7 @@ def test_every_type_arrives_as_it_was_written(mysql_server: MysqlServer, shop: s
         assert all(item.reason.startswith("v: ") for item in bad)
 
 
-def test_the_servers_own_values_are_those_that_arrive(mysql_server: MysqlServer, shop: str) -> None:
+def test_the_servers_own_values_are_those_that_arrive(mysql_server: MysqlServer, database: str) -> None:
     """The driver's plain rows, of a table with many random values, equal ours."""
     columns = {
         "id": ("BIGINT UNSIGNED", "INT64"),
@@ -158,26 +158,26 @@ def test_the_servers_own_values_are_those_that_arrive(mysql_server: MysqlServer,
         " '1000-01-01' + INTERVAL FLOOR(RAND(n + 7) * 3000000) DAY,"
         " IF(n % 7 = 0, NULL, REPEAT('ß🚀', n % 75)), UNHEX(MD5(n)), JSON_OBJECT('n', n)"
         " FROM (SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS n FROM digits a, digits b, digits c, digits e) AS q",
-        database=shop,
+        database=database,
     )
     table = core_table("many", {name: type_ for name, (_, type_) in columns.items()}, cursor=None)
-    rows, bad = read(MysqlReader(mysql_server.settings(shop)), table)
-    theirs = mysql_server.execute("SELECT * FROM many ORDER BY id", database=shop)
+    rows, bad = read(MysqlReader(mysql_server.settings(database)), table)
+    theirs = mysql_server.execute("SELECT * FROM many ORDER BY id", database=database)
     assert not bad
     assert [tuple(row.values()) for row in sorted(rows, key=lambda row: row["id"])] == list(theirs)
 
 
-def test_a_row_larger_than_a_packet_arrives(mysql_server: MysqlServer, shop: str) -> None:
+def test_a_row_larger_than_a_packet_arrives(mysql_server: MysqlServer, database: str) -> None:
     """Rows of 16 MiB and more span several packets; those around them are not disturbed."""
     size = 0xFFFFFF
     mysql_server.execute(
         "CREATE TABLE large (id INT PRIMARY KEY, a LONGBLOB, b LONGBLOB, c INT)",
         f"INSERT INTO large VALUES (1, 'x', 'y', 1), (2, REPEAT('a', {size - 20}), 'b', 2), (3, 'x', NULL, 3)",
         f"INSERT INTO large VALUES (4, REPEAT('c', {size - 11}), 'd', 4), (5, 'x', REPEAT('e', {2 * size + 7}), 5)",
-        database=shop,
+        database=database,
     )
     table = core_table("large", {"id": "INT64", "a": "BYTES", "b": "BYTES", "c": "INT64"}, cursor=None)
-    rows, _ = read(MysqlReader(mysql_server.settings(shop)), table)
+    rows, _ = read(MysqlReader(mysql_server.settings(database)), table)
     assert [(row["id"], len(row["a"]), row["b"] and len(row["b"]), row["c"]) for row in rows] == [
         (1, 1, 1, 1),
         (2, size - 20, 1, 2),
@@ -189,27 +189,27 @@ def test_a_row_larger_than_a_packet_arrives(mysql_server: MysqlServer, shop: str
     assert set(rows[4]["b"]) == {ord("e")}
 
 
-def test_a_bad_row_is_kept_as_text(mysql_server: MysqlServer, shop: str) -> None:
+def test_a_bad_row_is_kept_as_text(mysql_server: MysqlServer, database: str) -> None:
     """Its key is the place, the reason names column and value, the raw row is JSON with bytes in hexadecimal."""
     mysql_server.execute(
         "CREATE TABLE odd (a INT, b CHAR(2), at DATETIME, raw BLOB, PRIMARY KEY (a, b))",
         "INSERT INTO odd VALUES (1, 'x', '0000-00-00', X'ff'), (2, 'y', '2024-01-01', X'00')",
-        database=shop,
+        database=database,
     )
     table = core_table(
         "odd", {"a": "INT64", "b": "STRING", "at": "TIMESTAMP", "raw": "BYTES"}, key=("a", "b"), cursor=None
     )
-    rows, [bad] = read(MysqlReader(mysql_server.settings(shop)), table)
+    rows, [bad] = read(MysqlReader(mysql_server.settings(database)), table)
     assert [row["a"] for row in rows] == [2]
     assert (bad.place, bad.reason) == ("a=1, b=x", "at: '0000-00-00 00:00:00' is a zero date")
     assert json.loads(bad.raw) == {"a": "1", "b": "x", "at": "0000-00-00 00:00:00", "raw": "0xff"}
 
 
-def test_a_row_without_its_key_is_bad(mysql_server: MysqlServer, shop: str) -> None:
+def test_a_row_without_its_key_is_bad(mysql_server: MysqlServer, database: str) -> None:
     """A table merged by a column that may be NULL at the source puts such rows aside."""
-    mysql_server.execute("CREATE TABLE k (id INT, v INT)", "INSERT INTO k VALUES (1, 1), (NULL, 2)", database=shop)
+    mysql_server.execute("CREATE TABLE k (id INT, v INT)", "INSERT INTO k VALUES (1, 1), (NULL, 2)", database=database)
     rows, [bad] = read(
-        MysqlReader(mysql_server.settings(shop)), core_table("k", {"id": "INT64", "v": "INT64"}, cursor=None)
+        MysqlReader(mysql_server.settings(database)), core_table("k", {"id": "INT64", "v": "INT64"}, cursor=None)
     )
     assert rows == [{"id": 1, "v": 1}]
     assert bad.reason == "id is NULL, and part of the key"
