@@ -7,6 +7,7 @@ import math
 from collections import deque
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,9 @@ class MysqlReader:
             return describe(session, name, self._settings.database)
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
-        """Give the rows whose cursor lies in the window or in the `overlap` before it; all rows without a window.
+        """Give the rows whose cursor lies in the window; all rows without one.
+
+        For a table that is merged also those in the `overlap` before the window, which may have been committed late.
 
         A large window of a table that is merged by its cursor is read by ranges of the primary key over several
         connections, whose snapshots are of slightly different moments: what changed between them has a later cursor,
@@ -216,7 +219,8 @@ def _bounds(selection: _Selection, window: Window | None) -> tuple[list[str], li
     cursor = cursor_of(selection.table, selection.source)
     if window is None or cursor is None:
         return [], []
-    overlap = _source(selection.table).overlap
+    # Rows of an append table lie in their window; one that is read again has to be merged.
+    overlap = _source(selection.table).overlap if selection.table.strategy == "merge" else timedelta(0)
     conditions: list[str] = []
     parameters: list[object] = []
     if window.start - BEGINNING > overlap:

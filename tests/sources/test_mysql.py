@@ -92,6 +92,8 @@ def test_what_commits_late_is_read_by_the_next_window(mysql_server: MysqlServer,
         late.commit()
     following = Window(DAY.end, DAY.end + timedelta(days=1))
     assert [row["v"] for row in read(reader, table, following)[0]] == ["late"]
+    appended = core_table("things", THINGS, strategy="append")
+    assert read(reader, appended, following)[0] == []
 
 
 def test_bounds_beyond_what_a_timestamp_holds(mysql_server: MysqlServer, database: str) -> None:
