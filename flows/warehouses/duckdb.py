@@ -183,6 +183,11 @@ def _translated() -> Iterator[None]:
         ) from error
     except duckdb.Error as error:
         raise WarehouseError(_first_line(error)) from error
+    except RuntimeError as error:
+        # DuckDB tells Ctrl-C in the middle of a query so.
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _first_line(error: Exception) -> str:
