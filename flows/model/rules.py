@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.model.document import Path
     from flows.model.draft import Draft, Note
 
-RESERVED = "platform"
+RESERVED = {"platform", "temp", "system", "main", "information_schema", "pg_catalog", "warehouse"}
 SHOWN_COLUMNS = 3
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 EMAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -40,7 +40,7 @@ def identity(draft: Draft) -> Iterator[Note]:
                 (),
                 f"the {place} '{clip(actual)}' cannot name a {'dataset' if field == 'dataset' else 'table'}: rename it to letters, digits and _, such as '{better}'.",
             )
-    if draft.dataset.lower() == RESERVED:
+    if draft.dataset.lower() in RESERVED:
         yield (
             (),
             f"the dataset '{draft.dataset}' is reserved for what the platform records itself. Move the file to another folder.",
