@@ -7,8 +7,8 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
 
-from flows.model.errors import SourceError, SourceUnavailableError
 from flows.sources.connections import MaxConnections, MongodbConnection, Seconds
+from flows.sources.mongodb_session import ping
 
 
 class MongodbDatabase(Block):
@@ -40,20 +40,4 @@ class MongodbDatabase(Block):
 
         Raises SourceError with what to change, or SourceUnavailableError where trying again may help.
         """
-        from pymongo import MongoClient  # noqa: PLC0415 - the driver is slow to import
-        from pymongo.errors import ConnectionFailure, PyMongoError  # noqa: PLC0415
-
-        uri = self.uri.get_secret_value()
-        try:
-            with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=10_000) as client:
-                version = client.server_info()["version"]
-                seen = len(client[self.database].list_collection_names())
-        except ConnectionFailure as error:
-            raise SourceUnavailableError(_cannot(self.database, error)) from None
-        except (PyMongoError, ValueError) as error:
-            raise SourceError(_cannot(self.database, error)) from None
-        return f"Connected to MongoDB {version}: {seen} collections in '{self.database}'."
-
-
-def _cannot(database: str, error: Exception) -> str:
-    return f"cannot reach the MongoDB database '{database}': {error}"
+        return ping(self.settings())
