@@ -20,6 +20,7 @@ demo: install ## Make sample exports of a shop, bring all its tables up to date 
 	@$(BIN)/python -m flows.demo
 
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
+	@tests/servers/install.sh
 	$(BIN)/python -m flows.deploy --check
 	$(BIN)/python -m pytest
 

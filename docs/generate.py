@@ -6,13 +6,16 @@ python docs/generate.py > docs/table.md
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flows.model.table import COLUMN_CHECKS, SOURCES, TABLE_CHECKS, Column, Partition, Table, WindowSpec
-from flows.model.types import SCALARS
+from flows.model.types import SCALARS, Type
+from flows.model.window import Size
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 FROM_PATH = {"dataset", "name"}
 """Given by where the file stands."""
 EXAMPLES = Path(__file__).parent.parent / "tables"
+VALUES = {str: "text", int: "number", datetime: "date or time", timedelta: "length of time", Size: "size", Type: "type"}
 STRATEGIES = """\
 | strategy | a commit | use it for |
 | --- | --- | --- |
@@ -71,13 +75,37 @@ def _example(title: str, file: str) -> str:
 
 
 def _fields(model: type[BaseModel]) -> str:
-    rows = [_row(info.alias or name, info) for name, info in model.model_fields.items()]
-    return "\n".join(["| field | needed | meaning | example |", "| --- | --- | --- | --- |", *rows]) + "\n"
+    rows = [_row(info.alias or name, info, model) for name, info in model.model_fields.items()]
+    head = ["| field | value | needed | meaning | example |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows]) + "\n"
 
 
-def _row(name: str, info: FieldInfo) -> str:
-    example = f"`{info.examples[0]}`" if info.examples else ""
-    return f"| `{name}` | {'yes' if info.is_required() and name not in FROM_PATH else 'no'} | {_one_line(info.description)} | {_cell(example)} |"
+def _row(name: str, info: FieldInfo, model: type[BaseModel]) -> str:
+    example = _cell(f"`{info.examples[0]}`") if info.examples else ""
+    from_path = model is Table and name in FROM_PATH
+    needed = "yes" if info.is_required() and not from_path else f"no{_default(info)}"
+    return f"| `{name}` | {_value(info)} | {needed} | {_one_line(info.description)} | {example} |"
+
+
+def _default(info: FieldInfo) -> str:
+    plain = isinstance(info.default, str | int) and not isinstance(info.default, bool) and info.default != ""
+    return f"; `{info.default}`" if plain else ""
+
+
+def _value(info: FieldInfo) -> str:
+    """Say what may stand in a field: `text`, a list, one of some words."""
+    annotation = info.annotation
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType] if NoneType in get_args(annotation) else []
+    annotation = kinds[0] if len(kinds) == 1 else annotation
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{word}`" for word in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return "list"
+    if get_origin(annotation) is dict or get_origin(annotation) is UnionType:
+        return "group"
+    return VALUES.get(annotation, "group")
 
 
 def _checks(models: dict[str, type[BaseModel]]) -> str:

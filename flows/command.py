@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from contextlib import closing, contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
@@ -120,28 +119,13 @@ class Lines(Silent):
 
 def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -> None:
     """Run one table for a person: tracked by Prefect where an API is configured, and otherwise directly."""
-    from flows.tracking import api_configured  # noqa: PLC0415 - a dry run needs none of it
+    from flows.tracking import api_configured, run_tracked  # noqa: PLC0415 - a dry run needs none of it
 
     if dry_run:
         _show_plan(kind, request, as_json=as_json)
     elif api_configured():
-        flow = getattr(import_module(f"flows.{kind}"), kind)
-        limits = request.bounds
-        state = flow(
-            request.table,
-            limits.start if limits.start > BEGINNING else None,
-            limits.end if limits.end < END else None,
-            request.force,
-            return_state=True,
-        )
-        result = state.result(raise_on_failure=False)
-        if isinstance(result, Exception):
-            raise result
-        typer.echo(
-            json.dumps(result)
-            if as_json
-            else f"{request.table}: tracked in Prefect as {state.state_details.flow_run_id}"
-        )
+        run_id, result = run_tracked(kind, request)
+        typer.echo(json.dumps(result) if as_json else f"{request.table}: tracked in Prefect as {run_id}")
     elif as_json:
         typer.echo(json.dumps(outcome_json(run_alone(kind, request, Silent()))))
     else:

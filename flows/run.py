@@ -115,8 +115,8 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
 def _collect(name: str, future: Future[Outcome], summary: Summary, watcher: Watcher) -> None:
     try:
         outcome = future.result()
-    except DerivedError as error:
-        summary.errors[name] = str(error)
+    except Exception as error:  # noqa: BLE001 - one table's failure stops no other
+        summary.errors[name] = str(error) if isinstance(error, DerivedError) else f"{type(error).__name__}: {error}"
         watcher.ended(name, f"failed: {error}")
         return
     summary.outcomes[name] = outcome

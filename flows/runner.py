@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flows.model.project import Project
     from flows.model.table import Table
     from flows.sources.base import Source
+    from flows.sources.connections import Settings
     from flows.warehouses.base import Warehouse
 
 Kind = Literal["derive", "ingest"]
@@ -170,7 +171,25 @@ def _source(table: Table, root: Path) -> Source:
         from flows.sources.files import FilesReader  # noqa: PLC0415 - a derived table needs no Arrow
 
         return FilesReader(root)
+    if table.source.kind == "mysql":
+        from flows.sources.connections import MysqlConnection  # noqa: PLC0415
+        from flows.sources.mysql import MysqlReader  # noqa: PLC0415
+
+        return MysqlReader(_connection(table.source.connection, MysqlConnection))
     raise SourceError(f"{table.identity}: a source of kind {table.source.kind} cannot be read yet; use kind files.")
+
+
+def _connection(name: str, kind: type[Settings]) -> Settings:
+    """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError."""
+    from flows.tracking import api_configured  # noqa: PLC0415 - it builds on this module
+
+    if api_configured():
+        from blocks import connection  # noqa: PLC0415 - Prefect is slow to import
+
+        return connection(name, kind)
+    from flows.sources.connections import from_environment  # noqa: PLC0415 - most tables need none
+
+    return from_environment(name, kind, os.environ)
 
 
 def _due(table: Table, now: datetime) -> datetime:

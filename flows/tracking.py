@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.command import describe_plan, markdown, outcome_json, plan_span
 from flows.engine.plan import Plan
-from flows.model.errors import DerivedError, UsageError
+from flows.model.errors import ApiError, DerivedError, UsageError
 from flows.model.window import BEGINNING, END, Window
 from flows.runner import Outcome, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from uuid import UUID
 
     from prefect import Flow, Task
     from prefect.client.schemas.objects import State, TaskRun
@@ -127,6 +129,29 @@ def _profiles_path() -> Path:
 def artifact_key(table: str) -> str:
     """Return the key of a table's artifact: `core.user_plans` has `core--user-plans`."""
     return table.lower().replace(".", "--").replace("_", "-")
+
+
+def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
+    """Run one table as a flow run of the configured API; returns the flow run's id and the outcome for programs.
+
+    Raises:
+        ApiError: the API does not answer.
+        DerivedError: as the run does.
+    """
+    run: Flow[..., Any] = getattr(import_module(f"flows.{kind}"), kind)
+    start = request.bounds.start if request.bounds.start > BEGINNING else None
+    end = request.bounds.end if request.bounds.end < END else None
+    try:
+        state: Any = run(request.table, start, end, request.force, return_state=True)
+    except Exception as error:
+        # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
+        if str(error).startswith("Failed to reach API") or type(error).__module__.startswith("httpx"):
+            raise ApiError(f"{error}. Start it, or unset PREFECT_API_URL to run without it.") from error
+        raise
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, Exception):
+        raise result
+    return state.state_details.flow_run_id, result
 
 
 def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:

@@ -54,7 +54,7 @@ class Server:
         found: list[dict[str, Any]] = self.call("POST", "flow_runs/filter", flow_runs={"name": {"any_": [name]}})
         return found
 
-    def wait(self, flow_run: str, seconds: float = 120) -> dict[str, Any]:
+    def wait(self, flow_run: str, seconds: float = 240) -> dict[str, Any]:
         """Return a flow run once it has ended."""
         deadline = time.monotonic() + seconds
         while True:

@@ -87,7 +87,7 @@ def test_ten_faults_give_ten_messages(project):
     [
         (
             ("core.payments AS p", "core.paymets AS p"),
-            "bad.yaml:12: sql: there is no table 'core.paymets'. Did you mean",
+            "bad.yaml:12: sql: 'core.paymets' is not a table. Did you mean 'core.payments'?",
         ),
         (("SUM(p.amount)", "SUM(p.amuont)"), "bad.yaml:11: sql: "),
         (("SUM(p.amount)", "SUM(p.amuont)"), "Did you mean 'amount'?"),

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from flows.model.errors import UsageError
 from flows.tracking import TEST_MODES, api_configured, artifact_key
+from tests.prefect_api import clean_environment
 
 URL = "http://127.0.0.1:4200/api"
 urls = st.sampled_from([None, "", URL])
@@ -76,6 +80,25 @@ def test_an_api_is_configured_where_prefect_would_use_one(prefect_says, url, pro
         if testing:
             patch.setenv("PREFECT_TEST_MODE", "1")
         assert api_configured() == prefect_says()
+
+
+def test_an_api_that_does_not_answer_is_said_so(tmp_path):
+    """The message names the API and how to run without it; there is no traceback."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/api"
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.derive", "derived.any"],
+            cwd=tmp_path,
+            env=clean_environment(PREFECT_API_URL=url, PREFECT_HOME=str(tmp_path)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Failed to reach API at {url}")
+    assert "unset PREFECT_API_URL" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_settings_file_that_is_no_toml_is_named(tmp_path, monkeypatch):

@@ -123,14 +123,16 @@ def state(warehouse: Warehouse, table: Table) -> State:
     version = max((row["version"] for row in rows), default=0)
     if not warehouse.exists(table.identity):
         return State(version=version)
-    return State(version, tuple(map(_committed, rows)))
+    # A commit of the whole table says nothing of windows, nor a window's of the whole, where a table has changed so.
+    fitting = [row for row in rows if (row["window_start"] is None) == (table.window is None)]
+    return State(version, tuple(map(_committed, fitting)))
 
 
 def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     """Return what a plan of another table must know of this one."""
     known = state(warehouse, table)
     if not known.committed:
-        return Upstream(version=known.version)
+        return Upstream()
     rows = warehouse.query(
         f"SELECT t.range_start AS range_start, t.range_end AS range_end, MAX(version) AS version"
         f" FROM platform.{ledger_shard(table.identity)}, UNNEST(touched) AS t"

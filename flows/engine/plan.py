@@ -142,13 +142,13 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     newest = list(spec.size.split(closed))[-spec.lookback :] if closed and spec.lookback else []
     look_again = newest[0].start if newest else END
     committed = _by_window(facts.known.committed)
-    code_version = facts.table.code_version
+    since = _since(facts.known.committed, facts.table.code_version)
     blocked = _blocker(facts.dependencies, facts.upstreams)
     planned: list[Planned] = []
     waiting: list[Waiting] = []
     for span in _inside(spec, closed, facts.bounds):
         for window in spec.size.split(span):
-            due = _due(facts, committed.get(window), window, code_version, look_again=window.start >= look_again)
+            due = _due(facts, committed.get(window), window, since, look_again=window.start >= look_again)
             if due is None and facts.force:
                 due = Planned(window, "forced", "asked for")
             if due is None:
@@ -161,13 +161,11 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     return Plan(tuple(planned), tuple(waiting))
 
 
-def _due(
-    facts: _Facts, commit: Committed | None, window: Window, code_version: str, *, look_again: bool
-) -> Planned | None:
+def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *, look_again: bool) -> Planned | None:
     """Say why a window has to be done, or None where it is up to date."""
     if commit is None:
         return Planned(window, "missing", "not committed yet")
-    if commit.code_version != code_version:
+    if commit.version <= since:
         return Planned(window, "stale", "the table's definition changed")
     for dependency in facts.dependencies:
         touches = facts.upstreams[dependency.table].touches
@@ -204,6 +202,14 @@ def _by_window(committed: Sequence[Committed]) -> dict[Window, Committed]:
     """Return the commits by window, without those over which a commit of another window size was written."""
     newest = Touches([(commit.window, commit.version) for commit in committed])
     return {commit.window: commit for commit in committed if newest.within(commit.window) == commit.version}
+
+
+def _since(committed: Sequence[Committed], code_version: str) -> int:
+    """Return the version up to which commits are stale: the newest that another code version made.
+
+    Its run may have altered the table's columns, under the rows of all commits before it.
+    """
+    return max((commit.version for commit in committed if commit.code_version != code_version), default=0)
 
 
 def _inside(spec: WindowSpec, closed: Window | None, bounds: Window) -> list[Window]:

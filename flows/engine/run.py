@@ -117,7 +117,8 @@ def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: st
         return
     first = bad[0]
     raise QuarantineError(
-        f"{table.identity}: {more}{len(bad)} bad rows in {window or 'the source'}, where max_bad_rows allows {limit}. "
+        f"{table.identity}: {more}{len(bad)} bad row{'s' if len(bad) > 1 else ''} in {window or 'the source'},"
+        f" where max_bad_rows allows {limit}. "
         f"The first is {first.place}: {first.reason}. "
         f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
         "Mend them at the source, or raise source.max_bad_rows to leave them out."

@@ -167,7 +167,8 @@ def _accepted_values(draft: Draft, path: Path, type_: Type | None) -> Iterator[N
         quotes = (
             f' Write "{clip(written)}" in quotes.' if type_.name == "STRING" else f" Write {_EXAMPLES[type_.name]}."
         )
-        read = "" if str(value) == written else f", which YAML reads as {clip(value)},"
+        reading = str(value).lower() if isinstance(value, bool) else clip(value)
+        read = "" if reading == written else f", which YAML reads as {reading},"
         yield place, f"'{clip(written)}'{read} is not a value of type {type_}.{quotes}"
 
 

@@ -26,6 +26,7 @@ class Flaw:
     line: int
     path: Path
     message: str
+    """Empty where another flaw says it as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _tabs(text: str) -> Flaw | None:
     lines = [number for number, line in enumerate(text.splitlines(), start=1) if re.match(r" *\t *[^\s#]", line)]
     if not lines:
         return None
-    more = f", and so do {len(lines) - 1} more" if len(lines) > 1 else ""
+    more = f", one of {len(lines)} such lines" if len(lines) > 1 else ""
     return Flaw(lines[0], (), f"this line is indented with a tab{more}. YAML indents with spaces only: replace it.")
 
 
@@ -126,6 +127,7 @@ class _Builder:
         self.loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
         self.constructor = SafeConstructor()
         self.flaws: list[Flaw] = []
+        self.aliases: list[tuple[int, Path, str]] = []
         self.lines: dict[Path, int] = {}
         self.written: dict[Path, str] = {}
         self.blocks: dict[Path, int] = {}
@@ -137,6 +139,10 @@ class _Builder:
             return {}
         self.loader.get_event()
         values, _ = self.value((), 0)
+        for number, (line, path, name) in enumerate(self.aliases):
+            more = f", one of {len(self.aliases)} in this file" if len(self.aliases) > 1 else ""
+            message = f"'*{name}' is an alias{more}, which table files do not use. Write the value itself."
+            self.flaw(line, path, "" if number else message)
         self.loader.get_event()
         if not self.loader.check_event(yaml.StreamEndEvent):
             line = self.loader.peek_event().start_mark.line + 1
@@ -158,9 +164,7 @@ class _Builder:
         if depth > DEEPEST:
             raise _TooDeepError(line)
         if isinstance(event, yaml.AliasEvent):
-            self.flaw(
-                line, path, f"'*{event.anchor}' is an alias, which table files do not use. Write the value itself."
-            )
+            self.aliases.append((line, path, event.anchor or ""))
             return None, False
         known = len(self.flaws)
         if event.anchor is not None:
@@ -291,13 +295,15 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Flaw, str | None]:
             quoted = "'" + value.replace("'", "''") + "'"
             better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
             return Flaw(number + 1, path, message), better
-    return Flaw(number + 1, (), _plainly(f"{error.context or ''} {problem}", begun)), None
+    context = error.context or ""
+    line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
+    return Flaw(line, (), _plainly(f"{context} {problem}", begun)), None
 
 
 def _plainly(problem: str, begun: int) -> str:
     """Say in an analyst's words what a YAML parser says in its own."""
     words = {
-        "quoted scalar": f"the text whose quote opens on line {begun} is never closed. Close it with the same quote.",
+        "quoted scalar": "the quote that opens here is never closed. Close it with the same quote.",
         "flow mapping": f"the {{ of line {begun} is not closed, or a comma is missing. {_COMMA}",
         "flow sequence": f"the [ of line {begun} is not closed, or a comma is missing.",
         "mapping values": "a ':' is out of place. Text with a ':' in it needs quotes, and the fields of one group "

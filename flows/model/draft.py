@@ -117,4 +117,4 @@ class Draft:
     def owns_rows(self) -> bool:
         """Whether a derived row belongs to one window: its partition column says to which."""
         partition = self.text("partition", "column")
-        return self.strategy == "append" or (partition is not None and partition in (self.get("key") or ()))
+        return self.strategy == "append" or partition in {name for _, name in self.texts("key")}

@@ -7,6 +7,7 @@ DerivedError
 ├── CheckFailedError      staged rows broke a check; nothing was published
 ├── WindowError           a row lies outside the window that it was computed for
 ├── ConflictError         another run committed the window first; this one changed nothing
+├── ApiError              Prefect's API is configured and does not answer: try again
 ├── QuarantineError       more bad rows than the table allows; nothing was published
 ├── SourceError           a source database or file could not be read
 │   └── SourceUnavailableError   ... for a reason that may pass: try again
@@ -88,6 +89,12 @@ class WindowError(DerivedError):
 
 class ConflictError(DerivedError):
     """Another run committed the same window first; this run changed nothing."""
+
+
+class ApiError(DerivedError):
+    """Prefect's API is configured and does not answer, so that a run cannot be tracked."""
+
+    transient = True
 
 
 class QuarantineError(DerivedError):

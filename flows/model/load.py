@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,8 @@ class Loaded:
             value = value.get(part) if isinstance(value, dict) else value[part] if isinstance(value, tuple) else None  # type: ignore[index]
             if isinstance(part, str):
                 words += [part] if not words or words[-1] != part else []
+            elif not words:
+                break
             elif words[-1] == "columns" and isinstance(value, dict) and isinstance(value.get("name"), str):
                 words.append(clip(value["name"]))
             else:
@@ -130,28 +132,25 @@ def read_table(root: FilePath, path: FilePath) -> Loaded:
     """Read one table file; its faults are part of the answer."""
     file = path.relative_to(root).as_posix()
     dataset, name = path.parent.name, path.stem
-    document = _read(path)
-    values = {"dataset": dataset, "name": name} | document.values
-    document = Document(values, document.flaws, document.lines, document.written, document.blocks)
+    given = _read(path)
+    document = replace(given, values={"dataset": dataset, "name": name} | given.values)
     loaded = Loaded(file, f"{dataset}.{name}", None, (), document)
     faults = [
         Fault(file, flaw.line, loaded._dotted(flaw.path), flaw.message)  # noqa: SLF001 - its own module
         for flaw in document.flaws
-        if not _told_by_type(flaw, document)
+        if flaw.message and not _told_by_type(flaw, document)
     ]
-    if any(flaw.path == () for flaw in document.flaws) and not document.lines:
-        return Loaded(file, loaded.identity, None, tuple(faults), document)
+    if given.flaws and not any(path and isinstance(path[0], str) for path in given.lines):
+        return replace(loaded, faults=tuple(faults))
 
     table, shapes = _shape(document)
-    told = {flaw.path for flaw in document.flaws}
-    for told_path, message in [*shapes, *_broken_rules(Draft(dataset, name, document))]:
-        if told_path == () or not any(told_path[: len(known)] == known for known in told):
-            faults.append(loaded.fault(told_path, message))
-            told |= {told_path} - {()}
+    told = {flaw.path for flaw in document.flaws} - {()}
+    shapes = {path: message for path, message in shapes.items() if not _is_within(path, told)}
+    told |= shapes.keys()
+    broken = [note for note in _broken_rules(loaded.draft) if not _is_within(note[0], told)]
+    faults += [loaded.fault(path, message) for path, message in [*shapes.items(), *broken]]
     faults += _sql_faults(loaded)
-    if faults:
-        table = None
-    return Loaded(file, loaded.identity, table, tuple(sorted(set(faults))), document)
+    return replace(loaded, table=None if faults else table, faults=tuple(sorted(set(faults))))
 
 
 def _read(path: FilePath) -> Document:
@@ -161,10 +160,15 @@ def _read(path: FilePath) -> Document:
         return Document({}, (Flaw(1, (), f"cannot be read: {error.strerror}."),))
 
 
-def _shape(document: Document) -> tuple[Table | None, list[Note]]:
-    """Return the table, or what is wrong with the shape of its values."""
+def _is_within(path: Path, told: set[Path]) -> bool:
+    """Say whether a value, or a group around it, has a fault already."""
+    return any(path[:length] in told for length in range(1, len(path) + 1))
+
+
+def _shape(document: Document) -> tuple[Table | None, dict[Path, str]]:
+    """Return the table, or what is wrong with the shape of its values by where they stand."""
     try:
-        return Table.model_validate(document.values), []
+        return Table.model_validate(document.values), {}
     except ValidationError as error:
         notes: dict[Path, str] = {}
         for detail in error.errors(include_url=False):
@@ -173,7 +177,7 @@ def _shape(document: Document) -> tuple[Table | None, list[Note]]:
             emptied = detail["type"] == "too_short" and bool(value_at(path, document.values))
             if path not in notes and not emptied:
                 notes[path] = _cut_type(path, document) or explain(detail, path, document)
-        return None, list(notes.items())
+        return None, notes
 
 
 def _cut_type(path: Path, document: Document) -> str | None:
@@ -241,5 +245,5 @@ def _sql_faults(loaded: Loaded) -> Iterator[Fault]:
             continue
         if loaded.document.values.get("strategy") == "replace" and "@window_" in sql.lower():
             line = next(number for number, text in enumerate(sql.lower().splitlines(), 1) if "@window_" in text)
-            message = "a table that is replaced as a whole has no windows. Remove the parameter, or give it `window`."
+            message = "a table that is replaced as a whole has no windows. Remove the parameter, or `replace`."
             yield loaded.fault(path, message, line)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.model.document import Path
     from flows.model.draft import Draft, Note
 
-RESERVED = "platform"
+RESERVED = {"platform", "temp", "system", "main", "information_schema", "pg_catalog", "warehouse"}
 SHOWN_COLUMNS = 3
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 EMAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -40,7 +40,7 @@ def identity(draft: Draft) -> Iterator[Note]:
                 (),
                 f"the {place} '{clip(actual)}' cannot name a {'dataset' if field == 'dataset' else 'table'}: rename it to letters, digits and _, such as '{better}'.",
             )
-    if draft.dataset.lower() == RESERVED:
+    if draft.dataset.lower() in RESERVED:
         yield (
             (),
             f"the dataset '{draft.dataset}' is reserved for what the platform records itself. Move the file to another folder.",
@@ -75,7 +75,7 @@ def window(draft: Draft) -> Iterator[Note]:
         )
     if size is not None and start is not None and size.floor(start) != start:
         before, after = size.floor(start), size.ceiling(start)
-        day = f" ({before:%A} and {after:%A})" if size.unit == "week" else ""
+        day = ": weeks begin on Monday" if size.unit == "week" else ""
         yield (
             ("window", "start"),
             f"{short(start)} is not where a window of {size} begins. Write {short(before)} or {short(after)}{day}.",
@@ -214,7 +214,7 @@ def merge_rules(draft: Draft) -> Iterator[Note]:  # noqa: C901 - one branch for 
         if name in key:
             yield ("merge", name), f"'{name}' is part of the key, which never changes. Remove it here."
         type_ = draft.columns.get(name)
-        if rules[name] in {"min", "max"} and type_ and type_.name in UNORDERED:
+        if draft.text("merge", name) in {"min", "max"} and type_ and type_.name in UNORDERED:
             yield ("merge", name), f"'{name}' is {type_}, which has no {rules[name]}imum. Write latest."
     if draft.strategy == "merge" and key:
         yield from _coverage(draft, key, named)

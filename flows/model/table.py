@@ -74,6 +74,7 @@ def _span(value: object) -> object:
 
 
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]
+Span = Annotated[timedelta, BeforeValidator(_span)]
 ColumnType = Annotated[Type, BeforeValidator(_type), PlainSerializer(str)]
 
 
@@ -277,9 +278,11 @@ class MysqlSource(Model):
     connection: Annotated[str, Field(examples=["shop"])]
     """Name of the connection, which holds the address and the password."""
     table: Annotated[str, Field(examples=["payments"])]
-    """Name of the table in that database."""
+    """Name of the table in that database, or database.table; a name with a dot stands in backticks."""
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
+    overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
+    """How far before its window a run reads again, for rows that were committed late."""
     max_bad_rows: Annotated[int, Field(ge=0, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
@@ -295,6 +298,8 @@ class MongodbSource(Model):
     """Name of the collection in that database."""
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
+    overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
+    """How far before its window a run reads again, for documents that were committed late."""
     max_bad_rows: Annotated[int, Field(ge=0, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
@@ -379,7 +384,7 @@ class Table(Model):
         meaning: dict[str, Any] = self.model_dump(
             mode="json",
             include={"dataset", "name", "strategy", "partition", "key", "merge", "latest_by", "source"},
-            exclude={"source": {"max_bad_rows"}},
+            exclude={"source": {"max_bad_rows", "overlap"}},
         )
         meaning["columns"] = [(column.name, str(column.type), column.source_path) for column in self.columns]
         meaning["window"] = str(self.window.size) if self.window else None

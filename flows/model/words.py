@@ -110,12 +110,12 @@ def example_of(model: type[BaseModel] | None, name: object) -> str | None:
     return str(info.examples[0]) if info and info.examples else None
 
 
-def explain(error: ErrorDetails, path: Path, document: Document) -> str:
+def explain(error: ErrorDetails, path: Path, document: Document) -> str:  # noqa: C901 - a branch for each fault
     """Say what is wrong at a path, with what was given and what to write instead."""
     value = value_at(path, document.values)
     parent = model_at(path[:-1], value_at(path[:-1], document.values))
     example = example_of(parent, path[-1])
-    instead = f" Write {example}." if example else ""
+    instead = f" Write {example}{'' if example.endswith('.') else '.'}" if example else ""
     match error["type"]:
         case "missing":
             return f"is missing. Write it, for example `{path[-1]}: {example}`."
@@ -131,6 +131,10 @@ def explain(error: ErrorDetails, path: Path, document: Document) -> str:
             return f"{clip(value)} is too small. Write {error['ctx']['ge']} or more."
         case "too_short":
             return f"has nothing in it. Name at least one, such as {example}."
+        case "int_type" if parent is not Bounds:
+            return f"{_shape(value)} is not a whole number.{instead}"
+        case "model_type" if path[-2:-1] == ("checks",) and isinstance(value, str):
+            return f"'{value}' needs its value. Write {{{example_of((COLUMN_CHECKS | TABLE_CHECKS)[value], value)}}}."
         case "string_type":
             return _not_text(value, document.written.get(path), instead)
         case "tuple_type":
@@ -140,7 +144,7 @@ def explain(error: ErrorDetails, path: Path, document: Document) -> str:
 
 
 def _wrong(value: object, instead: str) -> str:
-    return f"{_shape(value)} does not belong here.{instead}"
+    return f"{_shape(value)} does not fit here.{instead}"
 
 
 def _shape(value: object) -> str:
@@ -149,7 +153,7 @@ def _shape(value: object) -> str:
             return f"a group of fields ({clip(', '.join(value))})"
         case tuple():
             return f"a list ({clip(', '.join(map(str, value)))})" if value else "an empty list"
-    return f"'{clip(value)}'"
+    return f"'{clip(str(value).lower() if isinstance(value, bool) else value)}'"
 
 
 def _not_text(value: object, written: str | None, instead: str) -> str:
@@ -198,7 +202,7 @@ def _not_in_list(value: object, path: Path, parent: type[BaseModel] | None, erro
         known = get_args(info.annotation) if info else ()
     words = [str(word) for word in known]
     if not isinstance(value, str):
-        return f"{_shape(value)} does not belong here. Write one of {', '.join(words)}."
+        return f"{_shape(value)} does not fit here. Write one of {', '.join(words)}."
     return f"'{clip(value)}' is not one of {', '.join(words)}.{did_you_mean(value, words)}"
 
 
@@ -217,8 +221,6 @@ def _unknown_kind(value: Any, path: Path) -> str:  # noqa: ANN401 - what a file 
             else "a column: move it there"
         )
         return f"'{check_kind(value)}' is a check of {place}."
-    if word in known:
-        return f"'{word}' needs its value. Write {{{example_of(known[word], word)}}}."
     near = did_you_mean(word, known)
     return f"'{clip(word)}' is not a check.{near or f' Write one of {_listed(known)}.'}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows.model.errors import ConflictError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from flows.model.entry import Entry
+    from flows.model.table import Table
     from flows.model.window import Window
     from flows.sources.base import BadRow
 
@@ -115,17 +117,28 @@ class LedgerTables:
             )
         return int(newest or known) + 1
 
+    def made_otherwise(self, table: Table) -> bool:
+        """Say whether the table's newest commit was made by another definition than its present one."""
+        row = self._connection.execute(
+            f"SELECT max_by(code_version, version) FROM {quoted_table(f'platform.{ledger_shard(table.identity)}')}"
+            " WHERE table_name = $identity AND kind = 'commit'",
+            {"identity": table.identity},
+        ).fetchone()
+        newest = row[0] if row else None
+        return newest is not None and newest != table.code_version
+
     def append(self, entry: Entry) -> None:
         """Add one entry."""
         self._connection.execute(
             f"INSERT INTO {quoted_table(f'platform.{ledger_shard(entry.table)}')} VALUES"
-            " (?, ?, ?, ?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 entry.table,
                 entry.kind,
                 entry.version,
                 entry.window and entry.window.start,
                 entry.window and entry.window.end,
+                datetime.now(UTC),
                 entry.began,
                 entry.seconds,
                 entry.rows,
@@ -149,7 +162,7 @@ class LedgerTables:
         parameters: dict[str, object] = {"identity": entry.table}
         overlap = "window_start IS NULL"
         if entry.window is not None:
-            overlap = "window_start < $window_end AND $window_start < window_end"
+            overlap = "$window_start <= window_start AND window_end <= $window_end"
             parameters |= {"window_start": entry.window.start, "window_end": entry.window.end}
         self._connection.execute(
             f"DELETE FROM platform.quarantine WHERE table_name = $identity AND {overlap}", parameters

@@ -23,7 +23,7 @@ from flows.model.entry import Touched
 from flows.model.errors import CheckFailedError, DerivedError, WindowError
 from flows.model.sql import to_duckdb
 from flows.model.types import Type
-from flows.model.window import BEGINNING, EVER, Window, merge
+from flows.model.window import BEGINNING, END, EVER, Window, merge
 from flows.warehouses.base import Query
 from flows.warehouses.duckdb_ledger import LedgerTables
 from flows.warehouses.duckdb_types import duckdb_type, quoted, quoted_table
@@ -47,7 +47,9 @@ STAGED = "temp.staged"
 class Staging:
     """One window's rows in an open transaction; base of one class for each strategy."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table, window: Window | None) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, table: Table, window: Window | None, *, start_over: bool
+    ) -> None:
         self.connection = connection
         self.table = table
         self.window = window
@@ -56,6 +58,7 @@ class Staging:
         self.relation = STAGED
         self.rows = 0
         self.bytes: int | None = None
+        self.start_over = start_over
 
     @staticmethod
     def of(
@@ -63,10 +66,12 @@ class Staging:
         table: Table,
         window: Window | None,
         rows: Query | Iterator[pa.RecordBatch],
+        *,
+        start_over: bool,
     ) -> Staging:
         """Stage rows for the table's strategy."""
         kinds = {"append": AppendStaging, "merge": MergeStaging, "replace": ReplaceStaging}
-        staging = kinds[table.strategy](connection, table, window)
+        staging = kinds[table.strategy](connection, table, window, start_over=start_over)
         staging.stage(rows)
         return staging
 
@@ -198,10 +203,10 @@ class Staging:
         partition = self.table.partition
         unit = self.unit_of(quoted(partition.column)) if partition else "NULL"
         rows = self.read(
-            "SELECT unit, bool_or(difference < 0) FROM ("
-            f"SELECT unit, sum(one) AS difference FROM (SELECT {unit} AS unit, {self.columns}, 1 AS one FROM {new}"
-            f" UNION ALL SELECT {unit} AS unit, {self.columns}, -1 AS one FROM {old})"
-            f" GROUP BY unit, {self.columns} HAVING difference <> 0) GROUP BY unit"
+            "SELECT __unit, bool_or(__difference < 0) FROM (SELECT __unit, sum(__one) AS __difference FROM ("
+            f"SELECT {unit} AS __unit, {self.columns}, 1 AS __one FROM {new}"
+            f" UNION ALL SELECT {unit} AS __unit, {self.columns}, -1 AS __one FROM {old})"
+            f" GROUP BY __unit, {self.columns} HAVING __difference <> 0) GROUP BY __unit"
         )
         return self.touched(rows)
 
@@ -215,7 +220,8 @@ class Staging:
                 span = NOWHERE
             else:
                 begin = EPOCH + timedelta(microseconds=start)
-                span = Window(begin, begin + timedelta(microseconds=self.unit))
+                length = timedelta(microseconds=self.unit)
+                span = Window(begin, begin + length if END - begin > length else END)
             if self.table.strategy == "append" and self.window is not None and span is not None:
                 span = span.intersect(self.window)
             if span is not None:
@@ -311,6 +317,9 @@ class MergeStaging(Staging):
     def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
         """Stage one row for each key, or refuse rows that cannot be told apart."""
         super().stage(rows)
+        if self.start_over:
+            # Rows of another definition cannot be told from those of this one; all windows are made again.
+            self.run(f"DELETE FROM {self.name}")
         twice = self.read(f"SELECT {self.keys} FROM staged GROUP BY ALL HAVING count(*) > 1 LIMIT {SHOWN_ROWS}")
         if self.table.source is not None:
             if twice:
@@ -366,9 +375,9 @@ class MergeStaging(Staging):
         by = self.table.latest_by
         fields = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in sorted(names))
         if by is None or not fields:
-            return "NULL AS latest_state"
+            return "NULL AS __latest_state"
         late = f"is_known := {quoted(by)} IS NOT NULL, latest_by := {quoted(by)}"
-        return f"struct_pack({late}, latest := struct_pack({fields})) AS latest_state"
+        return f"struct_pack({late}, latest := struct_pack({fields})) AS __latest_state"
 
     def _combined(self, name: str) -> str:
         rule = self.table.merge.get(name)
@@ -376,7 +385,7 @@ class MergeStaging(Staging):
         if rule is None:
             return column
         if rule == "latest":
-            return f"max(latest_state).latest.{column} AS {column}"
+            return f"max(__latest_state).latest.{column} AS {column}"
         return f"{rule}({column}) AS {column}"
 
     def write(self) -> list[Touched]:
@@ -387,18 +396,18 @@ class MergeStaging(Staging):
         old_unit = self.unit_of(f"old.{quoted(partition.column)}") if partition else "NULL"
         new_unit = self.unit_of(f"new.{quoted(partition.column)}") if partition else "NULL"
         self.run(
-            f"CREATE TEMP TABLE delta AS SELECT new.*, old.present IS NOT NULL AS is_change,"
-            f" {old_unit} AS old_unit, {new_unit} AS new_unit FROM ({self._incoming()}) AS new"
-            f" LEFT JOIN (SELECT *, true AS present FROM {self.name}) AS old ON {self.same_key}"
-            f" WHERE old.present IS NULL OR {differs}"
+            f"CREATE TEMP TABLE delta AS SELECT new.*, old.__present IS NOT NULL AS __is_change,"
+            f" {old_unit} AS __old_unit, {new_unit} AS __new_unit FROM ({self._incoming()}) AS new"
+            f" LEFT JOIN (SELECT *, true AS __present FROM {self.name}) AS old ON {self.same_key}"
+            f" WHERE old.__present IS NULL OR {differs}"
         )
         touched = self.touched(
             self.read(
-                "SELECT unit, bool_or(is_change) FROM (SELECT new_unit AS unit, is_change FROM delta"
-                " UNION ALL SELECT old_unit, true FROM delta WHERE is_change) GROUP BY unit"
+                "SELECT unit, bool_or(__is_change) FROM (SELECT __new_unit AS unit, __is_change FROM delta"
+                " UNION ALL SELECT __old_unit, true FROM delta WHERE __is_change) GROUP BY unit"
             )
         )
-        self.run(f"DELETE FROM {self.name} AS old USING delta AS new WHERE new.is_change AND {self.same_key}")
+        self.run(f"DELETE FROM {self.name} AS old USING delta AS new WHERE new.__is_change AND {self.same_key}")
         self.run(f"INSERT INTO {self.name} ({self.columns}) SELECT {self.columns} FROM delta")
         return touched
 

@@ -214,7 +214,7 @@ def test_a_commit_of_another_window_size_hides_the_windows_it_was_written_over()
     subject = table()
     week = Committed(span(0, 7), 9, "weekly", day(0), {})
     state = State(9, (*(committed(subject, i, version=i + 1) for i in range(8)), week))
-    assert windows(plan(subject, [WINDOWED], state, events(), at(8))) == list(range(7))
+    assert windows(plan(subject, [WINDOWED], state, events(), at(8))) == list(range(8))
 
 
 days = st.tuples(st.integers(0, 25), st.integers(1, 8)).map(lambda pair: span(pair[0], pair[0] + pair[1]))

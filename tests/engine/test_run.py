@@ -338,3 +338,48 @@ def test_a_new_column_is_null_for_old_rows(warehouse):
     wider = CORE.model_copy(update={"columns": (*CORE.columns, CORE.columns[0].model_copy(update={"name": "extra"}))})
     do(warehouse, wider, window(1), Rows([{**event(2, 1), "extra": 7}]))
     assert [row[4] for row in rows(warehouse, wider)] == [None, 7]
+
+
+def test_a_failed_check_of_a_new_definition_leaves_the_old_rows(warehouse):
+    """A column that changes its type is altered in the window's own transaction."""
+    do(warehouse, CORE, EVER, Rows([event(1, 0)]))
+    do(warehouse, TOTALS, window(0))
+    before = rows(warehouse, TOTALS)
+    definition = TOTALS.model_dump(exclude={"columns"})
+    columns = [{"name": "day", "type": "DATE"}, {"name": "amount", "type": "STRING", "checks": [{"matches": "x"}]}]
+    changed = Table.model_validate(
+        {**definition, "columns": columns, "sql": TOTALS.sql.replace("SUM(amount)", "'a'")}, strict=False
+    )
+    with pytest.raises(CheckFailedError, match="amount matches x"):
+        do(warehouse, changed, window(0))
+    assert rows(warehouse, TOTALS) == before
+
+
+def test_a_merge_under_a_new_definition_starts_over(warehouse):
+    """Rows of the old SQL do not combine with those of the new."""
+    log = [{"id": number, "at": day(number), "amount": Decimal(number)} for number in (0, 1)]
+    do(warehouse, LOG, Window(day(0), day(9)), Rows(log))
+    narrow = USERS.model_copy(update={"sql": USERS.sql + " AND amount > 0"})
+    for subject in (USERS, narrow):
+        for number in (0, 1):
+            warehouse.prepare(subject)
+            known = ledger.state(warehouse, subject).version
+            run(Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}), window(number), warehouse)
+    assert [row[0] for row in rows(warehouse, USERS)] == [1]
+
+
+def test_a_column_may_have_any_name(warehouse):
+    """Names that the engine uses itself are free for columns, and their changes are seen."""
+    names = ["unit", "one", "difference", "present", "is_change", "staged"]
+    subject = table(
+        "odd",
+        window=None,
+        strategy="replace",
+        columns=[{"name": name, "type": "INT64"} for name in names],
+        sql="SELECT " + ", ".join(f"id AS `{name}`" for name in names) + " FROM core.events",
+    )
+    do(warehouse, CORE, window(0), Rows([event(1, 0)]))
+    do(warehouse, subject, None)
+    do(warehouse, CORE, window(1), Rows([event(2, 1)]))
+    assert do(warehouse, subject, None).touched
+    assert len(rows(warehouse, subject)) == 2

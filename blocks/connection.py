@@ -1,0 +1,45 @@
+"""Look up a connection by the name that a table file gives, where a Prefect API is configured."""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+from pydantic import ValidationError
+
+from blocks.mongodb import MongodbDatabase
+from blocks.mysql import MysqlDatabase
+from flows.model.errors import SourceError
+from flows.sources.connections import MysqlConnection, Settings, from_environment, variable
+
+
+def connection(name: str, kind: type[Settings]) -> Settings:
+    """Return the settings of a connection: from the block of that name, else from `DERIVED_CONNECTION_<NAME>`.
+
+    Without a Prefect API call `from_environment` instead, which does not import Prefect.
+
+    Args:
+        name: what a table file gives as `source.connection`; `_` stands as `-` in the block's name.
+        kind: `MysqlConnection` or `MongodbConnection`.
+
+    Raises:
+        SourceError: it is set up nowhere, or wrongly; the message says what to do and never shows a secret.
+    """
+    block = MysqlDatabase if kind is MysqlConnection else MongodbDatabase
+    title, slug = block.get_block_type_slug(), name.replace("_", "-").lower()
+    try:
+        # `_sync`: also where an event loop runs, as in an asynchronous flow
+        found = cast("MysqlDatabase | MongodbDatabase", block.load(slug, _sync=True))  # type: ignore[call-arg]
+        return cast("Settings", found.settings())
+    except ValidationError as error:
+        fields = ", ".join(sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]}))
+        fault = f"the block {title}/{slug} has wrong values ({fields}). Mend it under Blocks in the Prefect UI."
+    except ValueError:  # there is no such block
+        try:
+            return from_environment(name, kind, os.environ)
+        except SourceError as error:
+            fault = str(error)
+            if variable(name) not in os.environ:
+                fault += f" Or save a block {title}/{slug} (`prefect block register -m blocks`, then Blocks in the UI)."
+    # Outside the handlers, so that no traceback can lead back to a secret.
+    raise SourceError(fault)

@@ -1,0 +1,142 @@
+"""How a source's database is reached: settings by the name that a table file gives as `connection`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from flows.model.errors import SourceError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SslMode = Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"]
+MaxConnections = Annotated[int, Field(ge=1, le=64)]
+Seconds = Annotated[int, Field(ge=1)]
+
+MYSQL_EXAMPLE = "mysql://reader:<password>@db.example.com:3306/shop?ssl_ca=/etc/ssl/db.pem"
+MONGODB_EXAMPLE = "mongodb://reader:<password>@db.example.com:27017/shop?tls=true"
+_OWN = frozenset({"max_connections", "statement_timeout"})
+
+
+class _Settings(BaseModel):
+    # A fault must not repeat what was given: it may hold the password.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    max_connections: MaxConnections = 4
+    """Most connections that one process opens to the database."""
+    statement_timeout: Seconds = 3600
+    """Seconds after which the database ends one statement."""
+
+
+class MysqlConnection(_Settings):
+    """A MySQL or MariaDB server, or a read replica of one."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 3306
+    user: Annotated[str, Field(min_length=1)]
+    password: SecretStr = SecretStr("")
+    database: Annotated[str, Field(min_length=1)]
+    """Where tables are looked for whose name gives no database."""
+    ssl_mode: SslMode | None = None
+    """None: `verify_identity` where `ssl_ca` is given, else `preferred`."""
+    ssl_ca: str | None = None
+    """Path of the certificate authority's PEM file."""
+    ssl_cert: str | None = None
+    """Path of the client's certificate, PEM."""
+    ssl_key: str | None = None
+    """Path of the client's key, PEM."""
+
+
+class MongodbConnection(_Settings):
+    """A MongoDB server, replica set or sharded cluster."""
+
+    uri: SecretStr
+    """The connection string as the driver takes it, with its options (`tls`, `tlsCAFile`, `readPreference`, ...)."""
+    database: Annotated[str, Field(min_length=1)]
+
+
+Settings = TypeVar("Settings", bound=MysqlConnection | MongodbConnection)
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that holds a connection's URL: `DERIVED_CONNECTION_SHOP_EU` for `shop-eu`."""
+    return f"DERIVED_CONNECTION_{name.upper().replace('-', '_')}"
+
+
+def from_environment(name: str, kind: type[Settings], environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a connection from its URL in the environment.
+
+    Args:
+        name: what a table file gives as `source.connection`.
+        kind: `MysqlConnection` or `MongodbConnection`.
+        environ: the environment.
+
+    Raises:
+        SourceError: it is not set, or is no such URL; the message says what to set and never shows the value.
+    """
+    example = MYSQL_EXAMPLE if kind is MysqlConnection else MONGODB_EXAMPLE
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise SourceError(f"connection '{name}' is not a name: write letters, digits and dashes, such as 'shop'.")
+    url = environ.get(variable(name), "").strip()
+    if not url:
+        raise SourceError(f"connection '{name}' is not set up. Set {variable(name)}, such as {example}")
+    try:
+        fields = _mysql(url) if kind is MysqlConnection else _mongodb(url)
+        return kind(**fields)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        message = f"{variable(name)} does not describe connection '{name}': {faults}."
+    except ValueError as error:
+        message = f"{variable(name)} does not describe connection '{name}': {error}"
+    # Outside the handler, so that no traceback can lead back to the value.
+    raise SourceError(f"{message} Write it as {example}")
+
+
+def _mysql(url: str) -> dict[str, Any]:
+    parts = _split(url, ("mysql", "mariadb"))
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    known = set(MysqlConnection.model_fields) - {"host", "port", "user", "password", "database"}
+    for option in given:
+        if option not in known:
+            hint = did_you_mean(option, known) or f" It takes {', '.join(sorted(known))}."
+            raise ValueError(f"'{option}' is not an option.{hint}")
+    fields: dict[str, Any] = {
+        "host": parts.hostname,
+        "user": parts.username and unquote(parts.username),
+        "password": unquote(parts.password or ""),
+        "database": unquote(parts.path.removeprefix("/")),
+    }
+    for field in ("host", "user", "database"):
+        if not fields[field]:
+            raise ValueError(f"the {field} is missing.")
+    return fields | ({"port": parts.port} if parts.port else {}) | given
+
+
+def _mongodb(url: str) -> dict[str, Any]:
+    parts = _split(url, ("mongodb", "mongodb+srv"))
+    database = unquote(parts.path.removeprefix("/"))
+    if not database:
+        raise ValueError("the database is missing.")
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    theirs = urlencode([(key, value) for key, value in options if key not in _OWN])
+    uri = urlunsplit(parts._replace(query=theirs))
+    return {"uri": uri, "database": database} | {key: value for key, value in options if key in _OWN}
+
+
+def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port if schemes[0] == "mysql" else None
+    except ValueError:
+        parts = None
+    if parts is None or parts.fragment or "@" in parts.path + parts.query:
+        raise ValueError(
+            "it cannot be read as a URL. Characters such as / # ? @ : in the password are written %2F %23 %3F %40 %3A."
+        )
+    if parts.scheme not in schemes:
+        raise ValueError(f"it does not start with {schemes[0]}://.")
+    return parts

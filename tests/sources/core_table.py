@@ -1,0 +1,45 @@
+"""Core tables in a line, for the tests of sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flows.model.table import Table
+from flows.model.window import utc
+
+if TYPE_CHECKING:
+    from flows.model.window import Window
+    from flows.sources.base import BadRow
+    from flows.sources.mysql import MysqlReader
+
+
+def core_table(source: str, columns: dict[str, str], *, cursor: str | None = "at", **fields: Any) -> Table:
+    """Return a core table over a MySQL table; its key is the first column, its windows are days.
+
+    A column is written `name` or `name=column of the source`.
+    """
+    parts = [(*name.split("=", 1), type_) if "=" in name else (name, None, type_) for name, type_ in columns.items()]
+    overlap = {"overlap": fields.pop("overlap")} if "overlap" in fields else {}
+    return Table.model_validate(
+        {
+            "dataset": "core",
+            "name": "things",
+            "description": "A thing of the shop.",
+            "owner": "shop@example.com",
+            "schedule": "0 * * * *",
+            "strategy": "merge" if cursor else "replace",
+            "window": {"size": "1 day", "start": utc("2024-01-01")} if cursor else None,
+            "key": (parts[0][0],),
+            "columns": tuple(
+                {"name": name, "type": type_} | ({"from": there} if there else {}) for name, there, type_ in parts
+            ),
+            "source": {"kind": "mysql", "connection": "shop", "table": source, "cursor": cursor} | overlap,
+        }
+        | fields
+    )
+
+
+def read(reader: MysqlReader, table: Table, window: Window | None = None) -> tuple[list[dict[str, Any]], list[BadRow]]:
+    """Return all rows and all bad rows."""
+    batches = list(reader.read(table, window))
+    return [row for batch in batches for row in batch.rows.to_pylist()], [row for batch in batches for row in batch.bad]

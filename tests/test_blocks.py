@@ -1,0 +1,102 @@
+"""The Prefect blocks of connections, on a real Prefect server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.prefect_api import PREFECT
+
+if TYPE_CHECKING:
+    from tests.prefect_api import Server
+
+SECRET = "hunter2hunter2"  # noqa: S105 - the tests look for it
+SAVE = f"""
+from blocks import MongodbDatabase, MysqlDatabase
+shop = MysqlDatabase(host="127.0.0.1", port=1, user="reader", password="{SECRET}", database="shop", max_connections=2)
+shop.save("shop-eu")
+MongodbDatabase(uri="mongodb://reader:{SECRET}@127.0.0.1:1/?tls=false", database="docs").save("docs")
+"""
+LOOK_UP = """
+import asyncio
+from blocks import connection
+from flows.model.errors import SourceError
+from flows.sources.connections import MongodbConnection, MysqlConnection
+print(repr(connection("shop_eu", MysqlConnection)))
+print(connection("shop-eu", MysqlConnection).password.get_secret_value())
+print(connection("docs", MongodbConnection).uri.get_secret_value())
+print(connection("by-url", MysqlConnection).host)
+async def inside_a_loop():
+    return connection("shop-eu", MysqlConnection).max_connections
+print(asyncio.run(inside_a_loop()))
+try:
+    connection("nowhere", MysqlConnection)
+except SourceError as error:
+    print(error)
+"""
+TEST = """
+from blocks import MysqlDatabase
+from flows.model.errors import SourceUnavailableError
+try:
+    MysqlDatabase.load("shop-eu").test_connection()
+except SourceUnavailableError as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def api(prefect_server: Server) -> Server:
+    """A Prefect server that knows the blocks, with one of each saved."""
+    registered = run(prefect_server, *PREFECT, "block", "register", "-m", "blocks")
+    assert "MySQL database" in registered
+    assert "MongoDB database" in registered
+    python(prefect_server, SAVE)
+    return prefect_server
+
+
+def run(api: Server, *command: str) -> str:
+    """Return what a command prints on both streams."""
+    environment = api.environment | {"DERIVED_CONNECTION_BY_URL": "mysql://reader@db.example.com/shop"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def python(api: Server, code: str) -> str:
+    """Return what a piece of Python prints."""
+    return run(api, sys.executable, "-c", code)
+
+
+def test_blocks_look_right_in_the_ui(api: Server) -> None:
+    """Each type has a logo and a description, each field a description, and the secrets are marked."""
+    types = {item["slug"]: item for item in api.call("POST", "block_types/filter", limit=200)}
+    for slug, secret in (("mysql-database", "password"), ("mongodb-database", "uri")):
+        assert types[slug]["logo_url"].startswith("https://")
+        assert "core tables" in types[slug]["description"]
+        schemas = api.call(
+            "POST", "block_schemas/filter", block_schemas={"block_type_id": {"any_": [types[slug]["id"]]}}
+        )
+        fields = schemas[0]["fields"]
+        assert fields["secret_fields"] == [secret]
+        assert all(field["description"] for field in fields["properties"].values())
+
+
+def test_a_connection_is_found_by_its_name(api: Server) -> None:
+    """A block first, then the environment; else the message says what to set or save."""
+    shown, password, uri, host, connections, error = python(api, LOOK_UP).splitlines()
+    assert SECRET not in shown
+    assert "max_connections=2" in shown
+    assert (password, host, connections) == (SECRET, "db.example.com", "2")
+    assert uri == f"mongodb://reader:{SECRET}@127.0.0.1:1/?tls=false"
+    assert "Set DERIVED_CONNECTION_NOWHERE" in error
+    assert "save a block mysql-database/nowhere" in error
+
+
+def test_testing_a_connection_says_what_is_wrong_without_the_secret(api: Server) -> None:
+    """Nothing listens on port 1."""
+    said = python(api, TEST)
+    assert "MySQL reader@127.0.0.1:1/shop: Can't connect to MySQL server" in said
+    assert SECRET not in said
