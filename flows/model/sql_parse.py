@@ -128,7 +128,7 @@ _RESERVED = frozenset(
     ]
 )
 _MENDABLE = {
-    "RAND": "it gives other rows on every retry. Derive a number from the row: MOD(FARM_FINGERPRINT(id), 100).",
+    "RAND": "it gives other rows on every retry. Derive a value from the row: TO_HEX(MD5(id)).",
     "GENERATE_UUID": "it gives other rows on every retry. Build the identifier from the row's key: TO_HEX(MD5(key)).",
     "CURRENT_TIMESTAMP": "it gives other rows on every retry. Write @window_end.",
     "CURRENT_DATETIME": "it gives other rows on every retry. Write DATETIME(@window_end).",
