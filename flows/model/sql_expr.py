@@ -929,20 +929,22 @@ class Expressions:
     def _call_text_time(self, name: str, node: exp.Expr, scope: Scope) -> Value | None:
         if len(node.expressions) != 1:
             return None
-        value = self.expression(node.expressions[0], scope)
-        if value.type != t.STRING or (name == "DATE" and not value.literal):
-            return None
-        want = Type(name)
+        item = node.expressions[0]
+        value, want = self.expression(item, scope), Type(name)
+        if value.type != t.STRING:
+            return self.apply(name, node, functions.signatures(name, "scalar"), [(item, value)])
         if value.literal:
             return Value(want, self.converted(node, value, want))
+        if want == t.DATE:
+            return self.fault(node, f"DATE does not take STRING. Write CAST({_text(item)} AS DATE).")
         return Value(want, sql_cast.cast(value.sql, t.STRING, want, f"error('a STRING is no {want}')") or "NULL")
 
-    def _call_string(self, _: str, node: exp.Expr, scope: Scope) -> Value | None:
+    def _call_string(self, name: str, node: exp.Expr, scope: Scope) -> Value | None:
         if len(node.expressions) != 1:
             return None
         value = self.expression(node.expressions[0], scope)
-        if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME):
-            return None
+        if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
+            return self.fault(node, f"{name} does not take {value.type}. Write CAST(... AS STRING).")
         return Value(t.STRING, sql_cast.cast(value.sql, value.type, t.STRING, "NULL") or "NULL")
 
 
