@@ -17,7 +17,7 @@ from flows.model.sql_types import quote, quote_text
 from flows.model.types import Type, parse_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 _COMPARE: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
@@ -153,7 +153,8 @@ class Expressions:
             found = self._resolve_in(around, path)
             if found is not None:
                 value, left = found
-                if around.groups is not None and not around.depth and value.type != t.UNKNOWN:
+                aliased = value is around.aliases.get(first.lower())
+                if not aliased and around.groups is not None and not around.depth and value.type != t.UNKNOWN:
                     around.loose.append((path[0], ".".join(part.name for part in path)))
                 return value, left
         names = list(scope.names())
@@ -343,8 +344,8 @@ class Expressions:
 
     def _logic(self, node: exp.Expr, scope: Scope) -> Value:
         sign = "AND" if isinstance(node, exp.And) else "OR"
-        sides = [self.boolean(side, scope, sign) for side in (node.this, node.expression)]
-        return Value(t.BOOL, f"({sides[0]} {sign} {sides[1]})")
+        sides = (self.boolean(side, scope, sign) for side in operands(node, type(node)))
+        return Value(t.BOOL, f"({f' {sign} '.join(sides)})")
 
     def _not(self, node: exp.Expr, scope: Scope) -> Value:
         return Value(t.BOOL, f"(NOT {self.boolean(node.this, scope, 'NOT')})")
@@ -1022,15 +1023,18 @@ def output_name(node: exp.Expr) -> str | None:
     return None
 
 
-def conjuncts(node: exp.Expr | None) -> Iterator[exp.Expr]:
-    """Give the conditions that AND joins."""
-    if isinstance(node, exp.Paren):
-        yield from conjuncts(node.this)
-    elif isinstance(node, exp.And):
-        yield from conjuncts(node.this)
-        yield from conjuncts(node.expression)
-    elif node is not None:
-        yield node
+def operands(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """Return what AND (or OR) joins, from left to right, however long the chain is."""
+    found, waiting = [], [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, kind):
+            waiting += (one.expression, one.this)
+        elif isinstance(one, exp.Paren) and isinstance(one.this, kind):
+            waiting.append(one.this)
+        else:
+            found.append(one)
+    return found
 
 
 def _paren(self: Expressions, node: exp.Expr, scope: Scope) -> Value:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -197,10 +198,10 @@ def _one_select(sql: str) -> exp.Query:
         statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
     except ParseError as error:
         raise SqlError([_syntax_fault(error)]) from None
-    except TokenError as error:
-        raise SqlError([SqlFault(*_token_fault(error))]) from None
+    except TokenError:
+        raise SqlError([_token_fault(sql)]) from None
     except RecursionError:
-        raise SqlError([SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")]) from None
+        raise SqlError([too_deep()]) from None
     if len(statements) > 1:
         line = next((token.line for token in tokens if token.token_type == TokenType.SEMICOLON), 1)
         raise SqlError([SqlFault(line, "there is more than one statement. Write exactly one SELECT.")])
@@ -210,6 +211,11 @@ def _one_select(sql: str) -> exp.Query:
     for call in tree.find_all(exp.Anonymous):
         call.set("this", call.name.removeprefix(_PREFIX).upper())
     return tree
+
+
+def too_deep() -> SqlFault:
+    """Return the fault of a query that cannot be followed to its bottom."""
+    return SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")
 
 
 def _refuse_statement(tokens: list[Token]) -> None:
@@ -247,7 +253,7 @@ def _refuse_types(tokens: list[Token]) -> None:
 def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
     """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
     before = TokenType.SENTINEL
-    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, after in zip_longest(tokens, tokens[1:]):
         kind, text = token.token_type, token.text
         if (
             after is not None
@@ -331,11 +337,19 @@ def _syntax_fault(error: ParseError) -> SqlFault:
     return SqlFault(detail.get("line") or 1, f"syntax error{place}: {what}.")
 
 
-def _token_fault(error: TokenError) -> tuple[int, str]:
-    match = re.search(r"Missing (\S+) from (\d+):", str(error))
-    if match:
-        return int(match[2]), f"syntax error: {match[1]} is missing."
-    return 1, f"syntax error: {str(error).splitlines()[0][:80]}"
+_CLOSED = re.compile(
+    r"""['"]{3}.*?['"]{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`[^`\n]*`|/\*.*?\*/|--[^\n]*|\#[^\n]*""", re.DOTALL
+)
+
+
+def _token_fault(sql: str) -> SqlFault:
+    """Find the quote or comment that no other one closes."""
+    rest = _CLOSED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
+    opened = re.search(r"['\"`]|/\*", rest)
+    if opened is None:
+        return SqlFault(1, "syntax error: the query cannot be read.")
+    line = rest.count("\n", 0, opened.start()) + 1
+    return SqlFault(line, f"syntax error: {opened[0]} is opened and not closed on its line.")
 
 
 def line_of(node: exp.Expr | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -9,7 +10,7 @@ from sqlglot import exp
 from flows.model import reach
 from flows.model import sql_types as t
 from flows.model.errors import did_you_mean
-from flows.model.sql_expr import Expressions, conjuncts, output_name, struct
+from flows.model.sql_expr import Expressions, operands, output_name, struct
 from flows.model.sql_parse import table_identity
 from flows.model.sql_scope import NOTHING, Occurrence, Origin, Relation, Scope, Source, Value
 from flows.model.sql_types import quote, quote_text
@@ -52,21 +53,21 @@ class Queries(Expressions):
         """Compile a query inside another one; it sees the names around it."""
         return self.query(node, Scope(parent=scope))
 
-    def query(self, node: exp.Expr, scope: Scope, *, top: bool = False) -> Relation:
+    def query(self, node: exp.Expr, scope: Scope) -> Relation:
         """Compile a query; `scope` is new and holds what is around."""
         prefix = self._with(node, scope)
         if isinstance(node, exp.Subquery):
             self.guard(node, _SUBQUERY)
-            relation = self.query(node.this, Scope(parent=scope), top=top)
+            relation = self.query(node.this, Scope(parent=scope))
             relation = (
                 self._tail(node, relation, scope)
                 if any(node.args.get(key) for key in ("order", "limit", "offset"))
                 else relation
             )
         elif isinstance(node, exp.SetOperation):
-            relation = self._set_operation(node, scope, top=top)
+            relation = self._set_operation(node, scope)
         elif isinstance(node, exp.Select):
-            relation = self._select(node, scope, top=top)
+            relation = self._select(node, scope)
         else:
             self.unsupported(node)
             relation = Relation([], "")
@@ -100,9 +101,9 @@ class Queries(Expressions):
                 break
             seen.add((name or "").lower())
 
-    def _set_operation(self, node: exp.Expr, scope: Scope, *, top: bool) -> Relation:
+    def _set_operation(self, node: exp.Expr, scope: Scope) -> Relation:
         self.guard(node, _SET)
-        left = self.query(node.this, Scope(parent=scope), top=top)
+        left = self.query(node.this, Scope(parent=scope))
         right = self.query(node.expression, Scope(parent=scope))
         word = _SET_WORDS[type(node)]
         if len(left.columns) != len(right.columns):
@@ -177,7 +178,7 @@ class Queries(Expressions):
 
     # SELECT
 
-    def _select(self, node: exp.Expr, scope: Scope, *, top: bool) -> Relation:
+    def _select(self, node: exp.Expr, scope: Scope) -> Relation:
         self.guard(node, _SELECT)
         from_ = self._from(node, scope)
         where = self._condition(node.args.get("where"), scope, "WHERE")
@@ -213,7 +214,6 @@ class Queries(Expressions):
                 for name, value in zip(names, values, strict=False)
             )
         relation.sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{order}{limits}"
-        del top
         return relation
 
     def _relation(
@@ -235,10 +235,23 @@ class Queries(Expressions):
         if node is None:
             return ""
         if word == "WHERE":
-            sql = self.boolean(node.this, scope, word)
+            with self._plain(node, scope, word):
+                sql = self.boolean(node.this, scope, word)
             self._restrict(node.this, scope, None)
             return f" WHERE {sql}"
         return f" {word} {self.boolean(node.this, scope, word)}"
+
+    @contextmanager
+    def _plain(self, node: exp.Expr, scope: Scope, word: str) -> Iterator[None]:
+        """Refuse aggregates and window functions in one part of a query."""
+        before = scope.aggregated, scope.windowed
+        scope.aggregated = scope.windowed = False
+        yield
+        if scope.aggregated:
+            self.fault(node, f"{word} cannot hold an aggregate. Write HAVING, or compute it in a WITH first.")
+        if scope.windowed:
+            self.fault(node, f"{word} cannot hold a window function. Write QUALIFY, or compute it in a WITH first.")
+        scope.aggregated, scope.windowed = before
 
     def _groups(self, node: exp.Expr, scope: Scope) -> list[str] | None:
         group = node.args.get("group")
@@ -253,7 +266,8 @@ class Queries(Expressions):
                 self.unsupported(item, f"GROUP BY {item.key.upper()}")
                 continue
             target = self._select_item(item, node, scope)
-            value = self.expression(target, scope)
+            with self._plain(item, scope, "GROUP BY"):
+                value = self.expression(target, scope)
             if value.type.name in {"ARRAY", "JSON"}:
                 self.fault(item, f"a query cannot GROUP BY {value.type.name}.")
             groups.append(value.sql)
@@ -601,7 +615,8 @@ class Queries(Expressions):
         if using:
             condition = self._using(join, using, scope, before, side)
         elif on is not None:
-            condition = f" ON {self.boolean(on, scope, 'ON')}"
+            with self._plain(on, scope, "ON"):
+                condition = f" ON {self.boolean(on, scope, 'ON')}"
             self._restrict(on, scope, self._bounded_sides(scope, before, side))
         else:
             condition = " ON TRUE" if side else ""
@@ -651,7 +666,8 @@ class Queries(Expressions):
 
     def _restrict(self, node: exp.Expr, scope: Scope, sides: Sequence[Source] | None) -> None:
         """Note how conditions that AND joins bound the tables (of some sides of a join) by the window."""
-        for one in conjuncts(node):
+        for one in operands(node, exp.And):
+            one = one.unnest()  # noqa: PLW2901 - without its parentheses
             if isinstance(one, exp.Between):
                 self._bound(one.this, ">=", one.args["low"], scope, sides)
                 self._bound(one.this, "<=", one.args["high"], scope, sides)
