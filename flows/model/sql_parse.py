@@ -17,6 +17,7 @@ from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.model.sql_literals import bytes_of, text_of
 from flows.model.types import parse_type
 
 if TYPE_CHECKING:
@@ -142,10 +143,6 @@ _FOREIGN = {
     "GETDATE": "CURRENT_TIMESTAMP",
     "SYSDATE": "CURRENT_TIMESTAMP",
 }
-_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
-_ESCAPE = re.compile(
-    r"\\(?:([abfnrtv])|([0-3][0-7]{2})|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
-)
 
 
 def parse(sql: str) -> exp.Query:
@@ -263,11 +260,11 @@ def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
         ):
             kind, text = TokenType.VAR, _PREFIX + text.upper()
         elif kind == TokenType.BYTE_STRING:
-            text = "".join(f"\\x{byte:02x}" for byte in _bytes(sql[token.start : token.end + 1]))
+            text = "".join(f"\\x{byte:02x}" for byte in bytes_of(sql[token.start : token.end + 1]))
         elif kind == TokenType.RAW_STRING:
-            kind, text = TokenType.STRING, _text(sql[token.start : token.end + 1])
+            kind, text = TokenType.STRING, text_of(sql[token.start : token.end + 1])
         elif kind == TokenType.STRING and "\\" in sql[token.start : token.end + 1]:
-            text = _text(sql[token.start : token.end + 1])
+            text = text_of(sql[token.start : token.end + 1])
         if (kind, text) != (token.token_type, token.text):
             token = Token(kind, text, token.line, token.col, token.start, token.end, token.comments)  # noqa: PLW2901
         yield token
@@ -289,42 +286,6 @@ def _is_call(word: str, before: TokenType) -> bool:
         or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
         or word in _MENDABLE
     )
-
-
-def _quoted(literal: str) -> tuple[str, bool]:
-    prefix = literal[: re.search(r"[\"']", literal).start()].lower()  # type: ignore[union-attr]
-    body = literal[len(prefix) :]
-    quotes = 3 if len(body) >= 6 and body[:3] == body[0] * 3 else 1  # noqa: PLR2004 - three quotes on both sides
-    return body[quotes:-quotes], "r" in prefix
-
-
-def _text(literal: str) -> str:
-    body, raw = _quoted(literal)
-    if raw:
-        return body
-
-    def read(match: re.Match[str]) -> str:
-        letter, octal, byte, short, long, other = match.groups()
-        if letter:
-            return chr(_ESCAPES[letter])
-        code = int(octal, 8) if octal else int(byte or short or long or "0", 16)
-        return other if other is not None else chr(code)
-
-    return _ESCAPE.sub(read, body)
-
-
-def _bytes(literal: str) -> bytes:
-    body, raw = _quoted(literal)
-    if raw:
-        return body.encode()
-
-    def read(match: re.Match[bytes]) -> bytes:
-        letter, octal, byte, _, _, other = match.groups()
-        if letter:
-            return bytes([_ESCAPES[letter.decode()]])
-        return other if other is not None else bytes([int(octal, 8) if octal else int(byte, 16)])
-
-    return re.sub(_ESCAPE.pattern.encode(), read, body.encode(), flags=re.DOTALL)
 
 
 def _syntax_fault(error: ParseError) -> SqlFault:
