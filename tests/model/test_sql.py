@@ -1,7 +1,7 @@
 """What is wrong with a query is said all at once, by line, with what to write instead."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.model.errors import SqlError
@@ -144,6 +144,7 @@ def test_canonical_ignores_layout():
     assert canonical(sql) != canonical("SELECT a, 'x' AS b FROM core.t WHERE c > 1")
 
 
+@settings(deadline=None)
 @given(st.sampled_from([" ", "\n", "\t", " /* c */ ", " -- c\n"]), st.integers(0, 9))
 def test_canonical_does_not_see_what_stands_between_words(space, place):
     """Wherever blanks and comments stand between words, the normal form is the same."""
