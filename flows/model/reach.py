@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sqlglot import exp
 
-from flows.model.sql_expr import UNITS
 from flows.model.sql_parse import call_name
+from flows.model.sql_rules import UNITS
 from flows.model.window import BEGINNING, Size, Unit, Window, add_months
 
 if TYPE_CHECKING:
@@ -209,8 +209,10 @@ def _cut_low(edge: Edge, unit: Unit) -> Edge:
     if edge.floor in (None, unit):
         return replace(edge, floor=unit)
     coarse, fine = _coarser(edge.floor, unit)
-    slack = _LONGEST["week"] if "week" in (coarse, fine) and coarse in {"month", "year"} else timedelta(0)
-    return replace(edge, floor=coarse, offset=edge.offset - slack)
+    if "week" in (coarse, fine) and coarse in {"month", "year"}:
+        # A month's week may begin in the month before: neither cut says how far back.
+        return Edge(edge.anchor, edge.months, edge.offset - _LONGEST[coarse] - _LONGEST["week"])
+    return replace(edge, floor=coarse)
 
 
 def _cut_high(edge: Edge, unit: Unit) -> Edge:

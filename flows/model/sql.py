@@ -10,12 +10,24 @@ import sqlglot
 from flows.model import sql_types
 from flows.model.errors import SqlError, SqlFault
 from flows.model.reach import Dependency, Edge, dependencies
-from flows.model.sql_parse import base_tables, canonical, line_of, parse, parse_any, read, table_identity, tables
+from flows.model.sql_parse import (
+    base_tables,
+    canonical,
+    line_of,
+    parse,
+    parse_any,
+    read,
+    table_identity,
+    tables,
+    too_deep,
+)
 from flows.model.sql_query import Queries
 from flows.model.sql_scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from sqlglot import exp
 
     from flows.model.sql_scope import Relation
     from flows.model.types import Type
@@ -54,7 +66,7 @@ def analyze(sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapp
     """
     tree, faults_of_tree = read(sql)
     compiler = Queries(schema, partitions)
-    relation = compiler.query(tree, Scope())
+    relation = _compile(compiler, tree)
     faults = [*faults_of_tree, *compiler.faults, *_output_faults(relation)]
     if faults:
         raise SqlError(faults)
@@ -80,10 +92,17 @@ def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type]], *, pretty: boo
     Raises SqlError for a fault, and for what the embedded warehouse is not known to compute as BigQuery does.
     """
     compiler = Queries(schema, {})
-    relation = compiler.query(parse_any(sql), Scope(), top=True)
+    relation = _compile(compiler, parse_any(sql))
     if compiler.faults:
         raise SqlError(compiler.faults)
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
+
+
+def _compile(compiler: Queries, tree: exp.Query) -> Relation:
+    try:
+        return compiler.query(tree, Scope())
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
 
 
 def _output(type_: Type) -> Type:

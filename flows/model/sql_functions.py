@@ -55,10 +55,10 @@ SAFE_ADD(INT64, INT64) -> INT64 = TRY($1 + $2)
 SAFE_SUBTRACT(INT64, INT64) -> INT64 = TRY($1 - $2)
 SAFE_MULTIPLY(INT64, INT64) -> INT64 = TRY($1 * $2)
 SAFE_NEGATE(INT64) -> INT64 = TRY(0 - $1)
-POW(FLOAT64, FLOAT64) -> FLOAT64 = pow($1, $2)
-POWER(FLOAT64, FLOAT64) -> FLOAT64 = pow($1, $2)
+POW(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1) AND NOT isinf($2) THEN !(POW overflows) ELSE pow($1, $2) END
+POWER(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1) AND NOT isinf($2) THEN !(POWER overflows) ELSE pow($1, $2) END
 SQRT(FLOAT64) -> FLOAT64 = CASE WHEN $1 < 0 THEN !(SQRT of a negative number) ELSE sqrt($1) END
-EXP(FLOAT64) -> FLOAT64 = exp($1)
+EXP(FLOAT64) -> FLOAT64 = CASE WHEN isinf(exp($1)) AND NOT isinf($1) THEN !(EXP overflows) ELSE exp($1) END
 LN(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LN of a number that is not positive) ELSE ln($1) END
 LOG(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LOG of a number that is not positive) ELSE ln($1) END
 LOG10(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LOG10 of a number that is not positive) ELSE log10($1) END

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -16,6 +17,7 @@ from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.model.sql_literals import bytes_of, text_of
 from flows.model.types import parse_type
 
 if TYPE_CHECKING:
@@ -141,10 +143,6 @@ _FOREIGN = {
     "GETDATE": "CURRENT_TIMESTAMP",
     "SYSDATE": "CURRENT_TIMESTAMP",
 }
-_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
-_ESCAPE = re.compile(
-    r"\\(?:([abfnrtv])|([0-3][0-7]{2})|[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL
-)
 
 
 def parse(sql: str) -> exp.Query:
@@ -197,10 +195,10 @@ def _one_select(sql: str) -> exp.Query:
         statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
     except ParseError as error:
         raise SqlError([_syntax_fault(error)]) from None
-    except TokenError as error:
-        raise SqlError([SqlFault(*_token_fault(error))]) from None
+    except TokenError:
+        raise SqlError([_token_fault(sql)]) from None
     except RecursionError:
-        raise SqlError([SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")]) from None
+        raise SqlError([too_deep()]) from None
     if len(statements) > 1:
         line = next((token.line for token in tokens if token.token_type == TokenType.SEMICOLON), 1)
         raise SqlError([SqlFault(line, "there is more than one statement. Write exactly one SELECT.")])
@@ -210,6 +208,11 @@ def _one_select(sql: str) -> exp.Query:
     for call in tree.find_all(exp.Anonymous):
         call.set("this", call.name.removeprefix(_PREFIX).upper())
     return tree
+
+
+def too_deep() -> SqlFault:
+    """Return the fault of a query that cannot be followed to its bottom."""
+    return SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")
 
 
 def _refuse_statement(tokens: list[Token]) -> None:
@@ -247,7 +250,7 @@ def _refuse_types(tokens: list[Token]) -> None:
 def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
     """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
     before = TokenType.SENTINEL
-    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, after in zip_longest(tokens, tokens[1:]):
         kind, text = token.token_type, token.text
         if (
             after is not None
@@ -257,11 +260,11 @@ def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
         ):
             kind, text = TokenType.VAR, _PREFIX + text.upper()
         elif kind == TokenType.BYTE_STRING:
-            text = "".join(f"\\x{byte:02x}" for byte in _bytes(sql[token.start : token.end + 1]))
+            text = "".join(f"\\x{byte:02x}" for byte in bytes_of(sql[token.start : token.end + 1]))
         elif kind == TokenType.RAW_STRING:
-            kind, text = TokenType.STRING, _text(sql[token.start : token.end + 1])
+            kind, text = TokenType.STRING, text_of(sql[token.start : token.end + 1])
         elif kind == TokenType.STRING and "\\" in sql[token.start : token.end + 1]:
-            text = _text(sql[token.start : token.end + 1])
+            text = text_of(sql[token.start : token.end + 1])
         if (kind, text) != (token.token_type, token.text):
             token = Token(kind, text, token.line, token.col, token.start, token.end, token.comments)  # noqa: PLW2901
         yield token
@@ -285,42 +288,6 @@ def _is_call(word: str, before: TokenType) -> bool:
     )
 
 
-def _quoted(literal: str) -> tuple[str, bool]:
-    prefix = literal[: re.search(r"[\"']", literal).start()].lower()  # type: ignore[union-attr]
-    body = literal[len(prefix) :]
-    quotes = 3 if len(body) >= 6 and body[:3] == body[0] * 3 else 1  # noqa: PLR2004 - three quotes on both sides
-    return body[quotes:-quotes], "r" in prefix
-
-
-def _text(literal: str) -> str:
-    body, raw = _quoted(literal)
-    if raw:
-        return body
-
-    def read(match: re.Match[str]) -> str:
-        letter, octal, byte, short, long, other = match.groups()
-        if letter:
-            return chr(_ESCAPES[letter])
-        code = int(octal, 8) if octal else int(byte or short or long or "0", 16)
-        return other if other is not None else chr(code)
-
-    return _ESCAPE.sub(read, body)
-
-
-def _bytes(literal: str) -> bytes:
-    body, raw = _quoted(literal)
-    if raw:
-        return body.encode()
-
-    def read(match: re.Match[bytes]) -> bytes:
-        letter, octal, byte, _, _, other = match.groups()
-        if letter:
-            return bytes([_ESCAPES[letter.decode()]])
-        return other if other is not None else bytes([int(octal, 8) if octal else int(byte, 16)])
-
-    return re.sub(_ESCAPE.pattern.encode(), read, body.encode(), flags=re.DOTALL)
-
-
 def _syntax_fault(error: ParseError) -> SqlFault:
     detail = error.errors[0] if error.errors else {}
     near = (detail.get("highlight") or "").removeprefix(_PREFIX).strip().splitlines()
@@ -331,11 +298,19 @@ def _syntax_fault(error: ParseError) -> SqlFault:
     return SqlFault(detail.get("line") or 1, f"syntax error{place}: {what}.")
 
 
-def _token_fault(error: TokenError) -> tuple[int, str]:
-    match = re.search(r"Missing (\S+) from (\d+):", str(error))
-    if match:
-        return int(match[2]), f"syntax error: {match[1]} is missing."
-    return 1, f"syntax error: {str(error).splitlines()[0][:80]}"
+_CLOSED = re.compile(
+    r"""['"]{3}.*?['"]{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`[^`\n]*`|/\*.*?\*/|--[^\n]*|\#[^\n]*""", re.DOTALL
+)
+
+
+def _token_fault(sql: str) -> SqlFault:
+    """Find the quote or comment that no other one closes."""
+    rest = _CLOSED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
+    opened = re.search(r"['\"`]|/\*", rest)
+    if opened is None:
+        return SqlFault(1, "syntax error: the query cannot be read.")
+    line = rest.count("\n", 0, opened.start()) + 1
+    return SqlFault(line, f"syntax error: {opened[0]} is opened and not closed on its line.")
 
 
 def line_of(node: exp.Expr | None) -> int:
