@@ -154,11 +154,10 @@ def complete(table: Table, known: State) -> list[Window]:
         return []
     if table.window is None:
         return [Window(BEGINNING, known.last.began)]
-    start = table.window.size.ceiling(table.window.start)
-    done = merge([Window(BEGINNING, start), *(commit.window for commit in known.committed)])
+    done = merge([Window(BEGINNING, table.window.start), *(commit.window for commit in known.committed)])
     if table.source is not None:
         done = done[:1]
-    if table.window.end is not None and done[-1].end >= table.window.size.floor(table.window.end):
+    if table.window.end is not None and done[-1].end >= table.window.end:
         done[-1] = Window(done[-1].start, END)
     return done
 

@@ -73,13 +73,14 @@ def window(draft: Draft) -> Iterator[Note]:
             ("window", "end"),
             f"{short(end)} is not after the start, {short(start)}. Write a later end, or remove it.",
         )
-    if size is not None and start is not None and size.floor(start) != start:
-        before, after = size.floor(start), size.ceiling(start)
-        day = ": weeks begin on Monday" if size.unit == "week" else ""
-        yield (
-            ("window", "start"),
-            f"{short(start)} is not where a window of {size} begins. Write {short(before)} or {short(after)}{day}.",
-        )
+    for field, moment, word in (("start", start, "begins"), ("end", end, "ends")):
+        if size is not None and moment is not None and size.floor(moment) != moment:
+            before, after = size.floor(moment), size.ceiling(moment)
+            day = ": weeks begin on Monday" if size.unit == "week" else ""
+            yield (
+                ("window", field),
+                f"{short(moment)} is not where a window of {size} {word}. Write {short(before)} or {short(after)}{day}.",
+            )
     if draft.is_core and draft.get("window", "lookback"):
         yield (
             ("window", "lookback"),

@@ -256,9 +256,8 @@ class WindowSpec(Model):
 
     def closed(self, now: datetime) -> Window | None:
         """Return the span of all windows that have closed, or None."""
-        start = self.size.ceiling(self.start)
         end = self.size.floor(min(now - self.delay, self.end or END))
-        return Window(start, end) if start < end else None
+        return Window(self.start, end) if self.start < end else None
 
 
 class Partition(Model):
