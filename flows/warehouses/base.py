@@ -66,7 +66,7 @@ class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
     def prepare(self, table: Table) -> None:
-        """Create the table, or give it the columns that its file has and it has not."""
+        """Create the table where it is missing; with a reset in the ledger where it was there before."""
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""
