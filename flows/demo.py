@@ -5,6 +5,7 @@ python -m flows.demo
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -33,10 +34,10 @@ ANSWER = """
 """
 NEXT = """\
 What to try next
-  python -m flows.check derived.revenue_by_item      what it reads, and how far
-  python -m flows.derive derived.revenue_by_item --dry-run --force --from 2026-03-01 --to 2026-03-03
-  python -m flows.derive derived.top_items           nothing to do, and it says why
-  edit the SQL of tables/derived/revenue_by_item.yaml, then: python -m flows.run
+  {python} -m flows.check derived.revenue_by_item      what it reads, and how far
+  {python} -m flows.derive derived.revenue_by_item --dry-run --force --from 2026-03-01 --to 2026-03-03
+  {python} -m flows.derive derived.top_items           nothing to do, and it says why
+  edit the SQL of tables/derived/revenue_by_item.yaml, then: {python} -m flows.run
 """
 
 
@@ -63,7 +64,13 @@ def main() -> None:
             what = (
                 f"Nothing to do: all {plural(len(summary.outcomes), 'table')} were up to date, no work was done twice"
             )
-        typer.echo(f"{what}; {time.perf_counter() - started:.1f} s.\n\n{NEXT}", nl=False)
+        typer.echo(f"{what}; {time.perf_counter() - started:.1f} s.\n\n{NEXT.format(python=_python(root))}", nl=False)
+
+
+def _python(root: Path) -> str:
+    """Return how the Python that runs this is called from the project's folder."""
+    here = Path(sys.executable)
+    return str(here.relative_to(root)) if here.is_relative_to(root) else str(here)
 
 
 def _show(warehouse: Warehouse) -> None:
