@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from flows.model.errors import SourceError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
 SslMode = Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"]
 MaxConnections = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[int, Field(ge=1)]
@@ -57,6 +58,13 @@ class MongodbConnection(_Settings):
     uri: SecretStr
     """The connection string as the driver takes it, with its options (`tls`, `tlsCAFile`, `readPreference`, ...)."""
     database: Annotated[str, Field(min_length=1)]
+
+    @field_validator("uri")
+    @classmethod
+    def _can_be_read(cls, uri: SecretStr) -> SecretStr:
+        # Else the driver takes a part of the password for an option or a database, and warns of it by name.
+        _split(uri.get_secret_value(), MONGODB_SCHEMES)
+        return uri
 
 
 Settings = TypeVar("Settings", bound=MysqlConnection | MongodbConnection)
@@ -117,7 +125,7 @@ def _mysql(url: str) -> dict[str, Any]:
 
 
 def _mongodb(url: str) -> dict[str, Any]:
-    parts = _split(url, ("mongodb", "mongodb+srv"))
+    parts = _split(url, MONGODB_SCHEMES)
     database = unquote(parts.path.removeprefix("/"))
     if not database:
         raise ValueError("the database is missing.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pymysql
-import pytest
 
 from flows.sources.connections import MysqlConnection
+from tests.servers import Unavailable, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,40 +106,18 @@ class MysqlServer:
 
 @contextlib.contextmanager
 def serving() -> Iterator[MysqlServer]:
-    """The server at DERIVED_TEST_MYSQL, or one of our own for so long; FileNotFoundError where there is neither."""
+    """The server at DERIVED_TEST_MYSQL, or one of our own for so long; Unavailable where there is neither."""
     if address := os.environ.get("DERIVED_TEST_MYSQL"):
         url = urlsplit(address)
         yield MysqlServer(url.hostname, url.port or 3306, unquote(url.username), unquote(url.password or ""), None)
         return
     if not any(map(shutil.which, DAEMONS)):
-        raise FileNotFoundError(NONE)
+        raise Unavailable(NONE)
     with tempfile.TemporaryDirectory(prefix="mysql-") as folder:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        server = MysqlServer("127.0.0.1", port, "root", "", Path(folder))
+        server = MysqlServer("127.0.0.1", free_port(), "root", "", Path(folder))
         server.install()
         server.start()
         try:
             yield server
         finally:
             server.stop(kill=True)
-
-
-@pytest.fixture(scope="session")
-def mysql_server() -> Iterator[MysqlServer]:
-    """The server; skips where there is none."""
-    with contextlib.ExitStack() as stack:
-        try:
-            server = stack.enter_context(serving())
-        except FileNotFoundError as error:
-            pytest.skip(str(error))
-        yield server
-
-
-@pytest.fixture
-def database(mysql_server: MysqlServer) -> Iterator[str]:
-    """An empty database's name."""
-    mysql_server.execute("DROP DATABASE IF EXISTS shop_test", "CREATE DATABASE shop_test CHARACTER SET utf8mb4")
-    yield "shop_test"
-    mysql_server.execute("DROP DATABASE IF EXISTS shop_test")
