@@ -49,22 +49,27 @@ def main() -> None:
         if not (root / EXPORTS).exists():
             typer.echo(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")
         write_exports(root / EXPORTS)
-        project = load_project(root)
-        with closing(open_warehouse(root, typer.echo)) as warehouse:
-            summary = watch(project, lambda watcher: run_all(project, warehouse, watcher))
-            if summary.errors or project.faults:
-                raise DerivedError("The demo's tables are not up to date: see above.")
-            typer.echo("")
-            _show(warehouse)
-        entries = [entry for outcome in summary.outcomes.values() for entry in outcome.entries]
-        if entries:
-            rows = sum(entry.rows for entry in entries)
-            what = f"{plural(len(entries), 'commit')} to {plural(len(summary.outcomes), 'table')}, {rows:,} rows"
-        else:
-            what = (
-                f"Nothing to do: all {plural(len(summary.outcomes), 'table')} were up to date, no work was done twice"
-            )
-        typer.echo(f"{what}; {time.perf_counter() - started:.1f} s.\n\n{NEXT.format(python=_python(root))}", nl=False)
+        done = answer(root)
+        typer.echo(f"{done}; {time.perf_counter() - started:.1f} s.\n\n{NEXT.format(python=_python(root))}", nl=False)
+
+
+def answer(root: Path) -> str:
+    """Bring the shop's tables up to date and print the answer; return what was done for it.
+
+    Raises DerivedError where a table has faults or failed, after saying so.
+    """
+    project = load_project(root)
+    with closing(open_warehouse(root, typer.echo)) as warehouse:
+        summary = watch(project, lambda watcher: run_all(project, warehouse, watcher))
+        if summary.errors or project.faults:
+            raise DerivedError("The demo's tables are not up to date: see above.")
+        typer.echo("")
+        _show(warehouse)
+    entries = [entry for outcome in summary.outcomes.values() for entry in outcome.entries]
+    tables = plural(len(summary.outcomes), "table")
+    if not entries:
+        return f"Nothing to do: all {tables} were up to date, no work was done twice"
+    return f"{plural(len(entries), 'commit')} to {tables}, {sum(entry.rows for entry in entries):,} rows"
 
 
 def _python(root: Path) -> str:

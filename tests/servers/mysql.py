@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
 
@@ -59,6 +59,10 @@ class MysqlServer:
             database=database,
         )
 
+    def url(self, database: str) -> str:
+        """Return the URL of a database as the environment gives it to the project."""
+        return f"mysql://{quote(self.user)}:{quote(self.password, safe='')}@{self.host}:{self.port}/{database}"
+
     def start(self) -> None:
         """Start our own server, and wait until it answers."""
         self.process = subprocess.Popen(
@@ -75,7 +79,8 @@ class MysqlServer:
                 "--innodb-flush-log-at-trx-commit=2",
                 "--max-allowed-packet=64M",
                 *(["--user=root"] if os.getuid() == 0 else []),
-            ]
+            ],
+            stderr=subprocess.DEVNULL,  # the rest is in its log
         )
         deadline = time.monotonic() + START_SECONDS
         while True:
