@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import uuid
+
+import bson
 import pytest
+from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId, Regex, Timestamp
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, NetworkTimeout
 
 from tests.servers.mongodb import serving
 
 ROWS = 1000
+DECIMALS = ["NaN", "Infinity", "-Infinity", "0", "-0", "1.10", "-1.000", "1E+6144", "1E-6176", "9" * 34]
+EXTREMES = [
+    {"_id": 1, "decimals": [Decimal128(text) for text in DECIMALS]},
+    {"_id": 2, "dates": [DatetimeMS(at) for at in (-(2**63), 2**63 - 1, 0, -1, 253_402_300_800_000)]},
+    {"_id": 3, "integers": [Int64(2**63 - 1), Int64(-(2**63)), -(2**31), Int64(5), 5]},
+    {"_id": 4, "doubles": [0.1, -0.0, float("inf"), float("nan"), 5e-324]},
+    {"_id": 5, "uuids": [Binary.from_uuid(uuid.UUID(int=7)), Binary(bytes(16), 3)], "binary": Binary(b"\0\1")},
+    {"_id": 6, "regex": Regex("^a", "i"), "at": Timestamp(2**32 - 1, 7), "null": None, "bool": True},
+    {"_id": ObjectId(), "nested": [[1, [2]], {}, []], "odd": {"": 1, "a b": 2, "é🚀": "𝄞\0x"}},
+    {"_id": 7, "large": "x" * 15_900_000},
+    *({"_id": 100 + n, "mixed": "é" * (10 if n % 16 == 0 else 500_000)} for n in range(70)),
+]
 
 
 def test_what_is_acknowledged_outlives_a_kill() -> None:
@@ -47,3 +64,16 @@ def test_a_server_hangs_when_asked_to() -> None:
             assert [next(cursor)["_id"] for _ in range(300)] == list(range(300))
             with pytest.raises(NetworkTimeout):
                 next(cursor)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_documents_come_back_byte_by_byte(keep: bool) -> None:
+    """All types that README.md calls exact, whatever the batch's size; a batch is no larger than the driver takes."""
+    written = {document["_id"]: bson.encode(document) for document in EXTREMES}
+    with serving(keep=keep, faults=True) as server:
+        for document in EXTREMES:
+            server.client.shop.extremes.insert_one(document)
+        with MongoClient(server.uri(), document_class=RawBSONDocument, datetime_conversion="DATETIME_AUTO") as client:
+            for size in (0, 1, 7, 1000):
+                found = {row["_id"]: row.raw for row in client.shop.extremes.find(batch_size=size)}
+                assert found == written

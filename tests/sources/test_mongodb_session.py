@@ -41,13 +41,13 @@ def test_a_ping_says_what_it_reached(mongodb_server: MongodbServer, mongodb_data
     """The version and the number of collections."""
     mongodb_server.client[mongodb_database].orders.insert_one({"sku": "a"})
     version = mongodb_server.client.server_info()["version"]
-    found = ping(MongodbConnection(uri=mongodb_server.uri(mongodb_database), database=mongodb_database))
+    found = ping(mongodb_server.settings(mongodb_database))
     assert found == f"Connected to MongoDB {version}: 1 collections in '{mongodb_database}'."
 
 
 def test_tls_and_password_as_the_uri_gives_them(closed: MongodbServer) -> None:
     """Odd characters in a password are percent-encoded."""
-    assert "Connected to MongoDB" in ping(MongodbConnection(uri=closed.uri(), database="shop"))
+    assert "Connected to MongoDB" in ping(closed.settings("shop"))
 
 
 def test_a_wrong_password_is_no_reason_to_try_again(closed: MongodbServer) -> None:

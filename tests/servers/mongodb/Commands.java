@@ -1,9 +1,8 @@
 import de.bwaldvogel.mongo.backend.DefaultQueryMatcher;
+import de.bwaldvogel.mongo.bson.BinData;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.exception.MongoServerError;
-import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.Channel;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -177,29 +176,35 @@ class Commands {
   static List<Document> take(ArrayDeque<Document> rest, int size) {
     List<Document> rows = new ArrayList<>();
     long bytes = 0;
-    int last = 0;
     while (!rest.isEmpty() && rows.size() < size) {
-      // Measuring every document would double the work: small ones are sampled.
-      if (rows.size() % 16 == 0 || last > 4096) {
-        last = bytes(rest.peek());
-      }
-      if (!rows.isEmpty() && bytes + last > MAX_BATCH) {
+      bytes += bytes(rest.peek());
+      if (!rows.isEmpty() && bytes > MAX_BATCH) {
         break;
       }
-      bytes += last;
       rows.add(rest.poll());
     }
     return rows;
   }
 
-  static int bytes(Document document) {
-    ByteBuf buffer = Unpooled.buffer(512);
-    try {
-      BsonEncoder.encodeDocument(document, buffer);
-      return buffer.readableBytes();
-    } finally {
-      buffer.release();
+  /** About as many as the value has when encoded, which would take much longer. */
+  static long bytes(Object value) {
+    if (value instanceof String text) {
+      return 8 + ByteBufUtil.utf8Bytes(text);
     }
+    if (value instanceof BinData data) {
+      return 8 + data.getData().length;
+    }
+    long sum = 16;
+    if (value instanceof Document document) {
+      for (Map.Entry<String, Object> entry : document.entrySet()) {
+        sum += 2 + entry.getKey().length() + bytes(entry.getValue());
+      }
+    } else if (value instanceof Collection<?> items) {
+      for (Object item : items) {
+        sum += 4 + bytes(item);
+      }
+    }
+    return sum;
   }
 
   static int number(Object given, int otherwise) {

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pymongo import MongoClient
 
+from flows.sources.connections import MongodbConnection
 from tests.servers import Unavailable, free_port
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class MongodbServer:
         login = {"authSource": "admin"} if parts.username else {}
         query = urlencode(login | dict(parse_qsl(parts.query)) | options)
         return urlunsplit(parts._replace(path=f"/{database}", query=query))
+
+    def settings(self, database: str, **fields: Any) -> MongodbConnection:
+        """Return settings with which the project reads a database."""
+        return MongodbConnection(**{"uri": self.uri(database), "database": database} | fields)
 
     def start(self, *, die_after_getmores: int | None = None, hang_after_getmores: int | None = None) -> None:
         """Start our own server, again if need be, and wait until it listens; the port stays, and `client` is a new one.
