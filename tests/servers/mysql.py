@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pymysql
 
 from flows.sources.connections import MysqlConnection
-from tests.servers import Unavailable, free_port
+from tests.servers import Unavailable, certificate, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,9 @@ class MysqlServer:
     def __init__(self, host: str, port: int, user: str, password: str, folder: Path | None) -> None:
         self.host, self.port, self.user, self.password, self.folder = host, port, user, password, folder
         self.process: subprocess.Popen[bytes] | None = None
+        self.authority: Path | None = None
+        """The certificate of our own server, which takes connections with and without TLS."""
+        self._tls: list[str] = []
 
     def connect(self, database: str | None = None, **options: Any) -> pymysql.Connection:
         """Open a connection that commits each statement, in UTC."""
@@ -78,6 +81,7 @@ class MysqlServer:
                 # What is committed outlives the process, though not the machine.
                 "--innodb-flush-log-at-trx-commit=2",
                 "--max-allowed-packet=64M",
+                *self._tls,
                 *(["--user=root"] if os.getuid() == 0 else []),
             ],
             stderr=subprocess.DEVNULL,  # the rest is in its log
@@ -107,6 +111,9 @@ class MysqlServer:
             command = [shutil.which("mysqld"), "--no-defaults", "--initialize-insecure"]
         user = ["--user=root"] if os.getuid() == 0 else []
         subprocess.run([*command, f"--datadir={self.folder}/data", *user], check=True, capture_output=True)
+        self.authority, key = certificate(self.folder)
+        key.chmod(0o644)  # the server gives up its rights before it reads it
+        self._tls = [f"--ssl-cert={self.authority}", f"--ssl-key={key}"]
 
 
 @contextlib.contextmanager

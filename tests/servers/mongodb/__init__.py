@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from pymongo import MongoClient
 
 from flows.sources.connections import MongodbConnection
-from tests.servers import Unavailable, free_port
+from tests.servers import Unavailable, certificate, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def serving(
         if keep:
             command += ["--h2", folder / "data"]
         if tls:
-            command += ["--tls", *_certificate(folder)]
+            command += ["--tls", *certificate(folder)]
             options = f"?tls=true&tlsCAFile={quote(str(command[-2]))}"
         if user:
             command += ["--user", user, "--password", password]
@@ -146,13 +146,3 @@ def serving(
         finally:
             server.client.close()
             server.kill()
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    if not shutil.which("openssl"):
-        raise Unavailable("no openssl: run tests/servers/install.sh")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
-    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    return certificate, key
