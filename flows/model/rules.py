@@ -158,6 +158,11 @@ def core_strategy(draft: Draft) -> Iterator[Note]:
         )
     if strategy == "merge" and not draft.has("key"):
         yield ("strategy",), "merge needs `key`, the columns that name a row in the source. Write `key: [order_id]`."
+    if strategy == "append" and draft.has("source", "overlap"):
+        yield (
+            ("source", "overlap"),
+            "append reads no row twice. Remove it and write `delay: 5 minutes` into `window`, so that rows that are committed late are there when their window is read; or write `strategy: merge`.",
+        )
     partition, cursor = draft.text("partition", "column"), draft.text("source", "cursor")
     if strategy == "append" and partition and cursor and partition != cursor:
         yield (
