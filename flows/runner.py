@@ -175,11 +175,11 @@ def _source(table: Table, root: Path) -> Source:
         from flows.sources.connections import MysqlConnection  # noqa: PLC0415
         from flows.sources.mysql import MysqlReader  # noqa: PLC0415
 
-        return MysqlReader(_connection(table.source.connection, MysqlConnection))
+        return MysqlReader(connection(table.source.connection, MysqlConnection))
     raise SourceError(f"{table.identity}: a source of kind {table.source.kind} cannot be read yet; use kind files.")
 
 
-def _connection(name: str, kind: type[Settings]) -> Settings:
+def connection(name: str, kind: type[Settings]) -> Settings:
     """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError."""
     from flows.tracking import api_configured  # noqa: PLC0415 - it builds on this module
 
