@@ -136,11 +136,10 @@ def propose(
         whole.add(dict(document))
     columns: dict[str, NewColumn] = {}
     seen: dict[str, _Seen] = {}
-    left_out = []
+    unreachable = [name for name in whole.fields if not _reachable(name)]
+    for name in unreachable:
+        del whole.fields[name]
     for path, found in _leaves(whole, ""):
-        if not _reachable(path.rpartition(".")[2] if path.count(".") else path):
-            left_out.append(f"{path!r}, a name that cannot stand in `from`")
-            continue
         type_, remark = _type(found, path)
         name = column_name(path.replace(".", "_"), {column.name.lower() for column in columns.values()})
         told = found.told(whole.count) + (f"; {remark}" if remark else "")
@@ -164,7 +163,7 @@ def propose(
         oldest=oldest(cursor) if cursor and key else None,
         partition=columns[created].name if created else None,
         remarks=_remarks(key, cursor, created, indexed),
-        left_out=tuple(left_out),
+        left_out=tuple(f"{name!r}, a name that cannot stand in `from`" for name in unreachable),
     )
 
 
@@ -329,7 +328,9 @@ def _remarks(key: tuple[str, ...], cursor: str | None, created: str | None, inde
         )
     else:
         index = "" if cursor in indexed else f'. No index starts with it: db.collection.createIndex({{"{cursor}": 1}})'
-        remarks["cursor"] = f"cursor: a guess by its name: is {cursor} set at every change, also by hand?{index}"
+        remarks["cursor"] = (
+            f"cursor: a guess by its name: is {cursor} set in every document and at every change?{index}"
+        )
     if created is not None:
         remarks["partition"] = "a guess by the field's name: queries that ask for a time read only those days"
     return remarks

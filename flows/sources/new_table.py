@@ -98,11 +98,12 @@ def render(new: NewTable, *, command: str, today: date) -> str:
     """
     windowed = new.cursor is not None and bool(new.key)
     source = dict(new.source) | ({"cursor": new.cursor} if windowed and new.cursor else {})
+    description = _line(new.description)
     lines = [
         f"# A first version, written by `{_line(command)}` from {_line(new.origin)}.",
         "# It can run as it is. The comments say what was guessed and from what: look at each, edit, take them out.",
-        f"description: {scalar(new.description or f'A row of {new.origin}.')}"
-        + ("" if new.description else "  # edit: say what a row is; the source does not"),
+        f"description: {scalar(description or f'Rows of {new.name} as the source holds them.')}"
+        + ("" if description else "  # edit: say what a row is; the source does not"),
         f"owner: {OWNER}  # edit: the team to ask",
         f"schedule: {scalar('5 * * * *' if windowed else '0 3 * * *')}",
     ]
@@ -139,8 +140,8 @@ def _group(fields: Mapping[str, str]) -> str:
 
 def _column(column: NewColumn) -> str:
     fields = {"name": column.name, "type": column.type}
-    if column.description:
-        fields["description"] = _line(column.description)
+    if description := _line(column.description):
+        fields["description"] = description
     if column.path != column.name:
         fields["from"] = column.path
     return f"  - {_group(fields)}" + (f"  # {_line(column.remark)}" if column.remark else "")
