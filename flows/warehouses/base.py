@@ -65,8 +65,11 @@ class Staged(Protocol):
 class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
-    def prepare(self, table: Table) -> None:
-        """Create the table, or give it the columns that its file has and it has not."""
+    def prepare(self, table: Table) -> tuple[str, ...]:
+        """Create the table, or give a core table the columns that its file has and it has not; return their names.
+
+        A derived table gets its columns with the first window that fills them.
+        """
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""
