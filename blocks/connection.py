@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import os
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from blocks.mongodb import MongodbDatabase
 from blocks.mysql import MysqlDatabase
 from flows.model.errors import SourceError
-from flows.sources.connections import MysqlConnection, Settings, from_environment, variable
+from flows.sources.connections import (
+    MongodbConnection,
+    MysqlConnection,
+    Settings,
+    from_environment,
+    kind_in_environment,
+    variable,
+)
+
+BLOCKS: dict[Any, type[MysqlDatabase | MongodbDatabase]] = {
+    MysqlConnection: MysqlDatabase,
+    MongodbConnection: MongodbDatabase,
+}
+
+
+def kind_of(name: str) -> type[MysqlConnection | MongodbConnection]:
+    """Return the kind of a connection: that of the block of its name, else of `DERIVED_CONNECTION_<NAME>`.
+
+    Raises:
+        SourceError: it is set up nowhere, or there are blocks of both kinds.
+    """
+    kinds = [kind for kind, block in BLOCKS.items() if _saved(block, name)]
+    if len(kinds) > 1:
+        raise SourceError(
+            f"there are two connections '{name}', a MySQL and a MongoDB block. Rename one under Blocks in the UI."
+        )
+    return kinds[0] if kinds else kind_in_environment(name, os.environ)
 
 
 def connection(name: str, kind: type[Settings]) -> Settings:
@@ -25,8 +51,8 @@ def connection(name: str, kind: type[Settings]) -> Settings:
     Raises:
         SourceError: it is set up nowhere, or wrongly; the message says what to do and never shows a secret.
     """
-    block = MysqlDatabase if kind is MysqlConnection else MongodbDatabase
-    title, slug = block.get_block_type_slug(), name.replace("_", "-").lower()
+    block = BLOCKS[kind]
+    title, slug = block.get_block_type_slug(), _slug(name)
     try:
         # `_sync`: also where an event loop runs, as in an asynchronous flow
         found = cast("MysqlDatabase | MongodbDatabase", block.load(slug, _sync=True))  # type: ignore[call-arg]
@@ -43,3 +69,18 @@ def connection(name: str, kind: type[Settings]) -> Settings:
                 fault += f" Or save a block {title}/{slug} (`prefect block register -m blocks`, then Blocks in the UI)."
     # Outside the handlers, so that no traceback can lead back to a secret.
     raise SourceError(fault)
+
+
+def _saved(block: type[MysqlDatabase | MongodbDatabase], name: str) -> bool:
+    """Say whether there is a block of that name, be its values right or wrong."""
+    try:
+        block.load(_slug(name), _sync=True)  # type: ignore[call-arg]
+    except ValidationError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _slug(name: str) -> str:
+    return name.replace("_", "-").lower()

@@ -70,6 +70,8 @@ class _Observer:
     def window(self, _name: str, work: Callable[[], Entry]) -> Entry:
         entry = work()
         self.watcher.committed(self.table, entry)
+        for warning in entry.warnings:
+            self.say(f"{self.table}: warning: {warning}")
         return entry
 
     def say(self, line: str) -> None:

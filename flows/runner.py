@@ -127,12 +127,21 @@ def run_table(project: Project, warehouse: Warehouse, request: Request, observer
     todo, job = make_plan(project, table, warehouse, request)
     outcome = Outcome(table.identity, todo, upstreams=tuple(job.upstreams))
     observer.planned(table.identity, todo)
-    if todo.windows:
-        warehouse.prepare(table)
+    if todo.windows or (table.source and warehouse.exists(table.identity)):
+        _prepare(table, warehouse, request, observer)
     for planned in todo.windows:
-        work = partial(run, job, planned.window, warehouse)
+        work = partial(run, job, planned.window, warehouse, describe=not outcome.entries)
         outcome.entries.append(observer.window(str(planned.window or "whole table"), work))
     return outcome
+
+
+def _prepare(table: Table, warehouse: Warehouse, request: Request, observer: Observer) -> None:
+    """Make the table ready to be written, and leave to a person whether old rows are worth another copy."""
+    added = warehouse.prepare(table)
+    if added and table.window and not (request.force and request.bounds == EVER):
+        columns = f"new column{'s' if len(added) > 1 else ''} {', '.join(added)}"
+        again = f"python -m flows.ingest {table.identity} --force"
+        observer.say(f"{table.identity}: {columns}: NULL in rows copied before; {again} copies them again")
 
 
 def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
@@ -175,11 +184,11 @@ def _source(table: Table, root: Path) -> Source:
         from flows.sources.connections import MysqlConnection  # noqa: PLC0415
         from flows.sources.mysql import MysqlReader  # noqa: PLC0415
 
-        return MysqlReader(_connection(table.source.connection, MysqlConnection))
+        return MysqlReader(connection(table.source.connection, MysqlConnection))
     raise SourceError(f"{table.identity}: a source of kind {table.source.kind} cannot be read yet; use kind files.")
 
 
-def _connection(name: str, kind: type[Settings]) -> Settings:
+def connection(name: str, kind: type[Settings]) -> Settings:
     """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError."""
     from flows.tracking import api_configured  # noqa: PLC0415 - it builds on this module
 

@@ -146,6 +146,16 @@ def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     return Upstream(known.version, tuple(complete(table, known)), touches)
 
 
+def warned(warehouse: Warehouse, table: Table, beginning: str) -> list[str]:
+    """Return the different warnings of a table's commits that begin so, without that beginning."""
+    rows = warehouse.query(
+        f"SELECT DISTINCT warning FROM platform.{ledger_shard(table.identity)}, UNNEST(warnings) AS warning"
+        " WHERE table_name = @table_name AND kind = 'commit' AND STARTS_WITH(warning, @beginning)",
+        {"table_name": table.identity, "beginning": beginning},
+    )
+    return [row["warning"].removeprefix(beginning) for row in rows]
+
+
 def complete(table: Table, known: State) -> list[Window]:
     """Return the ranges in which all of a table's rows are there.
 

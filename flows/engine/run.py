@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from flows.engine import ledger
 from flows.engine.checks import broken
 from flows.model.entry import Entry
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from flows.sources.base import BadRow, Source
     from flows.warehouses.base import Staged, Warehouse
 
+UNREAD = "the source has columns that the file does not name and that are not copied; name those that you need: "
+"""Begins a warning that ends with a JSON list of them, by which later runs know that they were told."""
 KEPT_BAD_ROWS = 1_000
 """How many bad rows a failed window leaves in quarantine to be looked at, where its limit is lower."""
 
@@ -56,8 +60,14 @@ class Job:
         return Query(self.table.sql, self.schema)
 
 
-def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
+def run(job: Job, window: Window | None, warehouse: Warehouse, *, describe: bool = False) -> Entry:
     """Do one window and return its ledger entry.
+
+    Args:
+        job: what all windows of the run share.
+        window: the window, or a range of adjacent ones; None for the whole table.
+        warehouse: where to.
+        describe: whether to warn of what there is to say of the source, as once in each run.
 
     Raises:
         CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
@@ -78,10 +88,11 @@ def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
     )
     bad: list[BadRow] = []
     try:
+        remarks = _remarks(job, job.source, warehouse) if describe and job.source else ()
         with warehouse.stage(job.table, window, _rows(job, window, bad)) as staged:
             _refuse_bad(job.table, window, bad)
             warnings = _check(job, window, staged)
-            done = replace(entry, warnings=warnings, seconds=time.perf_counter() - started)
+            done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             return staged.publish(done, job.known_version, bad)
     except ConflictError:
         raise
@@ -89,6 +100,14 @@ def run(job: Job, window: Window | None, warehouse: Warehouse) -> Entry:
         seconds = time.perf_counter() - started
         warehouse.record(replace(entry, kind="failure", error=str(error), seconds=seconds), bad)
         raise
+
+
+def _remarks(job: Job, source: Source, warehouse: Warehouse) -> tuple[str, ...]:
+    """Return what makes reading the source slow, and which of its columns are left out; those only once."""
+    found = source.describe(job.table)
+    told = {name for names in ledger.warned(warehouse, job.table, UNREAD) for name in json.loads(names)}
+    unread = [name for name in found.unread if name not in told]
+    return found.warnings + ((UNREAD + json.dumps(unread, ensure_ascii=False),) if unread else ())
 
 
 def _rows(job: Job, window: Window | None, bad: list[BadRow]) -> Query | Iterator[pa.RecordBatch]:

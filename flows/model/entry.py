@@ -51,6 +51,6 @@ class Entry:
     seconds: float = 0.0
     touched: tuple[Touched, ...] = ()
     warnings: tuple[str, ...] = field(default=())
-    """Checks of severity `warn` that failed."""
+    """Checks of severity `warn` that failed, and what there is to say of the source."""
     error: str | None = None
     """Why the window failed."""

@@ -49,8 +49,21 @@ class Batch:
     bad: tuple[BadRow, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What there is to say of a core table before it is read."""
+
+    unread: tuple[str, ...] = ()
+    """Columns or fields of the source that the table's file does not name."""
+    warnings: tuple[str, ...] = ()
+    """What makes reading slow or leaves rows out, with what to do about it."""
+
+
 class Source(Protocol):
     """Where a core table's rows come from."""
+
+    def describe(self, table: Table) -> Description:
+        """Say what there is to say of the source before it is read. Raises as `read` does."""
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the rows whose cursor lies in the window, or all rows where there is none.

@@ -13,7 +13,6 @@ from flows.model.errors import SourceError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
 SslMode = Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"]
 MaxConnections = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[int, Field(ge=1)]
@@ -63,10 +62,15 @@ class MongodbConnection(_Settings):
     @classmethod
     def _can_be_read(cls, uri: SecretStr) -> SecretStr:
         # Else the driver takes a part of the password for an option or a database, and warns of it by name.
-        _split(uri.get_secret_value(), MONGODB_SCHEMES)
+        _split(uri.get_secret_value(), SCHEMES[MongodbConnection])
         return uri
 
 
+SCHEMES: dict[type[MysqlConnection | MongodbConnection], tuple[str, ...]] = {
+    MysqlConnection: ("mysql", "mariadb"),
+    MongodbConnection: ("mongodb", "mongodb+srv"),
+}
+"""How the URLs of each kind of connection begin."""
 Settings = TypeVar("Settings", bound=MysqlConnection | MongodbConnection)
 
 
@@ -87,11 +91,7 @@ def from_environment(name: str, kind: type[Settings], environ: Mapping[str, str]
         SourceError: it is not set, or is no such URL; the message says what to set and never shows the value.
     """
     example = MYSQL_EXAMPLE if kind is MysqlConnection else MONGODB_EXAMPLE
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise SourceError(f"connection '{name}' is not a name: write letters, digits and dashes, such as 'shop'.")
-    url = environ.get(variable(name), "").strip()
-    if not url:
-        raise SourceError(f"connection '{name}' is not set up. Set {variable(name)}, such as {example}")
+    url = _url(name, environ, example)
     try:
         fields = _mysql(url) if kind is MysqlConnection else _mongodb(url)
         return kind(**fields)
@@ -104,8 +104,30 @@ def from_environment(name: str, kind: type[Settings], environ: Mapping[str, str]
     raise SourceError(f"{message} Write it as {example}")
 
 
+def kind_in_environment(name: str, environ: Mapping[str, str]) -> type[MysqlConnection | MongodbConnection]:
+    """Return the kind of a connection by how its URL in the environment begins.
+
+    Raises SourceError where it is not set, or begins otherwise.
+    """
+    examples = f"{MYSQL_EXAMPLE} or {MONGODB_EXAMPLE}"
+    url = _url(name, environ, examples)
+    for kind, schemes in SCHEMES.items():
+        if url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            return kind
+    raise SourceError(f"{variable(name)} begins with no known kind of database. Write it as {examples}")
+
+
+def _url(name: str, environ: Mapping[str, str], example: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise SourceError(f"connection '{name}' is not a name: write letters, digits and dashes, such as 'shop'.")
+    url = environ.get(variable(name), "").strip()
+    if not url:
+        raise SourceError(f"connection '{name}' is not set up. Set {variable(name)}, such as {example}")
+    return url
+
+
 def _mysql(url: str) -> dict[str, Any]:
-    parts = _split(url, ("mysql", "mariadb"))
+    parts = _split(url, SCHEMES[MysqlConnection])
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     known = set(MysqlConnection.model_fields) - {"host", "port", "user", "password", "database"}
     for option in given:
@@ -125,7 +147,7 @@ def _mysql(url: str) -> dict[str, Any]:
 
 
 def _mongodb(url: str) -> dict[str, Any]:
-    parts = _split(url, MONGODB_SCHEMES)
+    parts = _split(url, SCHEMES[MongodbConnection])
     database = unquote(parts.path.removeprefix("/"))
     if not database:
         raise ValueError("the database is missing.")

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.model.errors import SourceError
-from flows.sources.base import BadRow, Batch, arrow_schema
+from flows.sources.base import BadRow, Batch, Description, arrow_schema
 from flows.sources.chunks import read_csv, read_json, read_parquet
 from flows.sources.records import BLOCK, COMPRESSIONS
 
@@ -48,6 +48,10 @@ class FilesReader:
     def __init__(self, root: Path) -> None:
         """Take the project's folder, to which the paths in table files are relative."""
         self.root = root
+
+    def describe(self, table: Table) -> Description:  # noqa: ARG002 - files say nothing of themselves
+        """Say nothing: what files hold shows when they are read."""
+        return Description()
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the rows whose cursor lies in the window, or all rows where there is none; file by file in name order.

@@ -7,7 +7,7 @@ import math
 from collections import deque
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from flows.model.errors import SourceError
 from flows.model.table import MysqlSource
 from flows.model.window import BEGINNING, END
 from flows.sources.base import BadRow, Batch, arrow_schema
+from flows.sources.mysql_new import propose
 from flows.sources.mysql_schema import INTEGERS, columns_of, cursor_of, describe, quoted, remarks
 from flows.sources.mysql_session import abort, opened, rows, slots, translated
 from flows.sources.mysql_types import convert, expression, mask, reason
@@ -26,19 +27,22 @@ from flows.sources.parallel import interleave
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from datetime import datetime
 
     from flows.model.table import Table
     from flows.model.window import Window
+    from flows.sources.base import Description
     from flows.sources.connections import MysqlConnection
-    from flows.sources.mysql_schema import Description, SourceTable
+    from flows.sources.mysql_schema import SourceTable
     from flows.sources.mysql_session import Session
     from flows.sources.mysql_types import SourceColumn
+    from flows.sources.new_table import NewTable
 
 SPLIT_ROWS = 200_000
 """Rows from which on a window is read over several connections."""
 RANGES = 16
 """Ranges into which its primary key is cut."""
+_FIRST_DATE = "1000-01-01"
+"""Where MySQL's documented dates begin; what lies before is a zero date or an accident."""
 _LARGE_PART = 3
 """A window of less than one part in so many of a table is better read by the cursor's index."""
 
@@ -59,10 +63,18 @@ class MysqlReader:
             columns_of(table, source)
             return remarks(session, table, source)
 
-    def table(self, name: str) -> SourceTable:
-        """Return what the database says of a table, for a first version of its file. Raises as `describe` does."""
+    def propose(self, connection: str, name: str) -> NewTable:
+        """Return a first version of the file of a core table.
+
+        Args:
+            connection: the connection's name.
+            name: the table as `source.table` shall name it.
+
+        Raises as `describe` does.
+        """
         with self._session(name) as session:
-            return describe(session, name, self._settings.database)
+            source = describe(session, name, self._settings.database)
+            return propose(source, connection, name, lambda column: _oldest(session, source, column))
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the rows whose cursor lies in the window; all rows without one.
@@ -119,6 +131,14 @@ class MysqlReader:
 def _abort(sessions: list[Session]) -> None:
     for session in sessions:
         abort(session)
+
+
+def _oldest(session: Session, source: SourceTable, column: SourceColumn) -> datetime | None:
+    """Return the least value of a column of moments that is a date at all."""
+    name = quoted(column.name)
+    sql = f"SELECT MIN({name}) AS oldest FROM {source.quoted} WHERE {name} >= %s"  # noqa: S608 - names are quoted
+    found = rows(session, sql, (_FIRST_DATE,))[0]["oldest"]
+    return found.replace(tzinfo=UTC) if isinstance(found, datetime) else None
 
 
 def _source(table: Table) -> MysqlSource:

@@ -6,7 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pymysql
+from pymysql.constants import ER
+
 from flows.model.errors import SourceError, did_you_mean
+from flows.sources.base import Description
 from flows.sources.mysql_session import rows
 from flows.sources.mysql_types import SourceColumn, misfit
 
@@ -47,16 +51,6 @@ class SourceTable:
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What there is to say of a core table before it is read."""
-
-    unread: tuple[str, ...]
-    """Columns of the source that the table's file does not name."""
-    warnings: tuple[str, ...]
-    """What makes reading slow or leaves rows out, with what to do about it."""
-
-
 def quoted(name: str) -> str:
     """Quote a name for a statement with parameters, in which `%` stands for one."""
     return "`" + name.replace("`", "``").replace("%", "%%") + "`"
@@ -89,14 +83,12 @@ def describe(session: Session, text: str, database: str) -> SourceTable:
     place = (database, name)
     columns = rows(
         session,
-        "SELECT column_name, data_type, column_type, is_nullable, numeric_precision, numeric_scale, column_comment"
-        " FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+        "SELECT column_name, data_type, column_type, is_nullable, numeric_precision, numeric_scale, column_comment,"
+        " extra FROM information_schema.columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
         place,
     )
     if not columns:
-        # The statement itself tells a table that is not there from one that may not be read.
-        with session.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM {quoted(database)}.{quoted(name)} LIMIT 0", ())  # noqa: S608 - quoted
+        _refuse_missing(session, database, name)
         raise SourceError(f"{database}.{name} shows no columns. Grant the connection's user SELECT on it.")
     about = rows(
         session,
@@ -127,6 +119,7 @@ def describe(session: Session, text: str, database: str) -> SourceTable:
                 scale=row["numeric_scale"],
                 comment=row["column_comment"],
                 is_json=row["data_type"].lower() == "json" or f"json_valid(`{row['column_name']}`)" in json,
+                updates_itself="on update" in row["extra"].lower(),
             )
             for row in columns
         ),
@@ -134,6 +127,21 @@ def describe(session: Session, text: str, database: str) -> SourceTable:
         # An index over an expression names no column.
         indexed=frozenset(row["column_name"] for row in _first_of_each(indexes) if row["column_name"]),
     )
+
+
+def _refuse_missing(session: Session, database: str, name: str) -> None:
+    """Raise what the server says of a table that shows no columns: it is not there, or may not be read."""
+    try:
+        with session.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {quoted(database)}.{quoted(name)} LIMIT 0", ())  # noqa: S608 - quoted
+    except pymysql.err.ProgrammingError as error:
+        sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+        near = did_you_mean(name, [str(row["table_name"]) for row in rows(session, sql, (database,))])
+        if error.args[0] != ER.NO_SUCH_TABLE or not near:
+            raise
+        raise SourceError(
+            f"{database}.{name} does not exist.{near} Where it was renamed, mend source.table in the table's file."
+        ) from None
 
 
 def columns_of(table: Table, source: SourceTable) -> tuple[SourceColumn, ...]:

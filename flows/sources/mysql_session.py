@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pymysql
@@ -116,7 +117,7 @@ def probe(settings: MysqlConnection) -> str:
 
 
 def _connect(settings: MysqlConnection) -> Session:
-    return pymysql.connect(
+    session = pymysql.connect(
         host=settings.host,
         port=settings.port,
         user=settings.user,
@@ -129,24 +130,41 @@ def _connect(settings: MysqlConnection) -> Session:
         read_timeout=settings.statement_timeout + CONNECT_SECONDS,
         write_timeout=CONNECT_SECONDS,
         program_name="derived",
+        defer_connect=True,
         **_tls(settings),
     )
+    if _mode(settings) == "preferred" and settings.ssl_cert is None:
+        # As the driver does by itself, but for the authorities that it loads each time and does not ask.
+        session.ssl, session.ctx = True, _unverified()  # type: ignore[attr-defined]
+    session.connect()
+    return session
+
+
+def _mode(settings: MysqlConnection) -> SslMode:
+    return settings.ssl_mode or ("verify_identity" if settings.ssl_ca else "preferred")
 
 
 def _tls(settings: MysqlConnection) -> dict[str, Any]:
-    mode: SslMode = settings.ssl_mode or ("verify_identity" if settings.ssl_ca else "preferred")
-    if mode == "disabled":
+    mode = _mode(settings)
+    if mode == "disabled" or (mode == "preferred" and settings.ssl_cert is None):
         return {"ssl_disabled": True}
-    if mode == "preferred" and settings.ssl_cert is None:
-        return {}
     try:
-        return {"ssl": _context(settings, mode)}
+        return {"ssl": _context(settings)}
     except OSError as error:
         files = ", ".join(file for file in (settings.ssl_ca, settings.ssl_cert, settings.ssl_key) if file)
         raise SourceError(f"{_where(settings, '')}: the TLS files {files} cannot be used: {error}") from None
 
 
-def _context(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
+@lru_cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _context(settings: MysqlConnection) -> ssl.SSLContext:
+    mode = _mode(settings)
     context = ssl.create_default_context(cafile=settings.ssl_ca)
     # The certificates that servers make for themselves do not pass the strictest reading of the standard.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)

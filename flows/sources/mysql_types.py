@@ -80,6 +80,8 @@ class SourceColumn:
     comment: str
     is_json: bool
     """Whether the database itself sees to it that every value is JSON."""
+    updates_itself: bool = False
+    """Whether the database sets it at every change of its row (ON UPDATE CURRENT_TIMESTAMP)."""
 
 
 def misfit(source: SourceColumn, target: Type) -> str | None:

@@ -65,8 +65,11 @@ class Staged(Protocol):
 class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
-    def prepare(self, table: Table) -> None:
-        """Create the table where it is missing; with a reset in the ledger where it was there before."""
+    def prepare(self, table: Table) -> tuple[str, ...]:
+        """Create the table, with a reset in the ledger where it was there before; add a core table's new columns.
+
+        Returns the names of those columns. A derived table gets its columns with the first window that fills them.
+        """
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""

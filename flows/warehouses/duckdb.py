@@ -61,11 +61,12 @@ class DuckDB:
         self._writers: dict[str, threading.Lock] = {}
         self._ledger = LedgerTables(self.session.cursor())
 
-    def prepare(self, table: Table) -> None:
-        """Create the table and its part of the ledger where they are missing."""
+    def prepare(self, table: Table) -> tuple[str, ...]:
+        """Create the table and its part of the ledger where they are missing; add a core table's new columns."""
         with self._catalog, _translated():
             self._ledger.prepare(table.identity)
-            if not _columns(self.session, table.identity):
+            present = _columns(self.session, table.identity)
+            if not present:
                 columns = ", ".join(f"{quoted(name)} {duckdb_type(type_)}" for name, type_ in table.types.items())
                 with self.session.cursor() as cursor:
                     cursor.execute("BEGIN TRANSACTION")
@@ -73,6 +74,14 @@ class DuckDB:
                     cursor.execute(f"CREATE TABLE {quoted_table(table.identity)} ({columns})")
                     LedgerTables(cursor).reset(table)
                     cursor.execute("COMMIT")
+                return ()
+            added = tuple(name for name in table.types if name not in present) if table.source else ()
+            for name in added:
+                self.session.execute(
+                    f"ALTER TABLE {quoted_table(table.identity)}"
+                    f" ADD COLUMN {quoted(name)} {duckdb_type(table.types[name])}"
+                )
+            return added
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""

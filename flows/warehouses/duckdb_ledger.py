@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.model.entry import Entry, Touched
 from flows.model.errors import ConflictError
-from flows.model.window import EVER
+from flows.model.window import EVER, Window, covered, merge
 from flows.warehouses.base import ledger_shard
 from flows.warehouses.duckdb_types import quoted_table
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from flows.model.table import Table
-    from flows.model.window import Window
     from flows.sources.base import BadRow
 
 _SHARD_COLUMNS = """
@@ -185,16 +184,64 @@ class LedgerTables:
         )
 
     def quarantine(self, entry: Entry, bad: Iterable[BadRow]) -> None:
-        """Replace a window's bad rows by those that its newest run found."""
-        parameters: dict[str, object] = {"identity": entry.table}
-        overlap = "window_start IS NULL"
-        if entry.window is not None:
-            overlap = "$window_start <= window_start AND window_end <= $window_end"
-            parameters |= {"window_start": entry.window.start, "window_end": entry.window.end}
+        """Make a table's bad rows those that are left after a reading of one window.
+
+        The rows of the window go, and those of any window that has by now been read again piece by piece. A row that
+        was read again because it stands in the overlap stays where it is, in the window to which it belongs. A commit
+        is appended before its bad rows, so that it is not later than they are.
+        """
+        found = list(bad)
+        known = self._connection.execute(
+            "SELECT DISTINCT window_start, window_end, found_at FROM platform.quarantine WHERE table_name = ?",
+            [entry.table],
+        ).fetchall()
+        for start, end, found_at in known:
+            window = None if start is None else Window(start.astimezone(UTC), end.astimezone(UTC))
+            if self._read_again(entry, window, found_at):
+                self._connection.execute(
+                    "DELETE FROM platform.quarantine WHERE table_name = ? AND window_start IS NOT DISTINCT FROM ?"
+                    " AND window_end IS NOT DISTINCT FROM ? AND found_at = ?",
+                    [entry.table, start, end, found_at],
+                )
+        if found:
+            self._add(entry, found)
+
+    def _read_again(self, entry: Entry, window: Window | None, found_at: datetime) -> bool:
+        """Say whether a window in which bad rows were found has been read since, the entry's reading included."""
+        if window is None or entry.window is None:
+            # A table is either read as a whole or by windows: the other kind is of an older definition.
+            return window is entry.window or entry.kind == "commit"
+        if not window.overlaps(entry.window) or entry.kind == "failure":
+            return covered(window, [entry.window])
+        later = self._connection.execute(
+            f"SELECT window_start, window_end FROM {quoted_table(f'platform.{ledger_shard(entry.table)}')}"
+            " WHERE table_name = ? AND kind = 'commit' AND committed_at > ?"
+            " AND window_start < ? AND ? < window_end",
+            [entry.table, found_at, window.end, window.start],
+        ).fetchall()
+        pieces = [Window(start.astimezone(UTC), end.astimezone(UTC)) for start, end in later]
+        return covered(window, merge([entry.window, *pieces]))
+
+    def _add(self, entry: Entry, found: list[BadRow]) -> None:
+        start, end = (entry.window.start, entry.window.end) if entry.window else (None, None)
+        same = "q.table_name = $table_name AND q.place = found.place AND q.raw = found.raw"
         self._connection.execute(
-            f"DELETE FROM platform.quarantine WHERE table_name = $identity AND {overlap}", parameters
+            "CREATE TEMP TABLE found AS"
+            " SELECT unnest($places) AS place, unnest($reasons) AS reason, unnest($raws) AS raw",
+            {
+                "places": [row.place for row in found],
+                "reasons": [row.reason for row in found],
+                "raws": [row.raw for row in found],
+            },
         )
-        window = (entry.window.start, entry.window.end) if entry.window else (None, None)
-        rows = [(entry.table, *window, entry.run_id, row.place, row.reason, row.raw) for row in bad]
-        if rows:
-            self._connection.executemany("INSERT INTO platform.quarantine VALUES (?, ?, ?, ?, now(), ?, ?, ?)", rows)
+        if entry.window:
+            self._connection.execute(
+                f"DELETE FROM platform.quarantine AS q USING found WHERE {same} AND q.window_end > $start",
+                {"table_name": entry.table, "start": start},
+            )
+        self._connection.execute(
+            "INSERT INTO platform.quarantine SELECT $table_name, $start, $end, $run_id, $now, place, reason, raw"
+            f" FROM found WHERE NOT EXISTS (SELECT 1 FROM platform.quarantine AS q WHERE {same})",
+            {"table_name": entry.table, "start": start, "end": end, "run_id": entry.run_id, "now": datetime.now(UTC)},
+        )
+        self._connection.execute("DROP TABLE found")

@@ -89,9 +89,9 @@ class Staging:
         ledger = LedgerTables(self.connection)
         version = ledger.next_version(entry.table, entry.window, known_version)
         done = replace(entry, version=version, rows=self.rows, bytes=self.bytes, touched=tuple(self.write()))
+        ledger.append(done)
         if self.table.source is not None:
             ledger.quarantine(done, bad)
-        ledger.append(done)
         self.connection.execute("COMMIT")
         return done
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import mongodb, mysql
+from tests.sources.project import mirror
+
+__all__ = ["mirror"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

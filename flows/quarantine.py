@@ -1,0 +1,117 @@
+"""Bad rows of a core table: by which faults, and try them again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.command import Silent
+from flows.model.errors import DerivedError
+from flows.model.window import EVER, Window
+from flows.runner import Request, load_alone, open_warehouse
+from flows.sources.reasons import fault_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.model.table import WindowSpec
+
+GROUPS = """
+    SELECT reason, place, raw, COUNT(*) OVER (PARTITION BY reason) AS n
+    FROM platform.quarantine WHERE table_name = @table_name
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY reason ORDER BY place) = 1 ORDER BY place
+"""
+PLACES = """
+    SELECT window_start, window_end, place, COUNT(*) AS n
+    FROM platform.quarantine WHERE table_name = @table_name GROUP BY 1, 2, 3
+"""
+
+
+@dataclass(slots=True)
+class Fault:
+    """Bad rows with one kind of fault, and one of them."""
+
+    fault: str
+    """The reason without the rows' values."""
+    count: int
+    place: str
+    reason: str
+    raw: str
+
+
+@dataclass(slots=True)
+class Replay:
+    """What came of trying bad rows again."""
+
+    tried: int = 0
+    passed: int = 0
+    bad: int = 0
+    """How many are bad still."""
+    more: int = 0
+    """How many are bad that were not before."""
+    errors: list[str] = field(default_factory=list)
+    """Why windows failed; their rows are bad still."""
+
+
+def faults(table: str) -> list[Fault]:
+    """Return what is wrong with a table's bad rows, what most rows have first."""
+    found: dict[str, Fault] = {}
+    for row in _read(table, GROUPS):
+        fault = fault_of(row["reason"])
+        group = found.setdefault(fault, Fault(fault, 0, row["place"], row["reason"], row["raw"]))
+        group.count += row["n"]
+    return sorted(found.values(), key=lambda group: -group.count)
+
+
+def replay(table: str, run: Callable[[Request], None]) -> Replay:
+    """Read the windows again in which bad rows were found, each as a commit of its own.
+
+    Args:
+        table: its identity.
+        run: does what a request asks.
+    """
+    spec = load_alone("ingest", table).table(table).window
+    before = _places(table)
+    done = Replay(tried=sum(before.values()))
+    for bounds in _windows(table, spec):
+        try:
+            run(Request(table, bounds, force=True))
+        except DerivedError as error:
+            done.errors.append(str(error))
+    after = _places(table)
+    done.bad = sum((before & after).values())
+    done.passed = done.tried - done.bad
+    done.more = sum((after - before).values())
+    return done
+
+
+def _windows(table: str, spec: WindowSpec | None) -> list[Window]:
+    """Return the ranges of whole windows that hold bad rows, disjoint and in order."""
+    if spec is None:
+        return [EVER] if _places(table) else []
+    found = {(row["window_start"], row["window_end"]) for row in _read(table, PLACES)}
+    joined: list[Window] = []
+    for start, end in sorted(span for span in found if span[0] is not None):
+        span = Window(spec.size.floor(start.astimezone(UTC)), spec.size.ceiling(end.astimezone(UTC)))
+        if joined and span.start < joined[-1].end:
+            span = Window(joined[-1].start, max(joined.pop().end, span.end))
+        joined.append(span)
+    return joined
+
+
+def _places(table: str) -> Counter[str]:
+    """Return where the bad rows stand; rows of a table without a key share their place."""
+    places: Counter[str] = Counter()
+    for row in _read(table, PLACES):
+        places[row["place"]] += row["n"]
+    return places
+
+
+def _read(table: str, sql: str) -> list[dict[str, Any]]:
+    with closing(open_warehouse(Path.cwd(), Silent().say, write=False)) as warehouse:
+        known = warehouse.exists("platform.quarantine")
+        return warehouse.query(sql, {"table_name": table}) if known else []

@@ -1,0 +1,131 @@
+"""The quarantine holds the bad rows of the newest reading of each window, each row once."""
+
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.model.errors import QuarantineError
+from flows.model.window import Window
+from flows.sources.base import BadRow, Batch, arrow_schema
+from flows.warehouses.duckdb import DuckDB
+from tests.engine.test_run import CORE, day, do, table, warehouse, window  # noqa: F401 - a fixture
+
+DAYS = 6
+OVERLAP = timedelta(hours=12)
+MANY = CORE.model_copy(update={"source": CORE.source.model_copy(update={"max_bad_rows": 100})})
+WHOLE = table(
+    "countries",
+    dataset="core",
+    strategy="replace",
+    window=None,
+    columns=[{"name": "id", "type": "INT64"}],
+    source={"kind": "files", "path": "x.csv", "max_bad_rows": 100},
+)
+
+
+class Broken:
+    """A source with one row at the end of each day, of which some are bad; it reads again what overlaps."""
+
+    def __init__(self, *bad):
+        self.bad = set(bad)
+
+    def read(self, subject, span):
+        """Give the bad rows of the window and of what lies before it."""
+        bad = [
+            BadRow(f"id={number}", f"v '{number}' is no number", str(number))
+            for number in sorted(self.bad)
+            if span is None or span.start - OVERLAP <= day(number) + timedelta(hours=20) < span.end
+        ]
+        yield Batch(pa.RecordBatch.from_pylist([], arrow_schema(subject)), tuple(bad))
+
+
+def listed(warehouse):  # noqa: F811
+    """Return the rows in quarantine with their windows, as days."""
+    found = warehouse.query("SELECT place, window_start, window_end FROM platform.quarantine ORDER BY place", {})
+    return [
+        (
+            int(row["place"][3:]),
+            row["window_start"] and (row["window_start"] - day(0)).days,
+            row["window_end"] and (row["window_end"] - day(0)).days,
+        )
+        for row in found
+    ]
+
+
+def span(start, end):
+    """Return days as a window."""
+    return Window(day(start), day(end))
+
+
+def test_a_window_read_again_has_its_bad_rows_once(warehouse):  # noqa: F811
+    """Whether it failed before or was committed; what passes now is gone."""
+    with pytest.raises(QuarantineError):
+        do(warehouse, CORE, span(0, 3), Broken(0, 1))
+    assert listed(warehouse) == [(0, 0, 3), (1, 0, 3)]
+    do(warehouse, MANY, span(0, 3), Broken(0, 1))
+    do(warehouse, MANY, span(0, 3), Broken(0, 1))
+    assert listed(warehouse) == [(0, 0, 3), (1, 0, 3)]
+    do(warehouse, MANY, span(0, 3), Broken(1))
+    assert listed(warehouse) == [(1, 0, 3)]
+
+
+def test_a_row_read_again_by_overlap_is_listed_once(warehouse):  # noqa: F811
+    """It stays in its own window, so that this one is read when it is tried again."""
+    do(warehouse, MANY, window(0), Broken(0))
+    do(warehouse, MANY, window(1), Broken(0))
+    assert listed(warehouse) == [(0, 0, 1)]
+    do(warehouse, MANY, window(0), Broken())
+    assert listed(warehouse) == []
+
+
+def test_a_window_read_again_in_pieces_leaves_nothing_old(warehouse):  # noqa: F811
+    """Rows of a range that failed go when the last piece of it is committed, and those still bad stay once."""
+    with pytest.raises(QuarantineError):
+        do(warehouse, CORE, span(0, 4), Broken(0, 1, 3))
+    do(warehouse, MANY, span(0, 2), Broken(1, 3), known=0)
+    assert listed(warehouse) == [(0, 0, 4), (1, 0, 2), (3, 0, 4)]
+    do(warehouse, MANY.model_copy(), span(2, 4), Broken(1, 3))
+    assert [number for number, *_ in listed(warehouse)] == [1, 3]
+
+
+def test_a_whole_copy_replaces_all(warehouse):  # noqa: F811
+    """Each copy leaves the bad rows that it found."""
+    do(warehouse, WHOLE, None, Broken(0, 1))
+    do(warehouse, WHOLE, None, Broken(1, 2))
+    assert listed(warehouse) == [(1, None, None), (2, None, None)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, DAYS - 1), st.integers(1, DAYS)).filter(lambda pair: pair[0] < pair[1])
+        | st.integers(0, DAYS - 1),
+        max_size=10,
+    )
+)
+@settings(max_examples=40)
+def test_each_bad_row_is_listed_once_and_a_replay_leaves_the_bad_ones(steps):
+    """Whatever is read in whatever pieces, mended and broken in between."""
+    source = Broken(0, 2, 3)
+    seen = set()
+    with TemporaryDirectory() as folder, closing(DuckDB(Path(folder) / "warehouse.duckdb")) as opened:
+        opened.prepare(MANY)
+        for step in steps:
+            if isinstance(step, int):
+                source.bad ^= {step}
+                seen -= {step}
+            else:
+                do(opened, MANY, span(*step), source)
+                seen |= {number for number in source.bad if step[0] - 1 <= number < step[1]}
+            places = [number for number, *_ in listed(opened)]
+            assert len(places) == len(set(places))
+            assert seen <= set(places)
+        for start, end in {(start, end) for _, start, end in listed(opened)}:
+            do(opened, MANY, span(start, end), source)
+        assert {number for number, *_ in listed(opened)} <= source.bad
+        assert seen <= {number for number, *_ in listed(opened)}

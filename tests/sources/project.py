@@ -1,0 +1,53 @@
+"""A project of core tables over a MySQL server, with the commands as a person runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.shop import Shop
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from tests.servers.mysql import MysqlServer
+
+
+@dataclass(frozen=True)
+class Mirror(Shop):
+    """A project whose connection `shop` is an empty database of a server."""
+
+    server: MysqlServer
+    database: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment with the connection's URL."""
+        return super().environment | {"DERIVED_CONNECTION_SHOP": self.server.url(self.database)}
+
+    def execute(self, *statements: str) -> tuple[tuple, ...]:
+        """Run statements in the database."""
+        return self.server.execute(*statements, database=self.database)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write the file of a core table."""
+        path = self.root / f"tables/core/{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def ingest(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `python -m flows.ingest`, which ends with this exit code and no traceback."""
+        done = self.run("flows.ingest", *arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+
+@pytest.fixture
+def mirror(mysql_server: MysqlServer, database: str, tmp_path: Path) -> Mirror:
+    """An empty project."""
+    return Mirror(tmp_path, mysql_server, database)

@@ -1,0 +1,149 @@
+"""First versions of table files from documents, and how any proposal is written down."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+import pytest
+import yaml
+from bson import Binary, Decimal128, Int64, ObjectId, Regex
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.model.load import load_file
+from flows.sources.mongodb_sample import propose
+from flows.sources.new_table import NewColumn, NewTable, render
+
+AT = datetime(2024, 3, 5, 10, tzinfo=UTC)
+ORDER = {
+    "_id": ObjectId("65e6f1d0aaaaaaaaaaaaaaaa"),
+    "number": Int64(7),
+    "updatedAt": AT,
+    "created_at": AT,
+    "total": Decimal128("12.50"),
+    "address": {"city": "Bonn", "geo": {"lat": 50.7}},
+    "items": [{"sku": "a", "price": Decimal128("1.5"), "tags": ["x"]}, {"sku": "b", "gift": {"to": "me"}}],
+}
+
+
+def load(new: NewTable):
+    """Return the table that a proposal's YAML gives, and its text."""
+    text = render(new, command="python -m flows.ingest --new shop x", today=date(2026, 1, 1))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "tables/core", f"{new.name}.yaml")
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+        return load_file(Path(folder), path), text
+
+
+def types(*documents) -> dict[str, str]:
+    """Return the proposed types by path."""
+    table, _ = load(propose([{"_id": number} | document for number, document in enumerate(documents)], "shop", "x"))
+    return {column.source_path or column.name: str(column.type) for column in table.columns}
+
+
+def test_documents_become_a_table() -> None:
+    """Documents become columns by path, arrays of documents ARRAYs of STRUCTs; key, cursor and start are there."""
+    found, text = load(propose([ORDER] * 3, "shop", "orders", indexed={"updatedAt"}, oldest=lambda _: AT))
+    assert {column.name: (str(column.type), column.source_path) for column in found.columns} == {
+        "_id": ("STRING", None),
+        "number": ("INT64", None),
+        "updatedAt": ("TIMESTAMP", None),
+        "created_at": ("TIMESTAMP", None),
+        "total": ("NUMERIC", None),
+        "address_city": ("STRING", "address.city"),
+        "address_geo_lat": ("FLOAT64", "address.geo.lat"),
+        "items": ("ARRAY<STRUCT<sku STRING, price NUMERIC, tags ARRAY<STRING>, gift STRUCT<to STRING>>>", None),
+    }
+    assert (found.key, found.source.cursor, found.strategy) == (("_id",), "updatedAt", "merge")
+    assert (found.window.start, found.partition.column) == (AT.replace(hour=0), "created_at")
+    assert "# in 3 of 3: array; of document" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        ([1, 2.5], "FLOAT64"),
+        ([2**53 + 1, 2.5], "JSON"),
+        ([1, Decimal128("0.1")], "NUMERIC"),
+        ([Decimal128("1E+30")], "BIGNUMERIC(38, 0)"),
+        ([Decimal128("0.0000000001")], "BIGNUMERIC"),
+        ([Decimal128("0.00000000000000000001")], "BIGNUMERIC(38, 20)"),
+        ([Decimal128("1E+40")], "JSON"),
+        ([Decimal128("NaN"), Decimal128("1")], "NUMERIC"),
+        (["a", None], "STRING"),
+        (["a", 1], "JSON"),
+        ([None], "JSON"),
+        ([True, False], "BOOL"),
+        ([True, 1], "JSON"),
+        ([b"x"], "BYTES"),
+        ([Binary(b"x", 128)], "BYTES"),
+        ([Binary.from_uuid(UUID(int=1))], "STRING"),
+        ([Regex("x")], "JSON"),
+        ([[]], "JSON"),
+        ([[1, None]], "JSON"),
+        ([[[1]]], "JSON"),
+        ([[1, "a"]], "JSON"),
+        ([[{"a b": 1}]], "JSON"),
+        ([[{"a": 1, "A": 2}]], "JSON"),
+        ([[{"a": 1}, {"a": "x"}]], "ARRAY<STRUCT<a JSON>>"),
+        ([{}], "JSON"),
+        ([{"a.b": 1}], "JSON"),
+        ([{"a": 1}, "text"], "JSON"),
+        ([{f"user{number}": 1} for number in range(30)], "JSON"),
+    ],
+)
+def test_a_type_is_proposed_only_where_it_holds_all_that_was_seen(values: list, type_: str) -> None:
+    """What no other type holds is JSON."""
+    assert types(*({"v": value} for value in values))["v"] == type_
+
+
+def test_each_guess_says_what_it_was_seen_in() -> None:
+    """A comment counts the documents and the types."""
+    documents = [{"_id": 1, "v": 1, "when": None}, {"_id": 2, "v": "x", "updated": AT}, {"_id": 3}]
+    found, text = load(propose(documents, "shop", "x"))
+    assert "{name: v, type: JSON}  # in 2 of 3: int 1, string 1; v has several types" in text
+    assert "{name: when, type: JSON}  # in 1 of 3: null; no value was seen" in text
+    assert found.strategy == "replace"
+    assert "no date that every document has" in text
+
+
+def test_an_id_that_is_a_document_is_a_key_of_several_columns() -> None:
+    """And one of several types is no key."""
+    found, _ = load(propose([{"_id": {"a": 1, "b": "x"}, "updated_at": AT}], "shop", "x"))
+    assert found.key == ("_id_a", "_id_b")
+    found, text = load(propose([{"_id": 1, "updated_at": AT}, {"_id": "x", "updated_at": AT}], "shop", "x"))
+    assert (found.key, found.strategy) == ((), "replace")
+    assert "_id has no type by which rows can be merged" in text
+
+
+def test_names_that_clash_or_cannot_be_reached() -> None:
+    """Each column has a name of its own; what `from` cannot name is left out, and said."""
+    found, text = load(propose([{"_id": 1, "a": {"b": 1}, "a_b": 2, "A_B": 3, "x.y": 4, "größe": 5}], "shop", "x"))
+    assert [column.name for column in found.columns] == ["_id", "a_b", "a_b_2", "A_B_3", "gro_e"]
+    assert "# left out: 'x.y'" in text
+
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+
+
+@given(TEXT, TEXT, TEXT, TEXT.filter(lambda path: all(part.strip() for part in path.split("."))))
+def test_any_words_survive_in_yaml(description: str, comment: str, remark: str, path: str) -> None:
+    """Whatever a database holds as comments and names, the file is valid and says the same."""
+    new = NewTable(
+        name="t",
+        origin=f"the table {remark}",
+        source={"kind": "mysql", "connection": "shop", "table": path},
+        columns=(NewColumn("v", "STRUCT<a INT64, b STRING>", path, comment, remark), NewColumn("id", "INT64", "id")),
+        description=description,
+        remarks={"columns": remark, "strategy": comment},
+        left_out=(comment,),
+    )
+    found, text = load(new)
+    assert found.source.table == found.columns[0].source_path == path
+    visible = "".join(letter if letter.isprintable() else " " for letter in comment)
+    assert found.columns[0].description.split() == visible.split()
+    assert yaml.safe_load(text)["strategy"] == "replace"

@@ -1,0 +1,105 @@
+"""First versions of table files from a MySQL database, as a person has them written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from tests.sources.project import Mirror
+
+PAYMENTS = """
+CREATE TABLE payments (
+  payment_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY COMMENT 'The attempt: it''s "one", #1 {of} many',
+  amount DECIMAL(18,4) NOT NULL COMMENT 'In euros',
+  `rate %` DECIMAL(65,30),
+  is_open TINYINT(1), `do.t` INT, `select` ENUM('a', 'b'), `größe` FLOAT, `1st` BIT(1), payload JSON, digest BINARY(16),
+  created_at DATETIME(6), changed TIMESTAMP(6) NOT NULL, spot POINT, day DATE, took TIME,
+  updated_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), KEY (changed), KEY (updated_at)
+) COMMENT 'One attempt to pay'
+"""
+
+
+def test_a_table_becomes_a_file_that_runs_at_once(mirror: Mirror) -> None:
+    """Types, comments, key, cursor, partition and start are those of the database; check and ingest accept the file."""
+    mirror.execute(
+        PAYMENTS,
+        "INSERT INTO payments (amount, `rate %`, is_open, `do.t`, `select`, `größe`, `1st`, payload, created_at, changed, day, took, updated_at)"
+        " VALUES (12.5, 1.000000000000000000000000000001, 1, 7, 'b', 0.1, 1, '{}', '2024-03-01', '2024-03-01', '2024-03-01', '10:00', '2024-03-05 10:00'),"
+        " (1, NULL, 0, 8, 'a', 2, 0, NULL, NULL, '2024-03-01', NULL, NULL, '2024-03-09')",
+    )
+    done = mirror.ingest("--new", "shop", "payments")
+    assert "tables/core/payments.yaml: 16 columns, merged by payment_id as updated_at moves on" in done.stdout
+    text = (mirror.root / "tables/core/payments.yaml").read_text()
+    found = yaml.safe_load(text)
+    assert found["description"] == "One attempt to pay"
+    assert found["source"] == {"kind": "mysql", "connection": "shop", "table": "payments", "cursor": "updated_at"}
+    assert (found["key"], found["strategy"]) == (["payment_id"], "merge")
+    assert found["partition"] == {"column": "created_at", "by": "day"}
+    assert found["window"]["start"].isoformat() == "2024-03-05"
+    columns = {column["name"]: column for column in found["columns"]}
+    assert columns["payment_id"]["description"] == 'The attempt: it\'s "one", #1 {of} many'
+    assert {name: column["type"] for name, column in columns.items()} == {
+        "payment_id": "INT64",
+        "amount": "NUMERIC(18, 4)",
+        "rate": "STRING",
+        "is_open": "BOOL",
+        "do_t": "INT64",
+        "select": "STRING",
+        "gro_e": "FLOAT64",
+        "_1st": "BOOL",
+        "payload": "JSON",
+        "digest": "BYTES",
+        "created_at": "DATETIME",
+        "changed": "TIMESTAMP",
+        "spot": "BYTES",
+        "day": "DATE",
+        "took": "TIME",
+        "updated_at": "TIMESTAMP",
+    }
+    assert {columns[name]["from"] for name in ("rate", "do_t", "gro_e", "_1st")} == {"rate %", "do.t", "größe", "1st"}
+    assert "# cursor: the database sets updated_at at every change\n" in text
+    assert "# edit: the team to ask" in text
+    checked = mirror.run("flows.check", "core.payments")
+    assert checked.returncode == 0, checked.stdout
+    mirror.ingest("core.payments")
+    assert mirror.rows(
+        'SELECT payment_id, rate, do_t, "select", _1st, took::VARCHAR FROM core.payments ORDER BY 1'
+    ) == [
+        (1, "1.000000000000000000000000000001", 7, "b", True, "10:00:00"),
+        (2, None, 8, "a", False, None),
+    ]
+
+
+def test_a_file_is_never_overwritten_nor_left_half(mirror: Mirror) -> None:
+    """What a person has edited stays; where nothing can be proposed nothing is written."""
+    mirror.execute("CREATE TABLE things (id INT PRIMARY KEY)", "CREATE TABLE thongs (`...` INT)")
+    path = mirror.write("Things", "mine\n")
+    done = mirror.ingest("--new", "shop", "things", code=2)
+    assert "tables/core/Things.yaml is there already" in done.stderr
+    assert "Did you mean 'things'?" in mirror.ingest("--new", "shop", "thing", code=1).stderr
+    assert "No valid file can be proposed" in mirror.ingest("--new", "shop", "thongs", code=2).stderr
+    assert "DERIVED_CONNECTION_SHIP" in mirror.ingest("--new", "ship", "things", code=1).stderr
+    assert [(file.name, file.read_text()) for file in path.parent.iterdir()] == [("Things.yaml", "mine\n")]
+
+
+def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None:
+    """The comments say why, and what would be needed; odd names of tables become names of files."""
+    mirror.execute(
+        "CREATE TABLE `odd.log table` (message TEXT, created_at TIMESTAMP, updated_at TIMESTAMP)",
+        "CREATE TABLE countries (code CHAR(2) PRIMARY KEY, created_on DATE)",
+        "CREATE VIEW seen AS SELECT code, NOW() AS modified FROM countries",
+        "CREATE TABLE slow (id INT PRIMARY KEY, modified DATETIME)",
+    )
+    for name in ("`odd.log table`", "countries", "seen", "slow"):
+        mirror.ingest("--new", "shop", name)
+    files = {path.stem: path.read_text() for path in (mirror.root / "tables/core").iterdir()}
+    assert "the table has no primary key to merge by" in files["odd_log_table"]
+    assert "a view has no primary key to merge by" in files["seen"]
+    assert "If rows are only ever added: `cursor: created_on`" in files["countries"]
+    assert "No index starts with it" in files["slow"]
+    assert "today, for there are no rows yet" in files["slow"]
+    checked = mirror.run("flows.check")
+    assert checked.returncode == 0, checked.stdout
+    assert mirror.run("flows.run").returncode == 0
