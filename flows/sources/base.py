@@ -49,6 +49,16 @@ class Batch:
     bad: tuple[BadRow, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What there is to say of a core table before it is read."""
+
+    unread: tuple[str, ...]
+    """Columns of the source that the table's file does not name."""
+    warnings: tuple[str, ...]
+    """What makes reading slow or leaves rows out, with what to do about it."""
+
+
 class Source(Protocol):
     """Where a core table's rows come from."""
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from flows.model.table import Table
     from flows.model.window import Window
+    from flows.sources.base import Description
     from flows.sources.connections import MysqlConnection
-    from flows.sources.mysql_schema import Description, SourceTable
+    from flows.sources.mysql_schema import SourceTable
     from flows.sources.mysql_session import Session
     from flows.sources.mysql_types import SourceColumn
 

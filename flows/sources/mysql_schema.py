@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.model.errors import SourceError, did_you_mean
+from flows.sources.base import Description
 from flows.sources.mysql_session import rows
 from flows.sources.mysql_types import SourceColumn, misfit
 
@@ -45,16 +46,6 @@ class SourceTable:
     def find(self, name: str) -> SourceColumn | None:
         """Return the column of that name; MySQL does not tell upper from lower case in it."""
         return next((column for column in self.columns if column.name.lower() == name.lower()), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What there is to say of a core table before it is read."""
-
-    unread: tuple[str, ...]
-    """Columns of the source that the table's file does not name."""
-    warnings: tuple[str, ...]
-    """What makes reading slow or leaves rows out, with what to do about it."""
 
 
 def quoted(name: str) -> str:
