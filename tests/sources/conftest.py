@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,8 @@ __all__ = ["mirror"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pymongo.collection import Collection
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +45,9 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
     mongodb_server.client.drop_database("shop_test")
     yield "shop_test"
     mongodb_server.client.drop_database("shop_test")
+
+
+@pytest.fixture
+def collection(mongodb_server: mongodb.MongodbServer, mongodb_database: str) -> Collection[dict[str, Any]]:
+    """The empty collection `things` of that database."""
+    return mongodb_server.client[mongodb_database]["things"]
