@@ -2,10 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench lock docs
+.PHONY: help install demo demo-servers test lint bench lock docs
 
 help: ## Show these lines
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: .venv/.installed ## Make .venv from requirements.lock
 
@@ -18,6 +18,10 @@ install: .venv/.installed ## Make .venv from requirements.lock
 
 demo: install ## Make sample exports of a shop, bring all its tables up to date and show the answer
 	@$(BIN)/python -m flows.demo
+
+demo-servers: install ## The same from a MySQL and a MongoDB server, which it installs, starts, fills and ends
+	@tests/servers/install.sh
+	@$(BIN)/python -m tests.servers.demo
 
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh

@@ -5,6 +5,7 @@ python -m flows.demo
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -33,10 +34,10 @@ ANSWER = """
 """
 NEXT = """\
 What to try next
-  python -m flows.check derived.revenue_by_item      what it reads, and how far
-  python -m flows.derive derived.revenue_by_item --dry-run --force --from 2026-03-01 --to 2026-03-03
-  python -m flows.derive derived.top_items           nothing to do, and it says why
-  edit the SQL of tables/derived/revenue_by_item.yaml, then: python -m flows.run
+  {python} -m flows.check derived.revenue_by_item      what it reads, and how far
+  {python} -m flows.derive derived.revenue_by_item --dry-run --force --from 2026-03-01 --to 2026-03-03
+  {python} -m flows.derive derived.top_items           nothing to do, and it says why
+  edit the SQL of tables/derived/revenue_by_item.yaml, then: {python} -m flows.run
 """
 
 
@@ -48,22 +49,33 @@ def main() -> None:
         if not (root / EXPORTS).exists():
             typer.echo(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")
         write_exports(root / EXPORTS)
-        project = load_project(root)
-        with closing(open_warehouse(root, typer.echo)) as warehouse:
-            summary = watch(project, lambda watcher: run_all(project, warehouse, watcher))
-            if summary.errors or project.faults:
-                raise DerivedError("The demo's tables are not up to date: see above.")
-            typer.echo("")
-            _show(warehouse)
-        entries = [entry for outcome in summary.outcomes.values() for entry in outcome.entries]
-        if entries:
-            rows = sum(entry.rows for entry in entries)
-            what = f"{plural(len(entries), 'commit')} to {plural(len(summary.outcomes), 'table')}, {rows:,} rows"
-        else:
-            what = (
-                f"Nothing to do: all {plural(len(summary.outcomes), 'table')} were up to date, no work was done twice"
-            )
-        typer.echo(f"{what}; {time.perf_counter() - started:.1f} s.\n\n{NEXT}", nl=False)
+        done = answer(root)
+        typer.echo(f"{done}; {time.perf_counter() - started:.1f} s.\n\n{NEXT.format(python=_python(root))}", nl=False)
+
+
+def answer(root: Path) -> str:
+    """Bring the shop's tables up to date and print the answer; return what was done for it.
+
+    Raises DerivedError where a table has faults or failed, after saying so.
+    """
+    project = load_project(root)
+    with closing(open_warehouse(root, typer.echo)) as warehouse:
+        summary = watch(project, lambda watcher: run_all(project, warehouse, watcher))
+        if summary.errors or project.faults:
+            raise DerivedError("The demo's tables are not up to date: see above.")
+        typer.echo("")
+        _show(warehouse)
+    entries = [entry for outcome in summary.outcomes.values() for entry in outcome.entries]
+    tables = plural(len(summary.outcomes), "table")
+    if not entries:
+        return f"Nothing to do: all {tables} were up to date, no work was done twice"
+    return f"{plural(len(entries), 'commit')} to {tables}, {sum(entry.rows for entry in entries):,} rows"
+
+
+def _python(root: Path) -> str:
+    """Return how the Python that runs this is called from the project's folder."""
+    here = Path(sys.executable)
+    return str(here.relative_to(root)) if here.is_relative_to(root) else str(here)
 
 
 def _show(warehouse: Warehouse) -> None:

@@ -6,19 +6,20 @@ python -m flows.deploy --check    say whether it is up to date (exit code 1 wher
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import re
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 import yaml
 
+from flows.command import ending
+from flows.model.errors import DerivedError, UsageError
 from flows.model.project import load_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from flows.model.table import Table
 
@@ -73,32 +74,28 @@ def _literal(text: str) -> str:
     return re.sub(r"\{(?=\{)", "{ ", text)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m flows.deploy", description="Write prefect.yaml from tables/.")
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--write", action="store_true", help="write prefect.yaml")
-    action.add_argument("--check", action="store_true", help="fail where prefect.yaml is out of date")
-    options = parser.parse_args(arguments)
-
-    project = load_project(Path())
-    for fault in project.faults:
-        print(fault, file=sys.stderr)  # noqa: T201 - a command prints
-    new = render(project.tables.values())
-    path = Path(FILE)
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    if options.write:
-        path.write_text(new, encoding="utf-8")
-    elif new != old:
-        diff = difflib.unified_diff(old.splitlines(), new.splitlines(), FILE, "from tables/", n=1, lineterm="")
-        print(*diff, sep="\n", file=sys.stderr)  # noqa: T201
-        print(f"{FILE} is out of date. Run: python -m flows.deploy --write", file=sys.stderr)  # noqa: T201
-        return 1
-    if project.faults:
-        print("These tables have faults and no deployment; mend them and run this again.", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+def main(
+    write: Annotated[bool, typer.Option("--write", help="Write prefect.yaml.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail where prefect.yaml is out of date.")] = False,
+) -> None:
+    """Write prefect.yaml from the table files, one deployment per table."""
+    with ending():
+        if write == check:
+            raise UsageError(f"Give {'one of ' if write else ''}--write or --check.")
+        project = load_project(Path())
+        for fault in project.faults:
+            typer.echo(str(fault), err=True)
+        path, new = Path(FILE), render(project.tables.values())
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        if write:
+            path.write_text(new, encoding="utf-8")
+        elif new != old:
+            diff = difflib.unified_diff(old.splitlines(), new.splitlines(), FILE, "from tables/", n=1, lineterm="")
+            typer.echo("\n".join(diff), err=True)
+            raise DerivedError(f"{FILE} is out of date. Run: python -m flows.deploy --write")
+        if project.faults:
+            raise DerivedError("These tables have faults and no deployment; mend them and run this again.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -81,29 +81,24 @@ class _Observer:
 def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary:
     """Bring every table up to date; one table's failure stops only what depends on it."""
     summary = Summary()
-    graph = {
-        name: [item.table for item in project.upstreams(name)] for name in project.tables if name not in project.invalid
-    }
     for name in sorted(project.invalid):
         summary.errors[name] = "its file has faults: python -m flows.check"
         watcher.ended(name, f"failed: {summary.errors[name]}")
-    order = TopologicalSorter(graph)
+    order = TopologicalSorter(project.after)
     order.prepare()
     running: dict[Future[Outcome], str] = {}
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         while order.is_active():
             for name in sorted(order.get_ready()):
-                blocker = next(
-                    (up for up in graph.get(name, ()) if up in summary.errors or up in summary.skipped), None
-                )
-                if name not in graph or blocker:
-                    if blocker:
-                        summary.skipped[name] = blocker
-                        watcher.ended(name, f"skipped, because {blocker} failed")
+                if name not in project.after:
                     order.done(name)
-                    continue
-                work = pool.submit(run_table, project, warehouse, Request(name), _Observer(name, watcher))
-                running[work] = name
+                elif blocker := _blocker(project, name, summary):
+                    summary.skipped[name] = blocker
+                    watcher.ended(name, f"skipped, because {blocker} failed")
+                    order.done(name)
+                else:
+                    work = pool.submit(run_table, project, warehouse, Request(name), _Observer(name, watcher))
+                    running[work] = name
             if not running:
                 continue
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -112,6 +107,12 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
                 _collect(name, future, summary, watcher)
                 order.done(name)
     return summary
+
+
+def _blocker(project: Project, name: str, summary: Summary) -> str | None:
+    """Return a table that this one reads and that was not brought up to date."""
+    upstreams = (item.table for item in project.upstreams(name))
+    return next((up for up in upstreams if up in summary.errors or up in summary.skipped), None)
 
 
 def _collect(name: str, future: Future[Outcome], summary: Summary, watcher: Watcher) -> None:

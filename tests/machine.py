@@ -1,4 +1,4 @@
-"""A pytest plugin: under CI=true a skip is a failure, unless the test needs a server that no machine of CI can have."""
+"""A pytest plugin: under CI=true a skip is a failure, as CI can have every server."""
 
 from __future__ import annotations
 
@@ -6,27 +6,20 @@ import os
 
 import pytest
 
-CANNOT_HAVE = {
-    "mongod": "no Debian, PyPI or npm package carries the server",
-}
-"""Servers that no machine of CI can have, and why; a test that needs one skips with a reason that begins so."""
 
-
-def _fail_needless_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+def _fail_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if not report.skipped or hasattr(report, "wasxfail") or os.environ.get("CI") != "true":
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    reason = reason.removeprefix("Skipped: ")
-    if reason.partition(":")[0] not in CANNOT_HAVE:
-        report.outcome = "failed"
-        report.longrepr = f"skipped, which CI=true does not allow: {reason}"
+    report.outcome = "failed"
+    report.longrepr = f"skipped, which CI=true does not allow: {reason.removeprefix('Skipped: ')}"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):  # noqa: ARG001 - pytest names the arguments
     """Judge the skip of a test."""
     report = yield
-    _fail_needless_skip(report)
+    _fail_skip(report)
     return report
 
 
@@ -34,5 +27,5 @@ def pytest_runtest_makereport(item, call):  # noqa: ARG001 - pytest names the ar
 def pytest_make_collect_report(collector):  # noqa: ARG001 - pytest names the argument
     """Judge the skip of a module."""
     report = yield
-    _fail_needless_skip(report)
+    _fail_skip(report)
     return report

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.prefect_api import PREFECT
+from tests.servers import mongodb
 
 if TYPE_CHECKING:
     from tests.prefect_api import Server
@@ -37,13 +38,24 @@ try:
 except SourceError as error:
     print(error)
 """
-TEST = """
+TEST_MYSQL = """
 from blocks import MysqlDatabase
 from flows.model.errors import SourceUnavailableError
 try:
     MysqlDatabase.load("shop-eu").test_connection()
 except SourceUnavailableError as error:
     print(error)
+"""
+TEST_MONGODB = f"""
+import sys
+from blocks import MongodbDatabase
+from flows.model.errors import SourceError
+for uri in sys.argv[1], sys.argv[1].replace("{SECRET}", "wrong-{SECRET}"):
+    MongodbDatabase(uri=uri, database="shop").save("real", overwrite=True)
+    try:
+        print(MongodbDatabase.load("real").test_connection())
+    except SourceError as error:
+        print(error)
 """
 
 
@@ -65,9 +77,9 @@ def run(api: Server, *command: str) -> str:
     return done.stdout + done.stderr
 
 
-def python(api: Server, code: str) -> str:
+def python(api: Server, code: str, *arguments: str) -> str:
     """Return what a piece of Python prints."""
-    return run(api, sys.executable, "-c", code)
+    return run(api, sys.executable, "-c", code, *arguments)
 
 
 def test_blocks_look_right_in_the_ui(api: Server) -> None:
@@ -97,6 +109,17 @@ def test_a_connection_is_found_by_its_name(api: Server) -> None:
 
 def test_testing_a_connection_says_what_is_wrong_without_the_secret(api: Server) -> None:
     """Nothing listens on port 1."""
-    said = python(api, TEST)
+    said = python(api, TEST_MYSQL)
     assert "MySQL reader@127.0.0.1:1/shop: Can't connect to MySQL server" in said
     assert SECRET not in said
+
+
+def test_testing_a_mongodb_connection_says_what_it_reached_or_what_is_wrong(api: Server) -> None:
+    """With TLS and a password, on a real server."""
+    with mongodb.serving(tls=True, user="reader", password=SECRET) as server:
+        server.client.shop.orders.insert_one({"sku": "a"})
+        reached, refused = python(api, TEST_MONGODB, server.uri()).splitlines()
+    assert reached.startswith("Connected to MongoDB ")
+    assert reached.endswith(": 1 collections in 'shop'.")
+    assert "MongoDB database 'shop': Authentication failed." in refused
+    assert SECRET not in refused

@@ -67,7 +67,7 @@ def broken(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]
     `schema` has the types of the table and of all that its checks name.
     """
     tests = [
-        _column_test(column, check, f"c{i}_{j}")
+        _column_test(table, staged.relation, column, check, f"c{i}_{j}")
         for i, column in enumerate(table.columns)
         for j, check in enumerate(column.checks)
     ]
@@ -88,8 +88,7 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
             f"{found[f'n{i}']} of {staged.rows} rows",
             tuple(
                 staged.query(
-                    f"SELECT s.* FROM {staged.relation} AS s {test.join}"
-                    f" WHERE {test.where.format(relation=staged.relation)} LIMIT {SHOWN_ROWS}",
+                    f"SELECT s.* FROM {staged.relation} AS s {test.join} WHERE {test.where} LIMIT {SHOWN_ROWS}",
                     dict(test.parameters),
                 )
             ),
@@ -99,8 +98,8 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
     ]
 
 
-def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:
-    """Return a check as SQL; `name` makes its parameters and joins unlike those of others."""
+def _column_test(own: Table, relation: str, column: Column, check: Check, name: str) -> _ColumnTest:
+    """Return a check of staged rows as SQL; `name` makes its parameters and joins unlike those of others."""
     value = f"s.`{column.name}`"
 
     def test(what: str, where: str, *parameters: tuple[str, object], join: str = "") -> _ColumnTest:
@@ -113,7 +112,7 @@ def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:
         case NotNull():
             return test("not_null", f"{value} IS NULL")
         case Unique():
-            twice = f"{value} IN (SELECT t.`{column.name}` FROM {{relation}} AS t GROUP BY 1 HAVING COUNT(*) > 1)"
+            twice = f"{value} IN (SELECT t.`{column.name}` FROM {relation} AS t GROUP BY 1 HAVING COUNT(*) > 1)"
             return _ColumnTest(
                 f"{column.name} unique", check.severity, f"COUNT({value}) - COUNT(DISTINCT {value})", twice
             )
@@ -134,9 +133,13 @@ def _column_test(column: Column, check: Check, name: str) -> _ColumnTest:
             return test(f"matches {check.matches}", f"{value} IS NOT NULL AND {pattern}", (name, check.matches))
         case References():
             dataset, table, other = check.references.split(".")
-            join = (
-                f"LEFT JOIN (SELECT DISTINCT `{other}` AS v FROM `{dataset}`.`{table}`) AS {name} ON {name}.v = {value}"
-            )
+            published = f"SELECT `{other}` AS v FROM `{dataset}`.`{table}`"
+            incoming = f"SELECT `{other}` AS v FROM {relation}"
+            if f"{dataset}.{table}" != own.identity:
+                there = published
+            else:
+                there = incoming if own.strategy == "replace" else f"{incoming} UNION ALL {published}"
+            join = f"LEFT JOIN (SELECT DISTINCT v FROM ({there})) AS {name} ON {name}.v = {value}"
             return test(f"references {check.references}", f"{value} IS NOT NULL AND {name}.v IS NULL", join=join)
     raise AssertionError(check)
 

@@ -113,18 +113,21 @@ def state(warehouse: Warehouse, table: Table) -> State:
         return State()
     rows = warehouse.query(
         # The table's name is a checked identifier, and the shard is ours.
-        "SELECT window_start, window_end, version, code_version, began, upstreams"
+        "SELECT kind, window_start, window_end, version, code_version, began, upstreams"
         f" FROM platform.{ledger_shard(table.identity)}"
-        " WHERE table_name = @table_name AND kind = 'commit'"
-        " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1"
+        " WHERE table_name = @table_name AND kind <> 'failure'"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY kind, window_start, window_end ORDER BY version DESC) = 1"
         " ORDER BY version",
         {"table_name": table.identity},
     )
     version = max((row["version"] for row in rows), default=0)
     if not warehouse.exists(table.identity):
         return State(version=version)
+    reset = max((row["version"] for row in rows if row["kind"] == "reset"), default=0)
     # A commit of the whole table says nothing of windows, nor a window's of the whole, where a table has changed so.
-    fitting = [row for row in rows if (row["window_start"] is None) == (table.window is None)]
+    fitting = [
+        row for row in rows if row["version"] > reset and (row["window_start"] is None) == (table.window is None)
+    ]
     return State(version, tuple(map(_committed, fitting)))
 
 
@@ -136,7 +139,7 @@ def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     rows = warehouse.query(
         f"SELECT t.range_start AS range_start, t.range_end AS range_end, MAX(version) AS version"
         f" FROM platform.{ledger_shard(table.identity)}, UNNEST(touched) AS t"
-        " WHERE table_name = @table_name AND kind = 'commit' GROUP BY 1, 2",
+        " WHERE table_name = @table_name AND kind <> 'failure' GROUP BY 1, 2",
         {"table_name": table.identity},
     )
     touches = Touches([(Window(_utc(row["range_start"]), _utc(row["range_end"])), row["version"]) for row in rows])
@@ -164,11 +167,10 @@ def complete(table: Table, known: State) -> list[Window]:
         return []
     if table.window is None:
         return [Window(BEGINNING, known.last.began)]
-    start = table.window.size.ceiling(table.window.start)
-    done = merge([Window(BEGINNING, start), *(commit.window for commit in known.committed)])
+    done = merge([Window(BEGINNING, table.window.start), *(commit.window for commit in known.committed)])
     if table.source is not None:
         done = done[:1]
-    if table.window.end is not None and done[-1].end >= table.window.size.floor(table.window.end):
+    if table.window.end is not None and done[-1].end >= table.window.end:
         done[-1] = Window(done[-1].start, END)
     return done
 

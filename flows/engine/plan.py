@@ -224,7 +224,7 @@ def _inside(spec: WindowSpec, closed: Window | None, bounds: Window) -> list[Win
 def _not_closed(spec: WindowSpec, closed: Window | None) -> list[Waiting]:
     """Say when the next window closes, where one is to come."""
     size = spec.size
-    start = closed.end if closed else size.ceiling(spec.start)
+    start = closed.end if closed else spec.start
     following = Window(start, size.next(start))
     if spec.end is not None and following.end > spec.end:
         return []

@@ -27,7 +27,8 @@ class Entry:
 
     table: str
     """Identity of the table."""
-    kind: Literal["commit", "failure"]
+    kind: Literal["commit", "failure", "reset"]
+    """A reset says that the table was gone: commits before it hold no longer, and all its rows were touched."""
     window: Window | None
     """The range of adjacent windows; None where the whole table was replaced."""
     run_id: str
@@ -42,7 +43,7 @@ class Entry:
     upstreams: Mapping[str, int]
     """The version of each upstream table that was read, by identity."""
     version: int = 0
-    """Counts the table's commits from 1; the warehouse gives it when it commits. 0 for a failure."""
+    """Counts the table's commits and resets from 1; the warehouse gives it. 0 for a failure."""
     rows: int = 0
     """Rows that the window holds."""
     bytes: int | None = None

@@ -122,7 +122,13 @@ class WarehouseBusyError(WarehouseError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` for the nearest known word, or an empty string."""
+    """Return ` Did you mean 'x'?` for the nearest known word, or an empty string.
+
+    Of names with dots the last parts must be near as well: all tables of a dataset have the first in common.
+    """
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f" Did you mean '{by_lower[near[0]]}'?" if near else ""
+    last = word.lower().rpartition(".")[2]
+    for near in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6):
+        if difflib.get_close_matches(last, [near.rpartition(".")[2]], cutoff=0.6):
+            return f" Did you mean '{by_lower[near]}'?"
+    return ""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cached_property
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from flows.model.errors import Fault, SqlError, TableFileError, UsageError, did_you_mean
 from flows.model.load import Loaded, named_tables, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from flows.model import document
@@ -74,10 +73,6 @@ class Project:
         """
         return self.analysis(identity).dependencies if self.tables[identity].sql is not None else ()
 
-    def downstreams(self, identity: str) -> tuple[str, ...]:
-        """Return the tables whose SQL reads this one, by name."""
-        return self._readers.get(identity, ())
-
     def analysis(self, identity: str) -> Analysis:
         """Return what a derived table's SQL reads and gives.
 
@@ -114,20 +109,17 @@ class Project:
         found = {fault for name in self._files for fault in self.validate(name)}
         return tuple(sorted({*found, *self._placed.get("", ())}))
 
-    def order(self) -> tuple[str, ...]:
-        """Return the good tables so that each comes after those that it reads; ties by name.
+    @cached_property
+    def after(self) -> dict[str, tuple[str, ...]]:
+        """Return for each table without faults the tables to bring up to date before it, by name; without circles.
 
-        Tables that read each other in a circle are left out.
+        They are those that its SQL reads and, unless that would close a circle, those that its checks name.
         """
-        graph = {name: self._good_reads(name) for name in self.tables if name not in self._cycles}
-        sorter = TopologicalSorter(graph)
-        sorter.prepare()
-        order: list[str] = []
-        while sorter.is_active():
-            ready = sorted(sorter.get_ready())
-            order += [name for name in ready if name in graph]
-            sorter.done(*ready)
-        return tuple(order)
+        good = self.tables.keys() - self.invalid
+        reads = {name: self._known(self._files[name].reads) for name in sorted(good)}
+        named = {name: self._known(self._files[name].mentioned) for name in reads}
+        tangled = set(_unordered({name: [up for up in ups if up in good] for name, ups in named.items()}))
+        return {name: reads[name] if name in tangled else named[name] for name in reads}
 
     def schema(self, identity: str) -> dict[str, dict[str, Type]]:
         """Return the types of a table and of all that its SQL and checks name, by identity and column."""
@@ -140,24 +132,20 @@ class Project:
         tables = (self.tables[name] for name in names if name in self.tables)
         return {table.identity: table.partition.column for table in tables if table.partition}
 
-    def _good_reads(self, identity: str) -> list[str]:
-        return [name for name in self._files[identity].reads if name in self.tables]
-
-    @cached_property
-    def _readers(self) -> dict[str, tuple[str, ...]]:
-        readers: defaultdict[str, list[str]] = defaultdict(list)
-        for name in self.tables:
-            for upstream in self._good_reads(name):
-                readers[upstream].append(name)
-        return {name: tuple(found) for name, found in readers.items()}
+    def _known(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(name for name in names if name in self.tables))
 
     def _hint(self, name: str) -> str:
         """Return ` Did you mean 'x'?`, or where the file of a table would stand."""
         path = self.root / FOLDER / f"{name.replace('.', '/', 1)}{SUFFIX}"
         for wrong in (path.with_suffix(".yml"), path.with_suffix(".YAML")):
-            if "." in name and wrong.is_file():
+            if wrong.is_file():
                 return f" Its file is {wrong.name}: rename it to {path.name}."
-        near = did_you_mean(name, self._files.keys() | _identities(self.root))
+        known = self._files.keys() | _identities(self.root)
+        if "." not in name:
+            same = sorted(identity for identity in known if identity.endswith(f".{name}"))
+            return f" Did you mean '{same[0]}'?" if same else " Write it as dataset.name."
+        near = did_you_mean(name, known)
         return near or f" It would stand in {FOLDER}/{name.replace('.', '/', 1)}{SUFFIX}."
 
     def _analysis(self, file: Loaded) -> Analysis | tuple[Fault, ...]:
@@ -329,7 +317,7 @@ def _misplaced(path: Path, parts: tuple[str, ...]) -> str | None:
     return None
 
 
-def _unordered(graph: dict[str, list[str]]) -> list[str]:
+def _unordered(graph: Mapping[str, Sequence[str]]) -> list[str]:
     """Return what lies on a circle, or between or after circles: all for which there is no order."""
     waits = {name: len(set(ups)) for name, ups in graph.items()}
     readers: defaultdict[str, list[str]] = defaultdict(list)

@@ -73,13 +73,14 @@ def window(draft: Draft) -> Iterator[Note]:
             ("window", "end"),
             f"{short(end)} is not after the start, {short(start)}. Write a later end, or remove it.",
         )
-    if size is not None and start is not None and size.floor(start) != start:
-        before, after = size.floor(start), size.ceiling(start)
-        day = ": weeks begin on Monday" if size.unit == "week" else ""
-        yield (
-            ("window", "start"),
-            f"{short(start)} is not where a window of {size} begins. Write {short(before)} or {short(after)}{day}.",
-        )
+    for field, moment, word in (("start", start, "begins"), ("end", end, "ends")):
+        if size is not None and moment is not None and size.floor(moment) != moment:
+            before, after = size.floor(moment), size.ceiling(moment)
+            day = ": weeks begin on Monday" if size.unit == "week" else ""
+            yield (
+                ("window", field),
+                f"{short(moment)} is not where a window of {size} {word}. Write {short(before)} or {short(after)}{day}.",
+            )
     if draft.is_core and draft.get("window", "lookback"):
         yield (
             ("window", "lookback"),
@@ -157,6 +158,11 @@ def core_strategy(draft: Draft) -> Iterator[Note]:
         )
     if strategy == "merge" and not draft.has("key"):
         yield ("strategy",), "merge needs `key`, the columns that name a row in the source. Write `key: [order_id]`."
+    if strategy == "append" and draft.has("source", "overlap"):
+        yield (
+            ("source", "overlap"),
+            "append reads no row twice. Remove it and write `delay: 5 minutes` into `window`, so that rows that are committed late are there when their window is read; or write `strategy: merge`.",
+        )
     partition, cursor = draft.text("partition", "column"), draft.text("source", "cursor")
     if strategy == "append" and partition and cursor and partition != cursor:
         yield (

@@ -256,9 +256,8 @@ class WindowSpec(Model):
 
     def closed(self, now: datetime) -> Window | None:
         """Return the span of all windows that have closed, or None."""
-        start = self.size.ceiling(self.start)
         end = self.size.floor(min(now - self.delay, self.end or END))
-        return Window(start, end) if start < end else None
+        return Window(self.start, end) if self.start < end else None
 
 
 class Partition(Model):
@@ -282,7 +281,7 @@ class MysqlSource(Model):
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
     overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
-    """How far before its window a run reads again, for rows that were committed late."""
+    """How far before its window a run reads again, for rows that were committed late; with strategy merge only."""
     max_bad_rows: Annotated[int, Field(ge=0, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
@@ -299,7 +298,7 @@ class MongodbSource(Model):
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
     overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
-    """How far before its window a run reads again, for documents that were committed late."""
+    """How far before its window a run reads again, for documents that were committed late; with strategy merge only."""
     max_bad_rows: Annotated[int, Field(ge=0, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 

@@ -66,9 +66,10 @@ class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
     def prepare(self, table: Table) -> tuple[str, ...]:
-        """Create the table, or give a core table the columns that its file has and it has not; return their names.
+        """Create the table where it is missing; with a reset in the ledger where it was there before.
 
-        A derived table gets its columns with the first window that fills them.
+        Give a core table the columns that its file has and it has not, and return their names. A derived table gets
+        its columns with the first window that fills them.
         """
 
     def exists(self, identity: str) -> bool:

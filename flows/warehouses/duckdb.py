@@ -68,8 +68,12 @@ class DuckDB:
             present = _columns(self.session, table.identity)
             if not present:
                 columns = ", ".join(f"{quoted(name)} {duckdb_type(type_)}" for name, type_ in table.types.items())
-                self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.dataset)}")
-                self.session.execute(f"CREATE TABLE {quoted_table(table.identity)} ({columns})")
+                with self.session.cursor() as cursor:
+                    cursor.execute("BEGIN TRANSACTION")
+                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.dataset)}")
+                    cursor.execute(f"CREATE TABLE {quoted_table(table.identity)} ({columns})")
+                    LedgerTables(cursor).reset(table)
+                    cursor.execute("COMMIT")
                 return ()
             added = tuple(name for name in table.types if name not in present) if table.source else ()
             for name in added:
@@ -208,11 +212,11 @@ def _translated() -> Iterator[None]:
     """Let no error of the driver through as it is."""
     try:
         yield
-    except duckdb.TransactionException as error:
-        raise ConflictError(
-            f"Another run changed the same rows first, so this one changed nothing: {_first_line(error)}"
-        ) from error
     except duckdb.Error as error:
+        if isinstance(error, duckdb.TransactionException) and "conflict" in str(error).lower():
+            raise ConflictError(
+                f"Another run changed the same rows first, so this one changed nothing: {_first_line(error)}"
+            ) from error
         raise WarehouseError(_first_line(error)) from error
     except RuntimeError as error:
         # DuckDB tells Ctrl-C in the middle of a query so.

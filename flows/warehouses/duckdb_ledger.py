@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from flows.model.entry import Entry, Touched
 from flows.model.errors import ConflictError
-from flows.model.window import Window, covered, merge
+from flows.model.window import EVER, Window, covered, merge
 from flows.warehouses.base import ledger_shard
 from flows.warehouses.duckdb_types import quoted_table
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.sources.base import BadRow
 
@@ -34,7 +34,9 @@ _VIEWS = {
     "windows": """
         SELECT table_name, window_start, window_end, if(kind = 'commit', 'committed', 'failed') AS state, version,
                committed_at AS at, "rows", seconds, run_id, run_by, code_version, error
-        FROM platform.ledger
+        FROM (SELECT *, max(committed_at) FILTER (kind = 'reset') OVER (PARTITION BY table_name) AS reset_at
+              FROM platform.ledger)
+        WHERE kind <> 'reset' AND (reset_at IS NULL OR committed_at > reset_at)
         QUALIFY row_number() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
     "tables": """
@@ -57,7 +59,7 @@ _VIEWS = {
                any_value(git_commit) AS git_commit, min(began) AS began, max(committed_at) AS ended,
                count(*) FILTER (kind = 'commit') AS commits, count(*) FILTER (kind = 'failure') AS failures,
                sum("rows") AS "rows"
-        FROM platform.ledger GROUP BY run_id, table_name
+        FROM platform.ledger WHERE kind <> 'reset' GROUP BY run_id, table_name
     """,
 }
 
@@ -103,10 +105,10 @@ class LedgerTables:
             overlap = "coalesce(window_start < $window_end AND $window_start < window_end, true)"
             parameters |= {"window_start": window.start, "window_end": window.end}
         row = self._connection.execute(
-            f"SELECT max(version), max_by(run_id, version) FILTER ({overlap}),"
-            f" max_by(run_by, version) FILTER ({overlap})"
+            f"SELECT max(version), max_by(run_id, version) FILTER (kind = 'commit' AND {overlap}),"
+            f" max_by(run_by, version) FILTER (kind = 'commit' AND {overlap})"
             f" FROM {quoted_table(f'platform.{ledger_shard(identity)}')}"
-            " WHERE table_name = $identity AND kind = 'commit' AND version > $known",
+            " WHERE table_name = $identity AND version > $known",
             parameters,
         ).fetchone()
         newest, run_id, run_by = row or (None, None, None)
@@ -126,6 +128,30 @@ class LedgerTables:
         ).fetchone()
         newest = row[0] if row else None
         return newest is not None and newest != table.code_version
+
+    def reset(self, table: Table) -> None:
+        """Record that a table of which there are commits was gone, so that they hold no longer."""
+        row = self._connection.execute(
+            f"SELECT max(version) FROM {quoted_table(f'platform.{ledger_shard(table.identity)}')}"
+            " WHERE table_name = $identity",
+            {"identity": table.identity},
+        ).fetchone()
+        if row and row[0]:
+            self.append(
+                Entry(
+                    table=table.identity,
+                    kind="reset",
+                    window=None,
+                    run_id="",
+                    run_by="",
+                    code_version=table.code_version,
+                    git_commit="",
+                    began=datetime.now(UTC),
+                    upstreams={},
+                    version=row[0] + 1,
+                    touched=(Touched(EVER, changed=True),),
+                )
+            )
 
     def append(self, entry: Entry) -> None:
         """Add one entry."""

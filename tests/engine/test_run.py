@@ -318,8 +318,9 @@ def test_the_ledger_answers_by_plain_sql(warehouse):
 
 
 def test_a_dropped_table_is_made_again(warehouse, tmp_path):
-    """The ledger does not claim windows of a table that is gone."""
+    """Commits before hold no longer, be the run cut off that makes it again; what read it is stale."""
     do(warehouse, CORE, window(0), Rows([event(1, 0)]))
+    do(warehouse, CORE, window(1), Rows([event(2, 1)]))
     assert ledger.state(warehouse, CORE).committed
     warehouse.close()
     import duckdb  # noqa: PLC0415 - a person's own session
@@ -328,8 +329,17 @@ def test_a_dropped_table_is_made_again(warehouse, tmp_path):
         session.execute("DROP TABLE core.events")
     with closing(DuckDB(tmp_path / "warehouse.duckdb")) as again:
         state = ledger.state(again, CORE)
-        assert (state.committed, state.version) == ((), 1)
-        assert do(again, CORE, window(0), Rows([event(1, 0)])).version == 2
+        assert (state.committed, state.version) == ((), 2)
+        assert (
+            again.query("SELECT COUNT(*) AS n FROM platform.windows WHERE table_name = 'core.events'", {})[0]["n"] == 2
+        )
+        assert do(again, CORE, window(0), Rows([event(1, 0)])).version == 4
+        state = ledger.state(again, CORE)
+        assert [commit.window for commit in state.committed] == [window(0)]
+        assert ledger.upstream(again, CORE).touches.within(window(1)) == 3
+        assert again.query("SELECT window_start FROM platform.windows WHERE table_name = 'core.events'", {}) == [
+            {"window_start": day(0)}
+        ]
 
 
 def test_a_new_column_is_null_for_old_rows(warehouse):
@@ -383,3 +393,19 @@ def test_a_column_may_have_any_name(warehouse):
     do(warehouse, CORE, window(1), Rows([event(2, 1)]))
     assert do(warehouse, subject, None).touched
     assert len(rows(warehouse, subject)) == 2
+
+
+def test_references_to_the_own_table_count_what_comes_with_the_same_window(warehouse):
+    """A parent may stand in the same window or be published; one that is nowhere is shown."""
+    columns = [
+        {"name": "id", "type": "INT64"},
+        {"name": "updated", "type": "TIMESTAMP"},
+        {"name": "parent", "type": "INT64", "checks": [{"references": "core.tree.id"}]},
+    ]
+    source = {"kind": "files", "path": "x.csv", "cursor": "updated"}
+    tree = table("tree", dataset="core", strategy="merge", key=["id"], columns=columns, source=source)
+    rows = [{"id": 1, "updated": day(0), "parent": None}, {"id": 2, "updated": day(0), "parent": 1}]
+    do(warehouse, tree, window(0), Rows(rows))
+    do(warehouse, tree, window(1), Rows([{"id": 3, "updated": day(1), "parent": 2}]))
+    with pytest.raises(CheckFailedError, match=r"parent references core\.tree\.id: 1 of 1 rows"):
+        do(warehouse, tree, window(2), Rows([{"id": 4, "updated": day(2), "parent": 9}]))

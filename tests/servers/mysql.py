@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
-import pytest
 
 from flows.sources.connections import MysqlConnection
+from tests.servers import Unavailable, certificate, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +31,9 @@ class MysqlServer:
     def __init__(self, host: str, port: int, user: str, password: str, folder: Path | None) -> None:
         self.host, self.port, self.user, self.password, self.folder = host, port, user, password, folder
         self.process: subprocess.Popen[bytes] | None = None
+        self.authority: Path | None = None
+        """The certificate of our own server, which takes connections with and without TLS."""
+        self._tls: list[str] = []
 
     def connect(self, database: str | None = None, **options: Any) -> pymysql.Connection:
         """Open a connection that commits each statement, in UTC."""
@@ -60,6 +62,10 @@ class MysqlServer:
             database=database,
         )
 
+    def url(self, database: str) -> str:
+        """Return the URL of a database as the environment gives it to the project."""
+        return f"mysql://{quote(self.user)}:{quote(self.password, safe='')}@{self.host}:{self.port}/{database}"
+
     def start(self) -> None:
         """Start our own server, and wait until it answers."""
         self.process = subprocess.Popen(
@@ -75,8 +81,10 @@ class MysqlServer:
                 # What is committed outlives the process, though not the machine.
                 "--innodb-flush-log-at-trx-commit=2",
                 "--max-allowed-packet=64M",
+                *self._tls,
                 *(["--user=root"] if os.getuid() == 0 else []),
-            ]
+            ],
+            stderr=subprocess.DEVNULL,  # the rest is in its log
         )
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -103,44 +111,25 @@ class MysqlServer:
             command = [shutil.which("mysqld"), "--no-defaults", "--initialize-insecure"]
         user = ["--user=root"] if os.getuid() == 0 else []
         subprocess.run([*command, f"--datadir={self.folder}/data", *user], check=True, capture_output=True)
+        self.authority, key = certificate(self.folder)
+        key.chmod(0o644)  # the server gives up its rights before it reads it
+        self._tls = [f"--ssl-cert={self.authority}", f"--ssl-key={key}"]
 
 
 @contextlib.contextmanager
 def serving() -> Iterator[MysqlServer]:
-    """The server at DERIVED_TEST_MYSQL, or one of our own for so long; FileNotFoundError where there is neither."""
+    """The server at DERIVED_TEST_MYSQL, or one of our own for so long; Unavailable where there is neither."""
     if address := os.environ.get("DERIVED_TEST_MYSQL"):
         url = urlsplit(address)
         yield MysqlServer(url.hostname, url.port or 3306, unquote(url.username), unquote(url.password or ""), None)
         return
     if not any(map(shutil.which, DAEMONS)):
-        raise FileNotFoundError(NONE)
+        raise Unavailable(NONE)
     with tempfile.TemporaryDirectory(prefix="mysql-") as folder:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        server = MysqlServer("127.0.0.1", port, "root", "", Path(folder))
+        server = MysqlServer("127.0.0.1", free_port(), "root", "", Path(folder))
         server.install()
         server.start()
         try:
             yield server
         finally:
             server.stop(kill=True)
-
-
-@pytest.fixture(scope="session")
-def mysql_server() -> Iterator[MysqlServer]:
-    """The server; skips where there is none."""
-    with contextlib.ExitStack() as stack:
-        try:
-            server = stack.enter_context(serving())
-        except FileNotFoundError as error:
-            pytest.skip(str(error))
-        yield server
-
-
-@pytest.fixture
-def database(mysql_server: MysqlServer) -> Iterator[str]:
-    """An empty database's name."""
-    mysql_server.execute("DROP DATABASE IF EXISTS shop_test", "CREATE DATABASE shop_test CHARACTER SET utf8mb4")
-    yield "shop_test"
-    mysql_server.execute("DROP DATABASE IF EXISTS shop_test")

@@ -18,6 +18,7 @@ from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.window import EVER, Window, utc
 from flows.sources.mysql import SPLIT_ROWS, MysqlReader
 from flows.sources.mysql_session import probe
+from tests.servers import certificate
 from tests.sources.core_table import core_table, read
 
 if TYPE_CHECKING:
@@ -207,6 +208,26 @@ def test_sessions_cannot_write_and_are_in_utc(mysql_server: MysqlServer, databas
     assert float(found["max_statement_time"]) == 77 if mariadb else found["max_execution_time"] == "77000"
 
 
+def test_tls_is_used_and_proves_the_server(mysql_server: MysqlServer, database: str, tmp_path: Path) -> None:
+    """A user who must use TLS gets in with it and not without; another server with another certificate is refused."""
+    if mysql_server.authority is None:
+        pytest.skip("a server that is not ours has its own certificates")
+    mysql_server.execute(
+        "CREATE OR REPLACE USER careful@'127.0.0.1' IDENTIFIED BY 'pw' REQUIRE SSL",
+        f"GRANT SELECT ON {database}.* TO careful@'127.0.0.1'",
+    )
+    known = {"user": "careful", "password": "pw"}
+    verified = mysql_server.settings(database, **known, ssl_ca=str(mysql_server.authority))
+    assert ", TLS " in probe(verified)
+    assert ", TLS " in probe(mysql_server.settings(database, **known))
+    with pytest.raises(SourceError, match="Access denied"):
+        probe(mysql_server.settings(database, **known, ssl_mode="disabled"))
+    other, _ = certificate(tmp_path)
+    with pytest.raises(SourceError, match="certificate") as told:
+        probe(mysql_server.settings(database, **known, ssl_ca=str(other)))
+    assert not told.value.transient
+
+
 def test_a_statement_that_takes_too_long_may_be_tried_again(mysql_server: MysqlServer, database: str) -> None:
     """The time limit ends it, and the message names the setting."""
     mysql_server.execute("CREATE VIEW slow AS SELECT 1 AS id, SLEEP(20) AS v", database=database)
@@ -255,10 +276,11 @@ def test_a_reading_that_is_given_up_closes_its_connections(mysql_server: MysqlSe
     """Neither threads nor sessions stay when the rest is not wanted, and it does not wait for the rest."""
     many(mysql_server, database, SPLIT_ROWS * 3 // 2)
     reader = MysqlReader(mysql_server.settings(database))
+    before = threading.active_count()
     batches = reader.read(core_table("things", THINGS), EVER)
     next(batches)
     batches.close()
-    assert threading.active_count() == 1
+    assert threading.active_count() == before
     deadline = time.monotonic() + 5
     query = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = 'shop_test'"
     while mysql_server.execute(query)[0][0] and time.monotonic() < deadline:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,10 @@ from hypothesis import strategies as st
 from flows.model.load import load_file
 from flows.sources.mongodb_sample import propose
 from flows.sources.new_table import NewColumn, NewTable, render
+
+if TYPE_CHECKING:
+    from tests.servers.mongodb import MongodbServer
+    from tests.sources.project import Project
 
 AT = datetime(2024, 3, 5, 10, tzinfo=UTC)
 ORDER = {
@@ -125,6 +130,25 @@ def test_names_that_clash_or_cannot_be_reached() -> None:
     found, text = load(propose([{"_id": 1, "a": {"b": 1}, "a_b": 2, "A_B": 3, "x.y": 4, "größe": 5}], "shop", "x"))
     assert [column.name for column in found.columns] == ["_id", "a_b", "a_b_2", "A_B_3", "gro_e"]
     assert "# left out: 'x.y'" in text
+
+
+def test_a_collection_becomes_a_file(mongodb_server: MongodbServer, mongodb_project: Project) -> None:
+    """From its newest documents, with the least value of the cursor of all; what is not there is said."""
+    orders = mongodb_server.client["shop_test"]["orders"]
+    orders.insert_many(
+        {"number": number, "updated_at": AT + timedelta(days=number), "address": {"city": "Bonn"}}
+        | ({"coupon": "x"} if number % 2 else {})
+        for number in range(1500)
+    )
+    orders.create_index("updated_at")
+    done = mongodb_project.ingest("--new", "shop", "orders")
+    assert "tables/core/orders.yaml: 5 columns, merged by _id as updated_at moves on" in done.stdout
+    text = (mongodb_project.root / "tables/core/orders.yaml").read_text()
+    assert "window: {size: 1 day, start: 2024-03-05}  # the oldest updated_at" in text
+    assert "{name: coupon, type: STRING}  # in 500 of 1,000: string" in text
+    assert "No index starts with it" not in text
+    assert mongodb_project.run("flows.check", "core.orders").returncode == 0
+    assert "Did you mean 'orders'?" in mongodb_project.ingest("--new", "shop", "order", code=1).stderr
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)

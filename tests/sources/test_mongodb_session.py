@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from flows.model.errors import SourceError, SourceUnavailableError
+from flows.sources.connections import MongodbConnection
+from flows.sources.mongodb_session import ping
+from tests.servers import free_port
+from tests.servers.mongodb import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.mongodb import MongodbServer
+
+SECRET = "hunter2:/?#@%hunter2"  # noqa: S105 - the tests look for it
+WRONG = "Wrong-hunter2"
+
+
+@pytest.fixture(scope="module")
+def closed() -> Iterator[MongodbServer]:
+    """A server with TLS that one user may enter."""
+    with serving(tls=True, user="reader", password=SECRET) as server:
+        yield server
+
+
+def said(uri: str) -> tuple[type[Exception], str]:
+    """Return the class of the error that a ping ends with, and all that a traceback shows."""
+    with pytest.raises((SourceError, ValidationError)) as caught:
+        ping(MongodbConnection(uri=uri, database="shop"))
+    return caught.type, "".join(traceback.format_exception(caught.value))
+
+
+def test_a_ping_says_what_it_reached(mongodb_server: MongodbServer, mongodb_database: str) -> None:
+    """The version and the number of collections."""
+    mongodb_server.client[mongodb_database].orders.insert_one({"sku": "a"})
+    version = mongodb_server.client.server_info()["version"]
+    found = ping(mongodb_server.settings(mongodb_database))
+    assert found == f"Connected to MongoDB {version}: 1 collections in '{mongodb_database}'."
+
+
+def test_tls_and_password_as_the_uri_gives_them(closed: MongodbServer) -> None:
+    """Odd characters in a password are percent-encoded."""
+    assert "Connected to MongoDB" in ping(closed.settings("shop"))
+
+
+def test_a_wrong_password_is_no_reason_to_try_again(closed: MongodbServer) -> None:
+    """The server's own words, without the password."""
+    kind, shown = said(closed.uri().replace(":hunter2%3A", f":{WRONG}%3A"))
+    assert kind is SourceError
+    assert "MongoDB database 'shop': Authentication failed." in shown
+    assert "hunter2" not in shown
+
+
+def test_no_password_where_one_is_needed(closed: MongodbServer) -> None:
+    """The message says that it is missing."""
+    kind, shown = said("mongodb://" + closed.uri().partition("@")[2].replace("authSource=admin&", ""))
+    assert kind is SourceError
+    assert "requires authentication" in shown
+
+
+def test_a_server_that_cannot_be_reached(closed: MongodbServer) -> None:
+    """The message says what is in the way, never the password; and the wait is short."""
+    login = f"mongodb://reader:{WRONG}@"
+    nowhere = f"127.0.0.1:{free_port()}"
+    without_ca = closed.uri().replace("&tlsCAFile=", "&appName=")
+    cases = {
+        f"{login}no-such-host.invalid:27017/": ("no-such-host.invalid:27017", SourceUnavailableError),
+        f"{login}{nowhere}/": (nowhere, SourceUnavailableError),
+        without_ca.replace("tls=true", "tls=false"): ("connection closed", SourceUnavailableError),
+        without_ca: ("certificate verify failed", SourceError),
+    }
+    begun = time.monotonic()
+    # Side by side, as each waits for a server to come back.
+    with ThreadPoolExecutor(len(cases)) as pool:
+        for (words, kind), (raised, shown) in zip(cases.values(), pool.map(said, cases), strict=True):
+            assert words in shown
+            assert issubclass(raised, kind)
+            assert "hunter2" not in shown
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://reader:{}/more@127.0.0.1:1/shop",
+        "mongodb://reader:/{}@127.0.0.1:1/shop",
+        "mongodb://reader:?{}=1@127.0.0.1:1/shop",
+        "mongodb://reader:x/?{}=1@127.0.0.1:1/shop",
+        "mongodb://reader:{}%zz@127.0.0.1:1/shop",
+        "mongodb://reader:@{}@127.0.0.1:1/shop",
+        "mongodb://reader:{}#@127.0.0.1:1/shop",
+        "mongodb://reader:#{}@127.0.0.1:1/shop",
+        "mongodb://reader:,%{}@127.0.0.1:1/shop",
+        "mongodb://reader:{}@127.0.0.1:port/shop",
+        "reader:{}@127.0.0.1:1/shop",
+        "postgres://reader:{}@127.0.0.1:1/shop",
+    ],
+)
+def test_an_address_that_cannot_be_read_never_shows_its_password(uri: str, recwarn: pytest.WarningsRecorder) -> None:
+    """Wherever the driver would take a part of the password for something else."""
+    _, shown = said(uri.format("hunter2"))
+    assert "hunter2" not in shown + "".join(str(warning.message) for warning in recwarn)
