@@ -65,12 +65,14 @@ class Staged(Protocol):
 class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
-    def prepare(self, table: Table) -> tuple[str, ...]:
-        """Create the table where it is missing; with a reset in the ledger where it was there before.
+    def prepare(self, table: Table) -> None:
+        """Create the table where it is missing; with a reset in the ledger where it was there before."""
 
-        Give a core table the columns that its file has and it has not, and return their names. A derived table gets
-        its columns with the first window that fills them.
-        """
+    def lacking(self, table: Table) -> tuple[str, ...]:
+        """Return the columns of the file that the table has not yet; none where there is no table."""
+
+    def extend(self, table: Table) -> None:
+        """Give the table the columns of its file, as its next window would; rows that are there hold NULL in them."""
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""

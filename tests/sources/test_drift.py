@@ -102,6 +102,18 @@ def test_a_new_column_is_told_once_and_left_out_until_the_file_names_it(things: 
     assert things.rows("SELECT id, colour FROM core.things ORDER BY id") == [(1, "red"), (2, "red"), (3, "blue")]
 
 
+def test_a_column_that_the_source_has_not_changes_nothing(things: Mirror) -> None:
+    """Be there windows to do or not, it is an error of the file, and the table does not get the column."""
+    for end in ("02", "03"):
+        things.write("things", until(end) + NAMED)
+        assert "columns.colour: shop_test.things has no column 'colour'" in things.ingest("core.things", code=1).stderr
+        assert things.rows("SELECT column_name FROM duckdb_columns() WHERE schema_name = 'core'") == [
+            ("id",),
+            ("v",),
+            ("at",),
+        ]
+
+
 def test_a_column_is_named_while_there_are_windows_to_do(things: Mirror) -> None:
     """New windows have its values; a forced copy of all has nothing to say."""
     things.execute("ALTER TABLE things ADD COLUMN colour VARCHAR(9) DEFAULT 'red', ADD COLUMN size INT DEFAULT 4")
