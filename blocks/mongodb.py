@@ -8,7 +8,6 @@ from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
 
 from flows.sources.connections import MaxConnections, MongodbConnection, Seconds
-from flows.sources.mongodb_session import ping
 
 
 class MongodbDatabase(Block):
@@ -40,4 +39,6 @@ class MongodbDatabase(Block):
 
         Raises SourceError with what to change, or SourceUnavailableError where trying again may help.
         """
+        from flows.sources.mongodb_session import ping  # noqa: PLC0415 - the driver is slow to import
+
         return ping(self.settings())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from flows.engine import ledger
 from flows.engine.plan import Moment, Plan, plan
 from flows.engine.run import Job, run
-from flows.model.errors import SourceError, UsageError
+from flows.model.errors import UsageError
 from flows.model.window import BEGINNING, EVER, Window
 
 if TYPE_CHECKING:
@@ -184,7 +184,10 @@ def _source(table: Table, root: Path) -> Source:
         from flows.sources.mysql import MysqlReader  # noqa: PLC0415
 
         return MysqlReader(connection(table.source.connection, MysqlConnection))
-    raise SourceError(f"{table.identity}: a source of kind {table.source.kind} cannot be read yet; use kind files.")
+    from flows.sources.connections import MongodbConnection  # noqa: PLC0415
+    from flows.sources.mongodb import MongodbReader  # noqa: PLC0415
+
+    return MongodbReader(connection(table.source.connection, MongodbConnection))
 
 
 def connection(name: str, kind: type[Settings]) -> Settings:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from flows.model.types import Type
 
+WHOLE = "$"
+"""The path of the whole document."""
 DIGITS_OF_A_DECIMAL = 38
 """What Arrow's decimals hold."""
 EXACT_INTEGERS = 2**53 - 1
@@ -69,9 +71,13 @@ class Documents:
     def column(self, path: str, type_: Type) -> Column:
         """Return the column that stands at a path such as `address.city`; what is missing is NULL.
 
+        The path `$` is the whole document.
+
         Raises:
             DigitsLostError: the type needs digits that these documents were parsed without.
         """
+        if path == WHOLE:
+            return self.nested(list(self.rows), type_, path)
         first, *steps = path.split(".")
         values = _field(self.rows, first)
         bad = {}
@@ -259,7 +265,7 @@ def _quick(values: list[Any], type_: Type) -> pa.Array | None:
         if kinds <= {int, float} and type_.name == "FLOAT64":
             numbers = pa.array(values, pa.float64())
             return numbers if _lies_within(numbers, -LARGE, LARGE) else None
-    except (pa.ArrowInvalid, OverflowError):
+    except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
         pass
     return None
 

@@ -12,16 +12,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 
 from flows.model.column_rules import NAME, NOT_KEYS
-from flows.model.errors import SourceError, SourceUnavailableError, did_you_mean
+from flows.model.errors import SourceError, did_you_mean
 from flows.model.types import DECIMALS, DEEPEST, parse_type
 from flows.sources.mongodb_seen import Seen
+from flows.sources.mongodb_session import opened, slots, translated
 from flows.sources.new_table import NewColumn, NewTable, column_name, looks_created, looks_updated
 
 if TYPE_CHECKING:
@@ -104,20 +104,15 @@ def sample(settings: MongodbConnection, connection: str, collection: str) -> New
 
     Raises SourceError where there is no such collection or it is empty, or SourceUnavailableError.
     """
-    from pymongo import MongoClient  # noqa: PLC0415 - the driver is slow to import
-
     codec: CodecOptions[dict[str, Any]] = CodecOptions(
         tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
     )
-    with (
-        _translated(settings),
-        MongoClient[dict[str, Any]](settings.uri.get_secret_value(), serverSelectionTimeoutMS=10_000) as client,
-    ):
+    with slots(settings), opened(settings) as client, translated(settings, collection):
         database = client[settings.database]
-        known = database.list_collection_names()
+        known = database.list_collection_names(authorizedCollections=True)
         if collection not in known:
             near = did_you_mean(collection, known)
-            raise SourceError(f"the database '{settings.database}' has no collection '{collection}'.{near}")
+            raise SourceError(f"the MongoDB database '{settings.database}' has no collection '{collection}'.{near}")
         found = database.get_collection(collection, codec)
         if found.find_one({}, {"_id": 1}) is None:
             raise SourceError(f"the collection '{collection}' is empty: there is nothing to make a proposal from.")
@@ -131,18 +126,6 @@ def sample(settings: MongodbConnection, connection: str, collection: str) -> New
         indexed = {index["key"][0][0] for index in found.index_information().values()}
         newest = found.find(sort=[("_id", -1)], limit=SAMPLE)
         return propose(newest, connection, collection, indexed=indexed, oldest=oldest)
-
-
-@contextmanager
-def _translated(settings: MongodbConnection) -> Iterator[None]:
-    from pymongo.errors import ConnectionFailure, PyMongoError  # noqa: PLC0415 - the driver is slow to import
-
-    try:
-        yield
-    except ConnectionFailure as error:
-        raise SourceUnavailableError(f"the MongoDB database '{settings.database}': {error}") from None
-    except (PyMongoError, ValueError) as error:
-        raise SourceError(f"the MongoDB database '{settings.database}': {error}") from None
 
 
 def _leaves(seen: Seen, path: str) -> Iterator[tuple[str, Seen]]:

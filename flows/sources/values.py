@@ -61,7 +61,13 @@ def exact(value: Any, type_: Type) -> Any:  # noqa: ANN401 - any value of a docu
 
 def _string(value: object, _: Type) -> str:
     match value:
+        case str() if value.isascii():
+            return value
         case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise BadValue(f"{shown(value)} is no UTF-8 text") from None
             return value
         case uuid.UUID():
             return str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,8 @@ from tests.sources.project import Mirror, Project
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pymongo.collection import Collection
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +44,12 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
     mongodb_server.client.drop_database("shop_test")
     yield "shop_test"
     mongodb_server.client.drop_database("shop_test")
+
+
+@pytest.fixture
+def collection(mongodb_server: mongodb.MongodbServer, mongodb_database: str) -> Collection[dict[str, Any]]:
+    """The empty collection `things` of that database."""
+    return mongodb_server.client[mongodb_database]["things"]
 
 
 @pytest.fixture
