@@ -43,7 +43,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     """Copy the windows of a core table that are missing from its source."""
     with ending(as_json=as_json):
         if new is not None:
-            _write_new(new, table)
+            _write_new(new, table, as_json=as_json)
             return
         if quarantine:
             _list_quarantine(table, as_json=as_json)
@@ -56,14 +56,18 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         run_command("ingest", Request(table, bounds(start, end), force), dry_run=dry_run, as_json=as_json)
 
 
-def _write_new(connection: str, source: str) -> None:
+def _write_new(connection: str, source: str, *, as_json: bool) -> None:
     """Write the first version of a table's file, and say what comes next."""
     from flows.new import write_new  # noqa: PLC0415 - copying a table needs none of it
 
     table = write_new(connection, source)
+    file = f"tables/core/{table.name}.yaml"
+    if as_json:
+        typer.echo(json.dumps({"table": table.identity, "file": file, "columns": list(table.types)}))
+        return
     cursor = table.source.cursor if table.source else None
     how = f"merged by {', '.join(table.key)} as {cursor} moves on" if cursor else "copied as a whole each time"
-    typer.echo(f"tables/core/{table.name}.yaml: {plural(len(table.columns), 'column')}, {how}")
+    typer.echo(f"{file}: {plural(len(table.columns), 'column')}, {how}")
     typer.echo(f"Look at what its comments say, then: python -m flows.check {table.identity}")
 
 

@@ -32,7 +32,7 @@ PLACES = """
 
 
 @dataclass(slots=True)
-class Fault:
+class BadRows:
     """Bad rows with one kind of fault, and one of them."""
 
     fault: str
@@ -57,12 +57,12 @@ class Replay:
     """Why windows failed; their rows are bad still."""
 
 
-def faults(table: str) -> list[Fault]:
+def faults(table: str) -> list[BadRows]:
     """Return what is wrong with a table's bad rows, what most rows have first."""
-    found: dict[str, Fault] = {}
+    found: dict[str, BadRows] = {}
     for row in _read(table, GROUPS):
         fault = fault_of(row["reason"])
-        group = found.setdefault(fault, Fault(fault, 0, row["place"], row["reason"], row["raw"]))
+        group = found.setdefault(fault, BadRows(fault, 0, row["place"], row["reason"], row["raw"]))
         group.count += row["n"]
     return sorted(found.values(), key=lambda group: -group.count)
 

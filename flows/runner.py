@@ -127,21 +127,20 @@ def run_table(project: Project, warehouse: Warehouse, request: Request, observer
     todo, job = make_plan(project, table, warehouse, request)
     outcome = Outcome(table.identity, todo, upstreams=tuple(job.upstreams))
     observer.planned(table.identity, todo)
-    if todo.windows or (table.source and warehouse.exists(table.identity)):
-        _prepare(table, warehouse, request, observer)
+    added = warehouse.lacking(table) if job.source else ()
+    if todo.windows:
+        warehouse.prepare(table)
+    elif job.source and added:
+        job.source.describe(table)
+        warehouse.extend(table)
     for planned in todo.windows:
         work = partial(run, job, planned.window, warehouse, describe=not outcome.entries)
         outcome.entries.append(observer.window(str(planned.window or "whole table"), work))
-    return outcome
-
-
-def _prepare(table: Table, warehouse: Warehouse, request: Request, observer: Observer) -> None:
-    """Make the table ready to be written, and leave to a person whether old rows are worth another copy."""
-    added = warehouse.prepare(table)
     if added and table.window and not (request.force and request.bounds == EVER):
         columns = f"new column{'s' if len(added) > 1 else ''} {', '.join(added)}"
         again = f"python -m flows.ingest {table.identity} --force"
         observer.say(f"{table.identity}: {columns}: NULL in rows copied before; {again} copies them again")
+    return outcome
 
 
 def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:

@@ -23,7 +23,7 @@ MongodbDatabase(uri="mongodb://reader:{SECRET}@127.0.0.1:1/?tls=false", database
 """
 LOOK_UP = """
 import asyncio
-from blocks import connection
+from blocks import connection, kind_of
 from flows.model.errors import SourceError
 from flows.sources.connections import MongodbConnection, MysqlConnection
 print(repr(connection("shop_eu", MysqlConnection)))
@@ -33,6 +33,7 @@ print(connection("by-url", MysqlConnection).host)
 async def inside_a_loop():
     return connection("shop-eu", MysqlConnection).max_connections
 print(asyncio.run(inside_a_loop()))
+print(*(kind_of(name).__name__ for name in ("shop_eu", "docs", "by-url")))
 try:
     connection("nowhere", MysqlConnection)
 except SourceError as error:
@@ -98,11 +99,12 @@ def test_blocks_look_right_in_the_ui(api: Server) -> None:
 
 def test_a_connection_is_found_by_its_name(api: Server) -> None:
     """A block first, then the environment; else the message says what to set or save."""
-    shown, password, uri, host, connections, error = python(api, LOOK_UP).splitlines()
+    shown, password, uri, host, connections, kinds, error = python(api, LOOK_UP).splitlines()
     assert SECRET not in shown
     assert "max_connections=2" in shown
     assert (password, host, connections) == (SECRET, "db.example.com", "2")
     assert uri == f"mongodb://reader:{SECRET}@127.0.0.1:1/?tls=false"
+    assert kinds == "MysqlConnection MongodbConnection MysqlConnection"
     assert "Set DERIVED_CONNECTION_NOWHERE" in error
     assert "save a block mysql-database/nowhere" in error
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
+
+from flows.model.window import BEGINNING, END, Window, midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.model.table import Table
     from flows.model.types import Type
-    from flows.model.window import Window
 
+FIRST_SECOND, LAST_SECOND = int(BEGINNING.timestamp()), int(END.timestamp())
+"""Seconds since 1970 that are a moment."""
 _ARROW = {
     "STRING": pa.string(),
     "BYTES": pa.binary(),
@@ -38,6 +42,8 @@ class BadRow:
     """Why the table cannot hold it, naming the column and the value."""
     raw: str
     """The row as it stands in the source, as text."""
+    window: Window | None = None
+    """The window of the table that holds its cursor, where that can be read: only this is read to try it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,18 @@ class Source(Protocol):
 
         Memory is bounded by a batch. Raises SourceError, or SourceUnavailableError where trying again may help.
         """
+
+
+def window_of(table: Table, cursor: object) -> Window | None:
+    """Return the window to which a row belongs by its cursor: a time, UTC where it has no zone, a day, or seconds."""
+    if isinstance(cursor, int) and FIRST_SECOND <= cursor < LAST_SECOND:
+        cursor = datetime.fromtimestamp(cursor, UTC)
+    elif isinstance(cursor, date) and not isinstance(cursor, datetime):
+        cursor = midnight(cursor)
+    if table.window is None or not isinstance(cursor, datetime) or cursor.year == END.year:
+        return None
+    start = table.window.size.floor(cursor.replace(tzinfo=UTC) if cursor.tzinfo is None else cursor.astimezone(UTC))
+    return Window(start, table.window.size.next(start))
 
 
 def arrow_type(type_: Type) -> pa.DataType:

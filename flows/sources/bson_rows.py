@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.sources.base import BadRow, Batch, arrow_schema
+from flows.sources.base import BadRow, Batch, arrow_schema, window_of
 from flows.sources.bson_values import canonical, document, place
 from flows.sources.columns import Documents
 from flows.sources.texts import BadValue
@@ -49,7 +49,15 @@ def exact_batch(table: Table, data: Sequence[bytes]) -> Batch:
     rows = pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table))
     if not reasons:
         return Batch(rows)
+    cursor = table.source.cursor if table.source else None
+    moments = rows.column(cursor) if cursor else None
     bad = tuple(
-        BadRow(place(data[row]), "; ".join(reasons[row]), canonical(data[row])[:RAW]) for row in sorted(reasons)
+        BadRow(
+            place(data[row]),
+            "; ".join(reasons[row]),
+            canonical(data[row])[:RAW],
+            window_of(table, moments[row].as_py()) if moments else None,
+        )
+        for row in sorted(reasons)
     )
     return Batch(rows.filter(pa.array([row not in reasons for row in range(len(data))])), bad)

@@ -13,6 +13,8 @@ from flows.model.errors import SourceError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MYSQL_SCHEMES = ("mysql", "mariadb")
+MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
 SslMode = Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"]
 MaxConnections = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[int, Field(ge=1)]
@@ -62,15 +64,10 @@ class MongodbConnection(_Settings):
     @classmethod
     def _can_be_read(cls, uri: SecretStr) -> SecretStr:
         # Else the driver takes a part of the password for an option or a database, and warns of it by name.
-        _split(uri.get_secret_value(), SCHEMES[MongodbConnection])
+        _split(uri.get_secret_value(), MONGODB_SCHEMES)
         return uri
 
 
-SCHEMES: dict[type[MysqlConnection | MongodbConnection], tuple[str, ...]] = {
-    MysqlConnection: ("mysql", "mariadb"),
-    MongodbConnection: ("mongodb", "mongodb+srv"),
-}
-"""How the URLs of each kind of connection begin."""
 Settings = TypeVar("Settings", bound=MysqlConnection | MongodbConnection)
 
 
@@ -111,9 +108,11 @@ def kind_in_environment(name: str, environ: Mapping[str, str]) -> type[MysqlConn
     """
     examples = f"{MYSQL_EXAMPLE} or {MONGODB_EXAMPLE}"
     url = _url(name, environ, examples)
-    for kind, schemes in SCHEMES.items():
-        if url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            return kind
+    scheme = url.partition("://")[0]
+    if scheme in MYSQL_SCHEMES:
+        return MysqlConnection
+    if scheme in MONGODB_SCHEMES:
+        return MongodbConnection
     raise SourceError(f"{variable(name)} begins with no known kind of database. Write it as {examples}")
 
 
@@ -127,7 +126,7 @@ def _url(name: str, environ: Mapping[str, str], example: str) -> str:
 
 
 def _mysql(url: str) -> dict[str, Any]:
-    parts = _split(url, SCHEMES[MysqlConnection])
+    parts = _split(url, MYSQL_SCHEMES)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     known = set(MysqlConnection.model_fields) - {"host", "port", "user", "password", "database"}
     for option in given:
@@ -147,7 +146,7 @@ def _mysql(url: str) -> dict[str, Any]:
 
 
 def _mongodb(url: str) -> dict[str, Any]:
-    parts = _split(url, SCHEMES[MongodbConnection])
+    parts = _split(url, MONGODB_SCHEMES)
     database = unquote(parts.path.removeprefix("/"))
     if not database:
         raise ValueError("the database is missing.")

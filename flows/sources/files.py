@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.model.errors import SourceError
-from flows.sources.base import BadRow, Batch, Description, arrow_schema
+from flows.sources.base import BadRow, Batch, Description, arrow_schema, window_of
 from flows.sources.chunks import read_csv, read_json, read_parquet
 from flows.sources.records import BLOCK, COMPRESSIONS
 
@@ -158,8 +158,14 @@ def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Bat
                     reasons.setdefault(row, []).append(f"{column.name} is NULL, and it is {needed}")
     rows = pa.RecordBatch.from_arrays([column.values for column in columns], schema=arrow_schema(table))
     if reasons:
+        moments = columns[table.columns.index(cursor)].values if cursor else None
         bad += [
-            BadRow(f"{place}:{chunk.lines[row]}", "; ".join(reasons[row]), chunk.raw(row)[:RAW])
+            BadRow(
+                f"{place}:{chunk.lines[row]}",
+                "; ".join(reasons[row]),
+                chunk.raw(row)[:RAW],
+                window_of(table, moments[row].as_py()) if moments else None,
+            )
             for row in sorted(reasons)
         ]
         rows = rows.filter(pa.array([row not in reasons for row in range(rows.num_rows)]))

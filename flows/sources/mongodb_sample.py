@@ -12,20 +12,16 @@
 
 from __future__ import annotations
 
-import uuid
-from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bson import Binary, Decimal128, ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.datetime_ms import DatetimeMS
 
 from flows.model.column_rules import NAME, NOT_KEYS
-from flows.model.errors import SourceError, SourceUnavailableError, did_you_mean
+from flows.model.errors import SourceError, did_you_mean
 from flows.model.types import DECIMALS, DEEPEST, parse_type
+from flows.sources.mongodb_seen import Seen
+from flows.sources.mongodb_session import opened, slots, translated
 from flows.sources.new_table import NewColumn, NewTable, column_name, looks_created, looks_updated
 
 if TYPE_CHECKING:
@@ -38,22 +34,6 @@ SAMPLE = 1_000
 _MANY_FIELDS, _SELDOM = 20, 0.25
 """A document of more fields than this, each seen in less than this part, has keys for names."""
 _EXACT_IN_A_DOUBLE = 2**53
-_UUIDS = {3, 4}
-_KINDS: dict[type, str] = {
-    type(None): "null",
-    bool: "bool",  # which Python takes for an int
-    int: "int",
-    float: "double",
-    str: "string",
-    datetime: "date",
-    DatetimeMS: "date",
-    ObjectId: "objectId",
-    Decimal128: "decimal",
-    uuid.UUID: "uuid",
-    bytes: "binary",
-    dict: "document",
-    list: "array",
-}
 _TYPES = {
     "string": "STRING",
     "objectId": "STRING",
@@ -64,54 +44,6 @@ _TYPES = {
     "date": "TIMESTAMP",
     "binary": "BYTES",
 }
-
-
-@dataclass
-class _Seen:
-    """What was seen at one place of the documents."""
-
-    count: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    """How often each type was seen; `null` too."""
-    fields: dict[str, _Seen] = field(default_factory=dict)
-    """Of documents."""
-    elements: _Seen | None = None
-    """Of arrays."""
-    largest: int = 0
-    """The greatest absolute value of an int."""
-    whole: int = 0
-    """Most digits before the point of a decimal."""
-    scale: int = 0
-    """Most digits after it."""
-
-    def add(self, value: object) -> None:
-        self.count += 1
-        kind = _kind(value)
-        self.kinds[kind] += 1
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                self.fields.setdefault(name, _Seen()).add(inner)
-        elif isinstance(value, list):
-            self.elements = self.elements or _Seen()
-            for inner in value:
-                self.elements.add(inner)
-        elif kind == "int" and isinstance(value, int):
-            self.largest = max(self.largest, abs(value))
-        elif isinstance(value, Decimal128):
-            digits = value.to_decimal().as_tuple()
-            if isinstance(digits.exponent, int):
-                self.scale = max(self.scale, -digits.exponent)
-                self.whole = max(self.whole, len(digits.digits) + digits.exponent)
-
-    @property
-    def known(self) -> set[str]:
-        """The types that were seen, without null."""
-        return set(self.kinds) - {"null"}
-
-    def told(self, total: int) -> str:
-        """Return in how many documents it was seen and as what."""
-        kinds = [f"{kind} {count:,}" if len(self.kinds) > 1 else kind for kind, count in self.kinds.most_common()]
-        return f"in {self.count:,} of {total:,}: {', '.join(kinds)}"
 
 
 def propose(
@@ -131,11 +63,11 @@ def propose(
         indexed: paths with which an index starts.
         oldest: finds the least date at a path.
     """
-    whole = _Seen()
+    whole = Seen()
     for document in documents:
         whole.add(dict(document))
     columns: dict[str, NewColumn] = {}
-    seen: dict[str, _Seen] = {}
+    seen: dict[str, Seen] = {}
     unreachable = [name for name in whole.fields if not _reachable(name)]
     for name in unreachable:
         del whole.fields[name]
@@ -172,20 +104,15 @@ def sample(settings: MongodbConnection, connection: str, collection: str) -> New
 
     Raises SourceError where there is no such collection or it is empty, or SourceUnavailableError.
     """
-    from pymongo import MongoClient  # noqa: PLC0415 - the driver is slow to import
-
     codec: CodecOptions[dict[str, Any]] = CodecOptions(
         tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
     )
-    with (
-        _translated(settings),
-        MongoClient[dict[str, Any]](settings.uri.get_secret_value(), serverSelectionTimeoutMS=10_000) as client,
-    ):
+    with slots(settings), opened(settings) as client, translated(settings, collection):
         database = client[settings.database]
-        known = database.list_collection_names()
+        known = database.list_collection_names(authorizedCollections=True)
         if collection not in known:
             near = did_you_mean(collection, known)
-            raise SourceError(f"the database '{settings.database}' has no collection '{collection}'.{near}")
+            raise SourceError(f"the MongoDB database '{settings.database}' has no collection '{collection}'.{near}")
         found = database.get_collection(collection, codec)
         if found.find_one({}, {"_id": 1}) is None:
             raise SourceError(f"the collection '{collection}' is empty: there is nothing to make a proposal from.")
@@ -201,30 +128,7 @@ def sample(settings: MongodbConnection, connection: str, collection: str) -> New
         return propose(newest, connection, collection, indexed=indexed, oldest=oldest)
 
 
-@contextmanager
-def _translated(settings: MongodbConnection) -> Iterator[None]:
-    from pymongo.errors import ConnectionFailure, PyMongoError  # noqa: PLC0415 - the driver is slow to import
-
-    try:
-        yield
-    except ConnectionFailure as error:
-        raise SourceUnavailableError(f"the MongoDB database '{settings.database}': {error}") from None
-    except (PyMongoError, ValueError) as error:
-        raise SourceError(f"the MongoDB database '{settings.database}': {error}") from None
-
-
-def _kind(value: object) -> str:
-    """Return a value's type as MongoDB calls it."""
-    if isinstance(value, Binary) and value.subtype in _UUIDS:
-        return "uuid"
-    for type_, kind in _KINDS.items():
-        if isinstance(value, type_):
-            return kind
-    name = type(value).__name__
-    return name[:1].lower() + name[1:]
-
-
-def _leaves(seen: _Seen, path: str) -> Iterator[tuple[str, _Seen]]:
+def _leaves(seen: Seen, path: str) -> Iterator[tuple[str, Seen]]:
     """Give the places that become columns: fields, and fields of documents in them."""
     for name, found in seen.fields.items():
         below = f"{path}.{name}" if path else name
@@ -234,7 +138,7 @@ def _leaves(seen: _Seen, path: str) -> Iterator[tuple[str, _Seen]]:
             yield below, found
 
 
-def _is_map(seen: _Seen) -> bool:
+def _is_map(seen: Seen) -> bool:
     """Say whether a document's names are keys rather than fields; an empty one has none to tell."""
     times = sum(found.count for found in seen.fields.values())
     documents = seen.kinds["document"]
@@ -249,7 +153,7 @@ def _last(path: str) -> str:
     return path.rpartition(".")[2]
 
 
-def _type(seen: _Seen, path: str, depth: int = 1) -> tuple[str, str]:
+def _type(seen: Seen, path: str, depth: int = 1) -> tuple[str, str]:
     """Return the GoogleSQL type that holds what was seen, and what a person should know of it."""
     kinds = seen.known
     if not kinds:
@@ -269,7 +173,7 @@ def _type(seen: _Seen, path: str, depth: int = 1) -> tuple[str, str]:
     return "JSON", f"{path} has several types: name the right one, and the others go to quarantine"
 
 
-def _array(elements: _Seen, path: str, depth: int) -> tuple[str, str]:
+def _array(elements: Seen, path: str, depth: int) -> tuple[str, str]:
     if not elements.count:
         return "JSON", "only empty arrays were seen: give it its type"
     if elements.kinds["null"]:
@@ -281,7 +185,7 @@ def _array(elements: _Seen, path: str, depth: int) -> tuple[str, str]:
     return (type_ if type_ == "JSON" else f"ARRAY<{type_}>"), f"{of}; {remark}" if remark else of
 
 
-def _struct(seen: _Seen, path: str, depth: int) -> tuple[str, str]:
+def _struct(seen: Seen, path: str, depth: int) -> tuple[str, str]:
     names = [name.lower() for name in seen.fields]
     if _is_map(seen) or depth > DEEPEST // 2 or not all(map(NAME.fullmatch, seen.fields)):
         return "JSON", f"the names in {path} look like keys, or are no names"
@@ -296,7 +200,7 @@ def _struct(seen: _Seen, path: str, depth: int) -> tuple[str, str]:
     return f"STRUCT<{', '.join(fields)}>", "; ".join(remarks)
 
 
-def _decimal(seen: _Seen) -> tuple[str, str]:
+def _decimal(seen: Seen) -> tuple[str, str]:
     whole = max(seen.whole, len(str(seen.largest)))
     for name, most_whole, most_scale in (("NUMERIC", 29, 9), ("BIGNUMERIC", 20, 18)):
         if whole <= most_whole and seen.scale <= most_scale:

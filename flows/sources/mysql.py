@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from flows.model.errors import SourceError
 from flows.model.table import MysqlSource
 from flows.model.window import BEGINNING, END
-from flows.sources.base import BadRow, Batch, arrow_schema
+from flows.sources.base import BadRow, Batch, arrow_schema, window_of
 from flows.sources.mysql_new import propose
 from flows.sources.mysql_schema import INTEGERS, columns_of, cursor_of, describe, quoted, remarks
 from flows.sources.mysql_session import abort, opened, rows, slots, translated
@@ -178,10 +178,14 @@ class _Selection:
         if not reasons:
             return Batch(rows)
         bad_rows = tuple(
-            BadRow(place=self._place(raw, row), reason="; ".join(reasons[row]), raw=self._text(raw, row))
+            BadRow(self._place(raw, row), "; ".join(reasons[row]), self._text(raw, row), self._window(arrays, row))
             for row in sorted(reasons)
         )
         return Batch(rows.filter(pc.invert(mask(len(rows), reasons))), bad_rows)
+
+    def _window(self, arrays: list[pa.Array], row: int) -> Window | None:
+        cursor = _source(self.table).cursor
+        return window_of(self.table, arrays[list(self.table.types).index(cursor)][row].as_py()) if cursor else None
 
     def _place(self, raw: list[pa.Array], row: int) -> str:
         names = {name.lower() for name in self.source.primary_key}

@@ -65,11 +65,14 @@ class Staged(Protocol):
 class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
-    def prepare(self, table: Table) -> tuple[str, ...]:
-        """Create the table, with a reset in the ledger where it was there before; add a core table's new columns.
+    def prepare(self, table: Table) -> None:
+        """Create the table where it is missing; with a reset in the ledger where it was there before."""
 
-        Returns the names of those columns. A derived table gets its columns with the first window that fills them.
-        """
+    def lacking(self, table: Table) -> tuple[str, ...]:
+        """Return the columns of the file that the table has not yet; none where there is no table."""
+
+    def extend(self, table: Table) -> None:
+        """Give the table the columns of its file, as its next window would; rows that are there hold NULL in them."""
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""

@@ -61,12 +61,11 @@ class DuckDB:
         self._writers: dict[str, threading.Lock] = {}
         self._ledger = LedgerTables(self.session.cursor())
 
-    def prepare(self, table: Table) -> tuple[str, ...]:
-        """Create the table and its part of the ledger where they are missing; add a core table's new columns."""
+    def prepare(self, table: Table) -> None:
+        """Create the table and its part of the ledger where they are missing."""
         with self._catalog, _translated():
             self._ledger.prepare(table.identity)
-            present = _columns(self.session, table.identity)
-            if not present:
+            if not _columns(self.session, table.identity):
                 columns = ", ".join(f"{quoted(name)} {duckdb_type(type_)}" for name, type_ in table.types.items())
                 with self.session.cursor() as cursor:
                     cursor.execute("BEGIN TRANSACTION")
@@ -74,14 +73,19 @@ class DuckDB:
                     cursor.execute(f"CREATE TABLE {quoted_table(table.identity)} ({columns})")
                     LedgerTables(cursor).reset(table)
                     cursor.execute("COMMIT")
-                return ()
-            added = tuple(name for name in table.types if name not in present) if table.source else ()
-            for name in added:
-                self.session.execute(
-                    f"ALTER TABLE {quoted_table(table.identity)}"
-                    f" ADD COLUMN {quoted(name)} {duckdb_type(table.types[name])}"
-                )
-            return added
+
+    def lacking(self, table: Table) -> tuple[str, ...]:
+        """Return the columns of the file that the table has not yet; none where there is no table."""
+        with self._catalog, _translated():
+            present = _columns(self.session, table.identity)
+        return tuple(name for name in table.types if name not in present) if present else ()
+
+    def extend(self, table: Table) -> None:
+        """Give the table the columns of its file."""
+        with self._writer(table), _translated(), self.session.cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION")
+            _alter(cursor, table)
+            cursor.execute("COMMIT")
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""
@@ -91,9 +95,7 @@ class DuckDB:
     @contextmanager
     def stage(self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch]) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
-        with self._tables:
-            writer = self._writers.setdefault(table.identity, threading.Lock())
-        with writer, _translated():
+        with self._writer(table), _translated():
             connection = self.session.cursor()
             try:
                 connection.execute("BEGIN TRANSACTION")
@@ -103,6 +105,11 @@ class DuckDB:
                 yield Staging.of(connection, table, window, rows, start_over=start_over)
             finally:
                 connection.close()
+
+    def _writer(self, table: Table) -> threading.Lock:
+        """Return what one writer of the table at a time holds."""
+        with self._tables:
+            return self._writers.setdefault(table.identity, threading.Lock())
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""

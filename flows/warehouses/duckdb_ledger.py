@@ -187,8 +187,8 @@ class LedgerTables:
         """Make a table's bad rows those that are left after a reading of one window.
 
         The rows of the window go, and those of any window that has by now been read again piece by piece. A row that
-        was read again because it stands in the overlap stays where it is, in the window to which it belongs. A commit
-        is appended before its bad rows, so that it is not later than they are.
+        was read again because it stands in the overlap, or whose window nobody can tell, stays in its first window. A
+        commit is appended before its bad rows, so that it is not later than they are.
         """
         found = list(bad)
         known = self._connection.execute(
@@ -223,25 +223,30 @@ class LedgerTables:
         return covered(window, merge([entry.window, *pieces]))
 
     def _add(self, entry: Entry, found: list[BadRow]) -> None:
-        start, end = (entry.window.start, entry.window.end) if entry.window else (None, None)
+        """Add bad rows, each to its own window where it has one."""
+        windows = [row.window or entry.window for row in found]
         same = "q.table_name = $table_name AND q.place = found.place AND q.raw = found.raw"
         self._connection.execute(
-            "CREATE TEMP TABLE found AS"
-            " SELECT unnest($places) AS place, unnest($reasons) AS reason, unnest($raws) AS raw",
+            "CREATE TEMP TABLE found AS SELECT unnest($places) AS place, unnest($reasons) AS reason,"
+            " unnest($raws) AS raw, unnest($starts)::TIMESTAMPTZ AS window_start,"
+            " unnest($ends)::TIMESTAMPTZ AS window_end",
             {
                 "places": [row.place for row in found],
                 "reasons": [row.reason for row in found],
                 "raws": [row.raw for row in found],
+                "starts": [window and window.start for window in windows],
+                "ends": [window and window.end for window in windows],
             },
         )
         if entry.window:
             self._connection.execute(
-                f"DELETE FROM platform.quarantine AS q USING found WHERE {same} AND q.window_end > $start",
-                {"table_name": entry.table, "start": start},
+                f"DELETE FROM platform.quarantine AS q USING found WHERE {same} AND q.window_end > found.window_start",
+                {"table_name": entry.table},
             )
         self._connection.execute(
-            "INSERT INTO platform.quarantine SELECT $table_name, $start, $end, $run_id, $now, place, reason, raw"
-            f" FROM found WHERE NOT EXISTS (SELECT 1 FROM platform.quarantine AS q WHERE {same})",
-            {"table_name": entry.table, "start": start, "end": end, "run_id": entry.run_id, "now": datetime.now(UTC)},
+            "INSERT INTO platform.quarantine"
+            " SELECT $table_name, window_start, window_end, $run_id, $now, place, reason, raw FROM found"
+            f" WHERE NOT EXISTS (SELECT 1 FROM platform.quarantine AS q WHERE {same})",
+            {"table_name": entry.table, "run_id": entry.run_id, "now": datetime.now(UTC)},
         )
         self._connection.execute("DROP TABLE found")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flows.model.errors import QuarantineError
 from flows.model.window import Window
-from flows.sources.base import BadRow, Batch, arrow_schema
+from flows.sources.base import BadRow, Batch, arrow_schema, window_of
 from flows.warehouses.duckdb import DuckDB
 from tests.engine.test_run import CORE, day, do, table, warehouse, window  # noqa: F401 - a fixture
 
@@ -30,15 +30,24 @@ WHOLE = table(
 
 
 class Broken:
-    """A source with one row at the end of each day, of which some are bad; it reads again what overlaps."""
+    """A source with one row at the end of each day, of which some are bad; it reads again what overlaps.
 
-    def __init__(self, *bad):
+    The cursor of some bad rows can be read, which tells their window.
+    """
+
+    def __init__(self, *bad, placed=()):
         self.bad = set(bad)
+        self.placed = placed
 
     def read(self, subject, span):
         """Give the bad rows of the window and of what lies before it."""
         bad = [
-            BadRow(f"id={number}", f"v '{number}' is no number", str(number))
+            BadRow(
+                f"id={number}",
+                f"v '{number}' is no number",
+                str(number),
+                window_of(subject, day(number)) if number in self.placed else None,
+            )
             for number in sorted(self.bad)
             if span is None or span.start - OVERLAP <= day(number) + timedelta(hours=20) < span.end
         ]
@@ -84,6 +93,15 @@ def test_a_row_read_again_by_overlap_is_listed_once(warehouse):  # noqa: F811
     assert listed(warehouse) == []
 
 
+def test_a_row_whose_cursor_is_known_is_listed_in_its_own_window(warehouse):  # noqa: F811
+    """However long the range was in which it was read, and also when an overlap reads it before its window."""
+    do(warehouse, MANY, span(0, 4), Broken(1, 3, placed={1, 3}))
+    assert listed(warehouse) == [(1, 1, 2), (3, 3, 4)]
+    do(warehouse, MANY, span(4, 5), Broken(1, 3, placed={1, 3}))
+    do(warehouse, MANY, window(1), Broken(3, placed={3}))
+    assert listed(warehouse) == [(3, 3, 4)]
+
+
 def test_a_window_read_again_in_pieces_leaves_nothing_old(warehouse):  # noqa: F811
     """Rows of a range that failed go when the last piece of it is committed, and those still bad stay once."""
     with pytest.raises(QuarantineError):
@@ -106,12 +124,13 @@ def test_a_whole_copy_replaces_all(warehouse):  # noqa: F811
         st.tuples(st.integers(0, DAYS - 1), st.integers(1, DAYS)).filter(lambda pair: pair[0] < pair[1])
         | st.integers(0, DAYS - 1),
         max_size=10,
-    )
+    ),
+    st.sets(st.integers(0, DAYS - 1)),
 )
 @settings(max_examples=40)
-def test_each_bad_row_is_listed_once_and_a_replay_leaves_the_bad_ones(steps):
+def test_each_bad_row_is_listed_once_and_a_replay_leaves_the_bad_ones(steps, placed):
     """Whatever is read in whatever pieces, mended and broken in between."""
-    source = Broken(0, 2, 3)
+    source = Broken(0, 2, 3, placed=placed)
     seen = set()
     with TemporaryDirectory() as folder, closing(DuckDB(Path(folder) / "warehouse.duckdb")) as opened:
         opened.prepare(MANY)

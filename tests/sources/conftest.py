@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers import mongodb, mysql
-from tests.sources.project import mirror
-
-__all__ = ["mirror"]
+from tests.sources.project import Mirror, Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pymongo.collection import Collection
 
@@ -51,3 +50,15 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
 def collection(mongodb_server: mongodb.MongodbServer, mongodb_database: str) -> Collection[dict[str, Any]]:
     """The empty collection `things` of that database."""
     return mongodb_server.client[mongodb_database]["things"]
+
+
+@pytest.fixture
+def mirror(mysql_server: mysql.MysqlServer, database: str, tmp_path: Path) -> Mirror:
+    """A project without tables, whose connection `shop` is an empty MySQL database."""
+    return Mirror(tmp_path, mysql_server.url(database), mysql_server, database)
+
+
+@pytest.fixture
+def mongodb_project(mongodb_server: mongodb.MongodbServer, mongodb_database: str, tmp_path: Path) -> Project:
+    """A project without tables, whose connection `shop` is an empty MongoDB database."""
+    return Project(tmp_path, mongodb_server.uri(mongodb_database))

@@ -1,11 +1,9 @@
-"""A project of core tables over a MySQL server, with the commands as a person runs them."""
+"""A project of core tables over one connection, with `ingest` as a person runs it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.shop import Shop
 
@@ -17,20 +15,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Mirror(Shop):
-    """A project whose connection `shop` is an empty database of a server."""
+class Project(Shop):
+    """A project folder without tables."""
 
-    server: MysqlServer
-    database: str
+    url: str
+    """Of the connection `shop`."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment with the connection's URL."""
-        return super().environment | {"DERIVED_CONNECTION_SHOP": self.server.url(self.database)}
-
-    def execute(self, *statements: str) -> tuple[tuple, ...]:
-        """Run statements in the database."""
-        return self.server.execute(*statements, database=self.database)
+        """The environment with the connection."""
+        return super().environment | {"DERIVED_CONNECTION_SHOP": self.url}
 
     def write(self, name: str, text: str) -> Path:
         """Write the file of a core table."""
@@ -47,7 +41,13 @@ class Mirror(Shop):
         return done
 
 
-@pytest.fixture
-def mirror(mysql_server: MysqlServer, database: str, tmp_path: Path) -> Mirror:
-    """An empty project."""
-    return Mirror(tmp_path, mysql_server, database)
+@dataclass(frozen=True)
+class Mirror(Project):
+    """A project over a MySQL database."""
+
+    server: MysqlServer
+    database: str
+
+    def execute(self, *statements: str) -> tuple[tuple, ...]:
+        """Run statements in the database."""
+        return self.server.execute(*statements, database=self.database)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 import yaml
-from bson import Binary, Decimal128, Int64, ObjectId, Regex
+from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model.load import load_file
 from flows.sources.mongodb_sample import propose
 from flows.sources.new_table import NewColumn, NewTable, render
+
+if TYPE_CHECKING:
+    from tests.servers.mongodb import MongodbServer
+    from tests.sources.project import Project
 
 AT = datetime(2024, 3, 5, 10, tzinfo=UTC)
 ORDER = {
@@ -127,6 +133,36 @@ def test_names_that_clash_or_cannot_be_reached() -> None:
     assert "# left out: 'x.y'" in text
 
 
+def test_a_collection_becomes_a_file_that_runs_at_once(mongodb_server: MongodbServer, mongodb_project: Project) -> None:
+    """From its newest documents, with the least value of the cursor of all; what is not there is said."""
+    orders = mongodb_server.client["shop_test"]["orders"]
+    orders.insert_many(
+        ORDER
+        | {"_id": ObjectId(), "updated_at": AT + timedelta(minutes=number), "uuid": Binary.from_uuid(UUID(int=number))}
+        | {"mixed": (number, 0.5, Decimal128("1"), "x", None, [None], {"a.b": 1})[number % 7], "sum": number % 2 or 0.5}
+        | (
+            {"coupon": "x", "price": Decimal128("0.1")}
+            if number % 2
+            else {"price": 5, "data": b"x", "at": Timestamp(1, 2)}
+        )
+        for number in range(1500)
+    )
+    orders.create_index("updated_at")
+    done = mongodb_project.ingest("--new", "shop", "orders")
+    assert "tables/core/orders.yaml: 16 columns, merged by _id as updated_at moves on" in done.stdout
+    text = (mongodb_project.root / "tables/core/orders.yaml").read_text()
+    assert "window: {size: 1 day, start: 2024-03-05}  # the oldest updated_at" in text
+    assert "{name: coupon, type: STRING}  # in 500 of 1,000: string" in text
+    assert "No index starts with it" not in text
+    assert mongodb_project.run("flows.check", "core.orders").returncode == 0
+    mongodb_project.ingest("core.orders")
+    assert "no rows in quarantine" in mongodb_project.ingest("core.orders", "--quarantine").stdout
+    assert mongodb_project.rows("SELECT count(*), sum(price), max(uuid), min(items[1].price) FROM core.orders") == [
+        (1500, Decimal(3825), str(UUID(int=1499)), Decimal("1.5"))
+    ]
+    assert "Did you mean 'orders'?" in mongodb_project.ingest("--new", "shop", "order", code=1).stderr
+
+
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 
 
@@ -143,7 +179,7 @@ def test_any_words_survive_in_yaml(description: str, comment: str, remark: str, 
         left_out=(comment,),
     )
     found, text = load(new)
-    assert found.source.table == found.columns[0].source_path == path
+    assert found.source.table == (found.columns[0].source_path or "v") == path
     visible = "".join(letter if letter.isprintable() else " " for letter in comment)
     assert found.columns[0].description.split() == visible.split()
     assert yaml.safe_load(text)["strategy"] == "replace"

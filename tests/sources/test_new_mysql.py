@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import yaml
@@ -92,8 +93,10 @@ def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None
         "CREATE VIEW seen AS SELECT code, NOW() AS modified FROM countries",
         "CREATE TABLE slow (id INT PRIMARY KEY, modified DATETIME)",
     )
-    for name in ("`odd.log table`", "countries", "seen", "slow"):
+    for name in ("countries", "seen", "slow"):
         mirror.ingest("--new", "shop", name)
+    done = json.loads(mirror.ingest("--new", "shop", "`odd.log table`", "--json").stdout)
+    assert (done["table"], done["file"]) == ("core.odd_log_table", "tables/core/odd_log_table.yaml")
     files = {path.stem: path.read_text() for path in (mirror.root / "tables/core").iterdir()}
     assert "the table has no primary key to merge by" in files["odd_log_table"]
     assert "a view has no primary key to merge by" in files["seen"]

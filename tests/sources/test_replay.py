@@ -53,13 +53,11 @@ def test_bad_rows_of_a_database_are_tried_again(mirror: Mirror) -> None:
     mirror.write("things", definition(0))
     failed = mirror.ingest("core.things", code=1)
     assert "python -m flows.ingest core.things --quarantine" in failed.stderr
-    mirror.write("things", definition(2))
     failed = mirror.ingest("core.things", "--replay", code=1)
     assert "core.things: 3 rows tried again: 0 now pass, 3 still bad" in failed.stdout
-    assert "max_bad_rows allows 2" in failed.stderr
+    assert failed.stderr.count("max_bad_rows allows 0") == 3
     mirror.write("things", definition(3))
-    for start, end in (("01", "02"), ("02", "03"), ("03", "04")):
-        mirror.ingest("core.things", "--from", f"2024-03-{start}", "--to", f"2024-03-{end}")
+    mirror.ingest("core.things")
     listing = mirror.ingest("core.things", "--quarantine").stdout
     assert listing.startswith("2  n: … does not fit INT64\n    id=2: n: '18446744073709551615' does not fit INT64\n")
     assert "1  born: … is a zero date\n    id=4:" in listing
