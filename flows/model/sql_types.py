@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.model.types import Type
+from flows.model.types import DECIMALS, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,8 +36,6 @@ _DUCKDB = {
     "INT64": "BIGINT",
     "FLOAT64": "DOUBLE",
     "BOOL": "BOOLEAN",
-    "NUMERIC": "DECIMAL(38, 9)",
-    "BIGNUMERIC": "DECIMAL(38, 18)",
     "TIMESTAMP": "TIMESTAMPTZ",
     "DATETIME": "TIMESTAMP",
     "DATE": "DATE",
@@ -53,13 +51,18 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def quote_table(identity: str) -> str:
+    """Quote `dataset.name` for DuckDB."""
+    return ".".join(map(quote, identity.split(".", 1)))
+
+
 def quote_text(text: str) -> str:
     """Quote a string literal for DuckDB."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def duckdb_type(type_: Type) -> str:
-    """Return the DuckDB type that holds the values of a GoogleSQL type."""
+    """Return the DuckDB type that holds every value of a GoogleSQL type; of BIGNUMERIC, those of 38 digits."""
     if type_.element is not None:
         return f"{duckdb_type(type_.element)}[]"
     if type_.name == "STRUCT":
@@ -67,8 +70,9 @@ def duckdb_type(type_: Type) -> str:
             f"{quote(name or f'_{place}')} {duckdb_type(field)}" for place, (name, field) in enumerate(type_.fields, 1)
         )
         return f"STRUCT({fields})"
-    if type_.decimal is not None:
-        return f"DECIMAL({type_.decimal[0]}, {type_.decimal[1]})"
+    if type_.name in DECIMALS:
+        precision, scale = type_.precision_and_scale
+        return f"DECIMAL({precision}, {scale})"
     return _DUCKDB[type_.name]
 
 

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
+from flows.model.sql_types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb_ledger import LedgerTables
-from flows.warehouses.duckdb_publish import Staging, fetch
-from flows.warehouses.duckdb_types import duckdb_type, quoted, quoted_table
+from flows.warehouses.duckdb_merge import MergeStaging
+from flows.warehouses.duckdb_queries import fetch
+from flows.warehouses.duckdb_replace import AppendStaging, ReplaceStaging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
+_STAGING = {"append": AppendStaging, "merge": MergeStaging, "replace": ReplaceStaging}
 
 
 class DuckDB:
@@ -66,11 +69,11 @@ class DuckDB:
         with self._catalog, _translated():
             self._ledger.prepare(table.identity)
             if not _columns(self.session, table.identity):
-                columns = ", ".join(f"{quoted(name)} {duckdb_type(type_)}" for name, type_ in table.types.items())
+                columns = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in table.types.items())
                 with self.session.cursor() as cursor:
                     cursor.execute("BEGIN TRANSACTION")
-                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.dataset)}")
-                    cursor.execute(f"CREATE TABLE {quoted_table(table.identity)} ({columns})")
+                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.dataset)}")
+                    cursor.execute(f"CREATE TABLE {quote_table(table.identity)} ({columns})")
                     LedgerTables(cursor).reset(table)
                     cursor.execute("COMMIT")
 
@@ -102,7 +105,9 @@ class DuckDB:
                 _alter(connection, table)
                 is_merge = table.sql is not None and table.strategy == "merge"
                 start_over = is_merge and LedgerTables(connection).made_otherwise(table)
-                yield Staging.of(connection, table, window, rows, start_over=start_over)
+                staging = _STAGING[table.strategy](connection, table, window, start_over=start_over)
+                staging.stage(rows)
+                yield staging
             finally:
                 connection.close()
 
@@ -141,7 +146,7 @@ class DuckDB:
 def _columns(connection: duckdb.DuckDBPyConnection, identity: str) -> dict[str, str]:
     """Return a table's types by column; nothing where there is no table. Ten times faster than DuckDB's catalog."""
     try:
-        cursor = connection.execute(f"SELECT * FROM {quoted_table(identity)} LIMIT 0")
+        cursor = connection.execute(f"SELECT * FROM {quote_table(identity)} LIMIT 0")
     except duckdb.CatalogException:
         return {}
     return {column[0]: str(column[1]) for column in cursor.description or ()}
@@ -159,27 +164,33 @@ def _alter(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     wanted = {column: duckdb_type(type_) for column, type_ in table.types.items()}
     if present == {column: _as_told(type_) for column, type_ in wanted.items()}:
         return
-    name = quoted_table(table.identity)
+    name = quote_table(table.identity)
     ruling = {*table.key, *([table.partition.column] if table.partition else [])}
-    if table.sql is not None and ruling - present.keys():
+    if new := sorted(ruling - present.keys()):
         # What says where a row belongs is new: no old row could be found again.
+        if table.source is not None:
+            raise WarehouseError(
+                f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
+                f"before do not have. Drop the table ({table.identity}) in the warehouse, so that it is copied again."
+            )
         connection.execute(f"DELETE FROM {name}")
+        LedgerTables(connection).reset(table)
     for column, type_ in wanted.items():
         if column not in present:
-            connection.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {type_}")
+            connection.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column)} {type_}")
         elif present[column] != _as_told(type_):
             _retype(connection, table, column, type_)
     if table.sql is not None:
         for column in present.keys() - wanted.keys():
-            connection.execute(f"ALTER TABLE {name} DROP COLUMN {quoted(column)}")
+            connection.execute(f"ALTER TABLE {name} DROP COLUMN {quote(column)}")
 
 
 def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str, type_: str) -> None:
     """Change a column's type; rows of a derived table are all made again under a new definition anyway."""
-    using = f"CAST({quoted(column)} AS {type_})" if table.source else f"TRY_CAST({quoted(column)} AS {type_})"
+    using = f"CAST({quote(column)} AS {type_})" if table.source else f"TRY_CAST({quote(column)} AS {type_})"
     try:
         connection.execute(
-            f"ALTER TABLE {quoted_table(table.identity)} ALTER COLUMN {quoted(column)}"
+            f"ALTER TABLE {quote_table(table.identity)} ALTER COLUMN {quote(column)}"
             f" SET DATA TYPE {type_} USING {using}"
         )
     except duckdb.Error as error:

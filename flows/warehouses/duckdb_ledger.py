@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from flows.model.entry import Entry, Touched
 from flows.model.errors import ConflictError
+from flows.model.sql_types import quote_table
 from flows.model.window import EVER, Window, covered, merge
 from flows.warehouses.base import ledger_shard
-from flows.warehouses.duckdb_types import quoted_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,9 +85,9 @@ class LedgerTables:
         run = self._connection.execute
         run("BEGIN TRANSACTION")
         run("CREATE SCHEMA IF NOT EXISTS platform")
-        run(f"CREATE TABLE {quoted_table(f'platform.{shard}')} ({_SHARD_COLUMNS})")
+        run(f"CREATE TABLE {quote_table(f'platform.{shard}')} ({_SHARD_COLUMNS})")
         run(f"CREATE TABLE IF NOT EXISTS platform.quarantine ({_QUARANTINE_COLUMNS})")
-        every = " UNION ALL ".join(f"FROM {quoted_table(f'platform.{name}')}" for name in sorted(shards | {shard}))
+        every = " UNION ALL ".join(f"FROM {quote_table(f'platform.{name}')}" for name in sorted(shards | {shard}))
         run(f"CREATE OR REPLACE VIEW platform.ledger AS {every}")
         for name, select in _VIEWS.items():
             run(f"CREATE OR REPLACE VIEW platform.{name} AS {select}")
@@ -107,7 +107,7 @@ class LedgerTables:
         row = self._connection.execute(
             f"SELECT max(version), max_by(run_id, version) FILTER (kind = 'commit' AND {overlap}),"
             f" max_by(run_by, version) FILTER (kind = 'commit' AND {overlap})"
-            f" FROM {quoted_table(f'platform.{ledger_shard(identity)}')}"
+            f" FROM {quote_table(f'platform.{ledger_shard(identity)}')}"
             " WHERE table_name = $identity AND version > $known",
             parameters,
         ).fetchone()
@@ -122,7 +122,7 @@ class LedgerTables:
     def made_otherwise(self, table: Table) -> bool:
         """Say whether the table's newest commit was made by another definition than its present one."""
         row = self._connection.execute(
-            f"SELECT max_by(code_version, version) FROM {quoted_table(f'platform.{ledger_shard(table.identity)}')}"
+            f"SELECT max_by(code_version, version) FROM {quote_table(f'platform.{ledger_shard(table.identity)}')}"
             " WHERE table_name = $identity AND kind = 'commit'",
             {"identity": table.identity},
         ).fetchone()
@@ -132,7 +132,7 @@ class LedgerTables:
     def reset(self, table: Table) -> None:
         """Record that a table of which there are commits was gone, so that they hold no longer."""
         row = self._connection.execute(
-            f"SELECT max(version) FROM {quoted_table(f'platform.{ledger_shard(table.identity)}')}"
+            f"SELECT max(version) FROM {quote_table(f'platform.{ledger_shard(table.identity)}')}"
             " WHERE table_name = $identity",
             {"identity": table.identity},
         ).fetchone()
@@ -156,7 +156,7 @@ class LedgerTables:
     def append(self, entry: Entry) -> None:
         """Add one entry."""
         self._connection.execute(
-            f"INSERT INTO {quoted_table(f'platform.{ledger_shard(entry.table)}')} VALUES"
+            f"INSERT INTO {quote_table(f'platform.{ledger_shard(entry.table)}')} VALUES"
             " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 entry.table,
@@ -214,7 +214,7 @@ class LedgerTables:
         if not window.overlaps(entry.window) or entry.kind == "failure":
             return covered(window, [entry.window])
         later = self._connection.execute(
-            f"SELECT window_start, window_end FROM {quoted_table(f'platform.{ledger_shard(entry.table)}')}"
+            f"SELECT window_start, window_end FROM {quote_table(f'platform.{ledger_shard(entry.table)}')}"
             " WHERE table_name = ? AND kind = 'commit' AND committed_at > ?"
             " AND window_start < ? AND ? < window_end",
             [entry.table, found_at, window.end, window.start],

@@ -375,7 +375,18 @@ def test_a_merge_under_a_new_definition_starts_over(warehouse):
             warehouse.prepare(subject)
             known = ledger.state(warehouse, subject).version
             run(Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}), window(number), warehouse)
+            # Rows that are gone until their window is made again are not taken for complete.
+            assert [commit.window for commit in ledger.state(warehouse, subject).committed][number:] == [window(number)]
     assert [row[0] for row in rows(warehouse, USERS)] == [1]
+
+
+def test_a_core_table_does_not_gain_a_key_that_its_rows_lack(warehouse):
+    """The new key would be NULL in old rows, which would then stand there twice."""
+    do(warehouse, CORE, window(0), Rows([event(1, 0)]))
+    extra = CORE.columns[0].model_copy(update={"name": "extra"})
+    wider = CORE.model_copy(update={"columns": (*CORE.columns, extra), "key": ("id", "extra")})
+    with pytest.raises(WarehouseError, match=r"extra of its key or partition is a new column.* Drop the table"):
+        do(warehouse, wider, window(1), Rows([{**event(1, 1), "extra": 7}]))
 
 
 def test_a_column_may_have_any_name(warehouse):
