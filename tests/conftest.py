@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import settings
 
 from tests import prefect_api
 from tests.machine import pytest_make_collect_report, pytest_runtest_makereport
+from tests.servers import mongodb, mysql
 from tests.shop import finished_shop, shop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["finished_shop", "pytest_make_collect_report", "pytest_runtest_makereport", "shop"]
 
@@ -21,3 +27,33 @@ def prefect_server(tmp_path_factory):
     """A real Prefect server, shared by all tests."""
     with prefect_api.server(tmp_path_factory.mktemp("prefect")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[mysql.MysqlServer]:
+    """The server that all tests share."""
+    with mysql.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def database(mysql_server: mysql.MysqlServer) -> Iterator[str]:
+    """An empty database's name."""
+    mysql_server.execute("DROP DATABASE IF EXISTS shop_test", "CREATE DATABASE shop_test CHARACTER SET utf8mb4")
+    yield "shop_test"
+    mysql_server.execute("DROP DATABASE IF EXISTS shop_test")
+
+
+@pytest.fixture(scope="session")
+def mongodb_server() -> Iterator[mongodb.MongodbServer]:
+    """The server that all tests share."""
+    with mongodb.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
+    """An empty database's name."""
+    mongodb_server.client.drop_database("shop_test")
+    yield "shop_test"
+    mongodb_server.client.drop_database("shop_test")

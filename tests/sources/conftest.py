@@ -6,44 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.servers import mongodb, mysql
 from tests.sources.project import Mirror, Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pymongo.collection import Collection
 
-
-@pytest.fixture(scope="session")
-def mysql_server() -> Iterator[mysql.MysqlServer]:
-    """The server that all tests share."""
-    with mysql.serving() as server:
-        yield server
-
-
-@pytest.fixture
-def database(mysql_server: mysql.MysqlServer) -> Iterator[str]:
-    """An empty database's name."""
-    mysql_server.execute("DROP DATABASE IF EXISTS shop_test", "CREATE DATABASE shop_test CHARACTER SET utf8mb4")
-    yield "shop_test"
-    mysql_server.execute("DROP DATABASE IF EXISTS shop_test")
-
-
-@pytest.fixture(scope="session")
-def mongodb_server() -> Iterator[mongodb.MongodbServer]:
-    """The server that all tests share."""
-    with mongodb.serving() as server:
-        yield server
-
-
-@pytest.fixture
-def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
-    """An empty database's name."""
-    mongodb_server.client.drop_database("shop_test")
-    yield "shop_test"
-    mongodb_server.client.drop_database("shop_test")
+    from tests.servers import mongodb, mysql
 
 
 @pytest.fixture
