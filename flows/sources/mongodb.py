@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.table import MongodbSource
-from flows.sources.bson_rows import exact_batch
-from flows.sources.bson_walk import split
+from flows.sources.bson_columns import Converter
+from flows.sources.bson_walk import bounds
 from flows.sources.mongodb_schema import remarks, require
 from flows.sources.mongodb_session import interrupt, opened, slots, translated
 from flows.sources.mongodb_window import condition
@@ -59,10 +59,12 @@ class MongodbReader:
     def _batches(self, client: Client, table: Table, found: dict[str, Any]) -> Generator[Batch]:
         """Give what the server sends, converted."""
         with translated(self._settings, table.identity):
+            converter = Converter(table)
             for data in self._sent(client, table, found):
-                documents = split(data)
-                for start in range(0, len(documents), DOCUMENTS):
-                    yield exact_batch(table, documents[start : start + DOCUMENTS])
+                begin = bounds(data)
+                for start in range(0, len(begin) - 1, DOCUMENTS):
+                    some = begin[start : start + DOCUMENTS + 1]
+                    yield converter.batch(data[some[0] : some[-1]], [place - some[0] for place in some])
 
     def _sent(self, client: Client, table: Table, found: dict[str, Any]) -> Iterator[bytes]:
         """Give the documents that match, many at once, as the server sends them. Raises the driver's errors."""
