@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flows.sources.connections import MongodbConnection
     from flows.sources.mongodb_session import Client
 
-DOCUMENTS = 4096
+DOCUMENTS = 16384
 """Documents that are converted at once."""
 
 
