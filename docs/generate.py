@@ -5,15 +5,18 @@ python docs/generate.py > docs/table.md
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args, get_origin
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from flows.model.table import COLUMN_CHECKS, SOURCES, TABLE_CHECKS, Column, Partition, Table, WindowSpec
+from flows.model.table import COLUMN_CHECKS, SOURCES, TABLE_CHECKS, Column, Model, Partition, Table, WindowSpec
 from flows.model.types import SCALARS, Type
 from flows.model.window import Size
 
@@ -75,16 +78,28 @@ def _example(title: str, file: str) -> str:
 
 
 def _fields(model: type[BaseModel]) -> str:
-    rows = [_row(info.alias or name, info, model) for name, info in model.model_fields.items()]
+    known = _meanings(model)
+    rows = [_row(info.alias or name, info, model, known.get(name)) for name, info in model.model_fields.items()]
     head = ["| field | value | needed | meaning | example |", "| --- | --- | --- | --- | --- |"]
     return "\n".join([*head, *rows]) + "\n"
 
 
-def _row(name: str, info: FieldInfo, model: type[BaseModel]) -> str:
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstrings of a model's fields, which stand below them. Pydantic would read them at every start."""
+    found = {}
+    for parent in reversed(model.__mro__[: model.__mro__.index(Model)]):
+        body = cast("ast.ClassDef", ast.parse(inspect.getsource(parent)).body[0]).body
+        for field, text in pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                found[cast("ast.Name", field.target).id] = inspect.cleandoc(str(text.value.value))
+    return found
+
+
+def _row(name: str, info: FieldInfo, model: type[BaseModel], meaning: str | None) -> str:
     example = _cell(f"`{info.examples[0]}`") if info.examples else ""
     from_path = model is Table and name in FROM_PATH
     needed = "yes" if info.is_required() and not from_path else f"no{_default(info)}"
-    return f"| `{name}` | {_value(info)} | {needed} | {_one_line(info.description)} | {example} |"
+    return f"| `{name}` | {_value(info)} | {needed} | {_one_line(meaning)} | {example} |"
 
 
 def _default(info: FieldInfo) -> str:

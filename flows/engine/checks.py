@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.model.sql import replace_table
 from flows.model.table import (
     AcceptedValues,
     Column,
@@ -162,6 +161,8 @@ def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str,
                         Broken("row_count", check.severity, f"{staged.rows} rows, where {wanted} are expected")
                     )
             case OffendingRows():
+                from flows.model.sql import replace_table  # noqa: PLC0415 - slow to import, and few tables need it
+
                 sql = replace_table(check.sql, table.identity, staged.relation)
                 rows = staged.select(Query(f"SELECT * FROM ({sql}) LIMIT {SHOWN_ROWS}", schema))
                 if rows:

@@ -31,9 +31,7 @@ MergeRule = Literal["min", "max", "latest"]
 class Model(BaseModel):
     """A part of a table file: frozen, and no key that it does not know."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
 def parse_moment(value: object) -> datetime:

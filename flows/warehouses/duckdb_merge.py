@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flows.model.errors import CheckFailedError
@@ -26,10 +27,19 @@ class MergeStaging(Staging):
         """The key's columns."""
         return ", ".join(map(quote, self.table.key))
 
-    @property
+    @cached_property
     def same_key(self) -> str:
-        """The condition that rows `old` and `new` have one key."""
-        return " AND ".join(f"old.{quote(name)} IS NOT DISTINCT FROM new.{quote(name)}" for name in self.table.key)
+        """The condition that rows `old` and staged `new` have one key.
+
+        Plain equality is worth a scan of the staged keys: DuckDB then reads of the table only where they can be.
+        """
+        nulls = self.read(
+            f"SELECT {', '.join(f'bool_or({quote(name)} IS NULL)' for name in self.table.key)} FROM {self.place}"
+        )
+        return " AND ".join(
+            f"old.{quote(name)} {'IS NOT DISTINCT FROM' if has_null else '='} new.{quote(name)}"
+            for name, has_null in zip(self.table.key, nulls[0], strict=True)
+        )
 
     @property
     def owns_rows(self) -> bool:
@@ -75,20 +85,13 @@ class MergeStaging(Staging):
 
     def _incoming(self) -> str:
         """SQL for the row that each staged key shall have."""
-        if self.table.source is not None:
-            cursor = quote(self.table.source.cursor) if self.table.source.cursor else None
-            newer = f"old.{cursor} > new.{cursor}" if cursor else "false"
-            return (
-                f"SELECT {self.columns} FROM staged AS new WHERE NOT EXISTS"
-                f" (SELECT 1 FROM {self.name} AS old WHERE {self.same_key} AND {newer})"
-            )
         if not self.table.merge:
-            return f"SELECT {self.columns} FROM staged"
+            return "staged"
         combined = ", ".join(self._combined(name) for name in self.table.types)
         return (
-            f"SELECT {combined} FROM (SELECT {self.columns}, {self._state()} FROM staged UNION ALL"
+            f"(SELECT {combined} FROM (SELECT {self.columns}, {self._state()} FROM staged UNION ALL"
             f" SELECT {self.columns}, {self._state()} FROM {self.name} AS old"
-            f" WHERE EXISTS (SELECT 1 FROM staged AS new WHERE {self.same_key})) GROUP BY {self.keys}"
+            f" WHERE EXISTS (SELECT 1 FROM staged AS new WHERE {self.same_key})) GROUP BY {self.keys})"
         )
 
     def _state(self) -> str:
@@ -117,19 +120,21 @@ class MergeStaging(Staging):
         """Write the rows that differ from those of the same key."""
         values = [name for name in self.table.types if name not in self.table.key]
         differs = " OR ".join(f"old.{quote(name)} IS DISTINCT FROM new.{quote(name)}" for name in values) or "false"
+        cursor = self.table.source.cursor if self.table.source else None
+        newer = f"coalesce(old.{quote(cursor)} > new.{quote(cursor)}, false)" if cursor else "false"
         self.run(
-            f"CREATE TEMP TABLE delta AS SELECT new.*, old.__present IS NOT NULL AS __is_change,"
+            f"CREATE TEMP TABLE delta AS SELECT new.*, old.__row AS __old_row,"
             f" {self.units.of('old.')} AS __old_unit, {self.units.of('new.')} AS __new_unit"
-            f" FROM ({self._incoming()}) AS new"
-            f" LEFT JOIN (SELECT *, true AS __present FROM {self.name}) AS old ON {self.same_key}"
-            f" WHERE old.__present IS NULL OR {differs}"
+            f" FROM {self._incoming()} AS new"
+            f" LEFT JOIN (SELECT *, rowid AS __row FROM {self.name}) AS old ON {self.same_key}"
+            f" WHERE old.__row IS NULL OR (({differs}) AND NOT {newer})"
         )
         touched = self.units.touched(
             self.read(
-                "SELECT unit, bool_or(__is_change) FROM (SELECT __new_unit AS unit, __is_change FROM delta"
-                " UNION ALL SELECT __old_unit, true FROM delta WHERE __is_change) GROUP BY unit"
+                "SELECT unit, bool_or(is_change) FROM (SELECT __new_unit AS unit, __old_row IS NOT NULL AS is_change"
+                " FROM delta UNION ALL SELECT __old_unit, true FROM delta WHERE __old_row IS NOT NULL) GROUP BY unit"
             )
         )
-        self.run(f"DELETE FROM {self.name} AS old USING delta AS new WHERE new.__is_change AND {self.same_key}")
+        self.run(f"DELETE FROM {self.name} WHERE rowid IN (SELECT __old_row FROM delta)")
         self.run(f"INSERT INTO {self.name} ({self.columns}) SELECT {self.columns} FROM delta")
         return touched
