@@ -116,7 +116,9 @@ def probe(settings: MysqlConnection) -> str:
 
 
 def _connect(settings: MysqlConnection) -> Session:
-    return pymysql.connect(
+    mode: SslMode = settings.ssl_mode or ("verify_identity" if settings.ssl_ca else "preferred")
+    optional = mode == "preferred" and settings.ssl_cert is None
+    session = pymysql.connect(
         host=settings.host,
         port=settings.port,
         user=settings.user,
@@ -129,30 +131,34 @@ def _connect(settings: MysqlConnection) -> Session:
         read_timeout=settings.statement_timeout + CONNECT_SECONDS,
         write_timeout=CONNECT_SECONDS,
         program_name="derived",
-        **_tls(settings),
+        defer_connect=True,
+        **({"ssl_disabled": True} if optional or mode == "disabled" else {"ssl": _tls(settings, mode)}),
     )
+    if optional:
+        # The driver's own context for this loads all authorities of the machine, which takes longer than to connect.
+        session.ssl, session.ctx = True, _context(settings, mode)  # type: ignore[attr-defined]
+    session.connect()
+    return session
 
 
-def _tls(settings: MysqlConnection) -> dict[str, Any]:
-    mode: SslMode = settings.ssl_mode or ("verify_identity" if settings.ssl_ca else "preferred")
-    if mode == "disabled":
-        return {"ssl_disabled": True}
-    if mode == "preferred" and settings.ssl_cert is None:
-        return {}
+def _tls(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
     try:
-        return {"ssl": _context(settings, mode)}
+        return _context(settings, mode)
     except OSError as error:
         files = ", ".join(file for file in (settings.ssl_ca, settings.ssl_cert, settings.ssl_key) if file)
         raise SourceError(f"{_where(settings, '')}: the TLS files {files} cannot be used: {error}") from None
 
 
 def _context(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ssl_ca)
+    if mode in {"preferred", "required"}:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context(cafile=settings.ssl_ca)
+        context.check_hostname = mode == "verify_identity"
     # The certificates that servers make for themselves do not pass the strictest reading of the standard.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    context.check_hostname = mode == "verify_identity"
-    if mode in {"preferred", "required"}:
-        context.verify_mode = ssl.CERT_NONE
     if settings.ssl_cert is not None:
         context.load_cert_chain(settings.ssl_cert, settings.ssl_key)
     return context
