@@ -1,15 +1,17 @@
 """What copying a table from MySQL costs, beside what merely reading it costs in the same run.
 
 python -m benchmarks.ingest --rows 1000000 --repeats 3
+python -m benchmarks.ingest --peers                       other tools too, installed into ~/.cache/derived/peers
+python -m benchmarks.ingest --memory 1000000 10000000     the most memory that a copy of so many rows holds
 
-Needs a server as the tests do: DERIVED_TEST_MYSQL, or mariadbd on the PATH. connectorx is measured where it is there.
-Each line is the median of the repeats, which take turns, so that a busy machine slows all of them.
+Needs a server as the tests do: DERIVED_TEST_MYSQL, or mariadbd on the PATH. Ours reads with pymysql and Arrow; no
+compiled reader of MySQL is installed. Each line is the median of the repeats, which take turns, so that a busy machine
+slows all of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import shutil
 import statistics
@@ -17,7 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from contextlib import closing, contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +49,15 @@ COLUMNS = {
     "city": ("VARCHAR(60) NOT NULL", "STRING", "ELT(1 + n % 4, 'Zürich', '東京', 'Paris', 'São Paulo')"),
     "detail": ("JSON NOT NULL", "JSON", "JSON_OBJECT('k', n, 'tags', JSON_ARRAY('a', 'b'))"),
     "created_at": ("DATETIME(6) NOT NULL", "DATETIME", "'2024-01-01' + INTERVAL n * 1000003 MICROSECOND"),
-    "updated_at": ("TIMESTAMP(6) NOT NULL", "TIMESTAMP", "'2024-01-01' + INTERVAL n * 30000001 MICROSECOND"),
+    "updated_at": ("TIMESTAMP(6) NOT NULL", "TIMESTAMP", "'2024-01-01' + INTERVAL n * 43200001 MICROSECOND"),
     "day": ("DATE NOT NULL", "DATE", "'2024-01-01' + INTERVAL n % 900 DAY"),
     "score": ("DOUBLE NOT NULL", "FLOAT64", "RAND(n) * 1e6"),
     "uid": ("BINARY(16) NOT NULL", "BYTES", "UNHEX(MD5(n))"),
     "quantity": ("INT NOT NULL", "INT64", "n % 100"),
 }
+BOUND = "mariadb --quick, to nowhere"
+NOTHING = "nothing to do (starts, loads, opens, plans)"
+PEERS = ("connectorx", "dlt[duckdb]", "pyarrow", "pymysql", "sqlalchemy")
 FILE = """\
 description: Payments of the shop.
 owner: shop@example.com
@@ -65,7 +72,7 @@ columns:
 
 
 def load(server: MysqlServer, rows: int) -> None:
-    """Fill the table of payments, one every 30 seconds from 2024 on."""
+    """Fill the table of payments, 2,000 a day from 2024 on."""
     digits = " ".join(f", (SELECT d * {10**place} AS v{place} FROM digits) AS p{place}" for place in range(1, 7))
     number = " + ".join(f"v{place}" for place in range(7))
     server.execute(
@@ -104,15 +111,6 @@ def driver(server: MysqlServer) -> None:
             pass
 
 
-def connectorx(server: MysqlServer) -> None:
-    """Arrow batches by connectorx, to nowhere."""
-    import connectorx as cx  # noqa: PLC0415 - not a dependency of the project
-
-    url = f"mysql://{server.user}:{server.password}@{server.host}:{server.port}/{DATABASE}"
-    for _ in cx.read_sql(url, "SELECT * FROM payments", return_type="arrow_stream", batch_size=65536):
-        pass
-
-
 def reader(server: MysqlServer, connections: int) -> None:
     """Our exact Arrow batches, to nowhere."""
     columns = tuple({"name": name, "type": type_} for name, (_, type_, _) in COLUMNS.items())
@@ -135,39 +133,78 @@ def reader(server: MysqlServer, connections: int) -> None:
 
 
 @contextmanager
-def project(server: MysqlServer, end: str) -> Iterator[Callable[..., None]]:
-    """A folder with the table's file; gives what runs `flows.ingest` in it."""
+def project(server: MysqlServer, end: date) -> Iterator[Callable[..., int]]:
+    """A folder with the table's file; gives what runs `flows.ingest` in it and returns its peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tables/core/payments.yaml"
         file.parent.mkdir(parents=True)
         columns = "".join(f"  - {{name: {name}, type: {type_}}}\n" for name, (_, type_, _) in COLUMNS.items())
         file.write_text(FILE % end + columns)
-        url = f"mysql://{server.user}:{server.password}@{server.host}:{server.port}/{DATABASE}"
-        environment = {"PYTHONPATH": str(PROJECT), "DERIVED_CONNECTION_BENCH": url, "PREFECT_API_URL": ""}
+        environment = {"PYTHONPATH": str(PROJECT), "DERIVED_CONNECTION_BENCH": url(server), "PREFECT_API_URL": ""}
 
-        def ingest(*arguments: str) -> None:
-            subprocess.run(
+        def ingest(*arguments: str) -> int:
+            process = subprocess.Popen(
                 [sys.executable, "-m", "flows.ingest", "core.payments", *arguments],
                 cwd=folder,
                 env=os.environ | environment,
-                check=True,
-                capture_output=True,
+                stdout=subprocess.DEVNULL,
             )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                raise subprocess.CalledProcessError(process.returncode, process.args)
+            return usage.ru_maxrss >> 10
 
         yield ingest
 
 
-def whole_copy(server: MysqlServer, end: str) -> float:
-    """Return the seconds of a process that copies the table into an empty warehouse: staged, checked, committed."""
-    with project(server, end) as ingest:
-        return seconds(ingest)
+def url(server: MysqlServer) -> str:
+    """Return the address of the benchmark's database."""
+    return f"mysql://{server.user}:{server.password}@{server.host}:{server.port}/{DATABASE}"
 
 
-def one_window(server: MysqlServer, end: str) -> tuple[float, float]:
-    """Return the seconds of a process that copies one day again, and of one that has nothing to do."""
-    with project(server, end) as ingest:
+def after_last(server: MysqlServer) -> date:
+    """Return the first day without rows."""
+    found: date = server.execute(f"SELECT DATE(MAX(updated_at)) + INTERVAL 1 DAY FROM {DATABASE}.payments")[0][0]
+    return found
+
+
+def whole_copy(server: MysqlServer) -> None:
+    """A process that copies the table into an empty warehouse: staged, checked, committed."""
+    with project(server, after_last(server)) as ingest:
         ingest()
-        return seconds(lambda: ingest("--from", "2024-01-02", "--to", "2024-01-03", "--force")), seconds(ingest)
+
+
+def small_windows(server: MysqlServer) -> dict[str, float]:
+    """Return the seconds of processes that have a whole copy already and little or nothing to do."""
+    end = after_last(server)
+    with project(server, end + timedelta(days=1)) as ingest:
+        ingest()
+        empty = ("--from", str(end), "--to", str(end + timedelta(days=1)), "--force")
+        return {
+            NOTHING: seconds(ingest),
+            "an empty window": seconds(lambda: ingest(*empty)),
+            "a window of 2,000 rows, merged again": seconds(
+                lambda: ingest("--from", "2024-01-03", "--to", "2024-01-04", "--force")
+            ),
+        }
+
+
+def peer(python: Path, tool: str, server: MysqlServer) -> None:
+    """Another tool's copy into DuckDB, whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [python, PROJECT / "benchmarks/peers/ingest.py", tool, url(server), folder]
+        environment = {"HOME": folder, "RUNTIME__DLTHUB_TELEMETRY": "false"}
+        subprocess.run(command, cwd=folder, env=os.environ | environment, check=True, capture_output=True)
+
+
+def install_peers() -> Path:
+    """Return the Python of an environment with the peers; make it where it is missing."""
+    folder = Path.home() / ".cache/derived/peers"
+    if not (folder / "bin/dlt").exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([folder / "bin/pip", "install", "--quiet", *PEERS], check=True)
+    return folder / "bin/python"
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -182,47 +219,68 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
     given = parser.parse_args()
     with serving() as server:
-        load(server, given.rows)
-        last = server.execute(f"SELECT DATE(MAX(updated_at)) + INTERVAL 1 DAY FROM {DATABASE}.payments")[0][0]
-        readers: dict[str, Callable[[], object]] = {
-            "pymysql, rows only": lambda: driver(server),
-            "ours, 1 connection, to nowhere": lambda: reader(server, 1),
-            "ours, 4 connections, to nowhere": lambda: reader(server, 4),
-        }
-        if shutil.which("mariadb"):
-            readers = {"mariadb --quick, to nowhere": lambda: client(server)} | readers
-        if importlib.util.find_spec("connectorx"):
-            readers["connectorx, to nowhere"] = lambda: connectorx(server)
-        taken: dict[str, list[float]] = {name: [] for name in (*readers, WHOLE)}
-        windows = []
-        for _ in range(given.repeats):
-            for name, work in readers.items():
-                taken[name].append(seconds(work))
-            taken[WHOLE].append(whole_copy(server, str(last)))
-            windows.append(one_window(server, str(last)))
-        server.execute(f"DROP DATABASE {DATABASE}")
-    show(given.rows, {name: statistics.median(each) for name, each in taken.items()})
-    again, nothing = (statistics.median(each) for each in zip(*windows, strict=True))
-    Console().print(
-        f"One window of 2,880 rows, merged again, whole process: {again:.2f} s; nothing to do: {nothing:.2f} s; "
-        f"beyond process start: {1000 * (again - nothing):.0f} ms"
-    )
+        try:
+            if given.memory:
+                measure_memory(server, given.memory)
+            else:
+                measure_time(server, given.rows, given.repeats, peers=given.peers)
+        finally:
+            server.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
 
 
-WHOLE = "ours, into DuckDB, whole process"
+def measure_time(server: MysqlServer, rows: int, repeats: int, *, peers: bool) -> None:
+    """Print the seconds of each reader, of a whole copy and of small windows."""
+    load(server, rows)
+    tasks: dict[str, Callable[[], object]] = {
+        "pymysql, rows only": lambda: driver(server),
+        "ours, 1 connection, to nowhere": lambda: reader(server, 1),
+        "ours, 4 connections, to nowhere": lambda: reader(server, 4),
+        "ours, into DuckDB, whole process": lambda: whole_copy(server),
+    }
+    if shutil.which("mariadb"):
+        tasks = {BOUND: lambda: client(server)} | tasks
+    if peers:
+        python = install_peers()
+        tasks["connectorx into DuckDB, unchecked, whole process"] = lambda: peer(python, "connectorx", server)
+        tasks["dlt (pyarrow), merged, whole process"] = lambda: peer(python, "dlt", server)
+    taken = [{name: seconds(work) for name, work in tasks.items()} for _ in range(repeats)]
+    show(rows, medians(taken))
+    show_windows(medians([small_windows(server) for _ in range(repeats)]))
 
 
-def show(rows: int, medians: dict[str, float]) -> None:
-    """Print one line for each reader, with its ratio to the fastest that keeps nothing."""
-    fastest = min(taken for name, taken in medians.items() if name != WHOLE)
+def measure_memory(server: MysqlServer, sizes: list[int]) -> None:
+    """Print the most memory that a whole copy holds, for each size."""
+    for size in sizes:
+        load(server, size)
+        with project(server, after_last(server)) as ingest:
+            print(f"{size:,} rows: {ingest():,} MB at most")
+
+
+def medians(taken: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each of several measurements."""
+    return {name: statistics.median(each[name] for each in taken) for name in taken[0]}
+
+
+def show(rows: int, taken: dict[str, float]) -> None:
+    """Print one line for each reader, with its ratio to the server's own client."""
+    bound = taken.get(BOUND) or min(taken.values())
     shown = Shown(title=f"{rows:,} rows of {len(COLUMNS)} columns from MySQL")
-    for column in ("", "seconds", "rows/s", "times the fastest"):
+    for column in ("", "seconds", "rows/s", "times the client" if BOUND in taken else "times the fastest"):
         shown.add_column(column, justify="right" if column else "left")
-    for name, taken in medians.items():
-        shown.add_row(name, f"{taken:.2f}", f"{rows / taken:,.0f}", f"{taken / fastest:.2f}")
+    for name, time_ in taken.items():
+        shown.add_row(name, f"{time_:.2f}", f"{rows / time_:,.0f}", f"{time_ / bound:.2f}")
     Console().print(shown)
+
+
+def show_windows(taken: dict[str, float]) -> None:
+    """Print how long small windows take, beside a process that only finds that it has nothing to do."""
+    for name, time_ in taken.items():
+        beyond = "" if name == NOTHING else f", {1000 * (time_ - taken[NOTHING]):.0f} ms beyond that"
+        print(f"{name}: {time_:.2f} s a process{beyond}")
 
 
 if __name__ == "__main__":

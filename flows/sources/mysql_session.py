@@ -6,7 +6,6 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pymysql
@@ -117,6 +116,8 @@ def probe(settings: MysqlConnection) -> str:
 
 
 def _connect(settings: MysqlConnection) -> Session:
+    mode: SslMode = settings.ssl_mode or ("verify_identity" if settings.ssl_ca else "preferred")
+    optional = mode == "preferred" and settings.ssl_cert is None
     session = pymysql.connect(
         host=settings.host,
         port=settings.port,
@@ -131,46 +132,33 @@ def _connect(settings: MysqlConnection) -> Session:
         write_timeout=CONNECT_SECONDS,
         program_name="derived",
         defer_connect=True,
-        **_tls(settings),
+        **({"ssl_disabled": True} if optional or mode == "disabled" else {"ssl": _tls(settings, mode)}),
     )
-    if _mode(settings) == "preferred" and settings.ssl_cert is None:
-        # As the driver does by itself, but for the authorities that it loads each time and does not ask.
-        session.ssl, session.ctx = True, _unverified()  # type: ignore[attr-defined]
+    if optional:
+        # The driver's own context for this loads all authorities of the machine, which takes longer than to connect.
+        session.ssl, session.ctx = True, _context(settings, mode)  # type: ignore[attr-defined]
     session.connect()
     return session
 
 
-def _mode(settings: MysqlConnection) -> SslMode:
-    return settings.ssl_mode or ("verify_identity" if settings.ssl_ca else "preferred")
-
-
-def _tls(settings: MysqlConnection) -> dict[str, Any]:
-    mode = _mode(settings)
-    if mode == "disabled" or (mode == "preferred" and settings.ssl_cert is None):
-        return {"ssl_disabled": True}
+def _tls(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
     try:
-        return {"ssl": _context(settings)}
+        return _context(settings, mode)
     except OSError as error:
         files = ", ".join(file for file in (settings.ssl_ca, settings.ssl_cert, settings.ssl_key) if file)
         raise SourceError(f"{_where(settings, '')}: the TLS files {files} cannot be used: {error}") from None
 
 
-@lru_cache
-def _unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _context(settings: MysqlConnection) -> ssl.SSLContext:
-    mode = _mode(settings)
-    context = ssl.create_default_context(cafile=settings.ssl_ca)
+def _context(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
+    if mode in {"preferred", "required"}:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context(cafile=settings.ssl_ca)
+        context.check_hostname = mode == "verify_identity"
     # The certificates that servers make for themselves do not pass the strictest reading of the standard.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    context.check_hostname = mode == "verify_identity"
-    if mode in {"preferred", "required"}:
-        context.verify_mode = ssl.CERT_NONE
     if settings.ssl_cert is not None:
         context.load_cert_chain(settings.ssl_cert, settings.ssl_key)
     return context

@@ -19,6 +19,7 @@ import duckdb
 
 from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
 from flows.model.sql_types import duckdb_type, quote, quote_table
+from flows.warehouses.base import ledger_shard
 from flows.warehouses.duckdb_ledger import LedgerTables
 from flows.warehouses.duckdb_merge import MergeStaging
 from flows.warehouses.duckdb_queries import fetch
@@ -67,7 +68,7 @@ class DuckDB:
     def prepare(self, table: Table) -> None:
         """Create the table and its part of the ledger where they are missing."""
         with self._catalog, _translated():
-            self._ledger.prepare(table.identity)
+            self._prepare_ledger(table.identity)
             if not _columns(self.session, table.identity):
                 columns = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in table.types.items())
                 with self.session.cursor() as cursor:
@@ -89,6 +90,10 @@ class DuckDB:
             cursor.execute("BEGIN TRANSACTION")
             _alter(cursor, table)
             cursor.execute("COMMIT")
+
+    def _prepare_ledger(self, identity: str) -> None:
+        if not _columns(self.session, f"platform.{ledger_shard(identity)}"):
+            self._ledger.prepare(identity)
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""
@@ -124,7 +129,7 @@ class DuckDB:
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
         with self._catalog, _translated():
-            self._ledger.prepare(entry.table)
+            self._prepare_ledger(entry.table)
         with _translated(), self.session.cursor() as cursor:
             ledger = LedgerTables(cursor)
             cursor.execute("BEGIN TRANSACTION")
