@@ -189,7 +189,7 @@ def test_a_writer_that_commits_late_loses_nothing(things: MysqlThings | MongodbT
         stop.set()
         for writer in writers:
             writer.join()
-    assert runs > 3
+    assert runs > 1
     done = shop.run("flows.ingest", "core.things", env={"DERIVED_CONNECTION_SHOP": things.url})
     assert done.returncode == 0, done.stderr
     assert copied(shop) == things.rows()
