@@ -175,19 +175,19 @@ def whole_copy(server: MysqlServer) -> None:
         ingest()
 
 
-def small_windows(server: MysqlServer) -> dict[str, float]:
-    """Return the seconds of processes that have a whole copy already and little or nothing to do."""
+def small_windows(server: MysqlServer, repeats: int) -> list[dict[str, float]]:
+    """Return the seconds of processes that find a whole copy there and little or nothing to do."""
     end = after_last(server)
+    empty = ("--from", str(end), "--to", str(end + timedelta(days=1)), "--force")
+    small = ("--from", "2024-01-03", "--to", "2024-01-04", "--force")
     with project(server, end + timedelta(days=1)) as ingest:
         ingest()
-        empty = ("--from", str(end), "--to", str(end + timedelta(days=1)), "--force")
-        return {
-            NOTHING: seconds(ingest),
-            "an empty window": seconds(lambda: ingest(*empty)),
-            "a window of 2,000 rows, merged again": seconds(
-                lambda: ingest("--from", "2024-01-03", "--to", "2024-01-04", "--force")
-            ),
+        tasks: dict[str, Callable[[], object]] = {
+            NOTHING: ingest,
+            "an empty window": lambda: ingest(*empty),
+            "a window of 2,000 rows, merged again": lambda: ingest(*small),
         }
+        return [{name: seconds(work) for name, work in tasks.items()} for _ in range(repeats)]
 
 
 def peer(python: Path, tool: str, server: MysqlServer) -> None:
@@ -249,7 +249,7 @@ def measure_time(server: MysqlServer, rows: int, repeats: int, *, peers: bool) -
         tasks["dlt (pyarrow), merged, whole process"] = lambda: peer(python, "dlt", server)
     taken = [{name: seconds(work) for name, work in tasks.items()} for _ in range(repeats)]
     show(rows, medians(taken))
-    show_windows(medians([small_windows(server) for _ in range(repeats)]))
+    show_windows(medians(small_windows(server, 2 * repeats + 1)))
 
 
 def measure_memory(server: MysqlServer, sizes: list[int]) -> None:

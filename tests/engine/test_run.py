@@ -138,6 +138,21 @@ def test_of_several_rows_of_one_key_the_latest_by_cursor_is_kept(warehouse):
     late = {**early, "updated": early["updated"] + timedelta(hours=1), "amount": Decimal(2)}
     assert do(warehouse, CORE, window(0), Rows([late, early])).rows == 1
     assert [row[3] for row in rows(warehouse, CORE)] == [2]
+    later = [event(2, 1, amount=3), event(1, 1, amount=4), {**event(1, 1, amount=5), "at": day(0)}]
+    assert do(warehouse, CORE, window(1), Rows(later)).rows == 2
+    assert [row[3] for row in rows(warehouse, CORE)] == [4, 3]
+
+
+def test_a_window_that_fails_its_check_leaves_an_empty_table_empty(warehouse):
+    """Rows that went straight into the table go with the transaction, and the next run finds it empty."""
+    columns = [{"name": name, "type": type_} for name, type_ in CORE_SCHEMA.items()]
+    columns[-1]["checks"] = [{"range": {"min": 0}}]
+    source = {"kind": "files", "path": "x.csv", "cursor": "updated"}
+    strict = table("events", dataset="core", strategy="merge", key=["id"], columns=columns, source=source)
+    with pytest.raises(CheckFailedError, match="id=1"):
+        do(warehouse, strict, window(0), Rows([event(1, 0, amount=-1), event(2, 0)]))
+    assert rows(warehouse, CORE) == []
+    assert do(warehouse, strict, window(0), Rows([event(1, 0), event(2, 0)])).rows == 2
 
 
 def test_a_row_outside_its_window_is_refused(warehouse):
