@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from flows.engine import ledger
+from flows.engine.plan import Planned
 from flows.engine.run import Job, run
 from flows.model.sql import to_duckdb
 from flows.model.table import Table
@@ -116,7 +117,7 @@ def _one_backfill(windows: int, entries: int) -> tuple[float, float, float]:
         known = ledger.state(warehouse, BY_HOUR).version
         job = Job(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.types})
         select = _timed(lambda: [warehouse.session.execute(sql, _bounds(span)).fetchall() for span in spans])
-        whole = _timed(lambda: [run(job, span, warehouse) for span in spans])
+        whole = _timed(lambda: [run(job, Planned(span, "missing", ""), warehouse) for span in spans])
         return whole / windows, select / windows, state
 
 
@@ -156,7 +157,7 @@ def _one_big_window(rows: int, span: Window) -> tuple[float, float]:
         bare = _timed(lambda: warehouse.session.execute(f"INSERT INTO bare {sql}", _bounds(span)))
         warehouse.session.execute("CHECKPOINT")
         job = Job(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.types})
-        return bare, _timed(lambda: run(job, span, warehouse))
+        return bare, _timed(lambda: run(job, Planned(span, "missing", ""), warehouse))
 
 
 def _warehouse(folder: Path, rows: int, hours: int) -> DuckDB:

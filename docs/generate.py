@@ -38,6 +38,8 @@ STRATEGIES = """\
 With `append`, and with `merge` where the key holds the partition column, each row must lie in its window. With any other
 `merge`, several windows can give one key, and `merge:` says for each column how their values combine: `min`, `max`, or
 `latest` by the column `latest_by`. Sums are refused: a window that is derived twice would be counted twice.
+Such a table adds and overwrites and never takes back: where a row from which it was merged has since been changed or
+removed, each run says so until `--rebuild` makes the table from nothing.
 """
 WINDOWS = """\
 `@window_start` and `@window_end` are the bounds of the window that is being made, as TIMESTAMPs in UTC. Where the SQL

@@ -15,7 +15,7 @@ from flows.model.window import BEGINNING, END, Window, utc
 from flows.runner import load_alone, make_plan, open_warehouse, run_alone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from flows.engine.plan import Plan
     from flows.model.entry import Entry
@@ -27,6 +27,9 @@ From = Annotated[
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only windows that end at or before this, UTC.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do these windows again though they are committed.")]
+Rebuild = Annotated[
+    bool, typer.Option("--rebuild", help="Make a merge table from nothing, without what its sources have taken back.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 
 
@@ -86,6 +89,7 @@ class Lines(Silent):
     def __init__(self) -> None:
         self._bar: Any = None
         self._task: Any = None
+        self._entries: list[Entry] = []
 
     def planned(self, table: str, plan: Plan) -> None:
         """Say what is to do."""
@@ -107,14 +111,29 @@ class Lines(Silent):
             self._bar.update(self._task, advance=1, description=name)
         else:
             typer.echo(f"  {name}  {entry.rows:,} rows  {entry.seconds:.2f} s")
-        for warning in entry.warnings:
-            typer.echo(f"  warning: {warning}", err=True)
+        self._entries.append(entry)
         return entry
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Leave the terminal as it was, and tell the warnings."""
         if self._bar is not None:
             self._bar.stop()
+        for line in warning_lines(self._entries):
+            typer.echo(line, err=True)
+
+
+def warning_lines(entries: Iterable[Entry]) -> list[str]:
+    """Return the warnings of a run: those of one check, which windows may share, once, with the first window."""
+    found: dict[str, list[tuple[Entry, str]]] = {}
+    for entry in entries:
+        for warning in entry.warnings:
+            found.setdefault(warning.partition(": ")[0], []).append((entry, warning))
+    lines = []
+    for (entry, warning), *more in found.values():
+        where = f"{entry.table} {entry.window}" if entry.window else entry.table
+        also = f"\n    and so in {plural(len(more), 'window')} more" if more else ""
+        lines.append(f"warning: {where}: {warning}{also}")
+    return lines
 
 
 def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -> None:
@@ -185,7 +204,7 @@ def markdown(outcome: Outcome) -> str:
             f" {', '.join(str(item.range) for item in entry.touched) or 'nothing'} |"
             for entry in outcome.entries
         ]
-    lines += [f"- warning: {warning}" for entry in outcome.entries for warning in entry.warnings]
+    lines += [f"- {line}" for line in warning_lines(outcome.entries)]
     lines += [f"- waits: {waiting.window or 'the table'}: {waiting.reason}" for waiting in outcome.plan.waiting]
     return "\n".join(lines) + "\n"
 

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command import DryRun, Force, From, Json, To, bounds, ending, plural, run_command
+from flows.command import DryRun, Force, From, Json, Rebuild, To, bounds, ending, plural, run_command
 from flows.model.errors import UsageError
 from flows.runner import Request, load_alone, run_alone
 
@@ -28,6 +28,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     end: To = None,
     dry_run: DryRun = False,
     force: Force = False,
+    rebuild: Rebuild = False,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="List the rows that could not be read, by fault; copy nothing.")
     ] = False,
@@ -45,6 +46,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         if new is not None:
             _write_new(new, table, as_json=as_json)
             return
+        if quarantine and replay:
+            raise UsageError("--quarantine lists the bad rows, --replay tries them again: give one of them.")
         if quarantine:
             _list_quarantine(table, as_json=as_json)
             return
@@ -53,7 +56,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
                 raise UsageError("--replay does the windows of the bad rows: leave --from and --to out.")
             _replay(table, dry_run=dry_run, as_json=as_json)
             return
-        run_command("ingest", Request(table, bounds(start, end), force), dry_run=dry_run, as_json=as_json)
+        run_command("ingest", Request(table, bounds(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
 
 
 def _write_new(connection: str, source: str, *, as_json: bool) -> None:

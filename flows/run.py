@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.command import Json, ending, outcome_json, plural
+from flows.command import Json, ending, outcome_json, plural, warning_lines
 from flows.model.errors import DerivedError
 from flows.model.project import load_project
 from flows.runner import Outcome, Request, open_warehouse, run_table
@@ -63,6 +63,7 @@ class _Observer:
 
     table: str
     watcher: Watcher
+    entries: list[Entry] = field(default_factory=list)
 
     def planned(self, table: str, plan: Plan) -> None:
         self.watcher.planned(table, plan)
@@ -70,8 +71,7 @@ class _Observer:
     def window(self, _name: str, work: Callable[[], Entry]) -> Entry:
         entry = work()
         self.watcher.committed(self.table, entry)
-        for warning in entry.warnings:
-            self.say(f"{self.table}: warning: {warning}")
+        self.entries.append(entry)
         return entry
 
     def say(self, line: str) -> None:
@@ -86,7 +86,7 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
         watcher.ended(name, f"failed: {summary.errors[name]}")
     order = TopologicalSorter(project.after)
     order.prepare()
-    running: dict[Future[Outcome], str] = {}
+    running: dict[Future[Outcome], _Observer] = {}
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         while order.is_active():
             for name in sorted(order.get_ready()):
@@ -97,15 +97,17 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
                     watcher.ended(name, f"skipped, because {blocker} failed")
                     order.done(name)
                 else:
-                    work = pool.submit(run_table, project, warehouse, Request(name), _Observer(name, watcher))
-                    running[work] = name
+                    observer = _Observer(name, watcher)
+                    running[pool.submit(run_table, project, warehouse, Request(name), observer)] = observer
             if not running:
                 continue
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
-                name = running.pop(future)
-                _collect(name, future, summary, watcher)
-                order.done(name)
+                observer = running.pop(future)
+                _collect(observer.table, future, summary, watcher)
+                for line in warning_lines(observer.entries):
+                    observer.say(line)
+                order.done(observer.table)
     return summary
 
 
@@ -190,6 +192,13 @@ def watch(project: Project, run: Callable[[Watcher], Summary]) -> Summary:
         bars.stop()
 
 
+def _without_file(project: Project, warehouse: Warehouse) -> list[str]:
+    """Return the tables that were made once, are still there, and have no file any more."""
+    known = project.tables.keys() | project.broken.keys()
+    made = [row["table_name"] for row in warehouse.query("SELECT table_name FROM platform.tables ORDER BY 1", {})]
+    return [name for name in made if name not in known and warehouse.exists(name)]
+
+
 def main(as_json: Json = False) -> None:
     """Bring every table up to date, in dependency order."""
     with ending(as_json=as_json):
@@ -202,6 +211,7 @@ def main(as_json: Json = False) -> None:
                 if as_json
                 else watch(project, lambda watcher: run_all(project, warehouse, watcher))
             )
+            orphans = _without_file(project, warehouse)
         finally:
             warehouse.close()
         seconds = time.perf_counter() - started
@@ -211,7 +221,10 @@ def main(as_json: Json = False) -> None:
         else:
             done = sum(bool(outcome.entries) for outcome in summary.outcomes.values())
             failed = f", {len(summary.errors)} failed, {len(summary.skipped)} skipped" if summary.errors else ""
-            typer.echo(f"{plural(len(project.tables), 'table')}: {done} brought up to date{failed}, {seconds:.1f} s")
+            count = len(project.tables) + len(project.broken)
+            typer.echo(f"{plural(count, 'table')}: {done} brought up to date{failed}, {seconds:.1f} s")
+            for name in orphans:
+                typer.echo(f"{name} has no file any more and stays as it is; drop it in the warehouse", err=True)
         for fault in () if as_json else project.faults:
             typer.echo(str(fault), err=True)
         if summary.errors or project.faults:

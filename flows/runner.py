@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from flows.engine import ledger
 from flows.engine.plan import Moment, Plan, plan
-from flows.engine.run import Job, run
+from flows.engine.run import TAKEN_BACK, Job, run
 from flows.model.errors import UsageError
 from flows.model.window import BEGINNING, EVER, Window
 
@@ -43,6 +43,8 @@ class Request:
     """Only windows that lie in this range."""
     force: bool = False
     """Do these windows again though they are committed."""
+    rebuild: bool = False
+    """Make a merge table again from nothing."""
 
 
 @dataclass
@@ -95,12 +97,15 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
 
 def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Request) -> tuple[Plan, Job]:
     """Return what is to do for a table, and what its windows share."""
+    _refuse(table, request, warehouse.now())
     known = ledger.state(warehouse, table)
     dependencies = project.upstreams(table.identity) if table.sql else ()
     upstreams = {item.table: ledger.upstream(warehouse, project.tables[item.table]) for item in dependencies}
     now = warehouse.now()
     moment = Moment(now, _due(table, now))
-    todo = plan(table, dependencies, known, upstreams, moment, bounds=request.bounds, force=request.force)
+    todo = plan(
+        table, dependencies, known, upstreams, moment, bounds=request.bounds, force=request.force or request.rebuild
+    )
     job = Job(
         table=table,
         run_id=uuid.uuid4().hex,
@@ -110,8 +115,28 @@ def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Req
         upstreams={name: upstream.version for name, upstream in upstreams.items()},
         schema=project.schema(table.identity),
         source=_source(table, project.root) if table.source else None,
+        rebuild=request.rebuild,
     )
     return todo, job
+
+
+def _refuse(table: Table, request: Request, now: datetime) -> None:
+    """Raise UsageError where nothing of the table can be meant."""
+    if request.rebuild and table.strategy != "merge":
+        raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
+    if request.rebuild and request.bounds != EVER:
+        raise UsageError("--rebuild makes the whole table again: leave --from and --to out.")
+    if request.bounds == EVER:
+        return
+    if table.window is None:
+        raise UsageError(f"{table.identity} is made as a whole and has no windows: leave --from and --to out.")
+    closed, size = table.window.closed(now), table.window.size
+    span = closed.intersect(request.bounds) if closed else None
+    if span is None or size.ceiling(span.start) >= size.floor(span.end):
+        there = f"those that have closed go from {closed}" if closed else "none has closed yet"
+        raise UsageError(
+            f"{table.identity}: no window of {size} lies between --from and --to; {there.replace('..', ' to ')}."
+        )
 
 
 def run_table(project: Project, warehouse: Warehouse, request: Request, observer: Observer) -> Outcome:
@@ -134,12 +159,17 @@ def run_table(project: Project, warehouse: Warehouse, request: Request, observer
         job.source.describe(table)
         warehouse.extend(table)
     for planned in todo.windows:
-        work = partial(run, job, planned.window, warehouse, describe=not outcome.entries)
+        work = partial(run, job, planned, warehouse, first=not outcome.entries)
         outcome.entries.append(observer.window(str(planned.window or "whole table"), work))
     if added and table.window and not (request.force and request.bounds == EVER):
         columns = f"new column{'s' if len(added) > 1 else ''} {', '.join(added)}"
         again = f"python -m flows.ingest {table.identity} --force"
         observer.say(f"{table.identity}: {columns}: NULL in rows copied before; {again} copies them again")
+    if table.merge and (changed := ledger.warned(warehouse, table, TAKEN_BACK)):
+        observer.say(
+            f"{table.identity}: {' and '.join(sorted(changed))} changed or removed rows from which it was merged, "
+            f"and a merge takes nothing back: python -m flows.derive {table.identity} --rebuild makes it from nothing"
+        )
     return outcome
 
 

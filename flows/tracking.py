@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.command import describe_plan, markdown, outcome_json, plan_span
+from flows.command import describe_plan, markdown, outcome_json, plan_span, warning_lines
 from flows.engine.plan import Plan
 from flows.model.errors import ApiError, DerivedError, UsageError
 from flows.model.window import BEGINNING, END, Window
@@ -142,7 +142,7 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     start = request.bounds.start if request.bounds.start > BEGINNING else None
     end = request.bounds.end if request.bounds.end < END else None
     try:
-        state: Any = run(request.table, start, end, request.force, return_state=True)
+        state: Any = run(request.table, start, end, request.force, request.rebuild, return_state=True)
     except Exception as error:
         # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
         if str(error).startswith("Failed to reach API") or type(error).__module__.startswith("httpx"):
@@ -160,7 +160,13 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
     from prefect.artifacts import create_markdown_artifact  # noqa: PLC0415
     from prefect.states import Failed  # noqa: PLC0415
 
-    def run(table: str, start: datetime | None = None, end: datetime | None = None, force: bool = False) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
+    def run(
+        table: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        force: bool = False,
+        rebuild: bool = False,
+    ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
         """Run one table.
 
         Args:
@@ -168,6 +174,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             start: Only windows from this moment on (UTC). Empty: from the table's start.
             end: Only windows up to this moment (UTC). Empty: up to now.
             force: Do these windows again, also those that are up to date.
+            rebuild: Make a merge table from nothing, without what its sources have taken back.
         """
         tracker = _Tracker(table)
         publish = partial(create_markdown_artifact, key=artifact_key(table), description=table)
@@ -175,12 +182,14 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             bounds = Window(_utc(start) or BEGINNING, _utc(end) or END)
             if bounds.start >= bounds.end:
                 raise UsageError(f"start {start} is not before end {end}.")
-            outcome = run_one(Request(table, bounds, force), tracker)
+            outcome = run_one(Request(table, bounds, force, rebuild), tracker)
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             get_run_logger().error("%s", error)
             done = f"{markdown(tracker.seen)}\n" if tracker.seen.entries else ""
+            tracker.warn()
             publish(f"{done}## {table}: failed\n\n```\n{error}\n```\n")
             return Failed(message=str(error), data=error)
+        tracker.warn()
         publish(markdown(outcome) + _links(outcome.upstreams))
         return dict(outcome_json(outcome))
 
@@ -216,9 +225,12 @@ class _Tracker:
         """Do the work as a task run."""
         entry: Entry = self._task(name, work)
         self.seen.entries.append(entry)
-        for warning in entry.warnings:
-            self.say(f"warning: {warning}")
         return entry
+
+    def warn(self) -> None:
+        """Write the warnings to the log of the flow run."""
+        for line in warning_lines(self.seen.entries):
+            self.say(line)
 
     def say(self, line: str) -> None:
         """Write to the log of the flow run."""

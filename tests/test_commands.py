@@ -61,7 +61,10 @@ def test_force_does_windows_again_and_touches_nothing(shop):
 
 
 def test_a_late_change_is_repaired_downstream_and_only_there(shop):
-    """A payment that the export gives differently makes exactly its day stale, and after the repair nothing is."""
+    """A payment that the export gives differently makes exactly its day stale, and after the repair nothing is.
+
+    What a merge cannot take back is told until the table is rebuilt; then all tables are those of a fresh warehouse.
+    """
     exports = shop.root / ".derived/shop/payments-2026-02.csv.gz"
     lines = gzip.decompress(exports.read_bytes()).decode().splitlines(keepends=True)
     at = next(i for i, line in enumerate(lines) if ",captured,2026-02-10" in line)
@@ -74,8 +77,21 @@ def test_a_late_change_is_repaired_downstream_and_only_there(shop):
     stale = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
     assert [window["start"][:10] for window in stale["windows"]] == ["2026-02-10"]
     assert stale["windows"][0]["reason"] == "core.payments changed in 2026-02-10..2026-02-11"
-    assert shop.run("flows.run").returncode == 0
+    ran = shop.run("flows.run")
+    assert ran.returncode == 0
     assert json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)["windows"] == []
+
+    merged = "derived.purchases_by_user"
+    says = f"{merged}: core.payments changed or removed rows from which it was merged, and a merge takes nothing back"
+    assert f"{says}: python -m flows.derive {merged} --rebuild makes it from nothing" in ran.stderr
+    assert says in shop.run("flows.derive", merged).stderr
+    rebuilt = shop.run("flows.derive", merged, "--rebuild")
+    assert (rebuilt.returncode, says in rebuilt.stderr) == (0, False)
+    assert says not in shop.run("flows.derive", merged).stderr
+    assert shop.run("flows.run", env={"DERIVED_HOME": str(shop.root / "fresh")}).returncode == 0
+    mended = shop.tables()
+    (shop.root / "fresh/warehouse.duckdb").replace(shop.warehouse)
+    assert shop.tables() == mended
 
 
 def test_a_changed_definition_is_derived_again(shop):
@@ -98,6 +114,14 @@ def test_a_changed_definition_is_derived_again(shop):
         (["flows.derive", REVENUE, "--from", "yesterday"], "'yesterday' is not a date"),
         (["flows.derive", REVENUE, "--from", "2026-02-02", "--to", "2026-02-01"], "is not before"),
         (["flows.derive"], "Missing argument"),
+        (
+            ["flows.derive", REVENUE, "--force", "--from", "2025-01-01", "--to", "2025-02-01"],
+            "no window of 1 day lies between --from and --to; those that have closed go from 2026-01-01 to 2026-04-01",
+        ),
+        (["flows.derive", "derived.top_items", "--from", "2026-01-01"], "has no windows: leave --from and --to out"),
+        (["flows.derive", REVENUE, "--rebuild"], "--force does what --rebuild would"),
+        (["flows.ingest", "core.orders", "--quarantine", "--replay"], "give one of them"),
+        (["flows.check", "tables/core/orders.yaml"], "Write core.orders, without the folder and the ending."),
         (["flows.check", "derived.nothing"], "derived.nothing"),
     ],
 )

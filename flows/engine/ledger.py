@@ -105,6 +105,8 @@ class Upstream:
     complete: tuple[Window, ...] = ()
     """Ranges of its partition column in which all rows are there, disjoint and in order."""
     touches: Touches = field(default_factory=lambda: Touches(()))
+    changes: Touches = field(default_factory=lambda: Touches(()))
+    """Those touches that changed or removed rows."""
 
 
 def state(warehouse: Warehouse, table: Table) -> State:
@@ -137,20 +139,23 @@ def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     if not known.committed:
         return Upstream()
     rows = warehouse.query(
-        f"SELECT t.range_start AS range_start, t.range_end AS range_end, MAX(version) AS version"
+        f"SELECT t.range_start AS range_start, t.range_end AS range_end, t.changed AS changed, MAX(version) AS version"
         f" FROM platform.{ledger_shard(table.identity)}, UNNEST(touched) AS t"
-        " WHERE table_name = @table_name AND kind <> 'failure' GROUP BY 1, 2",
+        " WHERE table_name = @table_name AND kind <> 'failure' GROUP BY 1, 2, 3",
         {"table_name": table.identity},
     )
-    touches = Touches([(Window(_utc(row["range_start"]), _utc(row["range_end"])), row["version"]) for row in rows])
-    return Upstream(known.version, tuple(complete(table, known)), touches)
+    touched = [(Window(_utc(row["range_start"]), _utc(row["range_end"])), row["version"]) for row in rows]
+    changed = [touch for touch, row in zip(touched, rows, strict=True) if row["changed"]]
+    return Upstream(known.version, tuple(complete(table, known)), Touches(touched), Touches(changed))
 
 
 def warned(warehouse: Warehouse, table: Table, beginning: str) -> list[str]:
-    """Return the different warnings of a table's commits that begin so, without that beginning."""
+    """Return what follows that beginning in the warnings of a table's commits since it was last empty."""
+    shard = f"platform.{ledger_shard(table.identity)}"
     rows = warehouse.query(
-        f"SELECT DISTINCT warning FROM platform.{ledger_shard(table.identity)}, UNNEST(warnings) AS warning"
-        " WHERE table_name = @table_name AND kind = 'commit' AND STARTS_WITH(warning, @beginning)",
+        f"SELECT DISTINCT warning FROM {shard}, UNNEST(warnings) AS warning"
+        " WHERE table_name = @table_name AND kind = 'commit' AND STARTS_WITH(warning, @beginning) AND version >"
+        f" (SELECT COALESCE(MAX(version), 0) FROM {shard} WHERE table_name = @table_name AND kind = 'reset')",
         {"table_name": table.identity, "beginning": beginning},
     )
     return [row["warning"].removeprefix(beginning) for row in rows]

@@ -27,6 +27,8 @@ class Planned:
     cause: Cause
     reason: str
     """Why, for people."""
+    taken_back: tuple[str, ...] = ()
+    """Tables that have changed or removed rows from which the window was merged before: a merge takes nothing back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +176,22 @@ def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *,
             continue
         span = dependency.range(window)
         if span is not None and touches.within(span) > read:
-            return Planned(window, "stale", f"{dependency.table} changed in {span}")
+            return Planned(window, "stale", f"{dependency.table} changed in {span}", _taken_back(facts, commit, window))
         if span is None and look_again:
             return Planned(window, "lookback", f"{dependency.table} changed")
     return None
+
+
+def _taken_back(facts: _Facts, commit: Committed, window: Window) -> tuple[str, ...]:
+    """Return the upstreams that changed or removed rows which a merge had combined with others, as it keeps them."""
+    if not facts.table.merge:
+        return ()
+    return tuple(
+        dependency.table
+        for dependency in facts.dependencies
+        if (span := dependency.range(window)) is not None
+        and facts.upstreams[dependency.table].changes.within(span) > commit.upstreams.get(dependency.table, 0)
+    )
 
 
 def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstream]) -> Callable[[Window], str | None]:

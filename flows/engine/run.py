@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from flows.engine.plan import Planned
     from flows.model.table import Table
     from flows.model.types import Type
     from flows.model.window import Window
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 UNREAD = "the source has columns that the file does not name and that are not copied; name those that you need: "
 """Begins a warning that ends with a JSON list of them, by which later runs know that they were told."""
+TAKEN_BACK = "has since changed or removed rows, which a merge does not take back: "
+"""Begins a warning that ends with the table that has."""
 KEPT_BAD_ROWS = 1_000
 """How many bad rows a failed window leaves in quarantine to be looked at, where its limit is lower."""
 
@@ -47,6 +50,8 @@ class Job:
     """Types of the table and of all that its SQL and checks name, by identity and column."""
     source: Source | None = None
     """Where the rows come from; a core table has one."""
+    rebuild: bool = False
+    """Whether the table starts over from nothing."""
 
     @cached_property
     def code_version(self) -> str:
@@ -60,14 +65,15 @@ class Job:
         return Query(self.table.sql, self.schema)
 
 
-def run(job: Job, window: Window | None, warehouse: Warehouse, *, describe: bool = False) -> Entry:
+def run(job: Job, planned: Planned, warehouse: Warehouse, *, first: bool = False) -> Entry:
     """Do one window and return its ledger entry.
 
     Args:
         job: what all windows of the run share.
-        window: the window, or a range of adjacent ones; None for the whole table.
+        planned: the window, or a range of adjacent ones.
         warehouse: where to.
-        describe: whether to warn of what there is to say of the source, as once in each run.
+        first: whether it is the run's first, which warns of what there is to say of the source, and from which a
+            table that is rebuilt starts over.
 
     Raises:
         CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
@@ -75,6 +81,7 @@ def run(job: Job, window: Window | None, warehouse: Warehouse, *, describe: bool
         ConflictError: another run committed the window first.
     """
     started = time.perf_counter()
+    window = planned.window
     entry = Entry(
         table=job.table.identity,
         kind="commit",
@@ -88,8 +95,11 @@ def run(job: Job, window: Window | None, warehouse: Warehouse, *, describe: bool
     )
     bad: list[BadRow] = []
     try:
-        remarks = _remarks(job, job.source, warehouse) if describe and job.source else ()
-        with warehouse.stage(job.table, window, _rows(job, window, bad)) as staged:
+        remarks = _remarks(job, job.source, warehouse) if first and job.source else ()
+        if not job.rebuild:
+            remarks += tuple(TAKEN_BACK + table for table in planned.taken_back)
+        start_over = first and job.rebuild
+        with warehouse.stage(job.table, window, _rows(job, window, bad), start_over=start_over) as staged:
             _refuse_bad(job.table, window, bad)
             warnings = _check(job, window, staged)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
@@ -138,9 +148,9 @@ def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: st
     raise QuarantineError(
         f"{table.identity}: {more}{len(bad)} bad row{'s' if len(bad) > 1 else ''} in {window or 'the source'},"
         f" where max_bad_rows allows {limit}. "
-        f"The first is {first.place}: {first.reason}. "
+        f"One is {first.place}: {first.reason}. "
         f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
-        "Mend them at the source, or raise source.max_bad_rows to leave them out."
+        "Mend them at the source, or raise source.max_bad_rows to leave them out; then add --replay instead."
     )
 
 
@@ -151,7 +161,6 @@ def _check(job: Job, window: Window | None, staged: Staged) -> tuple[str, ...]:
     failed = [item for item in found if item.severity == "fail"]
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)
-        raise CheckFailedError(
-            f"{table.identity} {window or ''}: {len(failed)} checks failed, nothing was published\n{lines}"
-        )
+        count = f"{len(failed)} check{'s' if len(failed) > 1 else ''}"
+        raise CheckFailedError(f"{table.identity} {window or ''}: {count} failed, nothing was published\n{lines}")
     return tuple(map(str, found))

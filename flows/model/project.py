@@ -137,6 +137,8 @@ class Project:
 
     def _hint(self, name: str) -> str:
         """Return ` Did you mean 'x'?`, or where the file of a table would stand."""
+        if name.endswith(SUFFIX) and name.removesuffix(SUFFIX).count("/"):
+            return f" Write {'.'.join(name.removesuffix(SUFFIX).split('/')[-2:])}, without the folder and the ending."
         path = self.root / FOLDER / f"{name.replace('.', '/', 1)}{SUFFIX}"
         for wrong in (path.with_suffix(".yml"), path.with_suffix(".YAML")):
             if wrong.is_file():

@@ -78,9 +78,12 @@ class Warehouse(Protocol):
         """Say whether a table is there."""
 
     def stage(
-        self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch]
+        self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch], *, start_over: bool = False
     ) -> AbstractContextManager[Staged]:
-        """Compute or read one window's rows. Leaving the context without `publish` leaves no trace."""
+        """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
+
+        Where a merge table is to start over, all its other rows and windows go when the window is published.
+        """
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL."""

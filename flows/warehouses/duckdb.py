@@ -101,15 +101,17 @@ class DuckDB:
             return bool(_columns(self.session, identity))
 
     @contextmanager
-    def stage(self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch]) -> Iterator[Staged]:
+    def stage(
+        self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch], *, start_over: bool = False
+    ) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
-        with self._writer(table), _translated():
+        with self._writer(table), _translated(f"{table.identity} {window or ''}".strip()):
             connection = self.session.cursor()
             try:
                 connection.execute("BEGIN TRANSACTION")
                 _alter(connection, table)
                 is_merge = table.sql is not None and table.strategy == "merge"
-                start_over = is_merge and LedgerTables(connection).made_otherwise(table)
+                start_over = start_over or (is_merge and LedgerTables(connection).made_otherwise(table))
                 staging = _STAGING[table.strategy](connection, table, window, start_over=start_over)
                 staging.stage(rows)
                 yield staging
@@ -231,16 +233,17 @@ def _open(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Let no error of the driver through as it is."""
+def _translated(subject: str = "") -> Iterator[None]:
+    """Let no error of the driver through as it is; `subject` is what was being made."""
+    where = f"{subject}: " if subject else ""
     try:
         yield
     except duckdb.Error as error:
         if isinstance(error, duckdb.TransactionException) and "conflict" in str(error).lower():
             raise ConflictError(
-                f"Another run changed the same rows first, so this one changed nothing: {_first_line(error)}"
+                f"{where}another run changed the same rows first, so this one changed nothing: {_first_line(error)}"
             ) from error
-        raise WarehouseError(_first_line(error)) from error
+        raise WarehouseError(f"{where}{_first_line(error)}") from error
     except RuntimeError as error:
         # DuckDB tells Ctrl-C in the middle of a query so.
         if "interrupted" in str(error).lower():

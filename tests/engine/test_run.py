@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.engine import ledger
+from flows.engine.plan import Planned
 from flows.engine.run import Job, run
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, WarehouseError, WindowError
 from flows.model.table import Table
@@ -97,7 +98,7 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  #
     schema = {"core.events": CORE.types} if subject.sql else {}
     warehouse.prepare(subject)
     job = Job(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
-    return run(job, span, warehouse)
+    return run(job, Planned(span, "missing", ""), warehouse)
 
 
 def rows(warehouse, subject):
@@ -245,7 +246,11 @@ def test_merge_windows_may_commit_in_any_order_and_twice(tmp_path_factory, log, 
         for number in order:
             version = ledger.state(warehouse, USERS).version
             warehouse.prepare(USERS)
-            run(Job(USERS, "r", "t", "", version, {}, {"core.log": LOG.types}), window(number), warehouse)
+            run(
+                Job(USERS, "r", "t", "", version, {}, {"core.log": LOG.types}),
+                Planned(window(number), "missing", ""),
+                warehouse,
+            )
         found = {row["id"]: row for row in warehouse.query("SELECT * FROM derived.first_use", {})}
         assert set(found) == {item["id"] for item in events}
         for number, row in found.items():
@@ -273,7 +278,11 @@ def test_equally_late_values_combine_the_same_in_any_order(warehouse):
         for item in order:
             warehouse.prepare(subject)
             known = ledger.state(warehouse, subject).version
-            run(Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}), window(item - 1), warehouse)
+            run(
+                Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}),
+                Planned(window(item - 1), "missing", ""),
+                warehouse,
+            )
         seen.add(tuple(rows(warehouse, subject)))
     assert len(seen) == 1
 
@@ -389,7 +398,11 @@ def test_a_merge_under_a_new_definition_starts_over(warehouse):
         for number in (0, 1):
             warehouse.prepare(subject)
             known = ledger.state(warehouse, subject).version
-            run(Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}), window(number), warehouse)
+            run(
+                Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}),
+                Planned(window(number), "missing", ""),
+                warehouse,
+            )
             # Rows that are gone until their window is made again are not taken for complete.
             assert [commit.window for commit in ledger.state(warehouse, subject).committed][number:] == [window(number)]
     assert [row[0] for row in rows(warehouse, USERS)] == [1]
