@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.engine import ledger
+from flows.engine.plan import Moment, plan
 from flows.engine.run import Job, run
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, WarehouseError, WindowError
 from flows.model.table import Table
-from flows.model.window import EVER, Window, utc
+from flows.model.window import BEGINNING, EVER, Window, utc
 from flows.sources.base import BadRow, Batch, arrow_schema
 from flows.warehouses.duckdb import DuckDB
 
@@ -98,6 +99,12 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  #
     warehouse.prepare(subject)
     job = Job(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
     return run(job, span, warehouse)
+
+
+def todo(warehouse, subject):
+    """Return what a run on 2026-01-03 plans of a table whose upstreams have not changed since."""
+    known = ledger.state(warehouse, subject)
+    return plan(subject, (), known, {}, Moment(day(2), BEGINNING)).windows
 
 
 def rows(warehouse, subject):
@@ -348,6 +355,43 @@ def test_a_new_column_is_null_for_old_rows(warehouse):
     wider = CORE.model_copy(update={"columns": (*CORE.columns, CORE.columns[0].model_copy(update={"name": "extra"}))})
     do(warehouse, wider, window(1), Rows([{**event(2, 1), "extra": 7}]))
     assert [row[4] for row in rows(warehouse, wider)] == [None, 7]
+
+
+def test_windows_that_another_definition_altered_stay_stale_until_each_is_made_again(warehouse):
+    """A column that came back is NULL in their rows, though the newest commit of every window is of this definition."""
+    do(warehouse, CORE, EVER, Rows([event(1, 0), event(2, 1)]))
+    both = [*TOTALS.model_dump(exclude_unset=True)["columns"], {"name": "n", "type": "INT64"}]
+    wide = table(
+        "totals",
+        strategy="append",
+        partition={"column": "day", "by": "day"},
+        columns=both,
+        sql=TOTALS.sql.replace(" FROM", ", COUNT(*) AS n FROM"),
+    )
+    for subject, number in ((wide, 0), (wide, 1), (TOTALS, 0), (wide, 0)):
+        do(warehouse, subject, window(number))
+    assert [row[2] for row in rows(warehouse, wide)] == [1, None]
+    assert [planned.window for planned in todo(warehouse, wide)] == [window(1)]
+
+
+def test_a_table_that_has_windows_again_makes_all_of_them(warehouse):
+    """What it held as a whole took their place; and the other way round."""
+    do(warehouse, CORE, EVER, Rows([event(1, 0), event(2, 1)]))
+    whole = table(
+        "totals",
+        window=None,
+        strategy="replace",
+        columns=TOTALS.model_dump(exclude_unset=True)["columns"],
+        sql="SELECT DATE(at) AS day, amount * 2 AS amount FROM core.events",
+    )
+    do(warehouse, TOTALS, window(0))
+    do(warehouse, TOTALS, window(1))
+    assert not todo(warehouse, TOTALS)
+    do(warehouse, whole, None)
+    assert not todo(warehouse, whole)
+    assert [planned.window for planned in todo(warehouse, TOTALS)] == [window(0), window(1)]
+    do(warehouse, TOTALS, window(0))
+    assert [planned.window for planned in todo(warehouse, whole)] == [None]
 
 
 def test_a_failed_check_of_a_new_definition_leaves_the_old_rows(warehouse):
