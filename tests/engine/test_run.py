@@ -433,6 +433,28 @@ def test_a_core_table_does_not_gain_a_key_that_its_rows_lack(warehouse):
         do(warehouse, wider, window(1), Rows([{**event(1, 1), "extra": 7}]))
 
 
+def test_a_core_table_does_not_gain_a_key_that_its_rows_share(warehouse):
+    """Rows that were appended, one for each version of a row, would each be replaced by the next version."""
+    appended = CORE.model_copy(update={"strategy": "append", "key": (), "partition": LOG.partition})
+    do(warehouse, appended, Window(day(0), day(2)), Rows([event(1, 0), event(1, 0, updated=1, amount=2)]))
+    with pytest.raises(WarehouseError, match=r"share the key \(id\), such as 1\. .*drop the table"):
+        do(warehouse, CORE, window(2), Rows([event(1, 0, updated=2, amount=3)]))
+    assert len(rows(warehouse, CORE)) == 2
+
+
+def test_a_column_may_change_its_case(warehouse):
+    """The rows stay, be the column a key or not."""
+    do(warehouse, CORE, window(0), Rows([event(1, 0)]))
+    columns = tuple(column.model_copy(update={"name": column.name.upper()}) for column in CORE.columns)
+    source = CORE.source.model_copy(update={"cursor": "UPDATED"})
+    partition = CORE.partition.model_copy(update={"column": "AT"})
+    upper = CORE.model_copy(update={"columns": columns, "key": ("ID",), "source": source, "partition": partition})
+    assert warehouse.lacking(upper) == ()
+    later = {name.upper(): value for name, value in event(1, 0, updated=1, amount=2).items()}
+    assert touched(do(warehouse, upper, window(1), Rows([later]))) == [(0, 1, True)]
+    assert warehouse.query("SELECT * FROM core.events", {}) == [later]
+
+
 def test_a_column_may_have_any_name(warehouse):
     """Names that the engine uses itself are free for columns, and their changes are seen."""
     names = ["unit", "one", "difference", "present", "is_change", "staged"]
