@@ -164,6 +164,11 @@ def core_strategy(draft: Draft) -> Iterator[Note]:
             "append reads no row twice. Remove it and write `delay: 5 minutes` into `window`, so that rows that are committed late are there when their window is read; or write `strategy: merge`.",
         )
     partition, cursor = draft.text("partition", "column"), draft.text("source", "cursor")
+    if strategy == "append" and not draft.has("partition"):
+        yield (
+            ("strategy",),
+            f"append needs `partition`: its column says to which window a row belongs. Write `partition: {{column: {cursor or 'created_at'}, by: day}}`; for a cursor that is no date or time write `strategy: merge`.",
+        )
     if strategy == "append" and partition and cursor and partition != cursor:
         yield (
             ("partition", "column"),
