@@ -168,12 +168,7 @@ def _alter(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     if present == {column: _as_told(type_) for column, type_ in wanted.items()}:
         return
     name = quote_table(table.identity)
-    spelt = {column.lower(): column for column in present}
-    for column in wanted.keys() - present.keys():
-        # DuckDB takes names that differ in case only for the same.
-        if (old := spelt.get(column.lower())) is not None:
-            connection.execute(f"ALTER TABLE {name} RENAME COLUMN {quote(old)} TO {quote(column)}")
-            present[column] = present.pop(old)
+    _respell(connection, table, present)
     ruling = {*table.key, *([table.partition.column] if table.partition else [])}
     if new := sorted(ruling - present.keys()):
         # What says where a row belongs is new: no old row could be found again.
@@ -192,6 +187,17 @@ def _alter(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     if table.sql is not None:
         for column in present.keys() - wanted.keys():
             connection.execute(f"ALTER TABLE {name} DROP COLUMN {quote(column)}")
+
+
+def _respell(connection: duckdb.DuckDBPyConnection, table: Table, present: dict[str, str]) -> None:
+    """Rename columns, in `present` too, that differ from those of the file in case only: DuckDB holds them for one."""
+    known = {column.lower(): column for column in present}
+    for column in table.types.keys() - present.keys():
+        if (old := known.get(column.lower())) is not None:
+            connection.execute(
+                f"ALTER TABLE {quote_table(table.identity)} RENAME COLUMN {quote(old)} TO {quote(column)}"
+            )
+            present[column] = present.pop(old)
 
 
 def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str, type_: str) -> None:
