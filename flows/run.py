@@ -10,9 +10,11 @@ import os
 import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -23,7 +25,7 @@ from flows.model.project import load_project
 from flows.runner import Outcome, Request, open_warehouse, run_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flows.engine.plan import Plan
     from flows.model.entry import Entry
@@ -63,12 +65,15 @@ class _Observer:
 
     table: str
     watcher: Watcher
+    stop: Event
     entries: list[Entry] = field(default_factory=list)
 
     def planned(self, table: str, plan: Plan) -> None:
         self.watcher.planned(table, plan)
 
     def window(self, _name: str, work: Callable[[], Entry]) -> Entry:
+        if self.stop.is_set():
+            raise KeyboardInterrupt
         entry = work()
         self.watcher.committed(self.table, entry)
         self.entries.append(entry)
@@ -87,7 +92,7 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
     order = TopologicalSorter(project.after)
     order.prepare()
     running: dict[Future[Outcome], _Observer] = {}
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with _pool() as (pool, stop):
         while order.is_active():
             for name in sorted(order.get_ready()):
                 if name not in project.after:
@@ -97,7 +102,7 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
                     watcher.ended(name, f"skipped, because {blocker} failed")
                     order.done(name)
                 else:
-                    observer = _Observer(name, watcher)
+                    observer = _Observer(name, watcher, stop)
                     running[pool.submit(run_table, project, warehouse, Request(name), observer)] = observer
             if not running:
                 continue
@@ -109,6 +114,19 @@ def run_all(project: Project, warehouse: Warehouse, watcher: Watcher) -> Summary
                     observer.say(line)
                 order.done(observer.table)
     return summary
+
+
+@contextmanager
+def _pool() -> Iterator[tuple[ThreadPoolExecutor, Event]]:
+    """Give workers, and what stops them: after Ctrl-C each ends with its window, and no table begins."""
+    stop = Event()
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        try:
+            yield pool, stop
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _blocker(project: Project, name: str, summary: Summary) -> str | None:

@@ -1,8 +1,8 @@
 """Read the ledger: what is committed, what it had read, and what has been touched since.
 
 The ledger is append-only tables in dataset `platform`, sharded by the table's identity. Both questions that a plan asks
-are answered by the newest entry of each window and of each touched range, so that an answer grows with a table's
-windows and partitions and not with the number of its commits.
+are answered by the newest entry of each window and code version and of each touched range, so that an answer grows
+with a table's windows and partitions and not with the number of its commits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The newest commit of one range of adjacent windows."""
+    """The newest commit of one range of adjacent windows under one code version."""
 
     window: Window
     version: int
@@ -118,19 +118,18 @@ def state(warehouse: Warehouse, table: Table) -> State:
         "SELECT kind, window_start, window_end, version, code_version, began, upstreams"
         f" FROM platform.{ledger_shard(table.identity)}"
         " WHERE table_name = @table_name AND kind <> 'failure'"
-        " QUALIFY ROW_NUMBER() OVER (PARTITION BY kind, window_start, window_end ORDER BY version DESC) = 1"
+        " QUALIFY ROW_NUMBER() OVER ("
+        "PARTITION BY kind, window_start, window_end, code_version ORDER BY version DESC) = 1"
         " ORDER BY version",
         {"table_name": table.identity},
     )
     version = max((row["version"] for row in rows), default=0)
     if not warehouse.exists(table.identity):
         return State(version=version)
-    reset = max((row["version"] for row in rows if row["kind"] == "reset"), default=0)
-    # A commit of the whole table says nothing of windows, nor a window's of the whole, where a table has changed so.
-    fitting = [
-        row for row in rows if row["version"] > reset and (row["window_start"] is None) == (table.window is None)
-    ]
-    return State(version, tuple(map(_committed, fitting)))
+    # Where a table has changed from windows to a whole or back, commits before that hold no longer.
+    is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in rows)
+    end = max((row["version"] for row, ends in zip(rows, is_end, strict=True) if ends), default=0)
+    return State(version, tuple(_committed(row) for row in rows if row["version"] > end))
 
 
 def upstream(warehouse: Warehouse, table: Table) -> Upstream:

@@ -158,13 +158,23 @@ def core_strategy(draft: Draft) -> Iterator[Note]:
         )
     if strategy == "merge" and not draft.has("key"):
         yield ("strategy",), "merge needs `key`, the columns that name a row in the source. Write `key: [order_id]`."
-    if strategy == "append" and draft.has("source", "overlap"):
+    if strategy == "append":
+        yield from _core_append(draft)
+
+
+def _core_append(draft: Draft) -> Iterator[Note]:
+    if draft.has("source", "overlap"):
         yield (
             ("source", "overlap"),
             "append reads no row twice. Remove it and write `delay: 5 minutes` into `window`, so that rows that are committed late are there when their window is read; or write `strategy: merge`.",
         )
     partition, cursor = draft.text("partition", "column"), draft.text("source", "cursor")
-    if strategy == "append" and partition and cursor and partition != cursor:
+    if not draft.has("partition"):
+        yield (
+            ("strategy",),
+            f"append needs `partition`: its column says to which window a row belongs. Write `partition: {{column: {cursor or 'created_at'}, by: day}}`; for a cursor that is no date or time write `strategy: merge`.",
+        )
+    if partition and cursor and partition != cursor:
         yield (
             ("partition", "column"),
             f"append keeps each row in the window of its cursor, so the partition column must be the cursor. Write '{cursor}', or `strategy: merge`.",

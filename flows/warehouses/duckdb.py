@@ -82,7 +82,8 @@ class DuckDB:
         """Return the columns of the file that the table has not yet; none where there is no table."""
         with self._catalog, _translated():
             present = _columns(self.session, table.identity)
-        return tuple(name for name in table.types if name not in present) if present else ()
+        known = {name.lower() for name in present}
+        return tuple(name for name in table.types if name.lower() not in known) if present else ()
 
     def extend(self, table: Table) -> None:
         """Give the table the columns of its file."""
@@ -110,8 +111,10 @@ class DuckDB:
             try:
                 connection.execute("BEGIN TRANSACTION")
                 _alter(connection, table)
-                is_merge = table.sql is not None and table.strategy == "merge"
-                start_over = start_over or (is_merge and LedgerTables(connection).made_otherwise(table))
+                made_otherwise = table.strategy == "merge" and LedgerTables(connection).made_otherwise(table)
+                if made_otherwise and table.source is not None:
+                    _refuse_twice(connection, table)
+                start_over = start_over or (made_otherwise and table.sql is not None)
                 staging = _STAGING[table.strategy](connection, table, window, start_over=start_over)
                 staging.stage(rows)
                 yield staging
@@ -172,6 +175,7 @@ def _alter(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     if present == {column: _as_told(type_) for column, type_ in wanted.items()}:
         return
     name = quote_table(table.identity)
+    _respell(connection, table, present)
     ruling = {*table.key, *([table.partition.column] if table.partition else [])}
     if new := sorted(ruling - present.keys()):
         # What says where a row belongs is new: no old row could be found again.
@@ -192,6 +196,17 @@ def _alter(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
             connection.execute(f"ALTER TABLE {name} DROP COLUMN {quote(column)}")
 
 
+def _respell(connection: duckdb.DuckDBPyConnection, table: Table, present: dict[str, str]) -> None:
+    """Rename columns, in `present` too, that differ from those of the file in case only: DuckDB holds them for one."""
+    known = {column.lower(): column for column in present}
+    for column in table.types.keys() - present.keys():
+        if (old := known.get(column.lower())) is not None:
+            connection.execute(
+                f"ALTER TABLE {quote_table(table.identity)} RENAME COLUMN {quote(old)} TO {quote(column)}"
+            )
+            present[column] = present.pop(old)
+
+
 def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str, type_: str) -> None:
     """Change a column's type; rows of a derived table are all made again under a new definition anyway."""
     using = f"CAST({quote(column)} AS {type_})" if table.source else f"TRY_CAST({quote(column)} AS {type_})"
@@ -205,6 +220,20 @@ def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str, ty
             f"{table.identity}: the column {column} cannot become {table.types[column]}: {_first_line(error)}. "
             f"Name the new column differently, or drop the table so that it is copied again."
         ) from error
+
+
+def _refuse_twice(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Raise WarehouseError where rows of another definition share a key, which would from now on name one row."""
+    keys = ", ".join(map(quote, table.key))
+    twice = connection.execute(
+        f"SELECT {keys} FROM {quote_table(table.identity)} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+    ).fetchone()
+    if twice is not None:
+        raise WarehouseError(
+            f"{table.identity}: rows copied before, under another definition, share the key ({', '.join(table.key)}), "
+            f"such as {', '.join(map(str, twice))}. Name more columns in `key`, or drop the table "
+            f"({table.identity}) in the warehouse, so that it is copied again."
+        )
 
 
 def _open(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.DuckDBPyConnection:

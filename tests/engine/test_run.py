@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.engine import ledger
-from flows.engine.plan import Planned
+from flows.engine.plan import Moment, Planned, plan
 from flows.engine.run import Job, run
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, WarehouseError, WindowError
 from flows.model.table import Table
-from flows.model.window import EVER, Window, utc
+from flows.model.window import BEGINNING, EVER, Window, utc
 from flows.sources.base import BadRow, Batch, arrow_schema
 from flows.warehouses.duckdb import DuckDB
 
@@ -99,6 +99,12 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  #
     warehouse.prepare(subject)
     job = Job(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
     return run(job, Planned(span, "missing", ""), warehouse)
+
+
+def todo(warehouse, subject):
+    """Return what a run on 2026-01-03 plans of a table whose upstreams have not changed since."""
+    known = ledger.state(warehouse, subject)
+    return plan(subject, (), known, {}, Moment(day(2), BEGINNING)).windows
 
 
 def rows(warehouse, subject):
@@ -374,6 +380,43 @@ def test_a_new_column_is_null_for_old_rows(warehouse):
     assert [row[4] for row in rows(warehouse, wider)] == [None, 7]
 
 
+def test_windows_that_another_definition_altered_stay_stale_until_each_is_made_again(warehouse):
+    """A column that came back is NULL in their rows, though the newest commit of every window is of this definition."""
+    do(warehouse, CORE, EVER, Rows([event(1, 0), event(2, 1)]))
+    both = [*TOTALS.model_dump(exclude_unset=True)["columns"], {"name": "n", "type": "INT64"}]
+    wide = table(
+        "totals",
+        strategy="append",
+        partition={"column": "day", "by": "day"},
+        columns=both,
+        sql=TOTALS.sql.replace(" FROM", ", COUNT(*) AS n FROM"),
+    )
+    for subject, number in ((wide, 0), (wide, 1), (TOTALS, 0), (wide, 0)):
+        do(warehouse, subject, window(number))
+    assert [row[2] for row in rows(warehouse, wide)] == [1, None]
+    assert [planned.window for planned in todo(warehouse, wide)] == [window(1)]
+
+
+def test_a_table_that_has_windows_again_makes_all_of_them(warehouse):
+    """What it held as a whole took their place; and the other way round."""
+    do(warehouse, CORE, EVER, Rows([event(1, 0), event(2, 1)]))
+    whole = table(
+        "totals",
+        window=None,
+        strategy="replace",
+        columns=TOTALS.model_dump(exclude_unset=True)["columns"],
+        sql="SELECT DATE(at) AS day, amount * 2 AS amount FROM core.events",
+    )
+    do(warehouse, TOTALS, window(0))
+    do(warehouse, TOTALS, window(1))
+    assert not todo(warehouse, TOTALS)
+    do(warehouse, whole, None)
+    assert not todo(warehouse, whole)
+    assert [planned.window for planned in todo(warehouse, TOTALS)] == [window(0), window(1)]
+    do(warehouse, TOTALS, window(0))
+    assert [planned.window for planned in todo(warehouse, whole)] == [None]
+
+
 def test_a_failed_check_of_a_new_definition_leaves_the_old_rows(warehouse):
     """A column that changes its type is altered in the window's own transaction."""
     do(warehouse, CORE, EVER, Rows([event(1, 0)]))
@@ -415,6 +458,28 @@ def test_a_core_table_does_not_gain_a_key_that_its_rows_lack(warehouse):
     wider = CORE.model_copy(update={"columns": (*CORE.columns, extra), "key": ("id", "extra")})
     with pytest.raises(WarehouseError, match=r"extra of its key or partition is a new column.* Drop the table"):
         do(warehouse, wider, window(1), Rows([{**event(1, 1), "extra": 7}]))
+
+
+def test_a_core_table_does_not_gain_a_key_that_its_rows_share(warehouse):
+    """Rows that were appended, one for each version of a row, would each be replaced by the next version."""
+    appended = CORE.model_copy(update={"strategy": "append", "key": (), "partition": LOG.partition})
+    do(warehouse, appended, Window(day(0), day(2)), Rows([event(1, 0), event(1, 0, updated=1, amount=2)]))
+    with pytest.raises(WarehouseError, match=r"share the key \(id\), such as 1\. .*drop the table"):
+        do(warehouse, CORE, window(2), Rows([event(1, 0, updated=2, amount=3)]))
+    assert len(rows(warehouse, CORE)) == 2
+
+
+def test_a_column_may_change_its_case(warehouse):
+    """The rows stay, be the column a key or not."""
+    do(warehouse, CORE, window(0), Rows([event(1, 0)]))
+    columns = tuple(column.model_copy(update={"name": column.name.upper()}) for column in CORE.columns)
+    source = CORE.source.model_copy(update={"cursor": "UPDATED"})
+    partition = CORE.partition.model_copy(update={"column": "AT"})
+    upper = CORE.model_copy(update={"columns": columns, "key": ("ID",), "source": source, "partition": partition})
+    assert warehouse.lacking(upper) == ()
+    later = {name.upper(): value for name, value in event(1, 0, updated=1, amount=2).items()}
+    assert touched(do(warehouse, upper, window(1), Rows([later]))) == [(0, 1, True)]
+    assert warehouse.query("SELECT * FROM core.events", {}) == [later]
 
 
 def test_a_column_may_have_any_name(warehouse):

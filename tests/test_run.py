@@ -1,0 +1,42 @@
+"""All tables are run side by side, and stop where a person says so."""
+
+from contextlib import closing
+
+import pytest
+
+from flows.model.project import load_project
+from flows.run import SIDE_BY_SIDE, Watcher, run_all
+from flows.runner import open_warehouse
+
+TABLES = 3 * SIDE_BY_SIDE
+SLOW = """
+description: It takes a moment.
+owner: data@example.com
+schedule: "0 * * * *"
+strategy: replace
+columns: [{name: n, type: INT64}]
+sql: |
+  SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 3000)) AS a CROSS JOIN UNNEST(GENERATE_ARRAY(1, 10000)) AS b
+  WHERE MOD(a * b, 7) = 1
+"""
+
+
+class Impatient(Watcher):
+    """Presses Ctrl-C as soon as a table has ended."""
+
+    def ended(self, table, line):  # noqa: ARG002 - what ended does not matter
+        """Press it."""
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_begins_no_further_table(tmp_path, monkeypatch):
+    """Only those that were being worked on then end."""
+    monkeypatch.setenv("DERIVED_HOME", str(tmp_path))
+    (tmp_path / "tables" / "derived").mkdir(parents=True)
+    for number in range(TABLES):
+        (tmp_path / "tables" / "derived" / f"slow_{number:02}.yaml").write_text(SLOW)
+    with closing(open_warehouse(tmp_path, print)) as warehouse:
+        with pytest.raises(KeyboardInterrupt):
+            run_all(load_project(tmp_path), warehouse, Impatient())
+        done = warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger WHERE kind = 'commit'", {})[0]["n"]
+    assert 1 <= done < TABLES
