@@ -25,7 +25,7 @@ from flows.warehouses.duckdb_queries import fetch
 from flows.warehouses.duckdb_replace import AppendStaging, ReplaceStaging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -96,7 +96,7 @@ class DuckDB:
             return bool(_columns(self.session, identity))
 
     @contextmanager
-    def stage(self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch]) -> Iterator[Staged]:
+    def stage(self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch]) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
         with self._writer(table), _translated():
             connection = self.session.cursor()
