@@ -191,13 +191,14 @@ def _source(table: Table, root: Path) -> Source:
 
 
 def connection(name: str, kind: type[Settings]) -> Settings:
-    """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError."""
-    from flows.tracking import api_configured  # noqa: PLC0415 - it builds on this module
+    """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError, ApiError."""
+    from flows.tracking import api_configured, asking_api  # noqa: PLC0415 - it builds on this module
 
     if api_configured():
         from blocks import connection  # noqa: PLC0415 - Prefect is slow to import
 
-        return connection(name, kind)
+        with asking_api():
+            return connection(name, kind)
     from flows.sources.connections import from_environment  # noqa: PLC0415 - most tables need none
 
     return from_environment(name, kind, os.environ)
