@@ -104,7 +104,7 @@ def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Req
     job = Job(
         table=table,
         run_id=uuid.uuid4().hex,
-        run_by=os.environ.get("DERIVED_RUN_BY") or f"{getpass.getuser()}@{socket.gethostname()}",
+        run_by=os.environ.get("DERIVED_RUN_BY") or f"{_user()}@{socket.gethostname()}",
         git_commit=_git_commit(Path.cwd()),
         known_version=known.version,
         upstreams={name: upstream.version for name, upstream in upstreams.items()},
@@ -212,6 +212,14 @@ def _due(table: Table, now: datetime) -> datetime:
 
     moment: datetime = croniter(table.schedule, now).get_prev(datetime)
     return moment.astimezone(UTC)
+
+
+def _user() -> str:
+    """Return who runs this; in a container there may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _git_commit(folder: Path) -> str:
