@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows.model.errors import TableFileError, UsageError
 from flows.runner import connection
-from flows.tracking import api_configured
+from flows.tracking import api_configured, asking_api
 
 if TYPE_CHECKING:
     from flows.model.table import Table
@@ -51,7 +51,8 @@ def _propose(name: str, source: str) -> NewTable:
     if api_configured():
         from blocks import kind_of  # noqa: PLC0415 - Prefect is slow to import
 
-        kind = kind_of(name)
+        with asking_api():
+            kind = kind_of(name)
     else:
         kind = kind_in_environment(name, os.environ)
     if kind is MysqlConnection:

@@ -109,7 +109,7 @@ def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Req
     job = Job(
         table=table,
         run_id=uuid.uuid4().hex,
-        run_by=os.environ.get("DERIVED_RUN_BY") or f"{getpass.getuser()}@{socket.gethostname()}",
+        run_by=os.environ.get("DERIVED_RUN_BY") or f"{_user()}@{socket.gethostname()}",
         git_commit=_git_commit(Path.cwd()),
         known_version=known.version,
         upstreams={name: upstream.version for name, upstream in upstreams.items()},
@@ -221,13 +221,14 @@ def _source(table: Table, root: Path) -> Source:
 
 
 def connection(name: str, kind: type[Settings]) -> Settings:
-    """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError."""
-    from flows.tracking import api_configured  # noqa: PLC0415 - it builds on this module
+    """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError, ApiError."""
+    from flows.tracking import api_configured, asking_api  # noqa: PLC0415 - it builds on this module
 
     if api_configured():
         from blocks import connection  # noqa: PLC0415 - Prefect is slow to import
 
-        return connection(name, kind)
+        with asking_api():
+            return connection(name, kind)
     from flows.sources.connections import from_environment  # noqa: PLC0415 - most tables need none
 
     return from_environment(name, kind, os.environ)
@@ -241,6 +242,14 @@ def _due(table: Table, now: datetime) -> datetime:
 
     moment: datetime = croniter(table.schedule, now).get_prev(datetime)
     return moment.astimezone(UTC)
+
+
+def _user() -> str:
+    """Return who runs this; in a container there may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _git_commit(folder: Path) -> str:

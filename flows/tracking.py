@@ -7,6 +7,7 @@ longer than most runs.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -141,17 +142,27 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     run: Flow[..., Any] = getattr(import_module(f"flows.{kind}"), kind)
     start = request.bounds.start if request.bounds.start > BEGINNING else None
     end = request.bounds.end if request.bounds.end < END else None
-    try:
+    with asking_api():
         state: Any = run(request.table, start, end, request.force, request.rebuild, return_state=True)
-    except Exception as error:
-        # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
-        if str(error).startswith("Failed to reach API") or type(error).__module__.startswith("httpx"):
-            raise ApiError(f"{error}. Start it, or unset PREFECT_API_URL to run without it.") from error
-        raise
     result = state.result(raise_on_failure=False)
     if isinstance(result, Exception):
         raise result
     return state.state_details.flow_run_id, result
+
+
+@contextmanager
+def asking_api() -> Iterator[None]:
+    """Raise ApiError where Prefect's API does not answer."""
+    try:
+        yield
+    except Exception as error:
+        # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
+        if str(error).startswith("Failed to reach API"):
+            raise ApiError(f"{error}. Start it, or unset PREFECT_API_URL to run without it.") from error
+        if type(error).__module__.startswith("httpx"):
+            why = f"Prefect's API does not answer ({error})"
+            raise ApiError(f"{why}. Start it, or unset PREFECT_API_URL to run without it.") from error
+        raise
 
 
 def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:

@@ -15,7 +15,7 @@ from flows.model.errors import CheckFailedError, ConflictError, QuarantineError
 from flows.warehouses.base import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     import pyarrow as pa
 
@@ -120,13 +120,13 @@ def _remarks(job: Job, source: Source, warehouse: Warehouse) -> tuple[str, ...]:
     return found.warnings + ((UNREAD + json.dumps(unread, ensure_ascii=False),) if unread else ())
 
 
-def _rows(job: Job, window: Window | None, bad: list[BadRow]) -> Query | Iterator[pa.RecordBatch]:
+def _rows(job: Job, window: Window | None, bad: list[BadRow]) -> Query | Generator[pa.RecordBatch]:
     if job.source is None:
         return job.query
     return _good_rows(job, job.source, window, bad)
 
 
-def _good_rows(job: Job, source: Source, window: Window | None, bad: list[BadRow]) -> Iterator[pa.RecordBatch]:
+def _good_rows(job: Job, source: Source, window: Window | None, bad: list[BadRow]) -> Generator[pa.RecordBatch]:
     """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
     for batch in source.read(job.table, window):
         bad.extend(batch.bad)

@@ -158,23 +158,30 @@ def core_strategy(draft: Draft) -> Iterator[Note]:
         )
     if strategy == "merge" and not draft.has("key"):
         yield ("strategy",), "merge needs `key`, the columns that name a row in the source. Write `key: [order_id]`."
-    if strategy == "append":
-        yield from _core_append(draft)
 
 
-def _core_append(draft: Draft) -> Iterator[Note]:
+def core_append(draft: Draft) -> Iterator[Note]:
+    """A core table that is only added to is divided by its cursor, and reads no row twice."""
+    if not draft.is_core or draft.strategy != "append" or not draft.has("source", "cursor"):
+        return
     if draft.has("source", "overlap"):
         yield (
             ("source", "overlap"),
             "append reads no row twice. Remove it and write `delay: 5 minutes` into `window`, so that rows that are committed late are there when their window is read; or write `strategy: merge`.",
         )
     partition, cursor = draft.text("partition", "column"), draft.text("source", "cursor")
-    if not draft.has("partition"):
+    type_ = draft.columns.get(cursor or "")
+    if type_ and type_.name not in CURSORS:
         yield (
             ("strategy",),
-            f"append needs `partition`: its column says to which window a row belongs. Write `partition: {{column: {cursor or 'created_at'}, by: day}}`; for a cursor that is no date or time write `strategy: merge`.",
+            f"append divides the table by its cursor, and '{cursor}' is {type_}, by which no table is divided. Write `strategy: merge` and a `key`.",
         )
-    if partition and cursor and partition != cursor:
+    elif cursor and not draft.has("partition"):
+        yield (
+            ("strategy",),
+            f"append needs `partition` by the cursor: a window's rows take the place of those in its range. Write `partition: {{column: {cursor}, by: day}}`.",
+        )
+    elif partition and cursor and partition != cursor:
         yield (
             ("partition", "column"),
             f"append keeps each row in the window of its cursor, so the partition column must be the cursor. Write '{cursor}', or `strategy: merge`.",
@@ -284,4 +291,4 @@ def _latest_by(draft: Draft, key: list[str], rules: dict[str, object]) -> Iterat
         yield ("latest_by",), f"'{latest_by}' is {type_}, which has no order. Name a TIMESTAMP, DATE or number."
 
 
-RULES = (identity, owner, schedule, window, origin, derived_strategy, core_strategy, cursor, merge_rules)
+RULES = (identity, owner, schedule, window, origin, derived_strategy, core_strategy, core_append, cursor, merge_rules)

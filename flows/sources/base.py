@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from flows.model.table import Table
     from flows.model.types import Type
 
+RAW = 10_000
+"""Characters of a bad row that are kept."""
 FIRST_SECOND, LAST_SECOND = int(BEGINNING.timestamp()), int(END.timestamp())
 """Seconds since 1970 that are a moment."""
 _ARROW = {
@@ -79,7 +81,10 @@ class Source(Protocol):
 
 
 def window_of(table: Table, cursor: object) -> Window | None:
-    """Return the window to which a row belongs by its cursor: a time, UTC where it has no zone, a day, or seconds."""
+    """Return the window to which a row belongs by its cursor: a time, UTC where it has no zone, a day, or seconds.
+
+    None where there is none: what the first window's overlap reads lies before all windows.
+    """
     if isinstance(cursor, int) and FIRST_SECOND <= cursor < LAST_SECOND:
         cursor = datetime.fromtimestamp(cursor, UTC)
     elif isinstance(cursor, date) and not isinstance(cursor, datetime):
@@ -87,7 +92,7 @@ def window_of(table: Table, cursor: object) -> Window | None:
     if table.window is None or not isinstance(cursor, datetime) or cursor.year == END.year:
         return None
     start = table.window.size.floor(cursor.replace(tzinfo=UTC) if cursor.tzinfo is None else cursor.astimezone(UTC))
-    return Window(start, table.window.size.next(start))
+    return Window(start, table.window.size.next(start)) if start >= table.window.start else None
 
 
 def arrow_type(type_: Type) -> pa.DataType:

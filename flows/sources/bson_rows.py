@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.sources.base import BadRow, Batch, arrow_schema, window_of
+from flows.sources.base import RAW, BadRow, Batch, arrow_schema, window_of
 from flows.sources.bson_values import canonical, document, place
 from flows.sources.columns import Documents
 from flows.sources.texts import BadValue
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.model.table import Table
-
-RAW = 10_000
-"""Characters of a bad row that are kept."""
 
 
 def exact_batch(table: Table, data: Sequence[bytes]) -> Batch:

@@ -17,7 +17,8 @@ MYSQL_SCHEMES = ("mysql", "mariadb")
 MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
 SslMode = Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"]
 MaxConnections = Annotated[int, Field(ge=1, le=64)]
-Seconds = Annotated[int, Field(ge=1)]
+Seconds = Annotated[int, Field(ge=1, le=2_000_000)]
+"""MongoDB takes milliseconds of 31 bits."""
 
 MYSQL_EXAMPLE = "mysql://reader:<password>@db.example.com:3306/shop?ssl_ca=/etc/ssl/db.pem"
 MONGODB_EXAMPLE = "mongodb://reader:<password>@db.example.com:27017/shop?tls=true"
@@ -51,6 +52,16 @@ class MysqlConnection(_Settings):
     """Path of the client's certificate, PEM."""
     ssl_key: str | None = None
     """Path of the client's key, PEM."""
+
+    @field_validator("host")
+    @classmethod
+    def _can_be_looked_up(cls, host: str) -> str:
+        # Else the lookup raises what is no error of the network.
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            raise ValueError("it is no host name") from None
+        return host
 
 
 class MongodbConnection(_Settings):

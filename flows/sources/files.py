@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.model.errors import SourceError
-from flows.sources.base import BadRow, Batch, Description, arrow_schema, window_of
+from flows.sources.base import RAW, BadRow, Batch, Description, arrow_schema, window_of
 from flows.sources.chunks import read_csv, read_json, read_parquet
 from flows.sources.records import BLOCK, COMPRESSIONS
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from flows.sources.chunks import Chunk
     from flows.sources.columns import Column
 
-RAW = 10_000
-"""Characters of a bad row that are kept."""
 FORMATS: dict[str, Callable[[Path, Iterable[str]], Iterator[Chunk]]] = {
     ".jsonl": read_json,
     ".ndjson": read_json,

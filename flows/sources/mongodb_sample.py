@@ -94,7 +94,7 @@ def propose(
         cursor=columns[cursor].name if cursor else None,
         oldest=oldest(cursor) if cursor and key else None,
         partition=columns[created].name if created else None,
-        remarks=_remarks(key, cursor, created, indexed),
+        remarks=_remarks(key, cursor, created, indexed, by_time=seen.get("_id", Seen()).known == {"objectId"}),
         left_out=tuple(f"{name!r}, a name that cannot stand in `from`" for name in unreachable),
     )
 
@@ -217,7 +217,10 @@ def _key(columns: Mapping[str, NewColumn], always: Collection[str]) -> tuple[str
     return tuple(column.name for column in key.values()) if fit else ()
 
 
-def _remarks(key: tuple[str, ...], cursor: str | None, created: str | None, indexed: Collection[str]) -> dict[str, str]:
+def _remarks(
+    key: tuple[str, ...], cursor: str | None, created: str | None, indexed: Collection[str], *, by_time: bool
+) -> dict[str, str]:
+    """Return the remarks on fields; `by_time` where every `_id` is an ObjectId, which tells when it was made."""
     remarks = {
         "columns": "fields that the sample did not hold are missing here; what each column was seen in stands behind it"
     }
@@ -228,8 +231,12 @@ def _remarks(key: tuple[str, ...], cursor: str | None, created: str | None, inde
     elif cursor is None:
         remarks["strategy"] = (
             "no date that every document has seems to move on with every change, so that each run copies the whole "
-            "collection. If documents are only ever added: `cursor: _id` in source, a window, and `strategy: append`"
+            "collection"
         )
+        if by_time:
+            remarks["strategy"] += (
+                f". If documents are only ever added: `cursor: {key[0]}` in source, a window, and `strategy: merge`"
+            )
     else:
         index = "" if cursor in indexed else f'. No index starts with it: db.collection.createIndex({{"{cursor}": 1}})'
         remarks["cursor"] = (

@@ -10,7 +10,8 @@ from datetime import datetime
 from bson import Binary, Decimal128, ObjectId
 from bson.datetime_ms import DatetimeMS
 
-_UUIDS = {3, 4}
+_UUID = 4
+"""The subtype of a UUID. Drivers wrote the older one, 3, in orders of their own, so that it is no text."""
 _KINDS: dict[type, str] = {
     type(None): "null",
     bool: "bool",  # which Python takes for an int
@@ -79,7 +80,7 @@ class Seen:
 
 def _kind(value: object) -> str:
     """Return a value's type as MongoDB calls it."""
-    if isinstance(value, Binary) and value.subtype in _UUIDS:
+    if isinstance(value, Binary) and value.subtype == _UUID:
         return "uuid"
     for type_, kind in _KINDS.items():
         if isinstance(value, type_):

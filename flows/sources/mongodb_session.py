@@ -152,7 +152,8 @@ def _secrets(settings: MongodbConnection) -> list[str]:
     rest = uri.partition("://")[2]
     user, at, _ = rest.rpartition("@")
     # Without its @ a password looks like a port.
-    pieces = re.split(r"[:/?#@]", (user if at else rest).partition(":")[2])
+    ports = [host.partition(":")[2] for host in re.split(r"[/?#]", rest)[0].split(",")]
+    pieces = re.split(r"[:/?#@]", user.partition(":")[2]) if at else ports
     pieces += re.findall(r"(?i)(?:authMechanismProperties|tlsCertificateKeyFilePassword)=([^&]+)", uri)
     shown = [form for piece in pieces if piece and (at or not piece.isdigit()) for form in (piece, unquote(piece))]
     return [uri, *shown]

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from flows.model.errors import SourceError
 from flows.model.table import MysqlSource
 from flows.model.window import BEGINNING, END
-from flows.sources.base import BadRow, Batch, arrow_schema, window_of
+from flows.sources.base import RAW, BadRow, Batch, arrow_schema, window_of
 from flows.sources.mysql_new import propose
 from flows.sources.mysql_schema import INTEGERS, columns_of, cursor_of, describe, quoted, remarks
 from flows.sources.mysql_session import abort, opened, rows, slots, translated
@@ -198,7 +198,7 @@ class _Selection:
 
     def _text(self, raw: list[pa.Array], row: int) -> str:
         values = {there.name: _readable(array[row].as_py()) for there, array in zip(self.columns, raw, strict=True)}
-        return json.dumps(values, ensure_ascii=False)
+        return json.dumps(values, ensure_ascii=False)[:RAW]
 
 
 def _readable(value: bytes | None) -> str | None:

@@ -51,7 +51,8 @@ def propose(
     cursor = _cursor(source, columns)
     created = next((there for there in source.columns if _is_created(there, columns)), None)
     if cursor is None:
-        remarks["strategy"] = _why_replace(columns[created.name].name if created else None)
+        moment = created is not None and created.data_type in _MOMENTS
+        remarks["strategy"] = _why_replace(columns[created.name].name if created and moment else None)
     elif key:
         remarks["cursor"] = _why_cursor(source, cursor)
     if created is not None:

@@ -102,7 +102,7 @@ def describe(session: Session, text: str, database: str) -> SourceTable:
         " ORDER BY index_name, seq_in_index",
         place,
     )
-    json = _json_columns(session, place)
+    checks = _checks(session, place)
     is_view = about["table_type"] != "BASE TABLE"
     return SourceTable(
         database=database,
@@ -118,7 +118,7 @@ def describe(session: Session, text: str, database: str) -> SourceTable:
                 precision=row["numeric_precision"],
                 scale=row["numeric_scale"],
                 comment=row["column_comment"],
-                is_json=row["data_type"].lower() == "json" or f"json_valid(`{row['column_name']}`)" in json,
+                is_json=row["data_type"].lower() == "json" or f"json_valid(`{row['column_name']}`)" in checks,
                 updates_itself="on update" in row["extra"].lower(),
             )
             for row in columns
@@ -226,17 +226,17 @@ def _cursor_faults(table: Table, source: SourceTable) -> list[str]:
     return []
 
 
-def _json_columns(session: Session, place: tuple[str, str]) -> str:
+def _checks(session: Session, place: tuple[str, str]) -> set[str]:
     """Return MariaDB's checks of a table, whose JSON is text with the check json_valid(`column`)."""
     if "mariadb" not in session.get_server_info().lower():  # type: ignore[no-untyped-call]
-        return ""
+        return set()
     found = rows(
         session,
         "SELECT check_clause FROM information_schema.check_constraints"
         " WHERE constraint_schema = %s AND table_name = %s",
         place,
     )
-    return "\n".join(row["check_clause"] for row in found)
+    return {row["check_clause"] for row in found}
 
 
 def _first_of_each(indexes: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -50,19 +50,17 @@ def slots(settings: MysqlConnection) -> threading.BoundedSemaphore:
 
 
 @contextmanager
-def opened(settings: MysqlConnection, *, snapshot: bool = True) -> Iterator[Session]:
-    """Open a read-only session in UTC, and close it without waiting for what was not read.
+def opened(settings: MysqlConnection) -> Iterator[Session]:
+    """Open a read-only session in UTC whose statements all see the state of this moment.
 
-    Args:
-        settings: where and as whom.
-        snapshot: whether all statements see the state of this moment.
+    It is closed without waiting for what was not read.
 
     Raises SourceError, or SourceUnavailableError where trying again may help.
     """
     with translated(settings):
         session = _connect(settings)
         try:
-            _prepare(session, settings, snapshot=snapshot)
+            _prepare(session, settings)
             yield session
         finally:
             if session.open:
@@ -164,7 +162,7 @@ def _context(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
     return context
 
 
-def _prepare(session: Session, settings: MysqlConnection, *, snapshot: bool) -> None:
+def _prepare(session: Session, settings: MysqlConnection) -> None:
     with session.cursor() as cursor:
         cursor.execute(
             "SET SESSION time_zone = '+00:00', sql_mode = '', net_write_timeout = %s, lock_wait_timeout = %s",
@@ -176,8 +174,7 @@ def _prepare(session: Session, settings: MysqlConnection, *, snapshot: bool) -> 
             cursor.execute("SET SESSION max_execution_time = %s", (settings.statement_timeout * 1000,))
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
-        if snapshot:
-            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
 
 def _translate(error: pymysql.Error, settings: MysqlConnection, subject: str) -> SourceError:

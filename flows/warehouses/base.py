@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -78,7 +78,7 @@ class Warehouse(Protocol):
         """Say whether a table is there."""
 
     def stage(
-        self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch], *, start_over: bool = False
+        self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch], *, start_over: bool = False
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
 

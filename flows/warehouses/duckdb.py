@@ -26,7 +26,7 @@ from flows.warehouses.duckdb_queries import fetch
 from flows.warehouses.duckdb_replace import AppendStaging, ReplaceStaging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -103,7 +103,7 @@ class DuckDB:
 
     @contextmanager
     def stage(
-        self, table: Table, window: Window | None, rows: Query | Iterator[pa.RecordBatch], *, start_over: bool = False
+        self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch], *, start_over: bool = False
     ) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
         with self._writer(table), _translated(f"{table.identity} {window or ''}".strip()):

@@ -11,7 +11,7 @@ from flows.warehouses.duckdb_ledger import LedgerTables
 from flows.warehouses.duckdb_staging import SHOWN_ROWS, Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     import pyarrow as pa
 
@@ -50,7 +50,7 @@ class MergeStaging(Staging):
         """Say whether the table holds no row, and its rules combine none."""
         return not self.table.merge and super().goes_straight()
 
-    def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
+    def stage(self, rows: Query | Generator[pa.RecordBatch]) -> None:
         """Stage one row for each key, or refuse rows that cannot be told apart."""
         if self.start_over:
             # Rows of another definition cannot be told from those of this one; all windows are made again.

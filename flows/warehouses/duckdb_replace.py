@@ -10,7 +10,7 @@ from flows.warehouses.base import Query
 from flows.warehouses.duckdb_staging import STAGED, Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     import pyarrow as pa
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class AppendStaging(Staging):
     """The window's rows take the place of those that the table holds in its range."""
 
-    def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
+    def stage(self, rows: Query | Generator[pa.RecordBatch]) -> None:
         """Insert straight into a range that is empty; batches, which come only once, into an empty table."""
         if not isinstance(rows, Query):
             super().stage(rows)

@@ -22,7 +22,7 @@ from flows.warehouses.duckdb_queries import by_name, fetch, translate_query, use
 from flows.warehouses.duckdb_touched import Units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
     import pyarrow as pa
@@ -77,7 +77,7 @@ class Staging:
         self.connection.execute("COMMIT")
         return done
 
-    def stage(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
+    def stage(self, rows: Query | Generator[pa.RecordBatch]) -> None:
         """Put the rows straight into a table that holds none, and otherwise aside."""
         if self.goes_straight():
             self.place = self.name
@@ -89,12 +89,12 @@ class Staging:
         """Say whether the rows can be told from others, and be compared with others, where they are in the table."""
         return not self.read(f"SELECT 1 FROM {self.name} LIMIT 1")
 
-    def insert_straight(self, rows: Query | Iterator[pa.RecordBatch], relation: str) -> None:
+    def insert_straight(self, rows: Query | Generator[pa.RecordBatch], relation: str) -> None:
         """Put the rows into the table, where `relation` is GoogleSQL for them."""
         self.straight, self.relation = True, relation
         self.rows = self.insert(self.name, rows)
 
-    def stage_aside(self, rows: Query | Iterator[pa.RecordBatch]) -> None:
+    def stage_aside(self, rows: Query | Generator[pa.RecordBatch]) -> None:
         """Put the rows into a temporary table."""
         types = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in self.table.types.items())
         self.connection.execute(f"CREATE TEMP TABLE staged ({types})")
@@ -115,7 +115,7 @@ class Staging:
         """The window's bounds, for the table's SQL."""
         return {"window_start": self.window.start, "window_end": self.window.end} if self.window else {}
 
-    def insert(self, target: str, rows: Query | Iterator[pa.RecordBatch]) -> int:
+    def insert(self, target: str, rows: Query | Generator[pa.RecordBatch]) -> int:
         """Insert rows; return how many."""
         if isinstance(rows, Query):
             select = translate_query(rows)
@@ -130,16 +130,20 @@ class Staging:
         reader = pa.RecordBatchReader.from_batches(first.schema, chain([first], counted))
         self.connection.register("incoming", reader)
         try:
-            return self.run(f"INSERT INTO {target} ({self.columns}) SELECT {self.columns} FROM incoming")
+            written = self.run(f"INSERT INTO {target} ({self.columns}) SELECT {self.columns} FROM incoming")
         except duckdb.Error as error:
             # An error of the source comes through Arrow as one of DuckDB's.
             if failure:
                 raise failure[0] from error
             raise
         finally:
-            self.connection.unregister("incoming")
+            # What is not read to its end holds a connection for as long as the error leads back to it.
+            counted.close()
+            rows.close()
+        self.connection.unregister("incoming")
+        return written
 
-    def _counted(self, batches: Iterator[pa.RecordBatch], failure: list[DerivedError]) -> Iterator[pa.RecordBatch]:
+    def _counted(self, batches: Iterator[pa.RecordBatch], failure: list[DerivedError]) -> Generator[pa.RecordBatch]:
         self.bytes = 0
         try:
             for batch in batches:

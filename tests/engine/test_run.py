@@ -513,3 +513,32 @@ def test_references_to_the_own_table_count_what_comes_with_the_same_window(wareh
     do(warehouse, tree, window(1), Rows([{"id": 3, "updated": day(1), "parent": 2}]))
     with pytest.raises(CheckFailedError, match=r"parent references core\.tree\.id: 1 of 1 rows"):
         do(warehouse, tree, window(2), Rows([{"id": 4, "updated": day(2), "parent": 9}]))
+
+
+def test_a_source_is_let_go_where_the_warehouse_refuses_its_rows(tmp_path):
+    """The warehouse's own reason is told, and nothing of the reading is held while somebody holds the error."""
+    events = table(
+        "events",
+        dataset="core",
+        strategy="replace",
+        window=None,
+        columns=[{"name": "doc", "type": "JSON"}],
+        source={"kind": "files", "path": "x.csv"},
+    )
+    held = ["a connection"]
+
+    class Source:
+        def read(self, *_):
+            try:
+                for _ in range(1000):
+                    rows = pa.RecordBatch.from_pydict({"doc": ["no JSON"]}, arrow_schema(events))
+                    yield Batch(rows)
+            finally:
+                held.clear()
+
+    with closing(DuckDB(tmp_path / "warehouse.duckdb")) as warehouse:
+        warehouse.prepare(events)
+        job = Job(table=events, run_id="1", run_by="me", git_commit="", known_version=0, source=Source())
+        with pytest.raises(WarehouseError, match="Malformed JSON"):
+            run(job, Planned(None, "missing", ""), warehouse)
+        assert not held

@@ -65,6 +65,8 @@ def test_mongodb_keeps_the_drivers_options_and_takes_its_own() -> None:
         (f"mysql://u:{SECRET}@h:99999/d", "cannot be read as a URL"),
         (f"mysql://u:{SECRET}@h/d?max_conections=3", "Did you mean 'max_connections'?"),
         (f"mysql://u:{SECRET}@h/d?max_connections=0", "max_connections: Input should be greater"),
+        (f"mysql://u:{SECRET}@h/d?statement_timeout=10000000000", "statement_timeout: Input should be less"),
+        (f"mysql://u:{SECRET}@a..b/d", "host: Value error, it is no host name"),
         (f"mysql://u:{SECRET}@h/d?ssl_mode=on", "ssl_mode: Input should be 'disabled'"),
     ],
 )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import ValidationError
+from pymongo.errors import OperationFailure
 
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.sources.connections import MongodbConnection
-from flows.sources.mongodb_session import ping
+from flows.sources.mongodb_session import ping, translated
 from tests.servers import free_port
 from tests.servers.mongodb import serving
 
@@ -108,3 +109,11 @@ def test_an_address_that_cannot_be_read_never_shows_its_password(uri: str, recwa
     """Wherever the driver would take a part of the password for something else."""
     _, shown = said(uri.format("hunter2"))
     assert "hunter2" not in shown + "".join(str(warning.message) for warning in recwarn)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:1,localhost:2"])
+def test_without_a_login_the_servers_words_are_shown(address: str) -> None:
+    """The names of hosts and of the database are no secrets."""
+    settings = MongodbConnection(uri=f"mongodb://{address}/shop", database="shop")
+    with pytest.raises(SourceError, match=r"Sort of shop\.orders by localhost:2 exceeded"), translated(settings):
+        raise OperationFailure("Sort of shop.orders by localhost:2 exceeded its memory", 292)

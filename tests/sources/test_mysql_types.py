@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model.types import parse_type
+from flows.sources.base import RAW
 from flows.sources.mysql import MysqlReader
 from flows.sources.mysql_types import SourceColumn, convert
 from tests.sources.core_table import core_table, read
@@ -203,6 +204,32 @@ def test_a_bad_row_is_kept_as_text(mysql_server: MysqlServer, database: str) -> 
     assert [row["a"] for row in rows] == [2]
     assert (bad.place, bad.reason) == ("a=1, b=x", "at: '0000-00-00 00:00:00' is a zero date")
     assert json.loads(bad.raw) == {"a": "1", "b": "x", "at": "0000-00-00 00:00:00", "raw": "0xff"}
+
+
+def test_of_a_large_bad_row_the_beginning_is_kept(mysql_server: MysqlServer, database: str) -> None:
+    """Bad rows are held in memory together, so each is cut."""
+    mysql_server.execute(
+        "CREATE TABLE things (id BIGINT PRIMARY KEY, v LONGBLOB, d DATE)",
+        "INSERT INTO things VALUES (1, REPEAT('v', 8000000), '0000-00-00')",
+        database=database,
+    )
+    table = core_table("things", {"id": "INT64", "v": "BYTES", "d": "DATE"}, cursor=None)
+    (bad,) = read(MysqlReader(mysql_server.settings(database)), table)[1]
+    assert bad.raw.startswith('{"id": "1", "v": "vvv')
+    assert len(bad.raw) == RAW
+
+
+def test_json_is_looked_at_where_the_database_lets_other_text_in(mysql_server: MysqlServer, database: str) -> None:
+    """A check that takes JSON or something else does not say that a value is JSON."""
+    mysql_server.execute(
+        "CREATE TABLE things (id BIGINT PRIMARY KEY, v TEXT CHECK (json_valid(`v`) OR v = ''))",
+        "INSERT INTO things VALUES (1, ''), (2, '{}')",
+        database=database,
+    )
+    table = core_table("things", {"id": "INT64", "v": "JSON"}, cursor=None)
+    rows, bad = read(MysqlReader(mysql_server.settings(database)), table)
+    assert [row["id"] for row in rows] == [2]
+    assert [row.reason for row in bad] == ["v: '' is not JSON"]
 
 
 def test_a_row_without_its_key_is_bad(mysql_server: MysqlServer, database: str) -> None:

@@ -88,6 +88,7 @@ def test_documents_become_a_table() -> None:
         ([b"x"], "BYTES"),
         ([Binary(b"x", 128)], "BYTES"),
         ([Binary.from_uuid(UUID(int=1))], "STRING"),
+        ([Binary(bytes(16), 3)], "BYTES"),
         ([Regex("x")], "JSON"),
         ([[]], "JSON"),
         ([[1, None]], "JSON"),

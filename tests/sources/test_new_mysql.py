@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
+
+from tests.servers import free_port
 
 if TYPE_CHECKING:
     from tests.sources.project import Mirror
@@ -90,19 +93,36 @@ def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None
     mirror.execute(
         "CREATE TABLE `odd.log table` (message TEXT, created_at TIMESTAMP, updated_at TIMESTAMP)",
         "CREATE TABLE countries (code CHAR(2) PRIMARY KEY, created_on DATE)",
+        "CREATE TABLE visits (id INT PRIMARY KEY, created_at DATETIME)",
         "CREATE VIEW seen AS SELECT code, NOW() AS modified FROM countries",
         "CREATE TABLE slow (id INT PRIMARY KEY, modified DATETIME)",
     )
-    for name in ("countries", "seen", "slow"):
+    for name in ("countries", "visits", "seen", "slow"):
         mirror.ingest("--new", "shop", name)
     done = json.loads(mirror.ingest("--new", "shop", "`odd.log table`", "--json").stdout)
     assert (done["table"], done["file"]) == ("core.odd_log_table", "tables/core/odd_log_table.yaml")
     files = {path.stem: path.read_text() for path in (mirror.root / "tables/core").iterdir()}
     assert "the table has no primary key to merge by" in files["odd_log_table"]
     assert "a view has no primary key to merge by" in files["seen"]
-    assert "If rows are only ever added: `cursor: created_on`" in files["countries"]
+    assert "If rows are only ever added: `cursor: created_at`" in files["visits"]
+    # A day does not say what is new: it is no cursor.
+    assert "If rows are only ever added" not in files["countries"]
     assert "No index starts with it" in files["slow"]
     assert "today, for there are no rows yet" in files["slow"]
     checked = mirror.run("flows.check")
     assert checked.returncode == 0, checked.stdout
     assert mirror.run("flows.run").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [("--new", "shop", "things"), ("core.things", "--dry-run")])
+def test_an_api_that_does_not_answer_is_named(mirror: Mirror, arguments: tuple[str, ...]) -> None:
+    """Where connections are looked up in Prefect, and Prefect is not there, the message says so."""
+    mirror.write(
+        "things",
+        "description: A thing.\nowner: a@example.com\nschedule: '0 * * * *'\nstrategy: replace\n"
+        "source: {kind: mysql, connection: shop, table: things}\ncolumns: [{name: id, type: INT64}]\n",
+    )
+    done = mirror.run("flows.ingest", *arguments, env={"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api"})
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Start it, or unset PREFECT_API_URL" in done.stderr

@@ -100,3 +100,16 @@ def test_bad_rows_of_files_are_tried_again(tmp_path: Path) -> None:
     (tmp_path / "things.csv").write_text("id,n\n1,1\n2,2\n3,3\n")
     assert project.run("flows.ingest", "core.things", "--replay").returncode == 0
     assert project.run("flows.ingest", "core.things", "--replay").stdout == "core.things: no rows in quarantine\n"
+
+
+def test_a_bad_row_before_the_first_window_is_tried_again(mirror: Mirror) -> None:
+    """What the first window's overlap finds bad belongs to that window, as there is none before it."""
+    mirror.execute(
+        "CREATE TABLE things (id BIGINT PRIMARY KEY, n BIGINT, born DATE, at TIMESTAMP(6) NOT NULL, KEY (at))",
+        "INSERT INTO things VALUES (1, 1, '0000-00-00', '2024-02-29 23:58')",
+    )
+    mirror.write("things", definition(1))
+    mirror.ingest("core.things")
+    mirror.execute("UPDATE things SET born = '2000-01-01'")
+    replayed = mirror.ingest("core.things", "--replay")
+    assert "core.things: 1 row tried again: 1 now pass, 0 still bad" in replayed.stdout
