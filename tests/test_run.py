@@ -24,7 +24,7 @@ sql: |
 class Impatient(Watcher):
     """Presses Ctrl-C as soon as a table has ended."""
 
-    def ended(self, table, line):
+    def ended(self, *_):
         """Press it."""
         raise KeyboardInterrupt
 
