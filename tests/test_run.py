@@ -24,7 +24,7 @@ sql: |
 class Impatient(Watcher):
     """Presses Ctrl-C as soon as a table has ended."""
 
-    def ended(self, table, line):  # noqa: ARG002 - what ended does not matter
+    def ended(self, *_):
         """Press it."""
         raise KeyboardInterrupt
 
