@@ -1,4 +1,4 @@
-"""Prefect blocks: the connections to source databases. `prefect block register -m blocks` makes them known."""
+"""Prefect blocks: the connections to source databases; `python -m prefect block register -m blocks` tells of them."""
 
 from blocks.connection import connection, kind_of
 from blocks.mongodb import MongodbDatabase

@@ -66,7 +66,8 @@ def connection(name: str, kind: type[Settings]) -> Settings:
         except SourceError as error:
             fault = str(error)
             if variable(name) not in os.environ:
-                fault += f" Or save a block {title}/{slug} (`prefect block register -m blocks`, then Blocks in the UI)."
+                register = "python -m prefect block register -m blocks"
+                fault += f" Or save a block {title}/{slug} (`{register}`, then Blocks in the UI)."
     # Outside the handlers, so that no traceback can lead back to a secret.
     raise SourceError(fault)
 

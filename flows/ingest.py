@@ -44,6 +44,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     """Copy the windows of a core table that are missing from its source."""
     with ending(as_json=as_json):
         if new is not None:
+            if start or end or dry_run or force or rebuild or quarantine or replay:
+                raise UsageError("--new writes a table's file and takes no other option.")
             _write_new(new, table, as_json=as_json)
             return
         if quarantine and replay:
@@ -106,7 +108,8 @@ def _replay(table: str, *, dry_run: bool, as_json: bool) -> None:
     elif not dry_run:
         more = f"; {plural(done.more, 'row')} more found bad" if done.more else ""
         typer.echo(
-            f"{table}: {plural(done.tried, 'row')} tried again: {done.passed:,} now pass, {done.bad:,} still bad{more}"
+            f"{table}: {plural(done.tried, 'row')} tried again: "
+            f"{done.passed:,} no longer bad, {done.bad:,} still bad{more}"
         )
     for error in () if as_json else done.errors:
         typer.echo(error, err=True)

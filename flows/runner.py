@@ -152,19 +152,21 @@ def run_table(project: Project, warehouse: Warehouse, request: Request, observer
     todo, job = make_plan(project, table, warehouse, request)
     outcome = Outcome(table.identity, todo, upstreams=tuple(job.upstreams))
     observer.planned(table.identity, todo)
-    added = warehouse.lacking(table) if job.source else ()
+    added, retyped = warehouse.lacking(table) if job.source else ((), ())
     if todo.windows:
         warehouse.prepare(table)
-    elif job.source and added:
+    elif job.source and (added or retyped):
         job.source.describe(table)
         warehouse.extend(table)
     for planned in todo.windows:
         work = partial(run, job, planned, warehouse, first=not outcome.entries)
         outcome.entries.append(observer.window(str(planned.window or "whole table"), work))
-    if added and table.window and not (request.force and request.bounds == EVER):
-        columns = f"new column{'s' if len(added) > 1 else ''} {', '.join(added)}"
-        again = f"python -m flows.ingest {table.identity} --force"
-        observer.say(f"{table.identity}: {columns}: NULL in rows copied before; {again} copies them again")
+    if table.window and not (request.force and request.bounds == EVER):
+        again = f"python -m flows.ingest {table.identity} --force copies them again"
+        for columns, what, became in ((added, "new", "NULL in"), (retyped, "retyped", "converted in")):
+            if columns:
+                named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
+                observer.say(f"{table.identity}: {named}: {became} rows copied before; {again}")
     if table.merge and (changed := ledger.warned(warehouse, table, TAKEN_BACK)):
         observer.say(
             f"{table.identity}: {' and '.join(sorted(changed))} changed or removed rows from which it was merged, "

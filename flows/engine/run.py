@@ -102,6 +102,8 @@ def run(job: Job, planned: Planned, warehouse: Warehouse, *, first: bool = False
         with warehouse.stage(job.table, window, _rows(job, window, bad), start_over=start_over) as staged:
             _refuse_bad(job.table, window, bad)
             warnings = _check(job, window, staged)
+            if bad:
+                remarks += (f"rows in quarantine: {len(bad):,}; see python -m flows.ingest {entry.table} --quarantine",)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             return staged.publish(done, job.known_version, bad)
     except ConflictError:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from flows.model.errors import SourceError, did_you_mean
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 MYSQL_SCHEMES = ("mysql", "mariadb")
 MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
-SslMode = Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"]
+SslMode = Annotated[
+    Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"],
+    BeforeValidator(lambda mode: mode.lower() if isinstance(mode, str) else mode),
+]
 MaxConnections = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[int, Field(ge=1, le=2_000_000)]
 """MongoDB takes milliseconds of 31 bits."""

@@ -270,7 +270,7 @@ def _statement(session: Session, sql: str, conditions: list[str], parameters: li
 
 def _is_large(session: Session, selection: _Selection, sql: str) -> bool:
     """Say whether a statement reads many rows, and a good part of the table, by the server's estimates."""
-    chosen = int(rows(session, f"EXPLAIN {sql}")[0]["rows"] or 0)
+    chosen = int(rows(session, f"EXPLAIN {sql}")[0].get("rows") or 0)
     if chosen < SPLIT_ROWS:
         return False
     place = (selection.source.database, selection.source.name)

@@ -180,14 +180,20 @@ def remarks(session: Session, table: Table, source: SourceTable) -> Description:
             f"{source} has no index that starts with {cursor.name}, so that every window reads the whole table. "
             f"Create one: {create} ON {_plain(source.name)} ({_plain(cursor.name)})"
         )
-    elif cursor and cursor.nullable and not source.is_view:
+    elif cursor and not source.is_view:
         column = quoted(cursor.name)
-        sql = f"SELECT 1 FROM {source.quoted} WHERE {column} IS NULL LIMIT 1"  # noqa: S608 - quoted
-        if rows(session, sql, ()):
-            warnings.append(
-                f"{source} has rows whose {cursor.name} is NULL: they belong to no window and are left out. "
-                f"Give them a value, and make the column NOT NULL."
-            )
+        for value, condition in (("NULL", f"{column} IS NULL"), ("zero", f"{column} = 0")):
+            if rows(session, f"SELECT 1 FROM {source.quoted} WHERE {condition} LIMIT 1", ()):  # noqa: S608 - quoted
+                warnings.append(
+                    f"{source} has rows whose {cursor.name} is {value}: they belong to no window and are left out. "
+                    f"Give them a value, and make the column NOT NULL."
+                )
+    held = {_name_of(column).lower() for column in table.columns if column.name in table.key}
+    if table.key and source.primary_key and not {name.lower() for name in source.primary_key} <= held:
+        warnings.append(
+            f"the key of {table.identity} does not hold the primary key of {source}: of rows that share it, only the "
+            f"latest is kept. Where that is not meant, write `key: [{', '.join(source.primary_key)}]`."
+        )
     return Description(unread, tuple(warnings))
 
 

@@ -126,7 +126,7 @@ def _connect(settings: MysqlConnection) -> Session:
         charset="utf8mb4",
         autocommit=None,
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=settings.statement_timeout + CONNECT_SECONDS,
+        read_timeout=CONNECT_SECONDS,
         write_timeout=CONNECT_SECONDS,
         program_name="derived",
         defer_connect=True,
@@ -136,6 +136,8 @@ def _connect(settings: MysqlConnection) -> Session:
         # The driver's own context for this loads all authorities of the machine, which takes longer than to connect.
         session.ssl, session.ctx = True, _context(settings, mode)  # type: ignore[attr-defined]
     session.connect()
+    # A server that does not greet is not waited for as long as one that works on a statement.
+    session._read_timeout = settings.statement_timeout + CONNECT_SECONDS  # type: ignore[attr-defined]  # noqa: SLF001
     return session
 
 

@@ -13,7 +13,7 @@ _QUOTED = re.compile(
     r"""|b?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""",
     re.DOTALL,
 )
-_GROUP = re.compile(rf"(?<= )[\w.]*[(\[{{][^;]*?(?:[)\]}}]|\.\.\.){_REST}")
+_GROUP = re.compile(rf"""(?<= )[\w.]*[(\[{{][^;]*?(?:[)\]}}]|(?:['"].*?)?\.\.\.){_REST}""", re.DOTALL)
 _BARE = re.compile(rf"(?<= )(?:[-+]?\d[\w.+-]*(?: microseconds since 1970)?|-?inf|nan|True|False){_REST}")
 _PLACE = re.compile(r":? line \d+ column \d+ \(char \d+\)")
 ANY = "…"

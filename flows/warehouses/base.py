@@ -68,11 +68,14 @@ class Warehouse(Protocol):
     def prepare(self, table: Table) -> None:
         """Create the table where it is missing; with a reset in the ledger where it was there before."""
 
-    def lacking(self, table: Table) -> tuple[str, ...]:
-        """Return the columns of the file that the table has not yet; none where there is no table."""
+    def lacking(self, table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the columns of the file that the table has not yet, and those that it has in another type.
+
+        There are none where there is no table.
+        """
 
     def extend(self, table: Table) -> None:
-        """Give the table the columns of its file, as its next window would; rows that are there hold NULL in them."""
+        """Give the table the columns of its file, as its next window would; old rows hold NULL in new ones."""
 
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""

@@ -78,12 +78,16 @@ class DuckDB:
                     LedgerTables(cursor).reset(table)
                     cursor.execute("COMMIT")
 
-    def lacking(self, table: Table) -> tuple[str, ...]:
-        """Return the columns of the file that the table has not yet; none where there is no table."""
+    def lacking(self, table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the columns of the file that the table has not yet, and those that it has in another type."""
         with self._catalog, _translated():
             present = _columns(self.session, table.identity)
-        known = {name.lower() for name in present}
-        return tuple(name for name in table.types if name.lower() not in known) if present else ()
+        if not present:
+            return (), ()
+        known = {name.lower(): type_ for name, type_ in present.items()}
+        wanted = {name: _as_told(duckdb_type(type_)) for name, type_ in table.types.items()}
+        other = tuple(name for name, type_ in wanted.items() if known.get(name.lower(), type_) != type_)
+        return tuple(name for name in wanted if name.lower() not in known), other
 
     def extend(self, table: Table) -> None:
         """Give the table the columns of its file."""

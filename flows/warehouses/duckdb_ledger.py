@@ -34,16 +34,19 @@ _VIEWS = {
     "windows": """
         SELECT table_name, window_start, window_end, if(kind = 'commit', 'committed', 'failed') AS state, version,
                committed_at AS at, "rows", seconds, run_id, run_by, code_version, error
-        FROM (SELECT *, max(committed_at) FILTER (kind = 'reset') OVER (PARTITION BY table_name) AS reset_at
-              FROM platform.ledger)
-        WHERE kind <> 'reset' AND (reset_at IS NULL OR committed_at > reset_at)
+        FROM (SELECT *, max(version) FILTER (kind = 'reset') OVER one_table AS reset,
+                     max_by(committed_at, version) FILTER (kind = 'reset') OVER one_table AS reset_at
+              FROM platform.ledger WINDOW one_table AS (PARTITION BY table_name))
+        WHERE kind <> 'reset' AND (reset IS NULL OR if(kind = 'commit', version > reset, committed_at > reset_at))
         QUALIFY row_number() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
     "tables": """
         SELECT table_name, max(committed_at) AS last_updated, max(coalesce(window_end, began)) AS fresh_until,
                now() - max(coalesce(window_end, began)) AS freshness, max(version) AS version,
                arg_max(code_version, version) AS code_version, arg_max(run_by, version) AS last_run_by
-        FROM platform.ledger WHERE kind = 'commit' GROUP BY table_name
+        FROM (SELECT *, max(version) FILTER (kind = 'reset') OVER (PARTITION BY table_name) AS reset
+              FROM platform.ledger)
+        WHERE kind = 'commit' AND (reset IS NULL OR version > reset) GROUP BY table_name
     """,
     "failures": """
         SELECT table_name, window_start, window_end, committed_at AS failed_at, run_id, run_by, error

@@ -54,7 +54,7 @@ def test_bad_rows_of_a_database_are_tried_again(mirror: Mirror) -> None:
     failed = mirror.ingest("core.things", code=1)
     assert "python -m flows.ingest core.things --quarantine" in failed.stderr
     failed = mirror.ingest("core.things", "--replay", code=1)
-    assert "core.things: 3 rows tried again: 0 now pass, 3 still bad" in failed.stdout
+    assert "core.things: 3 rows tried again: 0 no longer bad, 3 still bad" in failed.stdout
     assert failed.stderr.count("max_bad_rows allows 0") == 3
     mirror.write("things", definition(3))
     mirror.ingest("core.things")
@@ -70,7 +70,7 @@ def test_bad_rows_of_a_database_are_tried_again(mirror: Mirror) -> None:
     planned = mirror.ingest("core.things", "--replay", "--dry-run").stdout
     assert planned.count("to do:") == 3
     done = mirror.ingest("core.things", "--replay")
-    assert "core.things: 3 rows tried again: 2 now pass, 1 still bad" in done.stdout
+    assert "core.things: 3 rows tried again: 2 no longer bad, 1 still bad" in done.stdout
     assert mirror.rows("SELECT id, n FROM core.things ORDER BY id") == [(1, 1), (2, 2**64 - 1), (3, 2**64 - 2)]
     mirror.execute(
         "UPDATE things SET born = NULL WHERE id = 4", "INSERT INTO things VALUES (5, 5, '0000-00-00', '2024-03-03')"
@@ -95,7 +95,7 @@ def test_bad_rows_of_files_are_tried_again(tmp_path: Path) -> None:
     assert "2  n … is no number\n" in project.run("flows.ingest", "core.things", "--quarantine").stdout
     (tmp_path / "things.csv").write_text("id,n\n1,1\n2,2\n3,three\n")
     done = project.run("flows.ingest", "core.things", "--replay")
-    assert done.stdout.endswith("core.things: 2 rows tried again: 1 now pass, 1 still bad\n")
+    assert done.stdout.endswith("core.things: 2 rows tried again: 1 no longer bad, 1 still bad\n")
     assert project.rows("SELECT id FROM core.things ORDER BY id") == [(1,), (2,)]
     (tmp_path / "things.csv").write_text("id,n\n1,1\n2,2\n3,3\n")
     assert project.run("flows.ingest", "core.things", "--replay").returncode == 0
@@ -112,4 +112,4 @@ def test_a_bad_row_before_the_first_window_is_tried_again(mirror: Mirror) -> Non
     mirror.ingest("core.things")
     mirror.execute("UPDATE things SET born = '2000-01-01'")
     replayed = mirror.ingest("core.things", "--replay")
-    assert "core.things: 1 row tried again: 1 now pass, 0 still bad" in replayed.stdout
+    assert "core.things: 1 row tried again: 1 no longer bad, 0 still bad" in replayed.stdout
