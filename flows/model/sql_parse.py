@@ -6,7 +6,6 @@ every call keeps the name and the arguments that were written, so that `sql_func
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
 from flows.model.sql_literals import bytes_of, text_of
-from flows.model.types import parse_type
+from flows.model.sql_syntax import refuse_foreign, syntax_fault, token_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,16 +186,16 @@ def _parse(sql: str) -> tuple[exp.Query | None, tuple[SqlFault, ...]]:
 def _one_select(sql: str) -> exp.Query:
     dialect = BigQuery()
     try:
-        tokens = list(_named_calls(sql, dialect.tokenize(sql)))
-        if not tokens:
+        spelt = dialect.tokenize(sql)
+        if not spelt:
             raise SqlError([SqlFault(1, "there is no query here. Write a SELECT.")])
-        _refuse_statement(tokens)
-        _refuse_types(tokens)
+        refuse_foreign(sql, spelt)
+        tokens = list(_named_calls(sql, spelt))
         statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
     except ParseError as error:
-        raise SqlError([_syntax_fault(error)]) from None
+        raise SqlError([syntax_fault(sql, spelt, error)]) from None
     except TokenError:
-        raise SqlError([_token_fault(sql)]) from None
+        raise SqlError([token_fault(sql)]) from None
     except RecursionError:
         raise SqlError([too_deep()]) from None
     if len(statements) > 1:
@@ -213,38 +212,6 @@ def _one_select(sql: str) -> exp.Query:
 def too_deep() -> SqlFault:
     """Return the fault of a query that cannot be followed to its bottom."""
     return SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")
-
-
-def _refuse_statement(tokens: list[Token]) -> None:
-    first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
-    if first.text.upper() not in {"SELECT", "WITH"}:
-        raise SqlError([SqlFault(first.line, f"'{first.text}' starts no SELECT. Write exactly one SELECT.")])
-    for token in tokens:
-        if token.text == "|>":
-            raise SqlError([SqlFault(token.line, "pipe syntax (|>) is not supported. Write a SELECT.")])
-        if token.token_type == TokenType.PLACEHOLDER:
-            message = "a positional parameter (?) has no value here. Write @window_start or @window_end."
-            raise SqlError([SqlFault(token.line, message)])
-
-
-def _refuse_types(tokens: list[Token]) -> None:
-    """Refuse the names of types that the parser would quietly take for GoogleSQL's."""
-    casts: list[bool] = []
-    faults = []
-    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if token.token_type == TokenType.L_PAREN:
-            casts.append(before.text.upper() in {"CAST", "SAFE_CAST"})
-        elif token.token_type == TokenType.R_PAREN and casts:
-            casts.pop()
-        in_cast = token.token_type == TokenType.ALIAS and casts and casts[-1]
-        in_array = token.token_type == TokenType.LT and before.text.upper() == "ARRAY"
-        if (in_cast or in_array) and after.text.upper() not in {"ARRAY", "STRUCT"}:
-            try:
-                parse_type(after.text)
-            except ValueError as error:
-                faults.append(SqlFault(after.line, str(error)))
-    if faults:
-        raise SqlError(faults)
 
 
 def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
@@ -286,31 +253,6 @@ def _is_call(word: str, before: TokenType) -> bool:
         or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
         or word in _MENDABLE
     )
-
-
-def _syntax_fault(error: ParseError) -> SqlFault:
-    detail = error.errors[0] if error.errors else {}
-    near = (detail.get("highlight") or "").removeprefix(_PREFIX).strip().splitlines()
-    what = (detail.get("description") or str(error)).split("\n")[0].rstrip(".").replace("<class 'sqlglot.", "")
-    if what.startswith(("Invalid expression", "Required keyword", "Expecting", "Expected")) or "None" in what:
-        what = what.split(" for ")[0].split(". Expected")[0]
-    place = f" near '{near[0][:60]}'" if near else ""
-    return SqlFault(detail.get("line") or 1, f"syntax error{place}: {what}.")
-
-
-_CLOSED = re.compile(
-    r"""['"]{3}.*?['"]{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`[^`\n]*`|/\*.*?\*/|--[^\n]*|\#[^\n]*""", re.DOTALL
-)
-
-
-def _token_fault(sql: str) -> SqlFault:
-    """Find the quote or comment that no other one closes."""
-    rest = _CLOSED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
-    opened = re.search(r"['\"`]|/\*", rest)
-    if opened is None:
-        return SqlFault(1, "syntax error: the query cannot be read.")
-    line = rest.count("\n", 0, opened.start()) + 1
-    return SqlFault(line, f"syntax error: {opened[0]} is opened and not closed on its line.")
 
 
 def line_of(node: exp.Expr | None) -> int:
