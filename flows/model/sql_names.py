@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -188,7 +189,7 @@ class Names:
 
 def shown(node: exp.Expr) -> str:
     """Return an expression as a message shows it."""
-    text = node.sql(dialect="bigquery", comments=False)
+    text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", node.sql(dialect="bigquery", comments=False))
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line
 
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PARAMETERS = ("window_start", "window_end")
+_MEANT = {
+    **dict.fromkeys(("start", "begin", "from", "since"), "window_start"),
+    **dict.fromkeys(("end", "stop", "finish", "to", "until"), "window_end"),
+}
 _PREFIX = "__call_"
 # GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
 # a grammar of its own.
@@ -136,11 +140,6 @@ _MENDABLE = {
     "CURRENT_DATE": "it gives other rows on every retry. Write DATE(@window_end).",
     "CURRENT_TIME": "it gives other rows on every retry. Write TIME(@window_end).",
     "SESSION_USER": "it depends on who runs the query. Leave it out; the ledger records who ran what.",
-}
-_FOREIGN = {
-    "NOW": "CURRENT_TIMESTAMP",
-    "GETDATE": "CURRENT_TIMESTAMP",
-    "SYSDATE": "CURRENT_TIMESTAMP",
 }
 
 
@@ -270,7 +269,8 @@ def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
         if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
             continue
         name = node.name if isinstance(node.name, str) else ""
-        hint = did_you_mean(name, PARAMETERS).replace("'window", "'@window")
+        meant = _MEANT.get(name.lower().rpartition("_")[2])
+        hint = f" Did you mean '@{meant}'?" if meant else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
         message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"
         yield SqlFault(line_of(node), message)
 
@@ -293,7 +293,7 @@ def call_name(node: exp.Expr) -> str | None:
 def _unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
     for node in tree.find_all(exp.Anonymous, *_KEYWORD_CALLS):
         name = call_name(node) or ""
-        reason = _MENDABLE.get(_FOREIGN.get(name, name))
+        reason = _MENDABLE.get(name)
         if reason is not None:
             yield SqlFault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
 
