@@ -157,6 +157,8 @@ class Project:
         from flows.model.sql import analyze  # noqa: PLC0415 - slow to import
 
         sql, reads = file.queries[where], file.names[where]
+        if where == ("sql",) and file.identity in reads:
+            return self._cycles[file.identity]
         bad = [name for name in reads if name in self.broken and name != file.identity]
         if bad:
             return tuple(self._broken_upstream(file, where, name) for name in bad)

@@ -18,6 +18,8 @@ from flows.model.types import Type
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MADE_UP = re.compile(r"_\d+|")
+"""Names that subqueries and UNNEST have where nobody gives them one."""
 EXACT = {t.NUMERIC: 9, t.BIGNUMERIC: 18}
 """Places after the point of each decimal type."""
 
@@ -149,8 +151,13 @@ class Names:
                 if not aliased and around.groups is not None and not around.depth and value.type != t.UNKNOWN:
                     around.loose.append((path[0], ".".join(part.name for part in path)))
                 return value, left
+        if not any(around.sources for around in scope.outward()):
+            # The same words on one line for all columns, so that the query has one fault.
+            message = "the query has no FROM, so that nothing says whose columns it reads. Write FROM dataset.table."
+            return self.fault(path[0].find_ancestor(exp.Select) or path[0], message), []
         names = list(scope.names())
         sources = [source.alias for around in scope.outward() for source in around.sources]
+        sources = [alias for alias in sources if not _MADE_UP.fullmatch(alias)]
         if len(path) > 1:
             hint = did_you_mean(first, [*sources, *names])
             known = f" The query knows {', '.join(dict.fromkeys(sources))}." if sources else ""

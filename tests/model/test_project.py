@@ -131,6 +131,12 @@ def test_a_circle_is_shown_as_a_path(root):
     assert load_project(root).after["derived.f"] == ("core.orders",)
 
 
+def test_a_table_that_reads_itself_has_one_fault(root):
+    """The columns that it looks for belong to the table that was meant."""
+    derived(root, "a", "SELECT o.order_id\nFROM derived.a AS o\nWHERE o.created_at > '2026-01-01' AND o.city = 'x'")
+    assert only_fault(root).startswith("tables/derived/a.yaml:9: sql: reads itself: derived.a -> derived.a.")
+
+
 def test_one_bad_file_stops_no_other_table(root):
     """Only itself and, with one fault that points there, what reads it."""
     (root / "tables/derived").mkdir()
