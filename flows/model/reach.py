@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sqlglot import exp
 
-from flows.model.sql_parse import call_name
 from flows.model.sql_rules import UNITS
+from flows.model.sql_tree import call_name
 from flows.model.window import BEGINNING, Size, Unit, Window, add_months
 
 if TYPE_CHECKING:

@@ -10,19 +10,10 @@ import sqlglot
 from flows.model import sql_types
 from flows.model.errors import SqlError, SqlFault
 from flows.model.reach import Dependency, Edge, dependencies
-from flows.model.sql_parse import (
-    base_tables,
-    canonical,
-    line_of,
-    parse,
-    parse_any,
-    read,
-    table_identity,
-    tables,
-    too_deep,
-)
+from flows.model.sql_parse import canonical, parse, parse_any, read, tables, too_deep
 from flows.model.sql_query import Queries
 from flows.model.sql_scope import Scope
+from flows.model.sql_tree import base_tables, line_of, table_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

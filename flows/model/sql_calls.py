@@ -10,8 +10,8 @@ from flows.model import sql_foreign
 from flows.model import sql_functions as functions
 from flows.model import sql_types as t
 from flows.model.sql_names import EXACT, Names, shown
-from flows.model.sql_parse import call_name
 from flows.model.sql_scope import NOTHING, Origin, Scope, Value
+from flows.model.sql_tree import call_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,9 @@ from flows.model import sql_cast
 from flows.model import sql_types as t
 from flows.model.sql_names import EXACT, output_name, shown, struct
 from flows.model.sql_operators import ARITHMETIC, BITWISE, COMPARE
-from flows.model.sql_parse import call_name
 from flows.model.sql_rules import Rules
 from flows.model.sql_scope import NOTHING, Scope, Value
+from flows.model.sql_tree import call_name
 from flows.model.sql_types import quote_text
 from flows.model.types import parse_type
 

@@ -12,8 +12,8 @@ from flows.model import sql_types as t
 from flows.model.errors import did_you_mean
 from flows.model.sql_expr import Expressions
 from flows.model.sql_names import operands
-from flows.model.sql_parse import table_identity
 from flows.model.sql_scope import Anything, Occurrence, Origin, Relation, Scope, Source, Value
+from flows.model.sql_tree import table_identity
 from flows.model.sql_types import quote, quote_text
 
 if TYPE_CHECKING:

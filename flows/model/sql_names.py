@@ -10,8 +10,8 @@ from sqlglot import exp
 from flows.model import sql_cast
 from flows.model import sql_types as t
 from flows.model.errors import SqlFault, did_you_mean
-from flows.model.sql_parse import line_of
 from flows.model.sql_scope import NOTHING, Relation, Scope, Source, Value
+from flows.model.sql_tree import line_of
 from flows.model.sql_types import quote_text
 from flows.model.types import Type
 

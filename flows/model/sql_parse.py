@@ -17,7 +17,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
 from flows.model.sql_literals import bytes_of, text_of
+from flows.model.sql_repeat import VARYING, unrepeatable
 from flows.model.sql_syntax import refuse_foreign, syntax_fault, token_fault
+from flows.model.sql_tree import base_tables, line_of, table_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,15 +134,6 @@ _RESERVED = frozenset(
         "UNPIVOT",
     ]
 )
-_MENDABLE = {
-    "RAND": "it gives other rows on every retry. Derive a value from the row: TO_HEX(MD5(id)).",
-    "GENERATE_UUID": "it gives other rows on every retry. Build the identifier from the row's key: TO_HEX(MD5(key)).",
-    "CURRENT_TIMESTAMP": "it gives other rows on every retry. Write @window_end.",
-    "CURRENT_DATETIME": "it gives other rows on every retry. Write DATETIME(@window_end).",
-    "CURRENT_DATE": "it gives other rows on every retry. Write DATE(@window_end).",
-    "CURRENT_TIME": "it gives other rows on every retry. Write TIME(@window_end).",
-    "SESSION_USER": "it depends on who runs the query. Leave it out; the ledger records who ran what.",
-}
 
 
 def parse(sql: str) -> exp.Query:
@@ -170,7 +163,7 @@ def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
     tree, faults = _parse(sql)
     if tree is None:
         raise SqlError(faults)
-    return tree, (*faults, *_unrepeatable(tree))
+    return tree, (*faults, *unrepeatable(tree))
 
 
 @lru_cache(maxsize=256)
@@ -250,18 +243,8 @@ def _is_call(word: str, before: TokenType) -> bool:
         word in BigQueryParser.FUNCTIONS
         or word in BigQueryParser.FUNCTION_PARSERS
         or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
-        or word in _MENDABLE
+        or word in VARYING
     )
-
-
-def line_of(node: exp.Expr | None) -> int:
-    """Return the line on which a node's first word stands, as far as the tree knows."""
-    while node is not None:
-        lines = [part.meta["line"] for part in node.walk() if "line" in part.meta]
-        if lines:
-            return int(min(lines))
-        node = node.parent
-    return 1
 
 
 def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
@@ -273,29 +256,6 @@ def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
         hint = f" Did you mean '@{meant}'?" if meant else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
         message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"
         yield SqlFault(line_of(node), message)
-
-
-_KEYWORD_CALLS: dict[type[exp.Expr], str] = {
-    exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
-    exp.CurrentDatetime: "CURRENT_DATETIME",
-    exp.CurrentDate: "CURRENT_DATE",
-    exp.CurrentTime: "CURRENT_TIME",
-}
-
-
-def call_name(node: exp.Expr) -> str | None:
-    """Return the name of what a node calls, in capitals; None where it is no plain call."""
-    if isinstance(node, exp.Anonymous):
-        return node.name
-    return _KEYWORD_CALLS.get(type(node))
-
-
-def _unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
-    for node in tree.find_all(exp.Anonymous, *_KEYWORD_CALLS):
-        name = call_name(node) or ""
-        reason = _MENDABLE.get(name)
-        if reason is not None:
-            yield SqlFault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
 
 
 def canonical(sql: str) -> str:
@@ -312,16 +272,3 @@ def canonical(sql: str) -> str:
 def tables(sql: str) -> tuple[str, ...]:
     """Return the tables that the query names, `dataset.name` in alphabetical order. Raises SqlError."""
     return tuple(sorted({identity for node in base_tables(parse_any(sql)) if (identity := table_identity(node))}))
-
-
-def base_tables(tree: exp.Query) -> Iterator[exp.Table]:
-    """Give every table in the tree that has a dataset or is the name of no CTE."""
-    names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    for node in tree.find_all(exp.Table):
-        if node.db or node.name.lower() not in names:
-            yield node
-
-
-def table_identity(node: exp.Table) -> str | None:
-    """Return `dataset.name`; None where the dataset is missing or the first name is no table of its own."""
-    return f"{node.db}.{node.name}" if node.db and not node.catalog else None

@@ -70,6 +70,10 @@ def only(sql):
         ("SELECT\n RAND() AS x", "2: RAND cannot stand in a table's SQL: it gives other rows on every retry."),
         ("SELECT CURRENT_TIMESTAMP AS x", "1: CURRENT_TIMESTAMP cannot stand in a table's SQL"),
         ("SELECT CURRENT_DATE() AS x", "1: CURRENT_DATE cannot stand in a table's SQL"),
+        ("SELECT order_id\nFROM core.orders\nLIMIT 5", "3: LIMIT without ORDER BY can give other rows on every retry. Write ORDER BY"),
+        ("WITH a AS (SELECT order_id FROM core.orders LIMIT 5) SELECT order_id FROM a ORDER BY order_id LIMIT 5", "1: LIMIT without ORDER BY"),
+        ("SELECT order_id, COUNT(*) AS n FROM core.orders GROUP BY order_id LIMIT 1", "1: LIMIT without ORDER BY"),
+        ("SELECT ROW_NUMBER() OVER w AS n\nFROM core.orders\nWINDOW w AS (PARTITION BY order_id)", "1: ROW_NUMBER without ORDER BY can give other rows"),
         ("SELECT order_id FROM core.order", "1: 'core.order' is not a table. Did you mean 'core.orders'?"),
         ("SELECT order_id\nFROM orders", "2: 'orders' has no dataset. Write it as dataset.name. Did you mean 'core.orders'?"),
         ("SELECT x FROM p.core.orders", "1: 'p.core.orders' names a project. Write the table as dataset.name: 'core.orders'."),
@@ -166,6 +170,24 @@ def test_a_query_with_varying_functions_still_runs():
     with pytest.raises(SqlError):
         parse("SELECT RAND() AS x")
     assert "random()" in to_duckdb("SELECT RAND() AS x, CURRENT_DATE() AS d, CURRENT_DATETIME() AS t", {})
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*) AS n FROM core.orders LIMIT 1",
+        "SELECT (SELECT MAX(amount) FROM core.payments LIMIT 1) AS n",
+        "SELECT order_id FROM core.orders LIMIT 0",
+        "SELECT order_id FROM core.orders ORDER BY order_id LIMIT 3",
+        "SELECT order_id FROM core.orders WHERE EXISTS (SELECT 1 FROM core.payments LIMIT 1)",
+        "SELECT LAG(order_id) OVER (v) AS o FROM core.orders WINDOW w AS (ORDER BY order_id), v AS (w)",
+        "SELECT COUNT(*) OVER () AS n, RANK() OVER (ORDER BY order_id) AS r FROM core.orders",
+    ],
+)
+def test_rows_that_no_order_decides_are_fine(sql):
+    """LIMIT of a single row, of none, or below ORDER BY gives the same on every retry."""
+    assert parse(sql)
+    assert analyze(sql, SCHEMA, {}).columns
 
 
 def test_tables_are_named_once_without_ctes():
