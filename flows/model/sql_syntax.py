@@ -32,7 +32,15 @@ _CLAUSES = (
     "WINDOW",
     "BETWEEN",
 )
+_CLOSES = {"(": ")", "[": "]"}
+_TEXTS = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING, TokenType.IDENTIFIER}
 _CONDITIONS = {"WHERE", "HAVING", "QUALIFY", "ON"}
+_FOREIGN_WORDS = {
+    "TOP": "ORDER BY and LIMIT at the end",
+    "FILTER": "COUNTIF(condition), or SUM(IF(condition, value, NULL))",
+    "RLIKE": "REGEXP_CONTAINS(text, r'pattern')",
+    "REGEXP": "REGEXP_CONTAINS(text, r'pattern')",
+}
 _JOINERS = {
     "FROM": "JOIN, WHERE or a comma",
     "JOIN": "ON, USING or WHERE",
@@ -67,7 +75,9 @@ def _refuse_statement(tokens: Sequence[Token]) -> None:
     first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
     if first.text.upper() not in {"SELECT", "WITH"}:
         raise SqlError([SqlFault(first.line, f"'{first.text}' starts no SELECT. Write exactly one SELECT.")])
-    for token in tokens:
+    for before, token in zip([first, *tokens], tokens, strict=False):
+        if token.token_type == TokenType.FETCH and before.token_type != TokenType.DOT:
+            raise SqlError([SqlFault(token.line, "GoogleSQL has no FETCH. Write LIMIT.")])
         if token.text == "|>":
             raise SqlError([SqlFault(token.line, "pipe syntax (|>) is not supported. Write a SELECT.")])
         if token.token_type == TokenType.PLACEHOLDER:
@@ -171,22 +181,27 @@ def _text(sql: str, token: Token) -> str:
 def _brackets(sql: str, tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
     opened: list[int] = []
     for place, token in enumerate(tokens):
-        if token.token_type == TokenType.L_PAREN:
+        if token.text in _CLOSES and token.token_type not in _TEXTS:
             opened.append(place)
-        elif token.token_type == TokenType.R_PAREN:
-            if not opened:
-                yield token.line, "this ')' closes nothing. Remove it, or write the '(' that it belongs to."
+        elif token.text in _CLOSES.values() and token.token_type not in _TEXTS:
+            if not opened or _CLOSES[tokens[opened[-1]].text] != token.text:
+                yield token.line, f"this '{token.text}' closes nothing. Remove it, or write what opens it."
                 return
             opened.pop()
     if opened:
+        token = tokens[opened[-1]]
         after = f" after {_text(sql, tokens[opened[-1] - 1])}" if opened[-1] else ""
-        yield tokens[opened[-1]].line, f"the '('{after} is not closed. Write its ')'."
+        yield token.line, f"the '{token.text}'{after} is not closed. Write its '{_CLOSES[token.text]}'."
 
 
 def _keywords(sql: str, tokens: Sequence[Token], place: int) -> Iterator[tuple[int, str]]:
-    for at in (place - 1, place):
-        token = tokens[max(at, 0)]
+    sides = {"LEFT", "RIGHT", "FULL", "INNER", "CROSS", "OUTER"}
+    last = place + 2 if tokens[place].text.upper() in sides else place
+    for at in range(max(place - 1, 0), min(last, len(tokens) - 1) + 1):
+        token = tokens[at]
         word, after = _text(sql, token), tokens[at + 1] if at + 1 < len(tokens) else None
+        if word.upper() in _FOREIGN_WORDS and not _qualified(tokens, at):
+            yield token.line, f"GoogleSQL has no {word.upper()}. Write {_FOREIGN_WORDS[word.upper()]}."
         if word.upper() in {"GROUP", "ORDER", "PARTITION"} and (after is None or after.text.upper() != "BY"):
             yield token.line, f"'{word}' needs BY. Write {word.upper()} BY."
         like = [clause for clause in _CLAUSES if abs(len(clause) - len(word)) <= 1 and clause != word.upper()]
@@ -242,8 +257,9 @@ def _clause(tokens: Sequence[Token], place: int) -> str:
         depth += (token.token_type == TokenType.R_PAREN) - (token.token_type == TokenType.L_PAREN)
         if depth < 0:
             return "("
-        if not depth and token.text.upper() in {*_CLAUSES, *_CONDITIONS} - {"DISTINCT", "BETWEEN"}:
-            return token.text.upper()
+        word = token.text.upper().partition(" ")[0]
+        if not depth and word in {*_CLAUSES, *_CONDITIONS} - {"DISTINCT", "BETWEEN"}:
+            return word
     return ""
 
 

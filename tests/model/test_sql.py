@@ -55,6 +55,12 @@ def only(sql):
         ("SELECT CASE WHEN TRUE THEN 1 AS n FROM core.orders", "1: syntax error: a CASE has no END."),
         ("SELECT SUM(amount AS n\nFROM core.payments", "1: syntax error: the '(' after SUM is not closed. Write its ')'."),
         ("SELECT 1) AS n", "1: syntax error: this ')' closes nothing."),
+        ("SELECT [1, 2 AS n", "1: syntax error: the '[' after SELECT is not closed. Write its ']'."),
+        ("SELECT 'it''s' AS a", "1: syntax error: a quote inside a text is written \\'"),
+        ("SELECT 1 AS n FROM core.orders AS o LEFT OUTER JION core.payments AS p ON TRUE", "1: syntax error: 'JION' is no word that can stand here. Did you mean 'JOIN'?"),
+        ("SELECT TOP 10 order_id FROM core.orders", "1: syntax error: GoogleSQL has no TOP. Write ORDER BY and LIMIT at the end."),
+        ("SELECT order_id FROM core.orders FETCH FIRST 5 ROWS ONLY", "1: GoogleSQL has no FETCH. Write LIMIT."),
+        ("SELECT", "1: SELECT names no columns."),
         ("SELECT order_id AS select FROM core.orders", "1: syntax error: 'select' is a word of SQL itself."),
         ("SELECT 1 = = 1 AS a", "1: syntax error: the query cannot be read at '='."),
         ("SELECT order_id FROM core.orders\nWHERE order_id == 'a'", "2: GoogleSQL has no '=='. Write =."),
@@ -127,6 +133,32 @@ def only(sql):
 def test_a_fault_names_the_word_and_what_to_write(sql, message):
     """Each fault stands alone, on the line of the word at fault."""
     assert only(sql).startswith(message)
+
+
+LONG = """SELECT o.order_id , COUNT(*) AS n FROM core.orders AS o JOIN core.payments p ON p.order_id = o.order_id
+WHERE TRUE AND o.created_at >= @window_start - INTERVAL 7 DAY GROUP BY o.order_id ORDER BY n LIMIT 5"""
+WORDS = LONG.split()
+SLIPS = st.lists(
+    st.tuples(st.integers(0, len(WORDS)), st.integers(0, 2), st.sampled_from([*WORDS, *"()[].,:'", "==", "::", "CASE", "x y", "FETCH"])),
+    min_size=1, max_size=4,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=200)
+@given(SLIPS)
+def test_no_slip_ends_in_a_traceback_or_in_words_of_the_parser(slips):
+    """A query is good, or every fault has a line and a sentence of ours."""
+    words = list(WORDS)
+    for place, length, word in slips:
+        words[place : place + length] = [word]
+    try:
+        analyze(" ".join(words), SCHEMA, {})
+    except SqlError as error:
+        for fault in error.faults:
+            assert fault.line == 1
+            assert not any(
+                word in fault.message for word in ("Expect", "Invalid expression", "Required", "token", "__")
+            )
 
 
 def test_all_faults_are_listed():
