@@ -15,6 +15,8 @@ MOST_MENDS = 50
 SHOWN = 60
 NOT_TEXT = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date", "null": "empty"}
 
+_MOMENTS = {("start",), ("end",), ("min",), ("max",)}
+
 Path = tuple[str | int, ...]
 """Where a value stands: keys, and positions in lists from 0."""
 
@@ -261,7 +263,8 @@ class _Builder:
         try:
             value = getattr(self.constructor, f"construct_yaml_{tag}")(yaml.ScalarNode(tag, event.value))
         except (ValueError, OverflowError):
-            self.flaw(line, path, f"'{clip(event.value)}' is not {NOT_TEXT[tag]} that exists. Put text in quotes.")
+            instead = "Write one that does." if path[-1:] in _MOMENTS else "Put text in quotes."
+            self.flaw(line, path, f"'{clip(event.value)}' is not {NOT_TEXT[tag]} that exists. {instead}")
             return None, False
         if tag == "int" and not re.fullmatch(r"[-+]?(0|[1-9]\d*)", event.value):
             shown = clip(event.value)
@@ -291,11 +294,21 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Flaw, str | None]:
         colon = "mapping values" in problem and ": " in f"{value} " and value[0] not in "'\"{["
         if value[0] in _STARTERS or colon:
             why = "a text with a ':' in it" if colon else f"a text that begins with {value[0]}"
-            message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {match['name']}: \"{clip(value)}\""
             quoted = "'" + value.replace("'", "''") + "'"
+            shown = clip(quoted) if '"' in value or "\\" in value else f'"{clip(value)}"'
+            instead = f"{match['name']}: {shown}"
+            if match["name"] == "sql":
+                instead = "`sql: |` and the query on the lines below it, indented."
+            message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {instead}"
             better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
             return Flaw(number + 1, path, message), better
     context = error.context or ""
+    opened = re.search(r"[\[{](?=[^\[{\]}]*\Z)", text[: mark.index]) if mark and "flow node" in context else None
+    if opened:
+        close = "]" if opened[0] == "[" else "}"
+        return Flaw(
+            text.count("\n", 0, opened.start()) + 1, (), f"the {opened[0]} is not closed. Write its {close}."
+        ), None
     line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
     return Flaw(line, (), _plainly(f"{context} {problem}", begun)), None
 
@@ -305,6 +318,7 @@ def _plainly(problem: str, begun: int) -> str:
     words = {
         "quoted scalar": "the quote that opens here is never closed. Close it with the same quote.",
         "flow mapping": f"the {{ of line {begun} is not closed, or a comma is missing. {_COMMA}",
+        "flow node": "a value is expected here, or a [ or { above is not closed. Write its ] or }.",
         "flow sequence": f"the [ of line {begun} is not closed, or a comma is missing.",
         "mapping values": "a ':' is out of place. Text with a ':' in it needs quotes, and the fields of one group "
         "the same number of spaces before them.",

@@ -76,9 +76,18 @@ class Draft:
 
     @cached_property
     def columns(self) -> dict[str, Type | None]:
-        """Types by the columns' names; None for a type that is none."""
-        names = [(path, self.text(*path, "name")) for path, _ in self.items("columns")]
-        return {name: self._parsed(parse_type, *path, "type") for path, name in names if name is not None}
+        """Types by the columns' names, of the first of each name; None for a type that is none."""
+        found: dict[str, Type | None] = {}
+        for path, _ in self.items("columns"):
+            name = self.text(*path, "name")
+            if name is not None and name not in found:
+                found[name] = self._parsed(parse_type, *path, "type")
+        return found
+
+    @cached_property
+    def all_named(self) -> bool:
+        """Whether every column has a name; a name that is missing or no text may be any that others look for."""
+        return all(self.text(*path, "name") is not None for path, _ in self.items("columns"))
 
     @cached_property
     def size(self) -> Size | None:
@@ -103,7 +112,7 @@ class Draft:
 
     def unknown_column(self, path: Path, name: str) -> Iterator[Note]:
         """Say that a name is not a column, unless it is one."""
-        if name not in self.columns and self.columns:
+        if name not in self.columns and self.columns and self.all_named:
             near = did_you_mean(name, self.columns)
             yield path, f"'{name}' is not a column of this table.{near or f' Its columns are {self.listed_columns}.'}"
 

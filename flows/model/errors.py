@@ -121,14 +121,14 @@ class WarehouseBusyError(WarehouseError):
     transient = True
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` for the nearest known word, or an empty string.
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return ` Did you mean 'x'?` for the nearest known word, or an empty string; `cutoff` is how near, up to 1.
 
     Of names with dots the last parts must be near as well: all tables of a dataset have the first in common.
     """
     by_lower = {name.lower(): name for name in known}
     last = word.lower().rpartition(".")[2]
-    for near in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6):
-        if difflib.get_close_matches(last, [near.rpartition(".")[2]], cutoff=0.6):
+    for near in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=cutoff):
+        if difflib.get_close_matches(last, [near.rpartition(".")[2]], cutoff=cutoff):
             return f" Did you mean '{by_lower[near]}'?"
     return ""

@@ -206,7 +206,7 @@ def _broken_rules(draft: Draft) -> Iterator[Note]:
 
 def named_tables(sql: str) -> Iterator[tuple[str, int]]:
     """Give the tables that a query names, each with its line in it; nothing where there is no tree."""
-    from flows.model.sql_parse import base_tables, line_of, table_identity  # noqa: PLC0415 - slow to import
+    from flows.model.sql_tree import base_tables, line_of, table_identity  # noqa: PLC0415 - slow to import
 
     tree = _tree(sql)
     for node in base_tables(tree) if tree is not None else ():

@@ -89,7 +89,8 @@ class Project:
         if identity not in self._validated:
             file = self._files[identity]
             found = {*file.faults, *self._placed.get(identity, ()), *self._cycles.get(identity, ())}
-            found.update(*(find(file) for find in (self._output_faults, self._reference_faults, self._check_faults)))
+            rules = (self._output_faults, self._lookback_faults, self._reference_faults, self._check_faults)
+            found.update(*(find(file) for find in rules))
             self._validated[identity] = tuple(sorted(found))
         return self._validated[identity]
 
@@ -159,6 +160,8 @@ class Project:
         from flows.model.sql import analyze  # noqa: PLC0415 - slow to import
 
         sql, reads = file.queries[where], file.names[where]
+        if where == ("sql",) and file.identity in reads:
+            return self._cycles[file.identity]
         bad = [name for name in reads if name in self.broken and name != file.identity]
         if bad:
             return tuple(self._broken_upstream(file, where, name) for name in bad)
@@ -170,7 +173,7 @@ class Project:
             # Names without columns are for suggestions only: what is read under such a name is a fault anyway.
             schema = {name: {} for name in (self._files.keys() | _identities(self.root)) - {file.identity}} | schema
         try:
-            return analyze(sql, schema, self._partitions(reads))
+            return analyze(sql, schema, self._partitions(reads), by_window=file.draft.strategy != "replace")
         except SqlError as error:
             return tuple(file.sql_faults(where, error))
 
@@ -190,10 +193,12 @@ class Project:
         given = dict(found.columns)
         spellings = {name.lower(): name for name in given}
         listed = file.draft.columns
+        told: set[str] = set()
         for path, _ in file.draft.items("columns"):
             name = file.draft.text(*path, "name")
-            if name is None:
+            if name is None or name.lower() in told:
                 continue
+            told.add(name.lower())
             type_, wanted, spelt = given.get(name), listed[name], spellings.get(name.lower())
             if spelt is None:
                 near = did_you_mean(name, given.keys() - listed.keys()) or f" It gives {', '.join(given)}."
@@ -207,9 +212,20 @@ class Project:
                 yield file.fault((*path, "type"), message)
         spellings = {name.lower(): name for name in listed}
         for name, type_ in given.items():
-            if listed and name.lower() not in spellings:
+            if listed and file.draft.all_named and name.lower() not in spellings:
                 example = f" Add {{name: {name}, type: {type_}}} to `columns`, or remove it from the SQL."
                 yield file.fault(("sql",), f"the SQL gives a column '{name}' that `columns` does not list.{example}")
+
+    def _lookback_faults(self, file: Loaded) -> Iterator[Fault]:
+        """Say where nothing would ever be looked back for."""
+        if not file.draft.get("window", "lookback") or ("sql",) not in file.queries or not file.draft.is_derived:
+            return
+        found = self._analysis(file)
+        if not isinstance(found, tuple) and all(one.reach is not None for one in found.dependencies):
+            message = (
+                "the SQL bounds every table that it reads by the window, and changes in those are repaired anyway. "
+            )
+            yield file.fault(("window", "lookback"), message + "Remove it.")
 
     def _reference_faults(self, file: Loaded) -> Iterator[Fault]:
         for path, (name, other) in file.references.items():

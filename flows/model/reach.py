@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from sqlglot import exp
 
-from flows.model.sql_parse import call_name
 from flows.model.sql_rules import UNITS
+from flows.model.sql_tree import call_name
 from flows.model.window import BEGINNING, Size, Unit, Window, add_months
 
 if TYPE_CHECKING:
@@ -288,16 +288,21 @@ def _highest(edges: Sequence[Edge]) -> Edge:
     return Edge(anchor, max(edge.months for edge in edges), max(edge.offset for edge in edges))
 
 
-def dependencies(occurrences: Iterable[Occurrence]) -> tuple[Dependency, ...]:
-    """Return one dependency for each table, over all places at which the query reads it."""
+def dependencies(occurrences: Iterable[Occurrence], *, by_window: bool) -> tuple[Dependency, ...]:
+    """Return one dependency for each table, over all places at which the query reads it.
+
+    `by_window` says whether the query may name the window's parameters.
+    """
     by_table: dict[str, list[Occurrence]] = {}
     for occurrence in occurrences:
         by_table.setdefault(occurrence.table, []).append(occurrence)
-    return tuple(_dependency(table, places) for table, places in sorted(by_table.items()))
+    return tuple(_dependency(table, places, by_window=by_window) for table, places in sorted(by_table.items()))
 
 
-def _dependency(table: str, places: Sequence[Occurrence]) -> Dependency:
+def _dependency(table: str, places: Sequence[Occurrence], *, by_window: bool) -> Dependency:
     column = places[0].partition
+    if not by_window:
+        return Dependency(table, None, "snapshot: the table is made whole each time, from what there is at that moment")
     if column is None:
         return Dependency(table, None, f"snapshot: {table} has no partition column, so it is read whole")
     times = "" if len(places) == 1 else f" in one of the {len(places)} places where it is read"

@@ -11,6 +11,7 @@ from flows.model.window import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from flows.model.document import Path
     from flows.model.draft import Draft, Note
@@ -71,7 +72,7 @@ def window(draft: Draft) -> Iterator[Note]:
     if start and end and end <= start:
         yield (
             ("window", "end"),
-            f"{short(end)} is not after the start, {short(start)}. Write a later end, or remove it.",
+            f"{_written(draft, 'end', end)} is not after the start, {_written(draft, 'start', start)}. Write a later end, or remove it.",
         )
     for field, moment, word in (("start", start, "begins"), ("end", end, "ends")):
         if size is not None and moment is not None and size.floor(moment) != moment:
@@ -79,13 +80,21 @@ def window(draft: Draft) -> Iterator[Note]:
             day = ": weeks begin on Monday" if size.unit == "week" else ""
             yield (
                 ("window", field),
-                f"{short(moment)} is not where a window of {size} {word}. Write {short(before)} or {short(after)}{day}.",
+                f"{_written(draft, field, moment)} is not where a window of {size} {word}. Write {short(before)} or {short(after)}{day}.",
             )
     if draft.is_core and draft.get("window", "lookback"):
         yield (
             ("window", "lookback"),
             "a core table reads no other tables, so there is nothing to look back for. Remove it.",
         )
+
+
+def _written(draft: Draft, field: str, moment: datetime) -> str:
+    """Return a moment as the file writes it, with what it is in UTC where that is another."""
+    path = ("window", field)
+    written, utc = draft.document.written.get(path) or draft.text(*path) or "", short(moment)
+    has_zone = re.search(r":.*[-+]", written)
+    return f"{clip(written)} ({utc} in UTC)" if has_zone else written or utc
 
 
 def origin(draft: Draft) -> Iterator[Note]:

@@ -10,19 +10,10 @@ import sqlglot
 from flows.model import sql_types
 from flows.model.errors import SqlError, SqlFault
 from flows.model.reach import Dependency, Edge, dependencies
-from flows.model.sql_parse import (
-    base_tables,
-    canonical,
-    line_of,
-    parse,
-    parse_any,
-    read,
-    table_identity,
-    tables,
-    too_deep,
-)
+from flows.model.sql_parse import canonical, parse, parse_any, read, tables, too_deep
 from flows.model.sql_query import Queries
 from flows.model.sql_scope import Scope
+from flows.model.sql_tree import base_tables, line_of, table_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,10 +50,13 @@ class Analysis:
     """Names and types of what it gives, in its order."""
 
 
-def analyze(sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapping[str, str]) -> Analysis:
+def analyze(
+    sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapping[str, str], *, by_window: bool = True
+) -> Analysis:
     """Find what a table's query reads, how far, and what it gives.
 
-    `partitions` names the partition column of each table that has one. Raises SqlError with every fault found.
+    `partitions` names the partition column of each table that has one; `by_window` says whether the query may name the
+    window's parameters. Raises SqlError with every fault found.
     """
     tree, faults_of_tree = read(sql)
     compiler = Queries(schema, partitions)
@@ -71,7 +65,7 @@ def analyze(sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapp
     if faults:
         raise SqlError(faults)
     columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)
-    return Analysis(dependencies(compiler.occurrences), columns)
+    return Analysis(dependencies(compiler.occurrences, by_window=by_window), columns)
 
 
 def replace_table(sql: str, identity: str, relation: str) -> str:

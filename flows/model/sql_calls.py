@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model import sql_foreign
 from flows.model import sql_functions as functions
 from flows.model import sql_types as t
-from flows.model.errors import did_you_mean
 from flows.model.sql_names import EXACT, Names, shown
-from flows.model.sql_parse import call_name
 from flows.model.sql_scope import NOTHING, Origin, Scope, Value
+from flows.model.sql_tree import call_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
+_NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit)
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 
 
@@ -31,7 +32,8 @@ class Calls(Names):
         if functions.signatures(name, "aggregate") or (over is not None and functions.signatures(name, "window")):
             return self._aggregate(name, node, scope, over)
         if over is not None:
-            return self.unsupported(node, f"{name}(...) OVER")
+            listed = functions.signatures(name, "scalar") or self.has_rule(name)
+            return self.unsupported(node, f"{name}(...) OVER") if listed else self._unknown(name, node, scope)
         if functions.signatures(name, "window"):
             return self.fault(node, f"{name} needs OVER (...).")
         known = self.has_rule(name)
@@ -40,20 +42,21 @@ class Calls(Names):
             return result
         candidates = functions.signatures(name, "scalar")
         if not candidates:
-            return self._unknown(name, node, scope, known=known)
-        if any(isinstance(item, exp.Distinct | exp.Order | exp.Star | exp.Kwarg) for item in node.expressions):
+            return self.unsupported(node, f"'{shown(node)}'") if known else self._unknown(name, node, scope)
+        if any(isinstance(item, _NO_VALUES) for item in node.expressions):
             return self.fault(node, f"'{shown(node)}': {name} takes plain arguments.")
         arguments = [(item, self.expression(item, scope)) for item in node.expressions]
         return self.apply(name, node, candidates, arguments, safe=safe)
 
-    def _unknown(self, name: str, node: exp.Expr, scope: Scope, *, known: bool) -> Value:
-        if known:
-            return self.unsupported(node, f"'{shown(node)}'")
+    def _unknown(self, name: str, node: exp.Expr, scope: Scope) -> Value:
+        loose = len(scope.loose)
         for item in node.expressions:
-            if not isinstance(item, exp.Distinct | exp.Order | exp.Star | exp.Kwarg | exp.Limit):
+            a_name = isinstance(item, exp.Column) and len(item.parts) == 1
+            if not isinstance(item, _NO_VALUES) and not (a_name and sql_foreign.is_of_others(name)):
                 self.expression(item, scope)
-        hint = did_you_mean(name, functions.names())
-        return self.fault(node, f"{name} is not supported by the embedded warehouse yet.{hint}")
+        # It may be an aggregate for all that is known, whose columns need no group.
+        del scope.loose[loose:]
+        return self.fault(node, sql_foreign.refusal(name))
 
     def apply(
         self,

@@ -11,9 +11,9 @@ from flows.model import sql_cast
 from flows.model import sql_types as t
 from flows.model.sql_names import EXACT, output_name, shown, struct
 from flows.model.sql_operators import ARITHMETIC, BITWISE, COMPARE
-from flows.model.sql_parse import call_name
 from flows.model.sql_rules import Rules
 from flows.model.sql_scope import NOTHING, Scope, Value
+from flows.model.sql_tree import call_name
 from flows.model.sql_types import quote_text
 from flows.model.types import parse_type
 
@@ -32,6 +32,7 @@ _ARGS_OF: dict[type[exp.Expr], set[str]] = {
     exp.Between: {"low", "high"},
     exp.In: {"query", "unnest"},
     exp.Like: {"negate"},
+    exp.ILike: {"negate"},
     exp.DPipe: {"safe"},
     exp.Case: {"ifs", "default"},
     exp.Cast: {"to", "format"},
@@ -216,6 +217,7 @@ _NODES: dict[type[exp.Expr], Callable[[Expressions, exp.Expr, Scope], Value]] = 
     exp.Between: Expressions._between,
     exp.In: Expressions._in,
     exp.Like: Expressions._like,
+    exp.ILike: Expressions._ilike,
     exp.DPipe: Expressions._concat,
     exp.Case: Expressions._case,
     exp.Cast: Expressions._cast,

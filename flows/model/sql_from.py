@@ -12,8 +12,8 @@ from flows.model import sql_types as t
 from flows.model.errors import did_you_mean
 from flows.model.sql_expr import Expressions
 from flows.model.sql_names import operands
-from flows.model.sql_parse import table_identity
-from flows.model.sql_scope import NOTHING, Occurrence, Origin, Relation, Scope, Source, Value
+from flows.model.sql_scope import Anything, Occurrence, Origin, Relation, Scope, Source, Value
+from flows.model.sql_tree import table_identity
 from flows.model.sql_types import quote, quote_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SIGNS: dict[type[exp.Expr], str] = {exp.GTE: ">=", exp.GT: ">", exp.LTE: "<=", exp.LT: "<", exp.EQ: "="}
 _TURNED = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "=": "="}
-_TABLE = {"this", "db", "catalog", "alias"}
+_TABLE = {"this", "db", "catalog", "alias", "pivots"}
 _JOIN = {"this", "on", "using", "side", "kind"}
 
 
@@ -93,10 +93,23 @@ class From(Expressions):
                 self.unsupported(node, "a join in parentheses")
             outer = Scope(parent=scope.parent, ctes=scope.ctes)
             relation = self.query(node.this, Scope(parent=outer))
+            if node.args.get("pivots"):
+                return self._pivot(node, scope)
             alias = node.alias or f"_{len(scope.sources)}"
             self._add(node, scope, alias, self._columns(alias, relation), relation)
             return f"({relation.sql}) AS {quote(alias)}"
         self.unsupported(node, f"'{node.sql(dialect='bigquery')[:40]}' in FROM")
+        return "(SELECT 1)"
+
+    def _pivot(self, node: exp.Expr, scope: Scope) -> str:
+        pivot = node.args["pivots"][0]
+        word, instead = (
+            ("UNPIVOT", "a SELECT for each column and join them with UNION ALL")
+            if pivot.args.get("unpivot")
+            else ("PIVOT", "a column for each value: SUM(IF(name = 'value', amount, 0)) AS value")
+        )
+        self.fault(node, f"{word} is not supported. Write {instead}.")
+        scope.sources.append(Anything(pivot.alias or node.alias, []))
         return "(SELECT 1)"
 
     def _columns(self, alias: str, relation: Relation) -> list[tuple[str, Value]]:
@@ -127,6 +140,8 @@ class From(Expressions):
 
     def _table(self, node: exp.Table, scope: Scope) -> str:
         self.guard(node, _TABLE)
+        if node.args.get("pivots"):
+            return self._pivot(node, scope)
         if not isinstance(node.this, exp.Identifier):
             self.unsupported(node, f"the table function '{node.sql(dialect='bigquery')[:40]}'")
             return "(SELECT 1)"
@@ -150,7 +165,7 @@ class From(Expressions):
         columns = self.schema.get(identity or "")
         if identity is None or columns is None:
             self._refuse_table(node, scope, identity)
-            scope.sources.append(_Anything(alias, []))
+            scope.sources.append(Anything(alias, []))
             return "(SELECT 1)"
         partition = self.partitions.get(identity)
         occurrence = Occurrence(identity, partition)
@@ -209,7 +224,7 @@ class From(Expressions):
             place = Value(t.INT64, f"{quote(alias)}.{quote('place')}")
             scope.sources.append(Source(name, [(name, place)], place))
         if value.type == t.UNKNOWN:
-            scope.sources[scope.sources.index(source)] = _Anything(alias, [])
+            scope.sources[scope.sources.index(source)] = Anything(alias, [])
         return f"LATERAL (SELECT {listed}) AS {quote(alias)}"
 
     def _join(self, join: exp.Expr, scope: Scope) -> str:
@@ -299,14 +314,6 @@ class From(Expressions):
         for origin in origins:
             if allowed is None or origin.occurrence in allowed:
                 reach.restrict(origin.occurrence, origin.unit, sign, value)  # type: ignore[arg-type]
-
-
-class _Anything(Source):
-    """A table that nobody knows: it has a fault already, so that every column of it is one more of the same."""
-
-    def find(self, name: str) -> list[Value]:
-        del name
-        return [NOTHING]
 
 
 def fields_of(alias: str, whole: Value) -> list[tuple[str, Value]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -9,14 +10,16 @@ from sqlglot import exp
 from flows.model import sql_cast
 from flows.model import sql_types as t
 from flows.model.errors import SqlFault, did_you_mean
-from flows.model.sql_parse import line_of
 from flows.model.sql_scope import NOTHING, Relation, Scope, Source, Value
+from flows.model.sql_tree import line_of
 from flows.model.sql_types import quote_text
 from flows.model.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MADE_UP = re.compile(r"_\d+|")
+"""Names that subqueries and UNNEST have where nobody gives them one."""
 EXACT = {t.NUMERIC: 9, t.BIGNUMERIC: 18}
 """Places after the point of each decimal type."""
 
@@ -148,8 +151,13 @@ class Names:
                 if not aliased and around.groups is not None and not around.depth and value.type != t.UNKNOWN:
                     around.loose.append((path[0], ".".join(part.name for part in path)))
                 return value, left
+        if not any(around.sources for around in scope.outward()):
+            # The same words on one line for all columns, so that the query has one fault.
+            message = "the query has no FROM, so that nothing says whose columns it reads. Write FROM dataset.table."
+            return self.fault(path[0].find_ancestor(exp.Select) or path[0], message), []
         names = list(scope.names())
         sources = [source.alias for around in scope.outward() for source in around.sources]
+        sources = [alias for alias in sources if not _MADE_UP.fullmatch(alias)]
         if len(path) > 1:
             hint = did_you_mean(first, [*sources, *names])
             known = f" The query knows {', '.join(dict.fromkeys(sources))}." if sources else ""
@@ -188,7 +196,7 @@ class Names:
 
 def shown(node: exp.Expr) -> str:
     """Return an expression as a message shows it."""
-    text = node.sql(dialect="bigquery", comments=False)
+    text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", node.sql(dialect="bigquery", comments=False))
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line
 
 

@@ -279,6 +279,12 @@ class Operators(Calls):
         word = "NOT LIKE" if node.args.get("negate") else "LIKE"
         return Value(t.BOOL, f"({left.sql} {word} {right.sql}{escape})")
 
+    def _ilike(self, node: exp.Expr, _: Scope) -> Value:
+        word = "NOT LIKE" if node.args.get("negate") else "LIKE"
+        pattern = shown(node.expression)
+        lowered = pattern.lower() if isinstance(node.expression, exp.Literal) else f"LOWER({pattern})"
+        return self.fault(node, f"GoogleSQL has no ILIKE. Write LOWER({shown(node.this)}) {word} {lowered}.")
+
     def _concat(self, node: exp.Expr, scope: Scope) -> Value:
         left, right = self.expression(node.this, scope), self.expression(node.expression, scope)
         name = "ARRAY_CONCAT" if left.type.element or right.type.element else "CONCAT"

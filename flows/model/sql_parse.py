@@ -6,7 +6,6 @@ every call keeps the name and the arguments that were written, so that `sql_func
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -18,12 +17,18 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
 from flows.model.sql_literals import bytes_of, text_of
-from flows.model.types import parse_type
+from flows.model.sql_repeat import VARYING, unrepeatable
+from flows.model.sql_syntax import refuse_foreign, syntax_fault, token_fault
+from flows.model.sql_tree import base_tables, line_of, table_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PARAMETERS = ("window_start", "window_end")
+_MEANT = {
+    **dict.fromkeys(("start", "begin", "from", "since"), "window_start"),
+    **dict.fromkeys(("end", "stop", "finish", "to", "until"), "window_end"),
+}
 _PREFIX = "__call_"
 # GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
 # a grammar of its own.
@@ -129,20 +134,6 @@ _RESERVED = frozenset(
         "UNPIVOT",
     ]
 )
-_MENDABLE = {
-    "RAND": "it gives other rows on every retry. Derive a value from the row: TO_HEX(MD5(id)).",
-    "GENERATE_UUID": "it gives other rows on every retry. Build the identifier from the row's key: TO_HEX(MD5(key)).",
-    "CURRENT_TIMESTAMP": "it gives other rows on every retry. Write @window_end.",
-    "CURRENT_DATETIME": "it gives other rows on every retry. Write DATETIME(@window_end).",
-    "CURRENT_DATE": "it gives other rows on every retry. Write DATE(@window_end).",
-    "CURRENT_TIME": "it gives other rows on every retry. Write TIME(@window_end).",
-    "SESSION_USER": "it depends on who runs the query. Leave it out; the ledger records who ran what.",
-}
-_FOREIGN = {
-    "NOW": "CURRENT_TIMESTAMP",
-    "GETDATE": "CURRENT_TIMESTAMP",
-    "SYSDATE": "CURRENT_TIMESTAMP",
-}
 
 
 def parse(sql: str) -> exp.Query:
@@ -172,7 +163,7 @@ def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
     tree, faults = _parse(sql)
     if tree is None:
         raise SqlError(faults)
-    return tree, (*faults, *_unrepeatable(tree))
+    return tree, (*faults, *unrepeatable(tree))
 
 
 @lru_cache(maxsize=256)
@@ -187,16 +178,16 @@ def _parse(sql: str) -> tuple[exp.Query | None, tuple[SqlFault, ...]]:
 def _one_select(sql: str) -> exp.Query:
     dialect = BigQuery()
     try:
-        tokens = list(_named_calls(sql, dialect.tokenize(sql)))
-        if not tokens:
+        spelt = dialect.tokenize(sql)
+        if not spelt:
             raise SqlError([SqlFault(1, "there is no query here. Write a SELECT.")])
-        _refuse_statement(tokens)
-        _refuse_types(tokens)
+        refuse_foreign(sql, spelt)
+        tokens = list(_named_calls(sql, spelt))
         statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
     except ParseError as error:
-        raise SqlError([_syntax_fault(error)]) from None
+        raise SqlError([syntax_fault(sql, spelt, error)]) from None
     except TokenError:
-        raise SqlError([_token_fault(sql)]) from None
+        raise SqlError([token_fault(sql)]) from None
     except RecursionError:
         raise SqlError([too_deep()]) from None
     if len(statements) > 1:
@@ -213,38 +204,6 @@ def _one_select(sql: str) -> exp.Query:
 def too_deep() -> SqlFault:
     """Return the fault of a query that cannot be followed to its bottom."""
     return SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")
-
-
-def _refuse_statement(tokens: list[Token]) -> None:
-    first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
-    if first.text.upper() not in {"SELECT", "WITH"}:
-        raise SqlError([SqlFault(first.line, f"'{first.text}' starts no SELECT. Write exactly one SELECT.")])
-    for token in tokens:
-        if token.text == "|>":
-            raise SqlError([SqlFault(token.line, "pipe syntax (|>) is not supported. Write a SELECT.")])
-        if token.token_type == TokenType.PLACEHOLDER:
-            message = "a positional parameter (?) has no value here. Write @window_start or @window_end."
-            raise SqlError([SqlFault(token.line, message)])
-
-
-def _refuse_types(tokens: list[Token]) -> None:
-    """Refuse the names of types that the parser would quietly take for GoogleSQL's."""
-    casts: list[bool] = []
-    faults = []
-    for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if token.token_type == TokenType.L_PAREN:
-            casts.append(before.text.upper() in {"CAST", "SAFE_CAST"})
-        elif token.token_type == TokenType.R_PAREN and casts:
-            casts.pop()
-        in_cast = token.token_type == TokenType.ALIAS and casts and casts[-1]
-        in_array = token.token_type == TokenType.LT and before.text.upper() == "ARRAY"
-        if (in_cast or in_array) and after.text.upper() not in {"ARRAY", "STRUCT"}:
-            try:
-                parse_type(after.text)
-            except ValueError as error:
-                faults.append(SqlFault(after.line, str(error)))
-    if faults:
-        raise SqlError(faults)
 
 
 def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
@@ -284,43 +243,8 @@ def _is_call(word: str, before: TokenType) -> bool:
         word in BigQueryParser.FUNCTIONS
         or word in BigQueryParser.FUNCTION_PARSERS
         or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
-        or word in _MENDABLE
+        or word in VARYING
     )
-
-
-def _syntax_fault(error: ParseError) -> SqlFault:
-    detail = error.errors[0] if error.errors else {}
-    near = (detail.get("highlight") or "").removeprefix(_PREFIX).strip().splitlines()
-    what = (detail.get("description") or str(error)).split("\n")[0].rstrip(".").replace("<class 'sqlglot.", "")
-    if what.startswith(("Invalid expression", "Required keyword", "Expecting", "Expected")) or "None" in what:
-        what = what.split(" for ")[0].split(". Expected")[0]
-    place = f" near '{near[0][:60]}'" if near else ""
-    return SqlFault(detail.get("line") or 1, f"syntax error{place}: {what}.")
-
-
-_CLOSED = re.compile(
-    r"""['"]{3}.*?['"]{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`[^`\n]*`|/\*.*?\*/|--[^\n]*|\#[^\n]*""", re.DOTALL
-)
-
-
-def _token_fault(sql: str) -> SqlFault:
-    """Find the quote or comment that no other one closes."""
-    rest = _CLOSED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
-    opened = re.search(r"['\"`]|/\*", rest)
-    if opened is None:
-        return SqlFault(1, "syntax error: the query cannot be read.")
-    line = rest.count("\n", 0, opened.start()) + 1
-    return SqlFault(line, f"syntax error: {opened[0]} is opened and not closed on its line.")
-
-
-def line_of(node: exp.Expr | None) -> int:
-    """Return the line on which a node's first word stands, as far as the tree knows."""
-    while node is not None:
-        lines = [part.meta["line"] for part in node.walk() if "line" in part.meta]
-        if lines:
-            return int(min(lines))
-        node = node.parent
-    return 1
 
 
 def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
@@ -328,32 +252,10 @@ def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
         if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
             continue
         name = node.name if isinstance(node.name, str) else ""
-        hint = did_you_mean(name, PARAMETERS).replace("'window", "'@window")
+        meant = _MEANT.get(name.lower().rpartition("_")[2])
+        hint = f" Did you mean '@{meant}'?" if meant else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
         message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"
         yield SqlFault(line_of(node), message)
-
-
-_KEYWORD_CALLS: dict[type[exp.Expr], str] = {
-    exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
-    exp.CurrentDatetime: "CURRENT_DATETIME",
-    exp.CurrentDate: "CURRENT_DATE",
-    exp.CurrentTime: "CURRENT_TIME",
-}
-
-
-def call_name(node: exp.Expr) -> str | None:
-    """Return the name of what a node calls, in capitals; None where it is no plain call."""
-    if isinstance(node, exp.Anonymous):
-        return node.name
-    return _KEYWORD_CALLS.get(type(node))
-
-
-def _unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
-    for node in tree.find_all(exp.Anonymous, *_KEYWORD_CALLS):
-        name = call_name(node) or ""
-        reason = _MENDABLE.get(_FOREIGN.get(name, name))
-        if reason is not None:
-            yield SqlFault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
 
 
 def canonical(sql: str) -> str:
@@ -370,16 +272,3 @@ def canonical(sql: str) -> str:
 def tables(sql: str) -> tuple[str, ...]:
     """Return the tables that the query names, `dataset.name` in alphabetical order. Raises SqlError."""
     return tuple(sorted({identity for node in base_tables(parse_any(sql)) if (identity := table_identity(node))}))
-
-
-def base_tables(tree: exp.Query) -> Iterator[exp.Table]:
-    """Give every table in the tree that has a dataset or is the name of no CTE."""
-    names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    for node in tree.find_all(exp.Table):
-        if node.db or node.name.lower() not in names:
-            yield node
-
-
-def table_identity(node: exp.Table) -> str | None:
-    """Return `dataset.name`; None where the dataset is missing or the first name is no table of its own."""
-    return f"{node.db}.{node.name}" if node.db and not node.catalog else None

@@ -135,6 +135,8 @@ class Queries(Order):
 
     def _select(self, node: exp.Expr, scope: Scope) -> Relation:
         self.guard(node, _SELECT)
+        if not node.expressions:
+            self.fault(node, "SELECT names no columns. Write them after it.")
         from_ = self.from_clause(node, scope)
         where = self._condition(node.args.get("where"), scope, "WHERE")
         scope.windows = {str(window.name).lower(): window for window in node.args.get("windows") or []}

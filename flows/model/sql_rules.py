@@ -54,6 +54,9 @@ class Rules(Operators):
     def part(self, node: exp.Expr) -> str | None:
         """Return a date part in capitals, such as `DAY` or `WEEK(MONDAY)`."""
         name = node.name.upper()
+        if isinstance(node, exp.Literal) and name in sql_dates.PARTS:
+            self.fault(node, f"a part of a date or time is no text. Write {name} in place of {shown(node)}.")
+            return None
         if isinstance(node, exp.Anonymous) and node.expressions:
             name = f"{name}({node.expressions[0].name.upper()})"
         if isinstance(node, exp.WeekStart):
@@ -110,7 +113,11 @@ class Rules(Operators):
     def _call_trunc(self, name: str, node: exp.Expr, scope: Scope) -> Value:
         if not 2 <= len(node.expressions) <= 3:  # noqa: PLR2004 - a value, a part and perhaps a zone
             return self.fault(node, f"{name} takes a value and a part: {name}(..., MONTH).")
-        value, part = self.expression(node.expressions[0], scope), self.part(node.expressions[1])
+        first, second = node.expressions[:2]
+        if isinstance(first, exp.Literal) and first.name.upper() in sql_dates.PARTS:
+            right = f"{name}({shown(second)}, {first.name.upper()})"
+            return self.fault(node, f"the arguments of {name} are swapped. Write {right}.")
+        value, part = self.expression(first, scope), self.part(second)
         if value.type == t.STRING and value.literal:
             value = self._of(node.expressions[0], Type(name.removesuffix("_TRUNC")), name, scope)
         if value.type == t.UNKNOWN or part is None:

@@ -64,6 +64,15 @@ class Source:
         return [value for known, value in self.columns if known.lower() == name.lower()]
 
 
+class Anything(Source):
+    """A table that nobody knows: it has a fault already, so that every column of it is one more of the same."""
+
+    def find(self, name: str) -> list[Value]:
+        """Return what stands for a fault."""
+        del name
+        return [NOTHING]
+
+
 @dataclass(slots=True)
 class Relation:
     """What a query gives: names (None for a column without one), types, origins; its SQL."""

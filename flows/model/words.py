@@ -140,6 +140,9 @@ def explain(error: ErrorDetails, path: Path, document: Document) -> str:  # noqa
         case "tuple_type":
             listed = f"[{clip(value)}]" if isinstance(value, str) else example or "[...]"
             return f"{_shape(value)} stands where a list belongs. Write {listed}."
+    if parent is Bounds:
+        plainly = ", without quotes" if isinstance(value, str) and value[:1].isdigit() else ""
+        instead = f" Write a number, or for a column of dates a date such as 2026-01-31{plainly}."
     return _wrong(value, instead)
 
 

@@ -80,7 +80,7 @@ def test_messages_are_for_analysts(case):
     for message in (FAULTS / f"{case}.txt").read_text().splitlines():
         number = int(re.match(r"tables/\w+/\w+\.yaml:(\d+): ", message)[1])
         assert 1 <= number <= lines
-        assert message.endswith((".", "?", '"', "}", "`"))
+        assert message.endswith((".", "?", '"', "'", "}", "`"))
         assert not JARGON.search(message)
 
 

@@ -97,6 +97,52 @@ def test_columns_of_file_and_sql_must_agree(root):
     ]
 
 
+def test_a_column_that_is_listed_twice_has_one_fault(root):
+    """Of the two the first is compared with the SQL, whatever the second one says."""
+    derived(
+        root, "a", "SELECT order_id FROM core.orders", "{name: order_id, type: INT64}; {name: order_id, type: DATE}"
+    )
+    assert only_fault(root).endswith(
+        "a.yaml:7: columns.order_id.name: 'order_id' is the name of two columns. Give each its own."
+    )
+
+
+def test_a_column_whose_name_is_no_text_has_one_fault(root):
+    """The column of the SQL that seems to be missing may be that one."""
+    derived(root, "a", "SELECT order_id AS `no` FROM core.orders", "{name: no, type: INT64}; {name: id, type: INT64}")
+    assert [fault.split(": ", 2)[1:] for fault in faults(root)] == [
+        ["columns.1.name", 'YAML reads no without quotes as false, not as text. Write "no" in quotes.'],
+        ["columns.id.name", "the SQL gives no column 'id'. It gives no."],
+    ]
+
+
+WINDOWED = "window: {size: 1 day, start: 2026-01-01, lookback: 3}\npartition: {column: at, by: day}\n"
+BOUNDED = "SELECT o.created_at AS at FROM core.orders AS o%s WHERE o.created_at >= @window_start AND o.created_at < @window_end"
+
+
+def test_lookback_needs_a_table_that_is_read_without_a_window(root):
+    """It says so where it would never do anything, and only where the SQL can be read."""
+    path = derived(root, "a", BOUNDED % "", "{name: at, type: TIMESTAMP}", WINDOWED)
+    path.write_text(path.read_text().replace("strategy: replace", "strategy: append"))
+    assert only_fault(root) == (
+        "tables/derived/a.yaml:7: window.lookback: the SQL bounds every table that it reads by the window, and changes "
+        "in those are repaired anyway. Remove it."
+    )
+    text = path.read_text()
+    path.write_text(text.replace("core.orders AS o", "core.orders AS o JOIN core.users AS u USING (user_id)"))
+    assert faults(root) == []
+    path.write_text(text.replace("o.created_at AS at", "o.created AS at"))
+    assert "'created' is not a column" in only_fault(root)
+
+
+def test_a_table_that_is_replaced_is_not_told_to_bound_what_it_reads(root):
+    """It may not name the window's parameters."""
+    derived(root, "a", "SELECT order_id FROM core.orders")
+    (dependency,) = load_project(root).upstreams("derived.a")
+    assert dependency.reach is None
+    assert dependency.why == "snapshot: the table is made whole each time, from what there is at that moment"
+
+
 @pytest.mark.parametrize(
     ("given_type", "file_type"),
     [("INT64", "NUMERIC"), ("INT64", "BIGNUMERIC"), ("INT64", "FLOAT64"), ("NUMERIC", "BIGNUMERIC"),
@@ -129,6 +175,12 @@ def test_a_circle_is_shown_as_a_path(root):
         f"tables/derived/e.yaml:9: sql: reads itself: derived.e -> derived.e. {circle}",
     ]
     assert load_project(root).after["derived.f"] == ("core.orders",)
+
+
+def test_a_table_that_reads_itself_has_one_fault(root):
+    """The columns that it looks for belong to the table that was meant."""
+    derived(root, "a", "SELECT o.order_id\nFROM derived.a AS o\nWHERE o.created_at > '2026-01-01' AND o.city = 'x'")
+    assert only_fault(root).startswith("tables/derived/a.yaml:9: sql: reads itself: derived.a -> derived.a.")
 
 
 def test_one_bad_file_stops_no_other_table(root):

@@ -1,0 +1,48 @@
+"""What nodes of a query's tree are: their lines, what they call, which tables they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEYWORD_CALLS: dict[type[exp.Expr], str] = {
+    exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
+    exp.CurrentDatetime: "CURRENT_DATETIME",
+    exp.CurrentDate: "CURRENT_DATE",
+    exp.CurrentTime: "CURRENT_TIME",
+}
+"""What calls a function without parentheses."""
+
+
+def call_name(node: exp.Expr) -> str | None:
+    """Return the name of what a node calls, in capitals; None where it is no plain call."""
+    if isinstance(node, exp.Anonymous):
+        return node.name
+    return KEYWORD_CALLS.get(type(node))
+
+
+def line_of(node: exp.Expr | None) -> int:
+    """Return the line on which a node's first word stands, as far as the tree knows."""
+    while node is not None:
+        lines = [part.meta["line"] for part in node.walk() if "line" in part.meta]
+        if lines:
+            return int(min(lines))
+        node = node.parent
+    return 1
+
+
+def base_tables(tree: exp.Query) -> Iterator[exp.Table]:
+    """Give every table in the tree that has a dataset or is the name of no CTE."""
+    names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    for node in tree.find_all(exp.Table):
+        if node.db or node.name.lower() not in names:
+            yield node
+
+
+def table_identity(node: exp.Table) -> str | None:
+    """Return `dataset.name`; None where the dataset is missing or the first name is no table of its own."""
+    return f"{node.db}.{node.name}" if node.db and not node.catalog else None
