@@ -1,6 +1,20 @@
 """Derived: one module per thing that a person or a schedule runs."""
 
 import os
+import sys
 
 # No plugin of pydantic is used here; looking for one reads the metadata of every installed package at each start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+_shown = sys.excepthook
+
+
+def _stopped(kind, error, traceback):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Show no traceback for Ctrl-C before a command has begun."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("Stopped.\n")
+    else:
+        _shown(kind, error, traceback)
+
+
+sys.excepthook = _stopped

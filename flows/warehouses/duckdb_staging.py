@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from flows.model.errors import DerivedError, WindowError
+from flows.model.errors import WindowError
 from flows.model.sql import to_duckdb
 from flows.model.sql_types import duckdb_type, quote, quote_table
 from flows.warehouses.base import Query
@@ -122,7 +122,7 @@ class Staging:
             return self.run(f"INSERT INTO {target} ({self.columns}) SELECT {self.columns} FROM ({select}) AS result")
         import pyarrow as pa  # noqa: PLC0415 - slow to import, and a derived table has no batches
 
-        failure: list[DerivedError] = []
+        failure: list[BaseException] = []
         counted = self._counted(rows, failure)
         first = next(counted, None)
         if first is None:
@@ -132,9 +132,11 @@ class Staging:
         try:
             written = self.run(f"INSERT INTO {target} ({self.columns}) SELECT {self.columns} FROM incoming")
         except duckdb.Error as error:
-            # An error of the source comes through Arrow as one of DuckDB's.
+            # An error of the source, and Ctrl-C, come through Arrow as one of DuckDB's.
             if failure:
                 raise failure[0] from error
+            if "KeyboardInterrupt" in str(error):
+                raise KeyboardInterrupt from error
             raise
         finally:
             # What is not read to its end holds a connection for as long as the error leads back to it.
@@ -143,13 +145,13 @@ class Staging:
         self.connection.unregister("incoming")
         return written
 
-    def _counted(self, batches: Iterator[pa.RecordBatch], failure: list[DerivedError]) -> Generator[pa.RecordBatch]:
+    def _counted(self, batches: Iterator[pa.RecordBatch], failure: list[BaseException]) -> Generator[pa.RecordBatch]:
         self.bytes = 0
         try:
             for batch in batches:
                 self.bytes += batch.nbytes
                 yield batch
-        except DerivedError as error:
+        except (Exception, KeyboardInterrupt) as error:
             failure.append(error)
             raise
 

@@ -196,7 +196,7 @@ def test_a_writer_that_commits_late_loses_nothing(things: MysqlThings | MongodbT
 
 
 def test_a_run_or_its_server_killed_at_random_moments(things: MysqlThings | MongodbThings, shop: Shop) -> None:
-    """Five times each; then a last run: the core table equals the source."""
+    """And stopped by Ctrl-C, five times each; then a last run: the core table equals the source."""
     draw = random.Random(20260301)  # noqa: S311 - the same moments each time
     for hour in range(HOURS):
         first, at, count = hour * things.an_hour // 2, START + hour * HOUR, things.an_hour
@@ -207,7 +207,7 @@ def test_a_run_or_its_server_killed_at_random_moments(things: MysqlThings | Mong
     seconds = time.monotonic() - began
     ended = {"killed": 0, "failed": 0, "done": 0}
     for _ in range(KILLS):
-        for victim in ("run", "server"):
+        for victim in ("run", "server", "patience"):
             run = subprocess.Popen(
                 [sys.executable, "-m", "flows.ingest", "core.things", "--force"],
                 cwd=shop.root,
@@ -219,11 +219,15 @@ def test_a_run_or_its_server_killed_at_random_moments(things: MysqlThings | Mong
             time.sleep(draw.uniform(0.3, 1) * seconds)
             if victim == "run":
                 os.kill(run.pid, signal.SIGKILL)
+            elif victim == "patience":
+                os.kill(run.pid, signal.SIGINT)
             else:
                 things.restart()
             said = run.communicate()[1]
             ended["killed" if run.returncode < 0 else "failed" if run.returncode else "done"] += 1
-            assert "Traceback" not in said, said
+            # What the driver does when Ctrl-C comes while Python ends is its own.
+            assert "Traceback" not in said or "atexit" in said, said
+            assert victim != "patience" or run.returncode in {0, 130, -signal.SIGINT}
     assert ended["killed"] + ended["failed"] > KILLS // 2
     done = shop.run("flows.ingest", "core.things", env={"DERIVED_CONNECTION_SHOP": things.url})
     assert done.returncode == 0, done.stderr
