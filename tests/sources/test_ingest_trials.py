@@ -34,7 +34,7 @@ TABLE = """\
 description: Things that change all the time.
 owner: shop@example.com
 schedule: "5 * * * *"
-window: {{size: 1 hour, start: 2026-03-01, end: 2026-03-03}}
+window: {{size: 1 hour, start: 2026-03-01, end: 2026-03-05}}
 source: {{{source}, connection: shop, cursor: at, overlap: 1 hour}}
 strategy: merge
 key: [id]
