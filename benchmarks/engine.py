@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from flows.engine import ledger
-from flows.engine.plan import Planned
-from flows.engine.run import Job, run
-from flows.model.sql import to_duckdb
+from flows.engine.commit import TableRun, commit_step
+from flows.engine.plan import Step
 from flows.model.table import Table
 from flows.model.window import Window, utc
-from flows.warehouses.base import ledger_shard
-from flows.warehouses.duckdb import DuckDB
+from flows.sql import to_duckdb
+from flows.warehouses.duckdb.warehouse import DuckDB
+from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,9 +115,9 @@ def _one_backfill(windows: int, entries: int) -> tuple[float, float, float]:
         spans = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(windows)]
         state = _timed(lambda: ledger.state(warehouse, BY_HOUR))
         known = ledger.state(warehouse, BY_HOUR).version
-        job = Job(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.types})
+        job = TableRun(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.types})
         select = _timed(lambda: [warehouse.session.execute(sql, _bounds(span)).fetchall() for span in spans])
-        whole = _timed(lambda: [run(job, Planned(span, "missing", ""), warehouse) for span in spans])
+        whole = _timed(lambda: [commit_step(job, Step(span, "missing", ""), warehouse) for span in spans])
         return whole / windows, select / windows, state
 
 
@@ -156,8 +156,8 @@ def _one_big_window(rows: int, span: Window) -> tuple[float, float]:
         sql = to_duckdb(COPY.sql or "", {"core.events": EVENTS.types})
         bare = _timed(lambda: warehouse.session.execute(f"INSERT INTO bare {sql}", _bounds(span)))
         warehouse.session.execute("CHECKPOINT")
-        job = Job(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.types})
-        return bare, _timed(lambda: run(job, Planned(span, "missing", ""), warehouse))
+        job = TableRun(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.types})
+        return bare, _timed(lambda: commit_step(job, Step(span, "missing", ""), warehouse))
 
 
 def _warehouse(folder: Path, rows: int, hours: int) -> DuckDB:

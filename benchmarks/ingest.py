@@ -31,7 +31,7 @@ from rich.table import Table as Shown
 
 from flows.model.table import Table
 from flows.model.window import EVER, utc
-from flows.sources.mysql import MysqlReader
+from flows.sources.mysql.reader import MysqlReader
 from tests.servers.mysql import MysqlServer, serving
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from bson import Decimal128, Int64
 from rich.console import Console
 from rich.table import Table as Shown
 
-from flows.model.load import load_file
 from flows.model.window import EVER
-from flows.sources.mongodb import MongodbReader
+from flows.project.table_file import load_file
+from flows.sources.mongodb.reader import MongodbReader
 from tests.servers.mongodb import serving
 
 if TYPE_CHECKING:

@@ -39,6 +39,6 @@ class MongodbDatabase(Block):
 
         Raises SourceError with what to change, or SourceUnavailableError where trying again may help.
         """
-        from flows.sources.mongodb_session import ping  # noqa: PLC0415 - the driver is slow to import
+        from flows.sources.mongodb.session import ping  # noqa: PLC0415 - the driver is slow to import
 
         return ping(self.settings())

@@ -44,6 +44,6 @@ class MysqlDatabase(Block):
 
         Raises SourceError with what to change, or SourceUnavailableError where trying again may help.
         """
-        from flows.sources.mysql_session import probe  # noqa: PLC0415 - the driver is slow to import
+        from flows.sources.mysql.session import probe  # noqa: PLC0415 - the driver is slow to import
 
         return probe(self.settings())

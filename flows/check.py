@@ -15,11 +15,11 @@ import typer
 
 from flows.command import Json, ending, plural
 from flows.model.errors import TableFileError
-from flows.model.project import load_project
+from flows.project.project import load_project
 
 if TYPE_CHECKING:
     from flows.model.errors import Fault
-    from flows.model.project import Project
+    from flows.project.project import Project
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[TABLE]...", help="Tables as dataset.name; all without one.")

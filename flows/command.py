@@ -49,7 +49,7 @@ def ending(*, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def bounds(start: str | None, end: str | None) -> Window:
+def asked_range(start: str | None, end: str | None) -> Window:
     """Return the range that --from and --to give.
 
     Raises:
@@ -68,7 +68,7 @@ def _moment(option: str, text: str) -> Any:  # noqa: ANN401 - a datetime, which 
         raise UsageError(f"{option} '{text}' is not a date. Write it as 2026-01-31 or 2026-01-31T06:00.") from None
 
 
-class Silent:
+class Quiet:
     """Observes a run without a word."""
 
     def planned(self, table: str, plan: Plan) -> None:
@@ -83,7 +83,7 @@ class Silent:
         typer.echo(line, err=True)
 
 
-class Lines(Silent):
+class Lines(Quiet):
     """Tells a person how a run of one table goes: lines, and on a terminal a bar."""
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -
         run_id, result = run_tracked(kind, request)
         typer.echo(json.dumps(result) if as_json else f"{request.table}: tracked in Prefect as {run_id}")
     elif as_json:
-        typer.echo(json.dumps(outcome_json(run_alone(kind, request, Silent()))))
+        typer.echo(json.dumps(outcome_json(run_alone(kind, request, Quiet()))))
     else:
         started = time.perf_counter()
         with closing(Lines()) as lines:
@@ -160,11 +160,11 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
     project = load_alone(kind, request.table)
     table = project.table(request.table)
     project.require_valid(table.identity)
-    with closing(open_warehouse(project.root, Silent().say, write=False)) as warehouse:
+    with closing(open_warehouse(project.root, Quiet().say, write=False)) as warehouse:
         todo, job = make_plan(project, table, warehouse, request)
     sql = None
     if table.sql:
-        from flows.model.sql import to_duckdb  # noqa: PLC0415 - a core table has no SQL
+        from flows.sql import to_duckdb  # noqa: PLC0415 - a core table has no SQL
 
         sql = to_duckdb(table.sql, job.schema, pretty=True)
     if as_json:

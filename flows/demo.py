@@ -15,13 +15,13 @@ import typer
 
 from flows.command import ending, plural
 from flows.model.errors import DerivedError
-from flows.model.project import load_project
+from flows.project.project import load_project
 from flows.run import run_all, watch
 from flows.runner import open_warehouse
 from flows.shop import write_exports
 
 if TYPE_CHECKING:
-    from flows.warehouses.base import Warehouse
+    from flows.warehouses.interface import Warehouse
 
 EXPORTS = Path(".derived/shop")
 """Where the core tables of the demo look for their files."""

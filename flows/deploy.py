@@ -16,7 +16,7 @@ import yaml
 
 from flows.command import ending
 from flows.model.errors import DerivedError, UsageError
-from flows.model.project import load_project
+from flows.project.project import load_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command import DryRun, Force, From, Json, Rebuild, To, bounds, ending, run_command
+from flows.command import DryRun, Force, From, Json, Rebuild, To, asked_range, ending, run_command
 from flows.runner import Request, run_alone
 
 
@@ -25,7 +25,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Make a derived table's windows that are missing or stale and whose upstreams are complete."""
     with ending(as_json=as_json):
-        run_command("derive", Request(table, bounds(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
+        run_command("derive", Request(table, asked_range(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
 
 
 if __name__ == "__main__":

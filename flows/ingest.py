@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command import DryRun, Force, From, Json, Rebuild, To, bounds, ending, plural, run_command
+from flows.command import DryRun, Force, From, Json, Rebuild, To, asked_range, ending, plural, run_command
 from flows.model.errors import UsageError
 from flows.runner import Request, load_alone, run_alone
 
@@ -58,7 +58,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
                 raise UsageError("--replay does the windows of the bad rows: leave --from and --to out.")
             _replay(table, dry_run=dry_run, as_json=as_json)
             return
-        run_command("ingest", Request(table, bounds(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
+        run_command("ingest", Request(table, asked_range(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
 
 
 def _write_new(connection: str, source: str, *, as_json: bool) -> None:

@@ -56,17 +56,17 @@ def _propose(name: str, source: str) -> NewTable:
     else:
         kind = kind_in_environment(name, os.environ)
     if kind is MysqlConnection:
-        from flows.sources.mysql import MysqlReader  # noqa: PLC0415
+        from flows.sources.mysql.reader import MysqlReader  # noqa: PLC0415
 
         return MysqlReader(connection(name, MysqlConnection)).propose(name, source)
-    from flows.sources.mongodb_sample import sample  # noqa: PLC0415
+    from flows.sources.mongodb.sample import sample  # noqa: PLC0415
 
     return sample(connection(name, MongodbConnection), name, source)
 
 
 def _loaded(name: str, text: str) -> Table:
     """Return the table that a text gives. Raises UsageError where it would not be valid."""
-    from flows.model.load import load_file  # noqa: PLC0415
+    from flows.project.table_file import load_file  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, FOLDER, f"{name}.yaml")

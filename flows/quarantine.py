@@ -9,7 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.command import Silent
+from flows.command import Quiet
 from flows.model.errors import DerivedError
 from flows.model.window import EVER, Window
 from flows.runner import Request, load_alone, open_warehouse
@@ -112,6 +112,6 @@ def _places(table: str) -> Counter[str]:
 
 
 def _read(table: str, sql: str) -> list[dict[str, Any]]:
-    with closing(open_warehouse(Path.cwd(), Silent().say, write=False)) as warehouse:
+    with closing(open_warehouse(Path.cwd(), Quiet().say, write=False)) as warehouse:
         known = warehouse.exists("platform.quarantine")
         return warehouse.query(sql, {"table_name": table}) if known else []

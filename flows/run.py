@@ -21,7 +21,7 @@ import typer
 
 from flows.command import Json, ending, outcome_json, plural, warning_lines
 from flows.model.errors import DerivedError
-from flows.model.project import load_project
+from flows.project.project import load_project
 from flows.runner import Outcome, Request, open_warehouse, run_table
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from flows.engine.plan import Plan
     from flows.model.entry import Entry
-    from flows.model.project import Project
-    from flows.warehouses.base import Warehouse
+    from flows.project.project import Project
+    from flows.warehouses.interface import Warehouse
 
 SIDE_BY_SIDE = min(8, os.cpu_count() or 1)
 

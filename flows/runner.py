@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from flows.engine import ledger
+from flows.engine.commit import TAKEN_BACK, TableRun, commit_step
 from flows.engine.plan import Moment, Plan, plan
-from flows.engine.run import TAKEN_BACK, Job, run
 from flows.model.errors import UsageError
 from flows.model.window import BEGINNING, EVER, Window
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.model.entry import Entry
-    from flows.model.project import Project
     from flows.model.table import Table
-    from flows.sources.base import Source
+    from flows.project.project import Project
     from flows.sources.connections import Settings
-    from flows.warehouses.base import Warehouse
+    from flows.sources.interface import Source
+    from flows.warehouses.interface import Warehouse
 
 Kind = Literal["derive", "ingest"]
 HOME = "DERIVED_HOME"
@@ -89,13 +89,13 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
         report: is told what it waits for.
         write: whether to create the file where it is missing.
     """
-    from flows.warehouses.duckdb import DuckDB  # noqa: PLC0415 - slow to import
+    from flows.warehouses.duckdb.warehouse import DuckDB  # noqa: PLC0415 - slow to import
 
     path = Path(os.environ.get(HOME) or root / ".derived") / WAREHOUSE_FILE
     return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
 
 
-def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Request) -> tuple[Plan, Job]:
+def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Request) -> tuple[Plan, TableRun]:
     """Return what is to do for a table, and what its windows share."""
     _refuse(table, request, warehouse.now())
     known = ledger.state(warehouse, table)
@@ -106,7 +106,7 @@ def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Req
     todo = plan(
         table, dependencies, known, upstreams, moment, bounds=request.bounds, force=request.force or request.rebuild
     )
-    job = Job(
+    job = TableRun(
         table=table,
         run_id=uuid.uuid4().hex,
         run_by=os.environ.get("DERIVED_RUN_BY") or f"{_user()}@{socket.gethostname()}",
@@ -156,10 +156,10 @@ def run_table(project: Project, warehouse: Warehouse, request: Request, observer
     if todo.windows:
         warehouse.prepare(table)
     elif job.source and (added or retyped):
-        job.source.describe(table)
+        job.source.inspect(table)
         warehouse.extend(table)
     for planned in todo.windows:
-        work = partial(run, job, planned, warehouse, first=not outcome.entries)
+        work = partial(commit_step, job, planned, warehouse, first=not outcome.entries)
         outcome.entries.append(observer.window(str(planned.window or "whole table"), work))
     if table.window and not (request.force and request.bounds == EVER):
         again = f"python -m flows.ingest {table.identity} --force copies them again"
@@ -194,7 +194,7 @@ def load_alone(kind: Kind, name: str) -> Project:
         UsageError: there is no such table, or it is not of this kind.
         TableFileError: its file has faults.
     """
-    from flows.model.project import load_project  # noqa: PLC0415 - parsing SQL is slow to import
+    from flows.project.project import load_project  # noqa: PLC0415 - parsing SQL is slow to import
 
     project = load_project(Path.cwd(), [name])
     table = project.table(name)
@@ -208,16 +208,16 @@ def load_alone(kind: Kind, name: str) -> Project:
 def _source(table: Table, root: Path) -> Source:
     assert table.source is not None  # noqa: S101 - callers looked
     if table.source.kind == "files":
-        from flows.sources.files import FilesReader  # noqa: PLC0415 - a derived table needs no Arrow
+        from flows.sources.files.reader import FilesReader  # noqa: PLC0415 - a derived table needs no Arrow
 
         return FilesReader(root)
     if table.source.kind == "mysql":
         from flows.sources.connections import MysqlConnection  # noqa: PLC0415
-        from flows.sources.mysql import MysqlReader  # noqa: PLC0415
+        from flows.sources.mysql.reader import MysqlReader  # noqa: PLC0415
 
         return MysqlReader(connection(table.source.connection, MysqlConnection))
     from flows.sources.connections import MongodbConnection  # noqa: PLC0415
-    from flows.sources.mongodb import MongodbReader  # noqa: PLC0415
+    from flows.sources.mongodb.reader import MongodbReader  # noqa: PLC0415
 
     return MongodbReader(connection(table.source.connection, MongodbConnection))
 

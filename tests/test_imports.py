@@ -10,12 +10,20 @@ import pytest
 
 from tests.prefect_api import REPOSITORY, clean_environment
 
-INTERFACES = ("flows.sources.base", "flows.warehouses.base")
 ALLOWED = {
     "flows.model": ("flows.model",),
-    "flows.sources": ("flows.model", "flows.sources"),
-    "flows.warehouses": ("flows.model", "flows.warehouses", "flows.sources.base"),
-    "flows.engine": ("flows.model", "flows.engine", *INTERFACES),
+    "flows.sql": ("flows.model", "flows.sql"),
+    "flows.project": ("flows.model", "flows.sql", "flows.project"),
+    "flows.sources": ("flows.model", "flows.sql", "flows.project", "flows.sources"),
+    "flows.warehouses": ("flows.model", "flows.sql", "flows.project", "flows.warehouses", "flows.sources.interface"),
+    "flows.engine": (
+        "flows.model",
+        "flows.sql",
+        "flows.project",
+        "flows.engine",
+        "flows.sources.interface",
+        "flows.warehouses.interface",
+    ),
     "blocks": ("blocks", "flows.model", "flows.sources", "flows.warehouses"),
     "flows": ("flows", "blocks"),
 }

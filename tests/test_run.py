@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from flows.model.project import load_project
+from flows.project.project import load_project
 from flows.run import SIDE_BY_SIDE, Watcher, run_all
 from flows.runner import open_warehouse
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.model.project import load_project
 from flows.model.window import EVER, utc
+from flows.project.project import load_project
 from flows.shop import ITEMS, ORDERS, QUARTER, USERS, write_exports
-from flows.sources.files import FilesReader
+from flows.sources.files.reader import FilesReader
 
 ROOT = Path(__file__).parents[1]
 WRITE = "import sys, pathlib, flows.shop; flows.shop.write_exports(pathlib.Path(sys.argv[1]))"

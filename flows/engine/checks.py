@@ -19,14 +19,14 @@ from flows.model.table import (
     RowCount,
     Unique,
 )
-from flows.warehouses.base import Query
+from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.model.table import Check, Severity, Table
     from flows.model.types import Type
-    from flows.warehouses.base import Staged
+    from flows.warehouses.interface import Staged
 
 SHOWN_ROWS = 5
 
@@ -161,7 +161,7 @@ def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str,
                         Broken("row_count", check.severity, f"{staged.rows} rows, where {wanted} are expected")
                     )
             case OffendingRows():
-                from flows.model.sql import replace_table  # noqa: PLC0415 - slow to import, and few tables need it
+                from flows.sql import replace_table  # noqa: PLC0415 - slow to import, and few tables need it
 
                 sql = replace_table(check.sql, table.identity, staged.relation)
                 rows = staged.select(Query(f"SELECT * FROM ({sql}) LIMIT {SHOWN_ROWS}", schema))

@@ -7,19 +7,19 @@ with a table's windows and partitions and not with the number of its commits.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from flows.model.change_index import ChangeIndex
 from flows.model.window import BEGINNING, END, EVER, Window, merge
-from flows.warehouses.base import ledger_shard
+from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from flows.model.table import Table
-    from flows.warehouses.base import Warehouse
+    from flows.warehouses.interface import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LedgerState:
     """What the ledger knows of a table."""
 
     version: int = 0
@@ -48,54 +48,6 @@ class State:
         return self.committed[-1] if self.committed else None
 
 
-class Touches:
-    """The newest version that touched each part of a table's partition column.
-
-    Args:
-        touched: ranges with the version that touched them, in any order.
-    """
-
-    def __init__(self, touched: Sequence[tuple[Window, int]]) -> None:
-        edges = sorted({edge for window, _ in touched for edge in (window.start, window.end)})
-        position = {edge: index for index, edge in enumerate(edges)}
-        newest = [0] * len(edges)
-        unpainted = list(range(len(edges) + 1))
-
-        def next_unpainted(index: int) -> int:
-            while unpainted[index] != index:
-                unpainted[index] = unpainted[unpainted[index]]
-                index = unpainted[index]
-            return index
-
-        for window, version in sorted(touched, key=lambda item: item[1], reverse=True):
-            index = next_unpainted(position[window.start])
-            while index < position[window.end]:
-                newest[index] = version
-                unpainted[index] = index + 1
-                index = next_unpainted(index)
-        self._edges = edges
-        self._maxima = [newest]
-        width = 1
-        while 2 * width <= len(newest):
-            last = self._maxima[-1]
-            self._maxima.append([max(last[i], last[i + width]) for i in range(len(last) - width)])
-            width *= 2
-        self.newest = max(newest, default=0)
-        """The newest version that touched anything."""
-
-    def within(self, span: Window) -> int:
-        """Return the newest version that touched a part of the span; 0 where none did."""
-        first = max(0, bisect_right(self._edges, span.start) - 1)
-        last = bisect_right(self._edges, span.end)
-        if last and self._edges[last - 1] == span.end:
-            last -= 1
-        if last <= first:
-            return 0
-        level = (last - first).bit_length() - 1
-        maxima = self._maxima[level]
-        return max(maxima[first], maxima[last - (1 << level)])
-
-
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """What a plan must know of a table that it reads."""
@@ -104,15 +56,15 @@ class Upstream:
     """Version of its newest commit; 0 where it has none."""
     complete: tuple[Window, ...] = ()
     """Ranges of its partition column in which all rows are there, disjoint and in order."""
-    touches: Touches = field(default_factory=lambda: Touches(()))
-    changes: Touches = field(default_factory=lambda: Touches(()))
+    touches: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
+    changes: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
     """Those touches that changed or removed rows."""
 
 
-def state(warehouse: Warehouse, table: Table) -> State:
+def state(warehouse: Warehouse, table: Table) -> LedgerState:
     """Return what is committed; nothing where the table itself is gone, for then it must be made again."""
     if not warehouse.exists(f"platform.{ledger_shard(table.identity)}"):
-        return State()
+        return LedgerState()
     rows = warehouse.query(
         # The table's name is a checked identifier, and the shard is ours.
         "SELECT kind, window_start, window_end, version, code_version, began, upstreams"
@@ -125,11 +77,11 @@ def state(warehouse: Warehouse, table: Table) -> State:
     )
     version = max((row["version"] for row in rows), default=0)
     if not warehouse.exists(table.identity):
-        return State(version=version)
+        return LedgerState(version=version)
     # Where a table has changed from windows to a whole or back, commits before that hold no longer.
     is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in rows)
     end = max((row["version"] for row, ends in zip(rows, is_end, strict=True) if ends), default=0)
-    return State(version, tuple(_committed(row) for row in rows if row["version"] > end))
+    return LedgerState(version, tuple(_committed(row) for row in rows if row["version"] > end))
 
 
 def upstream(warehouse: Warehouse, table: Table) -> Upstream:
@@ -145,7 +97,7 @@ def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     )
     touched = [(Window(_utc(row["range_start"]), _utc(row["range_end"])), row["version"]) for row in rows]
     changed = [touch for touch, row in zip(touched, rows, strict=True) if row["changed"]]
-    return Upstream(known.version, tuple(complete(table, known)), Touches(touched), Touches(changed))
+    return Upstream(known.version, tuple(complete(table, known)), ChangeIndex(touched), ChangeIndex(changed))
 
 
 def warned(warehouse: Warehouse, table: Table, beginning: str) -> list[str]:
@@ -160,7 +112,7 @@ def warned(warehouse: Warehouse, table: Table, beginning: str) -> list[str]:
     return [row["warning"].removeprefix(beginning) for row in rows]
 
 
-def complete(table: Table, known: State) -> list[Window]:
+def complete(table: Table, known: LedgerState) -> list[Window]:
     """Return the ranges in which all of a table's rows are there.
 
     A core table is complete up to the cursor to which every window is committed, a derived table over the ranges that

@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from flows.engine.ledger import Committed, State, Touches, Upstream
+from flows.model.change_index import ChangeIndex
 from flows.model.window import END, EVER, Window, covered, short, subtract
+from flows.project.definition import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from flows.model.sql import Dependency
+    from flows.engine.ledger import Committed, LedgerState, Upstream
+    from flows.model.dependency import Dependency
     from flows.model.table import Table, WindowSpec
 
 Cause = Literal["missing", "stale", "lookback", "forced"]
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Step:
     """A window to do now, or a range of adjacent ones that one commit may cover."""
 
     window: Window | None
@@ -45,7 +47,7 @@ class Waiting:
 class Plan:
     """What a run does, oldest first, and what waits."""
 
-    windows: tuple[Planned, ...] = ()
+    windows: tuple[Step, ...] = ()
     waiting: tuple[Waiting, ...] = ()
 
 
@@ -64,7 +66,7 @@ class _Facts:
 
     table: Table
     dependencies: Sequence[Dependency]
-    known: State
+    known: LedgerState
     upstreams: Mapping[str, Upstream]
     moment: Moment
     bounds: Window
@@ -74,7 +76,7 @@ class _Facts:
 def plan(  # noqa: PLR0913 - the facts that a plan follows from
     table: Table,
     dependencies: Sequence[Dependency],
-    known: State,
+    known: LedgerState,
     upstreams: Mapping[str, Upstream],
     moment: Moment,
     *,
@@ -111,20 +113,20 @@ def _plan_whole(facts: _Facts) -> Plan:
     return Plan(waiting=(Waiting(None, f"up to date; waits for {waits}"),))
 
 
-def _due_whole(facts: _Facts) -> Planned | None:
+def _due_whole(facts: _Facts) -> Step | None:
     """Say why a table without windows has to be made, or None where it is up to date."""
     last = facts.known.last
     if last is None:
-        return Planned(None, "missing", "never made before")
+        return Step(None, "missing", "never made before")
     if facts.force:
-        return Planned(None, "forced", "asked for")
-    if last.code_version != facts.table.code_version:
-        return Planned(None, "stale", "the table's definition changed")
+        return Step(None, "forced", "asked for")
+    if last.code_version != code_version(facts.table):
+        return Step(None, "stale", "the table's definition changed")
     for dependency in facts.dependencies:
         if facts.upstreams[dependency.table].touches.newest > last.upstreams.get(dependency.table, 0):
-            return Planned(None, "stale", f"{dependency.table} changed")
+            return Step(None, "stale", f"{dependency.table} changed")
     if facts.table.source is not None and last.began < facts.moment.due:
-        return Planned(None, "stale", f"due since {short(facts.moment.due)}")
+        return Step(None, "stale", f"due since {short(facts.moment.due)}")
     return None
 
 
@@ -132,10 +134,10 @@ def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
     closed = spec.closed(facts.moment.now)
     inside = _inside(spec, closed, facts.bounds)
     if facts.force:
-        windows = tuple(Planned(span, "forced", "asked for") for span in inside)
+        windows = tuple(Step(span, "forced", "asked for") for span in inside)
     else:
         missing = subtract(inside, [commit.window for commit in facts.known.committed])
-        windows = tuple(Planned(span, "missing", "not committed yet") for span in missing)
+        windows = tuple(Step(span, "missing", "not committed yet") for span in missing)
     return Plan(windows, tuple(_not_closed(spec, closed)))
 
 
@@ -144,15 +146,15 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     newest = list(spec.size.split(closed))[-spec.lookback :] if closed and spec.lookback else []
     look_again = newest[0].start if newest else END
     committed = _by_window(facts.known.committed)
-    since = _since(facts.known.committed, facts.table.code_version)
+    since = _since(facts.known.committed, code_version(facts.table))
     blocked = _blocker(facts.dependencies, facts.upstreams)
-    planned: list[Planned] = []
+    planned: list[Step] = []
     waiting: list[Waiting] = []
     for span in _inside(spec, closed, facts.bounds):
         for window in spec.size.split(span):
             due = _due(facts, committed.get(window), window, since, look_again=window.start >= look_again)
             if due is None and facts.force:
-                due = Planned(window, "forced", "asked for")
+                due = Step(window, "forced", "asked for")
             if due is None:
                 continue
             if reason := blocked(window):
@@ -163,12 +165,12 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     return Plan(tuple(planned), tuple(waiting))
 
 
-def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *, look_again: bool) -> Planned | None:
+def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *, look_again: bool) -> Step | None:
     """Say why a window has to be done, or None where it is up to date."""
     if commit is None:
-        return Planned(window, "missing", "not committed yet")
+        return Step(window, "missing", "not committed yet")
     if commit.version <= since:
-        return Planned(window, "stale", "the table's definition changed")
+        return Step(window, "stale", "the table's definition changed")
     for dependency in facts.dependencies:
         touches = facts.upstreams[dependency.table].touches
         read = commit.upstreams.get(dependency.table, 0)
@@ -176,9 +178,9 @@ def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *,
             continue
         span = dependency.range(window)
         if span is not None and touches.within(span) > read:
-            return Planned(window, "stale", f"{dependency.table} changed in {span}", _taken_back(facts, commit, window))
+            return Step(window, "stale", f"{dependency.table} changed in {span}", _taken_back(facts, commit, window))
         if span is None and look_again:
-            return Planned(window, "lookback", f"{dependency.table} changed")
+            return Step(window, "lookback", f"{dependency.table} changed")
     return None
 
 
@@ -214,7 +216,7 @@ def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstrea
 
 def _by_window(committed: Sequence[Committed]) -> dict[Window, Committed]:
     """Return the commits by window, without those over which a commit of another window size was written."""
-    newest = Touches([(commit.window, commit.version) for commit in committed])
+    newest = ChangeIndex([(commit.window, commit.version) for commit in committed])
     return {commit.window: commit for commit in committed if newest.within(commit.window) == commit.version}
 
 

@@ -35,7 +35,7 @@ class Entry:
     run_by: str
     """Who or what started the run."""
     code_version: str
-    """`Table.code_version` of the file that the run used."""
+    """`definition.code_version` of the file that the run used."""
     git_commit: str
     """The project's commit; empty where it is not known."""
     began: datetime

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -115,7 +113,7 @@ class AcceptedValues(Model):
     """As above."""
 
 
-class Bounds(Model):
+class Limits(Model):
     """The least and the greatest that is allowed, both included."""
 
     min: Annotated[int | float | date | datetime | None, Field(examples=["0"])] = None
@@ -127,7 +125,7 @@ class Bounds(Model):
 class Range(Model):
     """Every value lies between `min` and `max`, both included; NULL passes."""
 
-    range: Annotated[Bounds, Field(examples=["range: {min: 0, max: 100}"])]
+    range: Annotated[Limits, Field(examples=["range: {min: 0, max: 100}"])]
     """One bound or both: numbers, or dates and times, as the column's type is."""
     severity: Severity = "fail"
     """As above."""
@@ -315,7 +313,7 @@ class FilesSource(Model):
 
 
 SOURCES: dict[str, type[Model]] = {"mysql": MysqlSource, "mongodb": MongodbSource, "files": FilesSource}
-Source = Annotated[MysqlSource | MongodbSource | FilesSource, Field(discriminator="kind")]
+SourceSpec = Annotated[MysqlSource | MongodbSource | FilesSource, Field(discriminator="kind")]
 
 
 class Table(Model):
@@ -354,7 +352,7 @@ class Table(Model):
     sql: Annotated[str | None, Field(examples=["SELECT ..."])] = None
     """Derived tables: one SELECT in GoogleSQL. `@window_start` and `@window_end` are the window's bounds."""
     source: Annotated[
-        Source | None, Field(examples=["{kind: files, path: exports/orders-*.jsonl.gz, cursor: updated_at}"])
+        SourceSpec | None, Field(examples=["{kind: files, path: exports/orders-*.jsonl.gz, cursor: updated_at}"])
     ] = None
     """Core tables: where the rows come from."""
 
@@ -372,18 +370,3 @@ class Table(Model):
     def partition_type(self) -> Type | None:
         """Type of the partition column."""
         return self.types[self.partition.column] if self.partition else None
-
-    @property
-    def code_version(self) -> str:
-        """A hash of what decides the rows; not the description, owner, schedule or checks."""
-        from flows.model.sql import canonical  # noqa: PLC0415 - parsing SQL is slow to import and not always needed
-
-        meaning: dict[str, Any] = self.model_dump(
-            mode="json",
-            include={"dataset", "name", "strategy", "partition", "key", "merge", "latest_by", "source"},
-            exclude={"source": {"max_bad_rows", "overlap"}},
-        )
-        meaning["columns"] = [(column.name, str(column.type), column.source_path) for column in self.columns]
-        meaning["window"] = str(self.window.size) if self.window else None
-        meaning["sql"] = canonical(self.sql) if self.sql else None
-        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]

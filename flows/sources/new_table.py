@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from flows.model.column_rules import FORBIDDEN_PREFIXES, MOST_NAME, NAME
 from flows.model.window import midnight, short
+from flows.project.column_rules import FORBIDDEN_PREFIXES, MOST_NAME, NAME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

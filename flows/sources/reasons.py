@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flows.sources.texts import SHOWN
+from flows.sources.values.texts import SHOWN
 
 _REST = r"(?= (?:is|lies|has|holds|cannot|does) )"
 """What is said of a value begins so."""

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.engine.ledger import Committed, State, Touches, Upstream, complete
+from flows.engine.ledger import Committed, LedgerState, Upstream, complete
 from flows.engine.plan import Moment, plan
-from flows.model.sql import Dependency, Edge
+from flows.model.change_index import ChangeIndex
+from flows.model.dependency import Dependency, Edge
 from flows.model.table import Table
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract, utc
+from flows.project.definition import code_version
 
 START = utc("2026-01-01")
 CODE = "now"
@@ -59,7 +61,7 @@ def committed(subject, first, last=None, version=1, **upstreams):
     """Return a commit of the days [first, last) that had read these versions."""
     window = span(first, first + 1 if last is None else last)
     return Committed(
-        window, version, subject.code_version, day(0), {f"core.{name}": v for name, v in upstreams.items()}
+        window, version, code_version(subject), day(0), {f"core.{name}": v for name, v in upstreams.items()}
     )
 
 
@@ -67,7 +69,9 @@ def events(*touched, until=100):
     """Return an upstream that is complete up to a day and was touched in these (first, last, version)."""
     touches = [(span(first, last), version) for first, last, version in touched]
     return {
-        "core.events": Upstream(max([1, *(v for _, v in touches)]), (Window(BEGINNING, day(until)),), Touches(touches))
+        "core.events": Upstream(
+            max([1, *(v for _, v in touches)]), (Window(BEGINNING, day(until)),), ChangeIndex(touches)
+        )
     }
 
 
@@ -84,7 +88,7 @@ def windows(found):
 def test_missing_windows_are_planned_oldest_first():
     """All closed windows that no commit covers are due, and only those."""
     subject = table()
-    state = State(1, (committed(subject, 1),))
+    state = LedgerState(1, (committed(subject, 1),))
     found = plan(subject, [WINDOWED], state, events((0, 9, 0)), at(4))
     assert windows(found) == [0, 2, 3]
     assert {item.cause for item in found.windows} == {"missing"}
@@ -94,15 +98,17 @@ def test_an_open_window_waits_until_it_has_closed_and_the_delay_has_passed():
     """A delay keeps a window open for late rows; the plan says when it closes."""
     subject = table(window={"size": "1 day", "start": "2026-01-01", "delay": "2 hours"})
     early = Moment(day(1) + timedelta(hours=1, minutes=59), day(0))
-    assert plan(subject, [WINDOWED], State(), events(), early).windows == ()
-    assert "closes at 2026-01-02T02:00:00" in plan(subject, [WINDOWED], State(), events(), early).waiting[0].reason
+    assert plan(subject, [WINDOWED], LedgerState(), events(), early).windows == ()
+    assert (
+        "closes at 2026-01-02T02:00:00" in plan(subject, [WINDOWED], LedgerState(), events(), early).waiting[0].reason
+    )
     late = Moment(day(1) + timedelta(hours=2), day(0))
-    assert windows(plan(subject, [WINDOWED], State(), events(), late)) == [0]
+    assert windows(plan(subject, [WINDOWED], LedgerState(), events(), late)) == [0]
 
 
 def test_a_window_waits_for_its_upstream_as_far_as_it_reads():
     """With an upstream complete up to day 3, days 0 to 2 are ready and the rest say what they wait for."""
-    found = plan(table(), [WINDOWED], State(), events(until=3), at(6))
+    found = plan(table(), [WINDOWED], LedgerState(), events(until=3), at(6))
     assert windows(found) == [0, 1, 2]
     assert found.waiting[0].window == span(3, 6)
     assert "core.events is complete up to 2026-01-04" in found.waiting[0].reason
@@ -111,15 +117,15 @@ def test_a_window_waits_for_its_upstream_as_far_as_it_reads():
 def test_rows_before_the_upstreams_start_are_not_waited_for():
     """A reach of seven days before the upstream's first window does not block."""
     upstream = core()
-    done = complete(upstream, State(1, (committed(upstream, 0, 5),)))
+    done = complete(upstream, LedgerState(1, (committed(upstream, 0, 5),)))
     known = {"core.events": Upstream(1, tuple(done))}
-    assert windows(plan(table(), [WEEK], State(), known, at(9))) == [0, 1, 2, 3, 4]
+    assert windows(plan(table(), [WEEK], LedgerState(), known, at(9))) == [0, 1, 2, 3, 4]
 
 
 def test_a_touched_range_makes_exactly_the_windows_stale_that_read_it():
     """With a reach of seven days, a late row of day 2 repairs days 2 to 9."""
     subject = table()
-    state = State(20, tuple(committed(subject, i, version=i + 1, events=1) for i in range(20)))
+    state = LedgerState(20, tuple(committed(subject, i, version=i + 1, events=1) for i in range(20)))
     found = plan(subject, [WEEK], state, events((2, 3, 2)), at(20))
     assert windows(found) == list(range(2, 10))
     assert {item.cause for item in found.windows} == {"stale"}
@@ -129,7 +135,7 @@ def test_a_touched_range_makes_exactly_the_windows_stale_that_read_it():
 def test_what_was_read_after_the_touch_is_not_stale():
     """A window that had read the touching version is up to date."""
     subject = table()
-    state = State(2, (committed(subject, 0, events=7), committed(subject, 1, version=2, events=6)))
+    state = LedgerState(2, (committed(subject, 0, events=7), committed(subject, 1, version=2, events=6)))
     assert windows(plan(subject, [WINDOWED], state, events((0, 2, 7)), at(2))) == [1]
 
 
@@ -137,15 +143,15 @@ def test_another_code_version_makes_every_window_stale():
     """A changed definition is derived again from the start."""
     subject = table()
     old = table(sql="SELECT DATE(at) AS day FROM core.events WHERE at >= @window_start AND at <= @window_end")
-    state = State(3, tuple(committed(old, i, version=i + 1) for i in range(3)))
+    state = LedgerState(3, tuple(committed(old, i, version=i + 1) for i in range(3)))
     assert windows(plan(subject, [WINDOWED], state, events(), at(3))) == [0, 1, 2]
 
 
 def test_a_snapshot_change_repairs_only_the_lookback():
     """A lookup table's change is taken into the newest windows that the table asks for."""
     subject = table(window={"size": "1 day", "start": "2026-01-01", "lookback": 2})
-    state = State(5, tuple(committed(subject, i, version=i + 1, users=1) for i in range(5)))
-    users = {"core.users": Upstream(2, (EVER,), Touches([(EVER, 2)]))}
+    state = LedgerState(5, tuple(committed(subject, i, version=i + 1, users=1) for i in range(5)))
+    users = {"core.users": Upstream(2, (EVER,), ChangeIndex([(EVER, 2)]))}
     found = plan(subject, [SNAPSHOT], state, users, at(5))
     assert windows(found) == [3, 4]
     assert {item.cause for item in found.windows} == {"lookback"}
@@ -153,7 +159,7 @@ def test_a_snapshot_change_repairs_only_the_lookback():
 
 def test_an_upstream_without_rows_is_waited_for():
     """A table that was never made blocks, with its name."""
-    found = plan(table(), [SNAPSHOT], State(), {"core.users": Upstream()}, at(2))
+    found = plan(table(), [SNAPSHOT], LedgerState(), {"core.users": Upstream()}, at(2))
     assert found.windows == ()
     assert found.waiting[0].reason == "core.users has no rows yet"
 
@@ -161,25 +167,25 @@ def test_an_upstream_without_rows_is_waited_for():
 def test_a_core_tables_missing_windows_are_ranges():
     """A first copy of a year is one range, and a gap is found."""
     subject = core()
-    assert [item.window for item in plan(subject, [], State(), {}, at(365)).windows] == [span(0, 365)]
-    state = State(2, (committed(subject, 0, 3), committed(subject, 5, 9, version=2)))
+    assert [item.window for item in plan(subject, [], LedgerState(), {}, at(365)).windows] == [span(0, 365)]
+    state = LedgerState(2, (committed(subject, 0, 3), committed(subject, 5, 9, version=2)))
     assert [item.window for item in plan(subject, [], state, {}, at(10)).windows] == [span(3, 5), span(9, 10)]
 
 
 def test_a_core_table_is_complete_up_to_its_first_gap():
     """Windows after a gap do not count, and after its end a table is complete for ever."""
     subject = core()
-    state = State(2, (committed(subject, 0, 3), committed(subject, 5, 9, version=2)))
+    state = LedgerState(2, (committed(subject, 0, 3), committed(subject, 5, 9, version=2)))
     assert complete(subject, state) == [Window(BEGINNING, day(3))]
     closed = core(window={"size": "1 day", "start": "2026-01-01", "end": "2026-01-04"})
-    assert complete(closed, State(1, (committed(closed, 0, 3),))) == [Window(BEGINNING, END)]
-    assert plan(closed, [], State(1, (committed(closed, 0, 3),)), {}, at(50)).waiting == ()
+    assert complete(closed, LedgerState(1, (committed(closed, 0, 3),))) == [Window(BEGINNING, END)]
+    assert plan(closed, [], LedgerState(1, (committed(closed, 0, 3),)), {}, at(50)).waiting == ()
 
 
 def test_bounds_and_force_choose_windows():
     """Only whole windows inside the bounds are planned; force takes committed ones too."""
     subject = table()
-    state = State(5, tuple(committed(subject, i, version=i + 1, events=1) for i in range(5)))
+    state = LedgerState(5, tuple(committed(subject, i, version=i + 1, events=1) for i in range(5)))
     inside = Window(day(1) + timedelta(hours=1), day(4))
     assert windows(plan(subject, [WINDOWED], state, events(), at(5), bounds=inside)) == []
     found = plan(subject, [WINDOWED], state, events(), at(5), bounds=inside, force=True)
@@ -190,30 +196,30 @@ def test_bounds_and_force_choose_windows():
 def test_a_replaced_table_follows_its_upstreams_changes():
     """It is made when it never was, when its definition or an upstream changed, and else waits."""
     subject = table(strategy="replace", window=None, partition=None)
-    users = {"core.users": Upstream(4, (EVER,), Touches([(EVER, 3)]))}
-    assert len(plan(subject, [SNAPSHOT], State(), users, at(1)).windows) == 1
-    read = Committed(EVER, 1, subject.code_version, day(0), {"core.users": 3})
-    done = plan(subject, [SNAPSHOT], State(1, (read,)), users, at(1))
+    users = {"core.users": Upstream(4, (EVER,), ChangeIndex([(EVER, 3)]))}
+    assert len(plan(subject, [SNAPSHOT], LedgerState(), users, at(1)).windows) == 1
+    read = Committed(EVER, 1, code_version(subject), day(0), {"core.users": 3})
+    done = plan(subject, [SNAPSHOT], LedgerState(1, (read,)), users, at(1))
     assert done.windows == ()
     assert "core.users" in done.waiting[0].reason
-    older = Committed(EVER, 1, subject.code_version, day(0), {"core.users": 2})
-    assert plan(subject, [SNAPSHOT], State(1, (older,)), users, at(1)).windows[0].reason == "core.users changed"
+    older = Committed(EVER, 1, code_version(subject), day(0), {"core.users": 2})
+    assert plan(subject, [SNAPSHOT], LedgerState(1, (older,)), users, at(1)).windows[0].reason == "core.users changed"
 
 
 def test_a_full_copy_is_made_when_its_schedule_was_due():
     """A core table without a cursor has nothing but the clock to go by."""
     source = {"kind": "files", "path": "x.csv"}
     subject = table(sql=None, strategy="replace", window=None, partition=None, source=source)
-    last = Committed(EVER, 1, subject.code_version, day(1), {})
-    assert plan(subject, [], State(1, (last,)), {}, Moment(day(3), day(2))).windows[0].cause == "stale"
-    assert plan(subject, [], State(1, (last,)), {}, Moment(day(3), day(1))).windows == ()
+    last = Committed(EVER, 1, code_version(subject), day(1), {})
+    assert plan(subject, [], LedgerState(1, (last,)), {}, Moment(day(3), day(2))).windows[0].cause == "stale"
+    assert plan(subject, [], LedgerState(1, (last,)), {}, Moment(day(3), day(1))).windows == ()
 
 
 def test_a_commit_of_another_window_size_hides_the_windows_it_was_written_over():
     """After a week was committed over seven days, the days are due again although their code version returned."""
     subject = table()
     week = Committed(span(0, 7), 9, "weekly", day(0), {})
-    state = State(9, (*(committed(subject, i, version=i + 1) for i in range(8)), week))
+    state = LedgerState(9, (*(committed(subject, i, version=i + 1) for i in range(8)), week))
     assert windows(plan(subject, [WINDOWED], state, events(), at(8))) == list(range(8))
 
 
@@ -228,8 +234,8 @@ def test_plan_and_done_cover_the_range_and_planning_again_gives_nothing(done, no
     commits = {}
     for piece in done:
         for window in subject.window.size.split(piece):
-            commits[window] = Committed(window, len(commits) + 1, subject.code_version, day(0), {})
-    state = State(len(commits), tuple(commits.values()))
+            commits[window] = Committed(window, len(commits) + 1, code_version(subject), day(0), {})
+    state = LedgerState(len(commits), tuple(commits.values()))
     known = events(until=ready)
     first = plan(subject, [dependency], state, known, at(now))
     todo = [item.window for item in first.windows]
@@ -241,11 +247,11 @@ def test_plan_and_done_cover_the_range_and_planning_again_gives_nothing(done, no
     everything = merge([*todo, *commits, *waits])
     assert now == 0 or covered(span(0, now), everything)
     assert not subtract(todo, [span(0, min(now, ready))])
-    after = State(
+    after = LedgerState(
         99,
         (
             *state.committed,
-            *(Committed(window, 50 + i, subject.code_version, day(0), {}) for i, window in enumerate(todo)),
+            *(Committed(window, 50 + i, code_version(subject), day(0), {}) for i, window in enumerate(todo)),
         ),
     )
     assert plan(subject, [dependency], after, known, at(now)).windows == ()
@@ -255,10 +261,10 @@ def test_plan_and_done_cover_the_range_and_planning_again_gives_nothing(done, no
 def test_touches_give_the_newest_version_within_a_range(touched, query):
     """The answer is the maximum over all touched ranges that overlap."""
     expected = max((version for window, version in touched if window.overlaps(query)), default=0)
-    assert Touches(touched).within(query) == expected
+    assert ChangeIndex(touched).within(query) == expected
 
 
 @pytest.mark.parametrize("anything", [Window(BEGINNING, END), Window(BEGINNING, day(3))])
 def test_touches_reach_back_to_the_beginning(anything):
     """A query without a lower bound sees the oldest touch."""
-    assert Touches([(span(0, 1), 4), (span(2, 9), 3)]).within(anything) == 4
+    assert ChangeIndex([(span(0, 1), 4), (span(2, 9), 3)]).within(anything) == 4

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.model.bad_row import BadRow
 from flows.model.errors import QuarantineError
 from flows.model.window import Window
-from flows.sources.base import BadRow, Batch, arrow_schema, window_of
-from flows.warehouses.duckdb import DuckDB
+from flows.sources.interface import Batch, arrow_schema, window_of
+from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.engine.test_run import CORE, day, do, table, warehouse, window  # noqa: F401 - a fixture
 
 DAYS = 6

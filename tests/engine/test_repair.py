@@ -13,13 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.engine import ledger
+from flows.engine.commit import TableRun, commit_step
 from flows.engine.plan import Moment, plan
-from flows.engine.run import Job, run
-from flows.model.sql import analyze
 from flows.model.table import Table
 from flows.model.window import BEGINNING, utc
-from flows.sources.base import Batch, arrow_schema
-from flows.warehouses.duckdb import DuckDB
+from flows.sources.interface import Batch, arrow_schema
+from flows.sql import analyze
+from flows.warehouses.duckdb.warehouse import DuckDB
 
 START = utc("2026-01-01")
 DAYS = 4
@@ -224,7 +224,7 @@ class World:
         versions = {other: upstream.version for other, upstream in upstreams.items()}
         todo = plan(subject, dependencies, known, upstreams, Moment(day(self.clock), BEGINNING))
         source = None if subject.sql else self
-        return todo, Job(subject, "run", "tester", "", known.version, versions, schema, source)
+        return todo, TableRun(subject, "run", "tester", "", known.version, versions, schema, source)
 
     def run(self, name, most=None):
         """Do what is to do for a table, or the first so many windows of it."""
@@ -232,7 +232,7 @@ class World:
         if todo.windows:
             self.warehouse.prepare(job.table)
         for planned in todo.windows[:most]:
-            run(job, planned, self.warehouse)
+            commit_step(job, planned, self.warehouse)
 
     def run_and_die(self, name, statements):
         """Run a table, be killed before one of its statements, and open what the disk holds."""

@@ -11,13 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.engine import ledger
-from flows.engine.plan import Moment, Planned, plan
-from flows.engine.run import Job, run
+from flows.engine.commit import TableRun, commit_step
+from flows.engine.plan import Moment, Step, plan
+from flows.model.bad_row import BadRow
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, WarehouseError, WindowError
 from flows.model.table import Table
 from flows.model.window import BEGINNING, EVER, Window, utc
-from flows.sources.base import BadRow, Batch, arrow_schema
-from flows.warehouses.duckdb import DuckDB
+from flows.project.definition import code_version
+from flows.sources.interface import Batch, arrow_schema
+from flows.warehouses.duckdb.warehouse import DuckDB
 
 START = utc("2026-01-01")
 CORE_SCHEMA = {"id": "INT64", "at": "TIMESTAMP", "updated": "TIMESTAMP", "amount": "NUMERIC"}
@@ -97,8 +99,8 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  #
     version = ledger.state(warehouse, subject).version if known is None else known
     schema = {"core.events": CORE.types} if subject.sql else {}
     warehouse.prepare(subject)
-    job = Job(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
-    return run(job, Planned(span, "missing", ""), warehouse)
+    job = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
+    return commit_step(job, Step(span, "missing", ""), warehouse)
 
 
 def todo(warehouse, subject):
@@ -252,9 +254,9 @@ def test_merge_windows_may_commit_in_any_order_and_twice(tmp_path_factory, log, 
         for number in order:
             version = ledger.state(warehouse, USERS).version
             warehouse.prepare(USERS)
-            run(
-                Job(USERS, "r", "t", "", version, {}, {"core.log": LOG.types}),
-                Planned(window(number), "missing", ""),
+            commit_step(
+                TableRun(USERS, "r", "t", "", version, {}, {"core.log": LOG.types}),
+                Step(window(number), "missing", ""),
                 warehouse,
             )
         found = {row["id"]: row for row in warehouse.query("SELECT * FROM derived.first_use", {})}
@@ -284,9 +286,9 @@ def test_equally_late_values_combine_the_same_in_any_order(warehouse):
         for item in order:
             warehouse.prepare(subject)
             known = ledger.state(warehouse, subject).version
-            run(
-                Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}),
-                Planned(window(item - 1), "missing", ""),
+            commit_step(
+                TableRun(subject, "r", "t", "", known, {}, {"core.log": LOG.types}),
+                Step(window(item - 1), "missing", ""),
                 warehouse,
             )
         seen.add(tuple(rows(warehouse, subject)))
@@ -344,7 +346,7 @@ def test_the_ledger_answers_by_plain_sql(warehouse):
         {"table_name": "derived.totals", "upstream": "core.events"}
     ]
     ran = warehouse.query("SELECT * FROM platform.runs WHERE table_name = 'core.events'", {})[0]
-    assert (ran["run_by"], ran["git_commit"], ran["code_version"]) == ("tester", "abc", CORE.code_version)
+    assert (ran["run_by"], ran["git_commit"], ran["code_version"]) == ("tester", "abc", code_version(CORE))
 
 
 def test_a_dropped_table_is_made_again(warehouse, tmp_path):
@@ -441,9 +443,9 @@ def test_a_merge_under_a_new_definition_starts_over(warehouse):
         for number in (0, 1):
             warehouse.prepare(subject)
             known = ledger.state(warehouse, subject).version
-            run(
-                Job(subject, "r", "t", "", known, {}, {"core.log": LOG.types}),
-                Planned(window(number), "missing", ""),
+            commit_step(
+                TableRun(subject, "r", "t", "", known, {}, {"core.log": LOG.types}),
+                Step(window(number), "missing", ""),
                 warehouse,
             )
             # Rows that are gone until their window is made again are not taken for complete.
@@ -538,7 +540,7 @@ def test_a_source_is_let_go_where_the_warehouse_refuses_its_rows(tmp_path):
 
     with closing(DuckDB(tmp_path / "warehouse.duckdb")) as warehouse:
         warehouse.prepare(events)
-        job = Job(table=events, run_id="1", run_by="me", git_commit="", known_version=0, source=Source())
+        job = TableRun(table=events, run_id="1", run_by="me", git_commit="", known_version=0, source=Source())
         with pytest.raises(WarehouseError, match="Malformed JSON"):
-            run(job, Planned(None, "missing", ""), warehouse)
+            commit_step(job, Step(None, "missing", ""), warehouse)
         assert not held

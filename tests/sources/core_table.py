@@ -8,9 +8,9 @@ from flows.model.table import Table
 from flows.model.window import utc
 
 if TYPE_CHECKING:
+    from flows.model.bad_row import BadRow
     from flows.model.window import Window
-    from flows.sources.base import BadRow
-    from flows.sources.mysql import MysqlReader
+    from flows.sources.mysql.reader import MysqlReader
 
 
 def core_table(source: str, columns: dict[str, str], *, cursor: str | None = "at", **fields: Any) -> Table:

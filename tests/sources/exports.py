@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 
 from flows.model.table import Table
-from flows.sources.base import arrow_schema
-from flows.sources.files import FilesReader
+from flows.sources.files.reader import FilesReader
+from flows.sources.interface import arrow_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flows.model.bad_row import BadRow
     from flows.model.window import Window
-    from flows.sources.base import BadRow, Batch
+    from flows.sources.interface import Batch
 
 
 def table(path: str, columns: dict[str, Any], *, cursor: str | None = None, key: tuple[str, ...] = ()) -> Table:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.model.table import Table
-from flows.sources.base import arrow_schema
+from flows.sources.interface import arrow_schema
 
 if TYPE_CHECKING:
+    from flows.model.bad_row import BadRow
     from flows.model.window import Window
-    from flows.sources.base import BadRow
-    from flows.sources.mongodb import MongodbReader
+    from flows.sources.mongodb.reader import MongodbReader
 
 
 def core_table(columns: dict[str, str], *, cursor: str | None = None, **fields: Any) -> Table:

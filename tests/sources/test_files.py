@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.model.bad_row import BadRow
 from flows.model.errors import SourceError
 from flows.model.window import Window, utc
-from flows.sources.base import BadRow
-from flows.sources.files import FilesReader
-from flows.sources.records import BLOCK, LONGEST
+from flows.sources.files.reader import FilesReader
+from flows.sources.files.records import BLOCK, LONGEST
 from tests.sources.exports import bad, batches, rows, table, write
 
 COLUMNS = {"id": "INT64", "name": "STRING", "price": "NUMERIC", "at": "TIMESTAMP"}

@@ -17,8 +17,8 @@ from bson.datetime_ms import DatetimeMS
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.window import EVER, Window, utc
 from flows.sources.connections import MongodbConnection
-from flows.sources.mongodb import MongodbReader
-from flows.sources.mongodb_session import ping
+from flows.sources.mongodb.reader import MongodbReader
+from flows.sources.mongodb.session import ping
 from tests.servers.mongodb import serving
 from tests.sources.mongo import core_table, read
 
@@ -118,7 +118,7 @@ def test_a_missing_collection_is_no_empty_one(mongodb_server: MongodbServer, col
         read(reader(mongodb_server), core_table(THINGS, collection="thing"))
     assert not caught.value.transient
     with pytest.raises(SourceError, match=r"Did you mean 'things'\?"):
-        reader(mongodb_server).describe(core_table(THINGS, collection="thing"))
+        reader(mongodb_server).inspect(core_table(THINGS, collection="thing"))
     assert read(reader(mongodb_server), core_table(THINGS, cursor="at"), DAY) == ([], [])
 
 
@@ -134,7 +134,7 @@ def test_description_tells_what_is_left_out_and_slow(mongodb_server: MongodbServ
     """Fields that the file does not name or misspells, a missing index, and documents without a cursor."""
     collection.insert_many([{"_id": 1, "vv": "x", "at": None}, {"_id": 2, "at": datetime(2024, 1, 1, tzinfo=UTC)}])
     table = core_table(THINGS, cursor="at")
-    found = reader(mongodb_server).describe(table)
+    found = reader(mongodb_server).inspect(table)
     assert found.unread == ("vv",)
     misspelt, index = found.warnings
     assert "has a field 'v'" in misspelt
@@ -142,13 +142,13 @@ def test_description_tells_what_is_left_out_and_slow(mongodb_server: MongodbServ
     assert "db.things.createIndex({at: 1})" in index
     collection.create_index([("at", 1), ("v", 1)])
     collection.update_one({"_id": 1}, {"$set": {"v": "x"}})
-    [warning] = reader(mongodb_server).describe(table).warnings
+    [warning] = reader(mongodb_server).inspect(table).warnings
     assert "at is no date, such as _id=1" in warning
     collection.delete_one({"_id": 1})
     collection.update_one({"_id": 2}, {"$set": {"v": "x"}})
-    assert reader(mongodb_server).describe(table).warnings == ()
+    assert reader(mongodb_server).inspect(table).warnings == ()
     by_id = core_table({"id=_id": "STRING", "v": "STRING", "at": "JSON"}, cursor="id")
-    [warning] = reader(mongodb_server).describe(by_id).warnings
+    [warning] = reader(mongodb_server).inspect(by_id).warnings
     assert "_id is no objectId, such as _id=2" in warning
 
 
@@ -254,7 +254,7 @@ def test_readings_wait_for_each_other(mongodb_server: MongodbServer, collection:
 
 MEMORY = """
 import resource, sys
-from flows.sources.mongodb import MongodbReader
+from flows.sources.mongodb.reader import MongodbReader
 from flows.sources.connections import MongodbConnection
 from tests.sources.mongo import core_table
 reader = MongodbReader(MongodbConnection(uri=sys.argv[1], database="shop_test"))

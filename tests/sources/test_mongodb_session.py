@@ -11,7 +11,7 @@ from pymongo.errors import OperationFailure
 
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.sources.connections import MongodbConnection
-from flows.sources.mongodb_session import ping, translated
+from flows.sources.mongodb.session import ping, translated
 from tests.servers import free_port
 from tests.servers.mongodb import serving
 

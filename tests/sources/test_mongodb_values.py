@@ -18,9 +18,9 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.sources.bson_columns import Converter
-from flows.sources.bson_rows import exact_batch
-from flows.sources.mongodb import MongodbReader
+from flows.sources.mongodb.bson_columns import Converter
+from flows.sources.mongodb.bson_rows import exact_batch
+from flows.sources.mongodb.reader import MongodbReader
 from tests.sources import exports
 from tests.sources.mongo import core_table, read
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pymongo.collection import Collection
 
-    from flows.sources.base import Batch
+    from flows.sources.interface import Batch
     from tests.servers.mongodb import MongodbServer
 
 TYPES = [

@@ -16,8 +16,8 @@ import pytest
 
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.window import EVER, Window, utc
-from flows.sources.mysql import SPLIT_ROWS, MysqlReader
-from flows.sources.mysql_session import probe
+from flows.sources.mysql.reader import SPLIT_ROWS, MysqlReader
+from flows.sources.mysql.session import probe
 from tests.servers import certificate
 from tests.sources.core_table import core_table, read
 
@@ -157,13 +157,13 @@ def test_description_tells_what_is_left_out_and_slow(mysql_server: MysqlServer, 
         database=database,
     )
     reader = MysqlReader(mysql_server.settings(database))
-    found = reader.describe(core_table("things", THINGS))
+    found = reader.inspect(core_table("things", THINGS))
     assert found.unread == ("new one",)
     [warning] = found.warnings
     create = "CREATE INDEX `things_at` ON `things` (`at`)"
     assert create in warning
     mysql_server.execute(create, database=database)
-    [warning] = reader.describe(core_table("things", THINGS)).warnings
+    [warning] = reader.inspect(core_table("things", THINGS)).warnings
     assert "rows whose at is NULL" in warning
 
 
@@ -309,7 +309,7 @@ def test_a_stopped_server_may_be_tried_again(mysql_server: MysqlServer, database
 
 MEMORY = """
 import resource, sys
-from flows.sources.mysql import MysqlReader
+from flows.sources.mysql.reader import MysqlReader
 from flows.sources.connections import MysqlConnection
 from flows.model.window import Window, utc
 from tests.sources.core_table import core_table

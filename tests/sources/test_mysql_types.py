@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model.types import parse_type
-from flows.sources.base import RAW
-from flows.sources.mysql import MysqlReader
-from flows.sources.mysql_types import SourceColumn, convert
+from flows.sources.interface import RAW
+from flows.sources.mysql.reader import MysqlReader
+from flows.sources.mysql.types import SourceColumn, convert
 from tests.sources.core_table import core_table, read
 
 if TYPE_CHECKING:

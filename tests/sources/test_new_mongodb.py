@@ -15,8 +15,8 @@ from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.model.load import load_file
-from flows.sources.mongodb_sample import propose
+from flows.project.table_file import load_file
+from flows.sources.mongodb.sample import propose
 from flows.sources.new_table import NewColumn, NewTable, render
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.model.types import parse_type
-from flows.sources.mysql_types import SourceColumn, reason
+from flows.sources.mysql.types import SourceColumn, reason
 from flows.sources.reasons import fault_of
 from tests.sources.exports import bad, table, write
 

@@ -1,0 +1,170 @@
+"""Do one window: stage, check, publish. A failure leaves one line in the ledger and nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from flows.engine import ledger
+from flows.engine.checks import broken
+from flows.model.entry import Entry
+from flows.model.errors import CheckFailedError, ConflictError, QuarantineError
+from flows.project.definition import code_version
+from flows.warehouses.interface import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    import pyarrow as pa
+
+    from flows.engine.plan import Step
+    from flows.model.bad_row import BadRow
+    from flows.model.table import Table
+    from flows.model.types import Type
+    from flows.model.window import Window
+    from flows.sources.interface import Source
+    from flows.warehouses.interface import Staged, Warehouse
+
+UNREAD = "the source has columns that the file does not name and that are not copied; name those that you need: "
+"""Begins a warning that ends with a JSON list of them, by which later runs know that they were told."""
+TAKEN_BACK = "has since changed or removed rows, which a merge does not take back: "
+"""Begins a warning that ends with the table that has."""
+KEPT_BAD_ROWS = 1_000
+"""How many bad rows a failed window leaves in quarantine to be looked at, where its limit is lower."""
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """What all windows of one run of one table share."""
+
+    table: Table
+    run_id: str
+    run_by: str
+    git_commit: str
+    known_version: int
+    """Version of the table's newest commit when the run planned."""
+    upstreams: Mapping[str, int] = field(default_factory=dict)
+    """Versions of the tables that it reads when the run planned: what is read is that new or newer."""
+    schema: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    """Types of the table and of all that its SQL and checks name, by identity and column."""
+    source: Source | None = None
+    """Where the rows come from; a core table has one."""
+    rebuild: bool = False
+    """Whether the table starts over from nothing."""
+
+    @cached_property
+    def code_version(self) -> str:
+        """The table's code version."""
+        return code_version(self.table)
+
+    @cached_property
+    def query(self) -> Query:
+        """The table's SQL; one object for all windows, so that it is transpiled once."""
+        assert self.table.sql is not None  # noqa: S101 - a table has a source or SQL
+        return Query(self.table.sql, self.schema)
+
+
+def commit_step(job: TableRun, planned: Step, warehouse: Warehouse, *, first: bool = False) -> Entry:
+    """Do one window and return its ledger entry.
+
+    Args:
+        job: what all windows of the run share.
+        planned: the window, or a range of adjacent ones.
+        warehouse: where to.
+        first: whether it is the run's first, which warns of what there is to say of the source, and from which a
+            table that is rebuilt starts over.
+
+    Raises:
+        CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
+            failure is in the ledger.
+        ConflictError: another run committed the window first.
+    """
+    started = time.perf_counter()
+    window = planned.window
+    entry = Entry(
+        table=job.table.identity,
+        kind="commit",
+        window=window,
+        run_id=job.run_id,
+        run_by=job.run_by,
+        code_version=job.code_version,
+        git_commit=job.git_commit,
+        began=warehouse.now(),
+        upstreams=job.upstreams,
+    )
+    bad: list[BadRow] = []
+    try:
+        remarks = _remarks(job, job.source, warehouse) if first and job.source else ()
+        if not job.rebuild:
+            remarks += tuple(TAKEN_BACK + table for table in planned.taken_back)
+        start_over = first and job.rebuild
+        with warehouse.stage(job.table, window, _rows(job, window, bad), start_over=start_over) as staged:
+            _refuse_bad(job.table, window, bad)
+            warnings = _check(job, window, staged)
+            if bad:
+                remarks += (f"rows in quarantine: {len(bad):,}; see python -m flows.ingest {entry.table} --quarantine",)
+            done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
+            return staged.publish(done, job.known_version, bad)
+    except ConflictError:
+        raise
+    except Exception as error:
+        seconds = time.perf_counter() - started
+        warehouse.record(replace(entry, kind="failure", error=str(error), seconds=seconds), bad)
+        raise
+
+
+def _remarks(job: TableRun, source: Source, warehouse: Warehouse) -> tuple[str, ...]:
+    """Return what makes reading the source slow, and which of its columns are left out; those only once."""
+    found = source.inspect(job.table)
+    told = {name for names in ledger.warned(warehouse, job.table, UNREAD) for name in json.loads(names)}
+    unread = [name for name in found.unread if name not in told]
+    return found.warnings + ((UNREAD + json.dumps(unread, ensure_ascii=False),) if unread else ())
+
+
+def _rows(job: TableRun, window: Window | None, bad: list[BadRow]) -> Query | Generator[pa.RecordBatch]:
+    if job.source is None:
+        return job.query
+    return _good_rows(job, job.source, window, bad)
+
+
+def _good_rows(job: TableRun, source: Source, window: Window | None, bad: list[BadRow]) -> Generator[pa.RecordBatch]:
+    """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
+    for batch in source.read(job.table, window):
+        bad.extend(batch.bad)
+        if len(bad) > max(KEPT_BAD_ROWS, _limit(job.table)):
+            del bad[max(KEPT_BAD_ROWS, _limit(job.table)) :]
+            _refuse_bad(job.table, window, bad, "more than ")
+        yield batch.rows
+
+
+def _limit(table: Table) -> int:
+    return table.source.max_bad_rows if table.source else 0
+
+
+def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str = "") -> None:
+    limit = _limit(table)
+    if len(bad) <= limit:
+        return
+    first = bad[0]
+    raise QuarantineError(
+        f"{table.identity}: {more}{len(bad)} bad row{'s' if len(bad) > 1 else ''} in {window or 'the source'},"
+        f" where max_bad_rows allows {limit}. "
+        f"One is {first.place}: {first.reason}. "
+        f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
+        "Mend them at the source, or raise source.max_bad_rows to leave them out; then add --replay instead."
+    )
+
+
+def _check(job: TableRun, window: Window | None, staged: Staged) -> tuple[str, ...]:
+    """Return the warnings. Raises CheckFailedError where a check of severity `fail` is broken."""
+    table = job.table
+    found = broken(table, staged, job.schema)
+    failed = [item for item in found if item.severity == "fail"]
+    if failed:
+        lines = "\n".join(f"  {item}" for item in failed)
+        count = f"{len(failed)} check{'s' if len(failed) > 1 else ''}"
+        raise CheckFailedError(f"{table.identity} {window or ''}: {count} failed, nothing was published\n{lines}")
+    return tuple(map(str, found))

@@ -1,0 +1,1 @@
+"""The project's table files: found, read, checked, and their graph."""

@@ -1,0 +1,188 @@
+r"""Exports in a folder as a source: JSON Lines with MongoDB's Extended JSON, CSV and Parquet, plain or compressed.
+
+What CSV is here: RFC 4180 in UTF-8 with a header. An empty field, `NULL` and `\N` are NULL unless they are quoted;
+`""` is an empty text. A backslash is a character like any other, so MySQL writes such files with ESCAPED BY ''.
+Bytes are hexadecimal after 0x, or base64; arrays, structs and JSON are written as JSON.
+"""
+
+from __future__ import annotations
+
+import gc
+import glob
+from contextlib import contextmanager
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.model.bad_row import BadRow
+from flows.model.errors import SourceError
+from flows.sources.files.chunks import read_csv, read_json, read_parquet
+from flows.sources.files.records import BLOCK, COMPRESSIONS
+from flows.sources.interface import RAW, Batch, Inspection, arrow_schema, window_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from flows.model.table import Column, Table
+    from flows.model.window import Window
+    from flows.sources.files.chunks import Chunk
+    from flows.sources.values.columns import ColumnValues
+
+FORMATS: dict[str, Callable[[Path, Iterable[str]], Iterator[Chunk]]] = {
+    ".jsonl": read_json,
+    ".ndjson": read_json,
+    ".json": read_json,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}
+
+
+class FilesReader:
+    """Reads the files of a project."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the project's folder, to which the paths in table files are relative."""
+        self.root = root
+
+    def inspect(self, table: Table) -> Inspection:  # noqa: ARG002 - files say nothing of themselves
+        """Say nothing: what files hold shows when they are read."""
+        return Inspection()
+
+    def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
+        """Give the rows whose cursor lies in the window, or all rows where there is none; file by file in name order.
+
+        A row whose cursor cannot be read belongs to no window, and is reported as bad whichever window is read.
+
+        Raises:
+            SourceError: no file matches, or one has an unknown ending, lacks a column, or is damaged.
+        """
+        assert table.source is not None  # noqa: S101 - only core tables are read
+        assert table.source.kind == "files"  # noqa: S101 - whoever chose this source looked
+        paths = [column.source_path or column.name for column in table.columns]
+        for path, chunks in [(path, self._format(path)) for path in self._files(table.source.path)]:
+            place = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+            yield from _joined(_batches(table, window, chunks(path, paths), str(place)))
+
+    def _files(self, pattern: str) -> list[Path]:
+        whole = self.root / pattern
+        if whole.is_dir():
+            # What begins with _ is a note of the program that wrote the folder.
+            found = [path for path in whole.rglob("*") if not path.name.startswith((".", "_"))]
+        elif whole.exists():
+            found = [whole]
+        else:
+            names = glob.glob(pattern, root_dir=self.root, recursive=True)  # noqa: PTH207 - Path.glob finds hidden files
+            found = [self.root / name for name in names]
+        files = sorted(path for path in found if path.is_file())
+        if not files:
+            raise SourceError(f"No file matches source.path '{pattern}' in {self.root.resolve()}.")
+        return files
+
+    @staticmethod
+    def _format(path: Path) -> Callable[[Path, Iterable[str]], Iterator[Chunk]]:
+        name = path.name.lower()
+        for ending in ("", *COMPRESSIONS):
+            for known, read in FORMATS.items():
+                if name.endswith(known + ending) and not (ending and known == ".parquet"):
+                    return read
+        raise SourceError(
+            f"{path}: its name does not say what it holds. It should end in {', '.join(FORMATS)}, "
+            f"and all but .parquet may be followed by {' or '.join(COMPRESSIONS)}."
+        )
+
+
+def _batches(table: Table, window: Window | None, chunks: Iterator[Chunk], place: str) -> Iterator[Batch]:
+    while True:
+        with _collector_paused():
+            chunk = next(chunks, None)
+            if chunk is None:
+                return
+            batch = _batch(table, window, chunk, place)
+        yield batch
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Let no garbage collection run: it costs a third of the time here, and documents hold no cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Give the same rows in fewer, larger batches."""
+    waiting: list[Batch] = []
+    size = 0
+    for batch in batches:
+        waiting.append(batch)
+        # A bad row holds its text.
+        size += batch.rows.nbytes + RAW * len(batch.bad)
+        if size >= BLOCK:
+            yield _join(waiting)
+            waiting, size = [], 0
+    if size:
+        yield _join(waiting)
+
+
+def _join(batches: list[Batch]) -> Batch:
+    bad = tuple(row for batch in batches for row in batch.bad)
+    return Batch(pa.concat_batches([batch.rows for batch in batches]), bad)
+
+
+def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Batch:
+    assert table.source is not None  # noqa: S101 - only core tables are read
+    bad = [BadRow(f"{place}:{line}", reason, raw[:RAW]) for line, raw, reason in chunk.broken]
+    cursor = next((column for column in table.columns if column.name == table.source.cursor), None)
+    if cursor is not None and window is not None:
+        rows = _in_window(_read(chunk, cursor), window)
+        if len(rows) < len(chunk.lines):
+            chunk = chunk.take(rows)
+    columns = [_read(chunk, column) for column in table.columns]
+    reasons: dict[int, list[str]] = {}
+    for column, read in zip(table.columns, columns, strict=True):
+        for row, reason in read.bad.items():
+            reasons.setdefault(row, []).append(reason)
+        needed = "the cursor" if column is cursor else "part of the key" if column.name in table.key else None
+        if needed and read.values.null_count:
+            for row in pc.indices_nonzero(read.values.is_null()).to_pylist():
+                if row not in read.bad:
+                    reasons.setdefault(row, []).append(f"{column.name} is NULL, and it is {needed}")
+    rows = pa.RecordBatch.from_arrays([column.values for column in columns], schema=arrow_schema(table))
+    if reasons:
+        moments = columns[table.columns.index(cursor)].values if cursor else None
+        bad += [
+            BadRow(
+                f"{place}:{chunk.lines[row]}",
+                "; ".join(reasons[row]),
+                chunk.raw(row)[:RAW],
+                window_of(table, moments[row].as_py()) if moments else None,
+            )
+            for row in sorted(reasons)
+        ]
+        rows = rows.filter(pa.array([row not in reasons for row in range(rows.num_rows)]))
+    return Batch(rows, tuple(bad))
+
+
+def _read(chunk: Chunk, column: Column) -> ColumnValues:
+    return chunk.column(column.source_path or column.name, column.type)
+
+
+def _in_window(cursor: ColumnValues, window: Window) -> list[int]:
+    """Return the rows whose cursor lies in the window or is not known."""
+    moments = cursor.values
+    if not pa.types.is_timestamp(moments.type):
+        moments = moments.cast(pa.timestamp("us"))
+    if moments.type.tz is None:
+        moments = moments.cast(pa.int64()).cast(pa.timestamp("us", tz=UTC.tzname(None)))
+    inside = pc.and_(
+        pc.greater_equal(moments, pa.scalar(window.start, moments.type)),
+        pc.less(moments, pa.scalar(window.end, moments.type)),
+    )
+    return pc.indices_nonzero(pc.fill_null(inside, fill_value=True)).to_pylist()  # type: ignore[no-any-return]

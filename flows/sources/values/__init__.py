@@ -1,0 +1,1 @@
+"""How values of any source become those of GoogleSQL's types."""

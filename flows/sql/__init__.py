@@ -1,0 +1,119 @@
+"""GoogleSQL: parse, validate, find what a query reads and how far, and transpile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlglot
+
+from flows.model.dependency import Dependency, Edge
+from flows.model.errors import SqlError, SqlFault
+from flows.sql import types as sql_types
+from flows.sql.compile.query import Queries
+from flows.sql.compile.scope import Scope
+from flows.sql.parse.parser import canonical, parse, parse_any, read, tables, too_deep
+from flows.sql.parse.tree import base_tables, line_of, table_identity
+from flows.sql.reach import dependencies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlglot import exp
+
+    from flows.model.types import Type
+    from flows.sql.compile.scope import Relation
+
+__all__ = [
+    "Analysis",
+    "Dependency",
+    "Edge",
+    "Schema",
+    "analyze",
+    "canonical",
+    "parse",
+    "replace_table",
+    "tables",
+    "to_duckdb",
+]
+
+Schema = "Mapping[str, Mapping[str, Type]]"
+"""Types by column name, by table identity (`core.orders`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a query reads and gives."""
+
+    dependencies: tuple[Dependency, ...]
+    """One for each table that it reads, in the order of their names."""
+    columns: tuple[tuple[str, Type], ...]
+    """Names and types of what it gives, in its order."""
+
+
+def analyze(
+    sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapping[str, str], *, by_window: bool = True
+) -> Analysis:
+    """Find what a table's query reads, how far, and what it gives.
+
+    `partitions` names the partition column of each table that has one; `by_window` says whether the query may name the
+    window's parameters. Raises SqlError with every fault found.
+    """
+    tree, faults_of_tree = read(sql)
+    compiler = Queries(schema, partitions)
+    relation = _compile(compiler, tree)
+    faults = [*faults_of_tree, *compiler.faults, *_output_faults(relation)]
+    if faults:
+        raise SqlError(faults)
+    columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)
+    return Analysis(dependencies(compiler.occurrences, by_window=by_window), columns)
+
+
+def replace_table(sql: str, identity: str, relation: str) -> str:
+    """Return a SELECT in which a table is another one, `dataset.name`, or a subquery in parentheses."""
+    for node in sorted(base_tables(parse_any(sql)), key=lambda node: -int(node.parts[0].meta["start"])):
+        if table_identity(node) == identity:
+            start, end = (int(node.parts[place].meta[side]) for place, side in ((0, "start"), (-1, "end")))
+            alias = "" if node.alias else f" AS `{node.name}`"
+            sql = f"{sql[:start]}{relation}{alias}{sql[end + 1 :]}"
+    return sql
+
+
+def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type]], *, pretty: bool = False) -> str:
+    """Return a GoogleSQL query as DuckDB's; `@window_start` becomes `$window_start`.
+
+    `pretty` lays it out for people.
+
+    Raises SqlError for a fault, and for what the embedded warehouse is not known to compute as BigQuery does.
+    """
+    compiler = Queries(schema, {})
+    relation = _compile(compiler, parse_any(sql))
+    if compiler.faults:
+        raise SqlError(compiler.faults)
+    return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
+
+
+def _compile(compiler: Queries, tree: exp.Query) -> Relation:
+    try:
+        return compiler.query(tree, Scope())
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
+
+
+def _output(type_: Type) -> Type:
+    if type_.element == sql_types.NULL:
+        return sql_types.array(sql_types.INT64)
+    return sql_types.INT64 if type_ == sql_types.NULL else type_
+
+
+def _output_faults(relation: Relation) -> Iterator[SqlFault]:
+    seen: set[str] = set()
+    for node, (name, value) in zip(relation.nodes, relation.columns, strict=False):
+        if not name:
+            text = node.sql(dialect="bigquery", comments=False)[:60]
+            yield SqlFault(line_of(node), f"the column '{text}' has no name. Write {text} AS name.")
+        elif name.lower() in seen:
+            yield SqlFault(line_of(node), f"two columns are named '{name}'. Give one of them another name with AS.")
+        if value.type == sql_types.INTERVAL:
+            yield SqlFault(line_of(node), f"'{name}' is an INTERVAL, which no table can hold.")
+        seen.add((name or "").lower())

@@ -1,0 +1,1 @@
+"""A tree of GoogleSQL to types and to DuckDB's SQL."""

@@ -1,0 +1,170 @@
+"""How a value of one GoogleSQL type becomes one of another, as DuckDB expressions."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
+
+from flows.sql import types as t
+from flows.sql.functions.table import aware, naive
+from flows.sql.types import duckdb_type, quote, quote_text
+
+if TYPE_CHECKING:
+    from flows.model.types import Type
+
+_DIGITS = r"\s*[+-]?[0-9]+\s*"
+_DECIMAL = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+_FLOAT = _DECIMAL + r"|\s*[+-]?(?i:inf|infinity|nan)\s*"
+_DAY = r"[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}"
+_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]{0,6})?"
+_ZONE = r"([Zz]| ?UTC|[+-][0-9]{2}(:[0-9]{2})?)"
+_FORMS = {
+    t.INT64: _DIGITS,
+    t.FLOAT64: _FLOAT,
+    t.NUMERIC: _DECIMAL,
+    t.BIGNUMERIC: _DECIMAL,
+    t.BOOL: "(?i:true|false)",
+    t.DATE: _DAY,
+    t.DATETIME: rf"{_DAY}([ Tt]{_CLOCK})?",
+    t.TIMESTAMP: rf"{_DAY}([ Tt]{_CLOCK})?{_ZONE}?",
+    t.TIME: _CLOCK,
+}
+# How GoogleSQL reads the text is how DuckDB does once its form is known: no form here is read in two ways.
+
+
+def convert(value: str, have: Type, want: Type) -> str:
+    """Return a value in a type to which it turns by itself."""
+    if t.UNKNOWN in (have, want) or have == want:
+        return value
+    if have == t.FLOAT64 and want in (t.NUMERIC, t.BIGNUMERIC):  # a literal
+        return f"CAST({value} AS {duckdb_type(want)})"
+    if have.name == want.name == "STRUCT":
+        return _struct(value, have, want)
+    return f"CAST({value} AS {duckdb_type(want)})"
+
+
+def _struct(value: str, have: Type, want: Type) -> str:
+    fields = (
+        f"{quote(name or f'_{place}')} := {convert(f'struct_extract_at({value}, {place})', given, wanted)}"
+        for place, ((_, given), (name, wanted)) in enumerate(zip(have.fields, want.fields, strict=True), 1)
+    )
+    return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({', '.join(fields)}) END"
+
+
+def cast(value: str, have: Type, want: Type, failure: str) -> str | None:
+    """Return CAST(value AS want), or None where GoogleSQL has no such cast.
+
+    `failure` is the SQL for what a text that cannot be read gives.
+    """
+    base = want.base
+    if have in (base, t.UNKNOWN) or base == t.UNKNOWN:
+        plain: str | None = value
+    elif have == t.NULL:
+        plain = f"CAST(NULL AS {duckdb_type(base)})"
+    elif have == t.STRING:
+        plain = _from_text(value, base, failure)
+    elif base == t.STRING:
+        plain = _to_text(value, have)
+    else:
+        plain = _between(value, have, base)
+    if plain is not None and want.decimal is not None:
+        return f"CAST(CAST({plain} AS {duckdb_type(want)}) AS {duckdb_type(base)})"
+    return plain
+
+
+def _from_text(value: str, want: Type, failure: str) -> str | None:
+    if want == t.BYTES:
+        return f"encode({value})"
+    form = _FORMS.get(want)
+    if form is None:
+        return None
+    if want == t.TIMESTAMP:
+        zone = rf"regexp_matches({value}, {quote_text(_CLOCK + _ZONE + '$')})"
+        read = f"CASE WHEN {zone} THEN CAST({value} AS TIMESTAMPTZ) ELSE {aware(f'CAST({value} AS TIMESTAMP)')} END"
+    else:
+        read = f"CAST({value} AS {duckdb_type(want)})"
+    known = f"regexp_full_match({value}, {quote_text(form)})"
+    return f"CASE WHEN {known} OR {value} IS NULL THEN {read} ELSE {failure} END"
+
+
+def _to_text(value: str, have: Type) -> str | None:
+    if have in (t.INT64, t.BOOL):
+        return f"CAST({value} AS VARCHAR)"
+    if have == t.DATE:
+        return f"strftime({value}, '%Y-%m-%d')"
+    if have in (t.NUMERIC, t.BIGNUMERIC):
+        return f"rtrim(rtrim(CAST({value} AS VARCHAR), '0'), '.')"
+    if have == t.FLOAT64:
+        short = f"printf('%.15g', {value})"
+        return f"CASE WHEN CAST({short} AS DOUBLE) = {value} THEN {short} ELSE printf('%.17g', {value}) END"
+    if have == t.BYTES:
+        return f"decode({value})"
+    if have == t.TIMESTAMP:
+        return f"({_to_text(naive(value), t.DATETIME)} || '+00')"
+    if have == t.DATETIME:
+        return f"(strftime({value}, '%Y-%m-%d %H:%M:%S') || {_fraction(value)})"
+    if have == t.TIME:
+        return f"(left(CAST({value} AS VARCHAR), 8) || {_fraction(value)})"
+    return None
+
+
+def _fraction(value: str) -> str:
+    """Return `.123` or `.123456`, or nothing for whole seconds."""
+    micros = f"(date_part('microsecond', {value}) % 1000000)"
+    return (
+        f"CASE WHEN {micros} = 0 THEN '' WHEN {micros} % 1000 = 0 THEN printf('.%03d', {micros} // 1000) "
+        f"ELSE printf('.%06d', {micros}) END"
+    )
+
+
+def _between(value: str, have: Type, want: Type) -> str | None:
+    exact, numbers = (t.NUMERIC, t.BIGNUMERIC), t.NUMBERS
+    if have == t.FLOAT64 and want == t.INT64:
+        return f"CAST(round({value}) AS BIGINT)"
+    if have == t.FLOAT64 and want in exact:
+        return f"CAST(printf('%.40f', {value}) AS {duckdb_type(want)})"
+    if (have in numbers and want in numbers) or (have == t.BOOL and want == t.INT64):
+        return f"CAST({value} AS {duckdb_type(want)})"
+    if have == t.INT64 and want == t.BOOL:
+        return f"({value} <> 0)"
+    if have == t.TIMESTAMP and want in (t.DATE, t.DATETIME, t.TIME):
+        return f"CAST({naive(value)} AS {duckdb_type(want)})"
+    if have in (t.DATE, t.DATETIME) and want == t.TIMESTAMP:
+        return aware(f"CAST({value} AS TIMESTAMP)")
+    if (have, want) in {(t.DATE, t.DATETIME), (t.DATETIME, t.DATE), (t.DATETIME, t.TIME)}:
+        return f"CAST({value} AS {duckdb_type(want)})"
+    if t.coerces(have, want):
+        return convert(value, have, want)
+    if have.name == want.name == "STRUCT" and len(have.fields) == len(want.fields):
+        pairs = zip(have.fields, want.fields, strict=True)
+        parts = [
+            (name, cast(f"struct_extract_at({value}, {place})", given, wanted, "error('a field cannot be read')"))
+            for place, ((_, given), (name, wanted)) in enumerate(pairs, 1)
+        ]
+        if all(part for _, part in parts):
+            fields = ", ".join(f"{quote(name or f'_{place}')} := {part}" for place, (name, part) in enumerate(parts, 1))
+            return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({fields}) END"
+    if have.element is not None and want.element is not None:
+        element = cast("x", have.element, want.element, "error('an element cannot be read')")
+        return element and f"list_transform({value}, lambda x: {element})"
+    return None
+
+
+def literal(text: str, want: Type) -> str | None:
+    """Return a text literal as DuckDB's literal of another type, or None where it cannot be read."""
+    if re.fullmatch(_FORMS.get(want, "(?!)"), text) is None:
+        return None
+    try:
+        padded = re.sub(r"(?<![0-9.])([0-9])(?![0-9])", r"0\1", text).replace(" UTC", "+00:00").replace("UTC", "+00:00")
+        if want == t.DATE:
+            return f"DATE '{date.fromisoformat(padded)}'"
+        if want == t.TIME:
+            return f"TIME '{time.fromisoformat(padded)}'"
+        moment = datetime.fromisoformat(padded.replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        return None
+    if want == t.DATETIME:
+        return f"TIMESTAMP '{moment.isoformat(' ')}'"
+    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f"TIMESTAMPTZ '{utc.isoformat(' ')}'"

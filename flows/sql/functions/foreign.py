@@ -1,0 +1,109 @@
+"""Names of functions that the table of functions lacks: GoogleSQL's own, and what other dialects call theirs."""
+
+from __future__ import annotations
+
+from flows.model.errors import did_you_mean
+from flows.sql.functions import table as sql_functions
+
+_NEAR = 0.75
+_OTHERS = """
+ARRAY_SIZE = ARRAY_LENGTH(array)
+BOOL_AND = LOGICAL_AND(condition)
+BOOL_OR = LOGICAL_OR(condition)
+CARDINALITY = ARRAY_LENGTH(array)
+CHARINDEX = STRPOS(text, part)
+CONCAT_WS = ARRAY_TO_STRING([one, two], ', ')
+CONVERT = CAST(value AS TYPE)
+CONVERT_TIMEZONE = DATETIME(ts, 'Europe/Berlin')
+COUNT_IF = COUNTIF(condition)
+CURDATE = DATE(@window_end)
+DATEADD = DATE_ADD(day, INTERVAL 1 DAY), or TIMESTAMP_ADD(ts, INTERVAL 1 DAY)
+DATEDIFF = DATE_DIFF(later, earlier, DAY), or TIMESTAMP_DIFF(later, earlier, DAY)
+DATEPART = EXTRACT(MONTH FROM day)
+DATE_FORMAT = FORMAT_DATE('%Y-%m', day), or FORMAT_TIMESTAMP('%Y-%m', ts)
+DATE_PART = EXTRACT(MONTH FROM day)
+DATE_PARSE = PARSE_DATE('%Y-%m-%d', text), or PARSE_TIMESTAMP
+DAY = EXTRACT(DAY FROM day)
+DAYOFWEEK = EXTRACT(DAYOFWEEK FROM day)
+DAYOFYEAR = EXTRACT(DAYOFYEAR FROM day)
+DECODE = CASE value WHEN ... THEN ... ELSE ... END
+EVERY = LOGICAL_AND(condition)
+FROM_UNIXTIME = TIMESTAMP_SECONDS(number)
+GETDATE = @window_end: the clock would give other rows on every retry
+GROUP_CONCAT = STRING_AGG(text, ', ')
+HOUR = EXTRACT(HOUR FROM ts)
+IFF = IF(condition, one, other)
+IIF = IF(condition, one, other)
+ISNULL = IFNULL(value, other), or value IS NULL
+JSON_EXTRACT_PATH_TEXT = JSON_VALUE(json, '$.name')
+LEN = LENGTH(text)
+LISTAGG = STRING_AGG(text, ', ')
+LOCATE = STRPOS(text, part)
+MEAN = AVG(number)
+MINUTE = EXTRACT(MINUTE FROM ts)
+MONTH = EXTRACT(MONTH FROM day)
+NOW = @window_end: the clock would give other rows on every retry
+NVL = IFNULL(value, other)
+NVL2 = IF(value IS NOT NULL, one, other)
+POSITION = STRPOS(text, part)
+QUARTER = EXTRACT(QUARTER FROM day)
+REGEXP_LIKE = REGEXP_CONTAINS(text, r'pattern')
+REGEXP_MATCHES = REGEXP_CONTAINS(text, r'pattern')
+SECOND = EXTRACT(SECOND FROM ts)
+SIZE = ARRAY_LENGTH(array)
+SPLIT_PART = SPLIT(text, ',')[SAFE_ORDINAL(1)]
+STR_TO_DATE = PARSE_DATE('%Y-%m-%d', text), or PARSE_TIMESTAMP
+STRFTIME = FORMAT_TIMESTAMP('%Y-%m', ts), or FORMAT_DATE('%Y-%m', day)
+STRING_TO_ARRAY = SPLIT(text, ',')
+STRPTIME = PARSE_TIMESTAMP('%Y-%m-%d', text), or PARSE_DATE
+SYSDATE = @window_end: the clock would give other rows on every retry
+TIMESTAMPADD = TIMESTAMP_ADD(ts, INTERVAL 1 DAY)
+TIMESTAMPDIFF = TIMESTAMP_DIFF(later, earlier, DAY)
+TO_CHAR = FORMAT_DATE('%Y-%m', day), FORMAT_TIMESTAMP('%Y-%m', ts) or CAST(value AS STRING)
+TO_DATE = CAST(value AS DATE), or PARSE_DATE('%Y-%m-%d', text)
+TO_NUMBER = CAST(text AS NUMERIC)
+TO_TIMESTAMP = TIMESTAMP_SECONDS(number), or PARSE_TIMESTAMP('%Y-%m-%d', text)
+TO_VARCHAR = CAST(value AS STRING)
+TRY_CAST = SAFE_CAST(value AS TYPE)
+UCASE = UPPER(text)
+LCASE = LOWER(text)
+UNIX_TIMESTAMP = UNIX_SECONDS(ts)
+UUID = TO_HEX(MD5(key)): a random identifier would be another one on every retry
+WEEK = EXTRACT(ISOWEEK FROM day)
+YEAR = EXTRACT(YEAR FROM day)
+ZEROIFNULL = IFNULL(number, 0)
+"""
+_INSTEAD = dict(line.split(" = ", 1) for line in _OTHERS.strip().splitlines())
+
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-all
+_GOOGLESQL = """
+ACOS ACOSH APPENDS APPROX_QUANTILES APPROX_TOP_COUNT APPROX_TOP_SUM ARRAY_FILTER ARRAY_FIRST ARRAY_LAST ARRAY_SLICE
+ARRAY_TRANSFORM ASCII ASIN ASINH ATAN ATAN2 ATANH BAG_OF_WORDS BIT_COUNT BOOL CBRT CHR CODE_POINTS_TO_BYTES
+CODE_POINTS_TO_STRING COLLATE CONTAINS_SUBSTR CORR COS COSH COSINE_DISTANCE COT COTH COVAR_POP COVAR_SAMP CSC CSCH
+DATE_BUCKET DATETIME_BUCKET EDIT_DISTANCE ERROR EUCLIDEAN_DISTANCE FARM_FINGERPRINT FLOAT64 FORMAT FROM_BASE32
+FROM_CODE_POINTS GENERATE_RANGE_ARRAY GROUPING HLL_COUNT INITCAP INT64 JSON_ARRAY JSON_ARRAY_APPEND JSON_ARRAY_INSERT
+JSON_EXTRACT JSON_EXTRACT_ARRAY JSON_EXTRACT_STRING_ARRAY JSON_KEYS JSON_OBJECT JSON_QUERY_ARRAY JSON_REMOVE JSON_SET
+JSON_STRIP_NULLS JSON_TYPE JSON_VALUE_ARRAY JUSTIFY_DAYS JUSTIFY_HOURS JUSTIFY_INTERVAL LAX_BOOL LAX_FLOAT64 LAX_INT64
+LAX_STRING LOGICAL_XOR NORMALIZE NORMALIZE_AND_CASEFOLD NULLIFZERO PARSE_BIGNUMERIC PARSE_NUMERIC PARSE_TIME
+PERCENTILE_CONT PERCENTILE_DISC RANGE_BUCKET RANGE_CONTAINS RANGE_END RANGE_INTERSECT RANGE_OVERLAPS RANGE_SESSIONIZE
+RANGE_START REGEXP_INSTR REVERSE SAFE_CONVERT_BYTES_TO_STRING SEC SECH SESSION_USER SHA512 SIN SINH SOUNDEX
+ST_AREA ST_ASTEXT ST_CONTAINS ST_DISTANCE ST_DWITHIN ST_GEOGFROMTEXT ST_GEOGPOINT ST_INTERSECTS ST_X ST_Y TAN TANH
+TEXT_ANALYZE TIME_ADD TIME_DIFF TIME_SUB TIME_TRUNC TIMESTAMP_BUCKET TO_BASE32 TO_CODE_POINTS TO_JSON TO_JSON_STRING
+TRANSLATE TYPEOF UNICODE
+"""
+_UNCHECKED = frozenset(_GOOGLESQL.split())
+
+
+def refusal(name: str) -> str:
+    """Say why a call of a function that the table of functions lacks is refused, and what to write instead."""
+    if name in _UNCHECKED:
+        return f"{name} is not supported by the embedded warehouse yet."
+    if name in _INSTEAD:
+        return f"{name} is not a function of GoogleSQL. Write {_INSTEAD[name]}."
+    near = did_you_mean(name, [*sql_functions.names(), *_UNCHECKED], _NEAR)
+    return f"{name} is not a function of GoogleSQL that is known here.{near}"
+
+
+def is_of_others(name: str) -> bool:
+    """Say whether another dialect's function is meant, whose arguments may be parts or types that are no columns."""
+    return name in _INSTEAD

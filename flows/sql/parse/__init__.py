@@ -1,0 +1,1 @@
+"""Text to a tree, and what of a text is no GoogleSQL."""

@@ -1,0 +1,274 @@
+"""Text to a tree: one SELECT in GoogleSQL, its faults by line, its normal form.
+
+sqlglot knows hundreds of functions and rewrites their arguments while it parses, differently for each engine. Here
+every call keeps the name and the arguments that were written, so that `sql_functions` alone says what each means.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.sql.parse.literals import bytes_of, text_of
+from flows.sql.parse.repeat import VARYING, unrepeatable
+from flows.sql.parse.syntax import refuse_foreign, syntax_fault, token_fault
+from flows.sql.parse.tree import base_tables, line_of, table_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARAMETERS = ("window_start", "window_end")
+_MEANT = {
+    **dict.fromkeys(("start", "begin", "from", "since"), "window_start"),
+    **dict.fromkeys(("end", "stop", "finish", "to", "until"), "window_end"),
+}
+_PREFIX = "__call_"
+# GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
+# a grammar of its own.
+_RESERVED = frozenset(
+    [
+        "ALL",
+        "AND",
+        "ANY",
+        "ARRAY",
+        "AS",
+        "ASC",
+        "ASSERT_ROWS_MODIFIED",
+        "AT",
+        "BETWEEN",
+        "BY",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "CONTAINS",
+        "CREATE",
+        "CROSS",
+        "CUBE",
+        "CURRENT",
+        "DEFAULT",
+        "DEFINE",
+        "DESC",
+        "DISTINCT",
+        "ELSE",
+        "END",
+        "ENUM",
+        "ESCAPE",
+        "EXCEPT",
+        "EXCLUDE",
+        "EXISTS",
+        "EXTRACT",
+        "FALSE",
+        "FETCH",
+        "FOLLOWING",
+        "FOR",
+        "FROM",
+        "FULL",
+        "GROUP",
+        "GROUPING",
+        "GROUPS",
+        "HASH",
+        "HAVING",
+        "IGNORE",
+        "IN",
+        "INNER",
+        "INTERSECT",
+        "INTERVAL",
+        "INTO",
+        "IS",
+        "JOIN",
+        "LATERAL",
+        "LIKE",
+        "LIMIT",
+        "LOOKUP",
+        "MERGE",
+        "NATURAL",
+        "NEW",
+        "NO",
+        "NOT",
+        "NULL",
+        "NULLS",
+        "OF",
+        "ON",
+        "OR",
+        "ORDER",
+        "OUTER",
+        "OVER",
+        "PARTITION",
+        "PRECEDING",
+        "PROTO",
+        "QUALIFY",
+        "RANGE",
+        "RECURSIVE",
+        "RESPECT",
+        "ROLLUP",
+        "ROWS",
+        "SELECT",
+        "SET",
+        "SOME",
+        "STRUCT",
+        "TABLESAMPLE",
+        "THEN",
+        "TO",
+        "TREAT",
+        "TRUE",
+        "UNBOUNDED",
+        "UNION",
+        "UNNEST",
+        "USING",
+        "WHEN",
+        "WHERE",
+        "WINDOW",
+        "WITH",
+        "WITHIN",
+        "SAFE_CAST",
+        "MAKE_INTERVAL",
+        "VALUES",
+        "PIVOT",
+        "UNPIVOT",
+    ]
+)
+
+
+def parse(sql: str) -> exp.Query:
+    """Parse exactly one SELECT that gives the same rows on every retry.
+
+    Raises SqlError with the line on which the word at fault stands.
+    """
+    tree, faults = read(sql)
+    if faults:
+        raise SqlError(faults)
+    return tree.copy()
+
+
+def parse_any(sql: str) -> exp.Query:
+    """Parse exactly one SELECT; the tree is shared, so nobody may change it. Raises SqlError."""
+    tree, faults = _parse(sql)
+    if tree is None or faults:
+        raise SqlError(faults)
+    return tree
+
+
+def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
+    """Return the tree of a table's SQL, which nobody may change, and the faults that a tree can have.
+
+    Raises SqlError where there is no tree.
+    """
+    tree, faults = _parse(sql)
+    if tree is None:
+        raise SqlError(faults)
+    return tree, (*faults, *unrepeatable(tree))
+
+
+@lru_cache(maxsize=256)
+def _parse(sql: str) -> tuple[exp.Query | None, tuple[SqlFault, ...]]:
+    try:
+        tree = _one_select(sql)
+    except SqlError as error:
+        return None, error.faults
+    return tree, tuple(_parameter_faults(tree))
+
+
+def _one_select(sql: str) -> exp.Query:
+    dialect = BigQuery()
+    try:
+        spelt = dialect.tokenize(sql)
+        if not spelt:
+            raise SqlError([SqlFault(1, "there is no query here. Write a SELECT.")])
+        refuse_foreign(sql, spelt)
+        tokens = list(_named_calls(sql, spelt))
+        statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
+    except ParseError as error:
+        raise SqlError([syntax_fault(sql, spelt, error)]) from None
+    except TokenError:
+        raise SqlError([token_fault(sql)]) from None
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
+    if len(statements) > 1:
+        line = next((token.line for token in tokens if token.token_type == TokenType.SEMICOLON), 1)
+        raise SqlError([SqlFault(line, "there is more than one statement. Write exactly one SELECT.")])
+    tree = statements[0]
+    if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
+        raise SqlError([SqlFault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
+    for call in tree.find_all(exp.Anonymous):
+        call.set("this", call.name.removeprefix(_PREFIX).upper())
+    return tree
+
+
+def too_deep() -> SqlFault:
+    """Return the fault of a query that cannot be followed to its bottom."""
+    return SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")
+
+
+def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
+    """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
+    before = TokenType.SENTINEL
+    for token, after in zip_longest(tokens, tokens[1:]):
+        kind, text = token.token_type, token.text
+        if (
+            after is not None
+            and after.token_type == TokenType.L_PAREN
+            and kind not in {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
+            and _is_call(text.upper(), before)
+        ):
+            kind, text = TokenType.VAR, _PREFIX + text.upper()
+        elif kind == TokenType.BYTE_STRING:
+            text = "".join(f"\\x{byte:02x}" for byte in bytes_of(sql[token.start : token.end + 1]))
+        elif kind == TokenType.RAW_STRING:
+            kind, text = TokenType.STRING, text_of(sql[token.start : token.end + 1])
+        elif kind == TokenType.STRING and "\\" in sql[token.start : token.end + 1]:
+            text = text_of(sql[token.start : token.end + 1])
+        if (kind, text) != (token.token_type, token.text):
+            token = Token(kind, text, token.line, token.col, token.start, token.end, token.comments)  # noqa: PLW2901
+        yield token
+        before = kind
+
+
+def _is_call(word: str, before: TokenType) -> bool:
+    from sqlglot.parsers.bigquery import BigQueryParser  # noqa: PLC0415 - loaded with the dialect, named here alone
+
+    if word in _RESERVED:
+        return False
+    if word == "REPLACE" and before in {TokenType.STAR, TokenType.R_PAREN}:
+        return False
+    if word == "STRING" and before in {TokenType.ALIAS, TokenType.LT}:
+        return False
+    return (
+        word in BigQueryParser.FUNCTIONS
+        or word in BigQueryParser.FUNCTION_PARSERS
+        or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
+        or word in VARYING
+    )
+
+
+def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
+    for node in tree.find_all(exp.Parameter, exp.Placeholder, exp.SessionParameter):
+        if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
+            continue
+        name = node.name if isinstance(node.name, str) else ""
+        meant = _MEANT.get(name.lower().rpartition("_")[2])
+        hint = f" Did you mean '@{meant}'?" if meant else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
+        message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"
+        yield SqlFault(line_of(node), message)
+
+
+def canonical(sql: str) -> str:
+    """Return the query in one layout, without comments: equal for queries that differ in nothing else.
+
+    Raises SqlError.
+    """
+    tree = parse(sql)
+    for node in tree.walk():
+        node.comments = None
+    return tree.sql(dialect="bigquery", comments=False, normalize_functions="upper")
+
+
+def tables(sql: str) -> tuple[str, ...]:
+    """Return the tables that the query names, `dataset.name` in alphabetical order. Raises SqlError."""
+    return tuple(sorted({identity for node in base_tables(parse_any(sql)) if (identity := table_identity(node))}))

@@ -1,0 +1,101 @@
+"""What the engine asks of a warehouse."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from flows.model.bad_row import BadRow
+    from flows.model.entry import Entry
+    from flows.model.table import Table
+    from flows.model.types import Type
+    from flows.model.window import Window
+
+LEDGER_SHARDS = 128
+"""5,000 tables that commit hourly give 938 INSERTs a day on a shard; BigQuery starts 1,500 a day at once
+(https://cloud.google.com/bigquery/quotas#data-manipulation-language-statements)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A SELECT in GoogleSQL with the parameters @window_start and @window_end."""
+
+    sql: str
+    schema: Mapping[str, Mapping[str, Type]]
+    """Types of the tables that it reads, by identity and column."""
+
+
+def ledger_shard(identity: str) -> str:
+    """Return the name of the ledger table, in dataset `platform`, that holds a table's entries."""
+    return f"ledger_{zlib.crc32(identity.encode()) % LEDGER_SHARDS:03d}"
+
+
+class Staged(Protocol):
+    """The rows of one window that no reader can see yet."""
+
+    relation: str
+    """GoogleSQL that stands for the rows in a FROM clause: a table, or a subquery in parentheses."""
+    rows: int
+    """How many rows are staged."""
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Run the engine's own GoogleSQL, which may read the staged rows."""
+
+    def select(self, query: Query) -> list[dict[str, Any]]:
+        """Run a person's SELECT, which may read the staged rows."""
+
+    def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
+        """Commit the rows, the source's bad rows (to quarantine) and the entry in one transaction.
+
+        Returns the entry with its version, rows, bytes and touched ranges.
+
+        Raises ConflictError where another run has committed an overlapping window since `known_version`, and
+        WindowError where a row lies outside its window; then nothing has changed.
+        """
+
+
+class Warehouse(Protocol):
+    """Where tables and the ledger live."""
+
+    def prepare(self, table: Table) -> None:
+        """Create the table where it is missing; with a reset in the ledger where it was there before."""
+
+    def lacking(self, table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the columns of the file that the table has not yet, and those that it has in another type.
+
+        There are none where there is no table.
+        """
+
+    def extend(self, table: Table) -> None:
+        """Give the table the columns of its file, as its next window would; old rows hold NULL in new ones."""
+
+    def exists(self, identity: str) -> bool:
+        """Say whether a table is there."""
+
+    def stage(
+        self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch], *, start_over: bool = False
+    ) -> AbstractContextManager[Staged]:
+        """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
+
+        Where a merge table is to start over, all its other rows and windows go when the window is published.
+        """
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Run the engine's own GoogleSQL."""
+
+    def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
+        """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
+
+    def now(self) -> datetime:
+        """Return the warehouse's clock."""
+
+    def close(self) -> None:
+        """Let go of it."""

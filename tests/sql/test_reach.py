@@ -1,0 +1,202 @@
+"""How far a query reads its upstreams: a table of examples, and the law that no row is missed."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.model.types import Type
+from flows.model.window import Size, Window
+from flows.sql import analyze, to_duckdb
+
+TIMESTAMP, DATE, INT64 = Type("TIMESTAMP"), Type("DATE"), Type("INT64")
+SCHEMA = {
+    "core.events": {"id": INT64, "ts": TIMESTAMP},
+    "core.days": {"id": INT64, "day": DATE},
+    "core.users": {"id": INT64},
+}
+PARTITIONS = {"core.events": "ts", "core.days": "day"}
+SIZES = ("1 hour", "6 hours", "1 day", "1 week", "1 month")
+MIDDLE = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def cases():
+    text = Path(__file__).with_name("reach_cases.txt").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith(("#", "--"))]
+    query = None
+    found = {}
+    for line in lines:
+        if line.startswith("=> "):
+            found[query].append(line.removeprefix("=> "))
+        else:
+            query = line
+            found[query] = []
+    return list(found.items())
+
+
+@pytest.mark.parametrize(("sql", "expected"), cases())
+def test_reach(sql, expected):
+    """A query reads what the table of examples says."""
+    found = analyze(sql, SCHEMA, PARTITIONS).dependencies
+    assert [f"{one.table}: {one.why}" for one in found] == expected
+    assert [one.reach is None for one in found] == ["snapshot" in line for line in expected]
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA core; CREATE SCHEMA few; CREATE SCHEMA part")
+        start, end = MIDDLE - timedelta(days=800), MIDDLE + timedelta(days=800)
+        connection.execute(
+            "CREATE TABLE core.events AS SELECT CAST(row_number() OVER () % 11 AS BIGINT) AS id,"
+            " moment + to_microseconds(jitter) AS ts"
+            " FROM generate_series(CAST(? AS TIMESTAMPTZ), ?, INTERVAL 6 HOUR) AS r(moment),"
+            " (VALUES (-1), (0), (1)) AS j(jitter)",
+            [start, end],
+        )
+        connection.execute(
+            "CREATE TABLE core.days AS SELECT CAST(row_number() OVER () % 7 AS BIGINT) AS id, CAST(day AS DATE) AS day"
+            " FROM generate_series(CAST(? AS TIMESTAMPTZ), ?, INTERVAL 1 DAY) AS r(day)",
+            [start, end],
+        )
+        for table, few in (("events", "ts BETWEEN ? AND ? AND id < 4"), ("days", "day BETWEEN ? AND ?")):
+            near = [MIDDLE - timedelta(days=25), MIDDLE + timedelta(days=25)]
+            connection.execute(f"CREATE TABLE few.{table} AS SELECT * FROM core.{table} WHERE {few}", near)
+        connection.execute("CREATE TABLE few.users AS SELECT CAST(range AS BIGINT) AS id FROM range(9)")
+        connection.execute("CREATE TABLE core.users AS SELECT CAST(range AS BIGINT) AS id FROM range(9)")
+        yield connection
+
+
+PARAMETERS = st.sampled_from(["@window_start", "@window_end"])
+CLOCKS = st.sampled_from(["MINUTE", "HOUR", "DAY"])
+DAYS = st.sampled_from(["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"])
+SMALL = st.integers(-40, 40)
+
+
+def _moments(inner):
+    dates = st.deferred(lambda: DATES)
+    return st.one_of(
+        st.builds("TIMESTAMP_{}({}, INTERVAL {} {})".format, st.sampled_from(["ADD", "SUB"]), inner, SMALL, CLOCKS),
+        st.builds("({} {} INTERVAL {} {})".format, inner, st.sampled_from("+-"), st.integers(0, 40), CLOCKS),
+        st.builds(
+            "TIMESTAMP_TRUNC({}, {})".format, inner, st.sampled_from(["HOUR", "DAY", "ISOWEEK", "MONTH", "YEAR"])
+        ),
+        st.builds("TIMESTAMP({})".format, dates),
+    )
+
+
+MOMENTS = st.recursive(PARAMETERS, _moments, max_leaves=3)
+DATES = st.recursive(
+    st.builds("DATE({})".format, MOMENTS),
+    lambda inner: st.one_of(
+        st.builds(
+            "DATE_{}({}, INTERVAL {} {})".format, st.sampled_from(["ADD", "SUB"]), inner, st.integers(-3, 3), DAYS
+        ),
+        st.builds("DATE_TRUNC({}, {})".format, inner, st.sampled_from(["DAY", "WEEK(MONDAY)", "MONTH", "YEAR"])),
+    ),
+    max_leaves=3,
+)
+COLUMNS = {
+    "core.events": (["ts", "TIMESTAMP(DATE(ts))", *(f"TIMESTAMP_TRUNC(ts, {unit})" for unit in ("HOUR", "DAY", "ISOWEEK", "MONTH"))], ["DATE(ts)", "CAST(ts AS DATE)"]),
+    "core.days": (["TIMESTAMP(day)"], ["day", "DATE_TRUNC(day, MONTH)"]),
+}  # fmt: skip
+
+
+@st.composite
+def comparisons(draw, table, signs=("<", "<=", ">", ">=", "=")):
+    moments, dates = COLUMNS[table]
+    column = draw(st.sampled_from([*moments, *dates]))
+    limit = draw(MOMENTS if column in moments else DATES)
+    sign = draw(st.sampled_from(signs))
+    return f"{column} {sign} {limit}" if draw(st.booleans()) else f"{limit} {TURNED[sign]} {column}"
+
+
+TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+
+
+@st.composite
+def windows(draw):
+    size = Size.parse(draw(st.sampled_from(SIZES)))
+    start = size.floor(MIDDLE + timedelta(hours=draw(st.integers(-2000, 2000))))
+    return Window(start, size.next(start))
+
+
+SMALLER = {name.replace("core.", schema): types for name, types in SCHEMA.items() for schema in ("few.", "part.")}
+
+
+def run(connection, sql, window):
+    compiled = to_duckdb(sql, {**SCHEMA, **SMALLER})
+    parameters = {"window_start": window.start, "window_end": window.end}
+    used = {name: value for name, value in parameters.items() if f"${name}" in compiled}
+    return connection.execute(compiled, used).fetchall()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), windows(), st.sampled_from(sorted(COLUMNS)))
+def test_no_row_that_a_query_selects_lies_outside_its_reach(connection, data, window, table):
+    """Whatever the bounds, each row that they let through lies in the range that the dependency names."""
+    upper = data.draw(comparisons(table, ("<", "<=", "=")))
+    more = data.draw(st.lists(comparisons(table), max_size=2))
+    column = PARTITIONS[table]
+    sql = f"SELECT {column} AS c FROM {table} WHERE {' AND '.join([upper, *more])}"
+    (dependency,) = analyze(sql, SCHEMA, PARTITIONS).dependencies
+    reach = dependency.range(window)
+    if reach is None:
+        return
+    ((first, last),) = run(connection, f"SELECT MIN(c) AS first, MAX(c) AS last FROM ({sql})", window)
+    if first is not None:
+        assert reach.start <= _moment(first), (sql, str(reach))
+        assert _moment(last) + WIDTHS[table] <= reach.end, (sql, str(reach))
+
+
+def _moment(value):
+    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=UTC)
+
+
+WIDTHS = {"core.events": timedelta(microseconds=1), "core.days": timedelta(days=1)}
+
+
+EVENTS = "{e}.ts >= @window_start - INTERVAL 9 DAY AND {e}.ts < @window_end"
+DAYS_BOUND = "{d}.day >= DATE(@window_start) AND {d}.day < DATE(@window_end)"
+E1, D1 = EVENTS.format(e="e"), DAYS_BOUND.format(d="d")
+SHAPES = [
+    *(
+        f"SELECT e.id AS a, d.id AS b, u.id AS c FROM core.events AS e {one} JOIN core.days AS d ON {on}"
+        f" {two} JOIN core.users AS u ON u.id = d.id {where}"
+        for one in ("", "LEFT", "RIGHT", "FULL")
+        for two in ("LEFT", "RIGHT")
+        for on in (f"d.id = e.id AND {E1} AND {D1}", "d.id = e.id")
+        for where in ("", f"WHERE {E1}", f"WHERE {D1}", f"WHERE {E1} AND {D1}")
+    ),
+    f"SELECT id, COUNT(*) AS n FROM core.events AS e WHERE {E1} GROUP BY id HAVING COUNT(*) > 1",
+    f"SELECT id FROM (SELECT DISTINCT id, ts FROM core.events) AS e WHERE {E1}",
+    f"SELECT id FROM (SELECT id, ts FROM core.events EXCEPT DISTINCT SELECT id, TIMESTAMP(day) FROM core.days) AS e WHERE {E1}",
+    f"SELECT id FROM (SELECT id, ts FROM core.events UNION ALL SELECT id, TIMESTAMP(day) FROM core.days) AS e WHERE {E1}",
+    f"SELECT n FROM (SELECT DATE(ts) AS day, COUNT(*) AS n FROM core.events GROUP BY day) AS d WHERE {D1}",
+    f"SELECT n FROM (SELECT ts, SUM(id) OVER (ORDER BY ts) AS n FROM core.events) AS e WHERE {E1}",
+    f"SELECT n FROM (SELECT ts, id AS n FROM core.events ORDER BY ts DESC LIMIT 150) AS e WHERE {E1}",
+    f"SELECT id FROM core.users AS u WHERE NOT EXISTS (SELECT 1 FROM core.events AS e WHERE e.id = u.id AND {E1})",
+    f"WITH x AS (SELECT id, ts FROM core.events) SELECT e.id AS a, f.id AS b FROM x AS e LEFT JOIN x AS f ON f.id = e.id AND {EVENTS.format(e='f')} WHERE {E1}",
+    f"SELECT x.id FROM (SELECT e.id, e.ts, d.day FROM core.events AS e FULL JOIN core.days AS d ON d.id = e.id) AS x WHERE {EVENTS.format(e='x')}",
+    f"SELECT COUNT(*) AS n FROM core.events AS e LEFT JOIN core.days AS d USING (id) WHERE {E1} AND (d.day IS NULL OR d.day >= DATE(@window_start))",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", SHAPES)
+def test_what_lies_outside_the_reach_changes_nothing(connection, sql):
+    """A query gives the same over its upstreams cut to its reach as over all of them."""
+    window = Window(MIDDLE, MIDDLE + timedelta(days=1))
+    reaches = {one.table: one.range(window) for one in analyze(sql, SCHEMA, PARTITIONS).dependencies}
+    for table in SCHEMA:
+        part, reach = table.replace("core.", "part."), reaches.get(table)
+        column = PARTITIONS.get(table)
+        connection.execute(f"CREATE OR REPLACE TABLE {part} AS SELECT * FROM {table.replace('core.', 'few.')}")
+        if reach is not None:
+            connection.execute(f"DELETE FROM {part} WHERE {column} < ? OR {column} >= ?", [reach.start, reach.end])
+    whole, cut = (Counter(run(connection, sql.replace("core.", schema), window)) for schema in ("few.", "part."))
+    assert whole == cut
+    assert whole
