@@ -12,8 +12,9 @@ install: .venv/.installed ## Make .venv from requirements.lock
 .venv/.installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Derived needs Python 3.11 or newer; try: make install PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet "$$(grep '^uv==' requirements.lock)"
-	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock
+	@sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ *--hash/p}' requirements.lock > .venv/uv.lock
+	$(BIN)/pip install --quiet --require-hashes --requirement .venv/uv.lock
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock
 	@touch $@
 
 demo: install ## Make sample exports of a shop, bring all its tables up to date and show the answer
@@ -37,7 +38,7 @@ bench: install ## Run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file"; done
 
 lock: install ## Renew requirements.lock from pyproject.toml
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --group dev --no-emit-index-url --universal --upgrade -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --group dev --no-emit-index-url --universal --generate-hashes --upgrade -o requirements.lock
 
 docs: install ## Write docs/table.md from the models
 	$(BIN)/python docs/generate.py > docs/table.md
