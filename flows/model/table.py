@@ -232,6 +232,10 @@ class Column(Model):
     """Core tables: where the value stands in the source, as a column's name or a path into a document.
 
     By default the column's own name."""
+    on_error: Annotated[Literal["null"] | None, Field(examples=["null"])] = None
+    """Core tables: `null` makes a value that cannot be read NULL; without it its whole row goes to quarantine.
+
+    Not for columns of the key, the cursor or the partition."""
     checks: Annotated[tuple[_ColumnCheck, ...], Field(examples=["[not_null, {range: {min: 0}}]"])] = ()
     """What every value must keep to, before anything is published."""
 

@@ -78,6 +78,25 @@ def types(draft: Draft) -> Iterator[Note]:
             )
 
 
+def on_error(draft: Draft) -> Iterator[Note]:
+    """What cannot be read may become NULL where a row needs no value."""
+    needed: list[tuple[str, str | None]] = [("key", name) for _, name in draft.texts("key")]
+    needed += [("cursor", draft.text("source", "cursor")), ("partition column", draft.text("partition", "column"))]
+    uses = {name: use for use, name in reversed(needed)}
+    for path, _ in draft.items("columns"):
+        if draft.get(*path, "on_error") is None:
+            continue
+        name = draft.text(*path, "name")
+        if draft.is_derived:
+            yield (*path, "on_error"), "a derived table reads no source. Remove it; write SAFE_CAST in the SQL."
+        elif name in uses:
+            part = "part of the key" if uses[name] == "key" else f"the {uses[name]}"
+            yield (
+                (*path, "on_error"),
+                f"'{name}' is {part}, which needs a value in each row. Remove it: a row without one goes to quarantine.",
+            )
+
+
 def partition(draft: Draft) -> Iterator[Note]:
     """The partition column has a type that its granularity and the windows fit."""
     name = draft.text("partition", "column")
@@ -295,4 +314,4 @@ def _twice(given: list[tuple[Path, str]]) -> Iterator[Note]:
         seen.add(name)
 
 
-RULES = (names, types, partition, cluster, key, checks)
+RULES = (names, types, on_error, partition, cluster, key, checks)

@@ -19,7 +19,10 @@ def code_version(table: Table) -> str:
         include={"dataset", "name", "strategy", "partition", "key", "merge", "latest_by", "source"},
         exclude={"source": {"max_bad_rows", "overlap"}},
     )
-    meaning["columns"] = [(column.name, str(column.type), column.source_path) for column in table.columns]
+    meaning["columns"] = [
+        (column.name, str(column.type), column.source_path, *filter(None, [column.on_error]))
+        for column in table.columns
+    ]
     meaning["window"] = str(table.window.size) if table.window else None
     meaning["sql"] = canonical(table.sql) if table.sql else None
     return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]

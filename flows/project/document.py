@@ -247,6 +247,8 @@ class _Builder:
         self.lines.setdefault(path, line)
         in_list = bool(path) and isinstance(path[-1], int)
         tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit).removeprefix("tag:yaml.org,2002:")
+        if tag == "null" and path[-1:] == ("on_error",) and event.value.lower() == "null":
+            return "null", True
         if event.style or tag not in NOT_TEXT:
             if event.style == "|":
                 self.blocks[path] = line + 1

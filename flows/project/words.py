@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args
 
 from flows.model.errors import did_you_mean
@@ -203,9 +204,11 @@ def _not_in_list(value: object, path: Path, parent: type[BaseModel] | None, erro
     else:
         info = fields_of(parent).get(str(path[-1])) if parent else None
         known = get_args(info.annotation) if info else ()
+        if NoneType in known:
+            known = get_args(known[0])
     words = [str(word) for word in known]
-    if not isinstance(value, str):
-        return f"{_shape(value)} does not fit here. Write one of {', '.join(words)}."
+    if not isinstance(value, str) or len(words) == 1:
+        return f"{_shape(value)} does not fit here. Write {'one of ' if len(words) > 1 else ''}{', '.join(words)}."
     return f"'{clip(value)}' is not one of {', '.join(words)}.{did_you_mean(value, words)}"
 
 
