@@ -57,6 +57,9 @@ class Inspection:
 class Source(Protocol):
     """Where a core table's rows come from."""
 
+    def now(self) -> datetime | None:
+        """Connect and return the source's clock; None where it has none of its own. Raises as `read` does."""
+
     def inspect(self, table: Table) -> Inspection:
         """Say what there is to say of the source before it is read. Raises as `read` does."""
 

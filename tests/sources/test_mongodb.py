@@ -48,6 +48,11 @@ def many(collection: Collection[dict[str, Any]], count: int) -> None:
         )
 
 
+def test_the_server_tells_its_clock(mongodb_server: MongodbServer) -> None:
+    """It is in UTC."""
+    assert abs(reader(mongodb_server).now() - datetime.now(UTC)) < timedelta(seconds=30)
+
+
 def test_a_window_holds_its_start_and_not_its_end(mongodb_server: MongodbServer, collection: Collection) -> None:
     """With no overlap a window is [start, end), to the millisecond; what has no date belongs to none."""
     start, end = (int(moment.timestamp() * 1000) for moment in (DAY.start, DAY.end))

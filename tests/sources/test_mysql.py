@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,12 @@ def many(server: MysqlServer, database: str, rows: int) -> None:
         "ANALYZE TABLE things",
         database=database,
     )
+
+
+def test_the_server_tells_its_clock(mysql_server: MysqlServer, database: str) -> None:
+    """It is in UTC, whatever the server's zone is."""
+    now = MysqlReader(mysql_server.settings(database)).now()
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=30)
 
 
 @pytest.mark.parametrize("at", ["TIMESTAMP(6)", "DATETIME(6)"])

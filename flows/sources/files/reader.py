@@ -47,6 +47,9 @@ class FilesReader:
         """Take the project's folder, to which the paths in table files are relative."""
         self.root = root
 
+    def now(self) -> None:
+        """Files have no clock."""
+
     def inspect(self, table: Table) -> Inspection:  # noqa: ARG002 - files say nothing of themselves
         """Say nothing: what files hold shows when they are read."""
         return Inspection()

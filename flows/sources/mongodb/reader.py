@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from flows.sources.parallel import interleave
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from datetime import datetime
 
     from flows.model.table import Table
     from flows.model.window import Window
@@ -33,6 +35,12 @@ class MongodbReader:
 
     def __init__(self, settings: MongodbConnection) -> None:
         self._settings = settings
+
+    def now(self) -> datetime:
+        """Connect and return the server's clock. Raises SourceError, or SourceUnavailableError."""
+        with slots(self._settings), opened(self._settings) as client, translated(self._settings):
+            clock: datetime = client.admin.command("hello")["localTime"]
+        return clock.replace(tzinfo=UTC)
 
     def inspect(self, table: Table) -> Inspection:
         """Say which fields the table leaves out, by a sample, and what makes reading it slow or incomplete.

@@ -54,6 +54,12 @@ class MysqlReader:
     def __init__(self, settings: MysqlConnection) -> None:
         self._settings = settings
 
+    def now(self) -> datetime:
+        """Connect and return the server's clock. Raises SourceError, or SourceUnavailableError."""
+        with self._session("") as session:
+            clock: datetime = rows(session, "SELECT UTC_TIMESTAMP(6) AS now")[0]["now"]
+        return clock.replace(tzinfo=UTC)
+
     def inspect(self, table: Table) -> Inspection:
         """Say which columns of the source the table leaves out, and what makes reading it slow.
 
