@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args, get_origin
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from flows.model.table import COLUMN_CHECKS, SOURCES, TABLE_CHECKS, Column, Model, Partition, Table, WindowSpec
+from flows.model.checks import COLUMN_CHECKS, TABLE_CHECKS
+from flows.model.fields import Model
+from flows.model.source_spec import SOURCES
+from flows.model.table import Column, Partition, Table, WindowSpec
 from flows.model.types import SCALARS, Type
 from flows.model.window import Size
 

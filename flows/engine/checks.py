@@ -8,23 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.model.table import (
-    AcceptedValues,
-    Column,
-    Matches,
-    NotNull,
-    OffendingRows,
-    Range,
-    References,
-    RowCount,
-    Unique,
-)
+from flows.model.checks import AcceptedValues, Matches, NotNull, OffendingRows, Range, References, RowCount, Unique
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.model.table import Check, Severity, Table
+    from flows.model.checks import Check, Severity
+    from flows.model.table import Column, Table
     from flows.model.types import Type
     from flows.warehouses.interface import Staged
 

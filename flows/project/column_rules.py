@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from flows.model.table import check_kind
+from flows.model.checks import check_kind
 from flows.model.window import midnight
 from flows.project.document import clip
 

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
 from flows.model.errors import did_you_mean
-from flows.model.table import Strategy, parse_moment
+from flows.model.fields import parse_moment
+from flows.model.table import Strategy
 from flows.model.types import Type, parse_type
 from flows.model.window import Size
 from flows.project.words import value_at

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from flows.model.checks import check_kind
 from flows.model.errors import Fault, SqlError, TableFileError
-from flows.model.table import Table, check_kind
+from flows.model.table import Table
 from flows.project import column_rules, rules
 from flows.project.document import Document, Flaw, clip, parse
 from flows.project.draft import Draft

@@ -6,20 +6,10 @@ from datetime import date
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args
 
+from flows.model.checks import COLUMN_CHECKS, TABLE_CHECKS, Limits, RowBounds, check_kind
 from flows.model.errors import did_you_mean
-from flows.model.table import (
-    COLUMN_CHECKS,
-    SOURCES,
-    TABLE_CHECKS,
-    Column,
-    Limits,
-    MergeRule,
-    Partition,
-    RowBounds,
-    Table,
-    WindowSpec,
-    check_kind,
-)
+from flows.model.source_spec import SOURCES
+from flows.model.table import Column, MergeRule, Partition, Table, WindowSpec
 from flows.project.document import clip
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from flows.model.errors import SourceError, SourceUnavailableError
-from flows.model.table import MongodbSource
+from flows.model.source_spec import MongodbSource
 from flows.sources.mongodb.bson_columns import Converter
 from flows.sources.mongodb.bson_walk import document_edges
 from flows.sources.mongodb.schema import remarks, require

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from pymongo.database import Database
 
-    from flows.model.table import MongodbSource, Table
+    from flows.model.source_spec import MongodbSource
+    from flows.model.table import Table
 
 SAMPLE = 100
 """Documents that are looked at for fields that the table's file does not name."""

@@ -14,7 +14,8 @@ from flows.sources.values.texts import EPOCH
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flows.model.table import MongodbSource, Table
+    from flows.model.source_spec import MongodbSource
+    from flows.model.table import Table
     from flows.model.window import Window
 
 _LAST_SECOND = 2**32 - 1

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
 from flows.model.errors import SourceError
-from flows.model.table import MysqlSource
+from flows.model.source_spec import MysqlSource
 from flows.model.window import BEGINNING, END
 from flows.sources.interface import RAW, Batch, arrow_schema, window_of
 from flows.sources.mysql.new import propose
