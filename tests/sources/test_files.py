@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from flows.model.bad_row import BadRow
 from flows.model.errors import SourceError
 from flows.model.window import Window, utc
+from flows.sources.files.lines import BLOCK, LONGEST
 from flows.sources.files.reader import FilesReader
-from flows.sources.files.records import BLOCK, LONGEST
 from tests.sources.exports import bad, batches, rows, table, write
 
 COLUMNS = {"id": "INT64", "name": "STRING", "price": "NUMERIC", "at": "TIMESTAMP"}

@@ -16,8 +16,9 @@ import pytest
 
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.window import EVER, Window, utc
-from flows.sources.mysql.reader import SPLIT_ROWS, MysqlReader
+from flows.sources.mysql.reader import MysqlReader
 from flows.sources.mysql.session import probe
+from flows.sources.mysql.statements import SPLIT_ROWS
 from tests.servers import certificate
 from tests.sources.core_table import core_table, read
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 THINGS = {"id": "INT64", "v": "STRING", "at": "TIMESTAMP"}
 DAY = Window(utc("2024-03-02"), utc("2024-03-03"))
+SECRET = "hunter2hunter2"  # noqa: S105 - a test's password
 
 
 def things(server: MysqlServer, database: str, *rows: str, at: str = "TIMESTAMP(6)") -> MysqlReader:
@@ -53,9 +55,19 @@ def many(server: MysqlServer, database: str, rows: int) -> None:
 
 
 def test_the_server_tells_its_clock(mysql_server: MysqlServer, database: str) -> None:
-    """It is in UTC, whatever the server's zone is."""
+    """It is the server's own, in UTC."""
     now = MysqlReader(mysql_server.settings(database)).now()
     assert abs(now - datetime.now(UTC)) < timedelta(seconds=30)
+    mysql_server.execute(
+        f"CREATE USER late@'%' IDENTIFIED BY '{SECRET}'",
+        f"GRANT SELECT ON {database}.* TO late@'%'",
+        "SET GLOBAL init_connect = 'SET timestamp = 1704164645.25'",
+    )
+    try:
+        behind = MysqlReader(mysql_server.settings(database, user="late", password=SECRET))
+        assert behind.now() == utc("2024-01-02T03:04:05.25")
+    finally:
+        mysql_server.execute("SET GLOBAL init_connect = ''", "DROP USER late@'%'")
 
 
 @pytest.mark.parametrize("at", ["TIMESTAMP(6)", "DATETIME(6)"])

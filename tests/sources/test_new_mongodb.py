@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.project.table_file import load_file
-from flows.sources.mongodb.sample import propose
+from flows.sources.mongodb.new import propose
 from flows.sources.new_table import NewColumn, NewTable, render
 
 if TYPE_CHECKING:

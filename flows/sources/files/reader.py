@@ -18,8 +18,10 @@ import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
 from flows.model.errors import SourceError
-from flows.sources.files.chunks import read_csv, read_json, read_parquet
-from flows.sources.files.records import BLOCK, COMPRESSIONS
+from flows.sources.files.csv import read_csv
+from flows.sources.files.json_lines import read_json
+from flows.sources.files.lines import BLOCK, COMPRESSIONS
+from flows.sources.files.parquet import read_parquet
 from flows.sources.interface import RAW, Batch, Inspection, arrow_schema, window_of
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from flows.model.table import Column, Table
     from flows.model.window import Window
-    from flows.sources.files.chunks import Chunk
+    from flows.sources.files.chunk import Chunk
     from flows.sources.values.columns import ColumnValues
 
 FORMATS: dict[str, Callable[[Path, Iterable[str]], Iterator[Chunk]]] = {

@@ -11,7 +11,7 @@ from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.source_spec import MongodbSource
 from flows.sources.mongodb.bson_columns import Converter
 from flows.sources.mongodb.bson_walk import document_edges
-from flows.sources.mongodb.schema import remarks, require
+from flows.sources.mongodb.inspection import inspection, require
 from flows.sources.mongodb.session import interrupt, opened, slots, translated
 from flows.sources.mongodb.window import condition
 from flows.sources.parallel import interleave
@@ -38,7 +38,7 @@ class MongodbReader:
 
     def now(self) -> datetime:
         """Connect and return the server's clock. Raises SourceError, or SourceUnavailableError."""
-        with slots(self._settings), opened(self._settings) as client, translated(self._settings):
+        with self._client("") as client:
             clock: datetime = client.admin.command("hello")["localTime"]
         return clock.replace(tzinfo=UTC)
 
@@ -47,8 +47,8 @@ class MongodbReader:
 
         Raises SourceError where there is no such collection, or SourceUnavailableError.
         """
-        with self._client(table) as client:
-            return remarks(client[self._settings.database], table, _source(table))
+        with self._client(table.identity) as client:
+            return inspection(client[self._settings.database], table, _source(table))
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the documents whose cursor lies in the window; all documents without one.
@@ -59,7 +59,7 @@ class MongodbReader:
         Raises SourceError, or SourceUnavailableError where trying again may help.
         """
         source = _source(table)
-        with self._client(table) as client:
+        with self._client(table.identity) as client:
             streams = [partial(self._batches, client, table, condition(table, source, window))]
             with closing(interleave(streams, stop=partial(interrupt, client))) as batches:
                 yield from batches
@@ -91,9 +91,9 @@ class MongodbReader:
             require(database, table, source)
 
     @contextmanager
-    def _client(self, table: Table) -> Iterator[Client]:
+    def _client(self, subject: str) -> Iterator[Client]:
         """Wait for a reading that this process may do, and connect."""
-        with slots(self._settings), opened(self._settings) as client, translated(self._settings, table.identity):
+        with slots(self._settings), opened(self._settings) as client, translated(self._settings, subject):
             yield client
 
 

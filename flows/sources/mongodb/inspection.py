@@ -48,7 +48,7 @@ def require(database: Database[dict[str, Any]], table: Table, source: MongodbSou
         )
 
 
-def remarks(database: Database[dict[str, Any]], table: Table, source: MongodbSource) -> Inspection:
+def inspection(database: Database[dict[str, Any]], table: Table, source: MongodbSource) -> Inspection:
     """Return what there is to say of a collection. Raises SourceError and the driver's errors."""
     require(database, table, source)
     sample: list[dict[str, Any]] = []

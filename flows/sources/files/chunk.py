@@ -1,0 +1,48 @@
+"""What the formats have in common: runs of rows of a file, from which columns are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from flows.model.errors import SourceError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from flows.model.types import Type
+    from flows.sources.values.columns import ColumnValues
+
+Broken = tuple[int, str, str]
+"""What is no row: its line, how it stands there, and what is wrong with it."""
+
+
+class Chunk(Protocol):
+    """Some rows of a file."""
+
+    lines: Sequence[int]
+    """Where each stands in the file, from 1."""
+    broken: Sequence[Broken]
+
+    def column(self, path: str, type_: Type) -> ColumnValues:
+        """Return the values that stand at a path, of every row."""
+
+    def take(self, rows: Sequence[int]) -> Chunk:
+        """Return only these rows, and nothing of what is broken."""
+
+    def raw(self, row: int) -> str:
+        """Return a row as it stands in the file."""
+
+
+def shown(line: int, text: bytes, reason: str) -> Broken:
+    """Return what is no row as text."""
+    return line, text.decode(errors="replace"), reason
+
+
+def require_column(path: Path, name: str, names: Sequence[str]) -> None:
+    """Raise SourceError where a file has no such column."""
+    if name not in names:
+        raise SourceError(
+            f"{path}: it has no column '{name}'.{did_you_mean(name, names)} It has {', '.join(names)}. "
+            "Where the file has another name for it, say so: from: <name>."
+        )

@@ -1,0 +1,99 @@
+"""Lines of a file that may be compressed: block by block, each with its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from flows.model.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+BLOCK = 2**20
+"""Bytes that are read at once. A batch holds one block, and what the block before left of its last record."""
+LONGEST = 64 * 2**20
+"""Bytes of the longest record; MongoDB's largest document is a quarter of it."""
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(slots=True)
+class Records:
+    """Some records of a file that follow each other."""
+
+    texts: list[bytes] = field(default_factory=list)
+    """Without the line's end."""
+    lines: Sequence[int] = ()
+    """Where each begins; the file's first line is 1."""
+    broken: list[tuple[int, bytes, str]] = field(default_factory=list)
+    """What is no record: its line, how it begins, and what is wrong with it."""
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """Give runs of whole lines, each with the number of its first line."""
+    line = 1
+    carry: list[bytes] = []
+    carried = 0
+    first = True
+    for read in _blocks(path):
+        block = read.removeprefix(_BOM) if first else read
+        first = False
+        end = block.rfind(b"\n")
+        if end < 0:
+            # Of a line that is too long only the beginning is kept, which is enough to show it.
+            if carried <= LONGEST:
+                carry.append(block)
+                carried += len(block)
+            continue
+        texts = b"".join([*carry, block[:end]]).split(b"\n")
+        yield line, texts
+        line += len(texts)
+        carry = [block[end + 1 :]]
+        carried = len(carry[0])
+    if rest := b"".join(carry):
+        yield line, [rest]
+
+
+def not_empty(texts: list[bytes], line: int) -> Records:
+    """Return lines without the empty ones."""
+    if all(texts):
+        return Records(texts, range(line, line + len(texts)))
+    kept = [(text, number) for number, text in enumerate(texts, line) if text]
+    return Records([text for text, _ in kept], [number for _, number in kept])
+
+
+def without_too_long(records: Records) -> Records:
+    """Put aside what is longer than LONGEST."""
+    if not records.texts or max(map(len, records.texts)) <= LONGEST:
+        return records
+    lines: list[int] = []
+    kept = Records(lines=lines, broken=records.broken)
+    for text, line in zip(records.texts, records.lines, strict=True):
+        if len(text) > LONGEST:
+            kept.broken.append((line, text, f"it is longer than {LONGEST // 2**20} MB"))
+        else:
+            kept.texts.append(text)
+            lines.append(line)
+    return kept
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Give a file's content in blocks, decompressed where its name says so.
+
+    Raises:
+        SourceError: it cannot be opened, or is cut off or damaged.
+    """
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    try:
+        with pa.OSFile(str(path)) as file:
+            if compression and not file.size():
+                raise SourceError(f"{path}: it is empty, which no {compression} file is; export it again.")
+            with pa.CompressedInputStream(file, compression) if compression else file as stream:
+                while block := stream.read(BLOCK):
+                    yield block
+    except OSError as error:
+        raise SourceError(f"{path}: it cannot be read: {error}. Is it whole? Export it again.") from error
