@@ -10,16 +10,13 @@ import sqlglot
 from flows.model.dependency import Dependency, Edge
 from flows.model.errors import SqlError, SqlFault
 from flows.sql import types as sql_types
-from flows.sql.compile.query import Queries
-from flows.sql.compile.scope import Scope
-from flows.sql.parse.parser import canonical, parse, parse_any, read, tables, too_deep
+from flows.sql.compile.compiler import compiled
+from flows.sql.parse.parser import canonical, parse, parse_any, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
 from flows.sql.reach import dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from sqlglot import exp
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Relation
@@ -37,8 +34,8 @@ __all__ = [
     "to_duckdb",
 ]
 
-Schema = "Mapping[str, Mapping[str, Type]]"
-"""Types by column name, by table identity (`core.orders`)."""
+Schema = "Mapping[str, Mapping[str, Type | str]]"
+"""Types by column name, by table: `dataset.name`, or a bare name; each a Type or GoogleSQL's text for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,11 @@ class Analysis:
 
 
 def analyze(
-    sql: str, schema: Mapping[str, Mapping[str, Type]], partitions: Mapping[str, str], *, by_window: bool = True
+    sql: str,
+    schema: Mapping[str, Mapping[str, Type | str]],
+    partitions: Mapping[str, str] | None = None,
+    *,
+    by_window: bool = True,
 ) -> Analysis:
     """Find what a table's query reads, how far, and what it gives.
 
@@ -60,13 +61,12 @@ def analyze(
     window's parameters. Raises SqlError with every fault found.
     """
     tree, faults_of_tree = read(sql)
-    compiler = Queries(schema, partitions)
-    relation = _compile(compiler, tree)
-    faults = [*faults_of_tree, *compiler.faults, *_output_faults(relation)]
+    relation, context = compiled(tree, schema, partitions or {})
+    faults = [*faults_of_tree, *context.faults, *_output_faults(relation)]
     if faults:
         raise SqlError(faults)
     columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)
-    return Analysis(dependencies(compiler.occurrences, by_window=by_window), columns)
+    return Analysis(dependencies(context.occurrences, by_window=by_window), columns)
 
 
 def replace_table(sql: str, identity: str, relation: str) -> str:
@@ -79,25 +79,17 @@ def replace_table(sql: str, identity: str, relation: str) -> str:
     return sql
 
 
-def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type]], *, pretty: bool = False) -> str:
+def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, pretty: bool = False) -> str:
     """Return a GoogleSQL query as DuckDB's; `@window_start` becomes `$window_start`.
 
     `pretty` lays it out for people.
 
     Raises SqlError for a fault, and for what the embedded warehouse is not known to compute as BigQuery does.
     """
-    compiler = Queries(schema, {})
-    relation = _compile(compiler, parse_any(sql))
-    if compiler.faults:
-        raise SqlError(compiler.faults)
+    relation, context = compiled(parse_any(sql), schema, {})
+    if context.faults:
+        raise SqlError(context.faults)
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
-
-
-def _compile(compiler: Queries, tree: exp.Query) -> Relation:
-    try:
-        return compiler.query(tree, Scope())
-    except RecursionError:
-        raise SqlError([too_deep()]) from None
 
 
 def _output(type_: Type) -> Type:

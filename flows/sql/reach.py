@@ -24,7 +24,7 @@ from sqlglot import exp
 
 from flows.model.dependency import Dependency, Edge
 from flows.model.window import Unit
-from flows.sql.compile.rules import UNITS
+from flows.sql.compile.dates import UNITS
 from flows.sql.parse.tree import call_name
 
 if TYPE_CHECKING:

@@ -270,3 +270,17 @@ def test_parameters_stay_parameters():
     assert "$window_start" in compiled
     assert "$window_end" in compiled
     assert '"core"."orders"' in compiled
+
+
+def test_a_schema_gives_types_as_values_or_as_text():
+    """A table has a dataset or none; its columns' types are values, or GoogleSQL's text for them."""
+    schema = {
+        "sales": {"k": "INT64", "price": "NUMERIC(10,2)", "items": "ARRAY<STRUCT<a INT64>>"},
+        "core.rates": {"k": parse_type("INT64"), "rate": "NUMERIC"},
+    }
+    sql = "SELECT k, item.a, price * rate AS p FROM sales JOIN core.rates USING (k), sales.items AS item"
+    columns = [(name, str(type_)) for name, type_ in analyze(sql, schema).columns]
+    assert columns == [("k", "INT64"), ("a", "INT64"), ("p", "NUMERIC")]
+    assert 'FROM "sales"' in to_duckdb(sql, schema)
+    with pytest.raises(SqlError, match="Did you mean 'sales'"):
+        analyze("SELECT k FROM sale", schema)

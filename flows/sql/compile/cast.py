@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.functions.table import aware, naive
+from flows.sql.times import aware, naive
 from flows.sql.types import duckdb_type, quote, quote_text
 
 if TYPE_CHECKING:
@@ -52,11 +52,32 @@ def _struct(value: str, have: Type, want: Type) -> str:
     return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({', '.join(fields)}) END"
 
 
-def cast(value: str, have: Type, want: Type, failure: str) -> str | None:
-    """Return CAST(value AS want), or None where GoogleSQL has no such cast.
+def exists(have: Type, want: Type) -> bool:
+    """Say whether GoogleSQL, and this module, casts from one type to another."""
+    return _cast("", have, want, "") is not None
+
+
+def reads_text_within(have: Type, want: Type) -> bool:
+    """Say whether a cast reads texts inside of STRUCTs or ARRAYs."""
+    if have.element is not None and want.element is not None:
+        inside = [(have.element, want.element)]
+    else:
+        inside = [(one, two) for (_, one), (_, two) in zip(have.fields, want.fields, strict=False)]
+    return any((one == t.STRING and two.base in _FORMS) or reads_text_within(one, two) for one, two in inside)
+
+
+def cast(value: str, have: Type, want: Type, failure: str) -> str:
+    """Return CAST(value AS want), which exists.
 
     `failure` is the SQL for what a text that cannot be read gives.
     """
+    sql = _cast(value, have, want, failure)
+    if sql is None:
+        raise AssertionError((have, want))
+    return sql
+
+
+def _cast(value: str, have: Type, want: Type, failure: str) -> str | None:
     base = want.base
     if have in (base, t.UNKNOWN) or base == t.UNKNOWN:
         plain: str | None = value
@@ -139,14 +160,14 @@ def _between(value: str, have: Type, want: Type) -> str | None:
     if have.name == want.name == "STRUCT" and len(have.fields) == len(want.fields):
         pairs = zip(have.fields, want.fields, strict=True)
         parts = [
-            (name, cast(f"struct_extract_at({value}, {place})", given, wanted, "error('a field cannot be read')"))
+            (name, _cast(f"struct_extract_at({value}, {place})", given, wanted, "error('a field cannot be read')"))
             for place, ((_, given), (name, wanted)) in enumerate(pairs, 1)
         ]
         if all(part for _, part in parts):
             fields = ", ".join(f"{quote(name or f'_{place}')} := {part}" for place, (name, part) in enumerate(parts, 1))
             return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({fields}) END"
     if have.element is not None and want.element is not None:
-        element = cast("x", have.element, want.element, "error('an element cannot be read')")
+        element = _cast("x", have.element, want.element, "error('an element cannot be read')")
         return element and f"list_transform({value}, lambda x: {element})"
     return None
 

@@ -1,19 +1,21 @@
-"""What names mean inside a query: values, sources, scopes, and the occurrences of tables that a query reads."""
+"""What names mean inside a query: values, items of FROM, scopes, and the occurrences of tables that a query reads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlglot import exp
+
+from flows.model.errors import SqlFault
+from flows.model.types import Type, parse_type
 from flows.sql import types as t
+from flows.sql.parse.tree import line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sqlglot import exp
+    from collections.abc import Iterable, Iterator, Mapping
 
     from flows.model.dependency import Edge
-    from flows.model.types import Type
 
 
 @dataclass(eq=False, slots=True)
@@ -44,6 +46,8 @@ class Value:
     constant: str | int | None = None
     """The text or the integer of a literal."""
     origins: frozenset[Origin] = frozenset()
+    may_fail: bool = True
+    """Whether computing it can end in an error; what is only read or written down cannot."""
 
 
 NOTHING = Value(t.UNKNOWN, "NULL")
@@ -51,7 +55,7 @@ NOTHING = Value(t.UNKNOWN, "NULL")
 
 
 @dataclass(slots=True)
-class Source:
+class FromItem:
     """One item of a FROM clause."""
 
     alias: str
@@ -64,7 +68,7 @@ class Source:
         return [value for known, value in self.columns if known.lower() == name.lower()]
 
 
-class Anything(Source):
+class Anything(FromItem):
     """A table that nobody knows: it has a fault already, so that every column of it is one more of the same."""
 
     def find(self, name: str) -> list[Value]:
@@ -103,12 +107,31 @@ class Relation:
 
 
 @dataclass(slots=True)
+class Context:
+    """What all of one text shares: the tables that it may read, the faults and the reads found so far."""
+
+    schema: Mapping[str, Mapping[str, Type | str]]
+    partitions: Mapping[str, str]
+    """The partition column of each table that has one."""
+    faults: list[SqlFault] = field(default_factory=list)
+    occurrences: list[Occurrence] = field(default_factory=list)
+
+    def columns(self, table: str) -> dict[str, Type] | None:
+        """Return a table's columns with their types; None where it is not known."""
+        columns = self.schema.get(table)
+        if columns is None:
+            return None
+        return {name: parse_type(type_) if isinstance(type_, str) else type_ for name, type_ in columns.items()}
+
+
+@dataclass(slots=True)
 class Scope:
     """The names that one SELECT sees."""
 
+    context: Context
     parent: Scope | None = None
     ctes: dict[str, Relation] = field(default_factory=dict)
-    sources: list[Source] = field(default_factory=list)
+    items: list[FromItem] = field(default_factory=list)
     merged: dict[str, Value] = field(default_factory=dict)
     """Columns that JOIN ... USING has joined into one."""
     aliases: dict[str, Value] = field(default_factory=dict)
@@ -125,14 +148,31 @@ class Scope:
     loose: list[tuple[exp.Expr, str]] = field(default_factory=list)
     """Columns outside aggregates that no group has taken yet."""
 
+    def inner(self) -> Scope:
+        """Return the scope of a query inside this one."""
+        return Scope(self.context, parent=self)
+
+    def fault(self, node: exp.Expr, message: str) -> Value:
+        """Note a fault and return the value that stands for what has one."""
+        self.context.faults.append(SqlFault(line_of(node), message))
+        return NOTHING
+
+    def unsupported(self, node: exp.Expr, what: str | None = None) -> Value:
+        """Refuse a construct by name."""
+        what = what or (node.sql_name() if isinstance(node, exp.Func) else node.sql("bigquery")[:60])
+        return self.fault(node, f"{what} is not supported by the embedded warehouse yet.")
+
+    def guard(self, node: exp.Expr, known: Iterable[str]) -> None:
+        """Refuse the parts of a node that nobody here knows."""
+        for key, part in node.args.items():
+            if part and key not in known:
+                first = part[0] if isinstance(part, list) else part
+                what = first.sql(dialect="bigquery")[:40] if isinstance(first, exp.Expr) else key
+                self.unsupported(node, f"'{what.strip()}' ({key.strip('_').replace('_', ' ').upper()})")
+
     def cte(self, name: str) -> Relation | None:
         """Return the CTE of that name, here or around."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name.lower() in scope.ctes:
-                return scope.ctes[name.lower()]
-            scope = scope.parent
-        return None
+        return next((scope.ctes[name.lower()] for scope in self.outward() if name.lower() in scope.ctes), None)
 
     def outward(self) -> Iterator[Scope]:
         """Give this scope and those around it."""
@@ -141,13 +181,13 @@ class Scope:
             yield scope
             scope = scope.parent
 
-    def source(self, alias: str) -> Source | None:
+    def item(self, alias: str) -> FromItem | None:
         """Return the item of the FROM clause with that alias."""
-        return next((one for one in self.sources if one.alias.lower() == alias.lower()), None)
+        return next((one for one in self.items if one.alias.lower() == alias.lower()), None)
 
     def names(self) -> Iterable[str]:
         """Give every column name that can be seen, here and around."""
         for scope in self.outward():
-            for source in scope.sources:
-                yield from (name for name, _ in source.columns)
+            for item in scope.items:
+                yield from (name for name, _ in item.columns)
             yield from scope.aliases

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.model.errors import did_you_mean
-from flows.sql.functions import table as sql_functions
+from flows.sql.functions import signatures
 
 _NEAR = 0.75
 _OTHERS = """
@@ -100,7 +100,7 @@ def refusal(name: str) -> str:
         return f"{name} is not supported by the embedded warehouse yet."
     if name in _INSTEAD:
         return f"{name} is not a function of GoogleSQL. Write {_INSTEAD[name]}."
-    near = did_you_mean(name, [*sql_functions.names(), *_UNCHECKED], _NEAR)
+    near = did_you_mean(name, [*signatures.names(), *_UNCHECKED], _NEAR)
     return f"{name} is not a function of GoogleSQL that is known here.{near}"
 
 

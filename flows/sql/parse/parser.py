@@ -1,7 +1,7 @@
 """Text to a tree: one SELECT in GoogleSQL, its faults by line, its normal form.
 
 sqlglot knows hundreds of functions and rewrites their arguments while it parses, differently for each engine. Here
-every call keeps the name and the arguments that were written, so that `sql_functions` alone says what each means.
+every call keeps the name and the arguments that were written, so that the table of functions alone says what each means.
 """
 
 from __future__ import annotations

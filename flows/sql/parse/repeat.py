@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.model.errors import SqlFault
-from flows.sql.functions import table as sql_functions
+from flows.sql.functions import signatures
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name, line_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _one_row(node: exp.Expr) -> bool:
         call
         for item in node.expressions
         for call in item.find_all(exp.Anonymous)
-        if sql_functions.signatures(call.name, "aggregate")
+        if signatures.aggregate(call.name)
         and not call.find_ancestor(exp.Window)
         and call.find_ancestor(exp.Select) is node
     )

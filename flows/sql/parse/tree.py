@@ -46,3 +46,17 @@ def base_tables(tree: exp.Query) -> Iterator[exp.Table]:
 def table_identity(node: exp.Table) -> str | None:
     """Return `dataset.name`; None where the dataset is missing or the first name is no table of its own."""
     return f"{node.db}.{node.name}" if node.db and not node.catalog else None
+
+
+def operands(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """Return what AND (or OR) joins, from left to right, however long the chain is."""
+    found, waiting = [], [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, kind):
+            waiting += (one.expression, one.this)
+        elif isinstance(one, exp.Paren) and isinstance(one.this, kind):
+            waiting.append(one.this)
+        else:
+            found.append(one)
+    return found

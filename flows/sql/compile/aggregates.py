@@ -1,0 +1,107 @@
+"""Aggregates and functions of windows, with what stands inside their parentheses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.apply import apply
+from flows.sql.compile.dispatch import expression
+from flows.sql.compile.order import count, ordering, over
+from flows.sql.compile.scope import Value
+from flows.sql.functions import signatures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.sql.compile.scope import Scope
+
+_SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
+_ORDERED = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
+
+
+@dataclass(slots=True)
+class _Inside:
+    """What stands in the parentheses of an aggregate."""
+
+    arguments: list[tuple[exp.Expr, Value]] = field(default_factory=list)
+    star: bool = False
+    distinct: bool = False
+    order: Sequence[exp.Expr] = ()
+    limit: int | None = None
+    nulls: type[exp.Expr] | None = None
+    """IGNORE NULLS or RESPECT NULLS."""
+    having: tuple[exp.Expr, Value] | None = None
+    most: bool = False
+    """Whether HAVING names the greatest, not the least."""
+
+
+def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None) -> Value:
+    """Compile a call of an aggregate, or of a function that needs a window; `window` is what follows it."""
+    of_rows = bool(signatures.aggregate(name))
+    if of_rows and window is None:
+        scope.aggregated = True
+        if scope.depth:
+            return scope.fault(node, f"{name} stands inside another aggregate. Compute the inner one in a WITH first.")
+    scope.depth += window is None
+    inside = _read(list(node.expressions), scope)
+    order = ordering(inside.order, scope)
+    scope.depth -= window is None
+    suffix = f" OVER {over(window, scope)}" if window is not None else ""
+    if inside.star:
+        if name == "COUNT":
+            return Value(t.INT64, f"count(*){suffix}")
+        return scope.fault(node, f"{name}(*) does not exist.")
+    arguments = inside.arguments
+    if inside.having is not None:
+        name, arguments = ("MAX_BY" if inside.most else "MIN_BY"), [arguments[0], inside.having]
+    if of_rows and (inside.limit or inside.nulls or order) and name not in _ORDERED:
+        return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
+    ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
+    if of_rows and ignore:
+        ignore, suffix = "", f" FILTER (WHERE {arguments[0][1].sql} IS NOT NULL){suffix}"
+    candidates = signatures.aggregate(name) if of_rows else signatures.window(name)
+    if inside.distinct and name not in _SAME_DISTINCT and not all(one.distinct for one in candidates):
+        return scope.unsupported(node, f"{name}(DISTINCT ...)")
+    marks = {
+        "d": "DISTINCT " if inside.distinct else "",
+        "s": f" ORDER BY {', '.join(order)}" if order else "",
+        "o": suffix,
+        "i": ignore,
+    }
+    value = apply(name, node, candidates, arguments, scope, marks=marks)
+    if inside.limit and value.type != t.UNKNOWN:
+        if name != "ARRAY_AGG":
+            return scope.unsupported(node, f"{name} with LIMIT")
+        return Value(value.type, f"list_slice({value.sql}, 1, {inside.limit})")
+    return value
+
+
+def _read(items: list[exp.Expr], scope: Scope) -> _Inside:
+    inside = _Inside()
+    while items:
+        item = items.pop(0)
+        if isinstance(item, exp.Limit):
+            inside.limit = count(item.expression, scope)
+            items.insert(0, item.this)
+        elif isinstance(item, exp.Order):
+            inside.order = item.expressions
+            items.insert(0, item.this)
+        elif isinstance(item, exp.IgnoreNulls | exp.RespectNulls):
+            inside.nulls = type(item)
+            items.insert(0, item.this)
+        elif isinstance(item, exp.HavingMax):
+            inside.most = bool(item.args.get("max"))
+            inside.having = (item.expression, expression(item.expression, scope))
+            items.insert(0, item.this)
+        elif isinstance(item, exp.Distinct):
+            inside.distinct = True
+            items[:0] = item.expressions
+        elif isinstance(item, exp.Star):
+            inside.star = True
+        else:
+            inside.arguments.append((item, expression(item, scope)))
+    return inside

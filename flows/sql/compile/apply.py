@@ -1,0 +1,65 @@
+"""Calls by the table of functions: the signature that fits, its template filled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.sql import types as t
+from flows.sql.compile.convert import EXACT, converted
+from flows.sql.compile.safe import safely
+from flows.sql.compile.scope import NOTHING, Origin, Value
+from flows.sql.compile.shown import shown
+from flows.sql.functions.match import match
+from flows.sql.functions.template import render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlglot import exp
+
+    from flows.sql.compile.scope import Scope
+    from flows.sql.functions.signatures import Signature
+
+_INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
+"""What takes NUMERIC as FLOAT64 in GoogleSQL too."""
+
+
+def apply(  # noqa: PLR0913 - the parts of a call
+    name: str,
+    node: exp.Expr,
+    candidates: Sequence[Signature],
+    arguments: Sequence[tuple[exp.Expr, Value]],
+    scope: Scope,
+    *,
+    safe: bool = False,
+    marks: Mapping[str, str] | None = None,
+) -> Value:
+    """Choose the signature that fits and fill its template."""
+    matched = match(candidates, [(value.type, value.literal) for _, value in arguments])
+    if any(value.type == t.UNKNOWN for _, value in arguments):
+        return Value(matched.result, "NULL") if matched and matched.result != t.UNKNOWN else NOTHING
+    if matched is None:
+        given = ", ".join(str(value.type) for _, value in arguments)
+        known = " or ".join(f"{name}{one}" for one in candidates)
+        return scope.fault(
+            node, f"{name}({given}) does not exist, or not in the embedded warehouse yet. It knows {known}."
+        )
+    for (item, value), want in zip(arguments, matched.wanted, strict=True):
+        if value.type in EXACT and want == t.FLOAT64 and name not in _INEXACT:
+            return scope.unsupported(
+                node, f"{name} of {value.type}: write CAST({shown(item)} AS FLOAT64), as the exact {name}"
+            )
+    given_sql = [
+        converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
+    ]
+    template = matched.signature.template
+    if safe:
+        may_fail = any(value.may_fail for _, value in arguments)
+        sql = safely(lambda given: render(template, given, safe=True), given_sql, may_fail=may_fail)
+    else:
+        sql = render(template, given_sql, marks)
+    origins: frozenset[Origin] = frozenset()
+    if name in {"DATE", "TIMESTAMP", "DATETIME"} and len(arguments) == 1:
+        unit = "day" if name == "DATE" else None
+        origins = frozenset(Origin(one.occurrence, one.unit or unit) for one in arguments[0][1].origins)
+    return Value(matched.result, sql, origins=origins)

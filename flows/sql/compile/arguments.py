@@ -1,0 +1,46 @@
+"""Arguments of calls that have rules of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.model.errors import did_you_mean
+from flows.sql import types as t
+from flows.sql.compile import dates
+from flows.sql.compile.convert import converted
+from flows.sql.compile.dispatch import expression
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.shown import shown
+
+if TYPE_CHECKING:
+    from flows.model.types import Type
+    from flows.sql.compile.scope import Scope
+
+
+def date_part(node: exp.Expr, scope: Scope) -> str | None:
+    """Return a date part in capitals, such as `DAY` or `WEEK(MONDAY)`."""
+    name = node.name.upper()
+    if isinstance(node, exp.Literal) and name in dates.PARTS:
+        scope.fault(node, f"a part of a date or time is no text. Write {name} in place of {shown(node)}.")
+        return None
+    if isinstance(node, exp.Anonymous) and node.expressions:
+        name = f"{name}({node.expressions[0].name.upper()})"
+    if isinstance(node, exp.WeekStart):
+        name = f"WEEK({node.name.upper()})"
+    if name in dates.PARTS:
+        return name
+    scope.fault(node, f"'{shown(node)}' is not a part of a date or time.{did_you_mean(name, dates.PARTS)}")
+    return None
+
+
+def argument(item: exp.Expr, want: Type, name: str, scope: Scope) -> Value:
+    """Compile an argument of one type."""
+    value = expression(item, scope)
+    if value.type == t.UNKNOWN:
+        return NOTHING
+    if not t.coerces(value.type, want, value.literal):
+        hint = f" Write {want}({shown(item)})." if want.name in {"DATE", "TIMESTAMP", "DATETIME"} else ""
+        return scope.fault(item, f"{name} takes {want}, but '{shown(item)}' is {value.type}.{hint}")
+    return Value(want, converted(item, value, want, scope), origins=value.origins, may_fail=value.may_fail)

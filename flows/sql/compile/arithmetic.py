@@ -1,0 +1,103 @@
+"""Arithmetic with exact decimals, and operators of bits and texts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.apply import apply
+from flows.sql.compile.convert import EXACT, converted
+from flows.sql.compile.dispatch import compiles, compiles_call, expression
+from flows.sql.compile.intervals import moved_by_sign
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.decimals import divide_numeric, multiply_numeric
+from flows.sql.functions import signatures
+
+if TYPE_CHECKING:
+    from flows.model.types import Type
+    from flows.sql.compile.scope import Scope
+
+_SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+_BITWISE: dict[type[exp.Expr], str] = {
+    exp.BitwiseAnd: "({} & {})",
+    exp.BitwiseOr: "({} | {})",
+    exp.BitwiseXor: "xor({}, {})",
+}
+
+
+@compiles(*_SIGNS, reads=("typed", "safe"))
+def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
+    sign = _SIGNS[type(node)]
+    if isinstance(node.expression, exp.Interval) or isinstance(node.this, exp.Interval):
+        return moved_by_sign(node, sign, scope)
+    left, right = expression(node.this, scope), expression(node.expression, scope)
+    if t.UNKNOWN in (left.type, right.type):
+        return NOTHING
+    if sign in "+-" and left.type == t.DATE and t.coerces(right.type, t.INT64):
+        return Value(t.DATE, f"({left.sql} {sign} CAST({right.sql} AS INTEGER))")
+    common = t.supertype((side.type if side.type != t.NULL else t.INT64, side.literal) for side in (left, right))
+    if common not in t.NUMBERS:
+        times = {left.type, right.type} <= {t.TIMESTAMP, t.DATE, t.DATETIME}
+        hint = " Write TIMESTAMP_DIFF(later, earlier, SECOND) or DATE_DIFF(...)." if sign == "-" and times else ""
+        hint = hint or (" Write CONCAT(...)." if sign == "+" and t.STRING in (left.type, right.type) else "")
+        return scope.fault(node, f"'{sign}' does not take {left.type} and {right.type}.{hint}")
+    if sign == "/" and common == t.INT64:
+        common = t.FLOAT64
+    one, two = converted(node.this, left, common, scope), converted(node.expression, right, common, scope)
+    if common in EXACT and sign == "*":
+        return Value(common, _product(common, (left, one), (right, two)))
+    if sign == "/":
+        two = two if right.literal and float(right.constant or 0) else _unless_zero(two)
+        return Value(common, divide_numeric(one, two, EXACT[common]) if common in EXACT else f"({one} / {two})")
+    plain = f"({one} {sign} {two})"
+    return Value(common, f"CAST({plain} AS {t.duckdb_type(common)})" if common in EXACT else plain)
+
+
+def _product(common: Type, left: tuple[Value, str], right: tuple[Value, str]) -> str:
+    for (value, sql), (_, other) in ((left, right), (right, left)):
+        if value.type == t.INT64:
+            return f"CAST(CAST({value.sql} AS DECIMAL(19, 0)) * {other} AS {t.duckdb_type(common)})"
+        digits = str(value.constant).lstrip("-") if value.literal else ""
+        if re.fullmatch(r"[0-9]{0,9}\.[0-9]{1,4}", digits) and common == t.NUMERIC:
+            scale = len(digits.split(".")[1])
+            short = f"CAST('{value.constant}' AS DECIMAL({9 + scale}, {scale}))"
+            return f"CAST({short} * {other} AS DECIMAL(38, 9))"
+        del sql
+    if common == t.BIGNUMERIC:
+        return f"CAST({left[1]} * {right[1]} AS DECIMAL(38, 18))"
+    return multiply_numeric(left[1], right[1])
+
+
+def _unless_zero(sql: str) -> str:
+    return f"CASE WHEN {sql} = 0 THEN error('division by zero: write SAFE_DIVIDE for NULL instead') ELSE {sql} END"
+
+
+@compiles_call("SAFE_DIVIDE")
+def _call_safe_divide(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 2:  # noqa: PLR2004 - what is divided, and by what
+        return None
+    left, right = (expression(item, scope) for item in node.expressions)
+    common = t.supertype((side.type, side.literal) for side in (left, right))
+    if common not in EXACT:
+        pairs = list(zip(node.expressions, (left, right), strict=True))
+        return apply(name, node, signatures.scalar(name), pairs, scope)
+    one, two = converted(node.expressions[0], left, common, scope), converted(node.expressions[1], right, common, scope)
+    return Value(common, divide_numeric(one, f"nullif({two}, 0)", EXACT[common]))
+
+
+@compiles(*_BITWISE)
+def _bitwise(node: exp.Expr, scope: Scope) -> Value:
+    sides = [expression(side, scope) for side in (node.this, node.expression)]
+    if any(not t.coerces(side.type, t.INT64) for side in sides):
+        return scope.unsupported(node)
+    return Value(t.INT64, _BITWISE[type(node)].format(*(side.sql for side in sides)))
+
+
+@compiles(exp.DPipe, reads=("safe",))
+def _concat(node: exp.Expr, scope: Scope) -> Value:
+    left, right = expression(node.this, scope), expression(node.expression, scope)
+    name = "ARRAY_CONCAT" if left.type.element or right.type.element else "CONCAT"
+    return apply(name, node, signatures.scalar(name), [(node.this, left), (node.expression, right)], scope)

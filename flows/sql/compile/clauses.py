@@ -1,0 +1,39 @@
+"""What the clauses of a query share."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlglot import exp
+
+    from flows.sql.compile.scope import Scope, Value
+
+
+@contextmanager
+def plain(node: exp.Expr, scope: Scope, word: str) -> Iterator[None]:
+    """Refuse aggregates and window functions in one part of a query."""
+    before = scope.aggregated, scope.windowed
+    scope.aggregated = scope.windowed = False
+    yield
+    if scope.aggregated:
+        scope.fault(node, f"{word} cannot hold an aggregate. Write HAVING, or compute it in a WITH first.")
+    if scope.windowed:
+        scope.fault(node, f"{word} cannot hold a window function. Write QUALIFY, or compute it in a WITH first.")
+    scope.aggregated, scope.windowed = before
+
+
+def sql_names(columns: Sequence[tuple[str | None, Value]]) -> list[str]:
+    """Return a name of its own for each column: its name, or one that nobody writes."""
+    names: list[str] = []
+    used: set[str] = set()
+    for place, (name, _) in enumerate(columns):
+        unique = name or f"f{place}_"
+        while unique.lower() in used:
+            unique = f"{unique}__{place}"
+        used.add(unique.lower())
+        names.append(unique)
+    return names

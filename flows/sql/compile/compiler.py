@@ -1,0 +1,50 @@
+"""A query compiled against a schema: every rule is known once this module is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.model.errors import SqlError
+from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
+    arithmetic,
+    calls,
+    casts,
+    date_calls,
+    literals,
+    logic,
+    membership,
+    names,
+    structures,
+    subqueries,
+    text_calls,
+)
+from flows.sql.compile import query as _queries  # noqa: F401 - the same
+from flows.sql.compile.dispatch import query
+from flows.sql.compile.scope import Context, Scope
+from flows.sql.parse.parser import too_deep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlglot import exp
+
+    from flows.model.types import Type
+    from flows.sql.compile.scope import Relation
+
+
+class Compiled(NamedTuple):
+    """What a query gives, and what was found on the way."""
+
+    relation: Relation
+    context: Context
+
+
+def compiled(
+    tree: exp.Query, schema: Mapping[str, Mapping[str, Type | str]], partitions: Mapping[str, str]
+) -> Compiled:
+    """Compile a query; its faults stand in the context. Raises SqlError where it nests too deeply."""
+    context = Context(schema, partitions)
+    try:
+        return Compiled(query(tree, Scope(context)), context)
+    except RecursionError:
+        raise SqlError([too_deep()]) from None

@@ -1,0 +1,120 @@
+"""Calls that take dates and times apart, move and cut them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.model.types import Type
+from flows.sql import types as t
+from flows.sql.compile import dates
+from flows.sql.compile.arguments import argument, date_part
+from flows.sql.compile.dispatch import compiles, compiles_call, expression
+from flows.sql.compile.intervals import amount, moved
+from flows.sql.compile.literals import integer
+from flows.sql.compile.scope import NOTHING, Origin, Value
+from flows.sql.compile.shown import shown
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+
+@compiles(exp.Extract)
+def _extract(node: exp.Expr, scope: Scope) -> Value:
+    inner, zone = node.expression, None
+    if isinstance(inner, exp.AtTimeZone):
+        inner, zone = inner.this, argument(inner.args["zone"], t.STRING, "AT TIME ZONE", scope).sql
+    value, part = expression(inner, scope), date_part(node.this, scope)
+    if value.type == t.UNKNOWN or part is None:
+        return NOTHING
+    found = dates.extract(value.sql, value.type, part, zone)
+    if found is None:
+        return scope.fault(node, f"EXTRACT({part}) does not take {value.type}.")
+    return Value(found[1], found[0])
+
+
+@compiles_call("DATE_ADD", "DATE_SUB", "TIMESTAMP_ADD", "TIMESTAMP_SUB", "DATETIME_ADD", "DATETIME_SUB")
+def _move(name: str, node: exp.Expr, scope: Scope) -> Value:
+    kind, verb = name.rsplit("_", 1)
+    if len(node.expressions) != 2 or not isinstance(node.expressions[1], exp.Interval):  # noqa: PLR2004 - a value and an interval
+        return scope.fault(node, f"{name} takes a {kind} and an interval: {name}(..., INTERVAL 1 DAY).")
+    item = node.expressions[0]
+    value = argument(item, Type(kind), name, scope)
+    return moved(node, value, "+" if verb == "ADD" else "-", node.expressions[1], scope)
+
+
+@compiles_call("DATE_DIFF", "TIMESTAMP_DIFF", "DATETIME_DIFF")
+def _diff(name: str, node: exp.Expr, scope: Scope) -> Value:
+    kind = Type(name.removesuffix("_DIFF"))
+    if len(node.expressions) != 3:  # noqa: PLR2004 - two values and a part
+        return scope.fault(node, f"{name} takes a later and an earlier {kind} and a part: {name}(later, earlier, DAY).")
+    left, right = (argument(item, kind, name, scope) for item in node.expressions[:2])
+    part = date_part(node.expressions[2], scope)
+    if t.UNKNOWN in (left.type, right.type) or part is None:
+        return Value(t.INT64, "NULL")
+    sql = dates.difference(left.sql, right.sql, kind, part)
+    return Value(t.INT64, sql) if sql else scope.fault(node, f"{name} does not count in {part}.")
+
+
+@compiles_call("DATE_TRUNC", "TIMESTAMP_TRUNC", "DATETIME_TRUNC")
+def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
+    if not 2 <= len(node.expressions) <= 3:  # noqa: PLR2004 - a value, a part and perhaps a zone
+        return scope.fault(node, f"{name} takes a value and a part: {name}(..., MONTH).")
+    first, second = node.expressions[:2]
+    if isinstance(first, exp.Literal) and first.name.upper() in dates.PARTS:
+        right = f"{name}({shown(second)}, {first.name.upper()})"
+        return scope.fault(node, f"the arguments of {name} are swapped. Write {right}.")
+    value, part = expression(first, scope), date_part(second, scope)
+    if value.type == t.STRING and value.literal:
+        value = argument(node.expressions[0], Type(name.removesuffix("_TRUNC")), name, scope)
+    if value.type == t.UNKNOWN or part is None:
+        return NOTHING
+    zone = argument(node.expressions[2], t.STRING, name, scope).sql if len(node.expressions) > 2 else None  # noqa: PLR2004
+    if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP) or (zone and value.type != t.TIMESTAMP):
+        return scope.fault(node, f"{name} does not take {value.type}.")
+    sql = dates.truncate(value.sql, value.type, part, zone)
+    if sql is None:
+        return scope.fault(node, f"{name} does not cut {value.type} to {part}.")
+    unit = dates.UNITS.get(part) if zone is None else None
+    origins = frozenset(Origin(one.occurrence, unit) for one in value.origins if unit and one.unit in (None, unit))
+    return Value(value.type, sql, origins=origins)
+
+
+@compiles_call("LAST_DAY")
+def _last_day(_: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 2:  # noqa: PLR2004 - a day and a part
+        return None
+    value, part = argument(node.expressions[0], t.DATE, "LAST_DAY", scope), date_part(node.expressions[1], scope)
+    sql = part and dates.last_day(value.sql, part)
+    return Value(t.DATE, sql) if sql else scope.fault(node, f"LAST_DAY does not know {part}.")
+
+
+@compiles_call("GENERATE_DATE_ARRAY", "GENERATE_TIMESTAMP_ARRAY")
+def _series(name: str, node: exp.Expr, scope: Scope) -> Value:
+    kind = Type("DATE" if name == "GENERATE_DATE_ARRAY" else "TIMESTAMP")
+    first, last = (argument(item, kind, name, scope) for item in node.expressions[:2])
+    step = node.expressions[2] if len(node.expressions) > 2 else None  # noqa: PLR2004
+    part = step.args["unit"].name.upper() if isinstance(step, exp.Interval) else "DAY"
+    number = amount(step.this, scope) if isinstance(step, exp.Interval) else integer(node, 1, scope)
+    if t.UNKNOWN in (first.type, last.type, number.type):
+        return Value(t.array(kind), "NULL")
+    if kind == t.TIMESTAMP:
+        length = dates.MICROSECONDS.get(part)
+        micros = f"generate_series(epoch_us({first.sql}), epoch_us({last.sql}), {number.sql} * {length})"
+        sql = f"list_transform({micros}, lambda x: make_timestamptz(x))" if length else None
+    else:
+        months = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}.get(part)
+        days = {"DAY": 1, "WEEK": 7}.get(part)
+        moved = dates.add(first.sql, t.DATE, f"(x * {number.sql})", part) if days or months else None
+        count = (
+            f"(({last.sql} - {first.sql}) // ({number.sql} * {days}))"
+            if days
+            else f"(date_diff('month', {first.sql}, {last.sql}) // ({number.sql} * {months}))"
+        )
+        every = f"list_transform(generate_series(0, {count}), lambda x: {moved})"
+        sql = (
+            f"list_filter({every}, lambda x: CASE WHEN {number.sql} > 0 THEN x <= {last.sql} ELSE x >= {last.sql} END)"
+        )
+        sql = sql if moved else None
+    return Value(t.array(kind), sql) if sql else scope.fault(node, f"{name} does not step by {part}.")

@@ -1,0 +1,178 @@
+"""Items of FROM: tables, arrays, subqueries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.model.errors import did_you_mean
+from flows.sql import types as t
+from flows.sql.compile.clauses import sql_names
+from flows.sql.compile.dispatch import expression, query
+from flows.sql.compile.scope import Anything, FromItem, Occurrence, Origin, Scope, Value
+from flows.sql.compile.structures import fields_of
+from flows.sql.parse.tree import table_identity
+from flows.sql.types import quote, quote_table
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Relation
+
+_TABLE = {"this", "db", "catalog", "alias", "pivots"}
+
+
+def from_item(node: exp.Expr, scope: Scope) -> str:
+    """Compile one item of FROM, add it to the scope, and return its SQL."""
+    if isinstance(node, exp.Unnest):
+        return _unnest(node, scope)
+    if isinstance(node, exp.Table):
+        return _table(node, scope)
+    if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query) and not isinstance(node.this, exp.Table):
+        if node.args.get("joins"):
+            scope.unsupported(node, "a join in parentheses")
+        outer = Scope(scope.context, parent=scope.parent, ctes=scope.ctes)
+        relation = query(node.this, outer.inner())
+        if node.args.get("pivots"):
+            return _pivot(node, scope)
+        alias = node.alias or f"_{len(scope.items)}"
+        _add(node, scope, alias, _columns(alias, relation), relation)
+        return f"({relation.sql}) AS {quote(alias)}"
+    scope.unsupported(node, f"'{node.sql(dialect='bigquery')[:40]}' in FROM")
+    return "(SELECT 1)"
+
+
+def _pivot(node: exp.Expr, scope: Scope) -> str:
+    pivot = node.args["pivots"][0]
+    word, instead = (
+        ("UNPIVOT", "a SELECT for each column and join them with UNION ALL")
+        if pivot.args.get("unpivot")
+        else ("PIVOT", "a column for each value: SUM(IF(name = 'value', amount, 0)) AS value")
+    )
+    scope.fault(node, f"{word} is not supported. Write {instead}.")
+    scope.items.append(Anything(pivot.alias or node.alias, []))
+    return "(SELECT 1)"
+
+
+def _columns(alias: str, relation: Relation) -> list[tuple[str, Value]]:
+    names = sql_names(relation.columns)
+    return [
+        (
+            name or "",
+            Value(
+                value.type,
+                f"{quote(alias)}.{quote(unique)}",
+                literal=value.literal,
+                origins=value.origins,
+                may_fail=False,
+            ),
+        )
+        for unique, (name, value) in zip(names, relation.columns, strict=True)
+    ]
+
+
+def _add(
+    node: exp.Expr,
+    scope: Scope,
+    alias: str,
+    columns: list[tuple[str, Value]],
+    relation: Relation | None = None,
+) -> None:
+    if scope.item(alias) is not None:
+        scope.fault(node, f"'{alias}' names two tables in one FROM. Give one of them another name with AS.")
+    whole = None
+    if relation is not None and relation.element and columns:
+        whole = columns[0][1]
+        columns = fields_of(alias, whole)
+    scope.items.append(FromItem(alias, columns, whole))
+
+
+def _table(node: exp.Table, scope: Scope) -> str:
+    scope.guard(node, _TABLE)
+    if node.args.get("pivots"):
+        return _pivot(node, scope)
+    if not isinstance(node.this, exp.Identifier):
+        scope.unsupported(node, f"the table function '{node.sql(dialect='bigquery')[:40]}'")
+        return "(SELECT 1)"
+    alias = node.alias or node.name
+    first = node.parts[0].name
+    if (
+        len(node.parts) > 1
+        and _names_column(first, scope)
+        and node.db not in {name.partition(".")[0] for name in scope.context.schema}
+    ):
+        path = exp.Dot.build([exp.column(node.parts[0].copy()), *(part.copy() for part in node.parts[1:])])
+        unnest = exp.Unnest(expressions=[path], alias=exp.TableAlias(columns=[exp.to_identifier(alias)]))
+        return _unnest(unnest, scope)
+    cte = None if node.db else scope.cte(node.name)
+    if cte is not None:
+        relation = cte.again()
+        scope.context.occurrences += relation.occurrences
+        _add(node, scope, alias, _columns(alias, relation), relation)
+        return f"{quote(node.name)} AS {quote(alias)}"
+    identity = table_identity(node) if node.db else node.name
+    columns = scope.context.columns(identity or "")
+    if identity is None or columns is None:
+        _refuse_table(node, scope, identity)
+        scope.items.append(Anything(alias, []))
+        return "(SELECT 1)"
+    partition = scope.context.partitions.get(identity)
+    occurrence = Occurrence(identity, partition)
+    scope.context.occurrences.append(occurrence)
+    found = []
+    for name, type_ in columns.items():
+        sql = f"{quote(alias)}.{quote(name)}"
+        if type_ != type_.base:
+            sql = f"CAST({sql} AS {t.duckdb_type(type_.base)})"
+        origins = frozenset([Origin(occurrence, "day" if type_ == t.DATE else None)] if name == partition else [])
+        found.append((name, Value(type_.base, sql, origins=origins, may_fail=False)))
+    _add(node, scope, alias, found)
+    return f"{quote_table(identity)} AS {quote(alias)}"
+
+
+def _names_column(first: str, scope: Scope) -> bool:
+    return any(around.item(first) is not None for around in scope.outward())
+
+
+def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
+    shown = ".".join(part.name for part in node.parts)
+    if identity is not None and node.db:
+        scope.fault(node, f"'{shown}' is not a table.{did_you_mean(shown, scope.context.schema)}")
+    elif node.catalog:
+        scope.fault(node, f"'{shown}' names a project. Write the table as dataset.name: '{node.db}.{node.name}'.")
+    else:
+        near = [name for name in scope.context.schema if name.rpartition(".")[2].lower() == node.name.lower()]
+        ctes = [name for around in scope.outward() for name in around.ctes]
+        hint = f" Did you mean '{near[0]}'?" if near else did_you_mean(shown, [*ctes, *scope.context.schema])
+        scope.fault(node, f"'{shown}' has no dataset. Write it as dataset.name.{hint}")
+
+
+def _unnest(node: exp.Unnest, scope: Scope) -> str:
+    alias_node = node.args.get("alias")
+    alias = ""
+    if alias_node is not None:
+        alias = alias_node.columns[0].name if alias_node.columns else alias_node.name
+    alias = alias or f"_{len(scope.items)}"
+    if len(node.expressions) != 1:
+        scope.unsupported(node, "UNNEST of several arrays")
+    value = expression(node.expressions[0], scope)
+    element = value.type.element or t.UNKNOWN
+    if value.type.element is None and value.type != t.UNKNOWN:
+        scope.fault(
+            node,
+            f"UNNEST needs an ARRAY, but '{node.expressions[0].sql(dialect='bigquery')[:60]}' is {value.type}.",
+        )
+    element = t.INT64 if element == t.NULL else element
+    whole = Value(element, f"{quote(alias)}.{quote('value')}", may_fail=False)
+    offset = node.args.get("offset")
+    listed = f"unnest({value.sql}) AS {quote('value')}"
+    _add(node, scope, alias, [])
+    source = scope.items[-1]
+    source.whole, source.columns = whole, fields_of(alias, whole)
+    if offset:
+        name = offset.name if isinstance(offset, exp.Identifier) else "offset"
+        listed += f", CAST(unnest(range(len({value.sql}))) AS BIGINT) AS {quote('place')}"
+        place = Value(t.INT64, f"{quote(alias)}.{quote('place')}", may_fail=False)
+        scope.items.append(FromItem(name, [(name, place)], place))
+    if value.type == t.UNKNOWN:
+        scope.items[scope.items.index(source)] = Anything(alias, [])
+    return f"LATERAL (SELECT {listed}) AS {quote(alias)}"

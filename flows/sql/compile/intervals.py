@@ -1,0 +1,63 @@
+"""Dates and times plus and minus intervals."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile import dates
+from flows.sql.compile.dispatch import expression
+from flows.sql.compile.literals import integer
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.shown import shown
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+
+def moved_by_sign(node: exp.Expr, sign: str, scope: Scope) -> Value:
+    """Compile a sum or difference of which one side is an interval."""
+    if isinstance(node.this, exp.Interval) and sign == "-":
+        return scope.unsupported(node, "INTERVAL minus something")
+    first = isinstance(node.this, exp.Interval)
+    value = expression(node.expression if first else node.this, scope)
+    interval = node.this if first else node.expression
+    if value.type == t.DATE:
+        value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)")
+    return moved(node, value, sign, interval, scope, week=True)
+
+
+def moved(  # noqa: PLR0913 - the parts of a move
+    node: exp.Expr, value: Value, sign: str, interval: exp.Expr, scope: Scope, *, week: bool = False
+) -> Value:
+    """Return a date or time plus or minus INTERVAL n UNIT."""
+    unit = interval.args.get("unit")
+    if not isinstance(interval, exp.Interval) or not isinstance(unit, exp.Var) or interval.this is None:
+        return scope.fault(node, f"'{shown(interval)}' is not an interval. Write INTERVAL n DAY.")
+    part, number = unit.name.upper(), amount(interval.this, scope)
+    if t.UNKNOWN in (value.type, number.type):
+        return NOTHING
+    count = number.sql if sign == "+" else f"(CAST(0 AS BIGINT) - {number.sql})"
+    if week and part == "WEEK" and value.type == t.TIMESTAMP:
+        part, count = "DAY", f"({count} * 7)"
+    sql = dates.add(value.sql, value.type, count, part)
+    if sql is not None:
+        return Value(value.type, sql)
+    if value.type == t.TIMESTAMP and part in {"WEEK", "MONTH", "QUARTER", "YEAR"}:
+        verb = "DATE_SUB" if sign == "-" else "DATE_ADD"
+        hint = f" Write TIMESTAMP({verb}(DATE(...), {shown(interval)}))."
+        return scope.fault(node, f"GoogleSQL cannot move a TIMESTAMP by a {part}: its length varies.{hint}")
+    return scope.fault(node, f"{value.type} cannot be moved by '{shown(interval)}'.")
+
+
+def amount(node: exp.Expr, scope: Scope) -> Value:
+    """Compile the number of an interval."""
+    if isinstance(node, exp.Literal) and re.fullmatch(r"-?[0-9]+", node.name):
+        return integer(node, int(node.name), scope)
+    value = expression(node, scope)
+    if value.type not in (t.INT64, t.NULL, t.UNKNOWN):
+        return scope.fault(node, f"an interval counts in INT64, but '{shown(node)}' is {value.type}.")
+    return value

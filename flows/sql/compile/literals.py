@@ -1,0 +1,79 @@
+"""What is written down: literals, and the parameters of a window."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.dispatch import compiles, expression
+from flows.sql.compile.scope import Value
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+_INT64 = (-(2**63), 2**63 - 1)
+
+
+@compiles(exp.Literal, reads=("is_string",))
+def _literal(node: exp.Literal, scope: Scope) -> Value:
+    text = node.name
+    if node.is_string:
+        return Value(t.STRING, quote_text(text), literal=True, constant=text, may_fail=False)
+    if re.fullmatch(r"[0-9]+", text):
+        return integer(node, int(text), scope)
+    return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text, may_fail=False)
+
+
+def integer(node: exp.Expr, number: int, scope: Scope) -> Value:
+    """Return an INT64 literal."""
+    if not _INT64[0] <= number <= _INT64[1] + 1:
+        return scope.fault(node, f"{number} does not fit INT64. Write NUMERIC '{number}'.")
+    return Value(t.INT64, f"CAST({number} AS BIGINT)", literal=True, constant=number, may_fail=False)
+
+
+@compiles(exp.Neg)
+def _neg(node: exp.Neg, scope: Scope) -> Value:
+    value = expression(node.this, scope)
+    if value.literal and isinstance(value.constant, int):
+        return integer(node, -value.constant, scope)
+    if value.literal and value.type == t.FLOAT64:
+        return Value(
+            t.FLOAT64,
+            f"CAST('-{value.constant}' AS DOUBLE)",
+            literal=True,
+            constant=f"-{value.constant}",
+            may_fail=False,
+        )
+    if value.type == t.INT64:
+        return Value(t.INT64, f"(CAST(0 AS BIGINT) - {value.sql})")
+    if value.type in (*t.NUMBERS, t.UNKNOWN):
+        return Value(value.type, f"(-{value.sql})")
+    return scope.fault(node, f"'-' does not take {value.type}.")
+
+
+@compiles(exp.Parameter)
+def _parameter(node: exp.Parameter, _: Scope) -> Value:
+    return Value(t.TIMESTAMP, f"CAST(${node.name.lower()} AS TIMESTAMPTZ)", may_fail=False)
+
+
+@compiles(exp.Null, exp.Boolean, exp.ByteString, reads=("is_bytes",))
+def _constant(node: exp.Expr, _: Scope) -> Value:
+    if isinstance(node, exp.Boolean):
+        return Value(t.BOOL, "TRUE" if node.this else "FALSE", literal=True, may_fail=False)
+    if isinstance(node, exp.ByteString):
+        return Value(t.BYTES, f"unhex('{node.this.replace(chr(92) + 'x', '')}')", literal=True, may_fail=False)
+    return Value(t.NULL, "NULL", literal=True, may_fail=False)
+
+
+@compiles(exp.HexString, reads=("is_integer",))
+def _hexadecimal(node: exp.HexString, scope: Scope) -> Value:
+    return integer(node, int(node.name, 16), scope)
+
+
+@compiles(exp.Paren)
+def _paren(node: exp.Paren, scope: Scope) -> Value:
+    return expression(node.this, scope)

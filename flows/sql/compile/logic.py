@@ -1,0 +1,117 @@
+"""Conditions: comparisons, AND and OR, IS, LIKE, CASE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.convert import boolean, comparable, compare, converted
+from flows.sql.compile.dispatch import compiles, expression
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.shown import shown
+from flows.sql.parse.tree import operands
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+_COMPARE: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+
+
+@compiles(*_COMPARE)
+def _compare(node: exp.Expr, scope: Scope) -> Value:
+    left, right = expression(node.this, scope), expression(node.expression, scope)
+    return Value(t.BOOL, compare(node, (node.this, left), _COMPARE[type(node)], (node.expression, right), scope))
+
+
+@compiles(exp.And, exp.Or)
+def _logic(node: exp.Expr, scope: Scope) -> Value:
+    sign = "AND" if isinstance(node, exp.And) else "OR"
+    sides = (boolean(side, scope, sign) for side in operands(node, type(node)))
+    return Value(t.BOOL, f"({f' {sign} '.join(sides)})")
+
+
+@compiles(exp.Not)
+def _not(node: exp.Expr, scope: Scope) -> Value:
+    return Value(t.BOOL, f"(NOT {boolean(node.this, scope, 'NOT')})")
+
+
+@compiles(exp.Is)
+def _is(node: exp.Expr, scope: Scope) -> Value:
+    value, what = expression(node.this, scope), node.expression
+    if isinstance(what, exp.Null):
+        return Value(t.BOOL, f"({value.sql} IS NULL)")
+    if isinstance(what, exp.Boolean) and t.coerces(value.type, t.BOOL):
+        return Value(t.BOOL, f"(coalesce({value.sql}, {'FALSE' if what.this else 'TRUE'}) = {str(what.this).upper()})")
+    return scope.unsupported(node)
+
+
+@compiles(exp.NullSafeEQ, exp.NullSafeNEQ)
+def _distinct(node: exp.Expr, scope: Scope) -> Value:
+    left, right = expression(node.this, scope), expression(node.expression, scope)
+    common = comparable(node, [left, right], scope)
+    if common is None:
+        return NOTHING
+    one, two = converted(node.this, left, common, scope), converted(node.expression, right, common, scope)
+    sign = "IS NOT DISTINCT FROM" if isinstance(node, exp.NullSafeEQ) else "IS DISTINCT FROM"
+    return Value(t.BOOL, f"({one} {sign} {two})")
+
+
+@compiles(exp.Between, reads=("low", "high"))
+def _between(node: exp.Expr, scope: Scope) -> Value:
+    value = node.this, expression(node.this, scope)
+    low, high = ((node.args[key], expression(node.args[key], scope)) for key in ("low", "high"))
+    return Value(t.BOOL, f"({compare(node, value, '>=', low, scope)} AND {compare(node, value, '<=', high, scope)})")
+
+
+@compiles(exp.Like, reads=("negate",))
+def _like(node: exp.Expr, scope: Scope) -> Value:
+    left, right = expression(node.this, scope), expression(node.expression, scope)
+    if not (t.coerces(left.type, t.STRING) and t.coerces(right.type, t.STRING)):
+        return scope.fault(node, f"LIKE takes STRINGs, but '{shown(node)}' has {left.type} and {right.type}.")
+    escape = "" if right.literal and "\\" not in str(right.constant) else " ESCAPE '\\'"
+    word = "NOT LIKE" if node.args.get("negate") else "LIKE"
+    return Value(t.BOOL, f"({left.sql} {word} {right.sql}{escape})")
+
+
+@compiles(exp.ILike, reads=("negate",))
+def _ilike(node: exp.ILike, scope: Scope) -> Value:
+    word = "NOT LIKE" if node.args.get("negate") else "LIKE"
+    pattern = shown(node.expression)
+    lowered = pattern.lower() if isinstance(node.expression, exp.Literal) else f"LOWER({pattern})"
+    return scope.fault(node, f"GoogleSQL has no ILIKE. Write LOWER({shown(node.this)}) {word} {lowered}.")
+
+
+@compiles(exp.Case, reads=("ifs", "default"))
+def _case(node: exp.Expr, scope: Scope) -> Value:
+    subject = node.this and (node.this, expression(node.this, scope))
+    branches: list[tuple[str, exp.Expr, Value]] = []
+    for branch in node.args["ifs"]:
+        if subject:
+            condition = compare(branch, subject, "=", (branch.this, expression(branch.this, scope)), scope)
+        else:
+            condition = boolean(branch.this, scope, "WHEN")
+        result = branch.args["true"]
+        branches.append((condition, result, expression(result, scope)))
+    default = node.args.get("default")
+    otherwise = (default, expression(default, scope)) if default else (node, Value(t.NULL, "NULL"))
+    values = [value for _, _, value in branches] + [otherwise[1]]
+    common = t.supertype((value.type, value.literal) for value in values)
+    if common is None:
+        kinds = ", ".join(dict.fromkeys(str(value.type) for value in values if value.type != t.NULL))
+        return scope.fault(node, f"CASE gives {kinds}, which have no type in common. Write CAST(... AS TYPE).")
+    whens = " ".join(f"WHEN {when} THEN {converted(then, value, common, scope)}" for when, then, value in branches)
+    literal = all(value.literal for value in values)
+    return Value(
+        common,
+        f"CASE {whens} ELSE {converted(otherwise[0], otherwise[1], common, scope)} END",
+        literal=literal and common == t.NULL,
+    )

@@ -1,0 +1,74 @@
+"""IN: a list, an array, a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.convert import comparable, compare, converted
+from flows.sql.compile.dispatch import compiles, expression, query
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.shown import shown
+from flows.sql.types import quote
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+
+@compiles(exp.In, reads=("query", "unnest"))
+def _in(node: exp.Expr, scope: Scope) -> Value:
+    value = expression(node.this, scope)
+    if node.args.get("unnest"):
+        return _in_array(node, value, scope)
+    if node.args.get("query"):
+        return _in_query(node, value, scope)
+    items = [(item, expression(item, scope)) for item in node.expressions]
+    common = comparable(node, [value, *(item for _, item in items)], scope)
+    if common is None:
+        return NOTHING
+    if common == t.FLOAT64:
+        return Value(t.BOOL, f"({' OR '.join(compare(node, (node.this, value), '=', item, scope) for item in items)})")
+    listed = ", ".join(converted(item_node, item, common, scope) for item_node, item in items)
+    return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({listed}))")
+
+
+def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
+    listed = expression(node.args["unnest"].expressions[0], scope)
+    if t.UNKNOWN in (listed.type, value.type):
+        return NOTHING
+    if listed.type.element is None:
+        return scope.fault(
+            node, f"UNNEST needs an ARRAY, but '{shown(node.args['unnest'].expressions[0])}' is {listed.type}."
+        )
+    element = Value(listed.type.element, "x", literal=listed.literal)
+    common = comparable(node, [value, element], scope)
+    if common is None:
+        return NOTHING
+    sql, array = converted(node.this, value, common, scope), listed.sql
+    if common != listed.type.element:
+        array = f"CAST({array} AS {t.duckdb_type(t.array(common))})"
+    nan = f" AND NOT isnan({sql})" if common == t.FLOAT64 else ""
+    return Value(
+        t.BOOL,
+        f"CASE WHEN coalesce(len({array}), 0) = 0 THEN FALSE WHEN {sql} IS NULL THEN NULL "
+        f"WHEN list_contains({array}, {sql}){nan} THEN TRUE "
+        f"WHEN list_count({array}) < len({array}) THEN NULL ELSE FALSE END",
+    )
+
+
+def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
+    relation = query(node.args["query"], scope.inner())
+    if len(relation.columns) != 1:
+        return scope.fault(node, f"IN needs a query of one column; this one gives {len(relation.columns)}.")
+    inner = relation.columns[0][1]
+    common = comparable(node, [value, Value(inner.type, "x")], scope)
+    if common is None:
+        return NOTHING
+    if common == t.FLOAT64:
+        return scope.unsupported(node, "IN (SELECT ...) of FLOAT64")
+    sql = relation.sql
+    if common != inner.type:
+        sql = f"SELECT CAST({quote(relation.columns[0][0] or '')} AS {t.duckdb_type(common)}) FROM ({sql})"
+    return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({sql}))")

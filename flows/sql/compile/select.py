@@ -1,0 +1,230 @@
+"""One SELECT: its list, its groups, its conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from flows.model.errors import did_you_mean
+from flows.sql import types as t
+from flows.sql.compile.bounds import restrict
+from flows.sql.compile.clauses import plain, sql_names
+from flows.sql.compile.convert import boolean
+from flows.sql.compile.dispatch import expression
+from flows.sql.compile.from_clause import from_clause
+from flows.sql.compile.order import limit, order_by
+from flows.sql.compile.scope import Relation, Scope, Value
+from flows.sql.compile.structures import output_name, struct
+from flows.sql.types import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_SELECT = {"with_", "kind", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit", "offset", "distinct"}  # fmt: skip
+
+
+def select(node: exp.Select, scope: Scope) -> Relation:
+    """Compile one SELECT."""
+    scope.guard(node, _SELECT)
+    if not node.expressions:
+        scope.fault(node, "SELECT names no columns. Write them after it.")
+    from_ = from_clause(node, scope)
+    where = _condition(node.args.get("where"), scope, "WHERE")
+    scope.windows = {str(window.name).lower(): window for window in node.args.get("windows") or []}
+    groups = _groups(node, scope)
+    if groups is not None:
+        scope.groups = set(groups)
+    items = _items(node, scope)
+    if scope.aggregated and scope.groups is None:
+        scope.groups = set()
+        _all_loose(node, scope)
+    scope.aliases = {name.lower(): value for _, name, value in items if name}
+    having = _condition(node.args.get("having"), scope, "HAVING")
+    qualify = _condition(node.args.get("qualify"), scope, "QUALIFY")
+    values = [value for _, _, value in items]
+    order = order_by(node, scope, values)
+    limits, limited = limit(node, scope)
+    _refuse_loose(scope)
+    opaque = limited or scope.windowed or (scope.aggregated and scope.groups is None)
+    relation = _relation(node, scope, items, opaque=opaque)
+    names = sql_names([(name, value) for name, value in relation.columns])
+    grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
+    head = "SELECT DISTINCT" if node.args.get("distinct") else "SELECT"
+    if node.args.get("kind") == "STRUCT":
+        listed = (
+            struct([(name or "", value) for _, name, value in items]).sql + " AS " + quote(names[0] if names else "f0_")
+        )
+    else:
+        listed = ", ".join(
+            f"{value.sql if value.type != t.NULL else 'CAST(NULL AS BIGINT)'} AS {quote(name)}"
+            for name, value in zip(names, values, strict=False)
+        )
+    relation.sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{order}{limits}"
+    return relation
+
+
+def _relation(
+    node: exp.Expr, scope: Scope, items: Sequence[tuple[exp.Expr, str | None, Value]], *, opaque: bool
+) -> Relation:
+    def passed(value: Value) -> Value:
+        kept = frozenset() if opaque or (scope.groups is not None and value.sql not in scope.groups) else value.origins
+        return Value(value.type, "", literal=value.literal and value.type == t.NULL, origins=kept)
+
+    if node.args.get("kind") == "STRUCT":
+        whole = struct([(name or "", value) for _, name, value in items])
+        return Relation([(None, Value(whole.type, ""))], "", nodes=[node], element=True)
+    columns = [(name, passed(value)) for _, name, value in items]
+    return Relation(columns, "", nodes=[item for item, _, _ in items], element=node.args.get("kind") == "VALUE")
+
+
+def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
+    if node is None:
+        return ""
+    if word == "WHERE":
+        with plain(node, scope, word):
+            sql = boolean(node.this, scope, word)
+        restrict(node.this, scope, None)
+        return f" WHERE {sql}"
+    return f" {word} {boolean(node.this, scope, word)}"
+
+
+def _groups(node: exp.Expr, scope: Scope) -> list[str] | None:
+    group = node.args.get("group")
+    if group is None:
+        return None
+    scope.guard(group, {"expressions", "all"})
+    if group.args.get("all"):
+        return _groups_of_all(node, scope)
+    groups = []
+    for item in group.expressions:
+        if isinstance(item, exp.Rollup | exp.Cube | exp.GroupingSets):
+            scope.unsupported(item, f"GROUP BY {item.key.upper()}")
+            continue
+        target = _select_item(item, node, scope)
+        with plain(item, scope, "GROUP BY"):
+            value = expression(target, scope)
+        if value.type.name in {"ARRAY", "JSON"}:
+            scope.fault(item, f"a query cannot GROUP BY {value.type.name}.")
+        groups.append(value.sql)
+    return groups
+
+
+def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
+    groups = []
+    for item in node.expressions:
+        if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+            groups += [value.sql for _, _, value in _star(item, scope)]
+            continue
+        trial, faults = (
+            Scope(scope.context, parent=scope.parent, items=scope.items, merged=scope.merged, ctes=scope.ctes),
+            len(scope.context.faults),
+        )
+        value = expression(item.unalias(), trial)
+        del scope.context.faults[faults:]
+        if not trial.aggregated and not value.literal:
+            groups.append(value.sql)
+    return groups
+
+
+def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
+    """Return what GROUP BY 1 or GROUP BY an alias means."""
+    listed = node.expressions
+    if isinstance(item, exp.Literal) and not item.is_string and item.name.isdigit():
+        place = int(item.name)
+        if 1 <= place <= len(listed):
+            return listed[place - 1].unalias()  # type: ignore[no-any-return]
+        scope.fault(item, f"GROUP BY {place}: the SELECT list has {len(listed)} columns.")
+    if isinstance(item, exp.Column) and len(item.parts) == 1:
+        named = [one for one in listed if isinstance(one, exp.Alias) and one.alias.lower() == item.name.lower()]
+        if len(named) == 1:
+            return named[0].this  # type: ignore[no-any-return]
+        del scope
+    return item
+
+
+def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:
+    items: list[tuple[exp.Expr, str | None, Value]] = []
+    for item in node.expressions:
+        if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+            items += _star(item, scope)
+        else:
+            value = expression(item.unalias(), scope)
+            items.append((item, output_name(item), value))
+    return items
+
+
+def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  # noqa: ANN401 - a star or a column
+    star = item if isinstance(item, exp.Star) else item.this
+    scope.guard(star, {"except_", "replace"})
+    if isinstance(item, exp.Star):
+        if not scope.items:
+            scope.fault(item, "SELECT * needs a FROM.")
+        columns = list(_all_columns(scope))
+    else:
+        source = scope.item(item.parts[0].name)
+        if source is None or len(item.parts) > 2:  # noqa: PLR2004 - a table and a star
+            known = [one.alias for one in scope.items]
+            scope.fault(item, f"'{item.parts[0].name}' is not a table here.{did_you_mean(item.parts[0].name, known)}")
+            return []
+        columns = source.columns
+    names = [name for name, _ in columns]
+    for left_out in star.args.get("except_") or []:
+        if left_out.name.lower() not in {name.lower() for name in names}:
+            scope.fault(
+                left_out, f"'{left_out.name}' in EXCEPT is not a column of '*'.{did_you_mean(left_out.name, names)}"
+            )
+    out = {one.name.lower() for one in star.args.get("except_") or []}
+    replaced = {one.alias.lower(): one for one in star.args.get("replace") or []}
+    for name, one in replaced.items():
+        if name not in {known.lower() for known in names}:
+            scope.fault(one, f"'{one.alias}' in REPLACE is not a column of '*'.{did_you_mean(one.alias, names)}")
+    items: list[tuple[exp.Expr, str | None, Value]] = []
+    for name, value in columns:
+        if name.lower() in out:
+            continue
+        other = replaced.get(name.lower())
+        if scope.groups is not None and other is None and value.sql not in scope.groups:
+            scope.loose.append((item, name))
+        items.append((item, name, expression(other.this, scope) if other else value))
+    return items
+
+
+def _all_columns(scope: Scope) -> Iterator[tuple[str, Value]]:
+    names = {name for source in scope.items for name, _ in source.columns if name.lower() in scope.merged}
+    done: set[str] = set()
+    for name in sorted(names, key=lambda one: list(scope.merged).index(one.lower())):
+        if name.lower() not in done:
+            done.add(name.lower())
+            yield name, scope.merged[name.lower()]
+    for source in scope.items:
+        yield from ((name, value) for name, value in source.columns if name.lower() not in scope.merged)
+
+
+def _all_loose(node: exp.Expr, scope: Scope) -> None:
+    """Note every column outside aggregates of a query that aggregates without GROUP BY."""
+    faults = len(scope.context.faults)
+    trial = Scope(
+        scope.context,
+        parent=scope.parent,
+        ctes=scope.ctes,
+        items=scope.items,
+        merged=scope.merged,
+        windows=scope.windows,
+        groups=set(),
+    )
+    occurrences = scope.context.occurrences
+    scope.context.occurrences = []
+    for item in node.expressions:
+        if not isinstance(item, exp.Star):
+            expression(item.unalias(), trial)
+    scope.context.occurrences = occurrences
+    del scope.context.faults[faults:]
+    scope.loose += trial.loose
+
+
+def _refuse_loose(scope: Scope) -> None:
+    for node, name in scope.loose if scope.groups is not None else ():
+        scope.fault(
+            node, f"'{name}' is neither grouped nor aggregated. Add it to GROUP BY, or write ANY_VALUE({name})."
+        )

@@ -1,0 +1,15 @@
+"""How messages show a part of a query."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+def shown(node: exp.Expr) -> str:
+    """Return an expression as a message shows it."""
+    text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", node.sql(dialect="bigquery", comments=False))
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line

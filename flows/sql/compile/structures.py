@@ -1,0 +1,102 @@
+"""STRUCTs and ARRAYs: made of values, and taken apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.model.types import Type
+from flows.sql import types as t
+from flows.sql.compile.convert import converted
+from flows.sql.compile.dispatch import compiles, expression, query
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.sql.compile.scope import Scope
+
+
+def struct(fields: Sequence[tuple[str, Value]]) -> Value:
+    """Return a STRUCT of values."""
+    packed = ", ".join(
+        f"{quote_text(name or f'_{place}')}: {value.sql}" for place, (name, value) in enumerate(fields, 1)
+    )
+    type_ = Type(
+        "STRUCT", fields=tuple((name, t.INT64 if value.type == t.NULL else value.type) for name, value in fields)
+    )
+    if any(value.type == t.UNKNOWN for _, value in fields):
+        return NOTHING
+    return Value(type_, f"{{{packed}}}", literal=all(value.literal for _, value in fields))
+
+
+def output_name(node: exp.Expr) -> str | None:
+    """Return the name that a column of a SELECT list has without an alias, or with it."""
+    if isinstance(node, exp.Alias):
+        return str(node.alias)
+    if isinstance(node, exp.Column):
+        return str(node.name)
+    if isinstance(node, exp.Dot):
+        return str(node.expression.name)
+    return None
+
+
+def fields_of(alias: str, whole: Value) -> list[tuple[str, Value]]:
+    """Return the columns that an element gives: the fields of a STRUCT, or itself."""
+    if whole.type.name != "STRUCT":
+        return [(alias, whole)]
+    return [
+        (name, Value(type_, f"struct_extract({whole.sql}, {quote_text(name)})", may_fail=whole.may_fail))
+        for name, type_ in whole.type.fields
+    ]
+
+
+@compiles(exp.Struct)
+def _struct(node: exp.Expr, scope: Scope) -> Value:
+    fields: list[tuple[str, Value]] = []
+    for item in node.expressions:
+        inner = item.expression if isinstance(item, exp.PropertyEQ) else item.unalias()
+        name = item.name if isinstance(item, exp.PropertyEQ) else output_name(item)
+        fields.append((name or "", expression(inner, scope)))
+    return struct(fields)
+
+
+@compiles(exp.Array, reads=("struct_name_inheritance", "value_constructor", "bracket_notation"))
+def _array(node: exp.Expr, scope: Scope) -> Value:
+    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+        relation = query(node.expressions[0], scope.inner())
+        if len(relation.columns) != 1:
+            return scope.fault(node, "ARRAY(SELECT ...) takes a query of one column. Write SELECT AS STRUCT for more.")
+        inner = relation.columns[0][1].type
+        return Value(t.array(inner if inner != t.NULL else t.INT64), f"ARRAY({relation.sql})")
+    values = [(item, expression(item, scope)) for item in node.expressions]
+    if not values:
+        return Value(t.array(t.NULL), "[]", literal=True)
+    common = t.supertype((value.type, value.literal) for _, value in values)
+    if common is None:
+        kinds = ", ".join(dict.fromkeys(str(value.type) for _, value in values))
+        return scope.fault(node, f"an ARRAY of {kinds} has no one type. Write CAST(... AS TYPE).")
+    if common.element is not None:
+        return scope.fault(node, "an ARRAY of ARRAYs does not exist in GoogleSQL. Write STRUCTs that hold them.")
+    common = t.INT64 if common == t.NULL else common
+    listed = ", ".join(converted(item, value, common, scope) for item, value in values)
+    return Value(t.array(common), f"[{listed}]", literal=all(value.literal for _, value in values))
+
+
+@compiles(exp.Bracket, reads=("offset", "safe"))
+def _bracket(node: exp.Expr, scope: Scope) -> Value:
+    array, index = expression(node.this, scope), expression(node.expressions[0], scope)
+    if t.UNKNOWN in (array.type, index.type):
+        return NOTHING
+    if array.type.element is None or not t.coerces(index.type, t.INT64):
+        return scope.unsupported(node, f"{array.type}[{index.type}]")
+    place = f"{index.sql} + 1" if not node.args.get("offset") else index.sql
+    known = f"{place} BETWEEN 1 AND len({array.sql})"
+    if node.args.get("safe"):
+        return Value(array.type.element, f"CASE WHEN {known} THEN list_extract({array.sql}, {place}) END")
+    outside = "error('Array index is out of bounds: write SAFE_OFFSET for NULL instead')"
+    return Value(
+        array.type.element, f"CASE WHEN NOT ({known}) THEN {outside} ELSE list_extract({array.sql}, {place}) END"
+    )

@@ -1,0 +1,29 @@
+"""Queries inside expressions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.dispatch import compiles, query
+from flows.sql.compile.scope import Value
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+
+@compiles(exp.Subquery, reads=("with_", "order", "limit", "offset"))
+def _scalar(node: exp.Subquery, scope: Scope) -> Value:
+    relation = query(node, scope.inner())
+    if len(relation.columns) != 1:
+        return scope.fault(
+            node, f"a query inside an expression gives one column; this one gives {len(relation.columns)}."
+        )
+    return Value(relation.columns[0][1].type, f"({relation.sql})")
+
+
+@compiles(exp.Exists)
+def _exists(node: exp.Exists, scope: Scope) -> Value:
+    return Value(t.BOOL, f"EXISTS ({query(node.this, scope.inner()).sql})")

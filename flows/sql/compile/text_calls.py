@@ -1,0 +1,129 @@
+"""Calls that read and write texts: formats of dates, patterns, JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flows.model.types import Type
+from flows.sql import types as t
+from flows.sql.compile import cast, dates
+from flows.sql.compile.apply import apply
+from flows.sql.compile.arguments import argument
+from flows.sql.compile.convert import converted
+from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.shown import shown
+from flows.sql.functions import signatures
+from flows.sql.times import aware, naive
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from flows.sql.compile.scope import Scope
+
+
+@compiles_call("FORMAT_DATE", "FORMAT_TIMESTAMP", "FORMAT_DATETIME", "FORMAT_TIME")
+def _format(name: str, node: exp.Expr, scope: Scope) -> Value:
+    kind = Type(name.split("_", 1)[1])
+    if len(node.expressions) != 2:  # noqa: PLR2004 - a format and a value
+        return scope.unsupported(node, f"{name} with {len(node.expressions)} arguments")
+    pattern, value = expression(node.expressions[0], scope), argument(node.expressions[1], kind, name, scope)
+    if t.UNKNOWN in (pattern.type, value.type):
+        return Value(t.STRING, "NULL")
+    text = dates.format_text(str(pattern.constant), kind) if pattern.literal else None
+    if text is None:
+        return scope.unsupported(node, f"{name} with the format '{shown(node.expressions[0])}'")
+    local = naive(value.sql) if kind == t.TIMESTAMP else value.sql
+    return Value(t.STRING, f"strftime({local}, {text})")
+
+
+@compiles_call("PARSE_DATE", "PARSE_TIMESTAMP", "PARSE_DATETIME")
+def _parse(name: str, node: exp.Expr, scope: Scope) -> Value:
+    kind = Type(name.split("_", 1)[1])
+    if len(node.expressions) != 2:  # noqa: PLR2004 - a format and a text
+        return scope.unsupported(node, f"{name} with {len(node.expressions)} arguments")
+    pattern, value = (
+        expression(node.expressions[0], scope),
+        argument(node.expressions[1], t.STRING, name, scope),
+    )
+    form = dates.PARSED.get(str(pattern.constant)) if pattern.literal else None
+    if form is None or (form[1] and kind == t.DATE):
+        return scope.unsupported(node, f"{name} with the format '{shown(node.expressions[0])}'")
+    regex, _ = form
+    read = f"strptime({value.sql}, {quote_text(dates.plain_format(str(pattern.constant)))})"
+    read = aware(read) if kind == t.TIMESTAMP else f"CAST({read} AS {t.duckdb_type(kind)})"
+    known = f"regexp_full_match({value.sql}, {quote_text(regex)}) OR {value.sql} IS NULL"
+    return Value(kind, f"CASE WHEN {known} THEN {read} ELSE error('{name}: the text does not have the format') END")
+
+
+@compiles_call("TIMESTAMP", "DATETIME", "DATE")
+def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 1:
+        return None
+    item = node.expressions[0]
+    value, want = expression(item, scope), Type(name)
+    if value.type != t.STRING:
+        return apply(name, node, signatures.scalar(name), [(item, value)], scope)
+    if value.literal:
+        return Value(want, converted(node, value, want, scope))
+    if want == t.DATE:
+        return scope.fault(node, f"DATE does not take STRING. Write CAST({shown(item)} AS DATE).")
+    return Value(want, cast.cast(value.sql, t.STRING, want, f"error('a STRING is no {want}')") or "NULL")
+
+
+@compiles_call("STRING")
+def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 1:
+        return None
+    value = expression(node.expressions[0], scope)
+    if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
+        return scope.fault(node, f"{name} does not take {value.type}. Write CAST(... AS STRING).")
+    return Value(t.STRING, cast.cast(value.sql, value.type, t.STRING, "NULL") or "NULL")
+
+
+@compiles_call("REGEXP_EXTRACT", "REGEXP_SUBSTR", "REGEXP_EXTRACT_ALL")
+def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
+    if len(node.expressions) != 2:  # noqa: PLR2004 - a text and a pattern
+        return scope.unsupported(node, f"{name} with {len(node.expressions)} arguments")
+    value, pattern = (
+        argument(node.expressions[0], t.STRING, name, scope),
+        expression(node.expressions[1], scope),
+    )
+    if t.UNKNOWN in (value.type, pattern.type):
+        return NOTHING
+    if not pattern.literal:
+        return scope.unsupported(node, f"{name} with a pattern that is no literal")
+    try:
+        groups = re.compile(str(pattern.constant)).groups
+    except re.error as error:
+        return scope.fault(node, f"'{pattern.constant}' is not a regular expression: {error}.")
+    if groups > 1:
+        return scope.fault(node, f"{name} takes a pattern with at most one group. Write (?:...) for the others.")
+    if name == "REGEXP_EXTRACT_ALL":
+        return Value(t.array(t.STRING), f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})")
+    sql = f"CASE WHEN regexp_matches({value.sql}, {pattern.sql}) THEN regexp_extract({value.sql}, {pattern.sql}, {groups}) END"
+    return Value(t.STRING, sql)
+
+
+@compiles_call("JSON_VALUE", "JSON_EXTRACT_SCALAR", "JSON_QUERY")
+def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
+    value = expression(node.expressions[0], scope)
+    path = (
+        expression(node.expressions[1], scope)
+        if len(node.expressions) > 1
+        else Value(t.STRING, "'$'", literal=True, constant="$")
+    )
+    if t.UNKNOWN in (value.type, path.type):
+        return Value(t.STRING, "NULL")
+    if not path.literal or not re.fullmatch(r"\$(\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])*", str(path.constant)):
+        return scope.unsupported(node, f"{name} with the path '{shown(node.expressions[-1])}'")
+    if value.type not in (t.STRING, t.JSON):
+        return scope.fault(node, f"{name} takes JSON or STRING, but '{shown(node.expressions[0])}' is {value.type}.")
+    if name == "JSON_QUERY":
+        if value.type != t.JSON:
+            return scope.unsupported(node, "JSON_QUERY of a STRING")
+        return Value(t.JSON, f"json_extract({value.sql}, {path.sql})")
+    scalar = f"json_type({value.sql}, {path.sql}) NOT IN ('OBJECT', 'ARRAY', 'NULL')"
+    return Value(t.STRING, f"CASE WHEN {scalar} THEN json_extract_string({value.sql}, {path.sql}) END")

@@ -1,0 +1,53 @@
+"""Aggregates and functions of windows, one line for each signature; `signatures` says how a line reads."""
+
+AGGREGATES = r"""
+COUNT(T) -> INT64 = count($d$1)$o
+COUNTIF(BOOL) -> INT64 = count(CASE WHEN $1 THEN 1 END)$o
+SUM(INT64) -> INT64 = CAST(sum($d$1)$o AS BIGINT)
+SUM(NUMERIC) -> NUMERIC = CAST(sum($d$1)$o AS DECIMAL(38, 9))
+SUM(BIGNUMERIC) -> BIGNUMERIC = CAST(sum($d$1)$o AS DECIMAL(38, 18))
+SUM(FLOAT64) -> FLOAT64 = sum($d$1)$o
+AVG(INT64) -> FLOAT64 = avg($d$1)$o
+AVG(NUMERIC) -> NUMERIC = $divide(CAST(sum($d$1)$o AS DECIMAL(38, 9)), count($d$1)$o)
+AVG(FLOAT64) -> FLOAT64 = avg($d$1)$o
+MIN(FLOAT64) -> FLOAT64 = CASE WHEN bool_or(isnan($1))$o THEN CAST('NaN' AS DOUBLE) ELSE min($1)$o END
+MIN(T) -> T = min($1)$o
+MAX(T) -> T = max($1)$o
+ANY_VALUE(T) -> T = min($1)$o
+LOGICAL_AND(BOOL) -> BOOL = bool_and($1)$o
+LOGICAL_OR(BOOL) -> BOOL = bool_or($1)$o
+BIT_AND(INT64) -> INT64 = bit_and($1)$o
+BIT_OR(INT64) -> INT64 = bit_or($1)$o
+BIT_XOR(INT64) -> INT64 = bit_xor($d$1)$o
+STRING_AGG(STRING) -> STRING = string_agg($d$1, ','$s)$o
+STRING_AGG(STRING, STRING) -> STRING = string_agg($d$1, $2$s)$o
+ARRAY_AGG(T) -> ARRAY<T> = array_agg($d$1$s)$o
+ARRAY_CONCAT_AGG(ARRAY<T>) -> ARRAY<T> = flatten(array_agg($1$s)$o)
+APPROX_COUNT_DISTINCT(T) -> INT64 = count(DISTINCT $1)$o
+MAX_BY(T, U) -> T = arg_max_null($1, $2)$o
+MIN_BY(T, U) -> T = arg_min_null($1, $2)$o
+STDDEV(FLOAT64) -> FLOAT64 = stddev_samp($d$1)$o
+STDDEV_SAMP(FLOAT64) -> FLOAT64 = stddev_samp($d$1)$o
+STDDEV_POP(FLOAT64) -> FLOAT64 = stddev_pop($d$1)$o
+VARIANCE(FLOAT64) -> FLOAT64 = var_samp($d$1)$o
+VAR_SAMP(FLOAT64) -> FLOAT64 = var_samp($d$1)$o
+VAR_POP(FLOAT64) -> FLOAT64 = var_pop($d$1)$o
+"""
+
+WINDOWS = r"""
+ROW_NUMBER() -> INT64 = row_number()$o
+RANK() -> INT64 = rank()$o
+DENSE_RANK() -> INT64 = dense_rank()$o
+PERCENT_RANK() -> FLOAT64 = percent_rank()$o
+CUME_DIST() -> FLOAT64 = cume_dist()$o
+NTILE(INT64) -> INT64 = ntile($1)$o
+LAG(T) -> T = lag($1)$o
+LAG(T, INT64) -> T = lag($1, $2)$o
+LAG(T, INT64, T) -> T = lag($1, $2, $3)$o
+LEAD(T) -> T = lead($1)$o
+LEAD(T, INT64) -> T = lead($1, $2)$o
+LEAD(T, INT64, T) -> T = lead($1, $2, $3)$o
+FIRST_VALUE(T) -> T = first_value($1$i)$o
+LAST_VALUE(T) -> T = last_value($1$i)$o
+NTH_VALUE(T, INT64) -> T = nth_value($1, $2$i)$o
+"""

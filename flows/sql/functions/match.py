@@ -1,0 +1,73 @@
+"""Which signature of a function fits the types of its arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.sql import types as t
+from flows.sql.functions.signatures import Signature, T, U
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.model.types import Type
+
+
+class Match(NamedTuple):
+    """A signature that fits."""
+
+    signature: Signature
+    wanted: list[Type]
+    """The type that each argument must take."""
+    result: Type
+
+
+def match(candidates: Sequence[Signature], given: Sequence[tuple[Type, bool]]) -> Match | None:
+    """Choose the signature that changes the arguments (type, is a literal) least; None where none fits."""
+    best: tuple[tuple[int, int], Match] | None = None
+    for signature in candidates:
+        found = _fit(signature, given)
+        if found is None:
+            continue
+        pairs = list(zip(given, found.wanted, strict=True))
+        firm = sum(_distance(have, want) for (have, literal), want in pairs if not literal)
+        soft = sum(_distance(have, want) for (have, literal), want in pairs if literal)
+        if best is None or (firm, soft) < best[0]:
+            best = (firm, soft), found
+    return best and best[1]
+
+
+def _distance(given: Type, wanted: Type) -> int:
+    if given == wanted or given in (t.NULL, t.UNKNOWN) or wanted == t.UNKNOWN:
+        return 0
+    return t.NUMBERS.index(wanted) if wanted in t.NUMBERS else 1
+
+
+def _fit(signature: Signature, given: Sequence[tuple[Type, bool]]) -> Match | None:
+    if not signature.takes(len(given)):
+        return None
+    variables: dict[Type, list[tuple[Type, bool]]] = {}
+    for place, (have, literal) in enumerate(given):
+        parameter = signature.parameter(place)
+        if parameter in (T, U):
+            variables.setdefault(parameter, []).append((have, literal))
+        elif parameter.element in (T, U):
+            if have.element is None and have not in (t.NULL, t.UNKNOWN):
+                return None
+            variables.setdefault(parameter.element, []).append((have.element or have, literal))
+    bound: dict[Type, Type] = {}
+    for variable, values in variables.items():
+        common = t.supertype(values)
+        if common is None:
+            return None
+        bound[variable] = common
+    wanted = [_bind(signature.parameter(place), bound) for place in range(len(given))]
+    if not all(t.coerces(have, want, literal) for (have, literal), want in zip(given, wanted, strict=True)):
+        return None
+    return Match(signature, wanted, _bind(signature.result, bound))
+
+
+def _bind(type_: Type, bound: dict[Type, Type]) -> Type:
+    if type_.element is not None:
+        return t.array(_bind(type_.element, bound))
+    return bound.get(type_, type_)

@@ -1,0 +1,147 @@
+"""Scalar functions, one line for each signature; `signatures` says how a line reads."""
+
+SCALARS = r"""
+ABS(INT64) -> INT64 = abs($1)
+ABS(NUMERIC) -> NUMERIC = abs($1)
+ABS(BIGNUMERIC) -> BIGNUMERIC = abs($1)
+ABS(FLOAT64) -> FLOAT64 = abs($1)
+SIGN(INT64) -> INT64 = CAST(sign($1) AS BIGINT)
+SIGN(NUMERIC) -> NUMERIC = CAST(sign($1) AS DECIMAL(38, 9))
+SIGN(FLOAT64) -> FLOAT64 = CASE WHEN isnan($1) THEN $1 ELSE CAST(sign($1) AS DOUBLE) END
+ROUND(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
+TRUNC(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
+CEIL(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
+CEILING(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
+FLOOR(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
+ROUND(NUMERIC) -> NUMERIC = CAST(round($1) AS DECIMAL(38, 9))
+ROUND(NUMERIC, INT64) -> NUMERIC = CAST(round($1, CAST($2 AS INTEGER)) AS DECIMAL(38, 9))
+ROUND(FLOAT64) -> FLOAT64 = round($1)
+ROUND(FLOAT64, INT64) -> FLOAT64 = round($1, CAST($2 AS INTEGER))
+TRUNC(NUMERIC) -> NUMERIC = CAST(trunc($1) AS DECIMAL(38, 9))
+TRUNC(FLOAT64) -> FLOAT64 = trunc($1)
+CEIL(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9))
+CEIL(FLOAT64) -> FLOAT64 = ceil($1)
+CEILING(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9))
+CEILING(FLOAT64) -> FLOAT64 = ceil($1)
+FLOOR(NUMERIC) -> NUMERIC = CAST(floor($1) AS DECIMAL(38, 9))
+FLOOR(FLOAT64) -> FLOAT64 = floor($1)
+MOD(INT64, INT64) -> INT64 = ($1 % CASE WHEN $2 = 0 THEN !(division by zero) ELSE $2 END)
+MOD(NUMERIC, NUMERIC) -> NUMERIC = CAST($1 % CASE WHEN $2 = 0 THEN !(division by zero) ELSE $2 END AS DECIMAL(38, 9))
+DIV(INT64, INT64) -> INT64 = ($1 // CASE WHEN $2 = 0 THEN !(division by zero) ELSE $2 END)
+SAFE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 <> 0 THEN $1 / $2 END
+IEEE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 <> 0 THEN $1 / $2 WHEN $1 = 0 OR isnan($1) THEN CAST('NaN' AS DOUBLE) WHEN $1 > 0 THEN CAST('Infinity' AS DOUBLE) WHEN $1 < 0 THEN CAST('-Infinity' AS DOUBLE) END
+SAFE_ADD(INT64, INT64) -> INT64 = TRY($1 + $2)
+SAFE_SUBTRACT(INT64, INT64) -> INT64 = TRY($1 - $2)
+SAFE_MULTIPLY(INT64, INT64) -> INT64 = TRY($1 * $2)
+SAFE_NEGATE(INT64) -> INT64 = TRY(0 - $1)
+POW(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1) AND NOT isinf($2) THEN !(POW overflows) ELSE pow($1, $2) END
+POWER(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1) AND NOT isinf($2) THEN !(POWER overflows) ELSE pow($1, $2) END
+SQRT(FLOAT64) -> FLOAT64 = CASE WHEN $1 < 0 THEN !(SQRT of a negative number) ELSE sqrt($1) END
+EXP(FLOAT64) -> FLOAT64 = CASE WHEN isinf(exp($1)) AND NOT isinf($1) THEN !(EXP overflows) ELSE exp($1) END
+LN(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LN of a number that is not positive) ELSE ln($1) END
+LOG(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LOG of a number that is not positive) ELSE ln($1) END
+LOG10(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LOG10 of a number that is not positive) ELSE log10($1) END
+IS_NAN(FLOAT64) -> BOOL = isnan($1)
+IS_INF(FLOAT64) -> BOOL = isinf($1)
+IF(BOOL, T, T) -> T = CASE WHEN $1 THEN $2 ELSE $3 END
+IFNULL(T, T) -> T = coalesce($1, $2)
+COALESCE(T...) -> T = coalesce($*)
+NULLIF(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $1 = $2 AND NOT isnan($1) THEN NULL ELSE $1 END
+NULLIF(T, T) -> T = nullif($1, $2)
+GREATEST(FLOAT64...) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE greatest($*) END
+LEAST(FLOAT64...) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE least($*) END
+GREATEST(T...) -> T = CASE WHEN $null THEN NULL ELSE greatest($*) END
+LEAST(T...) -> T = CASE WHEN $null THEN NULL ELSE least($*) END
+
+CONCAT(STRING...) -> STRING = ($|)
+CONCAT(BYTES...) -> BYTES = ($|)
+LENGTH(STRING) -> INT64 = length($1)
+LENGTH(BYTES) -> INT64 = octet_length($1)
+CHAR_LENGTH(STRING) -> INT64 = length($1)
+CHARACTER_LENGTH(STRING) -> INT64 = length($1)
+BYTE_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
+BYTE_LENGTH(BYTES) -> INT64 = octet_length($1)
+OCTET_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
+UPPER(STRING) -> STRING = upper(replace($1, 'ß', 'SS'))
+LOWER(STRING) -> STRING = lower($1)
+TRIM(STRING) -> STRING = trim($1, $spaces)
+TRIM(STRING, STRING) -> STRING = trim($1, $2)
+LTRIM(STRING) -> STRING = ltrim($1, $spaces)
+LTRIM(STRING, STRING) -> STRING = ltrim($1, $2)
+RTRIM(STRING) -> STRING = rtrim($1, $spaces)
+RTRIM(STRING, STRING) -> STRING = rtrim($1, $2)
+REPLACE(STRING, STRING, STRING) -> STRING = CASE WHEN $2 = '' THEN $1 ELSE replace($1, $2, $3) END
+SUBSTR(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END)
+SUBSTR(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END, CASE WHEN $3 < 0 THEN !(SUBSTR with a negative length) ELSE $3 END)
+SUBSTRING(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END)
+SUBSTRING(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END, CASE WHEN $3 < 0 THEN !(SUBSTRING with a negative length) ELSE $3 END)
+LEFT(STRING, INT64) -> STRING = left($1, CASE WHEN $2 < 0 THEN !(LEFT with a negative length) ELSE $2 END)
+RIGHT(STRING, INT64) -> STRING = right($1, CASE WHEN $2 < 0 THEN !(RIGHT with a negative length) ELSE $2 END)
+STARTS_WITH(STRING, STRING) -> BOOL = starts_with($1, $2)
+ENDS_WITH(STRING, STRING) -> BOOL = ends_with($1, $2)
+STRPOS(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
+INSTR(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
+REPEAT(STRING, INT64) -> STRING = repeat($1, CASE WHEN $2 < 0 THEN !(REPEAT with a negative count) ELSE $2 END)
+LPAD(STRING, INT64) -> STRING = lpad($1, CAST(CASE WHEN $2 < 0 THEN !(LPAD to a negative length) ELSE $2 END AS INTEGER), ' ')
+LPAD(STRING, INT64, STRING) -> STRING = lpad($1, CAST(CASE WHEN $2 < 0 OR $3 = '' THEN !(LPAD to a negative length or with nothing) ELSE $2 END AS INTEGER), $3)
+RPAD(STRING, INT64) -> STRING = rpad($1, CAST(CASE WHEN $2 < 0 THEN !(RPAD to a negative length) ELSE $2 END AS INTEGER), ' ')
+RPAD(STRING, INT64, STRING) -> STRING = rpad($1, CAST(CASE WHEN $2 < 0 OR $3 = '' THEN !(RPAD to a negative length or with nothing) ELSE $2 END AS INTEGER), $3)
+SPLIT(STRING) -> ARRAY<STRING> = string_split($1, ',')
+SPLIT(STRING, STRING) -> ARRAY<STRING> = string_split($1, $2)
+REGEXP_CONTAINS(STRING, STRING) -> BOOL = regexp_matches($1, $2)
+REGEXP_REPLACE(STRING, STRING, STRING) -> STRING = regexp_replace($1, $2, $3, 'g')
+TO_HEX(BYTES) -> STRING = lower(hex($1))
+FROM_HEX(STRING) -> BYTES = unhex($1)
+TO_BASE64(BYTES) -> STRING = base64($1)
+FROM_BASE64(STRING) -> BYTES = from_base64($1)
+MD5(STRING) -> BYTES = unhex(md5($1))
+MD5(BYTES) -> BYTES = unhex(md5($1))
+SHA1(STRING) -> BYTES = unhex(sha1($1))
+SHA1(BYTES) -> BYTES = unhex(sha1($1))
+SHA256(STRING) -> BYTES = unhex(sha256($1))
+SHA256(BYTES) -> BYTES = unhex(sha256($1))
+PARSE_JSON(STRING) -> JSON = CAST($1 AS JSON)
+
+DATE(INT64, INT64, INT64) -> DATE = make_date($1, $2, $3)
+DATE(DATE) -> DATE = $1
+DATE(DATETIME) -> DATE = CAST($1 AS DATE)
+DATE(TIMESTAMP) -> DATE = CAST($utc1 AS DATE)
+DATE(TIMESTAMP, STRING) -> DATE = CAST(timezone($2, $1) AS DATE)
+TIMESTAMP(TIMESTAMP) -> TIMESTAMP = $1
+TIMESTAMP(DATE) -> TIMESTAMP = make_timestamptz(epoch_us(CAST($1 AS TIMESTAMP)))
+TIMESTAMP(DATE, STRING) -> TIMESTAMP = timezone($2, CAST($1 AS TIMESTAMP))
+TIMESTAMP(DATETIME) -> TIMESTAMP = make_timestamptz(epoch_us($1))
+TIMESTAMP(DATETIME, STRING) -> TIMESTAMP = timezone($2, $1)
+DATETIME(DATETIME) -> DATETIME = $1
+DATETIME(DATE, TIME) -> DATETIME = ($1 + $2)
+DATETIME(TIMESTAMP) -> DATETIME = $utc1
+DATETIME(TIMESTAMP, STRING) -> DATETIME = timezone($2, $1)
+DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))
+TIME(INT64, INT64, INT64) -> TIME = make_time($1, $2, CAST($3 AS DOUBLE))
+TIME(TIMESTAMP) -> TIME = CAST($utc1 AS TIME)
+TIME(DATETIME) -> TIME = CAST($1 AS TIME)
+LAST_DAY(DATE) -> DATE = last_day($1)
+LAST_DAY(DATETIME) -> DATE = last_day($1)
+UNIX_SECONDS(TIMESTAMP) -> INT64 = ((epoch_us($1) - (epoch_us($1) % 1000000 + 1000000) % 1000000) // 1000000)
+UNIX_MILLIS(TIMESTAMP) -> INT64 = ((epoch_us($1) - (epoch_us($1) % 1000 + 1000) % 1000) // 1000)
+UNIX_MICROS(TIMESTAMP) -> INT64 = epoch_us($1)
+UNIX_DATE(DATE) -> INT64 = date_diff('day', DATE '1970-01-01', $1)
+DATE_FROM_UNIX_DATE(INT64) -> DATE = (DATE '1970-01-01' + CAST($1 AS INTEGER))
+TIMESTAMP_SECONDS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000000)
+TIMESTAMP_MILLIS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000)
+TIMESTAMP_MICROS(INT64) -> TIMESTAMP = make_timestamptz($1)
+TIMESTAMP_FROM_UNIX_SECONDS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000000)
+CURRENT_DATE() -> DATE = CAST(make_timestamp(epoch_us(now())) AS DATE)
+CURRENT_TIMESTAMP() -> TIMESTAMP = now()
+CURRENT_DATETIME() -> DATETIME = make_timestamp(epoch_us(now()))
+CURRENT_TIME() -> TIME = CAST(make_timestamp(epoch_us(now())) AS TIME)
+
+ARRAY_LENGTH(ARRAY<T>) -> INT64 = len($1)
+ARRAY_REVERSE(ARRAY<T>) -> ARRAY<T> = list_reverse($1)
+ARRAY_CONCAT(ARRAY<T>...) -> ARRAY<T> = CASE WHEN $null THEN NULL ELSE list_concat($*) END
+ARRAY_TO_STRING(ARRAY<STRING>, STRING) -> STRING = array_to_string($1, $2)
+GENERATE_ARRAY(INT64, INT64) -> ARRAY<INT64> = generate_series($1, $2)
+GENERATE_ARRAY(INT64, INT64, INT64) -> ARRAY<INT64> = generate_series($1, $2, CASE WHEN $3 = 0 THEN !(GENERATE_ARRAY with a step of zero) ELSE $3 END)
+GENERATE_UUID() -> STRING = CAST(uuid() AS VARCHAR)
+RAND() -> FLOAT64 = random()
+"""
