@@ -16,6 +16,7 @@ import typer
 from flows.command import Json, ending, plural
 from flows.model.errors import TableFileError
 from flows.project.project import load_project
+from flows.report.reading import reading
 
 if TYPE_CHECKING:
     from flows.model.errors import Fault
@@ -70,7 +71,7 @@ def _describe(project: Project, name: str) -> None:
     if table.source:
         typer.echo(f"  copies from {table.source.kind}")
     for dependency in project.upstreams(name):
-        typer.echo(f"  {dependency.table}  {dependency.why}")
+        typer.echo(f"  {dependency.table}  {reading(dependency)}")
 
 
 def _as_json(project: Project, names: list[str], faults: list[Fault]) -> dict[str, object]:
@@ -81,7 +82,7 @@ def _as_json(project: Project, names: list[str], faults: list[Fault]) -> dict[st
         ],
         "tables": {
             name: [
-                {"table": item.table, "windowed": item.reach is not None, "why": item.why}
+                {"table": item.table, "windowed": item.reach is not None, "why": reading(item)}
                 for item in project.upstreams(name)
             ]
             for name in valid

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from flows.model.window import BEGINNING, Size, Unit, Window, add_months
-
-_MICROSECOND = timedelta(microseconds=1)
+from flows.model.window import BEGINNING, END, Size, Unit, Window, add_months
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,61 +22,53 @@ class Edge:
     floor: Unit | None = None
     """Cut at last to the beginning of this hour, day, week (Monday), month or year."""
 
-    def at(self, window: Window) -> datetime:
-        """Return the moment for one window."""
+    def at(self, window: Window) -> datetime | None:
+        """Return the moment for one window; None where it lies before year 1 or after year 9999."""
         if self.anchor == "beginning":
             return BEGINNING
         moment = window.start if self.anchor == "start" else window.end
         try:
             moment = add_months(moment, self.months) + self.offset
         except (ValueError, OverflowError):
-            return BEGINNING if self.offset < timedelta(0) or self.months < 0 else Window(window.end, window.end).end
+            return None
         return Size(1, self.floor).floor(moment) if self.floor else moment
 
-    def __str__(self) -> str:
-        if self.anchor == "beginning":
-            return "the beginning"
-        days, rest = divmod(abs(self.offset), timedelta(days=1))
-        parts = [
-            *([_count(abs(self.months), "month")] if self.months else []),
-            *([_count(days, "day")] if days else []),
-            *([_clock(rest)] if rest else []),
-        ]
-        before = self.months < 0 or self.offset < timedelta(0)
-        moment = "the window's start" if self.anchor == "start" else "the window's end"
-        text = f"{' and '.join(parts)} {'before' if before else 'after'} {moment}" if parts else moment
-        return f"the {self.floor} of {text}" if self.floor else text
+
+Snapshot = Literal["made whole", "undivided", "unbounded", "open"]
+"""Why a table is read whole: the reader is made whole each time, the table has no partition column, nothing bounds that
+column by the window, or only its lower end is bounded."""
 
 
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A bound by the window on a column that is not the partition column of its table, so that it does not count."""
 
-
-def _clock(rest: timedelta) -> str:
-    for unit, length in (
-        ("hour", timedelta(hours=1)),
-        ("minute", timedelta(minutes=1)),
-        ("second", timedelta(seconds=1)),
-    ):
-        if not rest % length:
-            return _count(rest // length, unit)
-    return _count(rest // _MICROSECOND, "microsecond")
+    column: str
+    line: int
+    """Line of the query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A table that a query reads."""
+    """A table that a query reads: the range of its partition column that one window reads, or a snapshot."""
 
     table: str
     """Identity of the upstream table, `dataset.name`."""
     reach: tuple[Edge, Edge] | None
     """Where the query bounds the upstream's partition column by the window: from and to. None: a snapshot."""
-    why: str
-    """For people: `reads created_at from 7 days before the window to its end`, or why it is a snapshot."""
+    column: str | None = None
+    """The upstream's partition column."""
+    snapshot: Snapshot | None = None
+    """Why there is no reach."""
+    places: int = 1
+    """At how many places the query reads the table."""
+    misplaced: tuple[Misplaced, ...] = ()
+    """What the query bounds of the table in vain, where that leaves a snapshot."""
 
     def range(self, window: Window) -> Window | None:
         """Return the range of the upstream's partition column that one window reads; None for a snapshot."""
         if self.reach is None:
             return None
-        start, end = self.reach[0].at(window), self.reach[1].at(window)
+        start, end = (edge.at(window) for edge in self.reach)
+        start, end = start or BEGINNING, end or END
         return Window(min(start, end), end)

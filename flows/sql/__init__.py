@@ -11,9 +11,10 @@ from flows.model.dependency import Dependency, Edge
 from flows.model.errors import SqlError, SqlFault
 from flows.sql import types as sql_types
 from flows.sql.compile.compiler import compiled
+from flows.sql.parse.limits import too_deep
 from flows.sql.parse.parser import canonical, parse, parse_any, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
-from flows.sql.reach import dependencies
+from flows.sql.reach import dependencies, shared_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +63,10 @@ def analyze(
     """
     tree, faults_of_tree = read(sql)
     relation, context = compiled(tree, schema, partitions or {})
-    faults = [*faults_of_tree, *context.faults, *_output_faults(relation)]
+    try:
+        faults = [*faults_of_tree, *context.faults, *shared_ends(tree), *_output_faults(relation)]
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
     if faults:
         raise SqlError(faults)
     columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)

@@ -52,9 +52,9 @@ def core(**changes):
     return table(sql=None, strategy="merge", key=["day"], source=source, **changes)
 
 
-WINDOWED = Dependency("core.events", (Edge("start"), Edge("end")), "")
-SNAPSHOT = Dependency("core.users", None, "")
-WEEK = Dependency("core.events", (Edge("start", offset=timedelta(days=-7)), Edge("end")), "")
+WINDOWED = Dependency("core.events", (Edge("start"), Edge("end")))
+SNAPSHOT = Dependency("core.users", None)
+WEEK = Dependency("core.events", (Edge("start", offset=timedelta(days=-7)), Edge("end")))
 
 
 def committed(subject, first, last=None, version=1, **upstreams):
@@ -230,7 +230,7 @@ days = st.tuples(st.integers(0, 25), st.integers(1, 8)).map(lambda pair: span(pa
 def test_plan_and_done_cover_the_range_and_planning_again_gives_nothing(done, now, ready, reach):
     """Every closed window is committed, planned or waiting, never two of these; after success nothing is planned."""
     subject = table()
-    dependency = Dependency("core.events", (Edge("start", offset=timedelta(days=-reach)), Edge("end")), "")
+    dependency = Dependency("core.events", (Edge("start", offset=timedelta(days=-reach)), Edge("end")))
     commits = {}
     for piece in done:
         for window in subject.window.size.split(piece):

@@ -140,7 +140,7 @@ def test_a_table_that_is_replaced_is_not_told_to_bound_what_it_reads(root):
     derived(root, "a", "SELECT order_id FROM core.orders")
     (dependency,) = load_project(root).upstreams("derived.a")
     assert dependency.reach is None
-    assert dependency.why == "snapshot: the table is made whole each time, from what there is at that moment"
+    assert dependency.snapshot == "made whole"
 
 
 @pytest.mark.parametrize(

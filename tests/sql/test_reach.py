@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flows.model.types import Type
 from flows.model.window import Size, Window
+from flows.report.reading import reading
 from flows.sql import analyze, to_duckdb
 
 TIMESTAMP, DATE, INT64 = Type("TIMESTAMP"), Type("DATE"), Type("INT64")
@@ -42,7 +43,7 @@ def cases():
 def test_reach(sql, expected):
     """A query reads what the table of examples says."""
     found = analyze(sql, SCHEMA, PARTITIONS).dependencies
-    assert [f"{one.table}: {one.why}" for one in found] == expected
+    assert [f"{one.table}: {reading(one)}" for one in found] == expected
     assert [one.reach is None for one in found] == ["snapshot" in line for line in expected]
 
 

@@ -21,7 +21,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
 from flows.sql.compile import query as _queries  # noqa: F401 - the same
 from flows.sql.compile.dispatch import query
 from flows.sql.compile.scope import Context, Scope
-from flows.sql.parse.parser import too_deep
+from flows.sql.parse.limits import too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

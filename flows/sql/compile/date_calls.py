@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from flows.model.types import Type
 from flows.sql import types as t
+from flows.sql.bounds import UNITS
 from flows.sql.compile import dates
 from flows.sql.compile.arguments import argument, date_part
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
@@ -76,7 +77,7 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     sql = dates.truncate(value.sql, value.type, part, zone)
     if sql is None:
         return scope.fault(node, f"{name} does not cut {value.type} to {part}.")
-    unit = dates.UNITS.get(part) if zone is None else None
+    unit = UNITS.get(part) if zone is None else None
     origins = frozenset(Origin(one.occurrence, unit) for one in value.origins if unit and one.unit in (None, unit))
     return Value(value.type, sql, origins=origins)
 

@@ -22,15 +22,6 @@ WEEKS = {"WEEK": 0, "ISOWEEK": 1, **{f"WEEK({day})": number for number, day in e
 """The weekday on which each kind of week begins, from Sunday = 0."""
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 PARTS = (*MICROSECONDS, *WEEKS, *_MONTHS, "ISOYEAR", "DAYOFWEEK", "DAYOFYEAR", "DATE", "TIME", "DATETIME")
-UNITS = {
-    "HOUR": "hour",
-    "DAY": "day",
-    "ISOWEEK": "week",
-    "WEEK(MONDAY)": "week",
-    "MONTH": "month",
-    "YEAR": "year",
-}
-"""Parts to which a bound may be cut, as windows name them."""
 # Both engines read and print these alike.
 _FORMATS = set("YmdHMSjBbAayIp%F")
 _WITHOUT_TIME, _WITHOUT_DATE = set("YmdjBbAayF%"), set("HMSIp%")

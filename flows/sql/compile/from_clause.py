@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.sql.compile.bounds import restrict
 from flows.sql.compile.clauses import plain
+from flows.sql.compile.conditions import restrict
 from flows.sql.compile.convert import boolean, compare
 from flows.sql.compile.from_items import from_item
 from flows.sql.compile.scope import FromItem, Scope, Value

@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from flows.model.errors import did_you_mean
 from flows.sql import types as t
-from flows.sql.compile.bounds import restrict
 from flows.sql.compile.clauses import plain, sql_names
+from flows.sql.compile.conditions import restrict
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause

@@ -16,20 +16,18 @@ from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.repeat import VARYING, unrepeatable
 from flows.sql.parse.syntax import refuse_foreign, syntax_fault, token_fault
+from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import base_tables, line_of, table_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARAMETERS = ("window_start", "window_end")
-_MEANT = {
-    **dict.fromkeys(("start", "begin", "from", "since"), "window_start"),
-    **dict.fromkeys(("end", "stop", "finish", "to", "until"), "window_end"),
-}
 _PREFIX = "__call_"
+_QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 # GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
 # a grammar of its own.
 _RESERVED = frozenset(
@@ -178,9 +176,12 @@ def _parse(sql: str) -> tuple[exp.Query | None, tuple[SqlFault, ...]]:
 def _one_select(sql: str) -> exp.Query:
     dialect = BigQuery()
     try:
+        refuse_long(sql)
+        refuse_templates(sql)
         spelt = dialect.tokenize(sql)
         if not spelt:
             raise SqlError([SqlFault(1, "there is no query here. Write a SELECT.")])
+        refuse_deep(spelt)
         refuse_foreign(sql, spelt)
         tokens = list(_named_calls(sql, spelt))
         statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
@@ -201,11 +202,6 @@ def _one_select(sql: str) -> exp.Query:
     return tree
 
 
-def too_deep() -> SqlFault:
-    """Return the fault of a query that cannot be followed to its bottom."""
-    return SqlFault(1, "the query nests too deeply. Give its parts names with WITH.")
-
-
 def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
     """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
     before = TokenType.SENTINEL
@@ -218,16 +214,23 @@ def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
             and _is_call(text.upper(), before)
         ):
             kind, text = TokenType.VAR, _PREFIX + text.upper()
-        elif kind == TokenType.BYTE_STRING:
-            text = "".join(f"\\x{byte:02x}" for byte in bytes_of(sql[token.start : token.end + 1]))
-        elif kind == TokenType.RAW_STRING:
-            kind, text = TokenType.STRING, text_of(sql[token.start : token.end + 1])
-        elif kind == TokenType.STRING and "\\" in sql[token.start : token.end + 1]:
-            text = text_of(sql[token.start : token.end + 1])
+        elif kind in _QUOTED and not sql[token.start - 1].isalnum():
+            kind, text = _literal(sql[token.start : token.end + 1], token)
         if (kind, text) != (token.token_type, token.text):
             token = Token(kind, text, token.line, token.col, token.start, token.end, token.comments)  # noqa: PLW2901
         yield token
         before = kind
+
+
+def _literal(written: str, token: Token) -> tuple[TokenType, str]:
+    """Return what a quoted text stands for; bytes as the parser takes them, in hexadecimal."""
+    try:
+        if token.token_type == TokenType.BYTE_STRING:
+            return token.token_type, "".join(f"\\x{byte:02x}" for byte in bytes_of(written))
+        escaped = token.token_type == TokenType.RAW_STRING or "\\" in written
+        return TokenType.STRING, text_of(written) if escaped else token.text
+    except ValueError as error:
+        raise SqlError([SqlFault(token.line, str(error))]) from None
 
 
 def _is_call(word: str, before: TokenType) -> bool:
@@ -252,8 +255,8 @@ def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
         if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
             continue
         name = node.name if isinstance(node.name, str) else ""
-        meant = _MEANT.get(name.lower().rpartition("_")[2])
-        hint = f" Did you mean '@{meant}'?" if meant else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
+        near = meant(name)
+        hint = f" Did you mean '@{near}'?" if near else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
         message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"
         yield SqlFault(line_of(node), message)
 
@@ -266,7 +269,10 @@ def canonical(sql: str) -> str:
     tree = parse(sql)
     for node in tree.walk():
         node.comments = None
-    return tree.sql(dialect="bigquery", comments=False, normalize_functions="upper")
+    try:
+        return tree.sql(dialect="bigquery", comments=False, normalize_functions="upper")
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
 
 
 def tables(sql: str) -> tuple[str, ...]:

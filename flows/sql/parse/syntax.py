@@ -9,6 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import SqlError, SqlFault, did_you_mean
 from flows.model.types import parse_type
+from flows.sql.parse.templates import outside_quotes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -263,14 +264,9 @@ def _clause(tokens: Sequence[Token], place: int) -> str:
     return ""
 
 
-_CLOSED = re.compile(
-    r"""['"]{3}.*?['"]{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`[^`\n]*`|/\*.*?\*/|--[^\n]*|\#[^\n]*""", re.DOTALL
-)
-
-
 def token_fault(sql: str) -> SqlFault:
     """Return the fault of a query with a quote or comment that no other one closes."""
-    rest = _CLOSED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
+    rest = outside_quotes(sql)
     opened = re.search(r"['\"`]|/\*", rest)
     if opened is None:
         return SqlFault(1, "syntax error: the query cannot be read.")

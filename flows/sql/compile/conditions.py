@@ -15,21 +15,13 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import FromItem, Scope
 
-_SIGNS: dict[type[exp.Expr], str] = {exp.GTE: ">=", exp.GT: ">", exp.LTE: "<=", exp.LT: "<", exp.EQ: "="}
-_TURNED = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "=": "="}
-
 
 def restrict(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) -> None:
     """Note how conditions that AND joins bound the tables (of some sides of a join) by the window."""
     for one in operands(node, exp.And):
         one = one.unnest()  # noqa: PLW2901 - without its parentheses
-        if isinstance(one, exp.Between):
-            _bound(one.this, ">=", one.args["low"], scope, sides)
-            _bound(one.this, "<=", one.args["high"], scope, sides)
-        sign = _SIGNS.get(type(one))
-        if sign is not None:
-            _bound(one.this, sign, one.expression, scope, sides)
-            _bound(one.expression, _TURNED[sign], one.this, scope, sides)
+        for column, sign, limit in reach.comparisons(one):
+            _bound(column, sign, limit, scope, sides)
 
 
 def _bound(column: exp.Expr, sign: str, limit: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) -> None:

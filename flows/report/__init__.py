@@ -1,0 +1,1 @@
+"""Plans, outcomes and what else is told, as words."""

@@ -1,0 +1,64 @@
+"""How a query reads its upstreams, in words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.model.dependency import Dependency, Edge
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def reading(dependency: Dependency) -> str:
+    """Say what one window reads of an upstream, or why it reads it whole and what to write instead."""
+    column = dependency.column
+    if dependency.reach is not None:
+        start, end = map(edge, dependency.reach)
+        return f"reads {column} from {start} to {end}"
+    times = "" if dependency.places == 1 else f" in one of the {dependency.places} places where it is read"
+    match dependency.snapshot:
+        case "made whole":
+            why = "the table is made whole each time, from what there is at that moment"
+        case "undivided":
+            why = f"{dependency.table} has no partition column, so it is read whole"
+        case "open":
+            why = f"{column} has a lower bound only{times}; add {column} < @window_end"
+        case _:
+            hint = f"add {column} >= @window_start AND {column} < @window_end where it is to be read by window"
+            why = f"nothing bounds {column} by the window{times}; {hint}"
+    return f"snapshot: {why}"
+
+
+def edge(edge: Edge) -> str:
+    """Say where one end of what is read lies: `7 days before the window's start`."""
+    if edge.anchor == "beginning":
+        return "the beginning"
+    days, rest = divmod(abs(edge.offset), timedelta(days=1))
+    months = [_count(abs(edge.months), "month")] if edge.months else []
+    times = [*([_count(days, "day")] if days else []), *([_clock(rest)] if rest else [])]
+    text = "the window's start" if edge.anchor == "start" else "the window's end"
+    if edge.months * edge.offset < timedelta(0):
+        text, months = _moved(months, edge.months < 0, text), []
+    text = _moved([*months, *times], bool(months and edge.months < 0) or edge.offset < timedelta(0), text)
+    return f"the {edge.floor} of {text}" if edge.floor else text
+
+
+def _moved(parts: list[str], before: bool, moment: str) -> str:
+    return f"{' and '.join(parts)} {'before' if before else 'after'} {moment}" if parts else moment
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def _clock(rest: timedelta) -> str:
+    for unit, length in (
+        ("hour", timedelta(hours=1)),
+        ("minute", timedelta(minutes=1)),
+        ("second", timedelta(seconds=1)),
+    ):
+        if not rest % length:
+            return _count(rest // length, unit)
+    return _count(rest // _MICROSECOND, "microsecond")

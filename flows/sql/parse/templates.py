@@ -1,0 +1,56 @@
+"""Values as other tools write them into SQL: {{ ds }}, ${start}, $start, :start, %(start)s."""
+
+from __future__ import annotations
+
+import re
+
+from flows.model.errors import SqlError, SqlFault
+
+PARAMETERS = ("window_start", "window_end")
+_CLOSED = re.compile(
+    r"""['"]{3}.*?['"]{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`[^`\n]*`|/\*.*?\*/|--[^\n]*|\#[^\n]*""", re.DOTALL
+)
+_TEMPLATE = re.compile(
+    r"\{%.*?%\}|\{\{.*?\}\}|\$?\{[^{}\n]{0,80}\}|(?<![\w$])\$+\w*|(?<![:\w]):[A-Za-z_]\w*|%\(\w+\)s", re.DOTALL
+)
+_MARKS = re.compile(r"[{$%:]")
+_STARTS = {"start", "begin", "beginning", "from", "since", "ds", "execution", "logical"}
+_ENDS = {"end", "stop", "finish", "to", "until", "next", "tomorrow"}
+_TABLES = {"ref", "source", "this"}
+
+
+def meant(name: str) -> str | None:
+    """Return the window's parameter that another name for a moment most likely means."""
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    return "window_end" if words & _ENDS else "window_start" if words & _STARTS else None
+
+
+def outside_quotes(sql: str) -> str:
+    """Return a query with blanks in place of all that is quoted or a comment; lines and places stay."""
+    return _CLOSED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
+
+
+def refuse_templates(sql: str) -> None:
+    """Refuse what other tools would fill in before a query runs. Raises SqlError."""
+    if not _MARKS.search(sql):
+        return
+    bare = outside_quotes(sql)
+    faults = [
+        SqlFault(bare.count("\n", 0, match.start()) + 1, _refusal(sql[match.start() : match.end()]))
+        for match in _TEMPLATE.finditer(bare)
+    ]
+    if faults:
+        raise SqlError(faults)
+
+
+def _refusal(written: str) -> str:
+    shown = " ".join(written.split())
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."  # noqa: PLR2004 - what fits a line
+    words = re.findall(r"[A-Za-z_]\w*", written)
+    if written.startswith("{%"):
+        return f"'{shown}' is a template, which nobody fills in here. Write the SELECT itself."
+    if _TABLES.intersection(words[:1]):
+        return f"'{shown}' is a template, which nobody fills in here. Write the table as dataset.name."
+    name = next((meaning for word in reversed(words) if (meaning := meant(word))), None)
+    instead = f"@{name}" if name else "@window_start or @window_end"
+    return f"'{shown}' is filled in by nobody here. Write {instead}."

@@ -1,0 +1,104 @@
+"""A query too large to read is its file's fault, at once: nothing hangs, and nothing ends the process."""
+
+import time
+
+import pytest
+
+from flows.model.errors import SqlError
+from flows.model.types import Type
+from flows.sql import analyze, canonical, tables, to_duckdb
+
+SCHEMA = {"core.events": {"id": Type("INT64"), "ts": Type("TIMESTAMP")}}
+NESTED = {
+    "parentheses": lambda n: f"SELECT {'(' * n}1{')' * n} AS x",
+    "open parentheses": lambda n: f"SELECT {'(' * n}",
+    "arrays": lambda n: f"SELECT {'[' * n}1{']' * n} AS x",
+    "calls": lambda n: f"SELECT {'ABS(' * n}1{')' * n} AS x",
+    "subqueries": lambda n: f"SELECT {'(SELECT ' * n}1{')' * n} AS x",
+    "FROM": lambda n: f"SELECT id FROM {'(SELECT id FROM ' * n}core.events{')' * n}",
+    "comparisons": lambda n: f"SELECT {'(1 > ' * n}1{')' * n} AS x",
+    "CASE": lambda n: f"SELECT {'CASE WHEN TRUE THEN ' * n}1{' END' * n} AS x",
+    "types": lambda n: f"SELECT CAST(NULL AS {'ARRAY<STRUCT<a ' * n}INT64{'>>' * n}) AS x",
+    "open types": lambda n: f"SELECT CAST(NULL AS {'ARRAY<STRUCT<' * n}",
+    "other types": lambda n: f"SELECT CAST(NULL AS {'MAP<' * n}",
+    "NOT": lambda n: f"SELECT {'NOT ' * n}TRUE AS x",
+    "signs": lambda n: f"SELECT {'- ' * n}1 AS x",
+    "SELECT": lambda n: "SELECT " * n,
+    "EXISTS": lambda n: (
+        f"SELECT id FROM core.events WHERE {'EXISTS (SELECT 1 FROM core.events WHERE ' * n}TRUE{')' * n}"
+    ),
+}
+CHAINED = {
+    "sums": lambda n: f"SELECT 1{' + 1' * n} AS x",
+    "paths": lambda n: f"SELECT a{'.b' * n} AS x FROM core.events AS a",
+    "offsets": lambda n: f"SELECT a{'[0]' * n} AS x FROM core.events AS a",
+    "IS": lambda n: f"SELECT 1{' IS NULL' * n} AS x",
+    "texts": lambda n: f"SELECT {' || '.join(['id'] * n)} AS x FROM core.events",
+    "UNION": lambda n: " UNION ALL ".join(["SELECT 1 AS x"] * n),
+    "conditions": lambda n: f"SELECT id FROM core.events WHERE {' AND '.join(['id = 1'] * n)}",
+    "moves": lambda n: f"SELECT id FROM core.events WHERE ts < @window_end{' + INTERVAL 1 DAY' * n}",
+    "joins": lambda n: "SELECT 1 AS x FROM core.events AS e" + "".join(f" JOIN core.events AS e{i} ON TRUE" for i in range(n)),
+    "lists": lambda n: f"SELECT id FROM core.events WHERE id IN ({', '.join(map(str, range(n)))})",
+    "COLLATE": lambda n: f"SELECT id FROM core.events WHERE {'id COLLATE ' * n}id",
+    "words": lambda n: "SELECT " + "LIST " * n,
+}  # fmt: skip
+
+
+def refusals(sql):
+    """Each way of reading a query, and what it says; any error but SqlError is a failure."""
+    said = []
+    for read in (lambda: analyze(sql, SCHEMA, {"core.events": "ts"}), lambda: to_duckdb(sql, SCHEMA)):
+        try:
+            read()
+        except SqlError as error:
+            said.append(str(error))
+    for read in (canonical, tables):
+        try:
+            read(sql)
+        except SqlError as error:
+            said.append(str(error))
+    return said
+
+
+@pytest.mark.parametrize("count", [60, 300, 600, 8_000, 10_000])
+@pytest.mark.parametrize("form", NESTED)
+def test_what_nests_too_deeply_is_a_fault_at_once(form, count):
+    """However deep the parts of a query stand in one another, it is refused before it is parsed."""
+    started = time.process_time()
+    said = refusals(NESTED[form](count))
+    assert len(said) == 4
+    assert all("nests too deeply" in one or "At most" in one for one in said), said
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("count", [300, 3_000, 100_000])
+@pytest.mark.parametrize("form", CHAINED)
+def test_long_chains_end_in_a_fault_or_in_an_answer(form, count):
+    """However long a chain of operators is, it never ends in a traceback."""
+    started = time.process_time()
+    refusals(CHAINED[form](count))
+    assert time.process_time() - started < 4
+
+
+def test_what_is_too_long_is_a_fault_at_once():
+    """A text of 900 KB is not read."""
+    sql = "SELECT " + "1:59" * 225_000
+    started = time.process_time()
+    assert all(one.startswith("line 1: the query has 900,007 characters. At most") for one in refusals(sql))
+    assert time.process_time() - started < 0.1
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "0x" + "f" * 5_000, "1" * 5_000 + ".5", "1e" + "9" * 5_000])
+@pytest.mark.parametrize("place", ["SELECT {} AS x", "SELECT 1 AS x LIMIT {}", "SELECT [1][OFFSET({})] AS x"])
+def test_endless_numbers_are_faults(number, place):
+    """A number of thousands of digits is a fault wherever it stands."""
+    said = refusals(place.format(number))
+    assert len(said) == 4
+    assert all("digits. At most 400 are read." in one for one in said)
+
+
+def test_brackets_in_texts_do_not_nest():
+    """Only brackets that the query itself opens count."""
+    sql = f"SELECT '{'(' * 200}' AS a, [{'NULL, ' * 100}1] AS b, {'(1), ' * 60}".rstrip(", ")
+    columns = ", ".join(f"(1 < 2) AS c{number}" for number in range(60))
+    assert analyze(f"{sql.split(', (1)')[0]}, {columns}", SCHEMA, {}).columns[0] == ("a", Type("STRING"))

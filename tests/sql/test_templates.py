@@ -1,0 +1,51 @@
+"""What other tools would fill in is refused, with the parameter to write."""
+
+import pytest
+
+from flows.model.errors import SqlError
+from flows.sql import analyze
+
+SCHEMA = {}
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("{{ window_start }}", "@window_start"),
+        ("{{window_end}}", "@window_end"),
+        ("{window_start}", "@window_start"),
+        ("${window_end}", "@window_end"),
+        ("$window_start", "@window_start"),
+        (":window_end", "@window_end"),
+        ("%(start)s", "@window_start"),
+        ("{{ ds }}", "@window_start"),
+        ("{{ next_ds }}", "@window_end"),
+        ("{{ data_interval_start | ts }}", "@window_start"),
+        ("{{ data_interval_end }}", "@window_end"),
+        ("{{ var('start_date') }}", "@window_start"),
+        ("{{ params.region }}", "@window_start or @window_end"),
+        ("$1", "@window_start or @window_end"),
+    ],
+)
+def test_a_template_is_answered_with_the_parameter(written, instead):
+    """However another tool spells the window, the fault names it and what to write."""
+    with pytest.raises(SqlError) as refused:
+        analyze(f"SELECT\n  {written} AS x", SCHEMA, {})
+    (fault,) = refused.value.faults
+    assert (fault.line, fault.message) == (2, f"'{written}' is filled in by nobody here. Write {instead}.")
+
+
+def test_templates_of_tables_and_loops():
+    """Tables and loops of templates have answers of their own."""
+    with pytest.raises(SqlError) as refused:
+        analyze("SELECT x FROM {{ ref('orders') }}\n{% if incremental %}", SCHEMA, {})
+    assert [str(fault.message) for fault in refused.value.faults] == [
+        "'{{ ref('orders') }}' is a template, which nobody fills in here. Write the table as dataset.name.",
+        "'{% if incremental %}' is a template, which nobody fills in here. Write the SELECT itself.",
+    ]
+
+
+def test_what_is_quoted_is_a_text():
+    """Braces and dollars in texts and comments mean nothing."""
+    sql = "SELECT '{{ ds }} $window_start' AS a, ':x' AS b, TIME '10:00:00' AS c -- {{ ds }}"
+    assert [name for name, _ in analyze(sql, SCHEMA, {}).columns] == ["a", "b", "c"]
