@@ -125,11 +125,12 @@ def _fill_ledger(warehouse: DuckDB, entries: int) -> None:
     """Write entries of the same table: windows before the backfill's, each done many times."""
     shard = ledger_shard(BY_HOUR.identity)
     warehouse.session.execute(
-        f"INSERT INTO platform.{shard} SELECT $name, 'commit', i + 1, $start - to_hours(1 + i % 20000),"
-        " $start - to_hours(i % 20000), now(), now(), 0.01, 10, NULL, 'run', 'bench', 'code', '',"
-        " [{'table_name': 'core.events', 'version': i}],"
+        f"INSERT INTO platform.{shard} BY NAME SELECT $name AS table_name, 'commit' AS kind, i + 1 AS version,"
+        " $start - to_hours(1 + i % 20000) AS window_start, $start - to_hours(i % 20000) AS window_end,"
+        " now() AS committed_at, now() AS began, 0.01 AS seconds, 10 AS rows, 'run' AS run_id, 'bench' AS run_by,"
+        " 'code' AS code_version, '' AS git_commit, [{'table_name': 'core.events', 'version': i}] AS upstreams,"
         " [{'range_start': $start - to_hours(1 + i % 20000), 'range_end': $start - to_hours(i % 20000),"
-        " 'changed': false}], [], NULL FROM range($entries) AS t(i)",
+        " 'changed': false}] AS touched FROM range($entries) AS t(i)",
         {"name": BY_HOUR.identity, "start": START, "entries": entries},
     )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from flows.engine import ledger
 from flows.engine.commit import TAKEN_BACK, TableRun, commit_step
 from flows.engine.plan import Moment, Plan, plan
+from flows.model.column_changes import ColumnChanges
 from flows.model.errors import UsageError
 from flows.model.window import BEGINNING, EVER, Window
 
@@ -152,10 +153,10 @@ def run_table(project: Project, warehouse: Warehouse, request: Request, observer
     todo, job = make_plan(project, table, warehouse, request)
     outcome = Outcome(table.identity, todo, upstreams=tuple(job.upstreams))
     observer.planned(table.identity, todo)
-    added, retyped = warehouse.lacking(table) if job.source else ((), ())
+    changes = warehouse.column_changes(table) if job.source else ColumnChanges()
     if todo.windows:
         warehouse.prepare(table)
-    elif job.source and (added or retyped):
+    elif job.source and (changes.added or changes.retyped):
         job.source.inspect(table)
         warehouse.extend(table)
     for planned in todo.windows:
@@ -163,7 +164,7 @@ def run_table(project: Project, warehouse: Warehouse, request: Request, observer
         outcome.entries.append(observer.window(str(planned.window or "whole table"), work))
     if table.window and not (request.force and request.bounds == EVER):
         again = f"python -m flows.ingest {table.identity} --force copies them again"
-        for columns, what, became in ((added, "new", "NULL in"), (retyped, "retyped", "converted in")):
+        for columns, what, became in ((changes.added, "new", "NULL in"), (changes.retyped, "retyped", "converted in")):
             if columns:
                 named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
                 observer.say(f"{table.identity}: {named}: {became} rows copied before; {again}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from flows.model.types import parse_type
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from flows.model.types import Type
     from flows.model.window import Window
 
 
@@ -44,6 +47,8 @@ class Entry:
     """The version of each upstream table that was read, by identity."""
     version: int = 0
     """Counts the table's commits and resets from 1; the warehouse gives it. 0 for a failure."""
+    committed_at: datetime | None = None
+    """When it was written to the ledger, by the warehouse's clock; the warehouse gives it."""
     rows: int = 0
     """Rows that the window holds."""
     bytes: int | None = None
@@ -54,3 +59,49 @@ class Entry:
     """Checks of severity `warn` that failed, and what there is to say of the source."""
     error: str | None = None
     """Why the window failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerColumn:
+    """A column of the ledger's tables."""
+
+    name: str
+    type: Type
+    value: Callable[[Entry], object]
+    """What it holds of an entry."""
+    required: bool = False
+    """Whether it is never NULL."""
+
+
+LEDGER_COLUMNS = (
+    LedgerColumn("table_name", parse_type("STRING"), lambda entry: entry.table, required=True),
+    LedgerColumn("kind", parse_type("STRING"), lambda entry: entry.kind, required=True),
+    LedgerColumn("version", parse_type("INT64"), lambda entry: entry.version, required=True),
+    LedgerColumn("window_start", parse_type("TIMESTAMP"), lambda entry: entry.window and entry.window.start),
+    LedgerColumn("window_end", parse_type("TIMESTAMP"), lambda entry: entry.window and entry.window.end),
+    LedgerColumn("committed_at", parse_type("TIMESTAMP"), lambda entry: entry.committed_at, required=True),
+    LedgerColumn("began", parse_type("TIMESTAMP"), lambda entry: entry.began, required=True),
+    LedgerColumn("seconds", parse_type("FLOAT64"), lambda entry: entry.seconds),
+    LedgerColumn("rows", parse_type("INT64"), lambda entry: entry.rows),
+    LedgerColumn("bytes", parse_type("INT64"), lambda entry: entry.bytes),
+    LedgerColumn("run_id", parse_type("STRING"), lambda entry: entry.run_id),
+    LedgerColumn("run_by", parse_type("STRING"), lambda entry: entry.run_by),
+    LedgerColumn("code_version", parse_type("STRING"), lambda entry: entry.code_version),
+    LedgerColumn("git_commit", parse_type("STRING"), lambda entry: entry.git_commit),
+    LedgerColumn(
+        "upstreams",
+        parse_type("ARRAY<STRUCT<table_name STRING, version INT64>>"),
+        lambda entry: [{"table_name": name, "version": version} for name, version in entry.upstreams.items()],
+    ),
+    LedgerColumn(
+        "touched",
+        parse_type("ARRAY<STRUCT<range_start TIMESTAMP, range_end TIMESTAMP, changed BOOL>>"),
+        lambda entry: [
+            {"range_start": item.range.start, "range_end": item.range.end, "changed": item.changed}
+            for item in entry.touched
+        ],
+    ),
+    LedgerColumn("warnings", parse_type("ARRAY<STRING>"), lambda entry: list(entry.warnings)),
+    LedgerColumn("error", parse_type("STRING"), lambda entry: entry.error),
+)
+"""What the ledger's tables hold, in any warehouse: they are made, written and read by these names."""

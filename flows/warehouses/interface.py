@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from flows.model.bad_row import BadRow
+    from flows.model.column_changes import ColumnChanges
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.types import Type
@@ -41,10 +42,13 @@ def ledger_shard(identity: str) -> str:
 class Staged(Protocol):
     """The rows of one window that no reader can see yet."""
 
-    relation: str
-    """GoogleSQL that stands for the rows in a FROM clause: a table, or a subquery in parentheses."""
-    rows: int
-    """How many rows are staged."""
+    @property
+    def relation(self) -> str:
+        """GoogleSQL that stands for the rows in a FROM clause: a table, or a subquery in parentheses."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows are staged."""
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL, which may read the staged rows."""
@@ -68,11 +72,8 @@ class Warehouse(Protocol):
     def prepare(self, table: Table) -> None:
         """Create the table where it is missing; with a reset in the ledger where it was there before."""
 
-    def lacking(self, table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the columns of the file that the table has not yet, and those that it has in another type.
-
-        There are none where there is no table.
-        """
+    def column_changes(self, table: Table) -> ColumnChanges:
+        """Return how the table's columns differ from those of its file; not at all where there is no table."""
 
     def extend(self, table: Table) -> None:
         """Give the table the columns of its file, as its next window would; old rows hold NULL in new ones."""

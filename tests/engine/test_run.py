@@ -478,7 +478,8 @@ def test_a_column_may_change_its_case(warehouse):
     source = CORE.source.model_copy(update={"cursor": "UPDATED"})
     partition = CORE.partition.model_copy(update={"column": "AT"})
     upper = CORE.model_copy(update={"columns": columns, "key": ("ID",), "source": source, "partition": partition})
-    assert warehouse.lacking(upper) == ((), ())
+    changes = warehouse.column_changes(upper)
+    assert not changes.added + changes.retyped
     later = {name.upper(): value for name, value in event(1, 0, updated=1, amount=2).items()}
     assert touched(do(warehouse, upper, window(1), Rows([later]))) == [(0, 1, True)]
     assert warehouse.query("SELECT * FROM core.events", {}) == [later]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,18 @@ if TYPE_CHECKING:
 
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
     """Run the engine's own GoogleSQL; return its rows by column name."""
-    translated = _translate(sql)
-    return by_name(connection.execute(translated, used(translated, parameters)))
+    return by_name(execute(connection, _translate(sql), parameters))
+
+
+def execute(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
+) -> duckdb.DuckDBPyConnection:
+    """Run a statement of DuckDB's with those of the parameters that it names: DuckDB refuses others.
+
+    DuckDB itself says which, for what looks like one may stand in a text or a quoted name.
+    """
+    (statement,) = connection.extract_statements(sql)
+    return connection.execute(statement, {name: parameters[name] for name in statement.named_parameters})
 
 
 def by_name(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -49,9 +58,3 @@ def _exact_decimals(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DataType) and node.is_type("decimal", "bigdecimal") and not node.expressions:
         return exp.DataType.build(duckdb_type(Type("NUMERIC" if node.is_type("decimal") else "BIGNUMERIC")))
     return node
-
-
-def used(sql: str, parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters that a statement names: DuckDB refuses others."""
-    named = set(re.findall(r"\$([A-Za-z_]\w*)", sql))
-    return {name: value for name, value in parameters.items() if name in named}

@@ -7,195 +7,165 @@ that rows that are the same are neither written nor reported as touched.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
+from flows.model.entry import Touched
 from flows.model.errors import WindowError
 from flows.sql import to_duckdb
-from flows.sql.types import duckdb_type, quote, quote_table
-from flows.warehouses.duckdb.ledger import LedgerTables
-from flows.warehouses.duckdb.queries import by_name, fetch, translate_query, used
-from flows.warehouses.duckdb.touched import Units
+from flows.sql.types import duckdb_type, quote
+from flows.warehouses.duckdb import ledger, quarantine
+from flows.warehouses.duckdb.incoming import insert
+from flows.warehouses.duckdb.merge import merge_rows, owns_rows, settle_keys
+from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
+from flows.warehouses.duckdb.replace import replace_rows
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Generator, Iterable, Mapping
 
     import pyarrow as pa
 
     from flows.model.bad_row import BadRow
-    from flows.model.entry import Entry, Touched
+    from flows.model.entry import Entry
     from flows.model.table import Table
-    from flows.model.window import Window
+    from flows.warehouses.duckdb.connection import Transaction
+    from flows.warehouses.duckdb.target import Target
 
 SHOWN_ROWS = 5
-STAGED = "temp.staged"
+STAGED = "temp.staged-rows"
 
 
-class Staging:
-    """One window's rows in an open transaction; base of one class for each strategy."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the rows of a window stand until they are published."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, window: Window | None, *, start_over: bool
-    ) -> None:
-        self.connection = connection
-        self.table = table
-        self.window = window
-        self.name = quote_table(table.identity)
-        self.columns = ", ".join(map(quote, table.types))
-        self.relation = STAGED
-        self.place = "staged"
-        """The rows in DuckDB's words: the temporary table, or the table itself where it holds no others."""
-        self.straight = False
-        """Whether the rows are in the table already."""
-        self.rows = 0
-        self.bytes: int | None = None
-        self.start_over = start_over
-        self.units = Units(table, window)
+    into: str
+    """The table of DuckDB into which they are inserted."""
+    rows: str
+    """DuckDB's SQL for them in a FROM clause: that table, or the part of it that holds no others."""
+    relation: str
+    """The same in GoogleSQL."""
+    straight: bool
+    """Whether they stand in the table for which they are meant."""
+
+
+ASIDE = Place('temp."staged-rows"', 'temp."staged-rows"', "temp.`staged-rows`", straight=False)
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """Rows of one window that no reader can see yet."""
+
+    target: Target
+    place: Place
+    rows: int
+    bytes: int | None
+    transaction: Transaction
+
+    @property
+    def relation(self) -> str:
+        """GoogleSQL that stands for the rows in a FROM clause."""
+        return self.place.relation
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL, which may read the staged rows."""
-        return fetch(self.connection, sql, {**self.parameters, **parameters})
+        return fetch(self.target.connection, sql, {**self.target.parameters, **parameters})
 
     def select(self, query: Query) -> list[dict[str, Any]]:
         """Run a person's SELECT, which may read the staged rows."""
-        translated = to_duckdb(query.sql, {**query.schema, STAGED: self.table.types})
-        return by_name(self.connection.execute(translated, used(translated, self.parameters)))
+        translated = to_duckdb(query.sql, {**query.schema, STAGED: self.target.table.types})
+        return by_name(execute(self.target.connection, translated, self.target.parameters))
 
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
         """Commit the rows, the bad rows and the entry in one transaction."""
-        ledger = LedgerTables(self.connection)
-        version = ledger.next_version(entry.table, entry.window, known_version)
-        done = replace(entry, version=version, rows=self.rows, bytes=self.bytes, touched=tuple(self.write()))
-        ledger.append(done)
-        if self.table.source is not None:
-            ledger.quarantine(done, bad)
-        self.connection.execute("COMMIT")
+        connection = self.target.connection
+        version = ledger.next_version(connection, entry.table, entry.window, known_version)
+        touched = tuple(_write(self.target, self.place, self.rows))
+        done = ledger.append(
+            connection, replace(entry, version=version, rows=self.rows, bytes=self.bytes, touched=touched)
+        )
+        if self.target.table.source is not None:
+            quarantine.renew(connection, done, bad)
+        self.transaction.commit()
         return done
 
-    def stage(self, rows: Query | Generator[pa.RecordBatch]) -> None:
-        """Put the rows straight into a table that holds none, and otherwise aside."""
-        if self.goes_straight():
-            self.place = self.name
-            self.insert_straight(rows, f"`{self.table.dataset}`.`{self.table.name}`")
-        else:
-            self.stage_aside(rows)
 
-    def goes_straight(self) -> bool:
-        """Say whether the rows can be told from others, and be compared with others, where they are in the table."""
-        return not self.read(f"SELECT 1 FROM {self.name} LIMIT 1")
+def stage(target: Target, rows: Query | Generator[pa.RecordBatch], transaction: Transaction) -> StagedRows:
+    """Put the rows of a window where they can be looked at.
 
-    def insert_straight(self, rows: Query | Generator[pa.RecordBatch], relation: str) -> None:
-        """Put the rows into the table, where `relation` is GoogleSQL for them."""
-        self.straight, self.relation = True, relation
-        self.rows = self.insert(self.name, rows)
-
-    def stage_aside(self, rows: Query | Generator[pa.RecordBatch]) -> None:
-        """Put the rows into a temporary table."""
-        types = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in self.table.types.items())
-        self.connection.execute(f"CREATE TEMP TABLE staged ({types})")
-        self.rows = self.insert("staged", rows)
-
-    def write(self) -> list[Touched]:
-        """Make the table hold the rows; return what that touches."""
-        if not self.straight:
-            return self.replace()
-        return self.units.touched(self.read(f"SELECT DISTINCT {self.units.of()}, false FROM {self.place}"))
-
-    def replace(self) -> list[Touched]:
-        """Put the staged rows in the place of others; return what that touches."""
-        raise NotImplementedError
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """The window's bounds, for the table's SQL."""
-        return {"window_start": self.window.start, "window_end": self.window.end} if self.window else {}
-
-    def insert(self, target: str, rows: Query | Generator[pa.RecordBatch]) -> int:
-        """Insert rows; return how many."""
-        if isinstance(rows, Query):
-            select = translate_query(rows)
-            return self.run(f"INSERT INTO {target} ({self.columns}) SELECT {self.columns} FROM ({select}) AS result")
-        import pyarrow as pa  # noqa: PLC0415 - slow to import, and a derived table has no batches
-
-        failure: list[BaseException] = []
-        counted = self._counted(rows, failure)
-        first = next(counted, None)
-        if first is None:
-            return 0
-        reader = pa.RecordBatchReader.from_batches(first.schema, chain([first], counted))
-        self.connection.register("incoming", reader)
-        try:
-            written = self.run(f"INSERT INTO {target} ({self.columns}) SELECT {self.columns} FROM incoming")
-        except duckdb.Error as error:
-            # An error of the source, and Ctrl-C, come through Arrow as one of DuckDB's.
-            if failure:
-                raise failure[0] from error
-            if "KeyboardInterrupt" in str(error):
-                raise KeyboardInterrupt from error
-            raise
-        finally:
-            # What is not read to its end holds a connection for as long as the error leads back to it.
-            counted.close()
-            rows.close()
-        self.connection.unregister("incoming")
-        return written
-
-    def _counted(self, batches: Iterator[pa.RecordBatch], failure: list[BaseException]) -> Generator[pa.RecordBatch]:
-        self.bytes = 0
-        try:
-            for batch in batches:
-                self.bytes += batch.nbytes
-                yield batch
-        except (Exception, KeyboardInterrupt) as error:
-            failure.append(error)
-            raise
-
-    def run(self, sql: str) -> int:
-        """Run a statement with the window's bounds; return how many rows it wrote."""
-        row = self.connection.execute(sql, used(sql, {**self.parameters, **self.bounds})).fetchone()
-        return int(row[0]) if row and isinstance(row[0], int) else 0
-
-    def read(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run a SELECT in DuckDB's SQL with the window's bounds."""
-        return self.connection.execute(sql, used(sql, {**self.parameters, **self.bounds})).fetchall()
-
-    @property
-    def bounds(self) -> dict[str, object]:
-        """The window's bounds as values of the partition column's type."""
-        if self.window is None or self.table.partition_type is None:
-            return {}
-        kind = self.table.partition_type.name
-        return {"low": _bound(kind, self.window.start), "high": _bound(kind, self.window.end)}
-
-    @property
-    def inside(self) -> str:
-        """The condition that a row's partition column lies in the window."""
-        assert self.table.partition is not None  # noqa: S101 - append tables have one
-        column = quote(self.table.partition.column)
-        return f"{column} >= $low AND {column} < $high"
-
-    def refuse_outside(self) -> None:
-        """Raise WindowError with the rows that lie outside the window, where there are any."""
-        assert self.table.partition is not None  # noqa: S101 - append tables have one
-        sql = f"SELECT {self.columns} FROM {self.place} WHERE ({self.inside}) IS NOT TRUE LIMIT {SHOWN_ROWS}"
-        cursor = self.connection.execute(sql, used(sql, {**self.parameters, **self.bounds}))
-        rows = by_name(cursor)
-        if rows:
-            shown = "\n".join(f"  {row}" for row in rows)
-            column = self.table.partition.column
-            raise WindowError(
-                f"{self.table.identity}: rows of the window {self.window} have a {column} outside it, for example\n"
-                f"{shown}\n"
-                f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window."
-            )
+    Raises:
+        WindowError: one lies outside its window.
+        CheckFailedError: the window gives several rows of a key, which cannot be combined.
+    """
+    place = _place(target, rows)
+    if not place.straight:
+        types = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in target.table.types.items())
+        target.run(f"CREATE TEMP TABLE {place.into} ({types})")
+    count, size = insert(target, place.into, rows)
+    _refuse_outside(target, place, rows, count)
+    if target.table.strategy == "merge":
+        count -= settle_keys(target, place.rows)
+    return StagedRows(target, place, count, size, transaction)
 
 
-def _bound(kind: str, moment: datetime) -> object:
-    if kind == "DATE":
-        return moment.date()
-    return moment.replace(tzinfo=None) if kind == "DATETIME" else moment
+def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
+    """Choose where rows can be told from others, and compared with those whose place they take."""
+    table = target.table
+    if table.merge:
+        return ASIDE
+    if table.strategy == "append" and isinstance(rows, Query):
+        if target.read(f"SELECT 1 FROM {target.name} WHERE {target.inside} LIMIT 1"):
+            return ASIDE
+        return Place(target.name, f"{target.name} WHERE {target.inside}", _in_range(table), straight=True)
+    # The batches of a source come once only: among other rows, those outside their window could not be found again.
+    if target.read(f"SELECT 1 FROM {target.name} LIMIT 1"):
+        return ASIDE
+    return Place(target.name, target.name, f"`{table.dataset}`.`{table.name}`", straight=True)
+
+
+def _in_range(table: Table) -> str:
+    """GoogleSQL for the rows of an append table's window."""
+    assert table.partition is not None  # noqa: S101 - append tables have one
+    assert table.partition_type is not None  # noqa: S101 - they have a partition
+    column, kind = table.partition.column, table.partition_type.name
+    low, high = (f"@window_{end}" if kind == "TIMESTAMP" else f"{kind}(@window_{end})" for end in ("start", "end"))
+    columns = ", ".join(f"`{name}`" for name in table.types)
+    source = f"`{table.dataset}`.`{table.name}`"
+    return f"(SELECT {columns} FROM {source} WHERE `{column}` >= {low} AND `{column}` < {high})"
+
+
+def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.RecordBatch], count: int) -> None:
+    """Raise WindowError with rows that lie outside their window, where there are any."""
+    table = target.table
+    if table.strategy != "append" and (table.strategy != "merge" or table.source or not owns_rows(table)):
+        return
+    assert table.partition is not None  # noqa: S101 - it is what the window bounds
+    given, column, astray = place.rows, table.partition.column, 0
+    if place.straight and isinstance(rows, Query):
+        # Other windows' rows stand in the same table: what its range did not gain has gone elsewhere.
+        astray = count - target.read(f"SELECT count(*) FROM {place.rows}")[0][0]
+        if not astray:
+            return
+        given = f"({translate_query(rows)})"
+    shown = target.shown(
+        f'SELECT {target.columns} FROM {given} AS "new-row" WHERE {target.inside} IS NOT TRUE LIMIT {SHOWN_ROWS}'
+    )
+    if shown or astray:
+        raise WindowError(
+            f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n"
+            f"{shown}\n"
+            f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window."
+        )
+
+
+def _write(target: Target, place: Place, rows: int) -> list[Touched]:
+    """Make the table hold the rows; return what that touches."""
+    table, units = target.table, target.units
+    if not place.straight:
+        if table.strategy == "merge":
+            return merge_rows(target, place.rows)
+        return replace_rows(target, place.rows, target.inside if table.strategy == "append" else "true")
+    if table.strategy == "append" and target.window and target.window.end - target.window.start <= units.length:
+        return [Touched(target.window, changed=False)] if rows else []
+    return units.touched(target.read(f"SELECT DISTINCT {units.of()}, false FROM {place.rows}"))

@@ -28,6 +28,7 @@ class Units:
         self.is_date = table.partition_type is not None and table.partition_type.name == "DATE"
         self.size = _HOUR if table.partition and table.partition.by == "hour" else _DAY
         """In microseconds."""
+        self.length = timedelta(microseconds=self.size)
         self.window = window if table.strategy == "append" else None
 
     def of(self, row: str = "") -> str:
@@ -41,10 +42,11 @@ class Units:
     def difference(self, old: str, new: str, columns: str) -> str:
         """SQL for the units in which two bags of rows differ, and whether rows of the old one are missing there."""
         return (
-            "SELECT __unit, bool_or(__difference < 0) FROM (SELECT __unit, sum(__one) AS __difference FROM ("
-            f"SELECT {self.of()} AS __unit, {columns}, 1 AS __one FROM {new}"
-            f" UNION ALL SELECT {self.of()} AS __unit, {columns}, -1 AS __one FROM {old})"
-            f" GROUP BY __unit, {columns} HAVING __difference <> 0) GROUP BY __unit"
+            'SELECT "unit-start", bool_or("more-new" < 0)'
+            ' FROM (SELECT "unit-start", sum("is-new") AS "more-new" FROM ('
+            f'SELECT {self.of()} AS "unit-start", {columns}, 1 AS "is-new" FROM {new}'
+            f' UNION ALL SELECT {self.of()} AS "unit-start", {columns}, -1 AS "is-new" FROM {old})'
+            f' GROUP BY "unit-start", {columns} HAVING "more-new" <> 0) GROUP BY "unit-start"'
         )
 
     def touched(self, units: Iterable[tuple[Any, ...]]) -> list[Touched]:
@@ -67,5 +69,4 @@ class Units:
         if start is None:
             return NOWHERE
         begin = EPOCH + timedelta(microseconds=start)
-        length = timedelta(microseconds=self.size)
-        return Window(begin, begin + length if END - begin > length else END)
+        return Window(begin, begin + self.length if END - begin > self.length else END)

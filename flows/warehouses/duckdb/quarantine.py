@@ -1,0 +1,106 @@
+"""The bad rows of sources in DuckDB; each function works in the transaction of its connection."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flows.model.window import Window, covered, merge
+from flows.sql.types import quote_table
+from flows.warehouses.interface import ledger_shard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+    from flows.model.bad_row import BadRow
+    from flows.model.entry import Entry
+
+_COLUMNS = {
+    "table_name": "VARCHAR",
+    "window_start": "TIMESTAMPTZ",
+    "window_end": "TIMESTAMPTZ",
+    "run_id": "VARCHAR",
+    "found_at": "TIMESTAMPTZ",
+    "place": "VARCHAR",
+    "reason": "VARCHAR",
+    "raw": "VARCHAR",
+}
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the table of all bad rows where it is missing."""
+    columns = ", ".join(f"{name} {type_}" for name, type_ in _COLUMNS.items())
+    connection.execute(f"CREATE TABLE IF NOT EXISTS platform.quarantine ({columns})")
+
+
+def renew(connection: duckdb.DuckDBPyConnection, entry: Entry, bad: Iterable[BadRow]) -> None:
+    """Make a table's bad rows those that are left after a reading of one window.
+
+    The rows of the window go, and those of any window that has by now been read again piece by piece. A row that
+    was read again because it stands in the overlap, or whose window nobody can tell, stays in its first window. A
+    commit is appended before its bad rows, so that it is not later than they are.
+    """
+    found = list(bad)
+    known = connection.execute(
+        "SELECT DISTINCT window_start, window_end, found_at FROM platform.quarantine WHERE table_name = ?",
+        [entry.table],
+    ).fetchall()
+    for start, end, found_at in known:
+        window = None if start is None else Window(start.astimezone(UTC), end.astimezone(UTC))
+        if _read_again(connection, entry, window, found_at):
+            connection.execute(
+                "DELETE FROM platform.quarantine WHERE table_name = ? AND window_start IS NOT DISTINCT FROM ?"
+                " AND window_end IS NOT DISTINCT FROM ? AND found_at = ?",
+                [entry.table, start, end, found_at],
+            )
+    if found:
+        _add(connection, entry, found)
+
+
+def _read_again(connection: duckdb.DuckDBPyConnection, entry: Entry, window: Window | None, found_at: datetime) -> bool:
+    """Say whether a window in which bad rows were found has been read since, the entry's reading included."""
+    if window is None or entry.window is None:
+        # A table is either read as a whole or by windows: the other kind is of an older definition.
+        return window is entry.window or entry.kind == "commit"
+    if not window.overlaps(entry.window) or entry.kind == "failure":
+        return covered(window, [entry.window])
+    later = connection.execute(
+        f"SELECT window_start, window_end FROM {quote_table(f'platform.{ledger_shard(entry.table)}')}"
+        " WHERE table_name = ? AND kind = 'commit' AND committed_at > ?"
+        " AND window_start < ? AND ? < window_end",
+        [entry.table, found_at, window.end, window.start],
+    ).fetchall()
+    pieces = [Window(start.astimezone(UTC), end.astimezone(UTC)) for start, end in later]
+    return covered(window, merge([entry.window, *pieces]))
+
+
+def _add(connection: duckdb.DuckDBPyConnection, entry: Entry, found: list[BadRow]) -> None:
+    """Add bad rows, each to its own window where it has one."""
+    windows = [row.window or entry.window for row in found]
+    same = "q.table_name = $table_name AND q.place = found.place AND q.raw = found.raw"
+    connection.execute(
+        "CREATE TEMP TABLE found AS SELECT unnest($places) AS place, unnest($reasons) AS reason,"
+        " unnest($raws) AS raw, unnest($starts)::TIMESTAMPTZ AS window_start,"
+        " unnest($ends)::TIMESTAMPTZ AS window_end",
+        {
+            "places": [row.place for row in found],
+            "reasons": [row.reason for row in found],
+            "raws": [row.raw for row in found],
+            "starts": [window and window.start for window in windows],
+            "ends": [window and window.end for window in windows],
+        },
+    )
+    if entry.window:
+        connection.execute(
+            f"DELETE FROM platform.quarantine AS q USING found WHERE {same} AND q.window_end > found.window_start",
+            {"table_name": entry.table},
+        )
+    connection.execute(
+        f"INSERT INTO platform.quarantine ({', '.join(_COLUMNS)})"
+        " SELECT $table_name, window_start, window_end, $run_id, $now, place, reason, raw FROM found"
+        f" WHERE NOT EXISTS (SELECT 1 FROM platform.quarantine AS q WHERE {same})",
+        {"table_name": entry.table, "run_id": entry.run_id, "now": datetime.now(UTC)},
+    )
+    connection.execute("DROP TABLE found")
