@@ -30,7 +30,8 @@ class Column(Model):
     description: Annotated[str, Field(examples=["The item sold"])] = ""
     """What a value means, for those who will read the table."""
     source_path: Annotated[str | None, Field(alias="from", examples=["address.city"])] = None
-    """Core tables: where the value stands in the source, as a column's name or a path into a document.
+    """Core tables: where the value stands in the source, as a column's name or a path into a document;
+    a name with a dot stands in backticks, as in "`price.eur`".
 
     By default the column's own name."""
     on_error: Annotated[Literal["null"] | None, Field(examples=["null"])] = None

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import check_kind
+from flows.model.paths import steps
 from flows.model.window import midnight
 from flows.project.document import clip
 
@@ -71,7 +72,7 @@ def types(draft: Draft) -> Iterator[Note]:
             continue
         if draft.is_derived:
             yield (*path, "from"), "a derived table's columns come from its SQL. Remove it; write `AS name` in the SQL."
-        elif not all(part.strip() for part in source_path.split(".")):
+        elif not all(part.strip() for part in steps(source_path)):
             yield (
                 (*path, "from"),
                 f"'{clip(source_path)}' is not a path. Write address.city for the city inside address.",

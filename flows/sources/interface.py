@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -73,7 +73,7 @@ class Source(Protocol):
 def window_of(table: Table, cursor: object) -> Window | None:
     """Return the window to which a row belongs by its cursor: a time, UTC where it has no zone, a day, or seconds.
 
-    None where there is none: what the first window's overlap reads lies before all windows.
+    None where there is none: it lies before all windows, or is none of these.
     """
     if isinstance(cursor, int) and FIRST_SECOND <= cursor < LAST_SECOND:
         cursor = datetime.fromtimestamp(cursor, UTC)
@@ -83,6 +83,17 @@ def window_of(table: Table, cursor: object) -> Window | None:
         return None
     start = table.window.size.floor(cursor.replace(tzinfo=UTC) if cursor.tzinfo is None else cursor.astimezone(UTC))
     return Window(start, table.window.size.next(start)) if start >= table.window.start else None
+
+
+def first_moment(table: Table, window: Window, overlap: timedelta) -> datetime:
+    """Return from where on a window is read: the overlap before it, but not what lies before the table's start.
+
+    Rows of an append table lie in their window; one that is read again has to be merged.
+    """
+    if table.strategy != "merge" or table.window is None:
+        return window.start
+    reach = max(window.start - table.window.start, timedelta(0))
+    return window.start - min(overlap, reach)
 
 
 def arrow_type(type_: Type) -> pa.DataType:

@@ -136,25 +136,53 @@ def test_what_is_no_name_of_a_collection_is_refused(mongodb_server: MongodbServe
 
 
 def test_description_tells_what_is_left_out_and_slow(mongodb_server: MongodbServer, collection: Collection) -> None:
-    """Fields that the file does not name or misspells, a missing index, and documents without a cursor."""
-    collection.insert_many([{"_id": 1, "vv": "x", "at": None}, {"_id": 2, "at": datetime(2024, 1, 1, tzinfo=UTC)}])
+    """Fields that the file does not name, a missing index, and documents without a cursor."""
+    some = [{"_id": 1, "v": "x", "vv": "x", "at": None}, {"_id": 2, "at": datetime(2024, 1, 1, tzinfo=UTC)}]
+    collection.insert_many(some)
     table = core_table(THINGS, cursor="at")
     found = reader(mongodb_server).inspect(table)
     assert found.unread == ("vv",)
-    misspelt, index = found.warnings
-    assert "has a field 'v'" in misspelt
-    assert "Did you mean 'vv'?" in misspelt
+    index, missing = found.warnings
     assert "db.things.createIndex({at: 1})" in index
+    assert "1 document whose at is no date, such as _id=1" in missing
     collection.create_index([("at", 1), ("v", 1)])
-    collection.update_one({"_id": 1}, {"$set": {"v": "x"}})
-    [warning] = reader(mongodb_server).inspect(table).warnings
-    assert "at is no date, such as _id=1" in warning
+    assert reader(mongodb_server).inspect(table).warnings == (missing,)
     collection.delete_one({"_id": 1})
     collection.update_one({"_id": 2}, {"$set": {"v": "x"}})
     assert reader(mongodb_server).inspect(table).warnings == ()
     by_id = core_table({"id=_id": "STRING", "v": "STRING", "at": "JSON"}, cursor="id")
     [warning] = reader(mongodb_server).inspect(by_id).warnings
     assert "_id is no objectId, such as _id=2" in warning
+
+
+def test_a_name_that_no_document_has_is_a_fault(mongodb_server: MongodbServer, collection: Collection) -> None:
+    """In paths and in STRUCTs, with the name that was perhaps meant; one that a document far down has is none."""
+    columns = {"id=_id": "INT64", "city=address.town": "STRING", "items": "ARRAY<STRUCT<prize INT64, sku STRING>>"}
+    thing = {"address": {"town_": "Bonn"}, "items": [{"price": 1, "sku": "a"}, {"sku": "b"}]}
+    collection.insert_many([thing | {"_id": number} for number in range(200)])
+    with pytest.raises(SourceError, match="nothing was read") as caught:
+        reader(mongodb_server).inspect(core_table(columns))
+    message = str(caught.value)
+    assert "columns.city: no document of shop_test.things has a field 'address.town'. Did you mean 'town_'?" in message
+    assert "columns.items: no document of shop_test.things has a field 'items.prize'. Did you mean 'price'?" in message
+    assert "sku" not in message
+    collection.insert_one({"_id": 200, "address": {"town": "Bonn"}, "items": [{"prize": 1}]})
+    found = reader(mongodb_server).inspect(core_table(columns))
+    assert (found.warnings, found.unread) == ((), ("address.town_", "items.price"))
+
+
+def test_names_with_dots_are_read_in_backticks(mongodb_server: MongodbServer, collection: Collection) -> None:
+    """At the top, inside of documents, and where documents are read one by one; not as a cursor."""
+    collection.insert_many(
+        [{"_id": 1, "price.eur": 5, "in": {"a.b": 7, "c": 8}}, {"_id": 2, "price.eur": Int64(6), "in": {"c": "x"}}]
+    )
+    columns = {"id=_id": "INT64", "price=`price.eur`": "INT64", "ab=in.`a.b`": "INT64", "c=in.c": "INT64"}
+    rows, [bad] = read(reader(mongodb_server), core_table(columns))
+    assert rows == [{"id": 1, "price": 5, "ab": 7, "c": 8}]
+    assert (bad.place, bad.reason) == ("_id=2", "in.c 'x' is no number")
+    assert reader(mongodb_server).inspect(core_table(columns)).warnings == ()
+    with pytest.raises(SourceError, match=r"MongoDB cannot look for 'price\.eur'"):
+        read(reader(mongodb_server), core_table({"id=_id": "INT64", "at=`price.eur`": "TIMESTAMP"}, cursor="at"), DAY)
 
 
 @pytest.mark.parametrize("after", [0, 1])

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from flows.model.errors import SourceError
+from flows.model.paths import plain_name
 from flows.sources.files.chunk import require_column, shown
 from flows.sources.files.lines import LONGEST, Records, lines_of, not_empty, without_too_long
 from flows.sources.values.columns import ColumnValues, from_text
@@ -43,7 +44,7 @@ class CsvChunk:
 
     def column(self, path: str, type_: Type) -> ColumnValues:
         """Return the values that stand at a path, of every row."""
-        texts = self.values[path]
+        texts = self.values[plain_name(path)]
         column = from_text(texts.values, type_, path)
         return ColumnValues(column.values, texts.bad | column.bad)
 
@@ -67,7 +68,7 @@ class CsvChunk:
 def read_csv(path: Path, columns: Iterable[str]) -> Iterator[CsvChunk]:
     """Give the records of CSV below its header. Raises SourceError."""
     header: list[str] | None = None
-    wanted = list(dict.fromkeys(columns))
+    wanted = list(dict.fromkeys(map(plain_name, columns)))
     for records in _csv_records(path):
         if header is None:
             if not records.texts or any(line < records.lines[0] for line, _, _ in records.broken):

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flows.model.errors import SourceError
+from flows.model.paths import steps
 from flows.sources.files.chunk import require_column
 from flows.sources.values.arrow_columns import from_arrow
 
@@ -35,10 +36,10 @@ class ParquetChunk:
 
     def column(self, path: str, type_: Type) -> ColumnValues:
         """Return the values that stand at a path, of every row."""
-        first, *steps = [path] if path in self.rows.schema.names else path.split(".")
+        first, *inner = [path] if path in self.rows.schema.names else steps(path)
         values = self.rows.column(first)
-        for step in steps:
-            if not pa.types.is_struct(values.type) or step not in {inner.name for inner in values.type}:
+        for step in inner:
+            if not pa.types.is_struct(values.type) or step not in {field.name for field in values.type}:
                 raise SourceError(f"{path}: {values.type} has no field '{step}'.")
             values = pc.struct_field(values, step)
         return from_arrow(values, type_, path)
@@ -58,7 +59,7 @@ def read_parquet(path: Path, columns: Iterable[str]) -> Iterator[ParquetChunk]:
     try:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20) as file:
             names = file.schema_arrow.names
-            wanted = dict.fromkeys(column if column in names else column.split(".")[0] for column in columns)
+            wanted = dict.fromkeys(column if column in names else steps(column)[0] for column in columns)
             for name in wanted:
                 require_column(path, name, names)
             row = 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from flows.model.paths import steps
 from flows.sources.interface import Batch, arrow_schema, arrow_type
 from flows.sources.mongodb.bson_rows import exact_batch
 from flows.sources.mongodb.bson_scalars import is_null, simple
@@ -45,7 +46,7 @@ class Converter:
         self._tree = _Node()
         for index, column in enumerate(table.columns):
             node, path = self._tree, column.source_path or column.name
-            for step in () if path == WHOLE else path.split("."):
+            for step in () if path == WHOLE else steps(path):
                 node = node.below.setdefault(step, _Node())
             node.columns.append(index)
 

@@ -1,19 +1,21 @@
-"""What there is to say of a collection before it is read: whether it exists, its indexes, and fields left out."""
+"""What there is to say of a collection before it is read: whether it exists, its indexes, fields and cursors."""
 
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from flows.model.errors import SourceError, did_you_mean
+from flows.sources.fields import named
 from flows.sources.interface import Inspection
 from flows.sources.mongodb.bson_values import document
 from flows.sources.mongodb.bson_walk import split
-from flows.sources.mongodb.window import cursor_path, is_object_id
-from flows.sources.values.columns import WHOLE
+from flows.sources.mongodb.left_out import left_out
+from flows.sources.mongodb.window import can_be_asked_for, cursor_path
 from flows.sources.values.texts import BadValue
 
 if TYPE_CHECKING:
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
 
     from flows.model.source_spec import MongodbSource
     from flows.model.table import Table
+    from flows.sources.fields import Absent
 
 SAMPLE = 100
-"""Documents that are looked at for fields that the table's file does not name."""
-_LOOK_MILLISECONDS = 2000
+"""Documents whose names are compared with those of the table's file."""
+_LOOK_SECONDS = 5
+"""How long the whole collection is looked through for names that the sample does not have."""
 _RANGES = (1, -1)
 _NO_LISTING = {13, 166}
 """The user may not list indexes, or it is a view, which has none."""
@@ -49,36 +53,64 @@ def require(database: Database[dict[str, Any]], table: Table, source: MongodbSou
 
 
 def inspection(database: Database[dict[str, Any]], table: Table, source: MongodbSource) -> Inspection:
-    """Return what there is to say of a collection. Raises SourceError and the driver's errors."""
+    """Return what there is to say of a collection.
+
+    Raises SourceError where there is no such collection, or none of its documents has a field that the table's file
+    names; and the driver's errors.
+    """
     require(database, table, source)
     sample: list[dict[str, Any]] = []
     for batch in database[source.collection].find_raw_batches({}, limit=SAMPLE, batch_size=SAMPLE):
         with suppress(BadValue):
             sample.extend(map(document, split(cast("bytes", batch))))
-    paths = [column.source_path or column.name for column in table.columns]
-    read = {path.split(".")[0] for path in paths}
-    seen = dict.fromkeys(name for fields in sample for name in fields)
-    unread = () if WHOLE in paths else tuple(name for name in seen if name not in read and name != "_id")
-    warnings = [*_never_seen(sample, paths, unread), *_cursor(database, table, source)]
-    return Inspection(unread, tuple(warnings))
+    absent, unread = named(table).compare(sample)
+    warnings = [*_never_seen(database, table, source, absent), *_index(database, table, source)]
+    warnings += left_out(database, table, source)
+    return Inspection(tuple(name for name in unread if name != "_id"), tuple(warnings))
 
 
-def _never_seen(sample: list[dict[str, Any]], paths: Iterable[str], unread: Iterable[str]) -> list[str]:
-    """Name the paths at which no document has anything, which are perhaps misspelt or renamed."""
-    return [
-        f"None of the first {len(sample)} documents has a field '{path}', which would be NULL in each."
-        + did_you_mean(path, unread)
-        for path in paths
-        if sample and path != WHOLE and not any(_has(fields, path.split(".")) for fields in sample)
-    ]
+def _never_seen(
+    database: Database[dict[str, Any]], table: Table, source: MongodbSource, absent: Iterable[Absent]
+) -> list[str]:
+    """Return what to say of names that the sample does not have, which are perhaps misspelt or renamed.
+
+    Raises SourceError where no document has them.
+    """
+    faults, warnings = [], []
+    deadline = time.monotonic() + _LOOK_SECONDS
+    place = f"{database.name}.{source.collection}"
+    for name in absent:
+        is_somewhere = _is_somewhere(database, source, name, deadline)
+        if is_somewhere is None:
+            warnings.append(
+                f"none of the first {SAMPLE} documents of {place} has a field '{name.path}', which would be NULL in "
+                f"each, and there was no time to look through all.{name.near}"
+            )
+        elif not is_somewhere:
+            faults.append(f"columns.{name.column}: no document of {place} has a field '{name.path}'.{name.near}")
+    if faults:
+        raise SourceError(
+            f"{table.identity} does not agree with {place}; nothing was read.\n  "
+            + "\n  ".join(faults)
+            + "\nWhere it has another name, write from: <its name>; else take it out until documents have it."
+        )
+    return warnings
 
 
-def _has(value: object, steps: list[str]) -> bool:
-    for step in steps:
-        if not isinstance(value, dict) or step not in value:
-            return False
-        value = value[step]
-    return True
+def _is_somewhere(
+    database: Database[dict[str, Any]], source: MongodbSource, name: Absent, deadline: float
+) -> bool | None:
+    """Say whether any document has a name; None where that takes too long, or cannot be asked."""
+    left = int((deadline - time.monotonic()) * 1000)
+    if left <= 0 or not can_be_asked_for(name.names):
+        return None
+    try:
+        found = database[source.collection].find_one(
+            {".".join(name.names): {"$exists": True}}, {"_id": 1}, max_time_ms=left
+        )
+    except ExecutionTimeout:
+        return None
+    return found is not None
 
 
 def _member(collection: str) -> str:
@@ -89,34 +121,23 @@ def _key(path: str) -> str:
     return path if path.isidentifier() else json.dumps(path)
 
 
-def _cursor(database: Database[dict[str, Any]], table: Table, source: MongodbSource) -> list[str]:
+def _index(database: Database[dict[str, Any]], table: Table, source: MongodbSource) -> list[str]:
+    """Say where a window cannot be found by an index."""
     path = cursor_path(table, source)
-    if path is None:
+    if path in {None, "_id"}:
         return []
-    name = f"{database.name}.{source.collection}"
-    if path != "_id":
-        try:
-            indexes = database[source.collection].index_information().values()
-        except OperationFailure as error:
-            if error.code in _NO_LISTING:
-                return []
-            raise
-        # One of some documents only may not be used.
-        if not any(
-            index["key"][0][0] == path and index["key"][0][1] in _RANGES and "partialFilterExpression" not in index
-            for index in indexes
-        ):
-            create = f"db{_member(source.collection)}.createIndex({{{_key(path)}: 1}})"
-            text = f"{name} has no index that begins with {path}, so that every window reads the whole collection."
-            return [f"{text} Create one: {create}"]
-    kind = "objectId" if is_object_id(table, source) else "date"
     try:
-        other = database[source.collection].find_one(
-            {path: {"$not": {"$type": kind}}}, {"_id": 1}, max_time_ms=_LOOK_MILLISECONDS
-        )
-    except ExecutionTimeout:
+        indexes = database[source.collection].index_information().values()
+    except OperationFailure as error:
+        if error.code in _NO_LISTING:
+            return []
+        raise
+    # One of some documents only may not be used.
+    if any(
+        index["key"][0][0] == path and index["key"][0][1] in _RANGES and "partialFilterExpression" not in index
+        for index in indexes
+    ):
         return []
-    if other is None:
-        return []
-    text = f"{name} has documents whose {path} is no {kind}, such as _id={other['_id']}"
-    return [f"{text}: they belong to no window and are left out. Give each a {kind}."]
+    create = f"db{_member(source.collection)}.createIndex({{{_key(str(path))}: 1}})"
+    text = f"{database.name}.{source.collection} has no index that begins with {path}"
+    return [f"{text}, so that every window reads the whole collection. Create one: {create}"]

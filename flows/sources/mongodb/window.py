@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 from bson.datetime_ms import DatetimeMS
 from bson.objectid import ObjectId
 
-from flows.model.window import BEGINNING
+from flows.model.errors import SourceError
+from flows.model.paths import steps
+from flows.model.window import BEGINNING, END
+from flows.sources.interface import first_moment
 from flows.sources.values.texts import EPOCH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from flows.model.source_spec import MongodbSource
@@ -24,10 +28,23 @@ _MILLISECOND = timedelta(milliseconds=1)
 _SECOND = timedelta(seconds=1)
 
 
+def can_be_asked_for(names: Sequence[str]) -> bool:
+    """Say whether a filter can name a place: a dot and a dollar sign mean something else there."""
+    return all(name and "." not in name and "\0" not in name and not name.startswith("$") for name in names)
+
+
 def cursor_path(table: Table, source: MongodbSource) -> str | None:
-    """Return where a document has its cursor."""
+    """Return where a document has its cursor, as a filter names it. Raises SourceError where none can."""
+    if source.cursor is None:
+        return None
     column = next((column for column in table.columns if column.name == source.cursor), None)
-    return column.source_path or column.name if column else source.cursor
+    names = steps(column.source_path or column.name if column else source.cursor)
+    if not can_be_asked_for(names):
+        raise SourceError(
+            f"{table.identity}: source.cursor: MongoDB cannot look for '{'.'.join(names)}', a name with a dot or a "
+            "dollar sign. Name another cursor."
+        )
+    return ".".join(names)
 
 
 def is_object_id(table: Table, source: MongodbSource) -> bool:
@@ -44,12 +61,15 @@ def condition(table: Table, source: MongodbSource, window: Window | None) -> dic
     path = cursor_path(table, source)
     if window is None or path is None:
         return {}
-    # Rows of an append table lie in their window; one that is read again has to be merged.
-    overlap = source.overlap if table.strategy == "merge" else timedelta(0)
-    start = window.start - min(overlap, window.start - BEGINNING)
+    start = first_moment(table, window, source.overlap)
     if is_object_id(table, source):
         return {path: {"$gte": _object_id(start)} | _before(_object_id(window.end))}
     return {path: {"$gte": _milliseconds(start), "$lt": _milliseconds(window.end)}}
+
+
+def beyond_the_calendar(path: str) -> dict[str, Any]:
+    """Return the filter of the dates that no window holds."""
+    return {"$or": [{path: {"$lt": _milliseconds(BEGINNING)}}, {path: {"$gte": _milliseconds(END)}}]}
 
 
 def _milliseconds(moment: datetime) -> DatetimeMS:

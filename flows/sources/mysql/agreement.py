@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.model.errors import SourceError, did_you_mean
+from flows.model.paths import plain_name
 from flows.sources.mysql.schema import INTEGERS
 from flows.sources.mysql.types import misfit
 
@@ -42,7 +43,7 @@ def cursor_of(table: Table, source: SourceTable) -> SourceColumn | None:
 
 def name_of(column: Column) -> str:
     """Return the name that a column has in the source."""
-    return column.source_path or column.name
+    return plain_name(column.source_path) if column.source_path else column.name
 
 
 def _fault(table: Table, column: Column, source: SourceTable) -> str | None:
@@ -68,5 +69,6 @@ def _cursor_faults(table: Table, source: SourceTable) -> list[str]:
         return [f"source.cursor: {source} has no column '{name}'. Name the one that moves on with every change."]
     if cursor.data_type not in CURSORS:
         fault = f"source.cursor: '{cursor.name}' in {source} is {cursor.column_type}."
-        return [f"{fault} A cursor is a TIMESTAMP, a DATETIME in UTC, or an integer of seconds since 1970."]
+        why = " A day does not say when within it a row changed." if cursor.data_type == "date" else ""
+        return [f"{fault}{why} A cursor is a TIMESTAMP, a DATETIME in UTC, or an integer of seconds since 1970."]
     return []

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from flows.sources.interface import Inspection
 from flows.sources.mysql.agreement import cursor_of, name_of
-from flows.sources.mysql.schema import MOST_LETTERS, quoted
-from flows.sources.mysql.session import rows
+from flows.sources.mysql.left_out import left_out
+from flows.sources.mysql.schema import MOST_LETTERS, backticked
 
 if TYPE_CHECKING:
     from flows.model.table import Table
@@ -22,19 +22,13 @@ def inspection(session: Session, table: Table, source: SourceTable) -> Inspectio
     warnings = []
     cursor = cursor_of(table, source)
     if cursor and not source.is_view and cursor.name not in source.indexed:
-        create = f"CREATE INDEX {_plain(f'{source.name}_{cursor.name}'[:MOST_LETTERS])}"
+        create = f"CREATE INDEX {backticked(f'{source.name}_{cursor.name}'[:MOST_LETTERS])}"
         warnings.append(
             f"{source} has no index that starts with {cursor.name}, so that every window reads the whole table. "
-            f"Create one: {create} ON {_plain(source.name)} ({_plain(cursor.name)})"
+            f"Create one: {create} ON {backticked(source.name)} ({backticked(cursor.name)})"
         )
-    elif cursor and not source.is_view:
-        column = quoted(cursor.name)
-        for value, condition in (("NULL", f"{column} IS NULL"), ("zero", f"{column} = 0")):
-            if rows(session, f"SELECT 1 FROM {source.quoted} WHERE {condition} LIMIT 1", ()):  # noqa: S608 - quoted
-                warnings.append(
-                    f"{source} has rows whose {cursor.name} is {value}: they belong to no window and are left out. "
-                    f"Give them a value, and make the column NOT NULL."
-                )
+    if cursor:
+        warnings += left_out(session, table, source, cursor)
     held = {name_of(column).lower() for column in table.columns if column.name in table.key}
     if table.key and source.primary_key and not {name.lower() for name in source.primary_key} <= held:
         warnings.append(
@@ -42,7 +36,3 @@ def inspection(session: Session, table: Table, source: SourceTable) -> Inspectio
             f"latest is kept. Where that is not meant, write `key: [{', '.join(source.primary_key)}]`."
         )
     return Inspection(unread, tuple(warnings))
-
-
-def _plain(name: str) -> str:
-    return quoted(name).replace("%%", "%")

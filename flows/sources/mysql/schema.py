@@ -53,6 +53,11 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``").replace("%", "%%") + "`"
 
 
+def backticked(name: str) -> str:
+    """Quote a name for a statement that a person may copy."""
+    return quoted(name).replace("%%", "%")
+
+
 def split_name(text: str, database: str) -> tuple[str, str]:
     """Return the database and the table that `source.table` names. Raises SourceError."""
     match = _NAME.fullmatch(text)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.model.window import BEGINNING, END
+from flows.sources.interface import first_moment
 from flows.sources.mysql.agreement import cursor_of
 from flows.sources.mysql.schema import INTEGERS, quoted
 from flows.sources.mysql.selection import source_of
@@ -60,13 +60,12 @@ def _bounds(selection: Selection, window: Window | None) -> tuple[list[str], lis
     cursor = cursor_of(selection.table, selection.source)
     if window is None or cursor is None:
         return [], []
-    # Rows of an append table lie in their window; one that is read again has to be merged.
-    overlap = source_of(selection.table).overlap if selection.table.strategy == "merge" else timedelta(0)
     conditions: list[str] = []
     parameters: list[object] = []
-    if window.start - BEGINNING > overlap:
+    start = first_moment(selection.table, window, source_of(selection.table).overlap)
+    if start > BEGINNING:
         conditions.append(f"{quoted(cursor.name)} >= %s")
-        parameters.append(_literal(cursor, window.start - overlap))
+        parameters.append(_literal(cursor, start))
     if window.end < END:
         conditions.append(f"{quoted(cursor.name)} < %s")
         parameters.append(_literal(cursor, window.end))

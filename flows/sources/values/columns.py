@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.model.paths import steps
 from flows.sources.interface import arrow_type
 from flows.sources.values.extended_json import json_text, unwrapped
 from flows.sources.values.numbers import exact
@@ -78,10 +79,10 @@ class Documents:
         """
         if path == WHOLE:
             return self.nested(list(self.rows), type_, path)
-        first, *steps = path.split(".")
+        first, *inner = steps(path)
         values = _field(self.rows, first)
         bad = {}
-        for step in steps:
+        for step in inner:
             if not _kinds(values) <= {dict}:
                 for index, value in enumerate(values):
                     if _no(dict, value):

@@ -1,0 +1,101 @@
+"""The names that a core table's file gives in documents, compared with those that documents have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flows.model.errors import did_you_mean
+from flows.model.paths import path_to, steps
+from flows.sources.values.columns import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.model.table import Table
+    from flows.model.types import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A name that the file gives, and that no document has."""
+
+    column: str
+    """The column that reads it."""
+    names: tuple[str, ...]
+    """Where it would stand, as names one below the other."""
+    others: tuple[str, ...]
+    """Names that documents have there and the file does not give."""
+
+    @property
+    def path(self) -> str:
+        """Where it would stand, for people."""
+        return path_to(self.names)
+
+    @property
+    def near(self) -> str:
+        """`Did you mean 'price'?` where a name is near; empty where none is."""
+        return did_you_mean(self.names[-1], self.others)
+
+
+@dataclass
+class Named:
+    """The names that the file gives at one level of documents."""
+
+    column: str = ""
+    """The first column that reads something there."""
+    whole: bool = False
+    """Whether a column takes what stands there as it is, with all names."""
+    below: dict[str, Named] = field(default_factory=dict)
+
+    def compare(self, documents: Iterable[Any]) -> tuple[list[Absent], list[str]]:
+        """Return the names that none of the documents has, and the paths that the file does not read."""
+        absent: list[Absent] = []
+        unread: list[str] = []
+        self._compare(list(documents), (), absent, unread)
+        return absent, unread
+
+    def _compare(self, values: list[Any], place: tuple[str, ...], absent: list[Absent], unread: list[str]) -> None:
+        documents = [value for value in _flat(values) if isinstance(value, dict)]
+        if not documents:
+            return
+        seen = dict.fromkeys(name for document in documents for name in document)
+        others = tuple(name for name in seen if name not in self.below)
+        if not self.whole:
+            unread += [path_to((*place, name)) for name in others]
+        for name, below in self.below.items():
+            if name not in seen:
+                absent.append(Absent(below.column, (*place, name), others))
+            elif below.below:
+                below._compare(  # noqa: SLF001 - its own class
+                    [document[name] for document in documents if name in document], (*place, name), absent, unread
+                )
+
+
+def named(table: Table) -> Named:
+    """Return the names that a table's file gives: in paths, and in STRUCTs."""
+    top = Named()
+    for column in table.columns:
+        path = column.source_path or column.name
+        node = top
+        for name in () if path == WHOLE else steps(path):
+            node = node.below.setdefault(name, Named(column.name))
+        _add(node, column.type, column.name)
+    return top
+
+
+def _add(node: Named, type_: Type, column: str) -> None:
+    while type_.element is not None:
+        type_ = type_.element
+    if type_.name != "STRUCT":
+        node.whole = True
+    for name, inner in type_.fields:
+        _add(node.below.setdefault(name, Named(column)), inner, column)
+
+
+def _flat(values: Iterable[Any]) -> Iterable[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value

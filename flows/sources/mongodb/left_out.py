@@ -1,0 +1,66 @@
+"""Documents of a collection that belong to no window by their cursor: counted, within a time limit, and told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo.errors import ExecutionTimeout
+
+from flows.sources.mongodb.window import beyond_the_calendar, cursor_path, is_object_id
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
+    from pymongo.database import Database
+
+    from flows.model.source_spec import MongodbSource
+    from flows.model.table import Table
+
+SECONDS = 5
+"""How long counting may take."""
+_LEAST_MILLISECONDS = 10**11
+"""A number from here on counts milliseconds rather than seconds, which would be of the year 5138."""
+_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+
+
+def left_out(database: Database[dict[str, Any]], table: Table, source: MongodbSource) -> list[str]:
+    """Return what there is to say of the documents that no window holds. Raises the driver's errors."""
+    path = cursor_path(table, source)
+    if path is None:
+        return []
+    collection = database.get_collection(source.collection, _OPTIONS)
+    name = f"{database.name}.{source.collection}"
+    kind = "objectId" if is_object_id(table, source) else "date"
+    asked = [(f"is no {kind}", f"Give each a {kind}", {path: {"$not": {"$type": kind}}})]
+    if kind == "date":
+        asked.append(("lies outside the years 1 to 9999", "Mend them at the source", beyond_the_calendar(path)))
+    told: list[str] = []
+    for what, advice, found in asked:
+        count = _count(collection, found)
+        if count is None:
+            text = f"documents of {name} whose {path} {what} could not be counted within {SECONDS} seconds"
+            return [*told, f"{text}: such documents belong to no window and are left out."]
+        if count:
+            example = collection.find_one(found, {path: 1}, max_time_ms=SECONDS * 1000) or {}
+            text = f"{name} has {count:,} document{'' if count == 1 else 's'} whose {path} {what}"
+            text += f", such as _id={example.get('_id')}: they belong to no window and are left out. {advice}"
+            told.append(text + _conversion(example, path))
+    return told
+
+
+def _count(collection: Collection[dict[str, Any]], found: dict[str, Any]) -> int | None:
+    try:
+        return collection.count_documents(found, maxTimeMS=SECONDS * 1000)
+    except ExecutionTimeout:
+        return None
+
+
+def _conversion(example: dict[str, Any], path: str) -> str:
+    """Return how a number of milliseconds becomes a date, where the example has one."""
+    value: Any = example
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or value < _LEAST_MILLISECONDS:
+        return "."
+    update = f'updateMany({{"{path}": {{$type: "number"}}}}, [{{$set: {{"{path}": {{$toDate: "${path}"}}}}}}])'
+    return f"; {value:.0f} counts milliseconds since 1970 by the look of it: {update}"

@@ -1,0 +1,162 @@
+"""Rows that no window holds by their cursor: counted and told by MySQL and MongoDB, with an index and without."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bson import Int64
+from bson.datetime_ms import DatetimeMS
+
+from flows.model.errors import SourceError
+from flows.model.window import Window, utc
+from flows.sources.mongodb.reader import MongodbReader
+from flows.sources.mysql.reader import MysqlReader
+from tests.sources import mongo
+from tests.sources.core_table import core_table, read
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
+
+    from tests.servers.mongodb import MongodbServer
+    from tests.servers.mysql import MysqlServer
+
+THINGS = {"id": "INT64", "at": "TIMESTAMP"}
+NUMBERED = {"id": "INT64", "at": "INT64"}
+DOCUMENTS = {"id=_id": "INT64", "at": "TIMESTAMP"}
+AT = 1_709_294_400
+
+
+def told(server: MysqlServer, database: str, at: str, *values: object, columns: dict[str, str] = THINGS) -> list[str]:
+    """Return what is said of the cursors of a table with these values, but for a missing index."""
+    rows = ", ".join(f"({number}, {value})" for number, value in enumerate(values))
+    server.execute(
+        "DROP TABLE IF EXISTS things",
+        f"CREATE TABLE things (id INT PRIMARY KEY, at {at})",
+        f"INSERT INTO things VALUES {rows}",
+        database=database,
+    )
+    found = MysqlReader(server.settings(database)).inspect(core_table("things", columns)).warnings
+    return [warning for warning in found if "no index" not in warning]
+
+
+@pytest.mark.parametrize("index", ["", ", KEY (at)"])
+@pytest.mark.parametrize("type_", ["TIMESTAMP(6)", "DATETIME", "BIGINT"])
+def test_rows_without_a_cursor_are_counted(mysql_server: MysqlServer, database: str, type_: str, index: str) -> None:
+    """NULL and zero each, whether the server has an index to count by or not."""
+    number = type_ == "BIGINT"
+    none, some = ("0", str(AT)) if number else ("'0000-00-00'", "'2024-03-01 12:00'")
+    missing, zero = told(
+        mysql_server, database, f"{type_} NULL{index}", "NULL", none, some, none, columns=NUMBERED if number else THINGS
+    )
+    assert missing.startswith("shop_test.things has 1 row whose at is NULL: they belong to no window")
+    assert zero.startswith("shop_test.things has 2 rows whose at is zero: they belong to no window")
+
+
+def test_a_zero_is_no_null(mysql_server: MysqlServer, database: str) -> None:
+    """Of a column that cannot be NULL the zero dates are counted once."""
+    [zero] = told(mysql_server, database, "DATETIME NOT NULL", "'0000-00-00'", "'2024-03-01'")
+    assert "1 row whose at is zero" in zero
+    assert told(mysql_server, database, "DATETIME NOT NULL", "'2024-03-01'") == []
+
+
+@pytest.mark.parametrize(("parts", "unit"), [(10**3, "milliseconds"), (10**6, "microseconds"), (10**9, "nanoseconds")])
+def test_an_integer_cursor_that_counts_no_seconds_is_refused(
+    mysql_server: MysqlServer, database: str, parts: int, unit: str
+) -> None:
+    """As seconds it would lie after all windows; the message says how to have a column of seconds, and that works."""
+    with pytest.raises(SourceError, match=rf"'at' in shop_test.things counts {unit} .*nothing was read") as caught:
+        told(mysql_server, database, "BIGINT NOT NULL", AT * parts, (AT + 60) * parts, columns=NUMBERED)
+    mysql_server.execute(str(caught.value).rpartition("that one: ")[2], database=database)
+    columns = {"id": "INT64", "at_seconds": "INT64"}
+    table = core_table("things", columns, cursor="at_seconds")
+    reader = MysqlReader(mysql_server.settings(database))
+    assert reader.inspect(table).warnings == ()
+    day = Window(utc("2024-03-01"), utc("2024-03-02"))
+    assert [row["at_seconds"] for row in read(reader, table, day)[0]] == [AT, AT + 60]
+
+
+def test_some_cursors_in_milliseconds_are_counted(mysql_server: MysqlServer, database: str) -> None:
+    """Others count seconds and are read."""
+    [finer] = told(mysql_server, database, "BIGINT", AT, AT * 1000, AT * 1000 + 1, columns=NUMBERED)
+    assert finer.startswith("2 rows of shop_test.things have a at such as 1709294400001, which counts milliseconds")
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "shown"),
+    [("INT", "20240301", "20240301 (1970-08-23"), ("DATETIME", "'2023-12-31'", "2023-12-31,")],
+)
+def test_a_table_whose_rows_all_lie_before_its_start_is_told(
+    mysql_server: MysqlServer, database: str, type_: str, value: str, shown: str
+) -> None:
+    """Such as where an integer is a day's digits rather than seconds."""
+    [early] = told(mysql_server, database, type_, value, columns=NUMBERED if type_ == "INT" else THINGS)
+    assert f"the greatest at of shop_test.things is {shown}" in early
+
+
+def test_counting_ends_after_a_time(mysql_server: MysqlServer, database: str) -> None:
+    """What cannot be counted quickly is told as not counted, and does not keep the rows from being read."""
+    mysql_server.execute(
+        "CREATE TABLE things (id INT PRIMARY KEY, at DATETIME)",
+        "INSERT INTO things VALUES (1, '2024-03-01'), (2, NULL)",
+        "CREATE VIEW slow AS SELECT id, IF(SLEEP(3), at, at) AS at FROM things",
+        database=database,
+    )
+    reader = MysqlReader(mysql_server.settings(database))
+    [warning] = reader.inspect(core_table("slow", THINGS)).warnings
+    assert "rows of shop_test.slow whose at is NULL or zero could not be counted within 5 seconds" in warning
+
+
+def test_overlap_does_not_reach_before_the_start(mysql_server: MysqlServer, database: str) -> None:
+    """The first window begins where the table does; the second reads back into the first."""
+    mysql_server.execute(
+        "CREATE TABLE things (id INT PRIMARY KEY, at DATETIME)",
+        "INSERT INTO things VALUES (1, '2023-12-31 23:59'), (2, '2024-01-01'), (3, '2024-01-02')",
+        database=database,
+    )
+    reader, table = MysqlReader(mysql_server.settings(database)), core_table("things", THINGS)
+    first, second = (Window(utc(f"2024-01-0{day}"), utc(f"2024-01-0{day + 1}")) for day in (1, 2))
+    assert [row["id"] for row in read(reader, table, first)[0]] == [2]
+    wide = core_table("things", THINGS, overlap=timedelta(days=30))
+    assert [row["id"] for row in read(reader, wide, second)[0]] == [2, 3]
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_documents_without_a_date_are_counted(
+    mongodb_server: MongodbServer, collection: Collection[dict[str, Any]], *, index: bool
+) -> None:
+    """Missing, null and of another type; dates that no calendar has are told apart."""
+    at = datetime(2024, 3, 1, tzinfo=UTC)
+    values = [None, "2024-03-01", 5, at, DatetimeMS(2**60), DatetimeMS(-(2**60))]
+    collection.insert_many([{"_id": number, "at": value} for number, value in enumerate(values)])
+    collection.insert_one({"_id": 6})
+    if index:
+        collection.create_index("at")
+    found = MongodbReader(mongodb_server.settings("shop_test")).inspect(mongo.core_table(DOCUMENTS, cursor="at"))
+    no_date, beyond = [warning for warning in found.warnings if "no index" not in warning]
+    assert no_date.startswith("shop_test.things has 4 documents whose at is no date, such as _id=0: they belong to no ")
+    assert beyond.startswith("shop_test.things has 2 documents whose at lies outside the years 1 to 9999, such as _id=")
+
+
+def test_a_cursor_of_milliseconds_is_told_with_its_conversion(
+    mongodb_server: MongodbServer, collection: Collection[dict[str, Any]]
+) -> None:
+    """A number is no date; MongoDB itself can make it one."""
+    collection.insert_many([{"_id": number, "at": Int64(AT * 1000 + number)} for number in range(3)])
+    found = MongodbReader(mongodb_server.settings("shop_test")).inspect(mongo.core_table(DOCUMENTS, cursor="at"))
+    assert "3 documents whose at is no date" in found.warnings[-1]
+    assert "1709294400000 counts milliseconds since 1970 by the look of it: updateMany(" in found.warnings[-1]
+
+
+def test_overlap_of_documents_does_not_reach_before_the_start(
+    mongodb_server: MongodbServer, collection: Collection[dict[str, Any]]
+) -> None:
+    """The first window begins where the table does."""
+    moments = [utc("2023-12-31T23:59"), utc("2024-01-01"), utc("2024-01-02")]
+    collection.insert_many([{"_id": number, "at": moment} for number, moment in enumerate(moments)])
+    reader = MongodbReader(mongodb_server.settings("shop_test"))
+    first, second = (Window(utc(f"2024-01-0{day}"), utc(f"2024-01-0{day + 1}")) for day in (1, 2))
+    table = mongo.core_table(DOCUMENTS, cursor="at", overlap="30 days")
+    assert [row["id"] for row in mongo.read(reader, table, first)[0]] == [1]
+    assert [row["id"] for row in mongo.read(reader, table, second)[0]] == [1, 2]
