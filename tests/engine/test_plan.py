@@ -11,45 +11,25 @@ from flows.engine.ledger import Committed, LedgerState, Upstream, complete
 from flows.engine.plan import Moment, plan
 from flows.model.change_index import ChangeIndex
 from flows.model.dependency import Dependency, Edge
-from flows.model.table import Table
-from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract, utc
+from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import code_version
+from tests.engine.builders import START, by_day, csv, day, span, table
 
-START = utc("2026-01-01")
-CODE = "now"
-
-
-def day(number):
-    """Return the start of a day, counted from 2026-01-01."""
-    return START + timedelta(days=number)
-
-
-def span(first, last):
-    """Return the range of days [first, last)."""
-    return Window(day(first), day(last))
+VISITS = {
+    "strategy": "append",
+    "sql": "SELECT DATE(at) AS day FROM core.events WHERE at >= @window_start AND at < @window_end",
+    **by_day("day"),
+}
 
 
-def table(**changes):
+def visits(**changes):
     """Return a derived table with daily windows."""
-    fields = {
-        "dataset": "derived",
-        "name": "visits",
-        "description": "Visits.",
-        "owner": "team@example.com",
-        "schedule": "0 * * * *",
-        "window": {"size": "1 day", "start": "2026-01-01"},
-        "strategy": "append",
-        "partition": {"column": "day", "by": "day"},
-        "columns": [{"name": "day", "type": "DATE"}],
-        "sql": "SELECT DATE(at) AS day FROM core.events WHERE at >= @window_start AND at < @window_end",
-    }
-    return Table.model_validate({**fields, **changes}, strict=False)
+    return table("derived.visits", "day DATE", **{**VISITS, **changes})
 
 
 def core(**changes):
     """Return a core table with daily windows."""
-    source = {"kind": "files", "path": "x.csv", "cursor": "day"}
-    return table(sql=None, strategy="merge", key=["day"], source=source, **changes)
+    return visits(sql=None, strategy="merge", key=["day"], **csv(cursor="day"), **changes)
 
 
 WINDOWED = Dependency("core.events", (Edge("start"), Edge("end")))
@@ -87,7 +67,7 @@ def windows(found):
 
 def test_missing_windows_are_planned_oldest_first():
     """All closed windows that no commit covers are due, and only those."""
-    subject = table()
+    subject = visits()
     state = LedgerState(1, (committed(subject, 1),))
     found = plan(subject, [WINDOWED], state, events((0, 9, 0)), at(4))
     assert windows(found) == [0, 2, 3]
@@ -96,7 +76,7 @@ def test_missing_windows_are_planned_oldest_first():
 
 def test_an_open_window_waits_until_it_has_closed_and_the_delay_has_passed():
     """A delay keeps a window open for late rows; the plan says when it closes."""
-    subject = table(window={"size": "1 day", "start": "2026-01-01", "delay": "2 hours"})
+    subject = visits(window={"size": "1 day", "start": "2026-01-01", "delay": "2 hours"})
     early = Moment(day(1) + timedelta(hours=1, minutes=59), day(0))
     assert plan(subject, [WINDOWED], LedgerState(), events(), early).windows == ()
     assert (
@@ -108,7 +88,7 @@ def test_an_open_window_waits_until_it_has_closed_and_the_delay_has_passed():
 
 def test_a_window_waits_for_its_upstream_as_far_as_it_reads():
     """With an upstream complete up to day 3, days 0 to 2 are ready and the rest say what they wait for."""
-    found = plan(table(), [WINDOWED], LedgerState(), events(until=3), at(6))
+    found = plan(visits(), [WINDOWED], LedgerState(), events(until=3), at(6))
     assert windows(found) == [0, 1, 2]
     assert found.waiting[0].window == span(3, 6)
     assert "core.events is complete up to 2026-01-04" in found.waiting[0].reason
@@ -119,12 +99,12 @@ def test_rows_before_the_upstreams_start_are_not_waited_for():
     upstream = core()
     done = complete(upstream, LedgerState(1, (committed(upstream, 0, 5),)))
     known = {"core.events": Upstream(1, tuple(done))}
-    assert windows(plan(table(), [WEEK], LedgerState(), known, at(9))) == [0, 1, 2, 3, 4]
+    assert windows(plan(visits(), [WEEK], LedgerState(), known, at(9))) == [0, 1, 2, 3, 4]
 
 
 def test_a_touched_range_makes_exactly_the_windows_stale_that_read_it():
     """With a reach of seven days, a late row of day 2 repairs days 2 to 9."""
-    subject = table()
+    subject = visits()
     state = LedgerState(20, tuple(committed(subject, i, version=i + 1, events=1) for i in range(20)))
     found = plan(subject, [WEEK], state, events((2, 3, 2)), at(20))
     assert windows(found) == list(range(2, 10))
@@ -134,22 +114,22 @@ def test_a_touched_range_makes_exactly_the_windows_stale_that_read_it():
 
 def test_what_was_read_after_the_touch_is_not_stale():
     """A window that had read the touching version is up to date."""
-    subject = table()
+    subject = visits()
     state = LedgerState(2, (committed(subject, 0, events=7), committed(subject, 1, version=2, events=6)))
     assert windows(plan(subject, [WINDOWED], state, events((0, 2, 7)), at(2))) == [1]
 
 
 def test_another_code_version_makes_every_window_stale():
     """A changed definition is derived again from the start."""
-    subject = table()
-    old = table(sql="SELECT DATE(at) AS day FROM core.events WHERE at >= @window_start AND at <= @window_end")
+    subject = visits()
+    old = visits(sql="SELECT DATE(at) AS day FROM core.events WHERE at >= @window_start AND at <= @window_end")
     state = LedgerState(3, tuple(committed(old, i, version=i + 1) for i in range(3)))
     assert windows(plan(subject, [WINDOWED], state, events(), at(3))) == [0, 1, 2]
 
 
 def test_a_snapshot_change_repairs_only_the_lookback():
     """A lookup table's change is taken into the newest windows that the table asks for."""
-    subject = table(window={"size": "1 day", "start": "2026-01-01", "lookback": 2})
+    subject = visits(window={"size": "1 day", "start": "2026-01-01", "lookback": 2})
     state = LedgerState(5, tuple(committed(subject, i, version=i + 1, users=1) for i in range(5)))
     users = {"core.users": Upstream(2, (EVER,), ChangeIndex([(EVER, 2)]))}
     found = plan(subject, [SNAPSHOT], state, users, at(5))
@@ -159,7 +139,7 @@ def test_a_snapshot_change_repairs_only_the_lookback():
 
 def test_an_upstream_without_rows_is_waited_for():
     """A table that was never made blocks, with its name."""
-    found = plan(table(), [SNAPSHOT], LedgerState(), {"core.users": Upstream()}, at(2))
+    found = plan(visits(), [SNAPSHOT], LedgerState(), {"core.users": Upstream()}, at(2))
     assert found.windows == ()
     assert found.waiting[0].reason == "core.users has no rows yet"
 
@@ -184,7 +164,7 @@ def test_a_core_table_is_complete_up_to_its_first_gap():
 
 def test_bounds_and_force_choose_windows():
     """Only whole windows inside the bounds are planned; force takes committed ones too."""
-    subject = table()
+    subject = visits()
     state = LedgerState(5, tuple(committed(subject, i, version=i + 1, events=1) for i in range(5)))
     inside = Window(day(1) + timedelta(hours=1), day(4))
     assert windows(plan(subject, [WINDOWED], state, events(), at(5), bounds=inside)) == []
@@ -195,7 +175,7 @@ def test_bounds_and_force_choose_windows():
 
 def test_a_replaced_table_follows_its_upstreams_changes():
     """It is made when it never was, when its definition or an upstream changed, and else waits."""
-    subject = table(strategy="replace", window=None, partition=None)
+    subject = visits(strategy="replace", window=None, partition=None)
     users = {"core.users": Upstream(4, (EVER,), ChangeIndex([(EVER, 3)]))}
     assert len(plan(subject, [SNAPSHOT], LedgerState(), users, at(1)).windows) == 1
     read = Committed(EVER, 1, code_version(subject), day(0), {"core.users": 3})
@@ -209,7 +189,7 @@ def test_a_replaced_table_follows_its_upstreams_changes():
 def test_a_full_copy_is_made_when_its_schedule_was_due():
     """A core table without a cursor has nothing but the clock to go by."""
     source = {"kind": "files", "path": "x.csv"}
-    subject = table(sql=None, strategy="replace", window=None, partition=None, source=source)
+    subject = visits(sql=None, strategy="replace", window=None, partition=None, source=source)
     last = Committed(EVER, 1, code_version(subject), day(1), {})
     assert plan(subject, [], LedgerState(1, (last,)), {}, Moment(day(3), day(2))).windows[0].cause == "stale"
     assert plan(subject, [], LedgerState(1, (last,)), {}, Moment(day(3), day(1))).windows == ()
@@ -217,7 +197,7 @@ def test_a_full_copy_is_made_when_its_schedule_was_due():
 
 def test_a_commit_of_another_window_size_hides_the_windows_it_was_written_over():
     """After a week was committed over seven days, the days are due again although their code version returned."""
-    subject = table()
+    subject = visits()
     week = Committed(span(0, 7), 9, "weekly", day(0), {})
     state = LedgerState(9, (*(committed(subject, i, version=i + 1) for i in range(8)), week))
     assert windows(plan(subject, [WINDOWED], state, events(), at(8))) == list(range(8))
@@ -229,7 +209,7 @@ days = st.tuples(st.integers(0, 25), st.integers(1, 8)).map(lambda pair: span(pa
 @given(st.lists(days, max_size=6), st.integers(0, 30), st.integers(0, 30), st.integers(0, 3))
 def test_plan_and_done_cover_the_range_and_planning_again_gives_nothing(done, now, ready, reach):
     """Every closed window is committed, planned or waiting, never two of these; after success nothing is planned."""
-    subject = table()
+    subject = visits()
     dependency = Dependency("core.events", (Edge("start", offset=timedelta(days=-reach)), Edge("end")))
     commits = {}
     for piece in done:

@@ -12,22 +12,14 @@ from hypothesis import strategies as st
 
 from flows.model.bad_row import BadRow
 from flows.model.errors import QuarantineError
-from flows.model.window import Window
 from flows.sources.interface import Batch, arrow_schema, window_of
 from flows.warehouses.duckdb.warehouse import DuckDB
-from tests.engine.test_run import CORE, day, do, table, warehouse, window  # noqa: F401 - a fixture
+from tests.engine.builders import EVENTS, csv, day, do, span, table, window
 
 DAYS = 6
 OVERLAP = timedelta(hours=12)
-MANY = CORE.model_copy(update={"source": CORE.source.model_copy(update={"max_bad_rows": 100})})
-WHOLE = table(
-    "countries",
-    dataset="core",
-    strategy="replace",
-    window=None,
-    columns=[{"name": "id", "type": "INT64"}],
-    source={"kind": "files", "path": "x.csv", "max_bad_rows": 100},
-)
+MANY = EVENTS.model_copy(update={"source": EVENTS.source.model_copy(update={"max_bad_rows": 100})})
+WHOLE = table("core.countries", "id INT64", strategy="replace", **csv(max_bad_rows=100))
 
 
 class Broken:
@@ -55,7 +47,7 @@ class Broken:
         yield Batch(pa.RecordBatch.from_pylist([], arrow_schema(subject)), tuple(bad))
 
 
-def listed(warehouse):  # noqa: F811
+def listed(warehouse):
     """Return the rows in quarantine with their windows, as days."""
     found = warehouse.query("SELECT place, window_start, window_end FROM platform.quarantine ORDER BY place", {})
     return [
@@ -68,15 +60,10 @@ def listed(warehouse):  # noqa: F811
     ]
 
 
-def span(start, end):
-    """Return days as a window."""
-    return Window(day(start), day(end))
-
-
-def test_a_window_read_again_has_its_bad_rows_once(warehouse):  # noqa: F811
+def test_a_window_read_again_has_its_bad_rows_once(warehouse):
     """Whether it failed before or was committed; what passes now is gone."""
     with pytest.raises(QuarantineError):
-        do(warehouse, CORE, span(0, 3), Broken(0, 1))
+        do(warehouse, EVENTS, span(0, 3), Broken(0, 1))
     assert listed(warehouse) == [(0, 0, 3), (1, 0, 3)]
     do(warehouse, MANY, span(0, 3), Broken(0, 1))
     do(warehouse, MANY, span(0, 3), Broken(0, 1))
@@ -85,7 +72,7 @@ def test_a_window_read_again_has_its_bad_rows_once(warehouse):  # noqa: F811
     assert listed(warehouse) == [(1, 0, 3)]
 
 
-def test_a_row_read_again_by_overlap_is_listed_once(warehouse):  # noqa: F811
+def test_a_row_read_again_by_overlap_is_listed_once(warehouse):
     """It stays in its own window, so that this one is read when it is tried again."""
     do(warehouse, MANY, window(0), Broken(0))
     do(warehouse, MANY, window(1), Broken(0))
@@ -94,7 +81,7 @@ def test_a_row_read_again_by_overlap_is_listed_once(warehouse):  # noqa: F811
     assert listed(warehouse) == []
 
 
-def test_a_row_whose_cursor_is_known_is_listed_in_its_own_window(warehouse):  # noqa: F811
+def test_a_row_whose_cursor_is_known_is_listed_in_its_own_window(warehouse):
     """However long the range was in which it was read, and also when an overlap reads it before its window."""
     do(warehouse, MANY, span(0, 4), Broken(1, 3, placed={1, 3}))
     assert listed(warehouse) == [(1, 1, 2), (3, 3, 4)]
@@ -103,17 +90,17 @@ def test_a_row_whose_cursor_is_known_is_listed_in_its_own_window(warehouse):  # 
     assert listed(warehouse) == [(3, 3, 4)]
 
 
-def test_a_window_read_again_in_pieces_leaves_nothing_old(warehouse):  # noqa: F811
+def test_a_window_read_again_in_pieces_leaves_nothing_old(warehouse):
     """Rows of a range that failed go when the last piece of it is committed, and those still bad stay once."""
     with pytest.raises(QuarantineError):
-        do(warehouse, CORE, span(0, 4), Broken(0, 1, 3))
+        do(warehouse, EVENTS, span(0, 4), Broken(0, 1, 3))
     do(warehouse, MANY, span(0, 2), Broken(1, 3), known=0)
     assert listed(warehouse) == [(0, 0, 4), (1, 0, 2), (3, 0, 4)]
     do(warehouse, MANY.model_copy(), span(2, 4), Broken(1, 3))
     assert [number for number, *_ in listed(warehouse)] == [1, 3]
 
 
-def test_a_whole_copy_replaces_all(warehouse):  # noqa: F811
+def test_a_whole_copy_replaces_all(warehouse):
     """Each copy leaves the bad rows that it found."""
     do(warehouse, WHOLE, None, Broken(0, 1))
     do(warehouse, WHOLE, None, Broken(1, 2))

@@ -15,40 +15,23 @@ from hypothesis import strategies as st
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
 from flows.engine.plan import Moment, plan
-from flows.model.table import Table
-from flows.model.window import BEGINNING, utc
+from flows.model.window import BEGINNING
 from flows.sources.interface import Batch, arrow_schema
 from flows.sql import analyze
 from flows.warehouses.duckdb.warehouse import DuckDB
+from tests.engine.builders import IN_WINDOW, by_day, csv, day, table
 
-START = utc("2026-01-01")
 DAYS = 4
 ORDER = ("core.events", "derived.totals", "derived.pairs", "derived.users", "derived.last")
 """Each table after those that it reads."""
 
 
-def day(number):
-    """Return the start of a day, counted from 2026-01-01."""
-    return START + timedelta(days=number)
-
-
-def table(identity, columns, **fields):
-    """Return a table; columns are given as `name TYPE, name TYPE`."""
-    dataset, name = identity.split(".")
-    listed = [dict(zip(("name", "type"), column.split(), strict=True)) for column in columns.split(", ")]
-    about = {"description": "A table.", "owner": "team@example.com", "schedule": "0 * * * *"}
-    windowed = {} if fields["strategy"] == "replace" else {"window": {"size": "1 day", "start": "2026-01-01"}}
-    given = {"dataset": dataset, "name": name, "columns": listed, **about, **windowed, **fields}
-    return Table.model_validate(given, strict=False)
-
-
 def daily(strategy):
     """Return the fields of a table with one row a day."""
     key = {"key": ["day"]} if strategy == "merge" else {}
-    return {"strategy": strategy, "partition": {"column": "day", "by": "day"}, **key}
+    return {"strategy": strategy, **by_day("day"), **key}
 
 
-IN_WINDOW = "FROM core.events WHERE at >= @window_start AND at < @window_end"
 TOTALS = "SELECT DATE(at) AS day, SUM(amount) AS amount"
 DEFINITIONS = {
     "core.events": [
@@ -57,8 +40,8 @@ DEFINITIONS = {
             "id INT64, at TIMESTAMP, updated TIMESTAMP, amount NUMERIC",
             strategy="merge",
             key=["id"],
-            partition={"column": "at", "by": "day"},
-            source={"kind": "files", "path": "x.csv", "cursor": "updated"},
+            **by_day("at"),
+            **csv(cursor="updated"),
         )
     ],
     "derived.totals": [
@@ -75,15 +58,15 @@ DEFINITIONS = {
             "tag STRING, day DATE, amount NUMERIC",
             strategy="merge",
             key=["day", "tag"],
-            partition={"column": "day", "by": "day"},
             sql=f"SELECT 'a' AS tag, DATE(at) AS day, SUM(amount) AS amount {IN_WINDOW} GROUP BY 2",
+            **by_day("day"),
         ),
         table(
             "derived.totals",
             "day DATE, amount NUMERIC",
             strategy="replace",
-            partition={"column": "day", "by": "day"},
             sql="SELECT DATE(at) AS day, SUM(amount) * 2 AS amount FROM core.events GROUP BY 1",
+            **by_day("day"),
         ),
     ],
     "derived.pairs": [

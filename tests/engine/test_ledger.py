@@ -1,0 +1,57 @@
+"""The ledger says what is committed, and holds no longer where a table is gone."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from flows.engine import ledger
+from flows.model.errors import WarehouseError
+from flows.project.definition import code_version
+from flows.warehouses.duckdb.warehouse import DuckDB
+from tests.engine.builders import EVENTS, TOTALS, Rows, day, do, event, window
+
+
+def test_the_ledger_answers_by_plain_sql(warehouse):
+    """Last update, freshness, windows, failures, dependencies, and who ran what from which code version."""
+    do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
+    do(warehouse, TOTALS, window(0), upstreams={"core.events": 1})
+    broken = TOTALS.model_copy(
+        update={"sql": "SELECT DATE(at) AS day, CAST(1 / (id - 1) AS NUMERIC) AS amount FROM core.events"}
+    )
+    with pytest.raises(WarehouseError):
+        do(warehouse, broken, window(1))
+    found = {row["table_name"]: row for row in warehouse.query("SELECT * FROM platform.tables", {})}
+    assert found["derived.totals"]["fresh_until"] == day(1)
+    assert found["derived.totals"]["last_updated"] > datetime.now(UTC) - timedelta(minutes=5)
+    states = warehouse.query("SELECT window_start, state FROM platform.windows WHERE table_name = 'derived.totals'", {})
+    assert {(row["window_start"], row["state"]) for row in states} == {(day(0), "committed"), (day(1), "failed")}
+    failure = warehouse.query("SELECT * FROM platform.failures", {})[0]
+    assert failure["table_name"] == "derived.totals"
+    assert "zero" in failure["error"]
+    assert warehouse.query("SELECT * FROM platform.dependencies", {}) == [
+        {"table_name": "derived.totals", "upstream": "core.events"}
+    ]
+    ran = warehouse.query("SELECT * FROM platform.runs WHERE table_name = 'core.events'", {})[0]
+    assert (ran["run_by"], ran["git_commit"], ran["code_version"]) == ("tester", "abc", code_version(EVENTS))
+
+
+def test_a_dropped_table_is_made_again(warehouse, tmp_path):
+    """Commits before hold no longer, be the run cut off that makes it again; what read it is stale."""
+    do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
+    do(warehouse, EVENTS, window(1), Rows([event(2, 1)]))
+    assert ledger.state(warehouse, EVENTS).committed
+    warehouse.close()
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as session:
+        session.execute("DROP TABLE core.events")
+    with closing(DuckDB(tmp_path / "warehouse.duckdb")) as again:
+        state = ledger.state(again, EVENTS)
+        assert (state.committed, state.version) == ((), 2)
+        listed = "SELECT window_start FROM platform.windows WHERE table_name = 'core.events'"
+        assert len(again.query(listed, {})) == 2
+        assert do(again, EVENTS, window(0), Rows([event(1, 0)])).version == 4
+        state = ledger.state(again, EVENTS)
+        assert [commit.window for commit in state.committed] == [window(0)]
+        assert ledger.upstream(again, EVENTS).touches.within(window(1)) == 3
+        assert again.query(listed, {}) == [{"window_start": day(0)}]
