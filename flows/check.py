@@ -30,7 +30,7 @@ Names = Annotated[
 def main(tables: Names = None, as_json: Json = False) -> None:
     """Check table files: every fault at once, with its line and what to write instead."""
     with ending(as_json=as_json):
-        project = load_project(Path.cwd())
+        project = load_project(Path.cwd(), tables or None)
         for name in tables or ():
             _require(project, name)
         faults = (

@@ -142,7 +142,7 @@ def test_where_files_stand_is_checked(project):
     done = project.run("flows.check")
     assert done.returncode == 1
     assert "tables/derived/top_items.yml:1: ends in .yml and is not read" in done.stdout
-    assert "tables/derived/deep:1: is a folder below a dataset" in done.stdout
+    assert "tables/derived/deep:1: 'deep' is a folder below the dataset 'derived'" in done.stdout
     assert "tables/alone.yaml:1: stands in no dataset" in done.stdout
     assert "is the same table as" in done.stdout
 

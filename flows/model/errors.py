@@ -17,6 +17,7 @@ DerivedError
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,22 +37,32 @@ class UsageError(DerivedError):
     """A command was called with an argument that it cannot take."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with one table file."""
+    """One thing wrong with a table file, or with a query; of two the lesser comes first by file and line."""
 
-    file: str
-    """Path of the file, relative to the project."""
     line: int
-    """Line in the file, from 1."""
-    field: str
-    """Dotted path of the field, such as `window.size` or `columns.day.type`; empty for the file itself."""
+    """Line in the file, from 1; of a query alone, the line in the query on which the word at fault stands."""
     message: str
     """What is wrong, with the value that was given, and what to write instead."""
+    field: str = ""
+    """Dotted path of the field, such as `window.size` or `columns.day.type`; empty for the file or the query itself."""
+    file: str = ""
+    """Path of the file, relative to the project; empty where a query stands in none."""
+    path: tuple[str | int, ...] = dataclasses.field(default=(), compare=False)
+    """Where in the file's values it stands."""
+
+    def __lt__(self, other: Fault) -> bool:
+        return (self.file, self.line, self.field, self.message) < (other.file, other.line, other.field, other.message)
 
     def __str__(self) -> str:
-        field = f"{self.field}: " if self.field else ""
-        return f"{self.file}:{self.line}: {field}{self.message}"
+        if not self.file:
+            return f"line {self.line}: {self.message}"
+        where = f"{self.field}: " if self.field else ""
+        return f"{self.file}:{self.line}: {where}{self.message}"
+
+
+SqlFault = Fault
 
 
 class TableFileError(DerivedError):
@@ -62,21 +73,12 @@ class TableFileError(DerivedError):
         super().__init__("\n".join(map(str, self.faults)))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SqlFault:
-    """One thing wrong with a query."""
-
-    line: int
-    """Line in the query, from 1; the line on which the word at fault stands."""
-    message: str
-
-
 class SqlError(DerivedError):
     """A query has faults; all that were found are listed."""
 
-    def __init__(self, faults: Iterable[SqlFault]) -> None:
+    def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(set(faults)))
-        super().__init__("\n".join(f"line {fault.line}: {fault.message}" for fault in self.faults))
+        super().__init__("\n".join(map(str, self.faults)))
 
 
 class CheckFailedError(DerivedError):

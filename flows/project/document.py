@@ -1,42 +1,57 @@
-"""A YAML file as values that know their lines; what YAML would silently read as something else is a flaw."""
+"""What a table file gives, be it good or bad: each value on its own, whatever its neighbours are, with its line."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_args
 
-import yaml
-from yaml.constructor import SafeConstructor
+from flows.model.checks import check_kind
+from flows.model.errors import Fault, did_you_mean
+from flows.model.fields import parse_moment
+from flows.model.table import Strategy
+from flows.model.types import Type, parse_type
+from flows.model.window import Size
+from flows.project.text import clip, listed
 
-MOST_BYTES = 1_000_000
-DEEPEST = 20
-MOST_MENDS = 50
-SHOWN = 60
-NOT_TEXT = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date", "null": "empty"}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
-_MOMENTS = {("start",), ("end",), ("min",), ("max",)}
+    from flows.model.errors import SqlError
 
 Path = tuple[str | int, ...]
 """Where a value stands: keys, and positions in lists from 0."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Flaw:
-    """One thing wrong with the file as YAML."""
+def value_at(path: Path, values: Any) -> Any:  # noqa: ANN401 - what a file gives can be anything
+    """Return the value at a path, or None."""
+    for part in path:
+        if isinstance(values, dict):
+            values = values.get(part)
+        elif isinstance(values, tuple) and isinstance(part, int) and part < len(values):
+            values = values[part]
+        else:
+            return None
+    return values
 
-    line: int
-    path: Path
-    message: str
-    """Empty where another flaw says it as well."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
-    """What a file holds: groups as dicts, lists as tuples. A value that has a flaw is left out."""
+    """A file's values by path, groups as dicts, lists as tuples; what is missing or has another shape is None."""
 
+    file: str
+    """Path relative to the project, with `/`."""
+    dataset: str
+    """The folder's name."""
+    name: str
+    """The file's name."""
     values: dict[str, Any]
-    flaws: tuple[Flaw, ...]
+    """A value that has a fault as YAML is left out."""
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with the file as YAML."""
+    flawed: frozenset[Path] = frozenset()
+    """Where a value was left out."""
     lines: dict[Path, int] = field(default_factory=dict)
     """Lines of keys and of list items, from 1."""
     written: dict[Path, str] = field(default_factory=dict)
@@ -50,285 +65,125 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def fault(self, path: Path, message: str) -> Fault:
+        """Return a fault of a field."""
+        return Fault(self.line(path), message, self.dotted(path), self.file, path)
 
-def clip(value: object) -> str:
-    """Return a value as text for a message: on one line and not too long."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    def sql_faults(self, path: Path, error: SqlError) -> Iterator[Fault]:
+        """Give the faults of a query, each on the line of the file on which the word stands."""
+        first, around = self.blocks.get(path), self.line(path)
+        for fault in error.faults:
+            line = around if first is None else first + fault.line - 1
+            yield Fault(line, fault.message, self.dotted(path), self.file, path)
 
+    def dotted(self, path: Path) -> str:
+        """Return a path for people: columns and checks by their names, other items counted from 1."""
+        words: list[str] = []
+        value: Any = self.values
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else value[part] if isinstance(value, tuple) else None  # type: ignore[index]
+            if isinstance(part, str):
+                words += [part] if not words or words[-1] != part else []
+            elif not words:
+                break
+            elif words[-1] == "columns" and isinstance(value, dict) and isinstance(value.get("name"), str):
+                words.append(clip(value["name"]))
+            else:
+                words.append(check_kind(value) or str(part + 1) if words[-1] == "checks" else str(part + 1))
+        return ".".join(words)
 
-def parse(content: bytes) -> Document:
-    """Parse a file; flaws that can be mended are mended, so that those behind them are found too."""
-    if len(content) > MOST_BYTES:
-        return _only(1, f"is {len(content):,} bytes long. A table file may have {MOST_BYTES:,}.")
-    text = _decode(content)
-    if isinstance(text, Flaw):
-        return Document({}, (text,))
-    tabs = _tabs(text)
-    if tabs is not None:
-        return Document({}, (tabs,))
-    mended: list[Flaw] = []
-    while True:
-        builder = _Builder(text)
+    def get(self, *path: str | int) -> Any:  # noqa: ANN401 - what a file gives can be anything
+        """Return the value at a path, or None."""
+        return value_at(path, self.values)
+
+    def has(self, *path: str | int) -> bool:
+        """Say whether the file gives the field, be it well or badly."""
+        return self.get(*path) is not None or path in self.flawed
+
+    def text(self, *path: str | int) -> str | None:
+        """Return the text at a path."""
+        value = self.get(*path)
+        return value if isinstance(value, str) else None
+
+    def texts(self, *path: str | int) -> Iterator[tuple[Path, str]]:
+        """Give the texts of the list at a path, each with its own."""
+        value = self.get(*path)
+        for index, item in enumerate(value if isinstance(value, tuple) else ()):
+            if isinstance(item, str):
+                yield (*path, index), item
+
+    def items(self, *path: str | int) -> Iterator[tuple[Path, Any]]:
+        """Give the items of the list at a path, each with its own."""
+        value = self.get(*path)
+        for index, item in enumerate(value if isinstance(value, tuple) else ()):
+            yield (*path, index), item
+
+    @property
+    def strategy(self) -> str | None:
+        """The strategy, where it is one."""
+        given = self.text("strategy")
+        return given if given in get_args(Strategy) else None
+
+    @property
+    def is_core(self) -> bool:
+        """Whether the rows come from a source."""
+        return self.has("source") and not self.has("sql")
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the rows come from a query."""
+        return self.has("sql") and not self.has("source")
+
+    @cached_property
+    def columns(self) -> dict[str, Type | None]:
+        """Types by the columns' names, of the first of each name; None for a type that is none."""
+        found: dict[str, Type | None] = {}
+        for path, _ in self.items("columns"):
+            name = self.text(*path, "name")
+            if name is not None and name not in found:
+                found[name] = self.type(*path)
+        return found
+
+    @cached_property
+    def all_named(self) -> bool:
+        """Whether every column has a name; a name that is missing or no text may be any that others look for."""
+        return all(self.text(*path, "name") is not None for path, _ in self.items("columns"))
+
+    def type(self, *path: str | int) -> Type | None:
+        """Return the type of the column at a path."""
+        type_: Type | None = self._parsed(parse_type, *path, "type")
+        return type_
+
+    @cached_property
+    def size(self) -> Size | None:
+        """The windows' size."""
+        size: Size | None = self._parsed(Size.parse, "window", "size")
+        return size
+
+    def moment(self, *path: str | int) -> datetime | None:
+        """Return the moment at a path."""
+        value = self.get(*path)
         try:
-            values = builder.document()
-        except yaml.MarkedYAMLError as error:
-            flaw, better = _explain(error, text)
-            mended.append(flaw)
-            if better is None or len(mended) > MOST_MENDS:
-                return Document({}, tuple(mended))
-            text = better
-            continue
-        except yaml.reader.ReaderError as error:
-            return _only(1, f"holds a control character (number {error.character!r}), which no text needs. Remove it.")
-        except _TooDeepError as error:
-            return _only(
-                error.line, f"groups stand in groups more than {DEEPEST} deep. A table needs no more than six."
-            )
-        return Document(values, (*mended, *builder.flaws), builder.lines, builder.written, builder.blocks)
+            return parse_moment(value)
+        except ValueError:
+            return None
 
-
-def _only(line: int, message: str) -> Document:
-    return Document({}, (Flaw(line, (), message),))
-
-
-def _decode(content: bytes) -> str | Flaw:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
-        return Flaw(1, (), "is not UTF-8 text (UTF-16, perhaps). Save it as UTF-8.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        perhaps = content[error.start : error.start + 1].decode("cp1252", "replace")
-        return Flaw(
-            line,
-            (),
-            f"is not UTF-8 text: byte 0x{content[error.start]:02X} ('{perhaps}' in Windows-1252). Save it as UTF-8.",
-        )
-
-
-def _tabs(text: str) -> Flaw | None:
-    """Find tabs that indent; inside `|` texts too, where editors mix them with spaces unseen."""
-    lines = [number for number, line in enumerate(text.splitlines(), start=1) if re.match(r" *\t *[^\s#]", line)]
-    if not lines:
-        return None
-    more = f", one of {len(lines)} such lines" if len(lines) > 1 else ""
-    return Flaw(lines[0], (), f"this line is indented with a tab{more}. YAML indents with spaces only: replace it.")
-
-
-class _TooDeepError(Exception):
-    def __init__(self, line: int) -> None:
-        self.line = line
-
-
-class _Builder:
-    """Makes values from YAML's events, which never recurse, expand nothing and carry lines."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-        self.constructor = SafeConstructor()
-        self.flaws: list[Flaw] = []
-        self.aliases: list[tuple[int, Path, str]] = []
-        self.lines: dict[Path, int] = {}
-        self.written: dict[Path, str] = {}
-        self.blocks: dict[Path, int] = {}
-
-    def document(self) -> dict[str, Any]:
-        self.loader.get_event()
-        if self.loader.check_event(yaml.StreamEndEvent):
-            self.flaw(1, (), "is empty. Begin with `description:`, `owner:` and `schedule:`; docs/table.md shows one.")
-            return {}
-        self.loader.get_event()
-        values, _ = self.value((), 0)
-        for number, (line, path, name) in enumerate(self.aliases):
-            more = f", one of {len(self.aliases)} in this file" if len(self.aliases) > 1 else ""
-            message = f"'*{name}' is an alias{more}, which table files do not use. Write the value itself."
-            self.flaw(line, path, "" if number else message)
-        self.loader.get_event()
-        if not self.loader.check_event(yaml.StreamEndEvent):
-            line = self.loader.peek_event().start_mark.line + 1
-            self.flaw(line, (), "a second document begins here (---). A file holds one table: move it to its own file.")
-        if isinstance(values, dict):
-            return values
-        if not self.flaws:
-            what = "a list" if isinstance(values, tuple) else "empty" if values is None else "one text"
-            self.flaw(1, (), f"is {what}, not the fields of a table. Begin with `description: ...`.")
-        return {}
-
-    def flaw(self, line: int, path: Path, message: str) -> None:
-        self.flaws.append(Flaw(line, path, message))
-
-    def value(self, path: Path, depth: int) -> tuple[Any, bool]:
-        """Return the next value, and whether it is one: what has a flaw is not."""
-        event = self.loader.get_event()
-        line = event.start_mark.line + 1
-        if depth > DEEPEST:
-            raise _TooDeepError(line)
-        if isinstance(event, yaml.AliasEvent):
-            self.aliases.append((line, path, event.anchor or ""))
-            return None, False
-        known = len(self.flaws)
-        if event.anchor is not None:
-            self.flaw(line, path, f"'&{event.anchor}' is an anchor, which table files do not use. Remove it.")
-        if event.tag is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.flaw(
-                line, path, f"'{clip(tag)}' is a tag, which table files do not use. Remove it; put text in quotes."
-            )
-        sound = len(self.flaws) == known
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self.sequence(path, depth), sound
-        if isinstance(event, yaml.MappingStartEvent):
-            return self.mapping(path, depth), sound
-        if not sound:
-            return None, False
-        return self.scalar(event, path)
-
-    def sequence(self, path: Path, depth: int) -> tuple[Any, ...]:
-        items: list[Any] = []
-        while not self.loader.check_event(yaml.SequenceEndEvent):
-            place = (*path, len(items))
-            self.lines[place] = self.loader.peek_event().start_mark.line + 1
-            item, _ = self.value(place, depth + 1)
-            items.append(item)
-        self.loader.get_event()
-        return tuple(items)
-
-    def mapping(self, path: Path, depth: int) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        while not self.loader.check_event(yaml.MappingEndEvent):
-            event = self.loader.peek_event()
-            line = event.start_mark.line + 1
-            if not isinstance(event, yaml.ScalarEvent):
-                self.skip(depth)
-                self.skip(depth)
-                self.flaw(line, path, "a name of a field is expected here. Text that begins with { or [ needs quotes.")
-                continue
-            self.loader.get_event()
-            key = event.value
-            place = (*path, key)
-            if key == "<<" and not event.style:
-                self.skip(depth)
-                self.flaw(line, path, "'<<' merges groups, which table files do not use. Write the fields themselves.")
-                continue
-            if place in self.lines:
-                self.skip(depth)
-                self.flaw(
-                    line, place, f"is written twice; the first is on line {self.lines[place]}. Remove one of them."
-                )
-                continue
-            self.lines[place] = line
-            if self.stands_alone(event):
-                self.loader.get_event()
-                self.flaw(line, place, f"'{clip(key)}' stands alone. {_COMMA}")
-                continue
-            value, sound = self.value(place, depth + 1)
-            if sound:
-                values[key] = value
-        self.loader.get_event()
-        return values
-
-    def skip(self, depth: int) -> None:
-        """Pass over a value of which only one thing is worth saying."""
-        known = len(self.flaws)
-        self.value(("?",), depth + 1)
-        del self.flaws[known:]
-
-    def stands_alone(self, key: Any) -> bool:  # noqa: ANN401 - a YAML event
-        """Say whether a comma inside { } has cut a text, so that what follows it reads as a key without a value."""
-        value: Any = self.loader.peek_event()
-        if not isinstance(value, yaml.ScalarEvent) or value.value or value.style:
-            return False
-        return ":" not in self.text[key.end_mark.index : value.end_mark.index + 1]  # type: ignore[union-attr]
-
-    def scalar(self, event: Any, path: Path) -> tuple[Any, bool]:  # noqa: ANN401 - a YAML event
-        line = event.start_mark.line + 1
-        self.lines.setdefault(path, line)
-        in_list = bool(path) and isinstance(path[-1], int)
-        tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit).removeprefix("tag:yaml.org,2002:")
-        if tag == "null" and path[-1:] == ("on_error",) and event.value.lower() == "null":
-            return "null", True
-        if event.style or tag not in NOT_TEXT:
-            if event.style == "|":
-                self.blocks[path] = line + 1
-            if not in_list and path and not event.value.strip():
-                self.flaw(line, path, "is empty. Write a value, or remove the field.")
-                return None, False
-            return event.value, True
-        self.written[path] = event.value
-        if tag == "null":
-            said = "is empty" if not event.value else f"'{event.value}' is nothing in YAML"
-            if path:
-                self.flaw(line, path, f"{said}. Write a value, or remove it; put it in quotes where it is a text.")
-            return None, False
+    def _parsed(self, parse: Callable[[str], Any], *path: str | int) -> Any:  # noqa: ANN401 - as `parse` gives it
+        value = self.text(*path)
         try:
-            value = getattr(self.constructor, f"construct_yaml_{tag}")(yaml.ScalarNode(tag, event.value))
-        except (ValueError, OverflowError):
-            instead = "Write one that does." if path[-1:] in _MOMENTS else "Put text in quotes."
-            self.flaw(line, path, f"'{clip(event.value)}' is not {NOT_TEXT[tag]} that exists. {instead}")
-            return None, False
-        if tag == "int" and not re.fullmatch(r"[-+]?(0|[1-9]\d*)", event.value):
-            shown = clip(event.value)
-            self.flaw(
-                line, path, f'YAML reads {shown} as the number {clip(value)}. Write that, or "{shown}" for a text.'
-            )
-            return None, False
-        return value, True
+            return None if value is None else parse(value)
+        except (ValueError, RecursionError):
+            return None
 
+    def unknown_column(self, path: Path, name: str) -> Iterator[Fault]:
+        """Say that a name is not a column, unless it is one."""
+        if name not in self.columns and self.columns and self.all_named:
+            near = did_you_mean(name, self.columns)
+            message = f"'{name}' is not a column of this table.{near or f' Its columns are {listed(self.columns)}.'}"
+            yield self.fault(path, message)
 
-_COMMA = "Inside { } a comma ends a value: put the text or type that it belongs to in quotes."
-_FIELD = re.compile(r"(?P<head>\s*(?:- +)*(?P<name>[A-Za-z_]\w*) *: +)(?P<value>\S.*?)(?P<rest>\s+#.*|\s*)")
-_STARTERS = "*&@%`|>!,?]}"
-
-
-def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Flaw, str | None]:
-    """Return what is wrong where YAML stopped, and the text with that value in quotes where this mends it."""
-    lines = text.split("\n")
-    mark = error.problem_mark or error.context_mark
-    number = min(mark.line if mark else 0, len(lines) - 1)
-    begun = error.context_mark.line + 1 if error.context_mark else number + 1
-    match = _FIELD.fullmatch(lines[number].rstrip("\r"))
-    problem = error.problem or ""
-    if match:
-        value = match["value"]
-        path = (match["name"],) if not lines[number].startswith((" ", "-")) else ()
-        colon = "mapping values" in problem and ": " in f"{value} " and value[0] not in "'\"{["
-        if value[0] in _STARTERS or colon:
-            why = "a text with a ':' in it" if colon else f"a text that begins with {value[0]}"
-            quoted = "'" + value.replace("'", "''") + "'"
-            shown = clip(quoted) if '"' in value or "\\" in value else f'"{clip(value)}"'
-            instead = f"{match['name']}: {shown}"
-            if match["name"] == "sql":
-                instead = "`sql: |` and the query on the lines below it, indented."
-            message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {instead}"
-            better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
-            return Flaw(number + 1, path, message), better
-    context = error.context or ""
-    opened = re.search(r"[\[{](?=[^\[{\]}]*\Z)", text[: mark.index]) if mark and "flow node" in context else None
-    if opened:
-        close = "]" if opened[0] == "[" else "}"
-        return Flaw(
-            text.count("\n", 0, opened.start()) + 1, (), f"the {opened[0]} is not closed. Write its {close}."
-        ), None
-    line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
-    return Flaw(line, (), _plainly(f"{context} {problem}", begun)), None
-
-
-def _plainly(problem: str, begun: int) -> str:
-    """Say in an analyst's words what a YAML parser says in its own."""
-    words = {
-        "quoted scalar": "the quote that opens here is never closed. Close it with the same quote.",
-        "flow mapping": f"the {{ of line {begun} is not closed, or a comma is missing. {_COMMA}",
-        "flow node": "a value is expected here, or a [ or { above is not closed. Write its ] or }.",
-        "flow sequence": f"the [ of line {begun} is not closed, or a comma is missing.",
-        "mapping values": "a ':' is out of place. Text with a ':' in it needs quotes, and the fields of one group "
-        "the same number of spaces before them.",
-        "block mapping": f"this line belongs to no field. Give it as many spaces as the group that begins on line {begun}.",
-        "block collection": f"this line belongs to no list. Give it as many spaces as the list that begins on line {begun}.",
-        "simple key": "this line is no `field: value`. Write the ':', or put the whole text in quotes.",
-        "alias": "a '*' begins an alias in YAML. Put the text in quotes.",
-        "anchor": "a '&' begins an anchor in YAML. Put the text in quotes.",
-        "cannot start": "this character cannot begin a value in YAML. Put the text in quotes.",
-    }
-    return next((text for sign, text in words.items() if sign in problem), f"is not YAML: {problem.strip()}.")
+    @property
+    def owns_rows(self) -> bool:
+        """Whether a derived row belongs to one window: its partition column says to which."""
+        partition = self.text("partition", "column")
+        return self.strategy == "append" or partition in {name for _, name in self.texts("key")}

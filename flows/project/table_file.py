@@ -3,114 +3,127 @@
 from __future__ import annotations
 
 import re
+import traceback
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import ValidationError
-
-from flows.model.checks import check_kind
 from flows.model.errors import Fault, SqlError, TableFileError
-from flows.model.table import Table
-from flows.project import column_rules, rules
-from flows.project.document import Document, Flaw, clip, parse
-from flows.project.draft import Draft
-from flows.project.words import explain, path_of, value_at
+from flows.project.files import SUFFIX, Place, content
+from flows.project.stored import dump, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path as FilePath
 
-    from sqlglot import exp
+    from flows.model.table import Table
+    from flows.project.document import Document, Path
 
-    from flows.project.document import Path
-    from flows.project.draft import Note
-
-RULES = (*rules.RULES, *column_rules.RULES)
+MOST_FAULTS = 1_000
 _REST_OF_TYPE = re.compile(r"\d+\).*|`?\w+`? +[A-Z][A-Z0-9]*([<(].*)?>*")
-CUT_TYPE = "Inside { } a comma ends a value: put the whole type in quotes."
+_CODE = FilePath(__file__).parents[2]
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A table file: its table, or what is wrong with it, and where in it everything stands."""
+class ListedColumn(NamedTuple):
+    """A column as the file lists it."""
+
+    name: str | None
+    """None where it has none, or no text."""
+    type: str | None
+    """Its canonical spelling; None where it is no type."""
+    line: int
+    """Line of the name."""
+    type_line: int
+    field: str
+    """The column as messages call it."""
+
+
+class Query(NamedTuple):
+    """A query of a file: the table's own, or that of a check."""
+
+    sql: str
+    field: str
+    line: int
+    """Line of the field."""
+    first: int | None
+    """Line of the query's first line, where it begins on one of its own."""
+    names: dict[str, int] | None = None
+    """The tables that it names, each with its line in the query; None where there is no tree."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it makes the table's rows."""
+        return self.field == "sql"
+
+    def at(self, line: int) -> int:
+        """Return the file's line of a line of the query."""
+        return self.line if self.first is None else self.first + line - 1
+
+
+class Reference(NamedTuple):
+    """A `references` check: this column's values stand in a column of another table."""
+
+    column: str | None
+    table: str
+    other: str
+    line: int
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """What a table file gives: its faults, its table, and what is compared with other files."""
 
     file: str
     """Path relative to the project, with `/`."""
     identity: str
     """`dataset.name`, from the folder's and the file's name."""
-    table: Table | None
-    """None where the file has faults."""
     faults: tuple[Fault, ...]
-    document: Document
-
-    @cached_property
-    def draft(self) -> Draft:
-        """What the file gives, be it good or bad."""
-        dataset, _, name = self.identity.rpartition(".")
-        return Draft(dataset, name, self.document)
-
-    @cached_property
-    def queries(self) -> dict[Path, str]:
-        """The queries that have a syntax tree, by where they stand: the table's own and those of its checks."""
-        return {path: sql for path, sql in _queries(self.document.values) if _tree(sql) is not None}
-
-    @cached_property
-    def names(self) -> dict[Path, tuple[str, ...]]:
-        """The tables that each of those queries names, in alphabetical order."""
-        return {path: tuple(sorted({name for name, _ in named_tables(sql)})) for path, sql in self.queries.items()}
+    values: bytes | None = None
+    """The values of its table as JSON; None where the file has faults."""
+    strategy: str | None = None
+    partition: str | None = None
+    """The partition column."""
+    lookback: int | None = None
+    """The line on which a lookback stands that is not 0."""
+    sourced: bool = False
+    """Whether it names a source, be it well or badly."""
+    columns: tuple[ListedColumn, ...] = ()
+    queries: tuple[Query, ...] = ()
+    references: tuple[Reference, ...] = ()
+    named: bool = False
+    """Whether it is known what its SQL names."""
+    key: bytes = b""
+    """A hash of its content."""
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """The tables that the table's own query names."""
-        return self.names.get(("sql",), ())
-
-    @cached_property
-    def references(self) -> dict[Path, tuple[str, str]]:
-        """Table and column of each `references` check, by where it stands."""
-        found: dict[Path, tuple[str, str]] = {}
-        for column, _ in self.draft.items("columns"):
-            for path, _ in self.draft.items(*column, "checks"):
-                given = self.draft.text(*path, "references")
-                if given is not None and given.count(".") == 2:  # noqa: PLR2004 - dataset, table, column
-                    table, _, name = given.rpartition(".")
-                    found[*path, "references"] = (table, name)
+    def types(self) -> dict[str, str | None]:
+        """Types by the columns' names, of the first of each name; None for a type that is none."""
+        found: dict[str, str | None] = {}
+        for column in self.columns:
+            if column.name is not None:
+                found.setdefault(column.name, column.type)
         return found
 
     @property
-    def mentioned(self) -> set[str]:
-        """Every other table that the file names."""
-        named = {name for names in self.names.values() for name in names}
-        return (named | {table for table, _ in self.references.values()}) - {self.identity}
+    def query(self) -> Query | None:
+        """The table's own query, where it has a tree."""
+        return next((one for one in self.queries if one.own and one.names is not None), None)
 
-    def fault(self, path: Path, message: str, sql_line: int | None = None) -> Fault:
-        """Return a fault of a field; of a query with the line inside it, counted from 1."""
-        line = self.document.line(path)
-        first = self.document.blocks.get(path)
-        if sql_line is not None and first is not None:
-            line = first + sql_line - 1
-        return Fault(self.file, line, self._dotted(path), message)
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tables that the table's own query names, in alphabetical order."""
+        return tuple(sorted((self.query.names or ()) if self.query else ()))
 
-    def sql_faults(self, path: Path, error: SqlError) -> Iterator[Fault]:
-        """Give the faults of a query, each on the line of the file on which the word stands."""
-        for fault in error.faults:
-            yield self.fault(path, fault.message, fault.line)
+    @property
+    def mentioned(self) -> tuple[str, ...]:
+        """Every other table that the file names, in alphabetical order."""
+        named = {name for query in self.queries for name in query.names or ()}
+        return tuple(sorted((named | {one.table for one in self.references}) - {self.identity}))
 
-    def _dotted(self, path: Path) -> str:
-        """Return a path for people: columns and checks by their names, other items counted from 1."""
-        words: list[str] = []
-        value: Any = self.document.values
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else value[part] if isinstance(value, tuple) else None  # type: ignore[index]
-            if isinstance(part, str):
-                words += [part] if not words or words[-1] != part else []
-            elif not words:
-                break
-            elif words[-1] == "columns" and isinstance(value, dict) and isinstance(value.get("name"), str):
-                words.append(clip(value["name"]))
-            else:
-                words.append(check_kind(value) or str(part + 1) if words[-1] == "checks" else str(part + 1))
-        return ".".join(words)
+    def fault(self, line: int, field: str, message: str) -> Fault:
+        """Return a fault of the file."""
+        return Fault(line, message, field, self.file)
 
 
 def load_file(root: FilePath, path: FilePath) -> Table:
@@ -123,128 +136,157 @@ def load_file(root: FilePath, path: FilePath) -> Table:
     Raises:
         TableFileError: with every fault of the file.
     """
-    loaded = read_table(root, path)
-    if loaded.table is None:
-        raise TableFileError(loaded.faults)
-    return loaded.table
+    found = read_table(root, path)
+    if found.values is None:
+        raise TableFileError(found.faults)
+    return table_of(found.values)
 
 
-def read_table(root: FilePath, path: FilePath) -> Loaded:
+def table_of(values: bytes) -> Table:
+    """Return the table that the values of a file without faults make."""
+    from flows.model.table import Table  # noqa: PLC0415 - slow to import, and most uses of a file need no table
+
+    return Table.model_validate(load(values))
+
+
+def read_table(root: FilePath, path: FilePath) -> TableFile:
     """Read one table file; its faults are part of the answer."""
-    file = path.relative_to(root).as_posix()
-    dataset, name = path.parent.name, path.stem
-    given = _read(path)
-    document = replace(given, values={"dataset": dataset, "name": name} | given.values)
-    loaded = Loaded(file, f"{dataset}.{name}", None, (), document)
-    faults = [
-        Fault(file, flaw.line, loaded._dotted(flaw.path), flaw.message)  # noqa: SLF001 - its own module
-        for flaw in document.flaws
-        if flaw.message and not _told_by_type(flaw, document)
-    ]
-    if given.flaws and not any(path and isinstance(path[0], str) for path in given.lines):
-        return replace(loaded, faults=tuple(faults))
-
-    table, shapes = _shape(document)
-    told = {flaw.path for flaw in document.flaws} - {()}
-    shapes = {path: message for path, message in shapes.items() if not _is_within(path, told)}
-    told |= shapes.keys()
-    broken = [note for note in _broken_rules(loaded.draft) if not _is_within(note[0], told)]
-    faults += [loaded.fault(path, message) for path, message in [*shapes.items(), *broken]]
-    faults += _sql_faults(loaded)
-    return replace(loaded, table=None if faults else table, faults=tuple(sorted(set(faults))))
+    place = Place(path, path.relative_to(root).as_posix(), path.parent.name, path.name.removesuffix(SUFFIX))
+    return with_names(describe(place.file, place.dataset, place.name, content(path)))
 
 
-def _read(path: FilePath) -> Document:
+def describe(file: str, dataset: str, name: str, given: bytes | str) -> TableFile:
+    """Return what a file gives, all but what its SQL names.
+
+    Args:
+        file: its path relative to the project.
+        dataset: the folder's name.
+        name: the file's name.
+        given: its bytes, or why it cannot be read.
+    """
+    unread = TableFile(file, f"{dataset}.{name}", ())
+    if isinstance(given, str):
+        return replace(unread, faults=(Fault(1, given, file=file),))
     try:
-        return parse(path.read_bytes())
-    except OSError as error:
-        return Document({}, (Flaw(1, (), f"cannot be read: {error.strerror}."),))
+        return _describe(unread, dataset, name, given)
+    except Exception as error:  # noqa: BLE001 - one file stops no other
+        return replace(unread, faults=(Fault(1, own_error(error), file=file),))
 
 
-def _is_within(path: Path, told: set[Path]) -> bool:
-    """Say whether a value, or a group around it, has a fault already."""
-    return any(path[:length] in told for length in range(1, len(path) + 1))
+def with_names(file: TableFile) -> TableFile:
+    """Return the file with what its SQL names, and with the faults that SQL has by itself."""
+    faults: set[Fault] = set()
+    queries = []
+    for query in file.queries:
+        names, found = _names(file, query)
+        faults.update(found)
+        queries.append(query._replace(names=names))
+    known = tuple(sorted({*file.faults, *faults}))
+    return replace(file, faults=known, queries=tuple(queries), values=None if known else file.values, named=True)
 
 
-def _shape(document: Document) -> tuple[Table | None, dict[Path, str]]:
-    """Return the table, or what is wrong with the shape of its values by where they stand."""
-    try:
-        return Table.model_validate(document.values), {}
-    except ValidationError as error:
-        notes: dict[Path, str] = {}
-        for detail in error.errors(include_url=False):
-            path = path_of(detail, document.values)
-            # A list whose items all have faults counts as empty, which it is not.
-            emptied = detail["type"] == "too_short" and bool(value_at(path, document.values))
-            if path not in notes and not emptied:
-                notes[path] = _cut_type(path, document) or explain(detail, path, document)
-        return None, notes
+def own_error(error: Exception) -> str:
+    """Say that Derived itself failed, and where, so that it can be reported."""
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(str(_CODE))]
+    last = frames[-1]
+    place = f"{FilePath(last.filename).relative_to(_CODE).as_posix()}:{last.lineno}"
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return (
+        f"Derived itself failed over this file, which is a fault of its own ({said}, {place}). "
+        "Send this line and the file to the platform team; other tables go on."
+    )
 
 
-def _cut_type(path: Path, document: Document) -> str | None:
-    """Explain a type that a comma inside { } has cut: `{type: STRUCT<a STRING, b INT64>}`."""
-    if path[:1] != ("columns",) or path[-1] != "type":
-        return None
-    given = value_at(path, document.values)
-    return f"'{clip(given)}' is cut off. {CUT_TYPE}" if isinstance(given, str) and _is_open(given) else None
+def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> TableFile:
+    from flows.project.yaml_file import parse  # noqa: PLC0415 - what is known of a file needs no YAML
+
+    document = parse(given, unread.file, dataset, name)
+    faults = [fault for fault in document.faults if not _told_by_type(fault, document)]
+    if document.faults and not any(isinstance(path[0], str) for path in document.lines if path):
+        return replace(unread, faults=tuple(sorted(set(faults))))
+    found = faults + list(islice(_broken(document), MOST_FAULTS))
+    is_lookback = bool(document.get("window", "lookback"))
+    return replace(
+        unread,
+        faults=tuple(sorted(set(found))),
+        values=None if found else dump(document.values),
+        strategy=document.strategy,
+        partition=document.text("partition", "column"),
+        lookback=document.line(("window", "lookback")) if is_lookback else None,
+        sourced=("source",) in document.lines,
+        columns=tuple(_columns(document)),
+        queries=tuple(_queries(document)),
+        references=tuple(_references(document)),
+    )
 
 
-def _is_open(text: str) -> bool:
-    return text.count("<") > text.count(">") or text.count("(") > text.count(")")
+def _broken(document: Document) -> Iterator[Fault]:
+    """Give what is wrong with the shape of values, and what breaks a rule where the shape is right."""
+    from flows.project import check_rules, column_rules, rules, shape  # noqa: PLC0415 - as above
+
+    shapes = shape.faults(document)
+    yield from shapes
+    told = document.flawed | {fault.path for fault in shapes}
+    for rule in (*rules.RULES, *column_rules.RULES, *check_rules.RULES):
+        yield from (fault for fault in rule(document) if not shape.is_within(fault.path, told))
 
 
-def _told_by_type(flaw: Flaw, document: Document) -> bool:
-    """Say whether a flaw is the rest of a type that a comma has cut, which is told where the type begins."""
-    column = value_at(flaw.path[:-1], document.values) if flaw.path[:1] == ("columns",) and len(flaw.path) > 1 else None
+def _told_by_type(fault: Fault, document: Document) -> bool:
+    """Say whether a fault is the rest of a type that a comma has cut, which is told where the type begins."""
+    path = fault.path
+    column = document.get(*path[:-1]) if path[:1] == ("columns",) and len(path) > 1 else None
     type_ = column.get("type") if isinstance(column, dict) else None
-    return isinstance(type_, str) and _is_open(type_) and _REST_OF_TYPE.fullmatch(str(flaw.path[-1])) is not None
+    from flows.project.shape import is_open  # noqa: PLC0415 - as above
+
+    return isinstance(type_, str) and is_open(type_) and _REST_OF_TYPE.fullmatch(str(path[-1])) is not None
 
 
-def _broken_rules(draft: Draft) -> Iterator[Note]:
-    for rule in RULES:
-        yield from rule(draft)
+def _columns(document: Document) -> Iterator[ListedColumn]:
+    for path, _ in document.items("columns"):
+        type_ = document.type(*path)
+        yield ListedColumn(
+            document.text(*path, "name"),
+            str(type_) if type_ else None,
+            document.line((*path, "name")),
+            document.line((*path, "type")),
+            document.dotted(path),
+        )
 
 
-def named_tables(sql: str) -> Iterator[tuple[str, int]]:
-    """Give the tables that a query names, each with its line in it; nothing where there is no tree."""
-    from flows.sql.parse.tree import base_tables, line_of, table_identity  # noqa: PLC0415 - slow to import
-
-    tree = _tree(sql)
-    for node in base_tables(tree) if tree is not None else ():
-        identity = table_identity(node)
-        if identity is not None:
-            yield identity, line_of(node)
+def _queries(document: Document) -> Iterator[Query]:
+    places: list[Path] = [("sql",), *((*path, "sql") for path, _ in document.items("checks"))]
+    for path in places:
+        sql = document.text(*path)
+        if sql is not None:
+            yield Query(sql, document.dotted(path), document.line(path), document.blocks.get(path))
 
 
-def _tree(sql: str) -> exp.Query | None:
-    from flows.sql.parse.parser import read  # noqa: PLC0415 - slow to import, and not every file has SQL
+def _references(document: Document) -> Iterator[Reference]:
+    """Give the `references` checks that name a table and a column."""
+    for column, _ in document.items("columns"):
+        for path, _ in document.items(*column, "checks"):
+            given = document.text(*path, "references")
+            if given is not None and given.count(".") == 2:  # noqa: PLR2004 - dataset, table, column
+                table, _, other = given.rpartition(".")
+                place = (*path, "references")
+                name = document.text(*column, "name")
+                yield Reference(name, table, other, document.line(place), document.dotted(place))
+
+
+def _names(file: TableFile, query: Query) -> tuple[dict[str, int] | None, list[Fault]]:
+    """Return the tables that a query names, and the faults that it has by itself."""
+    from flows.sql import names_of  # noqa: PLC0415 - slow to import, and core tables have no SQL
 
     try:
-        return read(sql)[0]
-    except SqlError:
-        return None
-
-
-def _queries(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Give the queries of a file with where they stand: the table's own and those of its checks."""
-    if isinstance(values.get("sql"), str):
-        yield ("sql",), values["sql"]
-    checks = values.get("checks")
-    for index, check in enumerate(checks if isinstance(checks, tuple) else ()):
-        if isinstance(check, dict) and isinstance(check.get("sql"), str):
-            yield ("checks", index, "sql"), check["sql"]
-
-
-def _sql_faults(loaded: Loaded) -> Iterator[Fault]:
-    for path, sql in _queries(loaded.document.values):
-        from flows.sql import parse as parse_sql  # noqa: PLC0415 - slow to import, and core tables have no SQL
-
-        try:
-            parse_sql(sql)
-        except SqlError as error:
-            yield from loaded.sql_faults(path, error)
-            continue
-        if loaded.document.values.get("strategy") == "replace" and "@window_" in sql.lower():
-            line = next(number for number, text in enumerate(sql.lower().splitlines(), 1) if "@window_" in text)
-            message = "a table that is replaced as a whole has no windows. Remove the parameter, or `replace`."
-            yield loaded.fault(path, message, line)
+        names, found = names_of(query.sql)
+    except SqlError as error:
+        names, found = None, error.faults
+    except Exception as error:  # noqa: BLE001 - one file stops no other
+        names, found = None, (Fault(1, own_error(error)),)
+    faults = [file.fault(query.at(fault.line), query.field, fault.message) for fault in found]
+    if not faults and file.strategy == "replace" and "@window_" in query.sql.lower():
+        lines = enumerate(query.sql.lower().splitlines(), 1)
+        line = next(number for number, text in lines if "@window_" in text)
+        message = "a table that is replaced as a whole has no windows. Remove the parameter, or `replace`."
+        faults.append(file.fault(query.at(line), query.field, message))
+    return names, faults

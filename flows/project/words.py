@@ -10,7 +10,8 @@ from flows.model.checks import COLUMN_CHECKS, TABLE_CHECKS, Limits, RowBounds, c
 from flows.model.errors import did_you_mean
 from flows.model.source_spec import SOURCES
 from flows.model.table import Column, MergeRule, Partition, Table, WindowSpec
-from flows.project.document import clip
+from flows.project.document import value_at
+from flows.project.text import clip
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -59,18 +60,6 @@ def model_at(path: Path, values: Any) -> type[BaseModel] | None:  # noqa: ANN401
         case (*_, "row_count"):
             return RowBounds
     return None
-
-
-def value_at(path: Path, values: Any) -> Any:  # noqa: ANN401 - what a file gives can be anything
-    """Return the value at a path, or None."""
-    for part in path:
-        if isinstance(values, dict):
-            values = values.get(part)
-        elif isinstance(values, tuple) and isinstance(part, int) and part < len(values):
-            values = values[part]
-        else:
-            return None
-    return values
 
 
 def path_of(error: ErrorDetails, values: dict[str, Any]) -> Path:

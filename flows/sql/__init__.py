@@ -29,6 +29,7 @@ __all__ = [
     "Schema",
     "analyze",
     "canonical",
+    "names_of",
     "parse",
     "replace_table",
     "tables",
@@ -71,6 +72,20 @@ def analyze(
         raise SqlError(faults)
     columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)
     return Analysis(dependencies(context.occurrences, by_window=by_window), columns)
+
+
+def names_of(sql: str) -> tuple[dict[str, int], tuple[SqlFault, ...]]:
+    """Return the tables that a table's SQL names, each with the first line that does, and the faults of the SQL alone.
+
+    Raises SqlError where it cannot be read at all.
+    """
+    tree, faults = read(sql)
+    names: dict[str, int] = {}
+    for node in base_tables(tree):
+        identity = table_identity(node)
+        if identity is not None:
+            names.setdefault(identity, line_of(node))
+    return names, faults
 
 
 def replace_table(sql: str, identity: str, relation: str) -> str:

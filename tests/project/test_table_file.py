@@ -12,7 +12,7 @@ from flows.model.errors import TableFileError
 from flows.model.table import Table
 from flows.model.types import parse_type
 from flows.model.window import Size
-from flows.project.document import MOST_BYTES
+from flows.project.files import MOST_BYTES
 from flows.project.table_file import load_file, read_table
 from tests.shop import REPOSITORY
 
@@ -233,7 +233,7 @@ def test_no_file_whatever_it_holds_ends_in_a_traceback(tmp_path_factory, mutatio
         text = text[:start] + new + text[start + length :]
     root = tmp_path_factory.getbasetemp() / "mutated"
     loaded = read_table(root, write(root, text))
-    assert (loaded.table is None) == bool(loaded.faults)
+    assert (loaded.values is None) == bool(loaded.faults)
     for fault in loaded.faults:
         assert 1 <= fault.line <= text.count("\n") + 2
         assert fault.message

@@ -1,0 +1,209 @@
+"""What shows only beside other files: whether a table's SQL and checks fit the tables that they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.model.types import Type, parse_type
+from flows.project.stored import dump, load
+from flows.project.table_file import own_error, with_names
+from flows.project.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flows.model.dependency import Dependency
+    from flows.project.files import Folder
+    from flows.project.table_file import Query, TableFile
+    from flows.sql import Analysis
+
+WIDENS = {
+    ("INT64", "NUMERIC"),
+    ("INT64", "BIGNUMERIC"),
+    ("INT64", "FLOAT64"),
+    ("NUMERIC", "BIGNUMERIC"),
+    ("NUMERIC", "FLOAT64"),
+    ("BIGNUMERIC", "FLOAT64"),
+}
+"""Coercions that GoogleSQL does by itself (https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules)."""
+
+
+class Face(NamedTuple):
+    """What other tables see of a table."""
+
+    types: dict[str, str | None]
+    """Types by column; None for a type that is none."""
+    partition: str | None
+    """The partition column."""
+    mend: str | None
+    """Where its own file's first fault stands, as `file:line`."""
+
+    @property
+    def schema(self) -> dict[str, Type]:
+        """The columns that have a type."""
+        return {name: parsed(type_) for name, type_ in self.types.items() if type_ is not None}
+
+
+class Findings(NamedTuple):
+    """What shows of a file beside those that it names."""
+
+    faults: tuple[Fault, ...] = ()
+    read: bytes | None = None
+    """What its SQL reads, and how, as JSON; None where that cannot be said."""
+
+    @property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """What its SQL reads, and how."""
+        found: tuple[Dependency, ...] = load(self.read) if self.read is not None else ()
+        return found
+
+
+def face_of(file: TableFile) -> Face:
+    """Return what others see of a file's table."""
+    mend = f"{file.faults[0].file}:{file.faults[0].line}" if file.faults else None
+    return Face(file.types, file.partition, mend)
+
+
+def examine(file: TableFile, faces: Mapping[str, Face], folder: Folder) -> tuple[TableFile, Findings]:
+    """Return a file with what its SQL names, and what shows beside the tables that it names.
+
+    Args:
+        file: the file.
+        faces: all that are known of the tables of the project.
+        folder: where their files stand, for suggestions.
+    """
+    if not file.named:
+        file = with_names(file)
+    faces = {**{name: faces[name] for name in file.mentioned if name in faces}, file.identity: face_of(file)}
+    try:
+        return file, _Comparison(file, faces, folder).findings()
+    except Exception as error:  # noqa: BLE001 - one file stops no other
+        return file, Findings((file.fault(1, "", own_error(error)),))
+
+
+@lru_cache(maxsize=4096)
+def parsed(type_: str) -> Type:
+    """Return a type from its canonical spelling."""
+    return parse_type(type_)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """One file beside those that it names."""
+
+    file: TableFile
+    faces: Mapping[str, Face]
+    folder: Folder
+
+    def findings(self) -> Findings:
+        faults: set[Fault] = set()
+        dependencies: tuple[Dependency, ...] | None = ()
+        query = self.file.query
+        if query is not None:
+            found = None if self.file.identity in self.file.reads else self.analysis(query)
+            dependencies = None
+            if isinstance(found, tuple):
+                faults.update(found if not self.file.sourced else ())
+            elif found is not None:
+                dependencies = found.dependencies
+                faults.update((*self.output(found), *self.lookback(found)))
+        faults.update(self.references())
+        for check in self.file.queries:
+            found = self.analysis(check) if not check.own and check.names is not None else None
+            faults.update(found if isinstance(found, tuple) else ())
+        return Findings(tuple(sorted(faults)), None if dependencies is None else dump(dependencies))
+
+    def analysis(self, query: Query) -> Analysis | tuple[Fault, ...]:
+        """Return what a query reads and gives, or why that cannot be said."""
+        from flows.sql import analyze  # noqa: PLC0415 - slow to import
+
+        file, names = self.file, sorted(query.names or ())
+        broken = [(name, self.faces[name].mend) for name in names if name in self.faces and name != file.identity]
+        if faults := tuple(self.broken_upstream(query, name, mend) for name, mend in broken if mend):
+            return faults
+        schema: dict[str, dict[str, Type]] = {name: self.faces[name].schema for name in names if name in self.faces}
+        if not all(name in schema for name in names):
+            # Names without columns are for suggestions only: what is read under such a name is a fault anyway.
+            schema = {name: {} for name in self.folder.places if name != file.identity} | schema
+        partitions = {name: column for name in names if name in self.faces and (column := self.faces[name].partition)}
+        try:
+            return analyze(query.sql, schema, partitions, by_window=file.strategy != "replace")
+        except SqlError as error:
+            return tuple(file.fault(query.at(one.line), query.field, one.message) for one in error.faults)
+
+    def broken_upstream(self, query: Query, name: str, mend: str) -> Fault:
+        message = f"reads {name}, whose own file has faults. Mend that first: {mend}."
+        return self.file.fault(query.at((query.names or {})[name]), query.field, message)
+
+    def output(self, found: Analysis) -> Iterator[Fault]:
+        """Compare the columns that the SQL gives with those that the file lists."""
+        file, given = self.file, dict(found.columns)
+        if file.sourced:
+            return
+        spellings = {name.lower(): name for name in given}
+        types = file.types
+        told: set[str] = set()
+        for column in file.columns:
+            name = column.name
+            if name is None or name.lower() in told:
+                continue
+            told.add(name.lower())
+            type_, wanted, spelt = given.get(name), types[name], spellings.get(name.lower())
+            if spelt is None:
+                near = did_you_mean(name, given.keys() - types.keys()) or f" It gives {', '.join(given)}."
+                yield file.fault(column.line, f"{column.field}.name", f"the SQL gives no column '{name}'.{near}")
+            elif type_ is None:
+                message = f"the SQL spells it '{spelt}'. Write the same in both, such as AS {name}."
+                yield file.fault(column.line, f"{column.field}.name", message)
+            elif wanted is not None and not _fits(type_, parsed(wanted)):
+                message = f"the SQL gives {type_}, the file says {wanted}. Write {type_}, or CAST it in the SQL."
+                yield file.fault(column.type_line, f"{column.field}.type", message)
+        spellings = {name.lower(): name for name in types}
+        for name, type_ in given.items():
+            if types and None not in (column.name for column in file.columns) and name.lower() not in spellings:
+                example = f" Add {{name: {name}, type: {type_}}} to `columns`, or remove it from the SQL."
+                message = f"the SQL gives a column '{name}' that `columns` does not list.{example}"
+                yield file.fault(file.query.line if file.query else 1, "sql", message)
+
+    def lookback(self, found: Analysis) -> Iterator[Fault]:
+        """Say where nothing would ever be looked back for."""
+        line = self.file.lookback
+        if line and not self.file.sourced and all(one.reach is not None for one in found.dependencies):
+            message = (
+                "the SQL bounds every table that it reads by the window, and changes in those are repaired anyway. "
+            )
+            yield self.file.fault(line, "window.lookback", message + "Remove it.")
+
+    def references(self) -> Iterator[Fault]:
+        own = self.file.types
+        for one in self.file.references:
+            face = self.faces.get(one.table)
+            if face is None:
+                message = f"there is no table '{one.table}'.{self.folder.hint(one.table)}"
+                yield self.file.fault(one.line, one.field, message)
+                continue
+            mine, its = own.get(one.column or ""), face.types.get(one.other)
+            if one.other not in face.types:
+                if face.mend is None:
+                    near = did_you_mean(one.other, face.types) or f" Its columns are {listed(face.types)}."
+                    yield self.file.fault(one.line, one.field, f"{one.table} has no column '{one.other}'.{near}")
+            elif mine and its and not (_fits(parsed(mine), parsed(its)) or _fits(parsed(its), parsed(mine))):
+                message = f"the column is {mine} and {one.table}.{one.other} is {its}: they can never be equal."
+                yield self.file.fault(one.line, one.field, message)
+
+
+def circle_faults(file: TableFile, way: list[str]) -> tuple[Fault, ...]:
+    """Return the fault of a table that in the end reads itself, on the line that begins the way back."""
+    query = file.query
+    if query is None or query.names is None:
+        return ()
+    message = f"reads itself: {' -> '.join(way)}. Take one of these out of the circle."
+    return (file.fault(query.at(query.names[way[1]]), "sql", message),)
+
+
+def _fits(given: Type, wanted: Type) -> bool:
+    """Say whether a query's type may be stored as the file's type without a cast."""
+    return given.base == wanted.base or (given.base.name, wanted.base.name) in WIDENS

@@ -1,0 +1,156 @@
+"""The folder of table files: which there are, and what each holds. Nothing in it is trusted to be a file of text."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flows.model.errors import Fault, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER = "tables"
+SUFFIX = ".yaml"
+MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table's file stands."""
+
+    path: Path
+    file: str
+    """The path relative to the project, as messages show it."""
+    dataset: str
+    name: str
+
+    @property
+    def identity(self) -> str:
+        """`dataset.name`."""
+        return f"{self.dataset}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The table files of a project by identity, and what is wrong with where files stand."""
+
+    root: Path
+    places: dict[str, Place] = field(default_factory=dict)
+    faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict)
+    """By identity; under `""` those that belong to no table."""
+
+    def hint(self, name: str) -> str:
+        """Return ` Did you mean 'x'?` for a name that no table has, or where its file would stand."""
+        if name.endswith(SUFFIX) and name.removesuffix(SUFFIX).count("/"):
+            return f" Write {'.'.join(name.removesuffix(SUFFIX).split('/')[-2:])}, without the folder and the ending."
+        place = f"{FOLDER}/{name.replace('.', '/', 1)}{SUFFIX}"
+        for fault in self.faults.get("", ()):
+            if fault.file.lower() in {place.lower(), f"{place.removesuffix(SUFFIX)}.yml".lower()}:
+                last = place.rpartition("/")[2]
+                return f" Its file is {fault.file.rpartition('/')[2]}: rename it to {last}."
+        if "." not in name:
+            same = sorted(identity for identity in self.places if identity.endswith(f".{name}"))
+            return f" Did you mean '{same[0]}'?" if same else " Write it as dataset.name."
+        near = did_you_mean(name, self.places)
+        return near or f" It would stand in {place}."
+
+
+def scan(root: Path) -> Folder:
+    """Find the table files of a project.
+
+    Raises:
+        UsageError: there is no folder `tables/`.
+    """
+    tables = root / FOLDER
+    if not tables.is_dir():
+        raise UsageError(f"There is no folder {FOLDER}/ here ({root}). Run this in the project's folder.")
+    places: dict[str, Place] = {}
+    faults: defaultdict[str, list[Fault]] = defaultdict(list)
+    spellings: defaultdict[str, list[str]] = defaultdict(list)
+    for dataset in _entries(tables):
+        if message := _outside(dataset):
+            faults[""].append(Fault(1, message, file=f"{FOLDER}/{_shown(dataset.name)}"))
+        for entry in _entries(tables / dataset.name) if dataset.is_dir(follow_symlinks=False) else ():
+            file = f"{FOLDER}/{_shown(dataset.name)}/{_shown(entry.name)}"
+            if message := _misplaced(entry, dataset):
+                faults[""].append(Fault(1, message, file=file))
+            elif entry.name.endswith(SUFFIX):
+                name = _shown(entry.name).removesuffix(SUFFIX)
+                place = Place(tables / dataset.name / entry.name, file, _shown(dataset.name), name)
+                places[place.identity] = place
+                spellings[place.identity.casefold()].append(place.identity)
+    for names in spellings.values():
+        for name in names if len(names) > 1 else ():
+            other = next(one for one in names if one != name)
+            message = f"is the same table as {other}: warehouses do not tell upper from lower case. Rename one of them."
+            faults[name].append(Fault(1, message, file=places[name].file))
+    return Folder(root, dict(sorted(places.items())), {name: tuple(found) for name, found in faults.items()})
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Give what lies in a folder, by name, without what begins with a dot."""
+    with os.scandir(folder) as entries:
+        yield from sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
+
+
+def _shown(name: str) -> str:
+    """Return the name of a file as text, whatever bytes it has."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _outside(entry: os.DirEntry[str]) -> str | None:
+    """Say why what lies beside the datasets is not read, where somebody may expect it to be."""
+    if entry.is_symlink() and entry.is_dir():
+        return "is a symbolic link, which is not followed. Put the folder itself here."
+    if not entry.is_dir() and entry.name.lower().endswith((".yaml", ".yml")):
+        return "stands in no dataset. Move it into a folder: tables/<dataset>/<name>.yaml."
+    return None
+
+
+def _misplaced(entry: os.DirEntry[str], dataset: os.DirEntry[str]) -> str | None:
+    """Say why what lies in a dataset is not read, where somebody may expect it to be."""
+    name, folder = _shown(entry.name), _shown(dataset.name)
+    if entry.is_dir():
+        return f"'{name}' is a folder below the dataset '{folder}'. Move its files up: tables/{folder}/<name>.yaml."
+    if entry.name.endswith(SUFFIX) or not entry.name.lower().endswith((".yaml", ".yml")):
+        return None
+    stem, _, suffix = name.rpartition(".")
+    twin = os.path.lexists(os.path.join(os.path.dirname(entry.path), f"{os.path.splitext(entry.name)[0]}{SUFFIX}"))  # noqa: PTH118, PTH120, PTH122 - a name of any bytes
+    instead = f"{stem}{SUFFIX} stands beside it: remove one of them" if twin else f"rename it to {stem}{SUFFIX}"
+    return f"ends in .{suffix} and is not read: {instead}."
+
+
+def content(path: Path) -> bytes | str:
+    """Return what a file holds, or why it cannot be read; never waits for what is no file, nor reads a huge one."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if path.is_symlink():
+            return "is a symbolic link, which is not followed. Put the file itself here."
+        return f"cannot be read: {error.strerror}."
+    try:
+        known = os.fstat(handle)
+        if not stat.S_ISREG(known.st_mode):
+            return f"cannot be read: it is {_KINDS.get(stat.S_IFMT(known.st_mode), 'no file')}, not a file of text."
+        if known.st_size > MOST_BYTES:
+            return f"is {known.st_size:,} bytes long. A table file may have {MOST_BYTES:,}."
+        with os.fdopen(handle, "rb", closefd=False) as opened:
+            return opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}."
+    finally:
+        os.close(handle)
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe (FIFO)",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}

@@ -1,0 +1,331 @@
+"""Bytes to a document; what YAML would silently read as something else is a fault."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
+
+from flows.model.errors import Fault
+from flows.project.document import Document, Path
+from flows.project.files import MOST_BYTES
+from flows.project.text import clip
+
+DEEPEST = 20
+MOST_VALUES = 100_000
+LONGEST_NUMBER = 100
+MOST_MENDS = 50
+NOT_TEXT = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date", "null": "empty"}
+
+_MOMENTS = {("start",), ("end",), ("min",), ("max",)}
+
+
+def parse(content: bytes, file: str, dataset: str, name: str) -> Document:
+    """Parse a file; faults that can be mended are mended, so that those behind them are found too.
+
+    Args:
+        content: the file's bytes.
+        file: its path relative to the project.
+        dataset: the folder's name.
+        name: the file's name.
+    """
+    values, faults, builder = _mended(content)
+    flawed = frozenset({fault.path for fault in faults} | (builder.flawed if builder else set())) - {()}
+    lines, written, blocks = (builder.lines, builder.written, builder.blocks) if builder else ({}, {}, {})
+    values = {"dataset": dataset, "name": name} | values
+    document = Document(file, dataset, name, values, (), flawed, lines, written, blocks)
+    named = (replace(fault, file=file, field=document.dotted(fault.path)) for fault in faults)
+    return replace(document, faults=tuple(named))
+
+
+def _mended(content: bytes) -> tuple[dict[str, Any], list[Fault], _Builder | None]:
+    """Return the values, what is wrong, and what was built; nothing where the whole file cannot be read."""
+    if len(content) > MOST_BYTES:
+        message = f"is {len(content):,} bytes long. A table file may have {MOST_BYTES:,}."
+        return {}, [Fault(1, message)], None
+    text = _decode(content)
+    if isinstance(text, Fault):
+        return {}, [text], None
+    tabs = _tabs(text)
+    if tabs is not None:
+        return {}, [tabs], None
+    mended: list[Fault] = []
+    while True:
+        builder = _Builder(text)
+        try:
+            values = builder.document()
+        except yaml.MarkedYAMLError as error:
+            fault, better = _explain(error, text)
+            mended.append(fault)
+            if better is None or len(mended) > MOST_MENDS:
+                return {}, mended, None
+            text = better
+            continue
+        except yaml.reader.ReaderError as error:
+            message = f"holds a control character (number {error.character!r}), which no text needs. Remove it."
+            return {}, [Fault(1, message)], None
+        except _TooMuchError as error:
+            return {}, [Fault(error.line, str(error))], None
+        return values, mended + builder.faults, builder
+
+
+def _decode(content: bytes) -> str | Fault:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
+        return Fault(1, "is not UTF-8 text (UTF-16, perhaps). Save it as UTF-8.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        perhaps = content[error.start : error.start + 1].decode("cp1252", "replace")
+        return Fault(
+            line,
+            f"is not UTF-8 text: byte 0x{content[error.start]:02X} ('{perhaps}' in Windows-1252). Save it as UTF-8.",
+        )
+
+
+def _tabs(text: str) -> Fault | None:
+    """Find tabs that indent; inside `|` texts too, where editors mix them with spaces unseen."""
+    lines = [number for number, line in enumerate(text.splitlines(), start=1) if re.match(r" *\t *[^\s#]", line)]
+    if not lines:
+        return None
+    more = f", one of {len(lines)} such lines" if len(lines) > 1 else ""
+    return Fault(lines[0], f"this line is indented with a tab{more}. YAML indents with spaces only: replace it.")
+
+
+class _TooMuchError(Exception):
+    def __init__(self, line: int, message: str) -> None:
+        self.line = line
+        super().__init__(message)
+
+
+class _Builder:
+    """Makes values from YAML's events, which never recurse, expand nothing and carry lines."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+        self.constructor = SafeConstructor()
+        self.faults: list[Fault] = []
+        self.flawed: set[Path] = set()
+        self.count = 0
+        self.aliases: list[tuple[int, Path, str]] = []
+        self.lines: dict[Path, int] = {}
+        self.written: dict[Path, str] = {}
+        self.blocks: dict[Path, int] = {}
+
+    def document(self) -> dict[str, Any]:
+        self.loader.get_event()
+        if self.loader.check_event(yaml.StreamEndEvent):
+            self.fault(1, (), "is empty. Begin with `description:`, `owner:` and `schedule:`; docs/table.md shows one.")
+            return {}
+        self.loader.get_event()
+        values, _ = self.value((), 0)
+        for number, (line, path, name) in enumerate(self.aliases):
+            more = f", one of {len(self.aliases)} in this file" if len(self.aliases) > 1 else ""
+            message = f"'*{name}' is an alias{more}, which table files do not use. Write the value itself."
+            if number:
+                self.flawed.add(path)
+            else:
+                self.fault(line, path, message)
+        self.loader.get_event()
+        if not self.loader.check_event(yaml.StreamEndEvent):
+            line = self.loader.peek_event().start_mark.line + 1
+            self.fault(
+                line, (), "a second document begins here (---). A file holds one table: move it to its own file."
+            )
+        if isinstance(values, dict):
+            return values
+        if not self.faults:
+            what = "a list" if isinstance(values, tuple) else "empty" if values is None else "one text"
+            self.fault(1, (), f"is {what}, not the fields of a table. Begin with `description: ...`.")
+        return {}
+
+    def fault(self, line: int, path: Path, message: str) -> None:
+        self.faults.append(Fault(line, message, path=path))
+
+    def value(self, path: Path, depth: int) -> tuple[Any, bool]:
+        """Return the next value, and whether it is one: what has a flaw is not."""
+        event = self.loader.get_event()
+        line = event.start_mark.line + 1
+        if depth > DEEPEST:
+            raise _TooMuchError(
+                line, f"groups stand in groups more than {DEEPEST} deep. A table needs no more than six."
+            )
+        self.count += 1
+        if self.count > MOST_VALUES:
+            raise _TooMuchError(line, f"holds more than {MOST_VALUES:,} values. No table needs so many.")
+        if isinstance(event, yaml.AliasEvent):
+            self.aliases.append((line, path, event.anchor or ""))
+            return None, False
+        known = len(self.faults)
+        if event.anchor is not None:
+            self.fault(line, path, f"'&{event.anchor}' is an anchor, which table files do not use. Remove it.")
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.fault(
+                line, path, f"'{clip(tag)}' is a tag, which table files do not use. Remove it; put text in quotes."
+            )
+        sound = len(self.faults) == known
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(path, depth), sound
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(path, depth), sound
+        if not sound:
+            return None, False
+        return self.scalar(event, path)
+
+    def sequence(self, path: Path, depth: int) -> tuple[Any, ...]:
+        items: list[Any] = []
+        while not self.loader.check_event(yaml.SequenceEndEvent):
+            place = (*path, len(items))
+            self.lines[place] = self.loader.peek_event().start_mark.line + 1
+            item, _ = self.value(place, depth + 1)
+            items.append(item)
+        self.loader.get_event()
+        return tuple(items)
+
+    def mapping(self, path: Path, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while not self.loader.check_event(yaml.MappingEndEvent):
+            event = self.loader.peek_event()
+            line = event.start_mark.line + 1
+            if not isinstance(event, yaml.ScalarEvent):
+                self.skip(depth)
+                self.skip(depth)
+                self.fault(line, path, "a name of a field is expected here. Text that begins with { or [ needs quotes.")
+                continue
+            self.loader.get_event()
+            key = event.value
+            place = (*path, key)
+            if key == "<<" and not event.style:
+                self.skip(depth)
+                self.fault(line, path, "'<<' merges groups, which table files do not use. Write the fields themselves.")
+                continue
+            if place in self.lines:
+                self.skip(depth)
+                self.fault(
+                    line, place, f"is written twice; the first is on line {self.lines[place]}. Remove one of them."
+                )
+                continue
+            self.lines[place] = line
+            if self.stands_alone(event):
+                self.loader.get_event()
+                self.fault(line, place, f"'{clip(key)}' stands alone. {_COMMA}")
+                continue
+            value, sound = self.value(place, depth + 1)
+            if sound:
+                values[key] = value
+        self.loader.get_event()
+        return values
+
+    def skip(self, depth: int) -> None:
+        """Pass over a value of which only one thing is worth saying."""
+        known = len(self.faults)
+        self.value(("?",), depth + 1)
+        del self.faults[known:]
+
+    def stands_alone(self, key: Any) -> bool:  # noqa: ANN401 - a YAML event
+        """Say whether a comma inside { } has cut a text, so that what follows it reads as a key without a value."""
+        value: Any = self.loader.peek_event()
+        if not isinstance(value, yaml.ScalarEvent) or value.value or value.style:
+            return False
+        return ":" not in self.text[key.end_mark.index : value.end_mark.index + 1]  # type: ignore[union-attr]
+
+    def scalar(self, event: Any, path: Path) -> tuple[Any, bool]:  # noqa: ANN401 - a YAML event
+        line = event.start_mark.line + 1
+        self.lines.setdefault(path, line)
+        in_list = bool(path) and isinstance(path[-1], int)
+        tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit).removeprefix("tag:yaml.org,2002:")
+        if tag == "null" and path[-1:] == ("on_error",) and event.value.lower() == "null":
+            return "null", True
+        if event.style or tag not in NOT_TEXT:
+            if event.style == "|":
+                self.blocks[path] = line + 1
+            if not in_list and path and not event.value.strip():
+                self.fault(line, path, "is empty. Write a value, or remove the field.")
+                return None, False
+            return event.value, True
+        self.written[path] = event.value
+        if tag == "null":
+            said = "is empty" if not event.value else f"'{event.value}' is nothing in YAML"
+            if path:
+                self.fault(line, path, f"{said}. Write a value, or remove it; put it in quotes where it is a text.")
+            return None, False
+        try:
+            # Python makes numbers of any length, in a time that grows with its square.
+            value = None if len(event.value) > LONGEST_NUMBER else self.construct(tag, event.value)
+        except (ValueError, OverflowError):
+            value = None
+        if value is None:
+            instead = "Write one that does." if path[-1:] in _MOMENTS else "Put text in quotes."
+            self.fault(line, path, f"'{clip(event.value)}' is not {NOT_TEXT[tag]} that exists. {instead}")
+            return None, False
+        if tag == "int" and not re.fullmatch(r"[-+]?(0|[1-9]\d*)", event.value):
+            shown = clip(event.value)
+            self.fault(
+                line, path, f'YAML reads {shown} as the number {clip(value)}. Write that, or "{shown}" for a text.'
+            )
+            return None, False
+        return value, True
+
+    def construct(self, tag: str, text: str) -> Any:  # noqa: ANN401 - a number, a moment, true or false
+        return getattr(self.constructor, f"construct_yaml_{tag}")(yaml.ScalarNode(tag, text))
+
+
+_COMMA = "Inside { } a comma ends a value: put the text or type that it belongs to in quotes."
+_FIELD = re.compile(r"(?P<head>\s*(?:- +)*(?P<name>[A-Za-z_]\w*) *: +)(?P<value>\S.*?)(?P<rest>\s+#.*|\s*)")
+_STARTERS = "*&@%`|>!,?]}"
+
+
+def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Fault, str | None]:
+    """Return what is wrong where YAML stopped, and the text with that value in quotes where this mends it."""
+    lines = text.split("\n")
+    mark = error.problem_mark or error.context_mark
+    number = min(mark.line if mark else 0, len(lines) - 1)
+    begun = error.context_mark.line + 1 if error.context_mark else number + 1
+    match = _FIELD.fullmatch(lines[number].rstrip("\r"))
+    problem = error.problem or ""
+    if match:
+        value = match["value"]
+        path = (match["name"],) if not lines[number].startswith((" ", "-")) else ()
+        colon = "mapping values" in problem and ": " in f"{value} " and value[0] not in "'\"{["
+        if value[0] in _STARTERS or colon:
+            why = "a text with a ':' in it" if colon else f"a text that begins with {value[0]}"
+            quoted = "'" + value.replace("'", "''") + "'"
+            shown = clip(quoted) if '"' in value or "\\" in value else f'"{clip(value)}"'
+            instead = f"{match['name']}: {shown}"
+            if match["name"] == "sql":
+                instead = "`sql: |` and the query on the lines below it, indented."
+            message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {instead}"
+            better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
+            return Fault(number + 1, message, path=path), better
+    context = error.context or ""
+    opened = re.search(r"[\[{](?=[^\[{\]}]*\Z)", text[: mark.index]) if mark and "flow node" in context else None
+    if opened:
+        close = "]" if opened[0] == "[" else "}"
+        number = text.count("\n", 0, opened.start()) + 1
+        return Fault(number, f"the {opened[0]} is not closed. Write its {close}."), None
+    line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
+    return Fault(line, _plainly(f"{context} {problem}", begun)), None
+
+
+def _plainly(problem: str, begun: int) -> str:
+    """Say in an analyst's words what a YAML parser says in its own."""
+    words = {
+        "quoted scalar": "the quote that opens here is never closed. Close it with the same quote.",
+        "flow mapping": f"the {{ of line {begun} is not closed, or a comma is missing. {_COMMA}",
+        "flow node": "a value is expected here, or a [ or { above is not closed. Write its ] or }.",
+        "flow sequence": f"the [ of line {begun} is not closed, or a comma is missing.",
+        "mapping values": "a ':' is out of place. Text with a ':' in it needs quotes, and the fields of one group "
+        "the same number of spaces before them.",
+        "block mapping": f"this line belongs to no field. Give it as many spaces as the group that begins on line {begun}.",
+        "block collection": f"this line belongs to no list. Give it as many spaces as the list that begins on line {begun}.",
+        "simple key": "this line is no `field: value`. Write the ':', or put the whole text in quotes.",
+        "alias": "a '*' begins an alias in YAML. Put the text in quotes.",
+        "anchor": "a '&' begins an anchor in YAML. Put the text in quotes.",
+        "cannot start": "this character cannot begin a value in YAML. Put the text in quotes.",
+    }
+    return next((text for sign, text in words.items() if sign in problem), f"is not YAML: {problem.strip()}.")
