@@ -16,31 +16,88 @@ never is.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlglot import exp
 
-from flows.model.dependency import Dependency, Edge, Snapshot
+from flows.model.dependency import Dependency, Edge, Misplaced, Snapshot
 from flows.model.errors import SqlFault
-from flows.sql.bounds import LONGEST, MICROSECOND, MONTH_SLACK, Bound, bound, cut_low, next_edge, plus, plus_months
+from flows.sql.bounds import (
+    LONGEST,
+    MICROSECOND,
+    MONTH_SLACK,
+    Bound,
+    bound,
+    cut_low,
+    cut_twice,
+    next_edge,
+    plus,
+    plus_months,
+)
 from flows.sql.compile.shown import shown
 from flows.sql.parse.tree import line_of, operands
 
-__all__ = ["bound", "comparisons", "dependencies", "restrict", "shared_ends"]
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from flows.model.window import Unit
-    from flows.sql.compile.scope import Occurrence
 
 _SIGNS: dict[type[exp.Expr], str] = {exp.GTE: ">=", exp.GT: ">", exp.LTE: "<=", exp.LT: "<", exp.EQ: "="}
 _TURNED = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "=": "="}
 
 
-def restrict(occurrence: Occurrence, unit: Unit | None, sign: str, value: Bound) -> None:
-    """Note that a table's partition column, cut to a unit, stands in `sign` to a bound."""
+@dataclass(eq=False, slots=True)
+class Occurrence:
+    """One place at which a query reads a table, with the bounds found there."""
+
+    table: str
+    partition: str | None
+    """The partition column."""
+    lower: Edge | None = None
+    upper: Edge | None = None
+    misplaced: tuple[Misplaced, ...] = ()
+
+    def again(self) -> Occurrence:
+        """Return the same read at another place."""
+        return Occurrence(self.table, self.partition, self.lower, self.upper, self.misplaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which column of which table a value is, and to what it has been cut on the way."""
+
+    occurrence: Occurrence
+    column: str
+    unit: Unit | None
+
+    def among(self, copies: Mapping[Occurrence, Occurrence]) -> Origin:
+        """Return the origin in a copy of its table, where there is one."""
+        return Origin(copies.get(self.occurrence, self.occurrence), self.column, self.unit)
+
+
+def cut_origins(origins: Iterable[Origin], unit: Unit | None) -> frozenset[Origin]:
+    """Return the origins of a value that is cut to a unit; none where no one cut does the same as both."""
+    both = ((one, cut_twice(one.unit, unit)) for one in origins)
+    return frozenset(replace(one, unit=twice) for one, twice in both if twice or not (one.unit or unit))
+
+
+class Limit(NamedTuple):
+    """What a condition says of a table's column: it stands in `sign` to a bound."""
+
+    origin: Origin
+    sign: str
+    value: Bound
+    line: int
+    """Line of the condition."""
+
+
+def restrict(limit: Limit) -> None:
+    """Note what a condition says of a table that it keeps rows out of."""
+    occurrence, unit, sign, value = limit.origin.occurrence, limit.origin.unit, limit.sign, limit.value
+    if limit.origin.column != occurrence.partition:
+        occurrence.misplaced += (Misplaced(limit.origin.column, limit.line),)
+        return
     if sign in {">=", ">", "="}:
         low = value.low
         if sign == ">" and unit and low.floor == unit and value.low == value.high:
@@ -164,7 +221,8 @@ def _dependency(table: str, places: Sequence[Occurrence], *, by_window: bool) ->
     elif any(place.upper is None for place in places):
         snapshot = "unbounded" if any(place.upper is None and place.lower is None for place in places) else "open"
     if snapshot is not None:
-        return Dependency(table, None, column, snapshot, count)
+        misplaced = {one.column: one for place in places for one in place.misplaced} if by_window else {}
+        return Dependency(table, None, column, snapshot, count, tuple(misplaced.values()))
     start = _lowest([place.lower or Edge("beginning") for place in places])
     end = _highest([place.upper for place in places if place.upper])
     return Dependency(table, (start, end), column, places=count)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.convert import EXACT, converted
 from flows.sql.compile.safe import safely
-from flows.sql.compile.scope import NOTHING, Origin, Value
+from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.shown import shown
 from flows.sql.functions.match import match
 from flows.sql.functions.template import render
+from flows.sql.reach import cut_origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
     from flows.sql.functions.signatures import Signature
+    from flows.sql.reach import Origin
 
 _INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
@@ -60,6 +62,5 @@ def apply(  # noqa: PLR0913 - the parts of a call
         sql = render(template, given_sql, marks)
     origins: frozenset[Origin] = frozenset()
     if name in {"DATE", "TIMESTAMP", "DATETIME"} and len(arguments) == 1:
-        unit = "day" if name == "DATE" else None
-        origins = frozenset(Origin(one.occurrence, one.unit or unit) for one in arguments[0][1].origins)
+        origins = cut_origins(arguments[0][1].origins, "day" if name == "DATE" else None)
     return Value(matched.result, sql, origins=origins)

@@ -6,34 +6,49 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.sql import reach
+from flows.sql.bounds import bound
 from flows.sql.compile.dispatch import expression
-from flows.sql.parse.tree import operands
+from flows.sql.parse.tree import line_of, operands
+from flows.sql.reach import Limit, comparisons, restrict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from flows.sql.compile.scope import FromItem, Scope
+    from flows.sql.reach import Origin
 
 
-def restrict(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) -> None:
-    """Note how conditions that AND joins bound the tables (of some sides of a join) by the window."""
-    for one in operands(node, exp.And):
-        one = one.unnest()  # noqa: PLW2901 - without its parentheses
-        for column, sign, limit in reach.comparisons(one):
-            _bound(column, sign, limit, scope, sides)
+def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) -> None:
+    """Note how conditions that AND joins bound the tables by the window.
 
-
-def _bound(column: exp.Expr, sign: str, limit: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) -> None:
-    value = reach.bound(limit)
-    if value is None:
-        return
-    faults, loose = len(scope.context.faults), len(scope.loose)
-    origins = expression(column, scope).origins
-    del scope.context.faults[faults:], scope.loose[loose:]
-    allowed = None
+    `sides` are the items of FROM of which an ON keeps rows out. None: a WHERE, which does so of all of them, and which
+    gives no row at all where a condition on a table around the query does not hold.
+    """
+    own = set(scope.context.occurrences[scope.first :])
     if sides is not None:
-        allowed = {origin.occurrence for side in sides for _, one in side.columns for origin in one.origins}
-    for origin in origins:
-        if allowed is None or origin.occurrence in allowed:
-            reach.restrict(origin.occurrence, origin.unit, sign, value)  # type: ignore[arg-type]
+        own &= {origin.occurrence for side in sides for _, value in side.columns for origin in value.origins}
+    for one in operands(node, exp.And):
+        for limit in _limits(one.unnest(), scope):
+            if limit.origin.occurrence in own:
+                restrict(limit)
+            elif sides is None:
+                scope.requires.append(limit)
+
+
+def _limits(condition: exp.Expr, scope: Scope) -> Iterator[Limit]:
+    """Give what must hold of the tables for a condition to be true."""
+    if isinstance(condition, exp.Exists):
+        yield from scope.context.exists.get(id(condition), ())
+    for column, sign, limit in comparisons(condition):
+        value = bound(limit)
+        if value is not None:
+            for origin in _origins(column, scope):
+                yield Limit(origin, sign, value, line_of(condition))
+
+
+def _origins(column: exp.Expr, scope: Scope) -> frozenset[Origin]:
+    context = scope.context
+    faults, loose, reads = len(context.faults), len(scope.loose), len(context.occurrences)
+    origins = expression(column, scope).origins
+    del context.faults[faults:], scope.loose[loose:], context.occurrences[reads:]
+    return origins

@@ -14,8 +14,9 @@ from flows.sql.compile.arguments import argument, date_part
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
-from flows.sql.compile.scope import NOTHING, Origin, Value
+from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.shown import shown
+from flows.sql.reach import cut_origins
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
@@ -78,8 +79,7 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if sql is None:
         return scope.fault(node, f"{name} does not cut {value.type} to {part}.")
     unit = UNITS.get(part) if zone is None else None
-    origins = frozenset(Origin(one.occurrence, unit) for one in value.origins if unit and one.unit in (None, unit))
-    return Value(value.type, sql, origins=origins)
+    return Value(value.type, sql, origins=cut_origins(value.origins, unit) if unit else frozenset())
 
 
 @compiles_call("LAST_DAY")

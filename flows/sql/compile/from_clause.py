@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.sql.compile.clauses import plain
-from flows.sql.compile.conditions import restrict
+from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean, compare
 from flows.sql.compile.from_items import from_item
 from flows.sql.compile.scope import FromItem, Scope, Value
@@ -23,6 +23,7 @@ def from_clause(node: exp.Expr, scope: Scope) -> str:
     from_ = node.args.get("from_")
     if from_ is None:
         return ""
+    scope.first = len(scope.context.occurrences)
     sql = f" FROM {from_item(from_.this, scope)}"
     for join in node.args.get("joins") or []:
         sql += _join(join, scope)
@@ -42,7 +43,7 @@ def _join(join: exp.Expr, scope: Scope) -> str:
     elif on is not None:
         with plain(on, scope, "ON"):
             condition = f" ON {boolean(on, scope, 'ON')}"
-        restrict(on, scope, _bounded_sides(scope, before, side))
+        note_bounds(on, scope, _bounded_sides(scope, before, side))
     else:
         condition = " ON TRUE" if side else ""
         if side or kind == "INNER" or (kind != "CROSS" and not isinstance(join.this, exp.Unnest)):

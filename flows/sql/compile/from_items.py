@@ -10,14 +10,17 @@ from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import expression, query
-from flows.sql.compile.scope import Anything, FromItem, Occurrence, Origin, Scope, Value
+from flows.sql.compile.scope import Anything, FromItem, Scope, Value
 from flows.sql.compile.structures import fields_of
 from flows.sql.parse.tree import table_identity
+from flows.sql.reach import Occurrence, Origin
 from flows.sql.types import quote, quote_table
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Relation
 
+MOST_PLACES = 1_000
+"""At how many places a query may read tables; each use of a WITH counts as all those that it reads."""
 _TABLE = {"this", "db", "catalog", "alias", "pivots"}
 
 
@@ -105,6 +108,11 @@ def _table(node: exp.Table, scope: Scope) -> str:
         return _unnest(unnest, scope)
     cte = None if node.db else scope.cte(node.name)
     if cte is not None:
+        if len(scope.context.occurrences) + len(cte.occurrences) > MOST_PLACES:
+            message = f"with '{node.name}' the query reads tables at more than {MOST_PLACES:,} places. Join less often."
+            scope.fault(node, message)
+            scope.items.append(Anything(alias, []))
+            return "(SELECT 1)"
         relation = cte.again()
         scope.context.occurrences += relation.occurrences
         _add(node, scope, alias, _columns(alias, relation), relation)
@@ -123,7 +131,8 @@ def _table(node: exp.Table, scope: Scope) -> str:
         sql = f"{quote(alias)}.{quote(name)}"
         if type_ != type_.base:
             sql = f"CAST({sql} AS {t.duckdb_type(type_.base)})"
-        origins = frozenset([Origin(occurrence, "day" if type_ == t.DATE else None)] if name == partition else [])
+        time = Origin(occurrence, name, "day" if type_ == t.DATE else None)
+        origins = frozenset([time] if type_ in (t.TIMESTAMP, t.DATETIME, t.DATE) else [])
         found.append((name, Value(type_.base, sql, origins=origins, may_fail=False)))
     _add(node, scope, alias, found)
     return f"{quote_table(identity)} AS {quote(alias)}"

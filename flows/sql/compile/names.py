@@ -67,7 +67,8 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
         if found is not None:
             value, left = found
             aliased = value is around.aliases.get(first.lower())
-            if not aliased and around.groups is not None and not around.depth and value.type != t.UNKNOWN:
+            taken = aliased or value.type == t.UNKNOWN or (around is not scope and value.sql in (around.groups or ()))
+            if not taken and around.groups is not None and not around.depth:
                 around.loose.append((path[0], ".".join(part.name for part in path)))
             return value, left
     if not any(around.items for around in scope.outward()):

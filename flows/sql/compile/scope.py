@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -15,25 +15,7 @@ from flows.sql.parse.tree import line_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from flows.model.dependency import Edge
-
-
-@dataclass(eq=False, slots=True)
-class Occurrence:
-    """One place at which a query reads a table, with the bounds found there."""
-
-    table: str
-    partition: str | None
-    """The partition column."""
-    lower: Edge | None = None
-    upper: Edge | None = None
-
-
-class Origin(NamedTuple):
-    """Whose partition column a value is, and whether it has been cut to its day or the like on the way."""
-
-    occurrence: Occurrence
-    unit: str | None
+    from flows.sql.reach import Limit, Occurrence, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +70,14 @@ class Relation:
     """The expression of each column, for the line of a fault."""
     element: bool = False
     """Whether a row is one value: SELECT AS STRUCT, SELECT AS VALUE."""
+    requires: list[Limit] = field(default_factory=list)
+    """What its WHERE says of tables around it: where that does not hold, the query gives no row."""
 
     def again(self) -> Relation:
         """Return the relation as if written once more: its tables occur once more too."""
-        copies = {id(one): Occurrence(one.table, one.partition, one.lower, one.upper) for one in self.occurrences}
+        copies = {one: one.again() for one in self.occurrences}
         columns = [
-            (
-                name,
-                Value(
-                    value.type,
-                    value.sql,
-                    origins=frozenset(Origin(copies[id(origin.occurrence)], origin.unit) for origin in value.origins),
-                ),
-            )
+            (name, Value(value.type, value.sql, origins=frozenset(origin.among(copies) for origin in value.origins)))
             for name, value in self.columns
         ]
         return Relation(columns, self.sql, list(copies.values()), self.nodes, self.element)
@@ -115,6 +92,8 @@ class Context:
     """The partition column of each table that has one."""
     faults: list[SqlFault] = field(default_factory=list)
     occurrences: list[Occurrence] = field(default_factory=list)
+    exists: dict[int, list[Limit]] = field(default_factory=dict)
+    """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 
     def columns(self, table: str) -> dict[str, Type] | None:
         """Return a table's columns with their types; None where it is not known."""
@@ -147,6 +126,10 @@ class Scope:
     """The SQL of what the query groups by, once that is known."""
     loose: list[tuple[exp.Expr, str]] = field(default_factory=list)
     """Columns outside aggregates that no group has taken yet."""
+    first: int = 0
+    """The place of its own first read among those of the context; what comes before belongs to queries around."""
+    requires: list[Limit] = field(default_factory=list)
+    """What its WHERE says of tables around it."""
 
     def inner(self) -> Scope:
         """Return the scope of a query inside this one."""

@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import plain, sql_names
-from flows.sql.compile.conditions import restrict
+from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
@@ -48,6 +48,8 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     _refuse_loose(scope)
     opaque = limited or scope.windowed or (scope.aggregated and scope.groups is None)
     relation = _relation(node, scope, items, opaque=opaque)
+    if groups is not None or not (scope.aggregated or having):
+        relation.requires = scope.requires
     names = sql_names([(name, value) for name, value in relation.columns])
     grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
     head = "SELECT DISTINCT" if node.args.get("distinct") else "SELECT"
@@ -84,7 +86,7 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
     if word == "WHERE":
         with plain(node, scope, word):
             sql = boolean(node.this, scope, word)
-        restrict(node.this, scope, None)
+        note_bounds(node.this, scope, None)
         return f" WHERE {sql}"
     return f" {word} {boolean(node.this, scope, word)}"
 

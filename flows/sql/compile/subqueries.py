@@ -26,4 +26,6 @@ def _scalar(node: exp.Subquery, scope: Scope) -> Value:
 
 @compiles(exp.Exists)
 def _exists(node: exp.Exists, scope: Scope) -> Value:
-    return Value(t.BOOL, f"EXISTS ({query(node.this, scope.inner()).sql})")
+    relation = query(node.this, scope.inner())
+    scope.context.exists[id(node)] = relation.requires
+    return Value(t.BOOL, f"EXISTS ({relation.sql})")

@@ -1,0 +1,262 @@
+"""Random windowed queries in GoogleSQL: joins, set operations, CTEs, correlated subqueries, dates cut and cut again.
+
+Every relation, be it a table, a subquery or a CTE, gives the same three columns: `id` and `n` (INT64) and `t`, a time.
+So any of them can stand wherever another one can.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.model.types import Type
+
+if TYPE_CHECKING:
+    from random import Random
+
+TABLES = {"core.events": "TIMESTAMP", "core.days": "DATE", "core.stamps": "DATETIME", "core.users": "TIMESTAMP"}
+"""The type of each table's `t`."""
+PARTITIONS = {table: "t" for table in TABLES if table != "core.users"}
+SCHEMA = {table: {"id": Type("INT64"), "n": Type("INT64"), "t": Type(type_)} for table, type_ in TABLES.items()}
+
+_CUTS = ("HOUR", "DAY", "ISOWEEK", "WEEK(MONDAY)", "MONTH", "YEAR")
+_DAYS = _CUTS[1:]
+_CLOCKS = {"MINUTE": 90, "HOUR": 40, "DAY": 40}
+_CALENDAR = {"DAY": 40, "WEEK": 5, "MONTH": 3, "QUARTER": 2, "YEAR": 1}
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+
+
+class Column(NamedTuple):
+    """A time that an expression can name, with its type."""
+
+    sql: str
+    type: str
+
+
+class Writer:
+    """Writes one query; everything that it chooses comes from `random`."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.ctes: list[tuple[str, str, str]] = []
+        self._names = 0
+
+    def query(self) -> str:
+        """Return a whole query."""
+        one, two = self._name(), self._name()
+        if self._chance(0.3):
+            for _ in range(self.random.randint(1, 2)):
+                name = f"w{len(self.ctes)}"
+                body, type_ = self._select(2)
+                self.ctes.append((name, body, type_))
+        from_, columns = self._from(one, two, 2)
+        body = self._top(from_, columns)
+        with_ = ", ".join(f"{name} AS ({text})" for name, text, _ in self.ctes)
+        return f"WITH {with_} {body}" if with_ else body
+
+    def _top(self, from_: str, columns: list[Column]) -> str:
+        a = columns[0].sql.split(".")[0]
+        where = self._where(columns, 2)
+        shape = self.random.randrange(7)
+        if shape == 0:
+            having = f" HAVING {self._subquery(columns[:1], 1, grouped=a)}" if self._chance(0.5) else ""
+            return f"SELECT {a}.id AS id, COUNT(*) AS c, SUM({a}.n) AS s FROM {from_}{where} GROUP BY {a}.id{having}"
+        if shape == 1:
+            return f"SELECT COUNT(*) AS c, MAX({columns[-1].sql}) AS m FROM {from_}{where}"
+        if shape == 2:
+            return f"SELECT {a}.id AS id, {self._value(columns, 1)} AS v FROM {from_}{where}"
+        if shape == 3:
+            qualify = f" QUALIFY {self._qualify(columns)}"
+            return f"SELECT {a}.id AS id, {a}.n AS n, {a}.t AS t FROM {from_}{where}{qualify}"
+        if shape == 4:
+            cut, _ = self._cut(columns[0])
+            return f"SELECT {cut} AS c, SUM({a}.n) AS s FROM {from_}{where} GROUP BY c"
+        listed = ", ".join(f"{column.sql} AS c{place}" for place, column in enumerate(columns))
+        return f"SELECT {a}.id AS id, {a}.n AS n, {listed} FROM {from_}{where}"
+
+    # FROM
+
+    def _from(self, one: str, two: str, depth: int) -> tuple[str, list[Column]]:
+        source, type_ = self._relation(depth)
+        columns = [Column(f"{one}.t", type_)]
+        if self._chance(0.5):
+            return f"{source} AS {one}", columns
+        joined, other = self._relation(depth)
+        side = self.random.choice(["", "", "LEFT ", "LEFT ", "RIGHT ", "FULL "])
+        both = [*columns, Column(f"{two}.t", other)]
+        using = self.random.choice(["id", "id, t"]) if type_ == other and not side and self._chance(0.2) else ""
+        if using:
+            return f"{source} AS {one} JOIN {joined} AS {two} USING ({using})", both
+        conditions = [f"{one}.id = {two}.id"]
+        if self._chance(0.6):
+            conditions.append(self._conditions(both, depth - 1, subqueries=side == ""))
+        return f"{source} AS {one} {side}JOIN {joined} AS {two} ON {' AND '.join(conditions)}", both
+
+    def _relation(self, depth: int) -> tuple[str, str]:
+        """Return something to read from, and the type of its `t`."""
+        if self.ctes and self._chance(0.5):
+            name, _, type_ = self.random.choice(self.ctes)
+            return name, type_
+        if depth > 0 and self._chance(0.35):
+            text, type_ = self._select(depth - 1)
+            return f"({text})", type_
+        return self.random.choice([*TABLES.items(), ("core.events", "TIMESTAMP"), ("core.events", "TIMESTAMP")])
+
+    def _select(self, depth: int) -> tuple[str, str]:
+        """Return a query of `id`, `n` and `t`, and the type of its `t`."""
+        a = self._name()
+        source, type_ = self._relation(depth)
+        column = Column(f"{a}.t", type_)
+        cut, cut_type = self._cut(column) if self._chance(0.7) else column
+        where = self._where([column], depth) if self._chance(0.3) else ""
+        plain = f"SELECT {a}.id AS id, {a}.n AS n, {cut} AS t FROM {source} AS {a}{where}"
+        shape = self.random.randrange(9)
+        if shape in {0, 1}:
+            total = self.random.choice(["COUNT(*)", f"SUM({a}.n)", f"MAX({a}.n)"])
+            return f"SELECT {a}.id AS id, {total} AS n, {cut} AS t FROM {source} AS {a}{where} GROUP BY id, t", cut_type
+        if shape == 2:
+            word = self.random.choice(["UNION ALL", "UNION DISTINCT", "EXCEPT DISTINCT", "INTERSECT DISTINCT"])
+            same = [table for table, other in TABLES.items() if other == cut_type]
+            other = self.random.choice(same)
+            return f"{plain} {word} SELECT id, n, t FROM {other}", cut_type
+        if shape == 3:
+            sum_ = f"SUM({a}.n) OVER (PARTITION BY {a}.id ORDER BY {a}.t)"
+            return f"SELECT {a}.id AS id, {sum_} AS n, {cut} AS t FROM {source} AS {a}{where}", cut_type
+        if shape == 4:
+            return plain.replace("SELECT", "SELECT DISTINCT", 1), cut_type
+        if shape == 5:
+            down = self.random.choice(["", " DESC"])
+            return f"{plain} ORDER BY t{down}, id{down}, n{down} LIMIT {self.random.randint(1, 30)}", cut_type
+        if shape == 6 and depth > 0:
+            value = f"(SELECT COALESCE(SUM({a}x.n), 0) FROM {self._relation(0)[0]} AS {a}x WHERE {a}x.id = {a}.id)"
+            return f"SELECT {a}.id AS id, {value} AS n, {cut} AS t FROM {source} AS {a}{where}", cut_type
+        if shape == 7 and depth > 0:
+            from_, both = self._from(a, f"{a}j", depth - 1)
+            chosen = self.random.choice(both)
+            return f"SELECT {a}.id AS id, {a}.n AS n, {chosen.sql} AS t FROM {from_}", chosen.type
+        return plain, cut_type
+
+    # Conditions
+
+    def _where(self, columns: list[Column], depth: int) -> str:
+        if self._chance(0.1):
+            return ""
+        return f" WHERE {self._conditions(columns, depth)}"
+
+    def _conditions(self, columns: list[Column], depth: int, *, subqueries: bool = True) -> str:
+        found = []
+        for column in columns:
+            if self._chance(0.8):
+                found.append(self._bound(column, ("<", "<=", "=")))
+            if self._chance(0.5):
+                found.append(self._bound(column, (">", ">=")))
+        a = columns[0].sql.split(".")[0]
+        if subqueries and depth > 0 and self._chance(0.45):
+            found.append(self._subquery(columns, depth - 1))
+        if self._chance(0.15):
+            found.append(f"({self._bound(columns[0])} OR {a}.n > 2)")
+        if self._chance(0.1):
+            found.append(f"NOT ({self._bound(columns[0])})")
+        self.random.shuffle(found)
+        return " AND ".join(found) or f"{a}.n < 3"
+
+    def _bound(self, column: Column, signs: tuple[str, ...] = ("<", "<=", ">", ">=", "=")) -> str:
+        sql, type_ = self._cut(column) if self._chance(0.6) else column
+        if self._chance(0.1):
+            return f"{sql} BETWEEN {self._limit(type_, '>=')} AND {self._limit(type_, '<=')}"
+        sign = self.random.choice(signs)
+        limit = self._limit(type_, sign)
+        return f"{sql} {sign} {limit}" if self._chance(0.8) else f"{limit} {_TURNED[sign]} {sql}"
+
+    def _subquery(self, columns: list[Column], depth: int, *, grouped: str = "") -> str:
+        """Return a condition with a query in it that names the columns around it."""
+        a, s = grouped or columns[0].sql.split(".")[0], self._name()
+        if grouped:
+            columns = []
+        source, type_ = self._relation(depth)
+        own = Column(f"{s}.t", type_)
+        conditions = self._conditions([own], depth, subqueries=depth > 0) if self._chance(0.8) else "TRUE"
+        for column in columns:
+            if self._chance(0.7):
+                conditions += f" AND {self._bound(column)}"
+        if self._chance(0.8):
+            conditions += f" AND {s}.id = {a}.id"
+        from_ = f"FROM {source} AS {s} WHERE {conditions}"
+        return self.random.choice(
+            [
+                f"EXISTS (SELECT 1 {from_})",
+                f"EXISTS (SELECT {s}.id {from_} GROUP BY {s}.id)",
+                f"EXISTS (SELECT COUNT(*) AS c {from_})",
+                f"EXISTS (SELECT 1 {from_} UNION ALL SELECT 1 FROM core.users AS u WHERE u.id = {a}.id)",
+                f"NOT EXISTS (SELECT 1 {from_})",
+                f"NOT EXISTS (SELECT 1 {from_})",
+                f"{a}.id IN (SELECT {s}.n {from_})",
+                f"{a}.id NOT IN (SELECT {s}.n {from_})",
+                f"(SELECT COUNT(*) {from_}) < 2",
+                f"COALESCE((SELECT MAX({s}.n) {from_}), 9) > 1",
+                f"ARRAY_LENGTH(ARRAY(SELECT {s}.n {from_})) < 2",
+                f"IF(EXISTS (SELECT 1 {from_}), {a}.id > 1, {a}.id < 3)",
+            ]
+        )
+
+    def _value(self, columns: list[Column], depth: int) -> str:
+        condition = self._subquery(columns, depth)
+        a, s = columns[0].sql.split(".")[0], self._name()
+        source, type_ = self._relation(depth)
+        more = f" AND {self._bound(columns[0])}" if self._chance(0.7) else ""
+        from_ = f"FROM {source} AS {s} WHERE {s}.id = {a}.id AND {self._bound(Column(f'{s}.t', type_))}{more}"
+        return self.random.choice(
+            [
+                f"IF({condition}, 1, 0)",
+                f"CASE WHEN {condition} THEN {a}.n END",
+                f"(SELECT SUM({s}.n) {from_})",
+                f"(SELECT MIN({s}.t) {from_})",
+                f"(SELECT COUNT(*) {from_})",
+                f"ARRAY(SELECT {s}.n {from_} ORDER BY {s}.n)",
+            ]
+        )
+
+    def _qualify(self, columns: list[Column]) -> str:
+        a = columns[0].sql.split(".")[0]
+        rank = f"RANK() OVER (PARTITION BY {a}.id ORDER BY {a}.t, {a}.n) < 3"
+        if self._chance(0.5):
+            return rank
+        return f"{rank} {self.random.choice(['AND', 'OR'])} {self._subquery(columns, 1)}"
+
+    # Times
+
+    def _cut(self, column: Column) -> Column:
+        """Return a column cut to a part, or turned into another type, up to three times."""
+        sql, type_ = column
+        for _ in range(self.random.choice([1, 1, 2, 2, 3])):
+            others = [other for other in ("TIMESTAMP", "DATE", "DATETIME") if other != type_]
+            if self._chance(0.5):
+                type_ = self.random.choice(others)
+                sql = f"{type_}({sql})"
+            else:
+                sql = f"{type_}_TRUNC({sql}, {self.random.choice(_DAYS if type_ == 'DATE' else _CUTS)})"
+        return Column(sql, type_)
+
+    def _limit(self, type_: str, sign: str) -> str:
+        """Return an expression of the window's parameters, mostly one that lets some rows through."""
+        early = sign in {">", ">="}
+        usual = "@window_start" if early or sign == "=" else "@window_end"
+        sql, have = usual if self._chance(0.8) else self.random.choice(["@window_start", "@window_end"]), "TIMESTAMP"
+        for _ in range(self.random.choice([0, 0, 0, 1, 1, 2, 3])):
+            if self._chance(0.3):
+                have, sql = self._cut(Column(sql, have))[::-1]
+            elif have == "DATE" and self._chance(0.2):
+                sql = f"({sql} {self.random.choice('+-')} {self.random.randint(0, 40)})"
+            else:
+                units = {"TIMESTAMP": _CLOCKS, "DATE": _CALENDAR, "DATETIME": _CLOCKS | _CALENDAR}[have]
+                unit = self.random.choice(list(units))
+                verb = ("SUB" if early else "ADD") if self._chance(0.8) else self.random.choice(["ADD", "SUB"])
+                amount = self.random.randint(0, units[unit])
+                sql = f"{have}_{verb}({sql}, INTERVAL {amount} {unit})"
+        return sql if have == type_ else f"{type_}({sql})"
+
+    def _name(self) -> str:
+        self._names += 1
+        return f"r{self._names}"
+
+    def _chance(self, share: float) -> bool:
+        return self.random.random() < share

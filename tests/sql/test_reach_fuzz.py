@@ -1,0 +1,105 @@
+"""The law of reach, tried on random queries: what lies outside the inferred range changes nothing.
+
+DERIVED_FUZZ is how many queries are tried, DERIVED_FUZZ_SEED which; a failure names the seed of its query.
+"""
+
+import os
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import duckdb
+import pytest
+
+from flows.model.errors import SqlError
+from flows.model.window import BEGINNING, END, Size, Window
+from flows.sql import analyze, to_duckdb
+from tests.sql.random_queries import PARTITIONS, SCHEMA, TABLES, Writer
+
+QUERIES = int(os.environ.get("DERIVED_FUZZ", "2000"))
+SEED = int(os.environ.get("DERIVED_FUZZ_SEED", "1"))
+PARTS = 4
+STARTS = [datetime(2026, 3, 1), datetime(2026, 1, 31), datetime(2025, 12, 29), datetime(2026, 5, 14)]  # noqa: DTZ001
+SIZES = ("1 hour", "6 hours", "1 day", "1 day", "1 week", "1 month")
+NEAR = [
+    *(timedelta(microseconds=count) for count in (-1, 0, 1)),
+    *(timedelta(hours=count) for count in (-25, -24, -5, -1, 1, 7, 23, 30)),
+    *(timedelta(days=count) for count in (-370, -62, -31, -28, -7, -3, -2, 2, 3, 6, 8, 29, 31, 90)),
+]
+
+
+def random_window(random):
+    size = Size.parse(random.choice(SIZES))
+    start = size.floor(random.choice(STARTS).replace(tzinfo=UTC) + timedelta(hours=random.randrange(24)))
+    return Window(start, size.next(start))
+
+
+def random_rows(random, window, ranges):
+    """Rows near the edges of a window and of what a query is said to read of each table."""
+    rows = {}
+    for table in TABLES:
+        edges = [window.start, window.end]
+        if ranges.get(table):
+            edges += [edge for edge in (ranges[table].start, ranges[table].end) if BEGINNING < edge < END] * 3
+        moments = {random.choice(edges) + random.choice(NEAR) for _ in range(12)}
+        moments |= {edge + timedelta(microseconds=step) for edge in edges for step in (-1, 0, 1)}
+        rows[table] = [(random.randrange(4), random.randrange(4), moment) for moment in sorted(moments)]
+    return rows
+
+
+def written(rows, table):
+    """A table's rows in DuckDB's SQL, in the place of the table itself."""
+    type_ = {"TIMESTAMP": "TIMESTAMPTZ", "DATE": "DATE", "DATETIME": "TIMESTAMP"}[TABLES[table]]
+    listed = ", ".join(
+        f"({id_}::BIGINT, {n}::BIGINT, '{moment.replace(tzinfo=None)}'::{type_})" for id_, n, moment in rows[table]
+    )
+    listed = listed or f"(0::BIGINT, 0::BIGINT, NULL::{type_}) LIMIT 0"
+    return f"(SELECT * FROM (VALUES {listed}) AS v(id, n, t))"
+
+
+def within(moment, table, span):
+    """Whether the partition value of a row lies in a range."""
+    if TABLES[table] == "DATE":
+        moment = datetime.combine(moment.date(), datetime.min.time(), UTC)
+    return span.start <= moment < span.end
+
+
+def result(connection, compiled, rows, window):
+    for table in TABLES:
+        dataset, name = table.split(".")
+        compiled = compiled.replace(f'"{dataset}"."{name}"', written(rows, table))
+    parameters = {"window_start": window.start, "window_end": window.end}
+    used = {name: value for name, value in parameters.items() if f"${name}" in compiled}
+    return Counter(map(str, connection.execute(compiled, used).fetchall()))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_what_lies_outside_the_range_changes_nothing(part):
+    """Whatever a query is, it gives the same rows over its upstreams cut to what it is said to read."""
+    seen = Counter()
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET threads = 1")
+        for seed in range(SEED * 1_000_000 + part, SEED * 1_000_000 + QUERIES, PARTS):
+            seen[tried(connection, seed)] += 1
+    assert seen["cut"] > QUERIES / PARTS / 6, seen
+
+
+def tried(connection, seed):
+    """Try one query; say whether rows lay outside what it reads."""
+    random = Random(seed)  # noqa: S311 - no secret
+    sql, window = Writer(random).query(), random_window(random)
+    try:
+        dependencies, compiled = analyze(sql, SCHEMA, PARTITIONS).dependencies, to_duckdb(sql, SCHEMA)
+    except SqlError as error:
+        if "rows of that moment would stand in both" not in str(error):
+            raise AssertionError(f"seed {seed}: {error}\n{sql}") from error
+        return "refused"
+    ranges = {one.table: span for one in dependencies if (span := one.range(window)) is not None}
+    rows = random_rows(random, window, ranges)
+    cut = rows | {table: [row for row in rows[table] if within(row[2], table, span)] for table, span in ranges.items()}
+    if cut == rows:
+        return "whole"
+    whole, part_of_it = (result(connection, compiled, one, window) for one in (rows, cut))
+    shown = {table: str(span) for table, span in ranges.items()}
+    assert whole == part_of_it, f"seed {seed}, window {window}, reads {shown}\n{sql}"
+    return "cut" if whole else "empty"
