@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-servers test lint bench lock docs
+.PHONY: help install demo demo-servers test lint bench lock docs cases
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,9 @@ lint: install ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+cases: install ## Ask GoogleSQL's own analyzer (Java 17, Maven) for the types and values in tests/sql/judged_*.txt
+	$(BIN)/python -m tests.sql.make_cases
 
 bench: install ## Run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file"; done

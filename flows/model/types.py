@@ -55,7 +55,7 @@ class Type:
         if self.element is not None:
             return f"ARRAY<{self.element}>"
         if self.name == "STRUCT":
-            return f"STRUCT<{', '.join(f'{name} {type_}' for name, type_ in self.fields)}>"
+            return f"STRUCT<{', '.join(f'{name} {type_}'.strip() for name, type_ in self.fields)}>"
         if self.decimal is not None:
             return f"{self.name}({self.decimal[0]}, {self.decimal[1]})"
         return self.name

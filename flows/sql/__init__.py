@@ -70,7 +70,7 @@ def analyze(
         raise SqlError([too_deep()]) from None
     if faults:
         raise SqlError(faults)
-    columns = tuple((name or "", _output(value.type)) for name, value in relation.columns)
+    columns = tuple((name or "", output(value.type)) for name, value in relation.columns)
     return Analysis(dependencies(context.occurrences, by_window=by_window), columns)
 
 
@@ -111,7 +111,8 @@ def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, prett
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
 
 
-def _output(type_: Type) -> Type:
+def output(type_: Type) -> Type:
+    """Return the type that a column of a result has: NULL alone is INT64."""
     if type_.element == sql_types.NULL:
         return sql_types.array(sql_types.INT64)
     return sql_types.INT64 if type_ == sql_types.NULL else type_

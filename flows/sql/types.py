@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.model.types import DECIMALS, Type
+from flows.model.types import DECIMALS as _DECIMALS
+from flows.model.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +20,8 @@ INTERVAL = Type("INTERVAL")
 UNKNOWN = Type("UNKNOWN")
 """The type of what has a fault already; it meets every type without another one."""
 
+DECIMALS = {NUMERIC: 9, BIGNUMERIC: 18}
+"""Places after the point of each decimal type."""
 NUMBERS = (INT64, NUMERIC, BIGNUMERIC, FLOAT64)
 _COERCE = {
     INT64: (NUMERIC, BIGNUMERIC, FLOAT64),
@@ -70,7 +73,7 @@ def duckdb_type(type_: Type) -> str:
             f"{quote(name or f'_{place}')} {duckdb_type(field)}" for place, (name, field) in enumerate(type_.fields, 1)
         )
         return f"STRUCT({fields})"
-    if type_.name in DECIMALS:
+    if type_.name in _DECIMALS:
         precision, scale = type_.precision_and_scale
         return f"DECIMAL({precision}, {scale})"
     return _DUCKDB[type_.name]
@@ -103,13 +106,21 @@ def _same_shape(left: Type, right: Type) -> bool:
 
 
 def supertype(types: Iterable[tuple[Type, bool]]) -> Type | None:
-    """Return the type to which all of (type, is a literal) turn by themselves, or None."""
+    """Return the type to which all of (type, is a literal) turn by themselves, or None.
+
+    It is the type of one of them: of one that is no literal, where that is possible.
+    """
     values = list(types)
     if any(type_ == UNKNOWN for type_, _ in values):
         return UNKNOWN
-    firm = [type_ for type_, literal in values if not literal and type_ != NULL]
-    for candidates in (firm, [type_ for type_, _ in values if type_ != NULL]):
-        for wanted in [*candidates, *(wider for type_ in candidates for wider in _COERCE.get(type_, ()))]:
-            if all(coerces(type_, wanted, literal) for type_, literal in values):
-                return wanted
-    return None if any(type_ != NULL for type_, _ in values) else NULL
+    typed = [(type_, literal) for type_, literal in values if type_ != NULL]
+    for wanted, _ in sorted(typed, key=_preference):
+        if all(coerces(type_, wanted, literal) for type_, literal in typed):
+            return wanted
+    return None if typed else NULL
+
+
+def _preference(value: tuple[Type, bool]) -> tuple[bool, int]:
+    """Sort what is no literal first, then narrow numbers before wide ones."""
+    type_, literal = value
+    return literal, NUMBERS.index(type_) if type_ in NUMBERS else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.compile.convert import EXACT, converted
+from flows.sql.compile.convert import converted
 from flows.sql.compile.safe import safely
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.shown import shown
@@ -46,8 +46,9 @@ def apply(  # noqa: PLR0913 - the parts of a call
         return scope.fault(
             node, f"{name}({given}) does not exist, or not in the embedded warehouse yet. It knows {known}."
         )
+    inexact = name in _INEXACT or any(value.type == t.FLOAT64 and not value.literal for _, value in arguments)
     for (item, value), want in zip(arguments, matched.wanted, strict=True):
-        if value.type in EXACT and want == t.FLOAT64 and name not in _INEXACT:
+        if value.type in t.DECIMALS and want == t.FLOAT64 and not inexact:
             return scope.unsupported(
                 node, f"{name} of {value.type}: write CAST({shown(item)} AS FLOAT64), as the exact {name}"
             )

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
-from flows.sql.compile.convert import EXACT, converted
+from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import moved_by_sign
 from flows.sql.compile.scope import NOTHING, Value
@@ -38,6 +38,8 @@ def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     if sign in "+-" and left.type == t.DATE and t.coerces(right.type, t.INT64):
         return Value(t.DATE, f"({left.sql} {sign} CAST({right.sql} AS INTEGER))")
+    if sign == "+" and right.type == t.DATE and t.coerces(left.type, t.INT64):
+        return Value(t.DATE, f"({right.sql} + CAST({left.sql} AS INTEGER))")
     common = t.supertype((side.type if side.type != t.NULL else t.INT64, side.literal) for side in (left, right))
     if common not in t.NUMBERS:
         times = {left.type, right.type} <= {t.TIMESTAMP, t.DATE, t.DATETIME}
@@ -47,13 +49,15 @@ def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
     if sign == "/" and common == t.INT64:
         common = t.FLOAT64
     one, two = converted(node.this, left, common, scope), converted(node.expression, right, common, scope)
-    if common in EXACT and sign == "*":
+    if common in t.DECIMALS and sign == "*":
         return Value(common, _product(common, (left, one), (right, two)))
     if sign == "/":
         two = two if right.literal and float(right.constant or 0) else _unless_zero(two)
-        return Value(common, divide_numeric(one, two, EXACT[common]) if common in EXACT else f"({one} / {two})")
+        return Value(
+            common, divide_numeric(one, two, t.DECIMALS[common]) if common in t.DECIMALS else f"({one} / {two})"
+        )
     plain = f"({one} {sign} {two})"
-    return Value(common, f"CAST({plain} AS {t.duckdb_type(common)})" if common in EXACT else plain)
+    return Value(common, f"CAST({plain} AS {t.duckdb_type(common)})" if common in t.DECIMALS else plain)
 
 
 def _product(common: Type, left: tuple[Value, str], right: tuple[Value, str]) -> str:
@@ -81,11 +85,22 @@ def _call_safe_divide(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return None
     left, right = (expression(item, scope) for item in node.expressions)
     common = t.supertype((side.type, side.literal) for side in (left, right))
-    if common not in EXACT:
+    if common not in t.DECIMALS:
         pairs = list(zip(node.expressions, (left, right), strict=True))
         return apply(name, node, signatures.scalar(name), pairs, scope)
     one, two = converted(node.expressions[0], left, common, scope), converted(node.expressions[1], right, common, scope)
-    return Value(common, divide_numeric(one, f"nullif({two}, 0)", EXACT[common]))
+    return Value(common, divide_numeric(one, f"nullif({two}, 0)", t.DECIMALS[common]))
+
+
+@compiles_call("ROUND")
+def _round(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 2:  # noqa: PLR2004 - a number and its places
+        return None
+    pairs = [(item, expression(item, scope)) for item in node.expressions]
+    (_, number), (_, places) = pairs
+    if number.type in t.DECIMALS and not (places.literal and isinstance(places.constant, int)):
+        return scope.unsupported(node, f"ROUND of {number.type} to a number of places that is no literal")
+    return apply(name, node, signatures.scalar(name), pairs, scope)
 
 
 @compiles(*_BITWISE)

@@ -10,7 +10,6 @@ from sqlglot import exp
 from flows.model.types import parse_type
 from flows.sql import types as t
 from flows.sql.compile import cast
-from flows.sql.compile.convert import EXACT
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.safe import safely
 from flows.sql.compile.scope import Value
@@ -38,7 +37,7 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         if read is None and not safe:
             return scope.fault(node, f"'{value.constant}' is not a {want}.")
         return Value(want, read or f"CAST(NULL AS {t.duckdb_type(want)})", may_fail=False)
-    if value.literal and want.base in EXACT and value.type in (t.FLOAT64, t.INT64, t.STRING) and not want.decimal:
+    if value.literal and want.base in t.DECIMALS and value.type in (t.FLOAT64, t.INT64, t.STRING) and not want.decimal:
         if not re.fullmatch(r"-?[0-9]*\.?[0-9]*([eE][+-]?[0-9]+)?", str(value.constant)):
             return scope.fault(node, f"'{value.constant}' is not a {want}.")
         return Value(want, f"CAST('{value.constant}' AS {t.duckdb_type(want)})")

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope, Value
 
-EXACT = {t.NUMERIC: 9, t.BIGNUMERIC: 18}
-"""Places after the point of each decimal type."""
-
 
 def boolean(node: exp.Expr, scope: Scope, where: str) -> str:
     """Compile a condition."""
@@ -40,7 +37,7 @@ def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
         if read is None:
             scope.fault(node, f"'{value.constant}' is not a {want}.")
         return read or "NULL"
-    if value.literal and value.type == t.FLOAT64 and want in EXACT:
+    if value.literal and value.type == t.FLOAT64 and want in t.DECIMALS:
         return f"CAST('{value.constant}' AS {t.duckdb_type(want)})"
     return cast.convert(value.sql, value.type, want)
 

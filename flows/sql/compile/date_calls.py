@@ -72,6 +72,8 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
         value = argument(node.expressions[0], Type(name.removesuffix("_TRUNC")), name, scope)
     if value.type == t.UNKNOWN or part is None:
         return NOTHING
+    if value.type == t.DATE and name != "DATE_TRUNC":
+        value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)", origins=value.origins)
     zone = argument(node.expressions[2], t.STRING, name, scope).sql if len(node.expressions) > 2 else None  # noqa: PLR2004
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP) or (zone and value.type != t.TIMESTAMP):
         return scope.fault(node, f"{name} does not take {value.type}.")

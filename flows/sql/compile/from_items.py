@@ -64,7 +64,7 @@ def _columns(alias: str, relation: Relation) -> list[tuple[str, Value]]:
             Value(
                 value.type,
                 f"{quote(alias)}.{quote(unique)}",
-                literal=value.literal,
+                literal=value.literal and value.type == t.NULL,
                 origins=value.origins,
                 may_fail=False,
             ),

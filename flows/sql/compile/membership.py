@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.sql import types as t
+from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.scope import NOTHING, Value
@@ -70,5 +71,6 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
         return scope.unsupported(node, "IN (SELECT ...) of FLOAT64")
     sql = relation.sql
     if common != inner.type:
-        sql = f"SELECT CAST({quote(relation.columns[0][0] or '')} AS {t.duckdb_type(common)}) FROM ({sql})"
+        (name,) = sql_names(relation.columns)
+        sql = f"SELECT CAST({quote(name)} AS {t.duckdb_type(common)}) FROM ({sql})"
     return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({sql}))")

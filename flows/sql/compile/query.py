@@ -86,7 +86,7 @@ def _as_types(side: Relation, columns: Sequence[tuple[str | None, Value]], scope
         return side.sql
     names = sql_names(side.columns)
     items = (
-        f"{converted(side.nodes[place], Value(have.type, quote(name)), want.type, scope)} AS {quote(name)}"
+        f"{converted(side.nodes[place], have if have.literal else Value(have.type, quote(name)), want.type, scope)} AS {quote(name)}"
         for place, (name, (_, have), (_, want)) in enumerate(zip(names, side.columns, columns, strict=True))
     )
     return f"SELECT {', '.join(items)} FROM ({side.sql})"

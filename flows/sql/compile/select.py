@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -15,7 +16,7 @@ from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
 from flows.sql.compile.order import limit, order_by
 from flows.sql.compile.scope import Relation, Scope, Value
-from flows.sql.compile.structures import output_name, struct
+from flows.sql.compile.structures import distinct, output_name, struct
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
@@ -71,10 +72,11 @@ def _relation(
 ) -> Relation:
     def passed(value: Value) -> Value:
         kept = frozenset() if opaque or (scope.groups is not None and value.sql not in scope.groups) else value.origins
-        return Value(value.type, "", literal=value.literal and value.type == t.NULL, origins=kept)
+        return replace(value, origins=kept)
 
     if node.args.get("kind") == "STRUCT":
-        whole = struct([(name or "", value) for _, name, value in items])
+        fields = [(name or "", value) for _, name, value in items]
+        whole = distinct(node, fields, scope) or struct(fields)
         return Relation([(None, Value(whole.type, ""))], "", nodes=[node], element=True)
     columns = [(name, passed(value)) for _, name, value in items]
     return Relation(columns, "", nodes=[item for item, _, _ in items], element=node.args.get("kind") == "VALUE")

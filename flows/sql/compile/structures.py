@@ -53,6 +53,15 @@ def fields_of(alias: str, whole: Value) -> list[tuple[str, Value]]:
     ]
 
 
+def distinct(node: exp.Expr, fields: Sequence[tuple[str, Value]], scope: Scope) -> Value | None:
+    """Refuse a STRUCT of which two fields have one name, which DuckDB lacks."""
+    names = [name.lower() for name, _ in fields if name]
+    twice = next((name for name, _ in fields if names.count(name.lower()) > 1), None)
+    if twice is None:
+        return None
+    return scope.fault(node, f"two fields of a STRUCT are named '{twice}'. Give one another name with AS.")
+
+
 @compiles(exp.Struct)
 def _struct(node: exp.Expr, scope: Scope) -> Value:
     fields: list[tuple[str, Value]] = []
@@ -60,7 +69,7 @@ def _struct(node: exp.Expr, scope: Scope) -> Value:
         inner = item.expression if isinstance(item, exp.PropertyEQ) else item.unalias()
         name = item.name if isinstance(item, exp.PropertyEQ) else output_name(item)
         fields.append((name or "", expression(inner, scope)))
-    return struct(fields)
+    return distinct(node, fields, scope) or struct(fields)
 
 
 @compiles(exp.Array, reads=("struct_name_inheritance", "value_constructor", "bracket_notation"))

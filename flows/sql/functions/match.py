@@ -38,7 +38,7 @@ def match(candidates: Sequence[Signature], given: Sequence[tuple[Type, bool]]) -
 
 
 def _distance(given: Type, wanted: Type) -> int:
-    if given == wanted or given in (t.NULL, t.UNKNOWN) or wanted == t.UNKNOWN:
+    if given == wanted or t.UNKNOWN in (given, wanted):
         return 0
     return t.NUMBERS.index(wanted) if wanted in t.NUMBERS else 1
 
@@ -64,7 +64,14 @@ def _fit(signature: Signature, given: Sequence[tuple[Type, bool]]) -> Match | No
     wanted = [_bind(signature.parameter(place), bound) for place in range(len(given))]
     if not all(t.coerces(have, want, literal) for (have, literal), want in zip(given, wanted, strict=True)):
         return None
+    if _made_exact(given, wanted) and not any(have in t.DECIMALS for have, _ in given):
+        return None
     return Match(signature, wanted, _bind(signature.result, bound))
+
+
+def _made_exact(given: Sequence[tuple[Type, bool]], wanted: Sequence[Type]) -> bool:
+    """Say whether a FLOAT64 literal is to be a decimal: GoogleSQL does that beside another decimal only."""
+    return any(have == t.FLOAT64 and want in t.DECIMALS for (have, _), want in zip(given, wanted, strict=True))
 
 
 def _bind(type_: Type, bound: dict[Type, Type]) -> Type:

@@ -1,0 +1,78 @@
+"""Types and values are those that GoogleSQL's own analyzer gives, over all pairs of types; `make cases` asks it anew."""
+
+import json
+import math
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+import duckdb
+import pytest
+
+from flows.sql import to_duckdb
+from tests.sql.judged import COLUMNS, TEMPLATES, batches, known_types, known_values, ours, query
+
+SCHEMA = {"c": {name: type_ for name, (type_, _) in COLUMNS.items()}}
+TYPES = known_types()
+PLACES_OF_BIGNUMERIC = Decimal("1e-18")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_no_type_is_another_one(template):
+    """What is not refused has GoogleSQL's type."""
+    others = {}
+    for one, twos in batches(template):
+        for two, found in zip(twos, ours(template, one, twos), strict=True):
+            wanted = TYPES[template].get((one, two))
+            if None not in (found, wanted) and found != wanted:
+                others[one, two] = (found, wanted)
+    assert not others
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        values = ", ".join(f"{value} AS {name}" for name, (_, value) in COLUMNS.items())
+        connection.execute(f"CREATE TABLE c AS {to_duckdb(f'SELECT {values}', {})}")
+        yield connection
+
+
+def rows(connection, template, one, twos):
+    try:
+        return list(connection.execute(to_duckdb(query(template, one, twos), SCHEMA)).fetchone())
+    except duckdb.Error:
+        return ["error"] if len(twos) == 1 else [rows(connection, template, one, [two])[0] for two in twos]
+
+
+def same(found, wanted, type_):
+    if "error" in (found, wanted):
+        return found == wanted
+    if isinstance(found, list):
+        element = type_.removeprefix("ARRAY<").removesuffix(">")
+        listed = json.loads(wanted) if isinstance(wanted, str) else wanted
+        return len(found) == len(listed) and all(same(*pair, element) for pair in zip(found, listed, strict=True))
+    if isinstance(found, dict):
+        fields = json.loads(wanted) if isinstance(wanted, str) else wanted
+        return all(same(*pair, "") for pair in zip(found.values(), (value for _, value in fields), strict=True))
+    if found is None or wanted in (None, "null"):
+        return found is None and wanted in (None, "null")
+    if isinstance(found, Decimal):
+        return found == Decimal(wanted).quantize(PLACES_OF_BIGNUMERIC, ROUND_HALF_UP, Context(prec=80))
+    if isinstance(found, float):
+        return found == float(wanted) or (math.isnan(found) and wanted == "NaN")
+    return str(found).lower() == wanted
+
+
+@pytest.mark.parametrize("template", list(dict.fromkeys(template for template, _, _ in known_values())))
+def test_numbers_have_the_values_of_googlesql(connection, template):
+    """What is not refused has GoogleSQL's value, or ends in an error as there."""
+    others = {}
+    for known, one, values in known_values():
+        if known != template:
+            continue
+        supported = [
+            two for two, found in zip(values, ours(template, one, list(values)), strict=True) if found is not None
+        ]
+        for two, found in zip(supported, rows(connection, template, one, supported) if supported else (), strict=True):
+            if not same(found, values[two], TYPES[template].get((one, two), "")):
+                others[one, two] = (found, values[two])
+    assert not others
