@@ -19,7 +19,7 @@ from rich.table import Table as Shown
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Step
+from flows.engine.plan import Reason, Step
 from flows.model.table import Table
 from flows.model.window import Window, utc
 from flows.sql import to_duckdb
@@ -117,7 +117,9 @@ def _one_backfill(windows: int, entries: int) -> tuple[float, float, float]:
         known = ledger.state(warehouse, BY_HOUR).version
         job = TableRun(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.types})
         select = _timed(lambda: [warehouse.session.execute(sql, _bounds(span)).fetchall() for span in spans])
-        whole = _timed(lambda: [commit_step(job, Step(span, "missing", ""), warehouse) for span in spans])
+        whole = _timed(
+            lambda: [commit_step(job, Step(span, "missing", Reason("not committed")), warehouse) for span in spans]
+        )
         return whole / windows, select / windows, state
 
 
@@ -158,7 +160,7 @@ def _one_big_window(rows: int, span: Window) -> tuple[float, float]:
         bare = _timed(lambda: warehouse.session.execute(f"INSERT INTO bare {sql}", _bounds(span)))
         warehouse.session.execute("CHECKPOINT")
         job = TableRun(COPY, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.types})
-        return bare, _timed(lambda: commit_step(job, Step(span, "missing", ""), warehouse))
+        return bare, _timed(lambda: commit_step(job, Step(span, "missing", Reason("not committed")), warehouse))
 
 
 def _warehouse(folder: Path, rows: int, hours: int) -> DuckDB:

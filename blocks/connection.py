@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from blocks.api import asking_api
 from blocks.mongodb import MongodbDatabase
 from blocks.mysql import MysqlDatabase
 from flows.model.errors import SourceError
@@ -25,11 +26,13 @@ BLOCKS: dict[Any, type[MysqlDatabase | MongodbDatabase]] = {
 }
 
 
+@asking_api()
 def kind_of(name: str) -> type[MysqlConnection | MongodbConnection]:
     """Return the kind of a connection: that of the block of its name, else of `DERIVED_CONNECTION_<NAME>`.
 
     Raises:
         SourceError: it is set up nowhere, or there are blocks of both kinds.
+        ApiError: the API does not answer.
     """
     kinds = [kind for kind, block in BLOCKS.items() if _saved(block, name)]
     if len(kinds) > 1:
@@ -39,6 +42,7 @@ def kind_of(name: str) -> type[MysqlConnection | MongodbConnection]:
     return kinds[0] if kinds else kind_in_environment(name, os.environ)
 
 
+@asking_api()
 def connection(name: str, kind: type[Settings]) -> Settings:
     """Return the settings of a connection: from the block of that name, else from `DERIVED_CONNECTION_<NAME>`.
 
@@ -50,6 +54,7 @@ def connection(name: str, kind: type[Settings]) -> Settings:
 
     Raises:
         SourceError: it is set up nowhere, or wrongly; the message says what to do and never shows a secret.
+        ApiError: the API does not answer.
     """
     block = BLOCKS[kind]
     title, slug = block.get_block_type_slug(), _slug(name)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.command import ending, plural
+from flows.commands.all_tables import show_all
+from flows.commands.ending import ending
 from flows.model.errors import DerivedError
 from flows.project.project import load_project
-from flows.run import run_all, watch
-from flows.runner import open_warehouse
+from flows.report.text import plural
 from flows.shop import write_exports
+from flows.wiring import open_warehouse, parts, project_folder
 
 if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
@@ -45,7 +46,7 @@ def main() -> None:
     """Make the shop's exports, bring all tables up to date and show the answer."""
     with ending():
         started = time.perf_counter()
-        root = Path.cwd()
+        root = project_folder()
         if not (root / EXPORTS).exists():
             typer.echo(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")
         write_exports(root / EXPORTS)
@@ -60,13 +61,13 @@ def answer(root: Path) -> str:
     """
     project = load_project(root)
     with closing(open_warehouse(root, typer.echo)) as warehouse:
-        summary = watch(project, lambda watcher: run_all(project, warehouse, watcher))
-        if summary.errors or project.faults:
+        outcomes = show_all(parts(project, warehouse))
+        if project.faults or any(outcome.failures for outcome in outcomes.values()):
             raise DerivedError("The demo's tables are not up to date: see above.")
         typer.echo("")
         _show(warehouse)
-    entries = [entry for outcome in summary.outcomes.values() for entry in outcome.entries]
-    tables = plural(len(summary.outcomes), "table")
+    entries = [entry for outcome in outcomes.values() for entry in outcome.entries]
+    tables = plural(len(outcomes), "table")
     if not entries:
         return f"Nothing to do: all {tables} were up to date, no work was done twice"
     return f"{plural(len(entries), 'commit')} to {tables}, {sum(entry.rows for entry in entries):,} rows"

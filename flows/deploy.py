@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from flows.command import ending
+from flows.commands.ending import ending
 from flows.model.errors import DerivedError, UsageError
 from flows.project.project import load_project
+from flows.wiring import project_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +83,7 @@ def main(
     with ending():
         if write == check:
             raise UsageError(f"Give {'one of ' if write else ''}--write or --check.")
-        project = load_project(Path())
+        project = load_project(project_folder())
         for fault in project.faults:
             typer.echo(str(fault), err=True)
         path, new = Path(FILE), render(project.tables.values())

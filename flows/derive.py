@@ -5,13 +5,14 @@ python -m flows.derive derived.revenue_by_item
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import typer
 
-from flows.command import DryRun, Force, From, Json, Rebuild, To, asked_range, ending, run_command
-from flows.runner import Request, run_alone
+from flows.commands.ending import ending
+from flows.commands.one_table import run_command
+from flows.commands.options import DryRun, Force, From, Json, Rebuild, To, asked_range
+from flows.engine.table_run import Request
 
 
 def main(  # noqa: PLR0913, PLR0917 - one for each option
@@ -32,6 +33,6 @@ if __name__ == "__main__":
     typer.run(main)
 else:
     # Run as a command, this module must not import Prefect; imported by Prefect, it must hold a flow.
-    from flows.tracking import tracked
+    from flows.tracking.flow import table_flow
 
-    derive = tracked("derive", partial(run_alone, "derive"))
+    derive = table_flow("derive")

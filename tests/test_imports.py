@@ -1,36 +1,34 @@
-"""Imports point down, and only the edges of the project know Prefect and the drivers."""
+"""Imports point down and form no circle, modules are small, and only the edges know Prefect and the drivers."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
 from tests.prefect_api import REPOSITORY, clean_environment
 
-ALLOWED = {
-    "flows.model": ("flows.model",),
-    "flows.sql": ("flows.model", "flows.sql"),
-    "flows.project": ("flows.model", "flows.sql", "flows.project"),
-    "flows.sources": ("flows.model", "flows.sql", "flows.project", "flows.sources"),
-    "flows.warehouses": ("flows.model", "flows.sql", "flows.project", "flows.warehouses", "flows.sources.interface"),
-    "flows.engine": (
-        "flows.model",
-        "flows.sql",
-        "flows.project",
-        "flows.engine",
-        "flows.sources.interface",
-        "flows.warehouses.interface",
-    ),
-    "blocks": ("blocks", "flows.model", "flows.sources", "flows.warehouses"),
-    "flows": ("flows", "blocks"),
-}
-"""What each package may import of the project; a module belongs to the first package of which it is a part."""
+LAYERS = (
+    ("flows.commands",),
+    ("flows.tracking",),
+    ("flows.report", "flows.wiring"),
+    ("flows.prefect_settings", "flows.engine", "blocks"),
+    ("flows.sources", "flows.warehouses"),
+    ("flows.project",),
+    ("flows.sql",),
+    ("flows.model",),
+)
+"""From the top: each part imports itself and what stands in lower layers. Above all are the entry modules, `flows.*`."""
+BESIDE = {"flows.warehouses": "flows.sources.interface", "flows.engine": "flows.warehouses.interface"}
+"""What a part may know of its neighbours or of a lower layer, where that is a protocol."""
 DRIVERS = ("duckdb", "pymysql", "pymongo", "bson", "google.cloud")
 OUTSIDE = ("os", "time", "socket", "subprocess", "random", "http", "urllib.request", "httpx")
 """Clock, network and environment."""
+LINES = 350
+YET_TO_PART = {"flows.project.project", "flows.sources.values.columns", "flows.sql.functions.table"}
 
 FILES = {
     ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path
@@ -43,12 +41,18 @@ def _inside(module: str, *packages: str) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def _package(module: str) -> str:
-    return next(package for package in ALLOWED if _inside(module, package))
+def _part(module: str) -> str:
+    """Return the part of the house to which a module belongs; an entry module is its own."""
+    return next((part for layer in LAYERS for part in layer if _inside(module, part)), module)
+
+
+def _depth(part: str) -> int:
+    """Return how far down a part stands; entry modules, and what only they use, stand on top."""
+    return next((number for number, layer in enumerate(LAYERS, 1) if part in layer), 0)
 
 
 def _imports(module: str) -> set[str]:
-    """Return what a module imports; of `from a import b` it is `a.b` where that is a module, and `a` otherwise."""
+    """Return what a module imports, for types too; of `from a import b` it is `a.b` where that is a module, else `a`."""
     found = set()
     for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -62,32 +66,80 @@ def _imports(module: str) -> set[str]:
     return found
 
 
+def _own(module: str) -> set[str]:
+    return {name for name in _imports(module) if name in FILES and name != module}
+
+
 @pytest.mark.parametrize("module", FILES)
 def test_imports_point_down(module):
-    """Entry modules import the engine, the engine the model; sources and warehouses only the model."""
-    own = {name for name in _imports(module) if _inside(name, "flows", "blocks")}
-    assert {name for name in own if not _inside(name, *ALLOWED[_package(module)])} == set()
+    """What only gives a type counts too."""
+    part = _part(module)
+    wrong = {
+        name
+        for name in _own(module)
+        if (other := _part(name)) != part and _depth(other) <= _depth(part) and _depth(part) and not _known(part, name)
+    }
+    assert wrong == set()
+
+
+def _known(part: str, name: str) -> bool:
+    return _inside(name, BESIDE.get(part, "-"))
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if _inside(name, "flows.engine")])
+def test_the_engine_knows_warehouses_and_sources_by_their_protocols(module):
+    """None is named in it."""
+    found = {name for name in _own(module) if _inside(name, "flows.warehouses", "flows.sources")}
+    assert found <= {"flows.warehouses.interface", "flows.sources.interface"}
+
+
+def test_imports_form_no_circle():
+    """Neither do those that only give types."""
+    graph = {module: _own(module) for module in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("module", FILES.keys() - YET_TO_PART)
+def test_a_module_can_be_read_at_once(module):
+    """It has one job, and few enough lines."""
+    assert len(FILES[module].read_text(encoding="utf-8").splitlines()) <= LINES
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_only_entry_modules_and_blocks_import_prefect(module):
-    """Model, engine, sources and warehouses know nothing of what runs them."""
-    if _package(module) not in {"flows", "blocks"}:
-        found = {name for name in _imports(module) if name.partition(".")[0].startswith("prefect")}
-        assert found == set()
+def test_only_tracking_and_blocks_import_prefect(module):
+    """All others know nothing of what runs them."""
+    if not _inside(module, "flows.tracking", "blocks"):
+        assert {name for name in _imports(module) if name.partition(".")[0].startswith("prefect")} == set()
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_only_sources_and_warehouses_import_drivers(module):
     """A driver's errors and types stay behind the interface."""
-    if _package(module) not in {"flows.sources", "flows.warehouses"}:
+    if not _inside(module, "flows.sources", "flows.warehouses"):
         assert {name for name in _imports(module) if _inside(name, *DRIVERS)} == set()
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if _inside(name, "flows.model")])
-def test_the_model_sees_no_clock_network_or_environment(module):
-    """Its values and functions give the same for the same arguments."""
+@pytest.mark.parametrize(
+    "module", [name for name in FILES if _inside(name, "flows.model", "flows.report", "flows.engine.plan")]
+)
+def test_what_is_pure_sees_no_clock_network_or_environment(module):
+    """Values, plans and reports are the same for the same arguments."""
     assert {name for name in _imports(module) if _inside(name, *OUTSIDE)} == set()
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_only_wiring_reads_the_environment(module):
+    """What a run is put together from is decided in one place; blocks are where Prefect puts it together."""
+    found = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    } & {"os.environ", "os.getenv", "Path.cwd", "Path.home"}
+    if module not in {"flows", "flows.wiring", "blocks.connection"}:
+        assert found == set()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +168,7 @@ def test_a_command_without_an_api_imports_no_prefect(arguments, tmp_path):
 
 def test_whether_an_api_is_configured_is_known_without_prefect(tmp_path):
     """Looking for the API imports no Prefect either."""
-    code = "import sys; from flows.tracking import api_configured; print(api_configured(), 'prefect' in sys.modules)"
+    code = "import sys; from flows.wiring import api_configured; print(api_configured(), 'prefect' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -34,9 +34,13 @@ class Broken:
     rows: tuple[Mapping[str, object], ...] = ()
     """Some of the rows at fault."""
 
+    @property
+    def shown(self) -> str:
+        """What was found, with the rows."""
+        return self.found + "".join(f"\n    {_shown(row)}" for row in self.rows)
+
     def __str__(self) -> str:
-        shown = "".join(f"\n    {_shown(row)}" for row in self.rows)
-        return f"{self.name}: {self.found}{shown}"
+        return f"{self.name}: {self.shown}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine import ledger
 from flows.engine.checks import broken
-from flows.model.entry import Entry
+from flows.model.entry import Entry, Notice
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError
 from flows.project.definition import code_version
 from flows.warehouses.interface import Query
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
     from flows.sources.interface import Source
     from flows.warehouses.interface import Staged, Warehouse
 
-UNREAD = "the source has columns that the file does not name and that are not copied; name those that you need: "
-"""Begins a warning that ends with a JSON list of them, by which later runs know that they were told."""
-TAKEN_BACK = "has since changed or removed rows, which a merge does not take back: "
-"""Begins a warning that ends with the table that has."""
 KEPT_BAD_ROWS = 1_000
 """How many bad rows a failed window leaves in quarantine to be looked at, where its limit is lower."""
 
@@ -67,12 +62,12 @@ class TableRun:
         return Query(self.table.sql, self.schema)
 
 
-def commit_step(job: TableRun, planned: Step, warehouse: Warehouse, *, first: bool = False) -> Entry:
+def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool = False) -> Entry:
     """Do one window and return its ledger entry.
 
     Args:
-        job: what all windows of the run share.
-        planned: the window, or a range of adjacent ones.
+        run: what all windows of the run share.
+        step: the window, or a range of adjacent ones.
         warehouse: where to.
         first: whether it is the run's first, which warns of what there is to say of the source, and from which a
             table that is rebuilt starts over.
@@ -83,31 +78,31 @@ def commit_step(job: TableRun, planned: Step, warehouse: Warehouse, *, first: bo
         ConflictError: another run committed the window first.
     """
     started = time.perf_counter()
-    window = planned.window
+    window = step.window
     entry = Entry(
-        table=job.table.identity,
+        table=run.table.identity,
         kind="commit",
         window=window,
-        run_id=job.run_id,
-        run_by=job.run_by,
-        code_version=job.code_version,
-        git_commit=job.git_commit,
+        run_id=run.run_id,
+        run_by=run.run_by,
+        code_version=run.code_version,
+        git_commit=run.git_commit,
         began=warehouse.now(),
-        upstreams=job.upstreams,
+        upstreams=run.upstreams,
     )
     bad: list[BadRow] = []
     try:
-        remarks = _remarks(job, job.source, warehouse) if first and job.source else ()
-        if not job.rebuild:
-            remarks += tuple(TAKEN_BACK + table for table in planned.taken_back)
-        start_over = first and job.rebuild
-        with warehouse.stage(job.table, window, _rows(job, window, bad), start_over=start_over) as staged:
-            _refuse_bad(job.table, window, bad)
-            warnings = _check(job, window, staged)
+        remarks = _remarks(run, run.source, warehouse) if first and run.source else ()
+        if not run.rebuild:
+            remarks += tuple(Notice("taken_back", table) for table in step.taken_back)
+        start_over = first and run.rebuild
+        with warehouse.stage(run.table, window, _rows(run, window, bad), start_over=start_over) as staged:
+            _refuse_bad(run.table, window, bad)
+            warnings = _check(run, window, staged)
             if bad:
-                remarks += (f"rows in quarantine: {len(bad):,}; see python -m flows.ingest {entry.table} --quarantine",)
+                remarks += (Notice("quarantine", entry.table, f"{len(bad):,}"),)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
-            return staged.publish(done, job.known_version, bad)
+            return staged.publish(done, run.known_version, bad)
     except ConflictError:
         raise
     except Exception as error:
@@ -116,27 +111,29 @@ def commit_step(job: TableRun, planned: Step, warehouse: Warehouse, *, first: bo
         raise
 
 
-def _remarks(job: TableRun, source: Source, warehouse: Warehouse) -> tuple[str, ...]:
+def _remarks(run: TableRun, source: Source, warehouse: Warehouse) -> tuple[Notice, ...]:
     """Return what makes reading the source slow, and which of its columns are left out; those only once."""
-    found = source.inspect(job.table)
-    told = {name for names in ledger.warned(warehouse, job.table, UNREAD) for name in json.loads(names)}
-    unread = [name for name in found.unread if name not in told]
-    return found.warnings + ((UNREAD + json.dumps(unread, ensure_ascii=False),) if unread else ())
+    found = source.inspect(run.table)
+    told = ledger.warned(warehouse, run.table, "unread")
+    return (
+        *(Notice("source", detail=warning) for warning in found.warnings),
+        *(Notice("unread", name) for name in found.unread if name not in told),
+    )
 
 
-def _rows(job: TableRun, window: Window | None, bad: list[BadRow]) -> Query | Generator[pa.RecordBatch]:
-    if job.source is None:
-        return job.query
-    return _good_rows(job, job.source, window, bad)
+def _rows(run: TableRun, window: Window | None, bad: list[BadRow]) -> Query | Generator[pa.RecordBatch]:
+    if run.source is None:
+        return run.query
+    return _good_rows(run, run.source, window, bad)
 
 
-def _good_rows(job: TableRun, source: Source, window: Window | None, bad: list[BadRow]) -> Generator[pa.RecordBatch]:
+def _good_rows(run: TableRun, source: Source, window: Window | None, bad: list[BadRow]) -> Generator[pa.RecordBatch]:
     """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
-    for batch in source.read(job.table, window):
+    for batch in source.read(run.table, window):
         bad.extend(batch.bad)
-        if len(bad) > max(KEPT_BAD_ROWS, _limit(job.table)):
-            del bad[max(KEPT_BAD_ROWS, _limit(job.table)) :]
-            _refuse_bad(job.table, window, bad, "more than ")
+        if len(bad) > max(KEPT_BAD_ROWS, _limit(run.table)):
+            del bad[max(KEPT_BAD_ROWS, _limit(run.table)) :]
+            _refuse_bad(run.table, window, bad, "more than ")
         yield batch.rows
 
 
@@ -158,13 +155,13 @@ def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: st
     )
 
 
-def _check(job: TableRun, window: Window | None, staged: Staged) -> tuple[str, ...]:
+def _check(run: TableRun, window: Window | None, staged: Staged) -> tuple[Notice, ...]:
     """Return the warnings. Raises CheckFailedError where a check of severity `fail` is broken."""
-    table = job.table
-    found = broken(table, staged, job.schema)
+    table = run.table
+    found = broken(table, staged, run.schema)
     failed = [item for item in found if item.severity == "fail"]
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)
         count = f"{len(failed)} check{'s' if len(failed) > 1 else ''}"
         raise CheckFailedError(f"{table.identity} {window or ''}: {count} failed, nothing was published\n{lines}")
-    return tuple(map(str, found))
+    return tuple(Notice("check", item.name, item.shown) for item in found)

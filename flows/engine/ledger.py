@@ -100,16 +100,17 @@ def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     return Upstream(known.version, tuple(complete(table, known)), ChangeIndex(touched), ChangeIndex(changed))
 
 
-def warned(warehouse: Warehouse, table: Table, beginning: str) -> list[str]:
-    """Return what follows that beginning in the warnings of a table's commits since it was last empty."""
+def warned(warehouse: Warehouse, table: Table, kind: str) -> list[str]:
+    """Return the subjects of the warnings of one kind that a table's commits hold since it was last empty."""
     shard = f"platform.{ledger_shard(table.identity)}"
     rows = warehouse.query(
-        f"SELECT DISTINCT warning FROM {shard}, UNNEST(warnings) AS warning"
-        " WHERE table_name = @table_name AND kind = 'commit' AND STARTS_WITH(warning, @beginning) AND version >"
-        f" (SELECT COALESCE(MAX(version), 0) FROM {shard} WHERE table_name = @table_name AND kind = 'reset')",
-        {"table_name": table.identity, "beginning": beginning},
+        f"SELECT DISTINCT w.subject AS subject FROM {shard} AS l, UNNEST(l.warnings) AS w"
+        " WHERE l.table_name = @table_name AND l.kind = 'commit' AND w.kind = @kind AND l.version >"
+        f" (SELECT COALESCE(MAX(version), 0) FROM {shard} WHERE table_name = @table_name AND kind = 'reset')"
+        " ORDER BY 1",
+        {"table_name": table.identity, "kind": kind},
     )
-    return [row["warning"].removeprefix(beginning) for row in rows]
+    return [row["subject"] for row in rows]
 
 
 def complete(table: Table, known: LedgerState) -> list[Window]:

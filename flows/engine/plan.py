@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from flows.model.change_index import ChangeIndex
-from flows.model.window import END, EVER, Window, covered, short, subtract
+from flows.model.window import END, EVER, Window, covered, subtract
 from flows.project.definition import code_version
 
 if TYPE_CHECKING:
@@ -21,16 +21,47 @@ Cause = Literal["missing", "stale", "lookback", "forced"]
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a window has to be done; `flows.report` has the words for it."""
+
+    kind: Literal["never made", "not committed", "asked for", "definition", "changed", "due"]
+    subject: str = ""
+    """The table that changed."""
+    span: Window | None = None
+    """The range in which it changed."""
+    since: datetime | None = None
+    """When it was due."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A window to do now, or a range of adjacent ones that one commit may cover."""
 
     window: Window | None
     """None: the whole table."""
     cause: Cause
-    reason: str
-    """Why, for people."""
+    reason: Reason
     taken_back: tuple[str, ...] = ()
     """Tables that have changed or removed rows from which the window was merged before: a merge takes nothing back."""
+
+    @property
+    def name(self) -> str:
+        """What it is called for people."""
+        return str(self.window or "whole table")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a window waits for; `flows.report` has the words for it."""
+
+    kind: Literal["rows", "completeness", "end", "change", "schedule"]
+    """Of an upstream that has none or not all of what is read, of the window itself, or of a table as a whole."""
+    subjects: tuple[str, ...] = ()
+    """The tables that are waited for."""
+    reached: datetime | None = None
+    """Up to where the upstream is complete; None where nothing is there."""
+    until: datetime | None = None
+    """Up to where it has to be, or when the window closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +70,19 @@ class Waiting:
 
     window: Window | None
     """A range of adjacent windows that wait for the same."""
-    reason: str
-    """What they wait for, for people."""
+    wait: Wait
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run does, oldest first, and what waits."""
+    """What a run does, oldest first, what waits, and of which state of the ledger that is true."""
 
     windows: tuple[Step, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    version: int = 0
+    """Version of the table's newest commit."""
+    upstreams: Mapping[str, int] = field(default_factory=dict)
+    """Versions of the tables that it reads: what is read is that new or newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,37 +130,40 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     """
     facts = _Facts(table, dependencies, known, upstreams, moment, bounds, force)
     if table.window is None:
-        return _plan_whole(facts)
-    if table.source is not None:
-        return _plan_core(facts, table.window)
-    return _plan_derived(facts, table.window)
+        found = _plan_whole(facts)
+    elif table.source is not None:
+        found = _plan_core(facts, table.window)
+    else:
+        found = _plan_derived(facts, table.window)
+    versions = {name: upstream.version for name, upstream in upstreams.items()}
+    return replace(found, version=known.version, upstreams=versions)
 
 
 def _plan_whole(facts: _Facts) -> Plan:
     for dependency in facts.dependencies:
         if not facts.upstreams[dependency.table].version:
-            return Plan(waiting=(Waiting(None, f"{dependency.table} has no rows yet"),))
+            return Plan(waiting=(Waiting(None, Wait("rows", (dependency.table,))),))
     due = _due_whole(facts)
     if due is not None:
         return Plan((due,))
-    waits = f"a change of {' or '.join(facts.upstreams)}" if facts.upstreams else "its schedule"
-    return Plan(waiting=(Waiting(None, f"up to date; waits for {waits}"),))
+    wait = Wait("change", tuple(facts.upstreams)) if facts.upstreams else Wait("schedule")
+    return Plan(waiting=(Waiting(None, wait),))
 
 
 def _due_whole(facts: _Facts) -> Step | None:
     """Say why a table without windows has to be made, or None where it is up to date."""
     last = facts.known.last
     if last is None:
-        return Step(None, "missing", "never made before")
+        return Step(None, "missing", Reason("never made"))
     if facts.force:
-        return Step(None, "forced", "asked for")
+        return Step(None, "forced", Reason("asked for"))
     if last.code_version != code_version(facts.table):
-        return Step(None, "stale", "the table's definition changed")
+        return Step(None, "stale", Reason("definition"))
     for dependency in facts.dependencies:
         if facts.upstreams[dependency.table].touches.newest > last.upstreams.get(dependency.table, 0):
-            return Step(None, "stale", f"{dependency.table} changed")
+            return Step(None, "stale", Reason("changed", dependency.table))
     if facts.table.source is not None and last.began < facts.moment.due:
-        return Step(None, "stale", f"due since {short(facts.moment.due)}")
+        return Step(None, "stale", Reason("due", since=facts.moment.due))
     return None
 
 
@@ -134,10 +171,10 @@ def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
     closed = spec.closed(facts.moment.now)
     inside = _inside(spec, closed, facts.bounds)
     if facts.force:
-        windows = tuple(Step(span, "forced", "asked for") for span in inside)
+        windows = tuple(Step(span, "forced", Reason("asked for")) for span in inside)
     else:
         missing = subtract(inside, [commit.window for commit in facts.known.committed])
-        windows = tuple(Step(span, "missing", "not committed yet") for span in missing)
+        windows = tuple(Step(span, "missing", Reason("not committed")) for span in missing)
     return Plan(windows, tuple(_not_closed(spec, closed)))
 
 
@@ -154,11 +191,11 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
         for window in spec.size.split(span):
             due = _due(facts, committed.get(window), window, since, look_again=window.start >= look_again)
             if due is None and facts.force:
-                due = Step(window, "forced", "asked for")
+                due = Step(window, "forced", Reason("asked for"))
             if due is None:
                 continue
-            if reason := blocked(window):
-                _join(waiting, Waiting(window, reason))
+            if wait := blocked(window):
+                _join(waiting, Waiting(window, wait))
             else:
                 planned.append(due)
     waiting.extend(_not_closed(spec, closed))
@@ -168,9 +205,9 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
 def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *, look_again: bool) -> Step | None:
     """Say why a window has to be done, or None where it is up to date."""
     if commit is None:
-        return Step(window, "missing", "not committed yet")
+        return Step(window, "missing", Reason("not committed"))
     if commit.version <= since:
-        return Step(window, "stale", "the table's definition changed")
+        return Step(window, "stale", Reason("definition"))
     for dependency in facts.dependencies:
         touches = facts.upstreams[dependency.table].touches
         read = commit.upstreams.get(dependency.table, 0)
@@ -178,9 +215,10 @@ def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *,
             continue
         span = dependency.range(window)
         if span is not None and touches.within(span) > read:
-            return Step(window, "stale", f"{dependency.table} changed in {span}", _taken_back(facts, commit, window))
+            reason = Reason("changed", dependency.table, span)
+            return Step(window, "stale", reason, _taken_back(facts, commit, window))
         if span is None and look_again:
-            return Step(window, "lookback", f"{dependency.table} changed")
+            return Step(window, "lookback", Reason("changed", dependency.table))
     return None
 
 
@@ -196,19 +234,18 @@ def _taken_back(facts: _Facts, commit: Committed, window: Window) -> tuple[str, 
     )
 
 
-def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstream]) -> Callable[[Window], str | None]:
+def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstream]) -> Callable[[Window], Wait | None]:
     """Return a function that says what a window waits for; None where it is ready."""
 
-    def blocked(window: Window) -> str | None:
+    def blocked(window: Window) -> Wait | None:
         for dependency in dependencies:
             known = upstreams[dependency.table]
             if not known.version:
-                return f"{dependency.table} has no rows yet"
+                return Wait("rows", (dependency.table,))
             span = dependency.range(window)
             if span is not None and not covered(span, known.complete):
                 reached = max((done.end for done in known.complete if done.start <= span.start), default=None)
-                until = f"complete up to {short(reached)}" if reached else "not there"
-                return f"{dependency.table} is {until}, needed up to {short(span.end)}"
+                return Wait("completeness", (dependency.table,), reached, span.end)
         return None
 
     return blocked
@@ -244,7 +281,7 @@ def _not_closed(spec: WindowSpec, closed: Window | None) -> list[Waiting]:
     following = Window(start, size.next(start))
     if spec.end is not None and following.end > spec.end:
         return []
-    return [Waiting(following, f"closes at {short(following.end + spec.delay)} UTC")]
+    return [Waiting(following, Wait("end", until=following.end + spec.delay))]
 
 
 def _join(waiting: list[Waiting], new: Waiting) -> None:
@@ -253,10 +290,10 @@ def _join(waiting: list[Waiting], new: Waiting) -> None:
     if last is None or last.window is None or new.window is None or not _same_wait(last, new):
         waiting.append(new)
     else:
-        waiting[-1] = Waiting(Window(last.window.start, new.window.end), last.reason)
+        waiting[-1] = Waiting(Window(last.window.start, new.window.end), last.wait)
 
 
 def _same_wait(one: Waiting, two: Waiting) -> bool:
     """Say whether the second follows the first and waits for the same, be it for more of it."""
     follows = one.window is not None and two.window is not None and one.window.end == two.window.start
-    return follows and one.reason.split(", needed")[0] == two.reason.split(", needed")[0]
+    return follows and replace(one.wait, until=None) == replace(two.wait, until=None)

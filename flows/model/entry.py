@@ -25,6 +25,17 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person should know of a table or of one of its commits; `flows.report` has the words for it."""
+
+    kind: Literal["check", "unread", "taken_back", "quarantine", "source", "new_column", "retyped_column"]
+    subject: str = ""
+    """What it is about: a check, a column or another table."""
+    detail: str = ""
+    """What was found, for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the ledger; lines are only ever added."""
 
@@ -55,8 +66,8 @@ class Entry:
     """Bytes that were read, where the source or the warehouse says."""
     seconds: float = 0.0
     touched: tuple[Touched, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
-    """Checks of severity `warn` that failed, and what there is to say of the source."""
+    warnings: tuple[Notice, ...] = field(default=())
+    """Checks of severity `warn` that failed, and what there is to say of the source and of the rows."""
     error: str | None = None
     """Why the window failed."""
 
@@ -101,7 +112,11 @@ LEDGER_COLUMNS = (
             for item in entry.touched
         ],
     ),
-    LedgerColumn("warnings", parse_type("ARRAY<STRING>"), lambda entry: list(entry.warnings)),
+    LedgerColumn(
+        "warnings",
+        parse_type("ARRAY<STRUCT<kind STRING, subject STRING, detail STRING>>"),
+        lambda entry: [{"kind": item.kind, "subject": item.subject, "detail": item.detail} for item in entry.warnings],
+    ),
     LedgerColumn("error", parse_type("STRING"), lambda entry: entry.error),
 )
 """What the ledger's tables hold, in any warehouse: they are made, written and read by these names."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Moment, Step, plan
+from flows.engine.plan import Moment, Reason, Step, plan
 from flows.model.table import Table
 from flows.model.window import BEGINNING, Window, utc
 from flows.sources.interface import Batch, arrow_schema
@@ -116,7 +116,7 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  #
     schema = {core.identity: core.types for core in (EVENTS, LOG)} | {subject.identity: subject.types}
     warehouse.prepare(subject)
     run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
-    return commit_step(run, Step(span, "missing", ""), warehouse)
+    return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse)
 
 
 def todo(warehouse, subject):

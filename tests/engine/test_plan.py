@@ -13,6 +13,7 @@ from flows.model.change_index import ChangeIndex
 from flows.model.dependency import Dependency, Edge
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import code_version
+from flows.report.text import describe_reason, describe_wait
 from tests.engine.builders import START, by_day, csv, day, span, table
 
 VISITS = {
@@ -65,6 +66,11 @@ def windows(found):
     return [(item.window.start - START).days for item in found.windows]
 
 
+def waits(found):
+    """Return for what the first window waits, in words."""
+    return describe_wait(found.waiting[0].wait)
+
+
 def test_missing_windows_are_planned_oldest_first():
     """All closed windows that no commit covers are due, and only those."""
     subject = visits()
@@ -79,9 +85,7 @@ def test_an_open_window_waits_until_it_has_closed_and_the_delay_has_passed():
     subject = visits(window={"size": "1 day", "start": "2026-01-01", "delay": "2 hours"})
     early = Moment(day(1) + timedelta(hours=1, minutes=59), day(0))
     assert plan(subject, [WINDOWED], LedgerState(), events(), early).windows == ()
-    assert (
-        "closes at 2026-01-02T02:00:00" in plan(subject, [WINDOWED], LedgerState(), events(), early).waiting[0].reason
-    )
+    assert "closes at 2026-01-02T02:00:00" in waits(plan(subject, [WINDOWED], LedgerState(), events(), early))
     late = Moment(day(1) + timedelta(hours=2), day(0))
     assert windows(plan(subject, [WINDOWED], LedgerState(), events(), late)) == [0]
 
@@ -91,7 +95,7 @@ def test_a_window_waits_for_its_upstream_as_far_as_it_reads():
     found = plan(visits(), [WINDOWED], LedgerState(), events(until=3), at(6))
     assert windows(found) == [0, 1, 2]
     assert found.waiting[0].window == span(3, 6)
-    assert "core.events is complete up to 2026-01-04" in found.waiting[0].reason
+    assert "core.events is complete up to 2026-01-04" in waits(found)
 
 
 def test_rows_before_the_upstreams_start_are_not_waited_for():
@@ -109,7 +113,7 @@ def test_a_touched_range_makes_exactly_the_windows_stale_that_read_it():
     found = plan(subject, [WEEK], state, events((2, 3, 2)), at(20))
     assert windows(found) == list(range(2, 10))
     assert {item.cause for item in found.windows} == {"stale"}
-    assert "core.events changed" in found.windows[0].reason
+    assert "core.events changed" in describe_reason(found.windows[0].reason)
 
 
 def test_what_was_read_after_the_touch_is_not_stale():
@@ -141,7 +145,7 @@ def test_an_upstream_without_rows_is_waited_for():
     """A table that was never made blocks, with its name."""
     found = plan(visits(), [SNAPSHOT], LedgerState(), {"core.users": Upstream()}, at(2))
     assert found.windows == ()
-    assert found.waiting[0].reason == "core.users has no rows yet"
+    assert waits(found) == "core.users has no rows yet"
 
 
 def test_a_core_tables_missing_windows_are_ranges():
@@ -181,9 +185,10 @@ def test_a_replaced_table_follows_its_upstreams_changes():
     read = Committed(EVER, 1, code_version(subject), day(0), {"core.users": 3})
     done = plan(subject, [SNAPSHOT], LedgerState(1, (read,)), users, at(1))
     assert done.windows == ()
-    assert "core.users" in done.waiting[0].reason
+    assert "core.users" in waits(done)
     older = Committed(EVER, 1, code_version(subject), day(0), {"core.users": 2})
-    assert plan(subject, [SNAPSHOT], LedgerState(1, (older,)), users, at(1)).windows[0].reason == "core.users changed"
+    [step] = plan(subject, [SNAPSHOT], LedgerState(1, (older,)), users, at(1)).windows
+    assert describe_reason(step.reason) == "core.users changed"
 
 
 def test_a_full_copy_is_made_when_its_schedule_was_due():

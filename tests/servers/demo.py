@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 from bson import json_util
 
-from flows.command import ending
+from flows.commands.ending import ending
 from flows.demo import EXPORTS, answer
 from flows.model.errors import DerivedError
 from flows.shop import write_exports

@@ -114,7 +114,7 @@ def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None
     assert mirror.run("flows.run").returncode == 0
 
 
-@pytest.mark.parametrize("arguments", [("--new", "shop", "things"), ("core.things", "--dry-run")])
+@pytest.mark.parametrize("arguments", [("--new", "shop", "things"), ("core.things",)])
 def test_an_api_that_does_not_answer_is_named(mirror: Mirror, arguments: tuple[str, ...]) -> None:
     """Where connections are looked up in Prefect, and Prefect is not there, the message says so."""
     mirror.write(

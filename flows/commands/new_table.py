@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import tempfile
@@ -9,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from flows.model.errors import TableFileError, UsageError
-from flows.runner import connection
-from flows.tracking import api_configured, asking_api
+from flows.report.text import plural
+from flows.wiring import connection, kind_of_connection
 
 if TYPE_CHECKING:
     from flows.model.table import Table
@@ -20,7 +23,20 @@ if TYPE_CHECKING:
 FOLDER = Path("tables/core")
 
 
-def write_new(connection_name: str, source: str) -> Table:
+def write_new(connection_name: str, source: str, *, as_json: bool) -> None:
+    """Write the first version of a table's file, and say what comes next."""
+    table = _write(connection_name, source)
+    file = f"tables/core/{table.name}.yaml"
+    if as_json:
+        typer.echo(json.dumps({"table": table.identity, "file": file, "columns": list(table.types)}))
+        return
+    cursor = table.source.cursor if table.source else None
+    how = f"merged by {', '.join(table.key)} as {cursor} moves on" if cursor else "copied as a whole each time"
+    typer.echo(f"{file}: {plural(len(table.columns), 'column')}, {how}")
+    typer.echo(f"Look at what its comments say, then: python -m flows.check {table.identity}")
+
+
+def _write(connection_name: str, source: str) -> Table:
     """Write `tables/core/<name>.yaml` for a table or collection, below the working directory.
 
     Args:
@@ -46,16 +62,9 @@ def write_new(connection_name: str, source: str) -> Table:
 
 
 def _propose(name: str, source: str) -> NewTable:
-    from flows.sources.connections import MongodbConnection, MysqlConnection, kind_in_environment  # noqa: PLC0415
+    from flows.sources.connections import MongodbConnection, MysqlConnection  # noqa: PLC0415
 
-    if api_configured():
-        from blocks import kind_of  # noqa: PLC0415 - Prefect is slow to import
-
-        with asking_api():
-            kind = kind_of(name)
-    else:
-        kind = kind_in_environment(name, os.environ)
-    if kind is MysqlConnection:
+    if kind_of_connection(name) is MysqlConnection:
         from flows.sources.mysql.reader import MysqlReader  # noqa: PLC0415
 
         return MysqlReader(connection(name, MysqlConnection)).propose(name, source)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.model.errors import UsageError
-from flows.tracking import TEST_MODES, api_configured, artifact_key
+from flows.prefect_settings import TEST_MODES
+from flows.wiring import api_configured
 from tests.prefect_api import clean_environment
 
 URL = "http://127.0.0.1:4200/api"
@@ -108,9 +109,3 @@ def test_a_settings_file_that_is_no_toml_is_named(tmp_path, monkeypatch):
     (tmp_path / "prefect.toml").write_text("[api\n")
     with pytest.raises(UsageError, match=r"prefect\.toml is not valid TOML"):
         api_configured()
-
-
-def test_an_artifact_key_is_one_that_prefect_takes():
-    """It has lowercase letters, digits and dashes, and tells dataset and name apart."""
-    assert artifact_key("core.User_Plans") == "core--user-plans"
-    assert artifact_key("a.b_c") != artifact_key("a_b.c")

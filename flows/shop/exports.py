@@ -14,135 +14,55 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from flows.model.window import Size, Window
+from flows.model.window import Size
+from flows.shop.assortment import (
+    ADJECTIVES,
+    ANIMALS,
+    CITIES,
+    COUNTRIES,
+    COUNTRY_WEIGHTS,
+    COUPON,
+    DAY,
+    FAILS,
+    GIVES_BACK,
+    GIVES_UP,
+    HOURS,
+    ITEMS,
+    METHOD_WEIGHTS,
+    METHODS,
+    NO_CITY,
+    NO_COUNTRY,
+    PACES,
+    PLANS,
+    QUARTER,
+    REGULAR,
+    SALE,
+    SALE_COUPON,
+    SPRING,
+    WEEKDAYS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from flows.model.window import Window
 
     Draw = Callable[[], float]
 
 EDITION = "1"
 """Names what is written; a folder with another edition is written anew."""
 SEED = 20260101
-QUARTER = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
-"""When the orders were placed; nothing in the exports is later than its end."""
 ORDERS = 120_000
 USERS = 24_000
-SALE = Window(datetime(2026, 2, 9, tzinfo=UTC), datetime(2026, 2, 16, tzinfo=UTC))
-SPRING = datetime(2026, 3, 1, tzinfo=UTC)
 
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 _LAST = (QUARTER.end - EPOCH) // timedelta(milliseconds=1) - 1
 _HOUR = 3_600_000
-_DAY = 24 * _HOUR
-
-
-class Item(NamedTuple):
-    """Something that the shop sells."""
-
-    name: str
-    category: str
-    cents: int
-    """Its price before any change."""
-    winter: int
-    """How often it is bought, against the others."""
-    spring: int
-
-
-ITEMS = (
-    Item("Wool blanket", "Home", 6900, 90, 22),
-    Item("Beeswax candle", "Home", 1450, 62, 34),
-    Item("Linen cushion", "Home", 3200, 26, 30),
-    Item("Oak coat hook", "Home", 1890, 18, 20),
-    Item("Hand-woven rug", "Home", 14900, 7, 6),
-    Item("Paper lantern", "Home", 2400, 20, 24),
-    Item("Willow basket", "Home", 3600, 14, 26),
-    Item("Wall clock", "Home", 5400, 9, 9),
-    Item("Cast-iron pan", "Kitchen", 5900, 34, 30),
-    Item("Bread knife", "Kitchen", 3900, 24, 24),
-    Item("Stoneware mug", "Kitchen", 1650, 70, 55),
-    Item("Enamel teapot", "Kitchen", 4200, 32, 20),
-    Item("Olive wood spoon", "Kitchen", 980, 46, 46),
-    Item("Pasta machine", "Kitchen", 7900, 11, 9),
-    Item("Salt cellar", "Kitchen", 1990, 16, 16),
-    Item("Pepper mill", "Kitchen", 3450, 18, 18),
-    Item("Glass carafe", "Kitchen", 2750, 15, 25),
-    Item("Picnic basket", "Kitchen", 8900, 2, 15),
-    Item("Fountain pen", "Desk", 4800, 22, 20),
-    Item("Dotted notebook", "Desk", 1290, 78, 60),
-    Item("Brass ruler", "Desk", 1150, 17, 17),
-    Item("Desk lamp", "Desk", 8400, 19, 12),
-    Item("Year planner", "Desk", 1990, 64, 6),
-    Item("Letter opener", "Desk", 1700, 6, 6),
-    Item("Wax seal set", "Desk", 2600, 9, 8),
-    Item("Pencil tin", "Desk", 1480, 28, 28),
-    Item("Field guide to birds", "Books", 2490, 16, 40),
-    Item("Bread for beginners", "Books", 2990, 36, 28),
-    Item("The kitchen garden", "Books", 3200, 14, 58),
-    Item("Knots and how to tie them", "Books", 1890, 12, 16),
-    Item("Atlas of small islands", "Books", 3900, 20, 17),
-    Item("Letters from the coast", "Books", 1690, 24, 20),
-    Item("Tomato kit", "Garden", 3490, 10, 170),
-    Item("Herb seeds", "Garden", 890, 14, 120),
-    Item("Hand trowel", "Garden", 2150, 7, 66),
-    Item("Watering can", "Garden", 3900, 6, 52),
-    Item("Terracotta pot", "Garden", 1250, 18, 96),
-    Item("Garden gloves", "Garden", 1590, 6, 58),
-    Item("Bird feeder", "Garden", 2700, 44, 20),
-    Item("Pruning shears", "Garden", 4450, 9, 36),
-)
-_WEEKDAYS = (0.92, 0.90, 0.94, 0.98, 1.02, 1.06, 1.28)
-_HOURS = (6, 3, 2, 1, 1, 2, 6, 14, 22, 28, 32, 36, 42, 38, 34, 34, 38, 46, 58, 74, 88, 84, 56, 22)
-_CITIES = {
-    "DE": ("Berlin", "Hamburg", "Leipzig", "Köln"),
-    "FR": ("Paris", "Lyon", "Nantes"),
-    "NL": ("Amsterdam", "Utrecht"),
-    "AT": ("Wien", "Graz"),
-    "PL": ("Kraków", "Gdańsk"),
-    "DK": ("København", "Århus"),
-    "SE": ("Göteborg", "Malmö"),
-    "CH": ("Zürich", "Basel"),
-}
-_COUNTRIES = tuple(_CITIES)
-_COUNTRY_WEIGHTS = (46, 24, 16, 12, 10, 6, 6, 5)
-_ADJECTIVES = (
-    "quiet",
-    "brave",
-    "early",
-    "mossy",
-    "amber",
-    "salty",
-    "lucky",
-    "clever",
-    "rusty",
-    "sunny",
-    "north",
-    "tiny",
-)
-_ANIMALS = ("otter", "heron", "badger", "lynx", "wren", "hare", "robin", "seal", "moth", "newt", "stoat", "finch")
-_METHODS = ("card", "wallet", "transfer", "invoice")
-_METHOD_WEIGHTS = (58, 26, 9, 7)
-_PLANS = ("free", "free", "free", "plus", "plus", "business")
-_PACES = {
-    "card": (2_000, 40_000),
-    "wallet": (1_000, 15_000),
-    "transfer": (_DAY, 4 * _DAY),
-    "invoice": (2 * _DAY, 6 * _DAY),
-}
-"""How long after the order each method pays; always less than the seven days that the demo's tables look back."""
-NO_COUNTRY, NO_CITY = 0.03, 0.11
-"""Shares of users of whom it is not known."""
-FAILS, GIVES_UP, GIVES_BACK = 0.06, 0.2, 0.035
-"""Shares: of payments that fail at first, of those that are not tried again, of paid orders that are sent back."""
-REGULAR = 0.75
-"""The share of orders by those who have been with the shop for long; the others are by new users."""
-COUPON, SALE_COUPON = 0.05, 0.3
-"""Shares of orders with a coupon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,24 +143,24 @@ def _write(path: Path, lines: Iterable[str], end: str = "\n") -> None:
 
 def _users(draw: Draw) -> list[_User]:
     """Return the users in the order in which they signed up: most before the quarter, more and more of them in it."""
-    country_of = _Choice(_COUNTRY_WEIGHTS)
+    country_of = _Choice(COUNTRY_WEIGHTS)
     start, old = _ms(QUARTER.start), USERS * 5 // 8
-    signed_up = sorted(start - 1 - int(draw() ** 1.7 * 700 * _DAY) for _ in range(old))
+    signed_up = sorted(start - 1 - int(draw() ** 1.7 * 700 * DAY) for _ in range(old))
     signed_up += sorted(start + int((1 - draw() ** 1.4) * (_LAST - start)) for _ in range(USERS - old))
     users = []
     for number, moment in enumerate(signed_up, start=1):
-        country = _COUNTRIES[country_of(draw())]
-        cities = _CITIES[country]
+        country = COUNTRIES[country_of(draw())]
+        cities = CITIES[country]
         # Whoever signed up before the quarter has signed in since, which is an update.
         since = max(moment, start)
         hidden = draw()
         users.append(
             _User(
                 id=100_000 + number,
-                handle=f"{_pick(_ADJECTIVES, draw())}_{_pick(_ANIMALS, draw())}_{number}",
+                handle=f"{_pick(ADJECTIVES, draw())}_{_pick(ANIMALS, draw())}_{number}",
                 country=None if hidden < NO_COUNTRY else country,
                 city=None if hidden < NO_CITY else _pick(cities, draw() ** 1.5),
-                plan=_pick(_PLANS, draw() ** 1.3),
+                plan=_pick(PLANS, draw() ** 1.3),
                 newsletter=_pick((0, 1, 1, None), draw()),
                 signed_up=moment,
                 updated=since + int(draw() ** 2 * (_LAST - since)),
@@ -260,7 +180,7 @@ def _user_lines(users: Iterable[_User]) -> Iterator[str]:
 def _orders(draw: Draw, users: Sequence[_User], month: Window, first: int) -> Iterator[tuple[str, list[str]]]:
     """Give the month's orders as lines of Extended JSON, each with its payments as lines of CSV without their id."""
     signed_up = [user.signed_up for user in users]
-    hour_of, method_of = _Choice(_HOURS), _Choice(_METHOD_WEIGHTS)
+    hour_of, method_of = _Choice(HOURS), _Choice(METHOD_WEIGHTS)
     number = first - 1
     for day, count in _orders_by_day():
         if not month.start <= day < month.end:
@@ -276,7 +196,7 @@ def _orders(draw: Draw, users: Sequence[_User], month: Window, first: int) -> It
             user = users[int(share * (known - 1))]
             basket = {items_of(draw()): 1 + int(draw() ** 5 * 4) for _ in range(1 + int(draw() ** 2 * 4))}
             total = sum(prices[index] * quantity for index, quantity in basket.items())
-            events, status, updated = _payments(draw, created, _METHODS[method_of(draw())])
+            events, status, updated = _payments(draw, created, METHODS[method_of(draw())])
             order = _Order(number, user, created, updated, status, basket, _coupon(draw(), day))
             yield (
                 _order_line(order, pieces),
@@ -287,7 +207,7 @@ def _orders(draw: Draw, users: Sequence[_User], month: Window, first: int) -> It
 def _orders_by_day() -> list[tuple[datetime, int]]:
     days = [window.start for window in Size(1, "day").split(QUARTER)]
     weights = [
-        (1 + 0.7 * index / len(days)) * _WEEKDAYS[day.weekday()] * (1.55 if SALE.start <= day < SALE.end else 1)
+        (1 + 0.7 * index / len(days)) * WEEKDAYS[day.weekday()] * (1.55 if SALE.start <= day < SALE.end else 1)
         for index, day in enumerate(days)
     ]
     bounds = [round(ORDERS * bound / sum(weights)) for bound in accumulate(weights)]
@@ -306,7 +226,7 @@ def _price(index: int, day: datetime) -> int:
 
 def _payments(draw: Draw, created: int, method: str) -> tuple[list[str], str, int]:
     """Return an order's payments as `method,status,captured_at,updated_at`, its status, and its last update."""
-    least, most = _PACES[method]
+    least, most = PACES[method]
     captured = created * 1000 + int((least + draw() * (most - least)) * 1000)
     events = []
     if draw() < FAILS:
@@ -319,9 +239,9 @@ def _payments(draw: Draw, created: int, method: str) -> tuple[list[str], str, in
         captured += int((draw() ** 3 * 20 * _HOUR + 30_000) * 1000)
     if captured > _LAST * 1000:
         return [*events, f"{method},pending,{_NULL},{_mysql(created * 1000)}"], "placed", created
-    shipped = captured // 1000 + int((0.3 + draw() * 1.6) * _DAY)
-    delivered = shipped + int((0.8 + draw() * 3) * _DAY)
-    returned = delivered + int((0.5 + draw() * 8) * _DAY)
+    shipped = captured // 1000 + int((0.3 + draw() * 1.6) * DAY)
+    delivered = shipped + int((0.8 + draw() * 3) * DAY)
+    returned = delivered + int((0.5 + draw() * 8) * DAY)
     if draw() < GIVES_BACK and returned <= _LAST:
         return [*events, f"{method},refunded,{_mysql(captured)},{_mysql(returned * 1000)}"], "refunded", returned
     events.append(f"{method},captured,{_mysql(captured)},{_mysql(captured)}")

@@ -203,23 +203,26 @@ def test_a_run_that_cannot_work_fails_with_its_message(project):
 
 
 RETRIES = """
-from flows import tracking
+from flows.engine.plan import Plan, Reason, Step
+from flows.engine.table_run import Outcome
 from flows.model.errors import SourceError, SourceUnavailableError
-from flows.runner import Outcome, Plan
+from flows.model.window import Window, utc
+from flows.tracking import flow, observer as tracking
 
 tracking.FIRST_WAIT = 0
+DAY = Step(Window(utc("2026-01-01"), utc("2026-01-02")), "missing", Reason("not committed"))
 tries = []
 
 def body(request, observer):
     def work():
         tries.append(request.table)
         raise SourceError("gone") if request.table == "core.gone" else SourceUnavailableError("busy")
-    observer.window("2026-01-01..2026-01-02", work)
+    observer.step(request.table, DAY, work)
     return Outcome(request.table, Plan())
 
-flow = tracking.tracked("ingest", body)
+run = flow.tracked("ingest", body)
 for table in ("core.busy", "core.gone"):
-    flow(table, return_state=True)
+    run(table, return_state=True)
 print(tries.count("core.busy"), tries.count("core.gone"))
 """
 

@@ -4,9 +4,10 @@ from contextlib import closing
 
 import pytest
 
+from flows.commands.all_tables import SIDE_BY_SIDE, run_all
+from flows.commands.progress import Quiet
 from flows.project.project import load_project
-from flows.run import SIDE_BY_SIDE, Watcher, run_all
-from flows.runner import open_warehouse
+from flows.wiring import open_warehouse, parts
 
 TABLES = 3 * SIDE_BY_SIDE
 SLOW = """
@@ -21,7 +22,7 @@ sql: |
 """
 
 
-class Impatient(Watcher):
+class Impatient(Quiet):
     """Presses Ctrl-C as soon as a table has ended."""
 
     def ended(self, *_):
@@ -37,6 +38,6 @@ def test_ctrl_c_begins_no_further_table(tmp_path, monkeypatch):
         (tmp_path / "tables" / "derived" / f"slow_{number:02}.yaml").write_text(SLOW)
     with closing(open_warehouse(tmp_path, print)) as warehouse:
         with pytest.raises(KeyboardInterrupt):
-            run_all(load_project(tmp_path), warehouse, Impatient())
+            run_all(parts(load_project(tmp_path), warehouse), Impatient())
         done = warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger WHERE kind = 'commit'", {})[0]["n"]
     assert 1 <= done < TABLES

@@ -1,19 +1,26 @@
-"""Bad rows of a core table: by which faults, and try them again."""
+"""Bad rows of a core table: list them by fault, and try them again."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections import Counter
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, redirect_stdout
+from dataclasses import asdict, dataclass, field
 from datetime import UTC
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows.command import Quiet
+import typer
+
+from flows.commands.one_table import run_command
+from flows.commands.progress import Quiet
+from flows.engine.table_run import Request
 from flows.model.errors import DerivedError
 from flows.model.window import EVER, Window
-from flows.runner import Request, load_alone, open_warehouse
+from flows.report.text import plural
 from flows.sources.reasons import fault_of
+from flows.wiring import load_alone, open_warehouse, project_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +62,43 @@ class Replay:
     """How many are bad that were not before."""
     errors: list[str] = field(default_factory=list)
     """Why windows failed; their rows are bad still."""
+
+
+def list_bad_rows(table: str, *, as_json: bool) -> None:
+    """Print the bad rows of a table by fault, with how many there are and one of them."""
+    load_alone("ingest", table)
+    found = faults(table)
+    if as_json:
+        typer.echo(json.dumps([asdict(group) for group in found]))
+        return
+    if not found:
+        typer.echo(f"{table}: no rows in quarantine")
+    for group in found:
+        example = f"{group.reason}\n      " if group.reason != group.fault else ""
+        typer.echo(f"{group.count:,}  {group.fault}\n    {group.place}: {example}{group.raw}")
+    if found:
+        typer.echo(f"When they are mended, at the source or in the file: python -m flows.ingest {table} --replay")
+
+
+def replay_bad_rows(table: str, *, dry_run: bool, as_json: bool) -> None:
+    """Read the windows of a table's bad rows again, and print what passes now."""
+    # Programs read one JSON object; what the runs say goes to the other stream.
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        done = replay(table, partial(run_command, "ingest", dry_run=dry_run, as_json=False))
+    if as_json:
+        typer.echo(json.dumps({"table": table, **asdict(done)}))
+    elif not done.tried:
+        typer.echo(f"{table}: no rows in quarantine")
+    elif not dry_run:
+        more = f"; {plural(done.more, 'row')} more found bad" if done.more else ""
+        typer.echo(
+            f"{table}: {plural(done.tried, 'row')} tried again: "
+            f"{done.passed:,} no longer bad, {done.bad:,} still bad{more}"
+        )
+    for error in () if as_json else done.errors:
+        typer.echo(error, err=True)
+    if done.errors:
+        raise typer.Exit(1)
 
 
 def faults(table: str) -> list[BadRows]:
@@ -112,6 +156,6 @@ def _places(table: str) -> Counter[str]:
 
 
 def _read(table: str, sql: str) -> list[dict[str, Any]]:
-    with closing(open_warehouse(Path.cwd(), Quiet().say, write=False)) as warehouse:
+    with closing(open_warehouse(project_folder(), Quiet().say, write=False)) as warehouse:
         known = warehouse.exists("platform.quarantine")
         return warehouse.query(sql, {"table_name": table}) if known else []

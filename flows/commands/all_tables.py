@@ -1,0 +1,111 @@
+"""Bring every table up to date: in dependency order, side by side where that is possible."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from threading import Event
+from typing import TYPE_CHECKING
+
+from flows.commands.progress import Quiet, TableBars, Tables
+from flows.engine.plan import Plan
+from flows.engine.table_run import Failure, Observer, Outcome, Parts, Request, run_table
+from flows.model.errors import DerivedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flows.engine.plan import Step
+    from flows.model.entry import Entry
+
+SIDE_BY_SIDE = min(8, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """An observer of work that can be told to begin no further window."""
+
+    observer: Observer
+    stop: Event
+
+    def planned(self, table: str, plan: Plan) -> None:
+        self.observer.planned(table, plan)
+
+    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+        return self.observer.step(table, step, work)
+
+    def say(self, line: str) -> None:
+        self.observer.say(line)
+
+    def ended(self, outcome: Outcome) -> None:
+        self.observer.ended(outcome)
+
+
+def run_all(parts: Parts, observer: Observer) -> dict[str, Outcome]:
+    """Bring every table up to date, and return what was done for each; one table's failure keeps no other back.
+
+    What reads a failed table is tried too: its own plan says what waits.
+    """
+    outcomes: dict[str, Outcome] = {}
+
+    def end(outcome: Outcome) -> None:
+        outcomes[outcome.table] = outcome
+        observer.ended(outcome)
+
+    for name in sorted(parts.project.invalid):
+        end(_failed(name, DerivedError("its file has faults: python -m flows.check")))
+    order = TopologicalSorter(parts.project.after)
+    order.prepare()
+    running: dict[Future[Outcome], str] = {}
+    with _pool() as (pool, stop):
+        stoppable = _Stoppable(observer, stop)
+        while order.is_active():
+            for name in order.get_ready():
+                if name in parts.project.after:
+                    running[pool.submit(run_table, parts, Request(name), stoppable)] = name
+                else:
+                    order.done(name)
+            if not running:
+                continue
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                name = running.pop(future)
+                try:
+                    outcomes[name] = future.result()
+                except Exception as error:  # noqa: BLE001 - one table's failure stops no other
+                    end(_failed(name, error))
+                order.done(name)
+    return outcomes
+
+
+def _failed(name: str, error: Exception) -> Outcome:
+    """Return the outcome of a table that could not be planned."""
+    known = error if isinstance(error, DerivedError) else DerivedError(f"{type(error).__name__}: {error}")
+    return Outcome(name, Plan(), failures=[Failure(None, known)])
+
+
+@contextmanager
+def _pool() -> Iterator[tuple[ThreadPoolExecutor, Event]]:
+    """Give workers, and what stops them: after Ctrl-C each ends with its window, and no table begins."""
+    stop = Event()
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        try:
+            yield pool, stop
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def show_all(parts: Parts, *, quiet: bool = False) -> dict[str, Outcome]:
+    """Bring every table up to date, with progress as the terminal allows it."""
+    width = max(map(len, parts.project.tables), default=0)
+    shown = Quiet() if quiet else TableBars(width) if sys.stdout.isatty() else Tables(width)
+    with closing(shown) as observer:
+        return run_all(parts, observer)

@@ -1,0 +1,75 @@
+"""Run one table for a person: tracked by Prefect where an API is configured, and otherwise directly."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.commands.progress import Quiet, Windows
+from flows.engine.table_run import make_plan
+from flows.model.errors import DerivedError
+from flows.report.as_json import outcome_json, plan_json
+from flows.report.text import describe_failures, describe_plan, describe_reason
+from flows.wiring import api_configured, load_alone, open_warehouse, run_alone
+
+if TYPE_CHECKING:
+    from flows.engine.table_run import Outcome, Request
+    from flows.wiring import Kind
+
+
+def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -> None:
+    """Do what a request asks of a table, or show it.
+
+    Raises:
+        DerivedError: it could not be done, or windows failed.
+    """
+    if dry_run:
+        _show_plan(kind, request, as_json=as_json)
+    elif api_configured():
+        from flows.tracking.flow import run_tracked  # noqa: PLC0415 - other runs need none of it
+
+        run_id, result = run_tracked(kind, request)
+        typer.echo(json.dumps(result) if as_json else f"{request.table}: tracked in Prefect as {run_id}")
+    else:
+        with closing(Quiet() if as_json else Windows()) as observer:
+            outcome = run_alone(kind, request, observer)
+        _end(outcome, as_json=as_json)
+
+
+def _end(outcome: Outcome, *, as_json: bool) -> None:
+    """Tell programs what was done; raise what failed."""
+    if as_json:
+        typer.echo(json.dumps(outcome_json(outcome)))
+        if outcome.failures:
+            raise typer.Exit(1)
+    elif outcome.failures:
+        raise outcome.failures[0].error if len(outcome.failures) == 1 else DerivedError(describe_failures(outcome))
+
+
+def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
+    """Show the windows and the SQL that a run would have; write nothing."""
+    project = load_alone(kind, request.table)
+    table = project.table(request.table)
+    project.require_valid(table.identity)
+    with closing(open_warehouse(project.root, Quiet().say, write=False)) as warehouse:
+        todo = make_plan(project, table, warehouse, request)
+    sql = None
+    if table.sql:
+        from flows.sql import to_duckdb  # noqa: PLC0415 - a core table has no SQL
+
+        sql = to_duckdb(table.sql, project.schema(table.identity), pretty=True)
+    if as_json:
+        typer.echo(json.dumps({**plan_json(table.identity, todo), "sql": sql}))
+        return
+    for line in describe_plan(table.identity, todo):
+        typer.echo(line)
+    for step in todo.windows:
+        typer.echo(f"  {step.name}  {describe_reason(step.reason)}")
+    if sql and todo.windows:
+        window = todo.windows[0].window
+        if window is not None:
+            typer.echo(f"\n-- window_start = {window.start.isoformat()}, window_end = {window.end.isoformat()}")
+        typer.echo(sql)

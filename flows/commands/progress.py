@@ -1,0 +1,137 @@
+"""How a person sees a run go on: a line or a bar for each window, or for each table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.report.text import describe_end, describe_entry, describe_outcome, describe_plan, remarks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.engine.plan import Plan, Step
+    from flows.engine.table_run import Outcome
+    from flows.model.entry import Entry
+
+
+class Quiet:
+    """Observes runs without a word about what they do."""
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Hear what is to do for a table."""
+
+    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - names are for others
+        """Do the work here and now."""
+        return work()
+
+    def say(self, line: str) -> None:
+        """Tell a person why nothing happens, where programs do not listen."""
+        typer.echo(line, err=True)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Hear how a table ended."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class Windows(Quiet):
+    """Shows how one table goes: a line for each window, and on a terminal a bar."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Say what is to do."""
+        for line in describe_plan(table, plan):
+            typer.echo(line)
+        if sys.stdout.isatty() and len(plan.windows) > 1:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+            self._bar = Progress(
+                TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            )
+            self._task = self._bar.add_task(table, total=len(plan.windows))
+            self._bar.start()
+
+    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        """Do the work and say how it went."""
+        entry = super().step(table, step, work)
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, description=step.name)
+        else:
+            typer.echo(describe_entry(step.name, entry))
+        return entry
+
+    def ended(self, outcome: Outcome) -> None:
+        """Say what was done, and what there is to know of it."""
+        self.close()
+        if outcome.entries:
+            typer.echo(f"{describe_outcome(outcome)}, {time.perf_counter() - self._started:.2f} s in all")
+        for line in remarks(outcome):
+            self.say(line)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+class Tables(Quiet):
+    """Prints a line for each table that ended."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+
+    def ended(self, outcome: Outcome) -> None:
+        """Print how a table ended, and what there is to know of it."""
+        self.print(f"{outcome.table:<{self._width}}  {describe_end(outcome)}")
+        for line in remarks(outcome):
+            self.say(line)
+
+    def print(self, line: str) -> None:
+        """Print a line."""
+        typer.echo(line)
+
+
+class TableBars(Tables):
+    """Shows a bar for each table that is being worked on, on a terminal."""
+
+    def __init__(self, width: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - slow to import
+
+        super().__init__(width)
+        self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True)
+        self._tasks: dict[str, Any] = {}
+        self._bars.start()
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Start a bar."""
+        if plan.windows:
+            self._tasks[table] = self._bars.add_task(table, total=len(plan.windows))
+
+    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        """Do the work and advance the table's bar."""
+        entry = super().step(table, step, work)
+        self._bars.advance(self._tasks[table])
+        return entry
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take the bar away and print how the table ended."""
+        if outcome.table in self._tasks:
+            self._bars.remove_task(self._tasks.pop(outcome.table))
+        super().ended(outcome)
+
+    def print(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._bars.print(line, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Take all bars away."""
+        self._bars.stop()

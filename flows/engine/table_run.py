@@ -1,0 +1,233 @@
+"""Bring one table up to date: plan what is to do, and do it window by window."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from flows.engine import ledger
+from flows.engine.commit import TableRun, commit_step
+from flows.engine.plan import Moment, Plan, plan
+from flows.model.column_changes import ColumnChanges
+from flows.model.entry import Notice
+from flows.model.errors import ConflictError, DerivedError, UsageError
+from flows.model.window import BEGINNING, EVER, Window, short
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.engine.plan import Step
+    from flows.model.entry import Entry
+    from flows.model.table import Table
+    from flows.project.project import Project
+    from flows.sources.interface import Source
+    from flows.warehouses.interface import Warehouse
+
+
+PATIENCE = 5
+"""After so many failures of one kind in a row a run gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person or a schedule asks of one table."""
+
+    table: str
+    bounds: Window = EVER
+    """Only windows that lie in this range."""
+    force: bool = False
+    """Do these windows again though they are committed."""
+    rebuild: bool = False
+    """Make a merge table again from nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who brings tables up to date, and from which commit of the project."""
+
+    name: str
+    git_commit: str = ""
+    """Empty where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs are put together from."""
+
+    project: Project
+    warehouse: Warehouse
+    author: Author
+    source_of: Callable[[Table], Source]
+    """Returns where a core table's rows come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A window that could not be done."""
+
+    window: Window | None
+    error: DerivedError
+
+
+@dataclass
+class Outcome:
+    """What a run of one table did."""
+
+    table: str
+    plan: Plan
+    entries: list[Entry] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    """What there is to say of the table as a whole."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all windows that were done."""
+        return sum(entry.rows for entry in self.entries)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the windows took together."""
+        return sum(entry.seconds for entry in self.entries)
+
+    @property
+    def untried(self) -> tuple[Step, ...]:
+        """Steps of the plan that were not tried, as the run gave up."""
+        return self.plan.windows[len(self.entries) + len(self.failures) :]
+
+
+class Observer(Protocol):
+    """Whom runs tell what they do: a person's terminal, or Prefect."""
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Take what the run of a table will do, before it does it."""
+
+    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        """Do the work of one step and return its entry; may do it again after a transient error."""
+
+    def say(self, line: str) -> None:
+        """Take a line for the log."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take what was done for a table, and what was not."""
+
+
+def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
+    """Bring one table up to date. A window that fails keeps no other from being tried.
+
+    Raises:
+        TableFileError: its file has faults.
+        UsageError: there is no such table.
+        DerivedError: it could not be planned or prepared.
+    """
+    table = parts.project.table(request.table)
+    parts.project.require_valid(table.identity)
+    todo = make_plan(parts.project, table, parts.warehouse, request)
+    outcome = Outcome(table.identity, todo)
+    run = _table_run(parts, table, todo, rebuild=request.rebuild)
+    observer.planned(table.identity, todo)
+    changed = _prepare(run, todo, parts.warehouse)
+    in_a_row = 0
+    for step in todo.windows:
+        work = partial(commit_step, run, step, parts.warehouse, first=not outcome.entries)
+        try:
+            outcome.entries.append(observer.step(table.identity, step, work))
+            in_a_row = 0
+        except DerivedError as error:
+            same = bool(outcome.failures) and type(outcome.failures[-1].error) is type(error)
+            in_a_row = in_a_row + 1 if same else 1
+            outcome.failures.append(Failure(step.window, error))
+            if in_a_row == PATIENCE or isinstance(error, ConflictError):
+                break
+    copied_all = request.force and request.bounds == EVER
+    outcome.notices = [*(() if copied_all else changed), *_taken_back(table, parts.warehouse)]
+    observer.ended(outcome)
+    return outcome
+
+
+def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Request) -> Plan:
+    """Return what is to do for a table. Raises UsageError where nothing of it can be meant."""
+    now = warehouse.now()
+    _refuse(table, request, now)
+    dependencies = project.upstreams(table.identity) if table.sql else ()
+    return plan(
+        table,
+        dependencies,
+        ledger.state(warehouse, table),
+        {item.table: ledger.upstream(warehouse, project.tables[item.table]) for item in dependencies},
+        Moment(now, _due(table, now)),
+        bounds=request.bounds,
+        force=request.force or request.rebuild,
+    )
+
+
+def _refuse(table: Table, request: Request, now: datetime) -> None:
+    """Raise UsageError where nothing of the table can be meant."""
+    if request.rebuild and table.strategy != "merge":
+        raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
+    if request.rebuild and request.bounds != EVER:
+        raise UsageError("--rebuild makes the whole table again: leave --from and --to out.")
+    if request.bounds == EVER:
+        return
+    if table.window is None:
+        raise UsageError(f"{table.identity} is made as a whole and has no windows: leave --from and --to out.")
+    closed, size = table.window.closed(now), table.window.size
+    span = closed.intersect(request.bounds) if closed else None
+    if span is None or size.ceiling(span.start) >= size.floor(span.end):
+        there = (
+            f"those that have closed go from {short(closed.start)} to {short(closed.end)}"
+            if closed
+            else "none has closed yet"
+        )
+        raise UsageError(f"{table.identity}: no window of {size} lies between --from and --to; {there}.")
+
+
+def _due(table: Table, now: datetime) -> datetime:
+    """Return when the schedule of a full copy was due last; other tables look at their windows instead."""
+    if table.source is None or table.window is not None:
+        return BEGINNING
+    from croniter import croniter  # noqa: PLC0415 - slow to import, and only a full copy needs it
+
+    moment: datetime = croniter(table.schedule, now).get_prev(datetime)
+    return moment.astimezone(UTC)
+
+
+def _table_run(parts: Parts, table: Table, todo: Plan, *, rebuild: bool) -> TableRun:
+    return TableRun(
+        table=table,
+        run_id=uuid.uuid4().hex,
+        run_by=parts.author.name,
+        git_commit=parts.author.git_commit,
+        known_version=todo.version,
+        upstreams=todo.upstreams,
+        schema=parts.project.schema(table.identity),
+        source=parts.source_of(table) if table.source else None,
+        rebuild=rebuild,
+    )
+
+
+def _prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
+    """Make the warehouse hold the table, as its file says; return which columns of rows that are there this changes."""
+    table = run.table
+    changes = warehouse.column_changes(table) if run.source else ColumnChanges()
+    if todo.windows:
+        warehouse.prepare(table)
+    elif run.source and (changes.added or changes.retyped):
+        run.source.inspect(table)
+        warehouse.extend(table)
+    if table.window is None:
+        return []
+    return [
+        *(Notice("new_column", name) for name in changes.added),
+        *(Notice("retyped_column", name) for name in changes.retyped),
+    ]
+
+
+def _taken_back(table: Table, warehouse: Warehouse) -> list[Notice]:
+    """Return which tables changed or removed rows from which this one was merged."""
+    if not table.merge:
+        return []
+    return [Notice("taken_back", name) for name in ledger.warned(warehouse, table, "taken_back")]

@@ -1,0 +1,110 @@
+"""Whether a Prefect API is configured, from an environment and files given to it; without importing Prefect.
+
+Without an API a run needs no Prefect, and importing it takes longer than most runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+TEST_MODES = (
+    "PREFECT_TEST_MODE",
+    "PREFECT_UNIT_TEST_MODE",
+    "PREFECT_TESTING_UNIT_TEST_MODE",
+    "PREFECT_TESTING_TEST_MODE",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where Prefect's settings are looked for."""
+
+    environ: Mapping[str, str]
+    folder: Path
+    """Holds `.env`, `prefect.toml` and `pyproject.toml`: the working directory."""
+    home: Path
+    """The person's home directory."""
+
+    @property
+    def api_configured(self) -> bool:
+        """Whether Prefect would talk to an API of its own accord.
+
+        Reads what Prefect's settings read, in their order: the environment, `.env`, `prefect.toml`, `pyproject.toml`,
+        then the active profile. The first that names an API decides, even if it is empty.
+        Raises UsageError for a file that Prefect could not read either.
+        """
+        return bool(next(self._api_urls(), None))
+
+    def _api_urls(self) -> Iterator[str]:
+        sources: tuple[Callable[[], object], ...] = (
+            lambda: next((value for name, value in self.environ.items() if name.upper() == "PREFECT_API_URL"), None),
+            lambda: next((value for name, value in self._dotenv().items() if name.upper() == "PREFECT_API_URL"), None),
+            lambda: _dig(_toml(self.folder / "prefect.toml"), "api", "url"),
+            lambda: _dig(_toml(self.folder / "pyproject.toml"), "tool", "prefect", "api", "url"),
+            lambda: self._profile().get("PREFECT_API_URL"),
+        )
+        for source in sources:
+            if (url := source()) is not None:
+                yield str(url)
+
+    def _dotenv(self) -> dict[str, str | None]:
+        path = self.folder / ".env"
+        if not path.is_file():
+            return {}
+        from dotenv import dotenv_values  # noqa: PLC0415 - most projects have no such file
+
+        return dotenv_values(path)
+
+    def _profile(self) -> dict[str, Any]:
+        """Return the active profile's settings; the built-in default profile has no API."""
+        if any(self.environ.get(name) for name in TEST_MODES):
+            return {}
+        try:
+            data = _toml(self._profiles_path())
+        except UsageError:  # Prefect warns and goes on without
+            return {}
+        name = self.environ.get("PREFECT_PROFILE") or data.get("active")
+        profile = _dig(data, "profiles", str(name))
+        return profile if isinstance(profile, dict) else {}
+
+    def _profiles_path(self) -> Path:
+        named = (
+            self.environ.get("PREFECT_PROFILES_PATH")
+            or self._dotenv().get("PREFECT_PROFILES_PATH")
+            or _dig(_toml(self.folder / "prefect.toml"), "profiles_path")
+            or _dig(_toml(self.folder / "pyproject.toml"), "tool", "prefect", "profiles_path")
+        )
+        if named:
+            return self.folder / str(named)
+        if home := self.environ.get("PREFECT_HOME"):
+            return self.folder / home / "profiles.toml"
+        own = self.home / ".prefect" / "profiles.toml"
+        prefect = find_spec("prefect")
+        if own.exists() or prefect is None or prefect.origin is None:
+            return own
+        return Path(prefect.origin).parent / "settings" / "profiles.toml"
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - not needed where the environment decides
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}. Prefect reads its settings there: mend it.") from None
+
+
+def _dig(data: object, *keys: str) -> object:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data

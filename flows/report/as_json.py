@@ -1,0 +1,73 @@
+"""A plan and an outcome as values that JSON can hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from flows.report.text import describe_failures, describe_reason, describe_wait, warnings_of
+
+if TYPE_CHECKING:
+    from flows.engine.plan import Plan
+    from flows.engine.table_run import Outcome
+    from flows.model.window import Window
+
+
+class OutcomeJson(TypedDict):
+    """What `--json` prints of a run."""
+
+    table: str
+    windows: list[dict[str, Any]]
+    waiting: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    untried: int
+    error: str | None
+    """What failed, in words."""
+    rows: int
+    seconds: float
+
+
+def outcome_json(outcome: Outcome) -> OutcomeJson:
+    """Return what a run did."""
+    return {
+        "table": outcome.table,
+        "windows": [
+            {
+                **_span(entry.window),
+                "rows": entry.rows,
+                "seconds": round(entry.seconds, 6),
+                "version": entry.version,
+                "warnings": warnings_of(entry),
+            }
+            for entry in outcome.entries
+        ],
+        "waiting": _waiting(outcome.plan),
+        "failures": [
+            {**_span(failure.window), "error": str(failure.error), "kind": type(failure.error).__name__}
+            for failure in outcome.failures
+        ],
+        "untried": len(outcome.untried),
+        "error": describe_failures(outcome) or None,
+        "rows": outcome.rows,
+        "seconds": round(outcome.seconds, 6),
+    }
+
+
+def plan_json(table: str, plan: Plan) -> dict[str, Any]:
+    """Return what a run would do."""
+    return {
+        "table": table,
+        "windows": [
+            {**_span(step.window), "cause": step.cause, "reason": describe_reason(step.reason)} for step in plan.windows
+        ],
+        "waiting": _waiting(plan),
+    }
+
+
+def _waiting(plan: Plan) -> list[dict[str, Any]]:
+    return [{**_span(waiting.window), "reason": describe_wait(waiting.wait)} for waiting in plan.waiting]
+
+
+def _span(window: Window | None) -> dict[str, str | None]:
+    if window is None:
+        return {"start": None, "end": None}
+    return {"start": window.start.isoformat(), "end": window.end.isoformat()}

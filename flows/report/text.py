@@ -1,0 +1,189 @@
+"""A plan, an outcome and a warning as lines for people."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from flows.model.window import Window, merge, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from flows.engine.plan import Plan, Reason, Wait
+    from flows.engine.table_run import Outcome
+    from flows.model.entry import Entry, Notice
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 window`, `2 windows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def describe_reason(reason: Reason) -> str:
+    """Return why a window has to be done."""
+    match reason.kind:
+        case "never made":
+            return "never made before"
+        case "not committed":
+            return "not committed yet"
+        case "asked for":
+            return "asked for"
+        case "definition":
+            return "the table's definition changed"
+        case "changed":
+            return f"{reason.subject} changed{f' in {reason.span}' if reason.span else ''}"
+        case "due":
+            return f"due since {_moment(reason.since)}"
+
+
+def describe_wait(wait: Wait) -> str:
+    """Return what a window waits for."""
+    named = " or ".join(wait.subjects)
+    match wait.kind:
+        case "rows":
+            return f"{named} has no rows yet"
+        case "completeness":
+            until = f"complete up to {short(wait.reached)}" if wait.reached else "not there"
+            return f"{named} is {until}, needed up to {_moment(wait.until)}"
+        case "end":
+            return f"closes at {_moment(wait.until)} UTC"
+        case "change":
+            return f"up to date; waits for a change of {named}"
+        case "schedule":
+            return "up to date; waits for its schedule"
+
+
+def _moment(moment: datetime | None) -> str:
+    return short(moment) if moment else ""
+
+
+def plan_span(plan: Plan) -> str:
+    """Return what a plan does in a few words: `2026-01-01..2026-03-31`, `whole table`, `nothing to do`."""
+    if not plan.windows:
+        return "nothing to do"
+    first, last = plan.windows[0].window, plan.windows[-1].window
+    return "whole table" if first is None or last is None else str(Window(first.start, last.end))
+
+
+def describe_plan(table: str, plan: Plan) -> list[str]:
+    """Return a plan as lines."""
+    if plan.windows:
+        reasons = sorted({describe_reason(step.reason) for step in plan.windows})
+        first = describe_reason(plan.windows[0].reason)
+        why = first if len(reasons) == 1 else f"{len(reasons)} reasons, the first: {first}"
+        lines = [f"{table}: to do: {plan_span(plan)} in {plural(len(plan.windows), 'step')} ({why})"]
+    else:
+        lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
+    lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]
+    return lines
+
+
+def describe_entry(name: str, entry: Entry) -> str:
+    """Return what was committed for one window as a line."""
+    return f"  {name}  {plural(entry.rows, 'row')}  {entry.seconds:.2f} s"
+
+
+SHOWN_FAILURES = 5
+"""Of how many failed windows the errors are shown in full; the others are named."""
+
+
+def describe_failures(outcome: Outcome) -> str:
+    """Return what failed and why; empty where nothing did."""
+    if not outcome.failures:
+        return ""
+    if len(outcome.failures) == 1 and not outcome.untried:
+        return str(outcome.failures[0].error)
+    windows = merge(failure.window for failure in outcome.failures if failure.window)
+    failed = f"{plural(len(outcome.failures), 'window')} failed ({', '.join(map(str, windows))})"
+    untried = f", and {plural(len(outcome.untried), 'window')} after them were not tried" if outcome.untried else ""
+    errors = list(dict.fromkeys(str(failure.error) for failure in outcome.failures))
+    more = [f"and {plural(len(errors) - SHOWN_FAILURES, 'error')} more"] if len(errors) > SHOWN_FAILURES else []
+    return "\n".join([f"{outcome.table}: {failed}{untried}", *errors[:SHOWN_FAILURES], *more])
+
+
+def describe_outcome(outcome: Outcome) -> str:
+    """Return what was done for a table as a line that names it."""
+    if not outcome.entries and not outcome.failures:
+        return describe_plan(outcome.table, outcome.plan)[0]
+    return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}"
+
+
+def describe_end(outcome: Outcome) -> str:
+    """Return what was done for a table, beside its name in a list of tables."""
+    done = f"{plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}, {outcome.seconds:.2f} s"
+    if outcome.failures:
+        return f"{f'{done}; ' if outcome.entries else ''}failed: {describe_failures(outcome)}"
+    if outcome.entries:
+        return done
+    if not outcome.plan.waiting:
+        return "nothing to do, all its windows are committed"
+    waiting = outcome.plan.waiting[0]
+    return f"nothing to do; {f'{waiting.window} ' if waiting.window else ''}{describe_wait(waiting.wait)}"
+
+
+def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
+    """Return warnings of one kind that belong together, which one commit or one run gave."""
+    subjects = [notice.subject for notice in notices]
+    match kind:
+        case "check":
+            return f"{subjects[0]}: {notices[0].detail}"
+        case "unread":
+            return (
+                "the source has columns that the file does not name and that are not copied; name those that you need: "
+                + json.dumps(subjects, ensure_ascii=False)
+            )
+        case "taken_back":
+            return f"has since changed or removed rows, which a merge does not take back: {' and '.join(subjects)}"
+        case "quarantine":
+            return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
+        case _:
+            return notices[0].detail
+
+
+def warnings_of(entry: Entry) -> list[str]:
+    """Return the warnings of one commit."""
+    return [describe_warning(kind, notices) for (kind, _), notices in _together(entry).items()]
+
+
+def warning_lines(entries: Iterable[Entry]) -> list[str]:
+    """Return the warnings of a run: those of one check, which windows may share, once, with the first window."""
+    found: dict[tuple[str, str], list[tuple[Entry, list[Notice]]]] = {}
+    for entry in entries:
+        for about, notices in _together(entry).items():
+            found.setdefault(about, []).append((entry, notices))
+    lines = []
+    for (kind, _), ((entry, notices), *more) in found.items():
+        where = f"{entry.table} {entry.window}" if entry.window else entry.table
+        also = f"\n    and so in {plural(len(more), 'window')} more" if more else ""
+        lines.append(f"warning: {where}: {describe_warning(kind, notices)}{also}")
+    return lines
+
+
+def _together(entry: Entry) -> dict[tuple[str, str], list[Notice]]:
+    """Return the warnings of a commit that are one to a person: a check, a remark of the source, or all of one kind."""
+    found: dict[tuple[str, str], list[Notice]] = {}
+    for notice in entry.warnings:
+        about = {"check": notice.subject, "source": notice.detail.partition(": ")[0]}.get(notice.kind, "")
+        found.setdefault((notice.kind, about), []).append(notice)
+    return found
+
+
+def remarks(outcome: Outcome) -> list[str]:
+    """Return what there is to know of a run: the warnings of its windows, and what concerns the table as a whole."""
+    found: dict[str, list[str]] = {}
+    for notice in outcome.notices:
+        found.setdefault(notice.kind, []).append(notice.subject)
+    again = f"python -m flows.ingest {outcome.table} --force copies them again"
+    lines = []
+    for kind, what, became in (("new_column", "new", "NULL in"), ("retyped_column", "retyped", "converted in")):
+        if columns := found.get(kind):
+            named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
+            lines.append(f"{outcome.table}: {named}: {became} rows copied before; {again}")
+    if changed := found.get("taken_back"):
+        lines.append(
+            f"{outcome.table}: {' and '.join(changed)} changed or removed rows from which it was merged, "
+            f"and a merge takes nothing back: python -m flows.derive {outcome.table} --rebuild makes it from nothing"
+        )
+    return [*lines, *warning_lines(outcome.entries)]

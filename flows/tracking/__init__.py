@@ -1,0 +1,1 @@
+"""Prefect around a run: the flow, its tasks and its artifact."""

@@ -1,0 +1,108 @@
+"""The Prefect flow around a run of one table.
+
+This module imports no Prefect until a flow is made: without an API a run needs none of it, and importing it takes
+longer than most runs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from flows.engine.table_run import Request
+from flows.model.errors import DerivedError, UsageError
+from flows.model.window import BEGINNING, END, Window
+from flows.report.as_json import outcome_json
+from flows.report.text import describe_failures
+from flows.wiring import run_alone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from prefect import Flow
+
+    from flows.engine.table_run import Observer, Outcome
+    from flows.wiring import Kind
+
+DESCRIPTIONS: dict[Kind, str] = {
+    "derive": "Derive the windows of a table that are missing or stale and whose upstreams are complete.",
+    "ingest": "Copy the windows of a core table that are missing from its source.",
+}
+
+
+def table_flow(kind: Kind) -> Flow[..., Any]:
+    """Return the Prefect flow that brings one table of the project up to date."""
+    return tracked(kind, partial(run_alone, kind))
+
+
+def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
+    """Run one table as a flow run of the configured API; returns the flow run's id and the outcome for programs.
+
+    Raises:
+        ApiError: the API does not answer.
+        DerivedError: as the run does, or because windows failed.
+    """
+    from blocks.api import asking_api  # noqa: PLC0415 - Prefect is slow to import
+
+    start = request.bounds.start if request.bounds.start > BEGINNING else None
+    end = request.bounds.end if request.bounds.end < END else None
+    run = table_flow(kind)
+    with asking_api():
+        state: Any = run(request.table, start, end, request.force, request.rebuild, return_state=True)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, Exception):
+        raise result
+    return state.state_details.flow_run_id, result
+
+
+def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:
+    """Return the Prefect flow around `run_one`."""
+    from prefect import flow, get_run_logger  # noqa: PLC0415 - only where it runs
+    from prefect.states import Failed  # noqa: PLC0415
+
+    from flows.tracking.observer import Tracker  # noqa: PLC0415
+
+    def run(
+        table: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        force: bool = False,
+        rebuild: bool = False,
+    ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
+        """Run one table.
+
+        Args:
+            table: The table's name with its dataset, such as `derived.revenue_by_item`.
+            start: Only windows from this moment on (UTC). Empty: from the table's start.
+            end: Only windows up to this moment (UTC). Empty: up to now.
+            force: Do these windows again, also those that are up to date.
+            rebuild: Make a merge table from nothing, without what its sources have taken back.
+        """
+        tracker = Tracker(table)
+        try:
+            bounds = Window(_utc(start) or BEGINNING, _utc(end) or END)
+            if bounds.start >= bounds.end:
+                raise UsageError(f"start {start} is not before end {end}.")
+            outcome = run_one(Request(table, bounds, force, rebuild), tracker)
+        except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
+            tracker.failed(error)
+            return Failed(message=str(error), data=error)
+        if outcome.failures:
+            message = describe_failures(outcome)
+            get_run_logger().error("%s", message)
+            return Failed(message=message, data=DerivedError(message))
+        return dict(outcome_json(outcome))
+
+    run.__name__ = kind
+    # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.
+    run.__annotations__ |= {"start": datetime | None, "end": datetime | None}
+    return flow(name=kind, description=DESCRIPTIONS[kind], flow_run_name="{table}", persist_result=False)(run)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """Take a moment without an offset as UTC."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)

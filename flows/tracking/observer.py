@@ -1,0 +1,97 @@
+"""Tells Prefect what a run does: the plan names the flow run, windows are task runs, an artifact has the outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import get_client, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
+from prefect.tasks import exponential_backoff
+
+from flows.model.errors import DerivedError
+from flows.report.markdown import artifact_key, error_markdown, outcome_markdown
+from flows.report.text import describe_plan, plan_span, remarks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prefect import Task
+    from prefect.client.schemas.objects import State, TaskRun
+
+    from flows.engine.plan import Plan, Step
+    from flows.engine.table_run import Outcome
+    from flows.model.entry import Entry
+
+RETRIES = 4
+"""How often a window that failed for a passing reason is tried again; the waits sum to about two and a half minutes."""
+FIRST_WAIT = 10
+"""Seconds before the first retry; each later one doubles it."""
+
+
+class Tracker:
+    """Tells Prefect what the current flow run does."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._task = _window_task(table)
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Name the flow run by its plan."""
+        for line in describe_plan(table, plan):
+            self.say(line)
+        context = FlowRunContext.get()
+        if context is None or context.flow_run is None:
+            raise RuntimeError("planned is called outside of the flow run")
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(context.flow_run.id, name=f"{table} {plan_span(plan)}")
+
+    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
+        """Do the work as a task run."""
+        entry: Entry = self._task(step.name, work)
+        return entry
+
+    def say(self, line: str) -> None:
+        """Write to the log of the flow run."""
+        get_run_logger().info(line)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Log what there is to know, and publish what was done."""
+        for line in remarks(outcome):
+            self.say(line)
+        self._publish(outcome_markdown(outcome))
+
+    def failed(self, error: DerivedError) -> None:
+        """Log and publish why nothing could be done."""
+        get_run_logger().error("%s", error)
+        self._publish(error_markdown(self._table, error))
+
+    def _publish(self, markdown: str) -> None:
+        create_markdown_artifact(markdown, key=artifact_key(self._table), description=self._table)
+
+
+def _window_task(table: str) -> Callable[..., Any]:
+    """Return what does one window as a task run."""
+
+    @task(
+        name="window",
+        task_run_name="{window}",
+        tags=[table, table.partition(".")[0]],
+        retries=RETRIES,
+        retry_delay_seconds=exponential_backoff(FIRST_WAIT),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=_transient,
+        cache_policy=NO_CACHE,  # the ledger knows what is done
+        persist_result=False,
+    )
+    def run_window(window: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG001 - the window names the task run
+        """Stage, check and publish one window."""
+        return work()
+
+    return run_window
+
+
+def _transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Say whether trying again may help."""
+    return isinstance(state.data, DerivedError) and state.data.transient

@@ -1,0 +1,163 @@
+"""Read the environment and put parts together: the warehouse, the source of a table, who runs. Nothing else does."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from flows.engine.table_run import Author, Parts, run_table
+from flows.model.errors import UsageError
+from flows.prefect_settings import Settings as PrefectSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.engine.table_run import Observer, Outcome, Request
+    from flows.model.table import Table
+    from flows.project.project import Project
+    from flows.sources.connections import MongodbConnection, MysqlConnection, Settings
+    from flows.sources.interface import Source
+    from flows.warehouses.interface import Warehouse
+
+Kind = Literal["derive", "ingest"]
+HOME = "DERIVED_HOME"
+WAREHOUSE_FILE = "warehouse.duckdb"
+
+
+def project_folder() -> Path:
+    """Return the folder of the project that is worked on: the one in which a person stands."""
+    return Path.cwd()
+
+
+def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
+    """Bring one table of the project in this folder up to date.
+
+    Raises:
+        UsageError: there is no such table, or it is not of this kind.
+        DerivedError: as `run_table` does.
+    """
+    project = load_alone(kind, request.table)
+    with closing(open_warehouse(project.root, observer.say)) as warehouse:
+        return run_table(parts(project, warehouse), request, observer)
+
+
+def load_alone(kind: Kind, name: str) -> Project:
+    """Load one table and what it reads.
+
+    Raises:
+        UsageError: there is no such table, or it is not of this kind.
+        TableFileError: its file has faults.
+    """
+    from flows.project.project import load_project  # noqa: PLC0415 - parsing SQL is slow to import
+
+    project = load_project(project_folder(), [name])
+    table = project.table(name)
+    other: Kind = "ingest" if table.source else "derive"
+    if other != kind:
+        what = "a core table, copied from its source" if other == "ingest" else "a derived table, made by its SQL"
+        raise UsageError(f"{name} is {what}: python -m flows.{other} {name}")
+    return project
+
+
+def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = True) -> Warehouse:
+    """Open the embedded warehouse under DERIVED_HOME.
+
+    Args:
+        root: the project's folder.
+        report: is told what it waits for.
+        write: whether to create the file where it is missing.
+    """
+    from flows.warehouses.duckdb.warehouse import DuckDB  # noqa: PLC0415 - slow to import
+
+    path = Path(os.environ.get(HOME) or root / ".derived") / WAREHOUSE_FILE
+    return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
+
+
+def parts(project: Project, warehouse: Warehouse) -> Parts:
+    """Return what runs of a project's tables are put together from."""
+    return Parts(project, warehouse, author(project.root), partial(source_of, root=project.root))
+
+
+def author(root: Path) -> Author:
+    """Return who runs this, and from which commit the project's files come."""
+    name = os.environ.get("DERIVED_RUN_BY") or f"{_user()}@{socket.gethostname()}"
+    return Author(name, os.environ.get("DERIVED_GIT_COMMIT") or _git_commit(root.resolve()))
+
+
+def source_of(table: Table, root: Path) -> Source:
+    """Return where a core table's rows come from. Raises SourceError, ApiError."""
+    assert table.source is not None  # noqa: S101 - a core table has one
+    if table.source.kind == "files":
+        from flows.sources.files.reader import FilesReader  # noqa: PLC0415 - a derived table needs no Arrow
+
+        return FilesReader(root)
+    if table.source.kind == "mysql":
+        from flows.sources.connections import MysqlConnection  # noqa: PLC0415
+        from flows.sources.mysql.reader import MysqlReader  # noqa: PLC0415
+
+        return MysqlReader(connection(table.source.connection, MysqlConnection))
+    from flows.sources.connections import MongodbConnection  # noqa: PLC0415
+    from flows.sources.mongodb.reader import MongodbReader  # noqa: PLC0415
+
+    return MongodbReader(connection(table.source.connection, MongodbConnection))
+
+
+def api_configured() -> bool:
+    """Say whether runs are tracked by Prefect. Raises UsageError for a settings file that cannot be read."""
+    return PrefectSettings(os.environ, Path(), Path.home()).api_configured
+
+
+def connection(name: str, kind: type[Settings]) -> Settings:
+    """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError, ApiError."""
+    if api_configured():
+        from blocks import connection  # noqa: PLC0415 - Prefect is slow to import
+
+        return connection(name, kind)
+    from flows.sources.connections import from_environment  # noqa: PLC0415 - most tables need none
+
+    return from_environment(name, kind, os.environ)
+
+
+def kind_of_connection(name: str) -> type[MysqlConnection | MongodbConnection]:
+    """Return the kind of database that a connection leads to. Raises SourceError, ApiError."""
+    if api_configured():
+        from blocks import kind_of  # noqa: PLC0415 - Prefect is slow to import
+
+        return kind_of(name)
+    from flows.sources.connections import kind_in_environment  # noqa: PLC0415 - most tables need none
+
+    return kind_in_environment(name, os.environ)
+
+
+def _user() -> str:
+    """Return who runs this; in a container there may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _git_commit(folder: Path) -> str:
+    """Return the commit that is checked out in a folder or above it; empty where it is not in git."""
+    git = next((place / ".git" for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+    if git is None:
+        return ""
+    try:
+        if git.is_file():  # a worktree or a submodule
+            git = git.parent / git.read_text().removeprefix("gitdir:").strip()
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        name = head.removeprefix("ref: ")
+        common = git / (git / "commondir").read_text().strip() if (git / "commondir").exists() else git
+        if (common / name).exists():
+            return (common / name).read_text().strip()
+        packed = (common / "packed-refs").read_text().splitlines()
+        return next((line.split(" ")[0] for line in packed if line.endswith(f" {name}")), "")
+    except OSError:
+        return ""
