@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from flows.model.errors import did_you_mean
@@ -80,6 +81,7 @@ DEEPEST = 15
 """How many ARRAYs and STRUCTs may stand in one another; BigQuery's own bound."""
 
 
+@lru_cache(maxsize=4096)
 def parse_type(text: str) -> Type:
     """Parse `STRUCT<sku STRING, price NUMERIC>` and the like.
 

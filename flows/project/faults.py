@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.errors import Fault, SqlError, did_you_mean
@@ -44,7 +43,7 @@ class Face(NamedTuple):
     @property
     def schema(self) -> dict[str, Type]:
         """The columns that have a type."""
-        return {name: parsed(type_) for name, type_ in self.types.items() if type_ is not None}
+        return {name: parse_type(type_) for name, type_ in self.types.items() if type_ is not None}
 
 
 class Findings(NamedTuple):
@@ -82,12 +81,6 @@ def examine(file: TableFile, faces: Mapping[str, Face], folder: Folder) -> tuple
         return file, _Comparison(file, faces, folder).findings()
     except Exception as error:  # noqa: BLE001 - one file stops no other
         return file, Findings((file.fault(1, "", own_error(error)),))
-
-
-@lru_cache(maxsize=4096)
-def parsed(type_: str) -> Type:
-    """Return a type from its canonical spelling."""
-    return parse_type(type_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +151,7 @@ class _Comparison:
             elif type_ is None:
                 message = f"the SQL spells it '{spelt}'. Write the same in both, such as AS {name}."
                 yield file.fault(column.line, f"{column.field}.name", message)
-            elif wanted is not None and not _fits(type_, parsed(wanted)):
+            elif wanted is not None and not _fits(type_, parse_type(wanted)):
                 message = f"the SQL gives {type_}, the file says {wanted}. Write {type_}, or CAST it in the SQL."
                 yield file.fault(column.type_line, f"{column.field}.type", message)
         spellings = {name.lower(): name for name in types}
@@ -190,7 +183,7 @@ class _Comparison:
                 if face.mend is None:
                     near = did_you_mean(one.other, face.types) or f" Its columns are {listed(face.types)}."
                     yield self.file.fault(one.line, one.field, f"{one.table} has no column '{one.other}'.{near}")
-            elif mine and its and not (_fits(parsed(mine), parsed(its)) or _fits(parsed(its), parsed(mine))):
+            elif mine and its and not _comparable(parse_type(mine), parse_type(its)):
                 message = f"the column is {mine} and {one.table}.{one.other} is {its}: they can never be equal."
                 yield self.file.fault(one.line, one.field, message)
 
@@ -207,3 +200,7 @@ def circle_faults(file: TableFile, way: list[str]) -> tuple[Fault, ...]:
 def _fits(given: Type, wanted: Type) -> bool:
     """Say whether a query's type may be stored as the file's type without a cast."""
     return given.base == wanted.base or (given.base.name, wanted.base.name) in WIDENS
+
+
+def _comparable(one: Type, other: Type) -> bool:
+    return _fits(one, other) or _fits(other, one)

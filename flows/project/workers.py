@@ -182,7 +182,7 @@ def _work(end: int) -> None:
                 return
             context = context if news is None else news
             connection.send([_WORK[kind](job, context) for job in jobs])
-            gc.collect()
+            gc.collect(0)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from flows.sql import types as t
@@ -24,6 +25,11 @@ class Match(NamedTuple):
 
 def match(candidates: Sequence[Signature], given: Sequence[tuple[Type, bool]]) -> Match | None:
     """Choose the signature that changes the arguments (type, is a literal) least; None where none fits."""
+    return _match(tuple(candidates), tuple(given))
+
+
+@lru_cache(maxsize=4096)
+def _match(candidates: tuple[Signature, ...], given: tuple[tuple[Type, bool], ...]) -> Match | None:
     best: tuple[tuple[int, int], Match] | None = None
     for signature in candidates:
         found = _fit(signature, given)

@@ -21,9 +21,9 @@ T, U = Type("T"), Type("U")
 _LINE = re.compile(r"(\w+)\(([^=]*)\) -> (\S+) = (.+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Signature:
-    """One way to call a function."""
+    """One way to call a function; each stands in the table once, and is equal to itself alone."""
 
     parameters: tuple[Type, ...]
     repeated: bool

@@ -161,7 +161,13 @@ def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
     tree, faults = _parse(sql)
     if tree is None:
         raise SqlError(faults)
-    return tree, (*faults, *unrepeatable(tree))
+    return tree, (*faults, *_unrepeatable(sql))
+
+
+@lru_cache(maxsize=256)
+def _unrepeatable(sql: str) -> tuple[SqlFault, ...]:
+    tree, _ = _parse(sql)
+    return tuple(unrepeatable(tree)) if tree is not None else ()
 
 
 @lru_cache(maxsize=256)
