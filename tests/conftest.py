@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from tests import prefect_api
 from tests.machine import pytest_make_collect_report, pytest_runtest_makereport
-from tests.servers import mongodb, mysql
+from tests.servers import bigquery, mongodb, mysql
 from tests.shop import finished_shop, shop
 
 if TYPE_CHECKING:
@@ -57,3 +57,10 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
     mongodb_server.client.drop_database("shop_test")
     yield "shop_test"
     mongodb_server.client.drop_database("shop_test")
+
+
+@pytest.fixture(scope="session")
+def bigquery_server() -> Iterator[bigquery.BigQueryServer]:
+    """The server that all tests share."""
+    with bigquery.serving() as server:
+        yield server

@@ -12,7 +12,8 @@ DerivedError
 ├── SourceError           a source database or file could not be read
 │   └── SourceUnavailableError   ... for a reason that may pass: try again
 └── WarehouseError        the warehouse refused
-    └── WarehouseBusyError       ... because another process holds it: try again
+    ├── WarehouseBusyError       ... because another process holds it: try again
+    └── WarehouseUnavailableError    ... or does not answer: try again
 """
 
 from __future__ import annotations
@@ -119,6 +120,12 @@ class WarehouseError(DerivedError):
 
 class WarehouseBusyError(WarehouseError):
     """The warehouse is held by another process."""
+
+    transient = True
+
+
+class WarehouseUnavailableError(WarehouseError):
+    """The warehouse could not be reached just now, or had an error of its own."""
 
     transient = True
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the database servers that the tests start themselves, without starting any service: MariaDB, and a MongoDB
-# server in Java, which is built once. Packages are installed on Debian or Ubuntu as root.
+# Installs the servers that the tests start themselves, without starting any service: MariaDB, a MongoDB server in Java,
+# which is built once, and an emulator of BigQuery. Packages are installed on Debian or Ubuntu as root.
 set -e
 
 have() { command -v "$1" >/dev/null; }
@@ -27,3 +27,7 @@ if ! install "openjdk-17-jdk-headless maven openssl" "$java" && ! install "defau
 elif ! "$(dirname "$0")/mongodb/serve" --build; then
     echo "The MongoDB server for tests cannot be built, see above. Do without: ${without#or }" >&2
 fi
+
+here=$(dirname "$0")
+"$here/bigquery/serve" --build "$here/../../.venv/bin/python" ||
+    echo "The emulator of BigQuery cannot be installed, see above. Do without: set DERIVED_TEST_BIGQUERY=project?location=EU" >&2

@@ -1,0 +1,105 @@
+"""What BigQuery's errors mean: whether trying again can help, whether another run was first, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.api_core import exceptions
+from google.auth import exceptions as auth
+from requests import exceptions as transport
+
+from flows.model.errors import ConflictError, WarehouseError, WarehouseUnavailableError
+
+if TYPE_CHECKING:
+    from flows.model.errors import DerivedError
+
+OVERTAKEN = "another run has committed"
+"""What a publish's first statement raises where the table is not as it was when the rows were compared."""
+_ABORTED = ("aborted due to concurrent update", "could not serialize access", OVERTAKEN)
+_MAY_PASS = {
+    "backendError",
+    "internalError",
+    "jobBackendError",
+    "jobInternalError",
+    "jobRateLimitExceeded",
+    "rateLimitExceeded",
+    "tableUnavailable",
+}
+_WORDS = {
+    "accessDenied": "BigQuery does not allow it: {message}. docs/bigquery.md lists the roles that a run needs.",
+    "billingNotEnabled": "the project has no billing account, without which BigQuery changes no rows: {message}.",
+    "bytesBilledLimitExceeded": (
+        "it would read more than is allowed: {message}. Bound the SQL by @window_start and @window_end on the "
+        "partition columns of what it reads, or raise maximum_bytes_billed in DERIVED_WAREHOUSE."
+    ),
+    "notFound": "{message}.",
+    "quotaExceeded": (
+        "a quota of the project is used up: {message}. Wait for tomorrow, or ask for more in the console (IAM, Quotas)."
+    ),
+    "resourcesExceeded": "it needs more than BigQuery gives one query: {message}. Make windows or joins smaller.",
+    "responseTooLarge": "its result is too large: {message}.",
+}
+ERRORS = (
+    exceptions.GoogleAPICallError,
+    exceptions.RetryError,
+    auth.GoogleAuthError,
+    transport.RequestException,
+)
+"""All that the client raises."""
+
+
+class OvertakenError(ConflictError):
+    """A transaction met another one of the same table; the same work may succeed after another look."""
+
+
+def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
+    """Return an error of the client as one of ours.
+
+    Args:
+        error: what the client raised.
+        subject: what was being made; may be empty.
+        link: where a person sees the job.
+    """
+    where = f"{subject}: " if subject else ""
+    message = _message(error)
+    shown = f" See {link}" if link else ""
+    if any(words in message for words in _ABORTED):
+        return OvertakenError(f"{where}another run changed the same rows first, so this one changed nothing.{shown}")
+    if isinstance(error, auth.GoogleAuthError) and not isinstance(error, auth.TransportError):
+        return WarehouseError(
+            f"{where}Google Cloud does not know who asks: {message}. On a laptop: gcloud auth application-default "
+            "login; in a pod: Workload Identity (docs/bigquery.md)."
+        )
+    reason = _reason(error)
+    if reason in _MAY_PASS or _is_lost(error):
+        return WarehouseUnavailableError(f"{where}BigQuery does not answer just now: {message}.{shown}")
+    words = _WORDS.get(reason, "{message}").format(message=message.rstrip("."))
+    return WarehouseError(f"{where}{words}{shown}")
+
+
+def _message(error: Exception) -> str:
+    """Return what an error says, without the address that was asked and the job that failed."""
+    text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)
+    first: str = (text or type(error).__name__).split("\n", 1)[0].split("; reason: ", 1)[0]
+    _, found, rest = first.partition("prettyPrint=false: ")
+    return rest if found else first
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, exceptions.GoogleAPICallError):
+        return ""
+    return str(error.errors[0].get("reason", "")) if error.errors and isinstance(error.errors[0], dict) else ""
+
+
+def _is_lost(error: Exception) -> bool:
+    """Say whether the service, not what was asked of it, is at fault."""
+    return isinstance(
+        error,
+        (
+            exceptions.RetryError,
+            exceptions.ServerError,
+            exceptions.TooManyRequests,
+            auth.TransportError,
+            transport.RequestException,
+        ),
+    )

@@ -1,0 +1,168 @@
+"""BigQuery's jobs: each has its id before it is sent, so that a lost response never runs one twice."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import uuid4
+
+from google.api_core import exceptions
+from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+from flows.model.errors import WarehouseUnavailableError
+from flows.warehouses.bigquery.faults import ERRORS, explained
+from flows.warehouses.bigquery.types import parameter, rows_by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from flows.warehouses.bigquery.settings import BigQuerySettings
+    from flows.warehouses.bigquery.types import Parameter
+
+PATIENCE = 120.0
+"""Seconds for which a request is sent again where nobody answers."""
+TRIES = 4
+"""How often a job that failed for a reason that may pass is run."""
+RETRY = DEFAULT_RETRY.with_timeout(PATIENCE)
+_LONGEST_LABEL = 63
+Job = TypeVar("Job", bigquery.QueryJob, bigquery.LoadJob)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job gave."""
+
+    rows: list[dict[str, Any]]
+    bytes: int
+    """Bytes that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """For what a job runs: the beginning of its id, and its labels."""
+
+    subject: str = ""
+    """The table and window, for people."""
+    name: str = "derived"
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def to(self, what: str) -> Cause:
+        """Return the cause of one job among those of the same window."""
+        return Cause(self.subject, f"{self.name}-{what}", self.labels)
+
+
+NO_CAUSE = Cause()
+
+
+class Jobs:
+    """Runs jobs in one project."""
+
+    def __init__(self, client: bigquery.Client, settings: BigQuerySettings) -> None:
+        self.client = client
+        self.settings = settings
+        self._ahead: timedelta | None = None
+
+    def query(
+        self, sql: str, parameters: Iterable[Parameter] = (), cause: Cause = NO_CAUSE, *, job_id: str | None = None
+    ) -> Result:
+        """Run a query, a statement or a script; return the rows of its last SELECT.
+
+        Args:
+            sql: what to run.
+            parameters: its query parameters.
+            cause: for what.
+            job_id: the same for the same work: of two jobs of one id only one ever runs.
+        """
+        config = bigquery.QueryJobConfig(
+            query_parameters=list(parameters),
+            labels=dict(cause.labels),
+            maximum_bytes_billed=self.settings.maximum_bytes_billed,
+        )
+
+        def begin(number: str) -> bigquery.QueryJob:
+            return self.client.query(
+                sql, job_config=config, job_id=number, location=self.settings.location, retry=RETRY, job_retry=None
+            )
+
+        job, found = self._run(begin, job_id or _new_id(cause), cause)
+        return Result(rows_by_name(found), job.total_bytes_processed or 0)
+
+    def load(self, begin: Callable[[str], bigquery.LoadJob], cause: Cause) -> None:
+        """Run a load job, which `begin` sends under the id that it is given."""
+        self._run(begin, _new_id(cause), cause)
+
+    def now(self) -> datetime:
+        """Return BigQuery's clock, by that of this machine and what once was between the two."""
+        if self._ahead is None:
+            before = datetime.now(UTC)
+            told: datetime = self.query("SELECT CURRENT_TIMESTAMP() AS now").rows[0]["now"]
+            self._ahead = told - (before + (datetime.now(UTC) - before) / 2)
+        return datetime.now(UTC) + self._ahead
+
+    def _run(self, begin: Callable[[str], Job], name: str, cause: Cause) -> tuple[Job, Any]:
+        for attempt in range(1, TRIES + 1):
+            job_id = name if attempt == 1 else f"{name}-{attempt}"
+            link = self._link(job_id)
+            with translated(cause.subject, link):
+                job = self._begin(begin, job_id)
+            try:
+                # The client would run the same SQL again under another id.
+                return job, job.result(**({"job_retry": None} if job.job_type == "query" else {}), retry=RETRY)
+            except ERRORS as error:
+                fault = explained(error, cause.subject, link)
+                # A job that has ended in an error has changed nothing; of another nobody knows what it will do.
+                has_ended = job.state == "DONE" and job.error_result is not None
+                if not (has_ended and isinstance(fault, WarehouseUnavailableError)) or attempt == TRIES:
+                    raise fault from error
+            pause(attempt)
+        raise AssertionError(name)
+
+    def _begin(self, begin: Callable[[str], Job], job_id: str) -> Job:
+        try:
+            return begin(job_id)
+        except exceptions.Conflict:
+            # It was sent before, and the answer was lost.
+            return cast("Job", self.client.get_job(job_id, location=self.settings.location, retry=RETRY))
+
+    def _link(self, job_id: str) -> str:
+        place = f"{self.settings.project}&j=bq:{self.settings.location}:{job_id}&page=queryresults"
+        return f"https://console.cloud.google.com/bigquery?project={place}"
+
+
+@contextmanager
+def translated(subject: str = "", link: str = "") -> Iterator[None]:
+    """Let no error of the client through as it is; `subject` is what was being made."""
+    try:
+        yield
+    except ERRORS as error:
+        raise explained(error, subject, link) from error
+
+
+def pause(attempt: int) -> None:
+    """Wait before another attempt: longer each time, and not as long as whoever else waits for the same."""
+    time.sleep(random.uniform(0.5, 1.0) * min(2.0**attempt / 4, 20.0))  # noqa: S311 - no secret
+
+
+def label(text: str) -> str:
+    """Return a text as a label's value may hold it."""
+    return re.sub(r"[^a-z0-9_-]", "_", text.lower())[:_LONGEST_LABEL]
+
+
+def labels(**named: str) -> tuple[tuple[str, str], ...]:
+    """Return labels by their keys' last part."""
+    return tuple((f"derived_{name}", label(text)) for name, text in named.items())
+
+
+def _new_id(cause: Cause) -> str:
+    return f"{cause.name}-{uuid4().hex}"
+
+
+def parameters_of(values: Mapping[str, object]) -> list[Parameter]:
+    """Return Python's values as query parameters."""
+    return [parameter(name, value) for name, value in values.items()]

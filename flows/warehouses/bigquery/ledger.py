@@ -1,0 +1,173 @@
+"""The ledger's tables in BigQuery, and the fence that lets one of two runs commit.
+
+A plain INSERT conflicts with no other, so that two runs which only add to the ledger would both commit. Each table
+therefore has a table of one row with its newest version: a publish's first statement sets it from the version that it
+knows to the next, and so is a compare-and-swap where transactions are serial and a conflict where they are not.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
+from flows.model.window import EVER, Window
+from flows.project.definition import code_version
+from flows.warehouses.bigquery.faults import OVERTAKEN
+from flows.warehouses.bigquery.jobs import RETRY, translated
+from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
+from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
+from flows.warehouses.bigquery.views import VIEWS
+from flows.warehouses.interface import ledger_shard
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows.model.table import Table
+    from flows.warehouses.bigquery.jobs import Jobs
+    from flows.warehouses.bigquery.types import Parameter
+
+PLATFORM = "platform"
+
+
+def shard_of(identity: str) -> str:
+    """Return the ledger table that holds a table's entries, quoted."""
+    return quote_table(f"{PLATFORM}.{ledger_shard(identity)}")
+
+
+def fence_of(identity: str) -> str:
+    """Return the table of one row that holds a table's newest version, quoted; no file's name has a `-`."""
+    return quote_table(f"{PLATFORM}.{_fence_name(identity)}")
+
+
+def create(jobs: Jobs, identity: str) -> None:
+    """Create a table's part of the ledger and its fence where they are missing, and the views over all."""
+    client = jobs.client
+    with translated(identity):
+        try:
+            client.get_table(f"{jobs.settings.project}.{PLATFORM}.{_fence_name(identity)}", retry=RETRY)
+        except NotFound:
+            pass
+        else:
+            return
+        create_dataset(jobs, PLATFORM, "What is committed, what failed, and what is in quarantine; kept by Derived.")
+        shards = {
+            "ledger": (ledger_shard(identity), _SCHEMA),
+            "quarantine": (quarantine_shard(identity), [schema_field(*column) for column in COLUMNS.items()]),
+        }
+        new = [view for view, (shard, schema) in shards.items() if _create_shard(jobs, shard, schema)]
+    if new:
+        _create_views(jobs)
+    jobs.query(
+        f"CREATE TABLE IF NOT EXISTS {fence_of(identity)} AS SELECT COALESCE(MAX(version), 0) AS version"
+        f" FROM {shard_of(identity)} WHERE table_name = @identity",
+        [parameter("identity", identity)],
+    )
+
+
+def create_dataset(jobs: Jobs, name: str, description: str) -> None:
+    """Create a dataset where it is missing."""
+    dataset = bigquery.Dataset(f"{jobs.settings.project}.{name}")
+    dataset.location, dataset.description = jobs.settings.location, description
+    jobs.client.create_dataset(dataset, exists_ok=True, retry=RETRY)
+
+
+def set_fence(identity: str, known: int, version: int) -> tuple[str, list[Parameter]]:
+    """Return the statement that lets a transaction go on only where the table's version is the one it knows."""
+    expected = f"IF(version = @known_version, @next_version, ERROR('{OVERTAKEN}'))"
+    return (
+        f"UPDATE {fence_of(identity)} SET version = {expected} WHERE TRUE",
+        [parameter("known_version", known), parameter("next_version", version)],
+    )
+
+
+def append(entry: Entry, name: str = "entry") -> tuple[str, list[Parameter]]:
+    """Return the statement that adds an entry, and its parameters, which begin with `name`."""
+    places = ", ".join(f"@{name}_{column.name}" for column in LEDGER_COLUMNS)
+    return (
+        f"INSERT INTO {shard_of(entry.table)} ({listed(column.name for column in LEDGER_COLUMNS)}) VALUES ({places})",
+        [parameter(f"{name}_{column.name}", column.value(entry), column.type) for column in LEDGER_COLUMNS],
+    )
+
+
+def reset_of(table: Table, version: int, now: datetime) -> Entry:
+    """Return the entry which says that all earlier commits of a table hold no longer."""
+    return Entry(
+        table=table.identity,
+        kind="reset",
+        window=None,
+        run_id="",
+        run_by="",
+        code_version=code_version(table),
+        git_commit="",
+        began=now,
+        upstreams={},
+        version=version,
+        committed_at=now,
+        touched=(Touched(EVER, changed=True),),
+    )
+
+
+def reset(jobs: Jobs, table: Table, *statements: str) -> None:
+    """Run statements with the record that what was committed before them holds no longer, in one transaction."""
+    known = int(jobs.query(f"SELECT version FROM {fence_of(table.identity)}").rows[0]["version"])
+    if not known and not statements:
+        return
+    fence, first = set_fence(table.identity, known, known + 1)
+    entry, second = append(reset_of(table, known + 1, jobs.now()))
+    jobs.query(transaction(fence, *statements, entry), [*first, *second])
+
+
+def transaction(*statements: str) -> str:
+    """Return a script that does all of the statements or none."""
+    return "".join(f"{statement};\n" for statement in ("BEGIN TRANSACTION", *statements, "COMMIT TRANSACTION"))
+
+
+def touched_of(rows: list[dict[str, Any]]) -> tuple[Touched, ...]:
+    """Return what an entry says was touched."""
+    return tuple(
+        Touched(Window(row["range_start"].astimezone(UTC), row["range_end"].astimezone(UTC)), row["changed"])
+        for row in rows
+    )
+
+
+def _fence_name(identity: str) -> str:
+    return f"fence-{identity.replace('.', '-')}"
+
+
+def _create_views(jobs: Jobs) -> None:
+    """Let the views be over all shards that there are, also where another run makes one at the same time."""
+    shards, shown = _shards(jobs), None
+    while shards != shown:
+        shown = shards
+        for view, columns in (("ledger", [column.name for column in LEDGER_COLUMNS]), ("quarantine", list(COLUMNS))):
+            tables = [quote_table(f"{PLATFORM}.{name}") for name in shown if name.startswith(f"{view}_")]
+            every = "\nUNION ALL ".join(f"SELECT {listed(columns)} FROM {table}" for table in tables)
+            jobs.query(f"CREATE OR REPLACE VIEW {quote_table(f'{PLATFORM}.{view}')} AS\n{every}")
+        shards = _shards(jobs)
+    for name, select in VIEWS.items():
+        jobs.query(f"CREATE OR REPLACE VIEW {quote_table(f'{PLATFORM}.{name}')} AS {select}")
+
+
+def _shards(jobs: Jobs) -> list[str]:
+    with translated():
+        tables = jobs.client.list_tables(f"{jobs.settings.project}.{PLATFORM}", retry=RETRY)
+        return sorted(item.table_id for item in tables if item.table_id.startswith(("ledger_", "quarantine_")))
+
+
+def _create_shard(jobs: Jobs, name: str, schema: list[bigquery.SchemaField]) -> bool:
+    """Create a table of all entries or bad rows of some tables; say whether it was missing."""
+    made = bigquery.Table(f"{jobs.settings.project}.{PLATFORM}.{name}", schema=schema)
+    made.clustering_fields = ["table_name"]
+    try:
+        jobs.client.get_table(made.reference, retry=RETRY)
+    except NotFound:
+        jobs.client.create_table(made, exists_ok=True, retry=RETRY)
+        return True
+    return False
+
+
+_SCHEMA = [schema_field(column.name, column.type, required=column.required) for column in LEDGER_COLUMNS]

@@ -1,0 +1,48 @@
+"""Where in BigQuery the tables live, as one address says it: `bigquery://project?location=EU`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from urllib.parse import parse_qsl, urlsplit
+
+from flows.model.errors import UsageError, did_you_mean
+
+SCHEME = "bigquery"
+_EXAMPLE = "Write it as bigquery://my-project?location=EU."
+_PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class BigQuerySettings:
+    """A project of Google Cloud and what its jobs may do."""
+
+    project: str
+    """The project that holds the datasets and pays for the jobs."""
+    location: str
+    """Where the datasets are, such as `EU` or `europe-west3`; it cannot be changed later."""
+    maximum_bytes_billed: int | None = None
+    """A query that would read more is refused before it starts."""
+
+
+def parse_address(address: str) -> BigQuerySettings:
+    """Parse `bigquery://project?location=EU&maximum_bytes_billed=100000000000`.
+
+    Raises:
+        UsageError: it cannot be understood; says what to write.
+    """
+    parts = urlsplit(address)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme != SCHEME or parts.path.strip("/") or not _PROJECT.fullmatch(parts.netloc):
+        raise UsageError(f"'{address}' names no project of BigQuery. {_EXAMPLE}")
+    known = [field.name for field in fields(BigQuerySettings) if field.name != "project"]
+    for name in options:
+        if name not in known:
+            hint = did_you_mean(name, known) or f" Write one of {', '.join(known)}."
+            raise UsageError(f"'{address}': BigQuery has no setting '{name}'.{hint}")
+    location, most = (options.get(name, "") for name in known)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", location):
+        raise UsageError(f"'{address}' says no location, which cannot be changed later. {_EXAMPLE}")
+    if most and not re.fullmatch(r"[1-9]\d{0,17}", most):
+        raise UsageError(f"'{address}': maximum_bytes_billed '{most}' is no number of bytes, such as 100000000000.")
+    return BigQuerySettings(parts.netloc, location, int(most) if most else None)

@@ -1,0 +1,219 @@
+"""The rows of one window in BigQuery: staged in a table that helps, looked at, and published by one script or dropped.
+
+What a publish does is decided before it, by a look at the table; its transaction goes on only where the table is still
+as it was when it was looked at. Another look follows where it is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from flows.model.errors import ConflictError, WindowError
+from flows.warehouses.bigquery import ledger, merge, quarantine
+from flows.warehouses.bigquery import replace as replace_
+from flows.warehouses.bigquery.faults import OvertakenError
+from flows.warehouses.bigquery.jobs import parameters_of, pause
+from flows.warehouses.bigquery.loading import load, parsed
+from flows.warehouses.bigquery.look import Change, Look, look
+from flows.warehouses.bigquery.target import EXPIRY
+from flows.warehouses.bigquery.types import quote, spelled
+from flows.warehouses.interface import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    import pyarrow as pa
+
+    from flows.model.bad_row import BadRow
+    from flows.model.entry import Entry
+    from flows.model.table import Table
+    from flows.warehouses.bigquery.jobs import Result
+    from flows.warehouses.bigquery.target import Attempt, Target
+
+SHOWN_ROWS = 5
+LOOKS = 6
+"""How often a publish is tried that others, of other windows, get ahead of."""
+
+
+@dataclass
+class StagedRows:
+    """Rows of one window that no reader can see yet."""
+
+    target: Target
+    relation: str
+    rows: int
+    bytes: int
+    look: Look
+    look_again: Callable[[], Look]
+    change: Callable[[Look], Change]
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Run the engine's own GoogleSQL, which may read the staged rows."""
+        return self._asked(self.target.run("check", sql, parameters_of(parameters)))
+
+    def select(self, query: Query) -> list[dict[str, Any]]:
+        """Run a person's SELECT, which may read the staged rows."""
+        return self._asked(self.target.run("check", query.sql))
+
+    def _asked(self, result: Result) -> list[dict[str, Any]]:
+        if self.target.table.source is None:
+            self.bytes += result.bytes
+        return result.rows
+
+    def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
+        """Commit the rows, the bad rows and the entry in one transaction."""
+        found = list(bad)
+        if found:
+            _keep_bad_rows(self.target.attempt, entry, found)
+        for attempt in range(1, LOOKS):
+            newest = self.look.newest
+            if newest is not None and newest["version"] > known_version:
+                return self._committed_already(entry, newest)
+            try:
+                return self._publish(entry, self.change(self.look), found)
+            except OvertakenError:
+                pause(attempt)
+                self.look = self.look_again()
+        raise ConflictError(
+            f"{self.target.attempt.cause.subject}: other runs commit to the table all the time, so this one changed "
+            "nothing; start it again to do what is left."
+        )
+
+    def _publish(self, entry: Entry, change: Change, bad: list[BadRow]) -> Entry:
+        now, version = self.target.jobs.now(), self.look.version
+        statements = list(change.statements)
+        parameters = [*self.target.parameters, *change.parameters]
+        if change.starts_over:
+            version += 1
+            statement, given = ledger.append(ledger.reset_of(self.target.table, version, now), "reset")
+            statements.append(statement)
+            parameters += given
+        done = replace(
+            entry, version=version + 1, committed_at=now, rows=self.rows, bytes=self.bytes, touched=change.touched
+        )
+        fence, given = ledger.set_fence(entry.table, self.look.version, done.version)
+        insert, values = ledger.append(done)
+        statements = [fence, *statements, insert]
+        parameters += [*given, *values]
+        if self.look.quarantined:
+            taken, given = quarantine.gone(self.target.jobs, done)
+            statements += taken
+            parameters += given
+        if bad:
+            statements += quarantine.added(done, self.target.helping("bad"))
+        cause = self.target.attempt.cause.to(f"publish-{entry.run_id}-{self.look.version}")
+        named = replace(cause, labels=(*cause.labels, ("derived_run", entry.run_id[:63])))
+        self.target.jobs.query(ledger.transaction(*statements), parameters, named, job_id=cause.name)
+        return done
+
+    def _committed_already(self, entry: Entry, newest: Mapping[str, Any]) -> Entry:
+        """Return the entry where it was this run's own commit, of which no answer came. Raises ConflictError."""
+        window = entry.window
+        bounds = (window.start, window.end) if window else (None, None)
+        if newest["run_id"] == entry.run_id and (newest["window_start"], newest["window_end"]) == bounds:
+            return replace(
+                entry,
+                version=newest["version"],
+                committed_at=newest["committed_at"],
+                rows=newest["rows"],
+                bytes=self.bytes,
+                touched=ledger.touched_of(newest["touched"]),
+            )
+        raise ConflictError(
+            f"{entry.table}: run {newest['run_id']} of {newest['run_by']} has committed {window or 'the table'} in the "
+            "meantime. This run changed nothing; start it again to do what is left."
+        )
+
+
+def stage(target: Target, rows: Query | Generator[pa.RecordBatch], *, start_over: bool) -> StagedRows:
+    """Put the rows of a window where they can be looked at.
+
+    Raises:
+        WindowError: one lies outside its window.
+        CheckFailedError: the window gives several rows of a key, which cannot be combined.
+    """
+    table, staged, first = target.table, target.helping("stage"), ""
+    size = None
+    if isinstance(rows, Query):
+        types = ", ".join(f"{quote(name)} {spelled(type_)}" for name, type_ in table.types.items())
+        first = f"CREATE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{rows.sql}\n)"
+    else:
+        size = load(target.attempt, "stage", table.types, rows)
+        values = [f"{parsed(type_, quote(name))} AS {quote(name)}" for name, type_ in table.types.items()]
+        if values != [f"{quote(name)} AS {quote(name)}" for name in table.types]:
+            staged = f"(SELECT {', '.join(values)} FROM {staged})"
+    asked = merge.asked(target, staged) if table.strategy == "merge" else replace_.asked(target, staged)
+    if _is_bounded(table):
+        asked["outside"] = f"(SELECT COUNT(*) FROM {staged} WHERE {target.inside} IS NOT TRUE)"
+    seen = look(target, staged, asked, first)
+    if seen.facts.get("outside"):
+        _refuse_outside(target, staged)
+    count, relation = seen.rows, staged
+    if table.strategy == "merge":
+        relation = merge.settled(target, staged, seen)
+        count -= seen.facts["surplus"] if table.source else 0
+
+    def change(seen: Look) -> Change:
+        if table.strategy == "merge":
+            return merge.change(target, relation, seen, start_over=start_over)
+        return replace_.change(target, staged, seen)
+
+    return StagedRows(
+        target, relation, count, seen.bytes if size is None else size, seen, lambda: look(target, staged, asked), change
+    )
+
+
+def _is_bounded(table: Table) -> bool:
+    """Say whether each row must lie in its window."""
+    return table.strategy == "append" or (table.strategy == "merge" and not table.source and merge.owns_rows(table))
+
+
+def _refuse_outside(target: Target, staged: str) -> None:
+    """Raise WindowError with rows that lie outside their window."""
+    table = target.table
+    assert table.partition is not None  # noqa: S101 - it is what the window bounds
+    rows = target.run(
+        "outside", f"SELECT {target.columns} FROM {staged} WHERE {target.inside} IS NOT TRUE LIMIT {SHOWN_ROWS}"
+    ).rows
+    shown, column = "\n".join(f"  {row}" for row in rows), table.partition.column
+    raise WindowError(
+        f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n"
+        f"{shown}\n"
+        f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window."
+    )
+
+
+def record(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
+    """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
+    jobs, cause = attempt.jobs, attempt.cause.to("failure")
+    failed = replace(entry, committed_at=jobs.now())
+    insert, parameters = ledger.append(failed)
+    if not bad:
+        jobs.query(insert, parameters, cause)
+        return
+    try:
+        _keep_bad_rows(attempt, entry, bad)
+        taken, given = quarantine.gone(jobs, failed)
+        added = quarantine.added(failed, attempt.helping("bad"))
+        jobs.query(ledger.transaction(insert, *taken, *added), [*parameters, *given], cause)
+    finally:
+        attempt.drop("bad")
+
+
+def _keep_bad_rows(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
+    """Put bad rows into a table that helps: there may be more of them than a query may have parameters."""
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    from flows.sources.interface import arrow_type  # noqa: PLC0415 - it imports Arrow
+
+    windows = [row.window or entry.window for row in bad]
+    values = {
+        "window_start": [window and window.start for window in windows],
+        "window_end": [window and window.end for window in windows],
+        "place": [row.place for row in bad],
+        "reason": [row.reason for row in bad],
+        "raw": [row.raw for row in bad],
+    }
+    schema = pa.schema([(name, arrow_type(type_)) for name, type_ in quarantine.FOUND_COLUMNS.items()])
+    load(attempt, "bad", quarantine.FOUND_COLUMNS, [pa.RecordBatch.from_pydict(values, schema)])

@@ -1,0 +1,194 @@
+"""A table in BigQuery: made, compared with its file, and altered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from flows.model.column_changes import ColumnChanges, column_changes
+from flows.model.errors import WarehouseError
+from flows.warehouses.bigquery import ledger
+from flows.warehouses.bigquery.jobs import RETRY, labels, translated
+from flows.warehouses.bigquery.types import quote, quote_table, schema_field, spelled, type_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows.model.table import Table
+    from flows.model.types import Type
+    from flows.warehouses.bigquery.jobs import Jobs
+
+MOST_PARTITIONS = 10_000
+"""https://cloud.google.com/bigquery/quotas#partitioned_tables"""
+_WIDER = {
+    "INT64": ("NUMERIC", "BIGNUMERIC", "FLOAT64"),
+    "NUMERIC": ("BIGNUMERIC", "FLOAT64"),
+    "BIGNUMERIC": ("FLOAT64",),
+    "DATE": ("DATETIME",),
+}
+"""https://cloud.google.com/bigquery/docs/managing-table-schemas#change_column_type, where no value is lost."""
+
+
+def find(jobs: Jobs, identity: str) -> bigquery.Table | None:
+    """Return a table, or None."""
+    with translated(identity):
+        try:
+            return jobs.client.get_table(f"{jobs.settings.project}.{identity}", retry=RETRY)
+        except NotFound:
+            return None
+
+
+def create(jobs: Jobs, table: Table, now: datetime) -> None:
+    """Create a table; what the ledger knows of one of that name holds no longer."""
+    _refuse_many_partitions(table, now)
+    made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=_schema(table))
+    made.time_partitioning = _partitioning(table)
+    _describe(made, table)
+    # Of a table that is there and a ledger that knows of no reset nobody could tell that it is empty.
+    ledger.reset(jobs, table)
+    with translated(table.identity):
+        ledger.create_dataset(jobs, table.dataset, "")
+        jobs.client.create_table(made, exists_ok=True, retry=RETRY)
+
+
+def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
+    """Return how the columns of a table differ from those of its file; case makes no difference to BigQuery."""
+    wanted = {name: str(type_) for name, type_ in table.types.items()}
+    found = column_changes({field.name: str(type_of(field)) for field in present.schema}, wanted)
+    return ColumnChanges(added=found.added, retyped=found.retyped, removed=found.removed)
+
+
+def alter(jobs: Jobs, table: Table, present: bigquery.Table, now: datetime) -> None:
+    """Give a table the columns, description, labels and clustering of its file."""
+    todo = changes(table, present)
+    _refuse_new_rulers(jobs, table, todo)
+    if _is_parted_otherwise(table, present, todo):
+        _make_anew(jobs, table, now)
+        return
+    dropped = todo.removed if table.sql is not None else ()
+    new = list(todo.added)
+    for column in todo.retyped:
+        if _is_wider(_type_in(present, column), table.types[column]):
+            _run(jobs, table, f"ALTER COLUMN {quote(column)} SET DATA TYPE {spelled(table.types[column])}")
+            continue
+        if table.source is not None:
+            raise WarehouseError(
+                f"{table.identity}: the column {column} cannot become {table.types[column]}: BigQuery turns "
+                f"{_type_in(present, column)} into a wider type only. Name the new column differently, or drop the "
+                "table so that it is copied again."
+            )
+        # All windows are made again under the new definition.
+        dropped += (column,)
+        new.append(column)
+    for column in dropped:
+        _run(jobs, table, f"DROP COLUMN {quote(column)}")
+    _patch(jobs, table, new, is_stale=bool(dropped or todo.retyped), present=present)
+
+
+def _patch(jobs: Jobs, table: Table, new: list[str], *, is_stale: bool, present: bigquery.Table) -> None:
+    """Add columns, and tell BigQuery what the file says of the table, where it says something new."""
+    there = (find(jobs, table.identity) or present) if is_stale else present
+    described = {column.name.lower(): column.description for column in table.columns}
+    before = (there.schema, there.description, there.labels, there.clustering_fields)
+    there.schema = [
+        *(_with_description(field, described.get(field.name.lower(), field.description)) for field in there.schema),
+        *(field for field in _schema(table) if field.name in new),
+    ]
+    _describe(there, table)
+    if before != (there.schema, there.description, there.labels, there.clustering_fields):
+        with translated(table.identity):
+            jobs.client.update_table(there, ["schema", "description", "labels", "clustering_fields"], retry=RETRY)
+
+
+def _describe(made: bigquery.Table, table: Table) -> None:
+    made.description = table.description
+    made.labels = dict(labels(owner=table.owner, dataset=table.dataset))
+    made.clustering_fields = list(table.cluster) or None
+
+
+def _with_description(field: bigquery.SchemaField, description: str | None) -> bigquery.SchemaField:
+    told = field.to_api_repr()
+    told.pop("description", None)
+    return bigquery.SchemaField.from_api_repr(told | ({"description": description} if description else {}))
+
+
+def _schema(table: Table) -> list[bigquery.SchemaField]:
+    return [schema_field(column.name, column.type, column.description) for column in table.columns]
+
+
+def _partitioning(table: Table) -> bigquery.TimePartitioning | None:
+    if table.partition is None:
+        return None
+    return bigquery.TimePartitioning(type_=table.partition.by.upper(), field=table.partition.column)
+
+
+def _is_parted_otherwise(table: Table, present: bigquery.Table, todo: ColumnChanges) -> bool:
+    wanted, there = _partitioning(table), present.time_partitioning
+    if wanted is None or there is None:
+        return wanted is not there
+    return (
+        wanted.type_ != there.type_
+        or wanted.field.lower() != (there.field or "").lower()
+        or wanted.field in (*todo.added, *todo.retyped)
+    )
+
+
+def _refuse_many_partitions(table: Table, now: datetime) -> None:
+    """Raise WarehouseError where a table would soon have more partitions than BigQuery allows."""
+    if table.partition is None or table.partition.by != "hour" or table.window is None:
+        return
+    end = min(table.window.end or now, now)
+    hours = int((end - table.window.start).total_seconds() // 3600)
+    if hours > MOST_PARTITIONS:
+        raise WarehouseError(
+            f"{table.identity}: by: hour gives {hours:,} partitions since {table.window.start:%Y-%m-%d}, of which "
+            f"BigQuery keeps {MOST_PARTITIONS:,} in a table. "
+            f"Write partition: {{column: {table.partition.column}, by: day}}."
+        )
+
+
+def _refuse_new_rulers(jobs: Jobs, table: Table, todo: ColumnChanges) -> None:
+    """Let no old row stay where what says to which place a row belongs is new: it could not be found again."""
+    ruling = {*table.key, *([table.partition.column] if table.partition else [])}
+    new = sorted(ruling.intersection(todo.added))
+    if not new:
+        return
+    if table.source is not None:
+        raise WarehouseError(
+            f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
+            f"before do not have. Drop the table ({table.identity}) in the warehouse, so that it is copied again."
+        )
+    ledger.reset(jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
+
+
+def _make_anew(jobs: Jobs, table: Table, now: datetime) -> None:
+    """Make a table again whose partition is another: BigQuery alters none."""
+    if table.source is not None:
+        raise WarehouseError(
+            f"{table.identity}: its partition cannot be changed. Drop the table ({table.identity}) in the warehouse, "
+            "so that it is copied again."
+        )
+    ledger.reset(jobs, table)
+    with translated(table.identity):
+        jobs.client.delete_table(f"{jobs.settings.project}.{table.identity}", not_found_ok=True, retry=RETRY)
+    create(jobs, table, now)
+
+
+def _type_in(present: bigquery.Table, column: str) -> Type:
+    return next(type_of(field) for field in present.schema if field.name.lower() == column.lower())
+
+
+def _is_wider(present: Type, wanted: Type) -> bool:
+    """Say whether BigQuery turns every value of a type into one of another by itself."""
+    if present.name == wanted.name and present.element is None and not present.fields:
+        if present.decimal is None or wanted.decimal is None:
+            return wanted.decimal is None
+        (digits, scale), (more_digits, more_scale) = present.decimal, wanted.decimal
+        return more_scale >= scale and more_digits - more_scale >= digits - scale
+    return wanted.decimal is None and wanted.name in _WIDER.get(present.name, ())
+
+
+def _run(jobs: Jobs, table: Table, change: str) -> None:
+    jobs.query(f"ALTER TABLE {quote_table(table.identity)} {change}")

@@ -1,0 +1,125 @@
+"""The place in BigQuery for which rows are made: a window of a table, and the tables that help."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from flows.warehouses.bigquery.jobs import RETRY, Cause, labels, translated
+from flows.warehouses.bigquery.ledger import PLATFORM
+from flows.warehouses.bigquery.types import listed, parameter, quote, quote_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from flows.model.table import Table
+    from flows.model.types import Type
+    from flows.model.window import Window
+    from flows.warehouses.bigquery.jobs import Jobs, Result
+    from flows.warehouses.bigquery.types import Parameter
+
+EXPIRY = "OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY))"
+"""Of a table that helps, where nobody is left to drop it."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to write something of a table: its jobs, and the tables in dataset `platform` that help it."""
+
+    jobs: Jobs
+    identity: str
+    """The table."""
+    window: Window | None
+    owner: str = ""
+    number: str = field(default_factory=lambda: uuid4().hex[:12])
+    """Tells this attempt's tables and jobs from those of others."""
+
+    @property
+    def cause(self) -> Cause:
+        """For what its jobs run."""
+        window = re.sub(r"\W", "", self.window.start.isoformat()[:16]) if self.window else "whole"
+        table = self.identity.replace(".", "-")
+        named = labels(table=table, window=window, attempt=self.number, owner=self.owner)
+        return Cause(f"{self.identity} {self.window or ''}".strip(), f"derived-{table}-{window}-{self.number}", named)
+
+    def helping(self, what: str) -> str:
+        """Return a table that helps, quoted; no file's name has a `-`."""
+        return quote_table(f"{PLATFORM}.{self._helper(what)}")
+
+    def path(self, what: str) -> str:
+        """Return the same for the API."""
+        return f"{self.jobs.settings.project}.{PLATFORM}.{self._helper(what)}"
+
+    def drop(self, *helpers: str) -> None:
+        """Drop tables that helped."""
+        with translated(self.cause.subject):
+            for what in helpers:
+                self.jobs.client.delete_table(self.path(what), not_found_ok=True, retry=RETRY)
+
+    def _helper(self, what: str) -> str:
+        return f"{what}-{self.identity.replace('.', '-')}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A window of a table, and one attempt to make its rows."""
+
+    attempt: Attempt
+    table: Table
+
+    @property
+    def jobs(self) -> Jobs:
+        """What runs its jobs."""
+        return self.attempt.jobs
+
+    @property
+    def window(self) -> Window | None:
+        """The window; None for the whole table."""
+        return self.attempt.window
+
+    @property
+    def name(self) -> str:
+        """The table, quoted."""
+        return quote_table(self.table.identity)
+
+    @property
+    def columns(self) -> str:
+        """All columns, quoted."""
+        return listed(self.table.types)
+
+    @property
+    def inside(self) -> str:
+        """The condition that a row's partition column lies in the window."""
+        assert self.table.partition is not None  # noqa: S101 - callers looked
+        column = quote(self.table.partition.column)
+        return f"({column} >= @low AND {column} < @high)"
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The window's bounds: for the table's SQL, and as values of the partition column's type."""
+        if self.window is None:
+            return []
+        start, end = self.window.start, self.window.end
+        given = [parameter("window_start", start), parameter("window_end", end)]
+        kind = self.table.partition_type
+        if kind is None:
+            return given
+        return [*given, parameter("low", bound(kind, start), kind), parameter("high", bound(kind, end), kind)]
+
+    def helping(self, what: str) -> str:
+        """Return a table that helps, quoted."""
+        return self.attempt.helping(what)
+
+    def run(self, what: str, sql: str, parameters: Sequence[Parameter] = ()) -> Result:
+        """Run a query or script with the window's bounds and more parameters."""
+        return self.jobs.query(sql, [*self.parameters, *parameters], self.attempt.cause.to(what))
+
+
+def bound(type_: Type, moment: datetime) -> object:
+    """Return a moment as a value of a partition column's type."""
+    if type_.name == "DATE":
+        return moment.date()
+    return moment.replace(tzinfo=None) if type_.name == "DATETIME" else moment

@@ -1,0 +1,113 @@
+"""The production warehouse: datasets of one project in BigQuery.
+
+Any number of processes work on it at once. What keeps two runs of one table apart is each table's fence (`ledger.py`),
+and all that a publish does is one transaction behind it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from flows.model.column_changes import ColumnChanges
+from flows.warehouses.bigquery import ledger, tables
+from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
+from flows.warehouses.bigquery.staging import record, stage
+from flows.warehouses.bigquery.target import Attempt, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from flows.model.bad_row import BadRow
+    from flows.model.entry import Entry
+    from flows.model.table import Table
+    from flows.model.window import Window
+    from flows.warehouses.bigquery.settings import BigQuerySettings
+    from flows.warehouses.interface import Query, Staged
+
+
+class BigQuery:
+    """A warehouse in one project.
+
+    Args:
+        settings: which one, and where.
+        emulator: address of an emulator, which asks for no credentials; None: the service.
+
+    Raises:
+        WarehouseError: Google Cloud's environment names nobody who could ask.
+    """
+
+    def __init__(self, settings: BigQuerySettings, emulator: str | None = None) -> None:
+        there: dict[str, Any] = {"project": settings.project, "location": settings.location}
+        if emulator:
+            there |= {"credentials": AnonymousCredentials(), "client_options": ClientOptions(api_endpoint=emulator)}
+        with translated():
+            client = bigquery.Client(**there)
+        self.jobs = Jobs(client, settings)
+        self._prepared: set[str] = set()
+        self._catalog = threading.Lock()
+
+    def prepare(self, table: Table) -> None:
+        """Create the table and its part of the ledger where they are missing, and alter it to be as its file says."""
+        self._prepare_ledger(table.identity)
+        present = tables.find(self.jobs, table.identity)
+        if present is None:
+            tables.create(self.jobs, table, self.now())
+        else:
+            tables.alter(self.jobs, table, present, self.now())
+
+    def column_changes(self, table: Table) -> ColumnChanges:
+        """Return how the table's columns differ from those of its file."""
+        present = tables.find(self.jobs, table.identity)
+        return tables.changes(table, present) if present else ColumnChanges()
+
+    def extend(self, table: Table) -> None:
+        """Give the table the columns of its file."""
+        self.prepare(table)
+
+    def exists(self, identity: str) -> bool:
+        """Say whether a table is there."""
+        return tables.find(self.jobs, identity) is not None
+
+    @contextmanager
+    def stage(
+        self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch], *, start_over: bool = False
+    ) -> Iterator[Staged]:
+        """Compute or read one window's rows into a table that helps, which is dropped at the end."""
+        attempt = Attempt(self.jobs, table.identity, window, table.owner)
+        helpers = ["stage", *(["delta"] if table.strategy == "merge" else []), *(["bad"] if table.source else [])]
+        try:
+            yield stage(Target(attempt, table), rows, start_over=start_over)
+        finally:
+            attempt.drop(*helpers)
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Run a SELECT in GoogleSQL."""
+        return self.jobs.query(sql, parameters_of(parameters)).rows
+
+    def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
+        """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
+        self._prepare_ledger(entry.table)
+        record(Attempt(self.jobs, entry.table, entry.window), entry, list(bad))
+
+    def now(self) -> datetime:
+        """Return BigQuery's clock."""
+        return self.jobs.now()
+
+    def close(self) -> None:
+        """Let go of its connections."""
+        self.jobs.client.close()
+
+    def _prepare_ledger(self, identity: str) -> None:
+        with self._catalog:
+            if identity not in self._prepared:
+                ledger.create(self.jobs, identity)
+                self._prepared.add(identity)

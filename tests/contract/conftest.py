@@ -1,0 +1,30 @@
+"""What every warehouse must do is tested once, over all of them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from flows.warehouses.duckdb.warehouse import DuckDB
+
+
+def pytest_configure(config):
+    """Make the marker known."""
+    config.addinivalue_line("markers", "bigquery_gap(reason, raises): BigQuery's emulator, or BigQuery, cannot do it.")
+
+
+@pytest.fixture(params=["duckdb", "bigquery"])
+def warehouse(request, tmp_path):
+    """An empty warehouse of each kind."""
+    if request.param == "duckdb":
+        with closing(DuckDB(tmp_path / "warehouse.duckdb")) as opened:
+            yield opened
+        return
+    if gap := request.node.get_closest_marker("bigquery_gap"):
+        reason, raises = gap.args
+        request.applymarker(pytest.mark.xfail(reason=reason, raises=raises, strict=True))
+    server = request.getfixturevalue("bigquery_server")
+    server.clear()
+    with closing(server.warehouse()) as opened:
+        yield opened

@@ -1,0 +1,54 @@
+"""Of two runs that would commit one window at most one does; the other changes nothing and says so."""
+
+import threading
+
+import pytest
+
+from flows.engine import ledger
+from flows.engine.commit import TableRun, commit_step
+from flows.engine.plan import Step
+from flows.model.errors import ConflictError
+from flows.model.window import EVER
+from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, window
+
+
+def run(name, known):
+    """Return a run of the totals that planned at a version."""
+    return TableRun(TOTALS, name, "tester", "abc", known, {}, {"core.events": EVENTS.types})
+
+
+def test_a_run_that_planned_before_another_committed_changes_nothing(warehouse):
+    """It says who was first; another window is free."""
+    do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
+    warehouse.prepare(TOTALS)
+    commit_step(run("first", 0), Step(window(0), "missing", ""), warehouse)
+    before = rows(warehouse, TOTALS)
+    with pytest.raises(ConflictError, match=r"run first of tester has committed .* This run changed nothing"):
+        commit_step(run("second", 0), Step(window(0), "missing", ""), warehouse)
+    assert rows(warehouse, TOTALS) == before
+    assert commit_step(run("second", 0), Step(window(1), "missing", ""), warehouse).version == 2
+
+
+def test_of_runs_at_once_one_commits_each_window(warehouse):
+    """The ledger has one commit for each window, and the table each row once."""
+    do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
+    warehouse.prepare(TOTALS)
+    lost = []
+
+    def both(name):
+        for number in (0, 1):
+            try:
+                commit_step(run(name, 0), Step(window(number), "missing", ""), warehouse)
+            except ConflictError as error:
+                lost.append(str(error))
+
+    threads = [threading.Thread(target=both, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    state = ledger.state(warehouse, TOTALS)
+    assert sorted(item.window for item in state.committed) == [window(0), window(1)]
+    assert state.version == 2
+    assert len(lost) == 4
+    assert len(rows(warehouse, TOTALS)) == 2

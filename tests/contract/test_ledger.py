@@ -1,0 +1,55 @@
+"""The ledger answers by plain SQL, in any warehouse by the same columns."""
+
+from datetime import UTC
+
+from flows.engine import ledger
+from flows.model.window import EVER
+from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, window
+
+
+def test_the_views_tell_what_was_committed_and_from_what(warehouse):
+    """Windows, tables, dependencies and runs."""
+    do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
+    entry = do(warehouse, TOTALS, window(0), upstreams={"core.events": 1})
+    do(warehouse, TOTALS, window(1), upstreams={"core.events": 1})
+    windows = warehouse.query(
+        "SELECT window_start, state, version, `rows`, run_by FROM platform.windows"
+        " WHERE table_name = 'derived.totals' ORDER BY version",
+        {},
+    )
+    assert [(row["window_start"].astimezone(UTC), *list(row.values())[1:]) for row in windows] == [
+        (window(0).start, "committed", 1, 1, "tester"),
+        (window(1).start, "committed", 2, 1, "tester"),
+    ]
+    (told,) = warehouse.query("SELECT * FROM platform.tables WHERE table_name = 'derived.totals'", {})
+    assert (told["fresh_until"].astimezone(UTC), told["version"]) == (window(1).end, 2)
+    assert told["code_version"] == entry.code_version
+    assert warehouse.query("SELECT * FROM platform.dependencies", {}) == [
+        {"table_name": "derived.totals", "upstream": "core.events"}
+    ]
+    assert warehouse.query("SELECT SUM(commits) AS commits, SUM(failures) AS failures FROM platform.runs", {}) == [
+        {"commits": 3, "failures": 0}
+    ]
+
+
+def test_a_plan_reads_what_a_commit_wrote(warehouse):
+    """Windows, versions, what was read, and what was touched."""
+    do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
+    entry = do(warehouse, TOTALS, window(0), upstreams={"core.events": 1})
+    (known,) = ledger.state(warehouse, TOTALS).committed
+    assert (known.window, known.version, known.upstreams) == (window(0), 1, {"core.events": 1})
+    assert (known.began, known.code_version) == (entry.began, entry.code_version)
+    upstream = ledger.upstream(warehouse, TOTALS)
+    assert (upstream.touches.within(window(0)), upstream.touches.within(window(1))) == (1, 0)
+
+
+def test_a_table_that_was_dropped_is_made_again(warehouse):
+    """What was committed before holds no longer."""
+    do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
+    if hasattr(warehouse, "session"):
+        warehouse.session.execute("DROP TABLE core.events")
+    else:
+        warehouse.query("DROP TABLE core.events", {})
+    assert ledger.state(warehouse, EVENTS).committed == ()
+    assert do(warehouse, EVENTS, window(1), Rows([event(2, 1)])).version == 3
+    assert [item.window for item in ledger.state(warehouse, EVENTS).committed] == [window(1)]

@@ -1,0 +1,106 @@
+"""The emulator's command, taught what BigQuery does and it does not; it runs in the emulator's own environment.
+
+- A script takes query parameters, which the emulator gives to single statements only.
+- `tables.patch` with a schema adds columns to what is stored, and `ALTER TABLE` changes the schema that `tables.get` gives.
+- A table may have a column of type BIGNUMERIC, though of 38 digits only.
+- An upload may say nothing of its media type, as the official client does.
+"""
+
+from __future__ import annotations
+
+import re
+from copy import copy
+from typing import Any
+
+import sqlglot
+from bqemulator.api.routes import upload
+from bqemulator.api.routes.tables import _field_to_rest
+from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
+from bqemulator.catalog.memory_repository import MemoryCatalogRepository
+from bqemulator.cli import main
+from bqemulator.jobs import executor
+from bqemulator.scripting.interpreter import ScriptInterpreter
+from bqemulator.sql.parameters import _bq_to_duckdb_type, _extract_value
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+from bqemulator.storage.type_map import _BQ_TO_DUCKDB, bq_schema_to_duckdb_columns
+from sqlglot import exp
+
+run_query_body = executor._run_query_body
+
+
+class _Binding:
+    """An engine that binds named parameters after the numbered ones of a script's variables."""
+
+    def __init__(self, engine: Any, parameters: dict[str, dict[str, Any]]) -> None:
+        self._engine, self._parameters = engine, parameters
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def fetch_arrow(self, sql: str, values: list[Any] | None) -> Any:
+        bound = list(values or ())
+
+        def number(match: re.Match[str]) -> str:
+            parameter = self._parameters.get(match[1])
+            if parameter is None:
+                return match[0]
+            bound.append(_extract_value(parameter))
+            type_ = _bq_to_duckdb_type(parameter["parameterType"])
+            return f"CAST(${len(bound)} AS {type_})" if type_ else f"${len(bound)}"
+
+        return self._engine.fetch_arrow(re.sub(r"[@$]([A-Za-z_]\w*)", number, sql), bound or None)
+
+
+async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, **rest: Any) -> Any:
+    context = rest["ctx"]
+    if is_scripted and query_params:
+        context = copy(context)
+        object.__setattr__(context, "engine", _Binding(context.engine, {item["name"]: item for item in query_params}))
+        script = ScriptInterpreter(context, rest["project_id"], caller=rest["effective_caller"])
+        return await executor._run_script(script, rest["bq_sql"], context)
+    result = await run_query_body(query_params=query_params, is_scripted=is_scripted, **rest)
+    if rest["bq_sql"].startswith("ALTER TABLE "):
+        _follow_alter(sqlglot.parse_one(rest["bq_sql"], read="bigquery"), rest["project_id"], context.catalog)
+    return result
+
+
+def _follow_alter(tree: exp.Expression, project: str, catalog: Any) -> None:
+    known = catalog.get_table(project, tree.this.db, tree.this.name)
+    fields = {field.name: field for field in known.schema_.fields}
+    for action in tree.args["actions"]:
+        if isinstance(action, exp.Drop):
+            del fields[action.this.name]
+        elif isinstance(action, exp.AlterColumn):
+            name = action.this.name
+            type_ = action.args["dtype"].sql("bigquery").partition("(")[0]
+            fields[name] = fields[name].model_copy(update={"type": type_})
+    schema = known.schema_.model_copy(update={"fields": tuple(fields.values())})
+    catalog.update_table(known.model_copy(update={"schema_": schema}))
+
+
+def _stores_new_columns(repository: type) -> None:
+    """Let a repository's `update_table` add the columns of a new schema to what is stored."""
+    update_table = repository.update_table
+
+    def updated(self: Any, table: Any) -> Any:
+        known = self.get_table(table.project_id, table.dataset_id, table.table_id)
+        if self._engine is not None and known is not None:
+            there = {field.name for field in known.schema_.fields}
+            new = [_field_to_rest(field) for field in table.schema_.fields if field.name not in there]
+            name = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
+            for column, type_ in bq_schema_to_duckdb_columns(new):
+                self._engine.execute(f'ALTER TABLE {name} ADD COLUMN IF NOT EXISTS "{column}" {type_}')
+        return update_table(self, table)
+
+    repository.update_table = updated
+
+
+_stores_new_columns(MemoryCatalogRepository)
+_stores_new_columns(DuckDBCatalogRepository)
+executor._run_query_body = _run
+upload._is_permitted_media_type = lambda _: True
+# What it stores things in has 38 digits.
+_BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""GoogleSQL's types and values, as BigQuery's API has them."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.model.types import SCALARS, Type, parse_type
+from flows.warehouses.bigquery.jobs import label
+from flows.warehouses.bigquery.loading import _has_null_element, parsed
+from flows.warehouses.bigquery.tables import _is_wider
+from flows.warehouses.bigquery.types import parameter, schema_field, spelled, type_of
+
+NAMES = st.sampled_from(["a", "b", "order", "sku"])
+SCALAR_TYPES = st.sampled_from([*map(Type, SCALARS), parse_type("NUMERIC(10, 2)"), parse_type("BIGNUMERIC(30, 0)")])
+
+
+def structs(inner):
+    """Return structs of some types."""
+    return st.dictionaries(NAMES, inner, min_size=1).map(lambda fields: Type("STRUCT", fields=tuple(fields.items())))
+
+
+TYPES = st.recursive(
+    SCALAR_TYPES,
+    lambda inner: structs(inner | inner.filter(lambda type_: type_.element is None).map(lambda t: Type("ARRAY", t))),
+    max_leaves=8,
+)
+
+
+@given(TYPES | TYPES.map(lambda type_: Type("ARRAY", element=type_)))
+def test_the_api_gives_back_the_type_that_it_was_told(type_):
+    """Nested, repeated, and with the digits of decimals."""
+    field = schema_field("x", type_)
+    assert type_of(field) == type_
+    assert type_of(type(field).from_api_repr(field.to_api_repr())) == type_
+    assert parse_type(spelled(type_)) == type_
+
+
+def test_the_older_names_of_types_are_known():
+    """The API answers with them."""
+    told = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+    for old, name in told.items():
+        assert type_of(schema_field("x", Type(name)).from_api_repr({"name": "x", "type": old})) == Type(name)
+
+
+@pytest.mark.parametrize(
+    ("type_", "sql"),
+    [
+        ("STRING", "`x`"),
+        ("JSON", "PARSE_JSON(`x`)"),
+        ("STRUCT<a INT64, j JSON>", "IF(`x` IS NULL, NULL, STRUCT(`x`.`a` AS `a`, PARSE_JSON(`x`.`j`) AS `j`))"),
+        (
+            "ARRAY<JSON>",
+            "ARRAY(SELECT PARSE_JSON(`item-0`) FROM UNNEST(`x`) AS `item-0` WITH OFFSET AS `place-0` ORDER BY `place-0`)",
+        ),
+    ],
+)
+def test_json_is_parsed_wherever_it_stands(type_, sql):
+    """It is loaded as text."""
+    assert parsed(parse_type(type_), "`x`") == sql
+
+
+@pytest.mark.parametrize(
+    ("values", "type_", "found"),
+    [
+        ([[1, None]], pa.list_(pa.int64()), True),
+        ([[1], None, []], pa.list_(pa.int64()), False),
+        ([{"a": [{"b": None}]}], pa.struct([("a", pa.list_(pa.struct([("b", pa.int64())])))]), False),
+        ([{"a": [None]}], pa.struct([("a", pa.list_(pa.struct([("b", pa.int64())])))]), True),
+        ([[{"a": [None]}]], pa.list_(pa.struct([("a", pa.list_(pa.string()))])), True),
+        ([None, 1], pa.int64(), False),
+    ],
+)
+def test_null_in_an_array_is_found_wherever_it_stands(values, type_, found):
+    """An array that is NULL has none."""
+    assert _has_null_element(pa.array(values, type_)) is found
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "wider"),
+    [
+        ("INT64", "NUMERIC", True),
+        ("INT64", "FLOAT64", True),
+        ("NUMERIC", "BIGNUMERIC", True),
+        ("NUMERIC(10, 2)", "NUMERIC", True),
+        ("NUMERIC(10, 2)", "NUMERIC(12, 4)", True),
+        ("NUMERIC(10, 2)", "NUMERIC(10, 4)", False),
+        ("NUMERIC", "NUMERIC(10, 2)", False),
+        ("NUMERIC", "INT64", False),
+        ("STRING", "INT64", False),
+        ("ARRAY<INT64>", "ARRAY<NUMERIC>", False),
+        ("DATE", "DATETIME", True),
+    ],
+)
+def test_a_column_becomes_a_wider_type_only(present, wanted, wider):
+    """No value is lost."""
+    assert _is_wider(parse_type(present), parse_type(wanted)) is wider
+
+
+@given(st.text())
+def test_a_label_is_one_that_bigquery_takes(text):
+    """Small letters, digits, `_` and `-`, at most 63."""
+    made = label(text)
+    assert len(made) <= 63
+    assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+def test_moments_before_1000_are_parameters():
+    """Their years have four digits."""
+    told = parameter("x", datetime(1, 1, 1, tzinfo=UTC)).to_api_repr()
+    assert told["parameterValue"]["value"].startswith("0001-01-01")
