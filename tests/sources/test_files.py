@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import tempfile
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -327,6 +328,128 @@ def test_a_quote_that_is_never_closed_takes_one_line_only(tmp_path):
     found = batches(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"}))
     assert sum(batch.rows.num_rows for batch in found) == count - 1
     assert [row.place for batch in found for row in batch.bad] == ["a.csv:2"]
+
+
+def test_links_hidden_folders_and_what_is_no_file_are_not_read(tmp_path):
+    """Neither in a folder nor by a glob nor by name; what was meant and is left out is told."""
+    root = tmp_path / "project"
+    for name in ("b/1.csv", "b/.git/2.csv", ".hidden/3.csv", "../outside/4.csv", "b/_temporary/5.csv", "b/deep/6.csv"):
+        write(root / name, f"v\n{name}\n")
+    (root / "b/link.csv").symlink_to(root / "b/1.csv")
+    (root / "b/deep/up").symlink_to(root / "b")
+    (root / "linked").symlink_to(tmp_path / "outside")
+    os.mkfifo(root / "b/pipe.csv")
+
+    def found(path):
+        return [row["v"] for row in rows(root, table(path, {"v": "STRING"}))]
+
+    assert found("b") == found("b/") == found("./b") == ["b/1.csv", "b/deep/6.csv"]
+    assert found("b/*.csv") == ["b/1.csv"]
+    assert found("**/6.csv") == found("b/**/[6].csv") == found("b/d??p/*") == ["b/deep/6.csv"]
+    assert found("b/**/*.csv") == ["b/1.csv", "b/_temporary/5.csv", "b/deep/6.csv"]
+    assert found(".hidden/3.csv") == found(".hid*/*") == [".hidden/3.csv"]
+    [told] = FilesReader(root).inspect(table("b", {"v": "STRING"})).warnings
+    assert told == "b/deep/up, and 2 more that source.path means, are not read: links are not followed."
+    for path, message in {
+        "b/link.csv": "b/link.csv is not read: links are not followed.",
+        "linked/4.csv": "linked is not read: links are not followed.",
+        "linked/*.csv": "linked is not read: links are not followed.",
+        "b/pipe.csv": "b/pipe.csv is not read: it is no regular file.",
+        "b/pi*": "b/pipe.csv is not read: it is no regular file.",
+        "/dev/null": "source.path '/dev/null' leaves the project's folder.",
+        "../outside/4.csv": "source.path '../outside/4.csv' leaves the project's folder.",
+        "b/../../outside/*": "source.path 'b/../../outside/*' leaves the project's folder.",
+        "*/3.csv": "No file matches source.path '*/3.csv' in ",
+    }.items():
+        with pytest.raises(SourceError) as raised:
+            found(path)
+        assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", b"id,v\r1,a\r2,b\r", "its lines end in CR alone"),
+        ("a.csv", b"id,v\r1,a\r2,b", "its lines end in CR alone"),
+        (
+            "a.csv",
+            b"id,v\r1,a\n2,b\r",
+            "its first line is no header: an end of line stands in a field that is not quoted",
+        ),
+        ("a.jsonl", b'{"id": 1}\r{"id": 2}', "its lines end in CR alone"),
+        ("a.csv", "id,v\n1,a\n".encode("utf-16"), "it is UTF-16 or UTF-32, or no text. Export it as UTF-8."),
+        ("a.csv", "id,v\n1,a\n".encode("utf-16-le"), "it is UTF-16 or UTF-32, or no text. Export it as UTF-8."),
+        ("a.jsonl", '{"id": 1}\n'.encode("utf-16-be"), "it is UTF-16 or UTF-32, or no text. Export it as UTF-8."),
+        ("a.csv", "id,v\n1,a\n".encode("utf-32"), "it is UTF-16 or UTF-32, or no text. Export it as UTF-8."),
+        ("a.csv", b"id;v\n1;a\n", "its fields seem to be divided by semicolons. Export it with commas."),
+        ("a.csv", b"id\tv\n1\ta\n", "its fields seem to be divided by tabs. Export it with commas."),
+        ("a.csv", b"\n\n", "its first line is no header with the names of the columns."),
+        ("a.csv", b"\xef\xbb\xbf", "it is empty; its first line should name the columns."),
+    ],
+)
+def test_text_of_another_kind_is_refused_and_never_taken_for_one_line(tmp_path, name, text, message, ending):
+    """A file of which no line would be a row says so rather than being an empty one."""
+    write(tmp_path / (name + ending), text)
+    with pytest.raises(SourceError) as raised:
+        batches(tmp_path, table(name + ending, {"id": "INT64", "v": "STRING"}))
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("text", [b"id,v", b"id,v\n", b"id,v\r", b"\xef\xbb\xbfid,v\r\n"])
+def test_a_header_alone_is_a_table_without_rows(tmp_path, text):
+    """However its line ends."""
+    write(tmp_path / "a.csv", text)
+    assert rows(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"})) == []
+
+
+def test_ends_of_lines_may_be_mixed(tmp_path):
+    """Each line ends where it ends; a zero byte is a character of a text."""
+    write(tmp_path / "a.csv", b'id,v\r\n1,a\n2,b\r\n3,"c\rd"\n4,x\0y\n5,e\rf\n')
+    [batch] = batches(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"}))
+    assert [row["v"] for row in batch.rows.to_pylist()] == ["a", "b", "c\rd", "x\0y"]
+    assert [(row.place, row.reason) for row in batch.bad] == [
+        ("a.csv:6", "an end of line stands in a field that is not quoted")
+    ]
+
+
+def test_names_are_compared_with_those_of_the_files(tmp_path):
+    """What no document has is told with what was perhaps meant, and what the file does not give once."""
+    line = '{"id": 1, "price": 5, "in": {"city": "Bonn"}, "items": [{"sku": "a"}]}\n'
+    write(tmp_path / "a/1.jsonl", line * 3)
+    columns = {
+        "id": "INT64",
+        "prize": "INT64",
+        "town": ("STRING", "in.town"),
+        "items": "ARRAY<STRUCT<sky STRING>>",
+    }
+    found = FilesReader(tmp_path).inspect(table("a", columns))
+    prefix = "none of the first 3 documents of a/1.jsonl has a field "
+    suffix = ", which would be NULL in each."
+    assert found.warnings == (
+        f"{prefix}'prize'{suffix} Did you mean 'price'?",
+        f"{prefix}'in.town'{suffix}",
+        f"{prefix}'items.sky'{suffix} Did you mean 'sku'?",
+    )
+    assert found.unread == ("price", "in.city", "items.sku")
+    write(tmp_path / "a/2.jsonl", '{"prize": 1, "in": {"town": "Bonn"}, "items": [{"sky": "a"}]}')
+    assert FilesReader(tmp_path).inspect(table("a", columns)).warnings == ()
+    write(tmp_path / "b.csv", "id,price\n")
+    assert FilesReader(tmp_path).inspect(table("b.csv", {"id": "INT64"})).unread == ("price",)
+    pq.write_table(pa.table({"id": [1], "a.b": [2], "c": [{"d": 1}]}), tmp_path / "c.parquet")
+    dotted = {"id": "INT64", "ab": ("INT64", "`a.b`"), "d": ("INT64", "c.d")}
+    assert FilesReader(tmp_path).inspect(table("c.parquet", dotted)).unread == ()
+
+
+@pytest.mark.parametrize("path", ["`price.eur`", "price.eur"])
+def test_names_with_dots_are_read(tmp_path, path):
+    """In backticks everywhere; as they are where names are not divided at dots."""
+    columns = {"v": ("INT64", path)}
+    write(tmp_path / "a.csv", "price.eur\n1\n")
+    write(tmp_path / "b.jsonl", '{"price.eur": 1, "price": {"eur": 2}}')
+    pq.write_table(pa.table({"price.eur": [1], "price": [{"eur": 2}]}), tmp_path / "c.parquet")
+    assert rows(tmp_path, table("a.csv", columns)) == rows(tmp_path, table("c.parquet", columns)) == [{"v": 1}]
+    assert rows(tmp_path, table("b.jsonl", columns)) == [{"v": 1 if path[0] == "`" else 2}]
 
 
 def test_gzip_files_may_be_joined(tmp_path):

@@ -19,6 +19,8 @@ from bson import Binary, Decimal128, Int64, ObjectId, json_util
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.model.errors import SourceError
+from flows.model.window import utc
 from tests.sources.exports import bad, batches, rows, table, write
 
 OID = "697e98b25ee0c0ffee008077"
@@ -300,6 +302,11 @@ NANOSECONDS = pa.timestamp("ns")
         ("ARRAY<INT64>", pa.array([[], None], pa.large_list(pa.int32())), []),
         ("STRUCT<b INT64, a STRING>", pa.array([{"a": "x", "b": 1}, None]), {"b": 1, "a": "x"}),
         ("STRING", pa.nulls(2), None),
+        ("ARRAY<STRUCT<a INT64>>", pa.nulls(2), None),
+        ("NUMERIC", pa.array([2**64 - 1, None], pa.uint64()), Decimal(2**64 - 1)),
+        ("STRING", pa.array(["x", None]).dictionary_encode(), "x"),
+        ("ARRAY<STRING>", pa.array([["x"], None], pa.list_(pa.dictionary(pa.int8(), pa.string()))), ["x"]),
+        ("JSON", pa.array([{"at": MOMENT.replace(tzinfo=None)}, None]), '{"at":"2026-01-31T13:05:00.123456"}'),
     ],
 )
 def test_a_value_of_parquet_keeps_its_meaning(tmp_path, type_, values, expected):
@@ -334,6 +341,12 @@ def test_a_value_of_parquet_keeps_its_meaning(tmp_path, type_, values, expected)
             f"v {2**30 * 86_400_000_000} microseconds since 1970 lies outside the years 1 to 9999",
         ),
         ("ARRAY<INT64>", pa.array([[1, None]]), "v holds null, which an ARRAY cannot"),
+        ("JSON", pa.array([1], NANOSECONDS), "v [ 1970-01-01 00:00:00.000000001 ] cannot be written as JSON"),
+        (
+            "NUMERIC",
+            pa.array([Decimal("1E+30")], pa.decimal256(70, 0)),
+            f"v '1{'0' * 30}' has more than 29 digits before the point",
+        ),
     ],
 )
 def test_what_parquet_holds_beyond_the_type_is_bad(tmp_path, type_, values, reason):
@@ -465,3 +478,38 @@ def test_microseconds_are_kept_for_every_day_of_the_calendar(tmp_path):
     moments = [datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=1461 * step, microseconds=step) for step in range(2499)]
     write(tmp_path / "a.csv", "t\n" + "".join(f"{moment.replace(tzinfo=None)}\n" for moment in moments))
     assert [row["t"] for row in rows(tmp_path, table("a.csv", {"t": "TIMESTAMP"}))] == moments
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01", "1677-01-01", "2262-04-12", "9999-12-31T23:59:59.999999"])
+@pytest.mark.parametrize("type_", ["TIMESTAMP", "ARRAY<TIMESTAMP>", "STRUCT<a TIMESTAMP>"])
+def test_old_times_of_parquet_reach_over_the_whole_calendar(tmp_path, type_, moment):
+    """INT96 holds years that 64 bits of nanoseconds do not."""
+    at = utc(moment)
+    wrap = {"T": lambda value: value, "A": lambda value: [value], "S": lambda value: {"a": value}}[type_[0]]
+    values = pa.array([wrap(at.replace(tzinfo=None))])
+    pq.write_table(pa.table({"v": values}), tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    assert rows(tmp_path, table("a.parquet", {"v": type_})) == [{"v": wrap(at)}]
+
+
+def test_old_times_of_parquet_are_not_cut(tmp_path):
+    """What is finer than microseconds is bad, in every row group and inside of arrays, and only that."""
+    times = pa.array([1000 * number + (number in {7, 25_000}) for number in range(30_000)], pa.int64()).cast(
+        NANOSECONDS
+    )
+    lists = pa.ListArray.from_arrays(pa.array([0, 0, *range(2, 30_001)], pa.int32()), times)
+    things = pa.table({"v": times, "w": lists, "x": pa.array(range(30_000))})
+    pq.write_table(things, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True, row_group_size=7_000)
+    for columns in ({"v": "TIMESTAMP"}, {"w": "ARRAY<TIMESTAMP>"}):
+        [name] = columns
+        assert [(row.place, row.reason) for row in bad(tmp_path, table("a.parquet", columns))] == [
+            (f"a.parquet:{line}", f"{name} has digits that are finer than microseconds") for line in (8, 25_001)
+        ]
+    assert len(rows(tmp_path, table("a.parquet", {"x": "INT64"}))) == 30_000
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    """Which one is meant cannot be known."""
+    things = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["v", "v"])
+    pq.write_table(things, tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match="it has two columns 'v'"):
+        rows(tmp_path, table("a.parquet", {"v": "INT64"}))

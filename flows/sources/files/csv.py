@@ -67,22 +67,32 @@ class CsvChunk:
 
 def read_csv(path: Path, columns: Iterable[str]) -> Iterator[CsvChunk]:
     """Give the records of CSV below its header. Raises SourceError."""
-    header: list[str] | None = None
+    header: list[str] = []
     wanted = list(dict.fromkeys(map(plain_name, columns)))
     for records in _csv_records(path):
-        if header is None:
-            if not records.texts or any(line < records.lines[0] for line, _, _ in records.broken):
-                raise SourceError(f"{path}: its first line is no header with the names of the columns.")
-            header = _header(path, records.texts.pop(0))
-            records.lines = records.lines[1:]
+        if not header:
+            header = _take_header(path, records)
+            if len(header) == 1 and header != wanted:
+                _refuse_other_divisions(path, header[0])
             for name in wanted:
                 require_column(path, name, header)
         yield _records(path, records, header, wanted)
-    if header is None:
+    if not header:
         raise SourceError(f"{path}: it is empty; its first line should name the columns.")
 
 
-def _header(path: Path, record: bytes) -> list[str]:
+def csv_names(path: Path) -> list[str]:
+    """Return the names of a file's columns. Raises SourceError."""
+    return next((_take_header(path, records) for records in _csv_records(path)), [])
+
+
+def _take_header(path: Path, records: Records) -> list[str]:
+    """Take the header off a file's first records."""
+    if not records.texts or any(line < records.lines[0] for line, _, _ in records.broken):
+        raise SourceError(f"{path}: its first line is no header with the names of the columns.")
+    record, records.lines = records.texts.pop(0), records.lines[1:]
+    if not _is_record(record):
+        raise SourceError(f"{path}: its first line is no header: {_fault_of(record)}.")
     try:
         header = [name.decode() for name in _split_fields(record)]
     except UnicodeDecodeError:
@@ -91,6 +101,13 @@ def _header(path: Path, record: bytes) -> list[str]:
         if header.count(name) > 1:
             raise SourceError(f"{path}: its header names '{name}' twice.")
     return header
+
+
+def _refuse_other_divisions(path: Path, header: str) -> None:
+    """Raise SourceError where the fields seem to be divided by something else than commas."""
+    for mark, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if mark in header:
+            raise SourceError(f"{path}: its fields seem to be divided by {word}. Export it with commas.")
 
 
 def _csv_records(path: Path) -> Iterator[Records]:

@@ -66,6 +66,11 @@ def read_json(path: Path, _: Iterable[str]) -> Iterator[JsonChunk]:
             yield _documents(Records(records.texts[some], records.lines[some], [] if start else records.broken))
 
 
+def json_sample(path: Path) -> list[dict[str, Any]]:
+    """Return the first documents of a file. Raises SourceError."""
+    return next(([*chunk.documents.rows] for chunk in read_json(path, ())), [])
+
+
 def _lines(path: Path) -> Iterator[Records]:
     """Give the lines of a file; empty ones are left out."""
     for line, texts in lines_of(path):

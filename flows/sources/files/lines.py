@@ -19,6 +19,9 @@ BLOCK = 2**20
 LONGEST = 64 * 2**20
 """Bytes of the longest record; MongoDB's largest document is a quarter of it."""
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_UNIT = 4
+"""Bytes of the longest unit of another encoding, in which a letter of ASCII has zeros."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,8 @@ def lines_of(path: Path) -> Iterator[tuple[int, list[bytes]]]:
     carried = 0
     first = True
     for read in _blocks(path):
+        if first:
+            _refuse_other_text(path, read)
         block = read.removeprefix(_BOM) if first else read
         first = False
         end = block.rfind(b"\n")
@@ -79,6 +84,17 @@ def without_too_long(records: Records) -> Records:
             kept.texts.append(text)
             lines.append(line)
     return kept
+
+
+def _refuse_other_text(path: Path, block: bytes) -> None:
+    """Raise SourceError where a file begins as text that would not be taken apart as it is meant."""
+    if block.startswith(_UTF_16) or b"\0" in block[:_UNIT]:
+        raise SourceError(f"{path}: it is UTF-16 or UTF-32, or no text. Export it as UTF-8.")
+    if b"\n" not in block and b"\r" in block.rstrip(b"\r"):
+        raise SourceError(
+            f"{path}: its lines end in CR alone, so that it would be one long line. End them in LF or CRLF: "
+            f"tr '\\r' '\\n' < {path.name} > new-{path.name}"
+        )
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

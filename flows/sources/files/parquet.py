@@ -12,15 +12,16 @@ import pyarrow.parquet as pq
 from flows.model.errors import SourceError
 from flows.model.paths import steps
 from flows.sources.files.chunk import require_column
+from flows.sources.files.int96 import too_fine
 from flows.sources.values.arrow_columns import from_arrow
+from flows.sources.values.columns import ColumnValues
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from flows.model.types import Type
     from flows.sources.files.chunk import Broken
-    from flows.sources.values.columns import ColumnValues
 
 ROWS = 16_384
 """Rows of Parquet that are read at once."""
@@ -32,6 +33,8 @@ class ParquetChunk:
 
     rows: pa.RecordBatch
     lines: Sequence[int]
+    too_fine: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Lines whose times have digits that were lost in reading, by column."""
     broken: Sequence[Broken] = field(default=(), init=False)
 
     def column(self, path: str, type_: Type) -> ColumnValues:
@@ -42,11 +45,19 @@ class ParquetChunk:
             if not pa.types.is_struct(values.type) or step not in {field.name for field in values.type}:
                 raise SourceError(f"{path}: {values.type} has no field '{step}'.")
             values = pc.struct_field(values, step)
-        return from_arrow(values, type_, path)
+        found = from_arrow(values, type_, path)
+        lost = self.too_fine.get(first, frozenset()) if "timestamp" in str(values.type) else frozenset()
+        reason = f"{path} has digits that are finer than microseconds"
+        bad = {row: reason for row, line in enumerate(self.lines) if line in lost} if lost else {}
+        if not bad:
+            return found
+        kept = pa.array([row not in bad for row in range(len(self.lines))])
+        return ColumnValues(pc.if_else(kept, found.values, None), bad | found.bad)
 
     def take(self, rows: Sequence[int]) -> ParquetChunk:
         """Return only these rows."""
-        return ParquetChunk(self.rows.take(pa.array(rows, pa.int64())), [self.lines[row] for row in rows])
+        lines = [self.lines[row] for row in rows]
+        return ParquetChunk(self.rows.take(pa.array(rows, pa.int64())), lines, self.too_fine)
 
     def raw(self, row: int) -> str:
         """Return a row's values by name."""
@@ -57,17 +68,33 @@ class ParquetChunk:
 def read_parquet(path: Path, columns: Iterable[str]) -> Iterator[ParquetChunk]:
     """Give the rows of Parquet. Raises SourceError."""
     try:
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20) as file:
+        # Nanoseconds reach from 1677 to 2262 only, and INT96 beyond.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20, coerce_int96_timestamp_unit="us") as file:
             names = file.schema_arrow.names
             wanted = dict.fromkeys(column if column in names else steps(column)[0] for column in columns)
             for name in wanted:
                 require_column(path, name, names)
+                if names.count(name) > 1:
+                    raise SourceError(f"{path}: it has two columns '{name}'. Give each its own name.")
+            lost = too_fine(path, file, list(wanted))
             row = 1
             for batch in file.iter_batches(batch_size=ROWS, columns=list(wanted), use_threads=False):
-                yield ParquetChunk(batch, range(row, row + batch.num_rows))
+                yield ParquetChunk(batch, range(row, row + batch.num_rows), lost)
                 row += batch.num_rows
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: it cannot be read as Parquet: {error}. Is it whole? Export it again.") from error
+        raise _unreadable(path, error) from error
+
+
+def parquet_names(path: Path) -> list[str]:
+    """Return the names of a file's columns. Raises SourceError."""
+    try:
+        return list(pq.read_schema(path).names)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> SourceError:
+    return SourceError(f"{path}: it cannot be read as Parquet: {error}. Is it whole? Export it again.")
 
 
 def _as_text(column: pa.Array, row: int) -> str:

@@ -8,7 +8,6 @@ Bytes are hexadecimal after 0x, or base64; arrays, structs and JSON are written 
 from __future__ import annotations
 
 import gc
-import glob
 from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -17,29 +16,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
-from flows.model.errors import SourceError
-from flows.sources.files.csv import read_csv
-from flows.sources.files.json_lines import read_json
-from flows.sources.files.lines import BLOCK, COMPRESSIONS
-from flows.sources.files.parquet import read_parquet
-from flows.sources.interface import RAW, Batch, Inspection, arrow_schema, window_of
+from flows.sources.files.find import find
+from flows.sources.files.formats import format_of
+from flows.sources.files.inspection import inspection
+from flows.sources.files.lines import BLOCK
+from flows.sources.interface import RAW, Batch, arrow_schema, window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from flows.model.table import Column, Table
     from flows.model.window import Window
     from flows.sources.files.chunk import Chunk
+    from flows.sources.interface import Inspection
     from flows.sources.values.columns import ColumnValues
-
-FORMATS: dict[str, Callable[[Path, Iterable[str]], Iterator[Chunk]]] = {
-    ".jsonl": read_json,
-    ".ndjson": read_json,
-    ".json": read_json,
-    ".csv": read_csv,
-    ".parquet": read_parquet,
-}
 
 
 class FilesReader:
@@ -52,9 +43,12 @@ class FilesReader:
     def now(self) -> None:
         """Files have no clock."""
 
-    def inspect(self, table: Table) -> Inspection:  # noqa: ARG002 - files say nothing of themselves
-        """Say nothing: what files hold shows when they are read."""
-        return Inspection()
+    def inspect(self, table: Table) -> Inspection:
+        """Say which fields the table leaves out or misspells, by a sample, and which files are not read.
+
+        Raises SourceError where no file matches, or one cannot be read.
+        """
+        return inspection(table, self.root, find(self.root, _path(table)))
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the rows whose cursor lies in the window, or all rows where there is none; file by file in name order.
@@ -64,39 +58,16 @@ class FilesReader:
         Raises:
             SourceError: no file matches, or one has an unknown ending, lacks a column, or is damaged.
         """
-        assert table.source is not None  # noqa: S101 - only core tables are read
-        assert table.source.kind == "files"  # noqa: S101 - whoever chose this source looked
         paths = [column.source_path or column.name for column in table.columns]
-        for path, chunks in [(path, self._format(path)) for path in self._files(table.source.path)]:
-            place = path.relative_to(self.root) if path.is_relative_to(self.root) else path
-            yield from _joined(_batches(table, window, chunks(path, paths), str(place)))
+        files = find(self.root, _path(table)).found
+        for path, format_ in [(path, format_of(path)) for path in files]:
+            yield from _joined(_batches(table, window, format_.read(path, paths), str(path.relative_to(self.root))))
 
-    def _files(self, pattern: str) -> list[Path]:
-        whole = self.root / pattern
-        if whole.is_dir():
-            # What begins with _ is a note of the program that wrote the folder.
-            found = [path for path in whole.rglob("*") if not path.name.startswith((".", "_"))]
-        elif whole.exists():
-            found = [whole]
-        else:
-            names = glob.glob(pattern, root_dir=self.root, recursive=True)  # noqa: PTH207 - Path.glob finds hidden files
-            found = [self.root / name for name in names]
-        files = sorted(path for path in found if path.is_file())
-        if not files:
-            raise SourceError(f"No file matches source.path '{pattern}' in {self.root.resolve()}.")
-        return files
 
-    @staticmethod
-    def _format(path: Path) -> Callable[[Path, Iterable[str]], Iterator[Chunk]]:
-        name = path.name.lower()
-        for ending in ("", *COMPRESSIONS):
-            for known, read in FORMATS.items():
-                if name.endswith(known + ending) and not (ending and known == ".parquet"):
-                    return read
-        raise SourceError(
-            f"{path}: its name does not say what it holds. It should end in {', '.join(FORMATS)}, "
-            f"and all but .parquet may be followed by {' or '.join(COMPRESSIONS)}."
-        )
+def _path(table: Table) -> str:
+    assert table.source is not None  # noqa: S101 - only core tables are read
+    assert table.source.kind == "files"  # noqa: S101 - whoever chose this source looked
+    return table.source.path
 
 
 def _batches(table: Table, window: Window | None, chunks: Iterator[Chunk], place: str) -> Iterator[Batch]:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 def from_arrow(values: pa.Array, type_: Type, path: str) -> ColumnValues:
     """Return a column from an Arrow array of any type. Raises SourceError where no value could fit."""
     source = values.type
+    if pa.types.is_null(source):
+        return ColumnValues(pa.nulls(len(values), arrow_type(type_)))
     if pa.types.is_dictionary(source):
         return from_arrow(values.dictionary_decode(), type_, path)
     if pa.types.is_string(source) or pa.types.is_large_string(source) or pa.types.is_string_view(source):
         return from_text(values.cast(pa.string()), type_, path)
     if type_.name == "JSON":
-        return each(values.to_pylist(), type_, path, json_text)
+        return each(_for_json(values), type_, path, json_text)
     if type_.element is not None:
         return _list_of_arrow(values, type_.element, path)
     if type_.name == "STRUCT":
@@ -62,7 +64,32 @@ def _quick_arrow(values: pa.Array, type_: Type) -> pa.Array | None:
             return in_calendar(values.cast(target))
         case "TIME" if pa.types.is_time(source):
             return values.cast(target)
-    return pa.nulls(len(values), target) if pa.types.is_null(source) else None
+    return None
+
+
+def _for_json(values: pa.Array) -> list[Any]:
+    """Return an array's values as Python has them; what it cannot hold as what no JSON can."""
+    try:
+        return values.to_pylist()  # type: ignore[no-any-return]
+    except (ValueError, OverflowError):
+        return [_python_or_not(values.slice(row, 1)) for row in range(len(values))]
+
+
+def _python_or_not(value: pa.Array) -> Any:  # noqa: ANN401 - any value
+    try:
+        return value[0].as_py()
+    except (ValueError, OverflowError):
+        return _Unknown(" ".join(value.to_string().split()))
+
+
+class _Unknown:
+    """A value that Python cannot hold, and no JSON either; no dataclass, of which JSON would be made."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
 
 
 def _python(values: pa.Array) -> list[Any]:

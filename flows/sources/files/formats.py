@@ -1,0 +1,53 @@
+"""The formats of files, by the endings of their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flows.model.errors import SourceError
+from flows.sources.files.csv import csv_names, read_csv
+from flows.sources.files.json_lines import json_sample, read_json
+from flows.sources.files.lines import COMPRESSIONS
+from flows.sources.files.parquet import parquet_names, read_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from flows.sources.files.chunk import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files of one format are read."""
+
+    read: Callable[[Path, Iterable[str]], Iterator[Chunk]]
+    """Gives the rows of a file, from which columns at these paths will be read."""
+    names: Callable[[Path], list[str]] | None = None
+    """Gives the names of a file's columns, where the file itself says them."""
+    sample: Callable[[Path], list[dict[str, Any]]] | None = None
+    """Gives some of the file's documents, where only they say their names."""
+
+
+_JSON = Format(read_json, sample=json_sample)
+FORMATS = {
+    ".jsonl": _JSON,
+    ".ndjson": _JSON,
+    ".json": _JSON,
+    ".csv": Format(read_csv, names=csv_names),
+    ".parquet": Format(read_parquet, names=parquet_names),
+}
+
+
+def format_of(path: Path) -> Format:
+    """Return the format of a file. Raises SourceError where its name does not say it."""
+    name = path.name.lower()
+    for ending in ("", *COMPRESSIONS):
+        for known, format_ in FORMATS.items():
+            if name.endswith(known + ending) and not (ending and known == ".parquet"):
+                return format_
+    raise SourceError(
+        f"{path}: its name does not say what it holds. It should end in {', '.join(FORMATS)}, "
+        f"and all but .parquet may be followed by {' or '.join(COMPRESSIONS)}."
+    )
