@@ -35,8 +35,8 @@ from flows.sql.bounds import (
     plus,
     plus_months,
 )
-from flows.sql.compile.shown import shown
 from flows.sql.parse.tree import line_of, operands
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,10 +8,10 @@ from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.safe import safely
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.shown import shown
 from flows.sql.functions.match import match
 from flows.sql.functions.template import render
 from flows.sql.reach import cut_origins
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from flows.sql.compile import dates
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.shown import shown
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from flows.model.types import Type

@@ -9,9 +9,9 @@ from sqlglot import exp
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import call_rule, compiles, expression
-from flows.sql.compile.shown import shown
 from flows.sql.functions import foreign, signatures
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope, Value
@@ -28,6 +28,11 @@ def _plain(node: exp.Expr, scope: Scope) -> Value:
 def _safe(node: exp.SafeFunc, scope: Scope) -> Value:
     name = call_name(node.this)
     return scope.unsupported(node) if name is None else _call(name, node.this, scope, safe=True)
+
+
+@compiles(exp.NetFunc)
+def _net(node: exp.NetFunc, scope: Scope) -> Value:
+    return scope.fault(node, foreign.refusal(f"NET.{call_name(node.this)}"))
 
 
 @compiles(exp.Window, reads=("partition_by", "order", "spec", "alias", "over"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.shown import shown
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.shown import shown
 from flows.sql.reach import cut_origins
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.sql.compile.scope import Relation, Scope, Value
-from flows.sql.compile.shown import shown
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -10,8 +10,8 @@ from flows.sql import types as t
 from flows.sql.compile.convert import boolean, comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.shown import shown
 from flows.sql.parse.tree import operands
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope

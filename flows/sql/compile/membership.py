@@ -11,7 +11,7 @@ from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.shown import shown
+from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
         return scope.fault(node, f"IN needs a query of one column; this one gives {len(relation.columns)}.")
     inner = relation.columns[0][1]
     common = comparable(node, [value, Value(inner.type, "x")], scope)
-    if common is None:
+    if common is None or common == t.UNKNOWN:
         return NOTHING
     if common == t.FLOAT64:
         return scope.unsupported(node, "IN (SELECT ...) of FLOAT64")

@@ -12,6 +12,8 @@ from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.structures import struct
+from flows.sql.functions import foreign
+from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ _MADE_UP = re.compile(r"_\d+|")
 @compiles(exp.Column, exp.Dot, reads=("table", "db", "catalog"))
 def _column(node: exp.Expr, scope: Scope) -> Value:
     """Compile a path: a column, perhaps of a table, and fields of it."""
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        return scope.fault(node, foreign.refusal(shown(node).partition("(")[0]))
     parts: list[exp.Expr] = []
     root = node
     while isinstance(root, exp.Dot):
@@ -105,6 +109,10 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
     if first.lower() in scope.merged:
         return scope.merged[first.lower()], rest
     values = [(one.alias, value) for one in scope.items for value in one.find(first)]
+    known = [(name, value) for name, value in values if value is not NOTHING]
+    if len(values) > len(known) > 0:
+        # A table with a fault may have a column of that name as well, or not.
+        values = known
     if len(values) > 1:
         choices = " or ".join(f"{name}.{first}" for name, _ in values)
         return scope.fault(path[0], f"'{first}' is ambiguous. Write {choices}."), []

@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.shown import shown
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ def limit(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
 
 def count(node: exp.Expr, scope: Scope) -> int:
     """Return the number of LIMIT and OFFSET."""
-    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
+    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdecimal() and int(node.name) < 2**63:
         return int(node.name)
-    scope.fault(node, f"'{shown(node)}': LIMIT and OFFSET take a whole number.")
+    scope.fault(node, f"'{shown(node)}': LIMIT and OFFSET take a whole number of INT64.")
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile import cast, dates
@@ -13,14 +15,13 @@ from flows.sql.compile.arguments import argument
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.shown import shown
 from flows.sql.functions import signatures
+from flows.sql.patterns import groups_of, pattern_fault
+from flows.sql.shown import shown
 from flows.sql.times import aware, naive
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from sqlglot import exp
-
     from flows.sql.compile.scope import Scope
 
 
@@ -79,8 +80,18 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return None
     value = expression(node.expressions[0], scope)
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
-        return scope.fault(node, f"{name} does not take {value.type}. Write CAST(... AS STRING).")
+        return scope.fault(node, f"{name} does not take {value.type}.{_as_text(node.expressions[0], value)}")
     return Value(t.STRING, cast.cast(value.sql, value.type, t.STRING, "NULL") or "NULL")
+
+
+def _as_text(node: exp.Expr, value: Value) -> str:
+    """Say what gives the text of a value that STRING does not take."""
+    if value.type == t.JSON:
+        query = isinstance(node, exp.Anonymous) and node.name == "JSON_QUERY"
+        return f" Write JSON_VALUE({', '.join(map(shown, node.expressions if query else [node]))})."
+    if value.type.element == t.STRING:
+        return f" Write ARRAY_TO_STRING({shown(node)}, ', ')."
+    return f" Write CAST({shown(node)} AS STRING)." if cast.exists(value.type, t.STRING) else ""
 
 
 @compiles_call("REGEXP_EXTRACT", "REGEXP_SUBSTR", "REGEXP_EXTRACT_ALL")
@@ -95,16 +106,32 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     if not pattern.literal:
         return scope.unsupported(node, f"{name} with a pattern that is no literal")
-    try:
-        groups = re.compile(str(pattern.constant)).groups
-    except re.error as error:
-        return scope.fault(node, f"'{pattern.constant}' is not a regular expression: {error}.")
+    groups = _groups(node, scope)
+    if groups is None:
+        return NOTHING
     if groups > 1:
         return scope.fault(node, f"{name} takes a pattern with at most one group. Write (?:...) for the others.")
     if name == "REGEXP_EXTRACT_ALL":
         return Value(t.array(t.STRING), f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})")
     sql = f"CASE WHEN regexp_matches({value.sql}, {pattern.sql}) THEN regexp_extract({value.sql}, {pattern.sql}, {groups}) END"
     return Value(t.STRING, sql)
+
+
+@compiles_call("REGEXP_CONTAINS", "REGEXP_REPLACE")
+def _plain_regexp(_: str, node: exp.Expr, scope: Scope) -> Value | None:
+    return NOTHING if _groups(node, scope) is None else None
+
+
+def _groups(node: exp.Expr, scope: Scope) -> int | None:
+    """Return how many groups a call's pattern has, where it is a literal; None where it has a fault."""
+    pattern = node.expressions[1] if len(node.expressions) > 1 else None
+    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+        return 0
+    reason = pattern_fault(pattern.name)
+    if reason is None:
+        return groups_of(pattern.name)
+    scope.fault(pattern, f"'{pattern.name[:60]}' is not a regular expression (RE2): {reason[:200]}.")
+    return None
 
 
 @compiles_call("JSON_VALUE", "JSON_EXTRACT_SCALAR", "JSON_QUERY")

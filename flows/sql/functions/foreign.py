@@ -92,11 +92,13 @@ TEXT_ANALYZE TIME_ADD TIME_DIFF TIME_SUB TIME_TRUNC TIMESTAMP_BUCKET TO_BASE32 T
 TRANSLATE TYPEOF UNICODE
 """
 _UNCHECKED = frozenset(_GOOGLESQL.split())
+_FAMILIES = {"NET", "HLL_COUNT", "KLL_QUANTILES", "KEYS", "AEAD", "DETERMINISTIC_ENCRYPT", "ML", "OBJ", "VECTOR_INDEX"}
+"""What stands before the dot of GoogleSQL's functions with two names."""
 
 
 def refusal(name: str) -> str:
     """Say why a call of a function that the table of functions lacks is refused, and what to write instead."""
-    if name in _UNCHECKED:
+    if name in _UNCHECKED or name.upper().partition(".")[0] in _FAMILIES:
         return f"{name} is not supported by the embedded warehouse yet."
     if name in _INSTEAD:
         return f"{name} is not a function of GoogleSQL. Write {_INSTEAD[name]}."

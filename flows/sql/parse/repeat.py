@@ -9,9 +9,10 @@ from sqlglot import exp
 from flows.model.errors import SqlFault
 from flows.sql.functions import signatures
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name, line_of
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 VARYING = {
     "RAND": "it gives other rows on every retry. Derive a value from the row: TO_HEX(MD5(id)).",
@@ -23,10 +24,14 @@ VARYING = {
     "SESSION_USER": "it depends on who runs the query. Leave it out; the ledger records who ran what.",
 }
 """Functions that differ from one run to the next, with why they are refused and what to write."""
-_BY_PLACE = {"ROW_NUMBER", "NTILE", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
-_WITHOUT_ORDER = (
-    " without ORDER BY can give other rows on every retry. Write ORDER BY with columns that tell all rows apart."
-)
+_BY_PLACE = {
+    *("ROW_NUMBER", "NTILE", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"),
+    *("LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"),
+}
+"""Window functions whose value depends on the order of the rows."""
+_LISTS = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
+"""Aggregates whose value depends on the order of the rows."""
+_EVERY_RETRY = "can give other rows on every retry. Write ORDER BY with columns that tell all rows apart."
 
 
 def unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
@@ -36,17 +41,26 @@ def unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
         reason = VARYING.get(name)
         if reason is not None:
             yield SqlFault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
+        if name in _LISTS and not isinstance(_around(node), exp.Window):
+            yield from _unordered_list(name, node)
     yield from _unordered_limits(tree)
     yield from _unordered_windows(tree)
+    for node in tree.find_all(exp.Array):
+        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+            yield from _unordered_array(node.expressions[0])
 
 
 def _unordered_limits(tree: exp.Query) -> Iterator[SqlFault]:
     for node in tree.find_all(exp.Select, exp.SetOperation, exp.Subquery):
-        limit = node.args.get("limit")
-        if not limit or node.args.get("order") or limit.expression.name == "0" or _one_row(node):
+        limit, offset = node.args.get("limit"), node.args.get("offset")
+        if offset and not limit:
+            message = f"GoogleSQL has no OFFSET without LIMIT. Write LIMIT n OFFSET {offset.expression.name or 'm'}."
+            yield SqlFault(line_of(offset), message)
+        if not limit or limit.expression.name == "0" or _one_row(node) or isinstance(node.parent, exp.Exists):
             continue
-        if not isinstance(node.parent, exp.Exists):
-            yield SqlFault(line_of(limit), "LIMIT" + _WITHOUT_ORDER)
+        said = _no_order(node.args.get("order"), node)
+        if said:
+            yield SqlFault(line_of(limit), f"LIMIT {said} {_EVERY_RETRY}")
 
 
 def _one_row(node: exp.Expr) -> bool:
@@ -66,23 +80,106 @@ def _one_row(node: exp.Expr) -> bool:
     return node.args.get("from_") is None or any(aggregates)
 
 
+def _no_order(order: exp.Expr | None, query: exp.Expr | None = None, same: Collection[str] = ()) -> str:
+    """Say why an ORDER BY orders nothing; an empty text where it does.
+
+    A constant is the same for all rows, and so is what stands in `same`. The ORDER BY of a `query` may name its columns
+    by their places and aliases.
+    """
+    if order is None:
+        return "without ORDER BY"
+    keys = [_meant(one.this if isinstance(one, exp.Ordered) else one, query) for one in order.expressions]
+    if any(_varies(key) and key.sql() not in same for key in keys):
+        return ""
+    return f"in the order of '{', '.join(map(shown, keys))}', which is the same for all rows,"
+
+
+def _meant(key: exp.Expr, query: exp.Expr | None) -> exp.Expr:
+    """Return the column of the SELECT list that an ORDER BY names by its place or its alias."""
+    listed = query.expressions if isinstance(query, exp.Select) else []
+    if query is not None and isinstance(key, exp.Literal) and key.name.isdecimal() and not key.is_string:
+        place = int(key.name) - 1
+        # The columns of a UNION are those of both sides, and a star's are not known here.
+        known = place < len(listed) and not any(item.is_star for item in listed[: place + 1])
+        return listed[place].unalias() if known else exp.column("_")
+    named = [item.this for item in listed if isinstance(item, exp.Alias) and item.alias.lower() == key.name.lower()]
+    return named[0] if named and isinstance(key, exp.Column) and len(key.parts) == 1 else key
+
+
+def _varies(key: exp.Expr) -> bool:
+    """Say whether a value can differ from row to row: it names a column, or asks a query or a function of rows."""
+    return any(key.find_all(exp.Column, exp.Query, exp.Window, exp.Star)) or any(
+        signatures.aggregate(call.name) for call in key.find_all(exp.Anonymous)
+    )
+
+
+def _unordered_list(name: str, call: exp.Expr) -> Iterator[SqlFault]:
+    parts = call.find_all(exp.Order)
+    order = next((part for part in parts if part.find_ancestor(exp.Anonymous, exp.Query, exp.Window) is call), None)
+    said = _no_order(order)
+    if said:
+        value = next(iter(call.expressions), None)
+        while isinstance(value, exp.Limit | exp.Order | exp.IgnoreNulls | exp.RespectNulls | exp.HavingMax):
+            value = value.this
+        inner = value.expressions[0] if isinstance(value, exp.Distinct | exp.Struct) and value.expressions else value
+        example = f"{name}({shown(value)} ORDER BY {shown(inner)})" if value is not None and inner is not None else name
+        message = f"{name} {said} can give another value on every retry. Write {example}, or order by other columns."
+        yield SqlFault(line_of(call), message)
+
+
+def _unordered_array(query: exp.Query) -> Iterator[SqlFault]:
+    """Give the fault of ARRAY(SELECT ...) without an order; elements of one array keep theirs."""
+    select = query
+    while isinstance(select, exp.Subquery) and not select.args.get("order"):
+        select = select.this
+    plain = isinstance(select, exp.Select) and not any(select.args.get(key) for key in ("joins", "group", "distinct"))
+    from_ = select.args.get("from_")
+    if plain and from_ is not None and isinstance(from_.this, exp.Unnest) and not select.args.get("order"):
+        return
+    said = "" if _one_row(select) else _no_order(select.args.get("order"), select)
+    if said:
+        message = f"ARRAY(SELECT ...) {said} can give another value on every retry. Write ORDER BY inside of it."
+        yield SqlFault(line_of(query), message)
+
+
 def _unordered_windows(tree: exp.Query) -> Iterator[SqlFault]:
     for node in tree.find_all(exp.Window):
         inner = node.this.this if isinstance(node.this, exp.IgnoreNulls | exp.RespectNulls) else node.this
         name = call_name(inner)
-        if name in _BY_PLACE and not _ordered(node):
-            yield SqlFault(line_of(node), name + _WITHOUT_ORDER)
+        order, same, counted = _order_of(node)
+        if name is None or (name not in _BY_PLACE and name not in _LISTS and not counted):
+            continue
+        said = _no_order(order, None, same)
+        if said:
+            yield SqlFault(line_of(node), f"{name} {said} {_EVERY_RETRY}")
 
 
-def _ordered(window: exp.Expr) -> bool:
-    """Say whether a window, or one that it names, has an ORDER BY."""
+def _order_of(window: exp.Expr) -> tuple[exp.Expr | None, set[str], bool]:
+    """Return the ORDER BY of a window or of one that it names, its parts by which rows are alike, and whether it counts rows."""
     select, seen = window.find_ancestor(exp.Select), set()
     named = {one.name.lower(): one for one in (select.args.get("windows") or ())} if select else {}
-    while not window.args.get("order"):
+    order, same, counted = None, set(), False
+    while True:
+        order = order or window.args.get("order")
+        same |= {one.sql() for one in window.args.get("partition_by") or ()}
+        counted = counted or _counts_rows(window.args.get("spec"))
         alias = window.args.get("alias")
         base = alias.name.lower() if alias is not None else ""
         if base in seen or base not in named:
-            return False
+            return order, same, counted
         seen.add(base)
         window = named[base]
-    return True
+
+
+def _counts_rows(spec: exp.Expr | None) -> bool:
+    """Say whether a frame holds a number of rows, and not all of a partition."""
+    if spec is None or str(spec.args.get("kind")).upper() != "ROWS":
+        return False
+    ends = (spec.args.get("start"), spec.args.get("end"))
+    return any(str(end).upper() != "UNBOUNDED" for end in ends)
+
+
+def _around(node: exp.Expr) -> exp.Expr | None:
+    """Return what stands around a call, beside IGNORE NULLS."""
+    above = node.parent
+    return above.parent if isinstance(above, exp.IgnoreNulls | exp.RespectNulls) else above

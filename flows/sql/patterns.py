@@ -1,0 +1,24 @@
+"""Regular expressions as both warehouses read them: RE2's."""
+
+from __future__ import annotations
+
+import re
+
+_GROUP = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|(\((?!\?)|\(\?P?<(?![=!]))", re.DOTALL)
+
+
+def pattern_fault(pattern: str) -> str | None:
+    """Return why RE2 does not take a regular expression; None where it does."""
+    import pyarrow as pa  # noqa: PLC0415 - holds RE2, the warehouses' own regular expressions; slow to import
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+    except pa.ArrowInvalid as error:
+        return str(error).removeprefix("Invalid regular expression: ")
+    return None
+
+
+def groups_of(pattern: str) -> int:
+    """Return how many groups of a regular expression keep what they match."""
+    return sum(match[1] is not None for match in _GROUP.finditer(pattern))
