@@ -1,0 +1,86 @@
+"""What gives other rows on a retry is refused; what any order of rows gives alike is fine."""
+
+import pytest
+
+from flows.model.errors import SqlError
+from flows.model.types import parse_type
+from flows.sql import analyze
+
+SCHEMA = {
+    "core.events": {
+        "id": parse_type("INT64"),
+        "s": parse_type("STRING"),
+        "ts": parse_type("TIMESTAMP"),
+        "parts": parse_type("ARRAY<STRING>"),
+    }
+}
+
+REFUSED = {
+    "SELECT ARRAY_AGG(s LIMIT 1) AS x FROM core.events": "ARRAY_AGG without ORDER BY",
+    "SELECT ARRAY_AGG(s) AS x FROM core.events": "Write ARRAY_AGG(s ORDER BY s)",
+    "SELECT ARRAY_AGG(s IGNORE NULLS LIMIT 3) AS x FROM core.events": "Write ARRAY_AGG(s ORDER BY s)",
+    "SELECT ARRAY_AGG(DISTINCT s) AS x FROM core.events": "Write ARRAY_AGG(DISTINCT s ORDER BY s)",
+    "SELECT ARRAY_AGG(STRUCT(s, id)) AS x FROM core.events": "Write ARRAY_AGG(STRUCT(s, id) ORDER BY s)",
+    "SELECT ARRAY_CONCAT_AGG(parts) AS x FROM core.events": "ARRAY_CONCAT_AGG without ORDER BY",
+    "SELECT STRING_AGG(s) AS x FROM core.events": "STRING_AGG without ORDER BY",
+    "SELECT STRING_AGG(s, ';') AS x FROM core.events": "STRING_AGG without ORDER BY",
+    "SELECT STRING_AGG(s, ';' ORDER BY 1) AS x FROM core.events": "STRING_AGG in the order of '1', which is the same for all rows",
+    "SELECT ARRAY_AGG(s ORDER BY DATE(@window_start)) AS x FROM core.events": "which is the same for all rows",
+    "SELECT IF(id > 1, STRING_AGG(s), '') AS x FROM core.events GROUP BY id": "STRING_AGG without ORDER BY",
+    "SELECT STRING_AGG(s) OVER (PARTITION BY id) AS x FROM core.events": "STRING_AGG without ORDER BY",
+    "SELECT ARRAY(SELECT s FROM core.events) AS x": "ARRAY(SELECT ...) without ORDER BY",
+    "SELECT ARRAY(SELECT DISTINCT p FROM UNNEST(parts) AS p) AS x FROM core.events": "ARRAY(SELECT ...) without ORDER BY",
+    "SELECT id FROM core.events LIMIT 3 OFFSET 2": "LIMIT without ORDER BY",
+    "SELECT id FROM core.events ORDER BY 'a' LIMIT 3": "LIMIT in the order of ''a''",
+    "SELECT id FROM core.events ORDER BY 1 + 1 LIMIT 3": "LIMIT in the order of '1 + 1'",
+    "SELECT id FROM core.events ORDER BY NULL LIMIT 3": "LIMIT in the order of 'NULL'",
+    "SELECT 5 AS five, id FROM core.events ORDER BY 1 LIMIT 3": "LIMIT in the order of '5'",
+    "SELECT 5 AS five, id FROM core.events ORDER BY five LIMIT 3": "LIMIT in the order of '5'",
+    "SELECT id FROM (SELECT id FROM core.events ORDER BY id) LIMIT 3": "LIMIT without ORDER BY",
+    "SELECT id FROM core.events ORDER BY id OFFSET 3": "GoogleSQL has no OFFSET without LIMIT. Write LIMIT n OFFSET 3.",
+    "SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM core.events": "ROW_NUMBER in the order of '1'",
+    "SELECT ROW_NUMBER() OVER (PARTITION BY id ORDER BY id) AS x FROM core.events": "ROW_NUMBER in the order of 'id'",
+    "SELECT FIRST_VALUE(s) OVER (PARTITION BY id) AS x FROM core.events": "FIRST_VALUE without ORDER BY",
+    "SELECT LAST_VALUE(s IGNORE NULLS) OVER w AS x FROM core.events WINDOW w AS (ORDER BY 'a')": "LAST_VALUE in the order of",
+    "SELECT RANK() OVER () AS x FROM core.events": "RANK without ORDER BY",
+    "SELECT NTILE(4) OVER (PARTITION BY id) AS x FROM core.events": "NTILE without ORDER BY",
+    "SELECT SUM(id) OVER (ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x FROM core.events": "SUM without ORDER BY",
+    "SELECT SUM(id) OVER (ORDER BY 1 ROWS UNBOUNDED PRECEDING) AS x FROM core.events": "SUM in the order of '1'",
+    "SELECT id FROM core.events QUALIFY ROW_NUMBER() OVER (PARTITION BY s) = 1": "ROW_NUMBER without ORDER BY",
+}  # fmt: skip
+
+FINE = [
+    "SELECT ARRAY_AGG(s ORDER BY ts DESC LIMIT 1) AS x FROM core.events",
+    "SELECT ARRAY_AGG(s IGNORE NULLS ORDER BY s) AS x FROM core.events",
+    "SELECT STRING_AGG(DISTINCT s, ';' ORDER BY s) AS x FROM core.events",
+    "SELECT STRING_AGG(s, ';' ORDER BY 1, s) AS x FROM core.events",
+    "SELECT ARRAY(SELECT UPPER(p) FROM UNNEST(parts) AS p WHERE p != '') AS x FROM core.events",
+    "SELECT ARRAY(SELECT s FROM core.events ORDER BY s) AS x",
+    "SELECT ARRAY(SELECT MAX(s) FROM core.events) AS x",
+    "SELECT id, s FROM core.events ORDER BY 2, 1 LIMIT 3",
+    "SELECT * FROM core.events ORDER BY 1 LIMIT 3",
+    "SELECT 5 AS five, id FROM core.events ORDER BY 1, 2 LIMIT 3 OFFSET 2",
+    "SELECT id FROM core.events UNION ALL SELECT 1 ORDER BY 1 LIMIT 3",
+    "SELECT id, COUNT(*) AS n FROM core.events GROUP BY id ORDER BY COUNT(*), 1 LIMIT 3",
+    "SELECT id FROM core.events ORDER BY 'a'",
+    "SELECT SUM(id) OVER () AS x FROM core.events",
+    "SELECT SUM(id) OVER (ORDER BY 1) AS x FROM core.events",
+    "SELECT SUM(id) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS x FROM core.events",
+    "SELECT ROW_NUMBER() OVER (PARTITION BY id ORDER BY id, ts) AS x FROM core.events",
+    "SELECT LAG(s) OVER (w) AS x FROM core.events WINDOW w AS (PARTITION BY id ORDER BY ts)",
+]
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_what_an_order_decides_needs_one(sql):
+    """Without an order, or in that of a constant, the fault says what to write."""
+    with pytest.raises(SqlError) as refused:
+        analyze(sql, SCHEMA, {})
+    (fault,) = refused.value.faults
+    assert REFUSED[sql] in fault.message
+
+
+@pytest.mark.parametrize("sql", FINE)
+def test_what_has_an_order_or_needs_none_is_fine(sql):
+    """An ordinal of the query's own ORDER BY names a column, and sums need no order."""
+    assert analyze(sql, SCHEMA, {}).columns
