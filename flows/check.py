@@ -15,10 +15,9 @@ import typer
 from flows.commands.ending import ending
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.model.errors import TableFileError
-from flows.project.project import load_project
 from flows.report.reading import reading
 from flows.report.text import plural
-from flows.wiring import project_folder
+from flows.wiring import open_project
 
 if TYPE_CHECKING:
     from flows.model.errors import Fault
@@ -32,7 +31,7 @@ Names = Annotated[
 def main(tables: Names = None, as_json: Json = False) -> None:
     """Check table files: every fault at once, with its line and what to write instead."""
     with ending(as_json=as_json):
-        project = load_project(project_folder(), tables or None)
+        project = open_project(tables or None)
         for name in tables or ():
             _require(project, name)
         faults = (

@@ -16,8 +16,7 @@ import yaml
 
 from flows.commands.ending import ending
 from flows.model.errors import DerivedError, UsageError
-from flows.project.project import load_project
-from flows.wiring import project_folder
+from flows.wiring import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +82,7 @@ def main(
     with ending():
         if write == check:
             raise UsageError(f"Give {'one of ' if write else ''}--write or --check.")
-        project = load_project(project_folder())
+        project = open_project()
         for fault in project.faults:
             typer.echo(str(fault), err=True)
         path, new = Path(FILE), render(project.tables.values())

@@ -15,10 +15,9 @@ import typer
 from flows.commands.all_tables import show_all
 from flows.commands.ending import ending
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
-from flows.project.project import load_project
 from flows.report.as_json import outcome_json
 from flows.report.text import describe_failures, plural
-from flows.wiring import open_warehouse, parts, project_folder
+from flows.wiring import open_project, open_warehouse, parts
 
 if TYPE_CHECKING:
     from flows.engine.table_run import Outcome
@@ -30,7 +29,7 @@ def main(as_json: Json = False) -> None:
     """Bring every table up to date, in dependency order."""
     with ending(as_json=as_json):
         started = time.perf_counter()
-        project = load_project(project_folder())
+        project = open_project()
         with closing(open_warehouse(project.root, lambda text: typer.echo(text, err=True))) as warehouse:
             outcomes = show_all(parts(project, warehouse), quiet=as_json)
             orphans = _without_file(project, warehouse)

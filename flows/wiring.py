@@ -10,14 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from flows.engine.table_run import Author, Parts, run_table
 from flows.model.errors import UsageError
 from flows.prefect_settings import Settings as PrefectSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from flows.engine.table_run import Observer, Outcome, Request
+    from flows.engine.table_run import Author, Observer, Outcome, Parts, Request
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.sources.connections import MongodbConnection, MysqlConnection, Settings
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 Kind = Literal["derive", "ingest"]
 HOME = "DERIVED_HOME"
 WAREHOUSE_FILE = "warehouse.duckdb"
+CACHE_FOLDER = "cache"
 
 
 def project_folder() -> Path:
@@ -41,9 +41,34 @@ def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
         UsageError: there is no such table, or it is not of this kind.
         DerivedError: as `run_table` does.
     """
+    from flows.engine.table_run import run_table  # noqa: PLC0415 - who plans or checks runs nothing
+
     project = load_alone(kind, request.table)
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
         return run_table(parts(project, warehouse), request, observer)
+
+
+def open_project(names: Iterable[str] | None = None) -> Project:
+    """Load the project that is worked on, with what is known of its files from earlier times.
+
+    Args:
+        names: only these tables, and those that their SQL and checks name; all where it is None.
+
+    Raises:
+        UsageError: there is no folder `tables/`.
+    """
+    from flows.project.project import load_project  # noqa: PLC0415 - slow to import
+
+    root = project_folder()
+    home = _home(root)
+    # A few tables are read as fast without it, and a dry run is to leave nothing behind.
+    keeps = names is None or home.is_dir()
+    return load_project(root, names, cache=home / CACHE_FOLDER if keeps else None)
+
+
+def _home(root: Path) -> Path:
+    """Return the folder of what Derived keeps of a project."""
+    return Path(os.environ.get(HOME) or root / ".derived")
 
 
 def load_alone(kind: Kind, name: str) -> Project:
@@ -53,9 +78,7 @@ def load_alone(kind: Kind, name: str) -> Project:
         UsageError: there is no such table, or it is not of this kind.
         TableFileError: its file has faults.
     """
-    from flows.project.project import load_project  # noqa: PLC0415 - parsing SQL is slow to import
-
-    project = load_project(project_folder(), [name])
+    project = open_project([name])
     table = project.table(name)
     other: Kind = "ingest" if table.source else "derive"
     if other != kind:
@@ -74,17 +97,21 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
     """
     from flows.warehouses.duckdb.warehouse import DuckDB  # noqa: PLC0415 - slow to import
 
-    path = Path(os.environ.get(HOME) or root / ".derived") / WAREHOUSE_FILE
+    path = _home(root) / WAREHOUSE_FILE
     return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
 
 
 def parts(project: Project, warehouse: Warehouse) -> Parts:
     """Return what runs of a project's tables are put together from."""
+    from flows.engine.table_run import Parts  # noqa: PLC0415 - as above
+
     return Parts(project, warehouse, author(project.root), partial(source_of, root=project.root))
 
 
 def author(root: Path) -> Author:
     """Return who runs this, and from which commit the project's files come."""
+    from flows.engine.table_run import Author  # noqa: PLC0415 - as above
+
     name = os.environ.get("DERIVED_RUN_BY") or f"{_user()}@{socket.gethostname()}"
     return Author(name, os.environ.get("DERIVED_GIT_COMMIT") or _git_commit(root.resolve()))
 
