@@ -140,7 +140,11 @@ def project(server: MysqlServer, end: date) -> Iterator[Callable[..., int]]:
         file.parent.mkdir(parents=True)
         columns = "".join(f"  - {{name: {name}, type: {type_}}}\n" for name, (_, type_, _) in COLUMNS.items())
         file.write_text(FILE % end + columns)
-        environment = {"PYTHONPATH": str(PROJECT), "DERIVED_CONNECTION_BENCH": url(server), "PREFECT_API_URL": ""}
+        environment = {
+            "PYTHONPATH": str(PROJECT),
+            "DERIVED_CONNECTION_BENCH": server.url(DATABASE),
+            "PREFECT_API_URL": "",
+        }
 
         def ingest(*arguments: str) -> int:
             process = subprocess.Popen(
@@ -159,7 +163,7 @@ def project(server: MysqlServer, end: date) -> Iterator[Callable[..., int]]:
 
 
 def url(server: MysqlServer) -> str:
-    """Return the address of the benchmark's database."""
+    """Return the address of the benchmark's database as other tools take it."""
     return f"mysql://{server.user}:{server.password}@{server.host}:{server.port}/{DATABASE}"
 
 

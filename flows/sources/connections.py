@@ -6,9 +6,19 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from flows.model.errors import SourceError, did_you_mean
+from flows.sources.mongodb import options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +34,14 @@ Seconds = Annotated[int, Field(ge=1, le=2_000_000)]
 """MongoDB takes milliseconds of 31 bits."""
 
 MYSQL_EXAMPLE = "mysql://reader:<password>@db.example.com:3306/shop?ssl_ca=/etc/ssl/db.pem"
-MONGODB_EXAMPLE = "mongodb://reader:<password>@db.example.com:27017/shop?tls=true"
+MONGODB_EXAMPLE = "mongodb://reader:<password>@db.example.com:27017/shop?tlsCAFile=/etc/ssl/db.pem"
 _OWN = frozenset({"max_connections", "statement_timeout"})
+_WEAKER: dict[SslMode, str] = {
+    "disabled": "is not encrypted: whoever is in between can read and change what is copied",
+    "preferred": "is encrypted where the server likes, and to whoever answers: the server need not show who it is",
+    "required": "is encrypted, but to whoever answers: the server need not show who it is",
+    "verify_ca": "may be with any server that has a certificate of the authority",
+}
 
 
 class _Settings(BaseModel):
@@ -47,14 +63,34 @@ class MysqlConnection(_Settings):
     password: SecretStr = SecretStr("")
     database: Annotated[str, Field(min_length=1)]
     """Where tables are looked for whose name gives no database."""
-    ssl_mode: SslMode | None = None
-    """None: `verify_identity` where `ssl_ca` is given, else `preferred`."""
+    ssl_mode: SslMode = "verify_identity"
+    """What TLS has to show before the server gets the password; all but `verify_identity` are weaker."""
     ssl_ca: str | None = None
-    """Path of the certificate authority's PEM file."""
+    """Path of the certificate authority's PEM file; None: the authorities that this machine trusts."""
     ssl_cert: str | None = None
     """Path of the client's certificate, PEM."""
     ssl_key: str | None = None
     """Path of the client's key, PEM."""
+
+    @property
+    def proves_server(self) -> bool:
+        """Whether TLS proves that the server is the one that is meant."""
+        return self.ssl_mode in {"verify_ca", "verify_identity"}
+
+    @property
+    def weakness(self) -> str | None:
+        """What somebody in between may do, and by which setting; None: nothing."""
+        why = _WEAKER.get(self.ssl_mode)
+        return why and f"{why} (ssl_mode={self.ssl_mode})"
+
+    @model_validator(mode="after")
+    def _authority_is_looked_at(self) -> MysqlConnection:
+        # Anybody has a certificate from one of the authorities that a machine trusts.
+        if self.ssl_mode == "verify_ca" and self.ssl_ca is None:
+            raise ValueError("ssl_mode verify_ca needs ssl_ca; without it write verify_identity")
+        if not self.proves_server and self.ssl_ca is not None:
+            raise ValueError(f"ssl_ca is not looked at with ssl_mode {self.ssl_mode}; write one of them only")
+        return self
 
     @field_validator("host")
     @classmethod
@@ -71,18 +107,36 @@ class MongodbConnection(_Settings):
     """A MongoDB server, replica set or sharded cluster."""
 
     uri: SecretStr
-    """The connection string as the driver takes it, with its options (`tls`, `tlsCAFile`, `readPreference`, ...)."""
+    """The connection string as the driver takes it, with its options (`tlsCAFile`, `readPreference`, ...).
+
+    TLS is on unless it says `tls=false`.
+    """
     database: Annotated[str, Field(min_length=1)]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The connection string's options by their names in lower case."""
+        return options.read(urlsplit(self.uri.get_secret_value()).query)
+
+    @property
+    def weakness(self) -> str | None:
+        """What somebody in between may do, and by which option; None: nothing."""
+        return options.weakness(self.options)
 
     @field_validator("uri")
     @classmethod
     def _can_be_read(cls, uri: SecretStr) -> SecretStr:
         # Else the driver takes a part of the password for an option or a database, and warns of it by name.
-        _split(uri.get_secret_value(), MONGODB_SCHEMES)
+        options.read(_split(uri.get_secret_value(), MONGODB_SCHEMES).query)
         return uri
 
 
 Settings = TypeVar("Settings", bound=MysqlConnection | MongodbConnection)
+
+
+def unproven(settings: MysqlConnection | MongodbConnection) -> tuple[str, ...]:
+    """Return what a run says of a connection on which the server need not show who it is."""
+    return (f"The connection {settings.weakness}.",) if settings.weakness else ()
 
 
 def variable(name: str) -> str:
@@ -164,10 +218,11 @@ def _mongodb(url: str) -> dict[str, Any]:
     database = unquote(parts.path.removeprefix("/"))
     if not database:
         raise ValueError("the database is missing.")
-    options = parse_qsl(parts.query, keep_blank_values=True)
-    theirs = urlencode([(key, value) for key, value in options if key not in _OWN])
+    options.read(parts.query, _OWN)
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    theirs = urlencode([(key, value) for key, value in given if key not in _OWN])
     uri = urlunsplit(parts._replace(query=theirs))
-    return {"uri": uri, "database": database} | {key: value for key, value in options if key in _OWN}
+    return {"uri": uri, "database": database} | {key: value for key, value in given if key in _OWN}
 
 
 def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:

@@ -29,7 +29,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     if not shutil.which("openssl"):
         raise Unavailable("no openssl: run tests/servers/install.sh")
     written, key = folder / "certificate.pem", folder / "key.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=a server of a test"]
     made += ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
     subprocess.run([*made, "-keyout", key, "-out", written], check=True, capture_output=True)
     return written, key

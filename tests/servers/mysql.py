@@ -56,15 +56,15 @@ class MysqlServer:
             return tuple(cursor.fetchall())
 
     def settings(self, database: str, **fields: Any) -> MysqlConnection:
-        """Return settings with which the project reads a database."""
-        return MysqlConnection(
-            **{"host": self.host, "port": self.port, "user": self.user, "password": self.password} | fields,
-            database=database,
-        )
+        """Return settings with which the project reads a database: without TLS, unless there is an authority."""
+        login = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        tls = {} if "ssl_ca" in fields else {"ssl_mode": "disabled"}
+        return MysqlConnection(**login | tls | fields, database=database)
 
     def url(self, database: str) -> str:
         """Return the URL of a database as the environment gives it to the project."""
-        return f"mysql://{quote(self.user)}:{quote(self.password, safe='')}@{self.host}:{self.port}/{database}"
+        login = f"{quote(self.user)}:{quote(self.password, safe='')}"
+        return f"mysql://{login}@{self.host}:{self.port}/{database}?ssl_mode=disabled"
 
     def start(self) -> None:
         """Start our own server, and wait until it answers."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.sources.project import Mirror
 
 DEFINITION = """
@@ -24,6 +26,11 @@ columns:
 """
 NAMED = "  - {name: colour, type: STRING}\n"
 TOLD = "new column colour: NULL in rows copied before; python -m flows.ingest core.things --force copies them again"
+
+
+def warned(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what a run says, but for what it says of a connection without TLS."""
+    return [line for line in done.stderr.splitlines() if "(ssl_mode=disabled)" not in line]
 
 
 def until(day: str) -> str:
@@ -88,14 +95,14 @@ def test_a_new_column_is_told_once_and_left_out_until_the_file_names_it(things: 
     assert "CREATE INDEX" in second.stderr
     things.execute("CREATE INDEX things_at ON things (at)")
     things.write("things", until("05"))
-    assert things.ingest("core.things").stderr == ""
+    assert warned(things.ingest("core.things")) == []
 
     things.write("things", until("05") + NAMED)
     named = things.ingest("core.things")
     assert TOLD in named.stderr
     assert "nothing to do" in named.stdout
     assert things.rows("SELECT id, colour FROM core.things ORDER BY id") == [(1, None), (2, None), (3, None)]
-    assert things.ingest("core.things").stderr == ""
+    assert warned(things.ingest("core.things")) == []
     things.ingest("core.things", "--force", "--to", "2024-03-02")
     assert things.rows("SELECT id, colour FROM core.things ORDER BY id") == [(1, "red"), (2, None), (3, None)]
     things.ingest("core.things", "--force")

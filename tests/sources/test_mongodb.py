@@ -142,16 +142,17 @@ def test_description_tells_what_is_left_out_and_slow(mongodb_server: MongodbServ
     table = core_table(THINGS, cursor="at")
     found = reader(mongodb_server).inspect(table)
     assert found.unread == ("vv",)
-    index, missing = found.warnings
+    unencrypted, index, missing = found.warnings
+    assert unencrypted.endswith("can read and change what is copied (tls=false).")
     assert "db.things.createIndex({at: 1})" in index
     assert "1 document whose at is no date, such as _id=1" in missing
     collection.create_index([("at", 1), ("v", 1)])
-    assert reader(mongodb_server).inspect(table).warnings == (missing,)
+    assert reader(mongodb_server).inspect(table).warnings == (unencrypted, missing)
     collection.delete_one({"_id": 1})
     collection.update_one({"_id": 2}, {"$set": {"v": "x"}})
-    assert reader(mongodb_server).inspect(table).warnings == ()
+    assert reader(mongodb_server).inspect(table).warnings == (unencrypted,)
     by_id = core_table({"id=_id": "STRING", "v": "STRING", "at": "JSON"}, cursor="id")
-    [warning] = reader(mongodb_server).inspect(by_id).warnings
+    _, warning = reader(mongodb_server).inspect(by_id).warnings
     assert "_id is no objectId, such as _id=2" in warning
 
 

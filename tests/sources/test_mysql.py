@@ -19,7 +19,6 @@ from flows.model.window import EVER, Window, utc
 from flows.sources.mysql.reader import MysqlReader
 from flows.sources.mysql.session import probe
 from flows.sources.mysql.statements import SPLIT_ROWS
-from tests.servers import certificate
 from tests.sources.core_table import core_table, read
 
 if TYPE_CHECKING:
@@ -177,11 +176,12 @@ def test_description_tells_what_is_left_out_and_slow(mysql_server: MysqlServer, 
     reader = MysqlReader(mysql_server.settings(database))
     found = reader.inspect(core_table("things", THINGS))
     assert found.unread == ("new one",)
-    index, missing = found.warnings
+    unencrypted, index, missing = found.warnings
+    assert unencrypted.endswith("can read and change what is copied (ssl_mode=disabled).")
     create = "CREATE INDEX `things_at` ON `things` (`at`)"
     assert create in index
     mysql_server.execute(create, database=database)
-    assert reader.inspect(core_table("things", THINGS)).warnings == (missing,)
+    assert reader.inspect(core_table("things", THINGS)).warnings == (unencrypted, missing)
     assert "1 row whose at is NULL" in missing
 
 
@@ -224,26 +224,6 @@ def test_sessions_cannot_write_and_are_in_utc(mysql_server: MysqlServer, databas
     assert found.get("tx_isolation", found.get("transaction_isolation")) == "REPEATABLE-READ"
     assert found.get("tx_read_only", found.get("transaction_read_only")) == "ON"
     assert float(found["max_statement_time"]) == 77 if mariadb else found["max_execution_time"] == "77000"
-
-
-def test_tls_is_used_and_proves_the_server(mysql_server: MysqlServer, database: str, tmp_path: Path) -> None:
-    """A user who must use TLS gets in with it and not without; another server with another certificate is refused."""
-    if mysql_server.authority is None:
-        pytest.skip("a server that is not ours has its own certificates")
-    mysql_server.execute(
-        "CREATE OR REPLACE USER careful@'127.0.0.1' IDENTIFIED BY 'pw' REQUIRE SSL",
-        f"GRANT SELECT ON {database}.* TO careful@'127.0.0.1'",
-    )
-    known = {"user": "careful", "password": "pw"}
-    verified = mysql_server.settings(database, **known, ssl_ca=str(mysql_server.authority))
-    assert ", TLS " in probe(verified)
-    assert ", TLS " in probe(mysql_server.settings(database, **known))
-    with pytest.raises(SourceError, match="Access denied"):
-        probe(mysql_server.settings(database, **known, ssl_mode="disabled"))
-    other, _ = certificate(tmp_path)
-    with pytest.raises(SourceError, match="certificate") as told:
-        probe(mysql_server.settings(database, **known, ssl_ca=str(other)))
-    assert not told.value.transient
 
 
 def test_a_statement_that_takes_too_long_may_be_tried_again(mysql_server: MysqlServer, database: str) -> None:

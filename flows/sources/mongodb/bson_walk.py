@@ -213,7 +213,12 @@ class _Walk:
                     self.strange[rows] |= kept.types[rows] != MISSING
                     kept.types[rows] = elements.types
                     kept.places[rows] = elements.places
-        return {name.decode(): elements for name, elements in found.items()}, self.ended()
+        strange = self.ended()
+        if strange.any():
+            # Only of a document that was walked to its very end is it known that all its elements lie in it.
+            for elements in found.values():
+                elements.types[strange] = MISSING
+        return {name.decode(): elements for name, elements in found.items()}, strange
 
     def take(self, name: _Name) -> tuple[Numbers, Elements]:
         """Go beyond the elements of this name where it is the next, and return them with their documents."""

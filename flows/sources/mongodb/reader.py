@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.source_spec import MongodbSource
+from flows.sources.connections import unproven
 from flows.sources.mongodb.bson_columns import Converter
 from flows.sources.mongodb.bson_walk import document_edges
 from flows.sources.mongodb.inspection import inspection, require
@@ -48,7 +50,8 @@ class MongodbReader:
         Raises SourceError where there is no such collection, or SourceUnavailableError.
         """
         with self._client(table.identity) as client:
-            return inspection(client[self._settings.database], table, _source(table))
+            found = inspection(client[self._settings.database], table, _source(table))
+        return replace(found, warnings=unproven(self._settings) + found.warnings)
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the documents whose cursor lies in the window; all documents without one.

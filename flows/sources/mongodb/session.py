@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import struct
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from bson.errors import BSONError
 from pymongo import MongoClient
@@ -19,9 +20,12 @@ from pymongo.errors import (
     PyMongoError,
     ServerSelectionTimeoutError,
 )
+from pymongo.uri_parser import split_options
 
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.sources.connections import MONGODB_EXAMPLE
+from flows.sources.mongodb.options import uses_tls
+from flows.sources.values.texts import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +91,10 @@ def translated(settings: MongodbConnection, subject: str = "") -> Iterator[None]
     except OSError as error:
         message = f"{_where(settings, subject)}: the connection was lost ({_shown(error, settings)})."
         raise SourceUnavailableError(message) from None
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, struct.error) as error:
+        # The driver and we stumble over what is no answer to what was asked.
+        message = f"{_where(settings, subject)}: the server's answer makes no sense ({type(error).__name__})."
+        raise SourceError(message) from error
 
 
 def ping(settings: MongodbConnection) -> str:
@@ -109,10 +117,13 @@ def _client(settings: MongodbConnection) -> Client:
         # A server that hangs would otherwise be waited for without end.
         "socketTimeoutMS": (settings.statement_timeout + CONNECT_SECONDS) * 1000,
     }
-    given = {name.lower() for name in re.findall(r"[?&]([^=&]+)=", uri)}
+    given = settings.options
     options = {name: value for name, value in ours.items() if name.lower() not in given}
     try:
-        return MongoClient(uri, maxPoolSize=1, **options)
+        # What the driver cannot understand it would only warn of.
+        if query := urlsplit(uri).query:
+            split_options(query, warn=False)
+        return MongoClient(uri, maxPoolSize=1, tls=uses_tls(given), **options)
     except (PyMongoError, ValueError, TypeError, OSError) as error:
         message = f"{_where(settings, '')}: its URI cannot be used: {_shown(error, settings)}."
     # Outside the handler, so that no traceback can lead back to the value.
@@ -124,7 +135,10 @@ def _translate(error: PyMongoError | BSONError, settings: MongodbConnection, sub
     if isinstance(error, (InvalidURI, ConfigurationError)):
         return SourceError(message + " Mend the connection's URI.")
     if isinstance(error, ServerSelectionTimeoutError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return SourceError(message + " Give the authority's file in the URI: tlsCAFile=/etc/ssl/db.pem")
+        hint = " Give the file of the authority that signed the server's certificate: tlsCAFile=/etc/ssl/db.pem"
+        return SourceError(message + ("" if "tlscafile" in settings.options else hint))
+    if isinstance(error, ServerSelectionTimeoutError) and "WRONG_VERSION_NUMBER" in str(error):
+        return SourceError(message + " Turn TLS on there; a server on this machine may be reached with tls=false.")
     if isinstance(error, OperationFailure):
         if error.code in _AUTHENTICATION_FAILED:
             return SourceError(message + " Mend the user, the password or authSource in the connection's URI.")
@@ -142,7 +156,7 @@ def _translate(error: PyMongoError | BSONError, settings: MongodbConnection, sub
 def _shown(error: Exception, settings: MongodbConnection) -> str:
     """Return what the driver says, on one line, unless it repeats a secret of the URI."""
     text = str(error).split(", full error:")[0].split(", Timeout: ")[0]
-    text = " ".join(text.split()).rstrip(".") or type(error).__name__
+    text = one_line(text).rstrip(".") or type(error).__name__
     return type(error).__name__ if any(secret in text for secret in _secrets(settings)) else text
 
 

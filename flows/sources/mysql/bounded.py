@@ -11,7 +11,7 @@ from flows.sources.mysql.session import rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.sources.mysql.session import Session
+    from flows.sources.mysql.driver import Session
 
 SECONDS = 5
 """How long a statement may take that only serves to say more of a table."""

@@ -11,8 +11,8 @@ from flows.sources.mysql.schema import MOST_LETTERS, backticked
 
 if TYPE_CHECKING:
     from flows.model.table import Table
+    from flows.sources.mysql.driver import Session
     from flows.sources.mysql.schema import SourceTable
-    from flows.sources.mysql.session import Session
 
 
 def inspection(session: Session, table: Table, source: SourceTable) -> Inspection:

@@ -13,8 +13,8 @@ from flows.sources.mysql.schema import INTEGERS, backticked, quoted
 
 if TYPE_CHECKING:
     from flows.model.table import Table
+    from flows.sources.mysql.driver import Session
     from flows.sources.mysql.schema import SourceTable
-    from flows.sources.mysql.session import Session
     from flows.sources.mysql.types import SourceColumn
 
 _FINER = ((10**17, 10**9, "nanoseconds"), (10**14, 10**6, "microseconds"), (10**11, 10**3, "milliseconds"))

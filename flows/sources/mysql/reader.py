@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flows.sources.connections import unproven
 from flows.sources.mysql.agreement import columns_of
 from flows.sources.mysql.inspection import inspection
 from flows.sources.mysql.new import propose
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from flows.model.window import Window
     from flows.sources.connections import MysqlConnection
     from flows.sources.interface import Batch, Inspection
+    from flows.sources.mysql.driver import Session
     from flows.sources.mysql.schema import SourceTable
-    from flows.sources.mysql.session import Session
     from flows.sources.mysql.types import SourceColumn
     from flows.sources.new_table import NewTable
 
@@ -54,7 +56,8 @@ class MysqlReader:
         with self._session(table.identity) as session:
             source = schema_of(session, source_of(table).table, self._settings.database)
             columns_of(table, source)
-            return inspection(session, table, source)
+            found = inspection(session, table, source)
+        return replace(found, warnings=unproven(self._settings) + found.warnings)
 
     def propose(self, connection: str, name: str) -> NewTable:
         """Return a first version of the file of a core table.
@@ -105,7 +108,7 @@ class MysqlReader:
                     sql = queries.popleft()
                 except IndexError:
                     return
-                for raw in query(session, sql):
+                for raw in query(session, sql, len(selection.columns)):
                     yield selection.batch(raw)
 
     def _extra_stream(self, selection: Selection, queries: deque[str], sessions: list[Session]) -> Generator[Batch]:

@@ -14,7 +14,7 @@ from flows.sources.mysql.session import rows
 from flows.sources.mysql.types import SourceColumn
 
 if TYPE_CHECKING:
-    from flows.sources.mysql.session import Session
+    from flows.sources.mysql.driver import Session
 
 INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 MOST_LETTERS = 64

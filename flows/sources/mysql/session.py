@@ -6,20 +6,18 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pymysql
-import pymysql.connections
-import pymysql.cursors
 
 from flows.model.errors import SourceError, SourceUnavailableError
+from flows.sources.mysql.driver import UNPROVEN, Session
+from flows.sources.values.texts import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flows.sources.connections import MysqlConnection, SslMode
-
-Session: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
+    from flows.sources.connections import MysqlConnection
 
 CONNECT_SECONDS = 10
 # How long the server lets us pause between reads, while the warehouse takes what was read.
@@ -27,6 +25,7 @@ WRITE_SECONDS = 3600
 # A consistent read waits for nothing but a change of the table's definition.
 LOCK_SECONDS = 60
 
+_NO_TLS = 2026
 _TIME_LIMITS = {1969, 3024}
 _TRANSIENT = _TIME_LIMITS | {
     # server: too many connections, shutdown, aborted, network
@@ -89,6 +88,9 @@ def translated(settings: MysqlConnection, subject: str = "") -> Iterator[None]:
         raise _translate(error, settings, subject) from None
     except OSError as error:
         raise SourceUnavailableError(f"{_where(settings, subject)}: the connection was lost ({error}).") from None
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # It answered a question of ours with other columns, rows or types than those that were asked for.
+        raise SourceError(f"{_where(settings, subject)}: the server's answer makes no sense ({error!r}).") from error
 
 
 def rows(session: Session, sql: str, parameters: Sequence[object] | None = None) -> list[dict[str, Any]]:
@@ -114,9 +116,10 @@ def probe(settings: MysqlConnection) -> str:
 
 
 def _connect(settings: MysqlConnection) -> Session:
-    mode: SslMode = settings.ssl_mode or ("verify_identity" if settings.ssl_ca else "preferred")
+    mode = settings.ssl_mode
     optional = mode == "preferred" and settings.ssl_cert is None
-    session = pymysql.connect(
+    session = Session(
+        proven=settings.proves_server,
         host=settings.host,
         port=settings.port,
         user=settings.user,
@@ -130,33 +133,33 @@ def _connect(settings: MysqlConnection) -> Session:
         write_timeout=CONNECT_SECONDS,
         program_name="derived",
         defer_connect=True,
-        **({"ssl_disabled": True} if optional or mode == "disabled" else {"ssl": _tls(settings, mode)}),
+        **({"ssl_disabled": True} if optional or mode == "disabled" else {"ssl": _tls(settings)}),
     )
     if optional:
         # The driver's own context for this loads all authorities of the machine, which takes longer than to connect.
-        session.ssl, session.ctx = True, _context(settings, mode)  # type: ignore[attr-defined]
+        session.ssl, session.ctx = True, _context(settings)  # type: ignore[attr-defined]
     session.connect()
     # A server that does not greet is not waited for as long as one that works on a statement.
     session._read_timeout = settings.statement_timeout + CONNECT_SECONDS  # type: ignore[attr-defined]  # noqa: SLF001
     return session
 
 
-def _tls(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
+def _tls(settings: MysqlConnection) -> ssl.SSLContext:
     try:
-        return _context(settings, mode)
+        return _context(settings)
     except OSError as error:
         files = ", ".join(file for file in (settings.ssl_ca, settings.ssl_cert, settings.ssl_key) if file)
         raise SourceError(f"{_where(settings, '')}: the TLS files {files} cannot be used: {error}") from None
 
 
-def _context(settings: MysqlConnection, mode: SslMode) -> ssl.SSLContext:
-    if mode in {"preferred", "required"}:
+def _context(settings: MysqlConnection) -> ssl.SSLContext:
+    if settings.proves_server:
+        context = ssl.create_default_context(cafile=settings.ssl_ca)
+        context.check_hostname = settings.ssl_mode == "verify_identity"
+    else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    else:
-        context = ssl.create_default_context(cafile=settings.ssl_ca)
-        context.check_hostname = mode == "verify_identity"
     # The certificates that servers make for themselves do not pass the strictest reading of the standard.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     if settings.ssl_cert is not None:
@@ -181,17 +184,24 @@ def _prepare(session: Session, settings: MysqlConnection) -> None:
 
 def _translate(error: pymysql.Error, settings: MysqlConnection, subject: str) -> SourceError:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    text = str(error.args[1]) if len(error.args) > 1 else str(error)
+    text = one_line(str(error.args[1]) if len(error.args) > 1 else str(error))
     cause = getattr(error, "original_exception", None)
-    message = f"{_where(settings, subject)}: {text.rstrip('.')} ({number})."
+    message = f"{_where(settings, subject)}: {text.rstrip('.')}{f' ({number})' if number else ''}."
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return SourceError(f"{message} Give the authority's file as ssl_ca, or ssl_mode=required to trust any.")
+        return SourceError(message + _unproven(settings))
     if number in _TIME_LIMITS:
         message += f" The connection's statement_timeout is {settings.statement_timeout} seconds."
     # The driver's own disorder (packets out of sequence) follows a broken connection.
     if number in _TRANSIENT or isinstance(error, pymysql.err.InternalError):
         return SourceUnavailableError(message)
     return SourceError(message + _HINTS.get(number, ""))
+
+
+def _unproven(settings: MysqlConnection) -> str:
+    """Say what makes a server's certificate good."""
+    if settings.ssl_ca is None:
+        return " Give the file of the authority that signed its certificate: ssl_ca=/etc/ssl/db.pem"
+    return f" It has to have a certificate for {settings.host}, signed by the authority in {settings.ssl_ca}."
 
 
 _HINTS = {
@@ -201,6 +211,8 @@ _HINTS = {
     1142: " Grant the connection's user SELECT on it.",
     1143: " Grant the connection's user SELECT on it.",
     1146: " Mend source.table in the table's file.",
+    _NO_TLS: " Turn TLS on there; a server on this machine may be reached with ssl_mode=disabled.",
+    UNPROVEN: " Give the file of the authority that signed its certificate (ssl_ca=/etc/ssl/db.pem), and no ssl_mode.",
 }
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.model.window import Window
+    from flows.sources.mysql.driver import Session
     from flows.sources.mysql.selection import Selection
-    from flows.sources.mysql.session import Session
     from flows.sources.mysql.types import SourceColumn
 
 SPLIT_ROWS = 200_000

@@ -9,9 +9,14 @@ payload is one field after another, each a length and so many bytes:
 | 00 - fa    | the length itself                          |
 | fb         | NULL                                       |
 | fc fd fe   | the length follows in 2, 3 or 8 bytes      |
+| ff         | nothing: it begins an error, not a row     |
 
 Where rows start is found one by one; from there on each field of all rows at once: its length gives where the next one
 starts. In an Arrow array whose offsets are start, end, start, end, ... every second element is a field.
+
+No length is believed: what a wrong one leads to is another row, or memory behind the buffer. Each field begins behind
+the one before it, so that all of them lie in their row if the last one ends where the row does, which is seen to before
+anything is given. Until then it is enough that nothing is read outside the buffer.
 """
 
 from __future__ import annotations
@@ -22,12 +27,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pymysql.err import OperationalError, raise_mysql_exception
+from pymysql.err import DataError, OperationalError, raise_mysql_exception
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sized
 
-    from flows.sources.mysql.session import Session
+    from flows.sources.mysql.driver import Session
 
 BATCH_BYTES = 4 << 20
 _LEAST_READ = 64 << 10
@@ -37,11 +42,14 @@ _NULL, _SHORT, _LONG, _ERROR = 0xFB, 0xFC, 0xFE, 0xFF
 _END_BYTES = 9
 _LOST = 2013
 _MOST_BYTES = (1 << 31) - 1
+_WIDTH = 4
+"""Bytes that hold every length of a buffer."""
+_BROKEN = "the server sent a row that is none: the lengths of its fields do not fit it"
 
 _word = struct.Struct("<I").unpack_from
 
 
-def query(session: Session, sql: str) -> Iterator[list[pa.Array]]:
+def query(session: Session, sql: str, count: int) -> Iterator[list[pa.Array]]:
     """Give the rows of a query as Arrow arrays of type binary, one for each of its columns.
 
     Memory is bounded by `BATCH_BYTES` or by the largest row. Raises the driver's errors. The session has to be closed
@@ -51,16 +59,26 @@ def query(session: Session, sql: str) -> Iterator[list[pa.Array]]:
     result: Any = session._result  # type: ignore[attr-defined] # noqa: SLF001 - the driver has no way to give rows but as tuples
     # Else the driver reads the result to its end when the object is dropped.
     result.unbuffered_active = False
-    stream = _Packets(session._rfile)  # type: ignore[attr-defined] # noqa: SLF001 - its buffer holds what was read ahead
-    while (starts := stream.next()) is not None:
-        if starts:
-            yield _columns(stream.buffer, starts, result.field_count)
+    if result.field_count != count:
+        raise DataError(0, f"the server sent {result.field_count} columns where {count} were asked for")
+    yield from decoded(session._rfile, count)  # type: ignore[attr-defined] # noqa: SLF001 - its buffer holds what was read ahead
+
+
+def decoded(file: Any, count: int) -> Iterator[list[pa.Array]]:  # noqa: ANN401 - a buffered reader, or what is left of one
+    """Give the rows of so many fields that a buffered reader holds, up to the packet that ends them.
+
+    Raises DataError where a row is none, OperationalError where they end too early, and what the server says.
+    """
+    stream = _Packets(file)
+    while (edges := stream.next()) is not None:
+        if len(edges) > 1:
+            yield _columns(stream.buffer, edges, count)
 
 
 class _Packets:
     """Reads packets into one buffer, as many as fit; the next ones take their place."""
 
-    def __init__(self, file: Any) -> None:  # noqa: ANN401 - a buffered reader, or nothing once the socket is closed
+    def __init__(self, file: Any) -> None:  # noqa: ANN401 - a buffered reader, or what is left of one
         self.file = file
         self.buffer = bytearray(BATCH_BYTES)
         self.filled = 0
@@ -71,7 +89,10 @@ class _Packets:
         self.ended = False
 
     def next(self) -> list[int] | None:
-        """Return where the rows of the next batch start in the buffer; None after the last."""
+        """Return where the payloads of the next rows start in the buffer, and where the one after them would.
+
+        None after the last.
+        """
         if self.ended:
             return None
         self._shift()
@@ -79,6 +100,8 @@ class _Packets:
         while not self.ended and len(self.buffer) - self.filled >= _LEAST_READ:
             self._fill()
             self._scan(starts)
+        if not self.ended:
+            starts.append(self.position + _HEADER)
         return starts
 
     def _shift(self) -> None:
@@ -150,27 +173,47 @@ class _Packets:
     def _look_at_last(self, starts: list[int], length: int) -> None:
         first = self.buffer[starts[-1]] if length else 0
         if first == _ERROR:
-            raise_mysql_exception(bytes(self.buffer[starts[-1] : self.position]))
-        if first == _LONG and length < _END_BYTES:
-            starts.pop()
-            self.ended = True
+            _refuse(bytes(self.buffer[starts[-1] : self.position]))
+        self.ended = first == _LONG and length < _END_BYTES
 
 
-def _columns(buffer: bytearray, starts: list[int], count: int) -> list[pa.Array]:
+def _refuse(packet: bytes) -> None:
+    """Raise the error that a packet tells of."""
+    try:
+        raise_mysql_exception(packet)
+    except (IndexError, ValueError, struct.error):
+        raise DataError(0, "the server sent an error that is none") from None
+
+
+def _columns(buffer: bytearray, edges: list[int], count: int) -> list[pa.Array]:
     raw = pa.py_buffer(buffer)
     data = pa.Array.from_buffers(pa.uint8(), len(buffer), [None, raw])
-    position = pa.array(starts, pa.int64())
-    seconds = _even_numbers(1 << len(starts).bit_length()).slice(0, len(starts))
-    columns = []
-    for _ in range(count):
+    all_edges, rows = pa.array(edges, pa.int64()), len(edges) - 1
+    position, ends = all_edges.slice(0, rows), pc.subtract(all_edges.slice(1), _HEADER)
+    # A packet without a payload may be the last of the buffer.
+    _keep_inside(position, 1, buffer)
+    fields = []
+    for left in reversed(range(count)):
         start, end, null = _fields(data, position)
+        _keep_inside(end, left, buffer)
         # Two 32-bit offsets, start and end, side by side in one 64-bit number.
-        offsets = pc.bit_wise_or(start, pc.shift_left(end, 32))
-        gaps = pa.Array.from_buffers(pa.binary(), 2 * len(starts) - 1, [None, offsets.buffers()[1], raw])
+        fields.append((pc.bit_wise_or(start, pc.shift_left(end, 32)), null))
+        position = end
+    if not position.equals(ends):
+        raise DataError(0, _BROKEN)
+    seconds = _even_numbers(1 << rows.bit_length()).slice(0, rows)
+    columns = []
+    for offsets, null in fields:
+        gaps = pa.Array.from_buffers(pa.binary(), 2 * rows - 1, [None, offsets.buffers()[1], raw])
         wanted = seconds if null is None else pc.if_else(null, pa.scalar(None, pa.int32()), seconds)
         columns.append(pc.take(gaps, wanted, boundscheck=False))
-        position = end
     return columns
+
+
+def _keep_inside(position: pa.Array, size: int, data: Sized) -> None:
+    """Raise DataError unless so many bytes of the data follow each position."""
+    if pc.max(position).as_py() + size > len(data):
+        raise DataError(0, _BROKEN)
 
 
 @lru_cache(maxsize=4)
@@ -179,31 +222,40 @@ def _even_numbers(count: int) -> pa.Array:
 
 
 def _fields(data: pa.Array, position: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array | None]:
-    """Return where one field of all rows starts and ends, and which are NULL, given where its length stands."""
+    """Return where one field of all rows starts and ends, and which are NULL, given where its length stands.
+
+    That is inside the data; the field may end outside. Raises DataError where there is no such length.
+    """
     first = pc.take(data, position, boundscheck=False)
     length = first.cast(pa.int64())
     largest = pc.max(first).as_py()
     start = pc.add(position, 1)
     if largest < _NULL:
         return start, pc.add(start, length), None
+    if largest == _ERROR:
+        raise DataError(0, _BROKEN)
     null = pc.equal(first, _NULL)
     length = pc.if_else(null, 0, length)
     if largest > _NULL:
         for mark, size in ((_SHORT, 2), (_SHORT + 1, 3), (_LONG, 8)):
             rows = pc.equal(first, mark)
             if pc.any(rows).as_py():
-                # Four bytes hold every length of a buffer that 32-bit offsets reach.
                 places = pc.filter(position, rows)
-                long = _number(data, places, min(size, 4))
-                length = pc.replace_with_mask(length, rows, long)
+                _keep_inside(places, 1 + size, data)
+                length = pc.replace_with_mask(length, rows, _number(data, places, size))
                 start = pc.replace_with_mask(start, rows, pc.add(places, 1 + size))
     return start, pc.add(start, length), null
 
 
 def _number(data: pa.Array, position: pa.Array, size: int) -> pa.Array:
-    """Return the little-endian numbers of so many bytes that stand after each position."""
+    """Return the little-endian numbers of so many bytes that stand after each position.
+
+    Raises DataError where one is larger than any buffer, whose sum with a position would wrap around.
+    """
     number = pa.array([0] * len(position), pa.int64())
     for byte in range(size):
-        digit = data.take(pc.add(position, 1 + byte)).cast(pa.int64())
+        digit = pc.take(data, pc.add(position, 1 + byte), boundscheck=False).cast(pa.int64())
+        if byte >= _WIDTH and pc.max(digit).as_py():
+            raise DataError(0, _BROKEN)
         number = pc.bit_wise_or(number, pc.shift_left(digit, 8 * byte))
     return number

@@ -52,6 +52,12 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
+def one_line(text: str) -> str:
+    """Return a text that comes from elsewhere on one line, with what cannot be printed as Python writes it."""
+    letters = (letter if letter.isprintable() else " " if letter.isspace() else repr(letter)[1:-1] for letter in text)
+    return " ".join("".join(letters).split())
+
+
 def parse_moment(text: str) -> tuple[int, bool]:
     """Return microseconds since 1970, and whether the text has a zone; without one it is UTC."""
     match = _MOMENT.fullmatch(text)

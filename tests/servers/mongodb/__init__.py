@@ -127,7 +127,7 @@ def serving(
         return
     mongod = shutil.which("mongod")
     with tempfile.TemporaryDirectory(prefix="mongodb-") as name:
-        folder, login, options = Path(name), "", ""
+        folder, login, options = Path(name), "", "?tls=false"
         command: list[str | Path] = [SERVE]
         if mongod and not ours:
             command = [mongod, "--quiet", "--bind_ip", "127.0.0.1", "--dbpath", folder]
