@@ -7,7 +7,7 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
 
-from flows.sources.connections import MaxConnections, MongodbConnection, Seconds
+from flows.sources.connections import MaxConnections, MongodbConnection, Seconds, from_fields
 
 
 class MongodbDatabase(Block):
@@ -23,16 +23,17 @@ class MongodbDatabase(Block):
 
     uri: SecretStr = Field(
         title="Connection string",
-        description="mongodb://user:password@host:27017/?tls=true or mongodb+srv://..., with the driver's own options: "
-        "tls, tlsCAFile, tlsCertificateKeyFile, replicaSet, readPreference, authSource.",
+        description="mongodb://user:password@host:27017/ or mongodb+srv://..., with the driver's own options: "
+        "tlsCAFile, tlsCertificateKeyFile, replicaSet, readPreference, authSource. TLS is on unless it says tls=false.",
     )
     database: str = Field(min_length=1, description="Database that holds the collections.")
     max_connections: MaxConnections = Field(default=4, description="Most connections that one run opens.")
     statement_timeout: Seconds = Field(default=3600, description="Seconds after which the server ends an operation.")
 
     def settings(self) -> MongodbConnection:
-        """Return what the block holds as plain settings."""
-        return MongodbConnection(**{name: getattr(self, name) for name in MongodbConnection.model_fields})
+        """Return what the block holds as plain settings. Raises SourceError with what is wrong with them."""
+        fields = {name: getattr(self, name) for name in MongodbConnection.model_fields}
+        return from_fields(MongodbConnection, fields, f"the block {self.get_block_type_slug()}")
 
     def test_connection(self) -> str:
         """Connect, count the collections that can be seen, and say what was reached.

@@ -7,7 +7,7 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
 
-from flows.sources.connections import MaxConnections, MysqlConnection, Seconds, SslMode
+from flows.sources.connections import MaxConnections, MysqlConnection, Seconds, SslMode, from_fields
 
 
 class MysqlDatabase(Block):
@@ -26,18 +26,26 @@ class MysqlDatabase(Block):
     user: str = Field(min_length=1, description="User to sign in as; it needs SELECT on the tables that are copied.")
     password: SecretStr = Field(default=SecretStr(""), description="The user's password.")
     database: str = Field(min_length=1, description="Database of the tables whose name gives none.")
-    ssl_mode: SslMode | None = Field(
-        default=None, title="TLS mode", description="Default: verify_identity where a CA is given, else preferred."
+    ssl_mode: SslMode = Field(
+        default="verify_identity",
+        title="TLS mode",
+        description="What TLS has to show before the server gets the password. Weaker than verify_identity are "
+        "verify_ca, required, preferred and disabled; each run says so.",
     )
-    ssl_ca: str | None = Field(default=None, title="TLS CA", description="Path of the authority's PEM file.")
+    ssl_ca: str | None = Field(
+        default=None,
+        title="TLS CA",
+        description="Path of the authority's PEM file; without one the authorities that the machine trusts.",
+    )
     ssl_cert: str | None = Field(default=None, title="TLS certificate", description="Path of the client's PEM file.")
     ssl_key: str | None = Field(default=None, title="TLS key", description="Path of the client's key, PEM.")
     max_connections: MaxConnections = Field(default=4, description="Most connections that one run opens.")
     statement_timeout: Seconds = Field(default=3600, description="Seconds after which the server ends a statement.")
 
     def settings(self) -> MysqlConnection:
-        """Return what the block holds as plain settings."""
-        return MysqlConnection(**{name: getattr(self, name) for name in MysqlConnection.model_fields})
+        """Return what the block holds as plain settings. Raises SourceError with what is wrong with them."""
+        fields = {name: getattr(self, name) for name in MysqlConnection.model_fields}
+        return from_fields(MysqlConnection, fields, f"the block {self.get_block_type_slug()}")
 
     def test_connection(self) -> str:
         """Connect, read something, and say what was reached.

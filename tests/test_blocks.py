@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from tests.prefect_api import Server
 
 SECRET = "hunter2hunter2"  # noqa: S105 - the tests look for it
+WRONG = f"""
+from blocks import MongodbDatabase, MysqlDatabase
+from flows.model.errors import SourceError
+mysql = dict(user="reader", password="{SECRET}", database="shop")
+for block in (
+    MysqlDatabase(host="a..b", **mysql),
+    MysqlDatabase(host="db", ssl_mode="verify_ca", **mysql),
+    MysqlDatabase(host="db", ssl_mode="required", ssl_ca="/etc/ca.pem", **mysql),
+    MongodbDatabase(uri="mongodb://reader:{SECRET}@db/?tsl=true", database="shop"),
+    MongodbDatabase(uri="mongo://reader:{SECRET}@db/", database="shop"),
+):
+    try:
+        block.test_connection()
+    except SourceError as error:
+        print(error)
+"""
 SAVE = f"""
 from blocks import MongodbDatabase, MysqlDatabase
 shop = MysqlDatabase(host="127.0.0.1", port=1, user="reader", password="{SECRET}", database="shop", max_connections=2)
@@ -125,3 +141,17 @@ def test_testing_a_mongodb_connection_says_what_it_reached_or_what_is_wrong(api:
     assert reached.endswith(": 1 collections in 'shop'.")
     assert "MongoDB database 'shop': Authentication failed." in refused
     assert SECRET not in refused
+
+
+def test_testing_a_connection_with_wrong_values_says_which(api: Server) -> None:
+    """In a message of one line, where a block can be saved with them."""
+    host, without, unread, option, scheme = python(api, WRONG).splitlines()
+    assert "block mysql-database has wrong values: host: Value error, it is no host name." in host
+    assert "ssl_mode verify_ca needs ssl_ca" in without
+    assert "ssl_ca is not looked at with ssl_mode required" in unread
+    assert (
+        "block mongodb-database has wrong values: uri: Value error, 'tsl' is not an option. Did you mean 'tls'?"
+        in option
+    )
+    assert "it does not start with mongodb://" in scheme
+    assert SECRET not in host + without + unread + option + scheme

@@ -161,12 +161,24 @@ def from_environment(name: str, kind: type[Settings], environ: Mapping[str, str]
         fields = _mysql(url) if kind is MysqlConnection else _mongodb(url)
         return kind(**fields)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        message = f"{variable(name)} does not describe connection '{name}': {faults}."
+        message = f"{variable(name)} does not describe connection '{name}': {_faults(error)}."
     except ValueError as error:
         message = f"{variable(name)} does not describe connection '{name}': {error}"
     # Outside the handler, so that no traceback can lead back to the value.
     raise SourceError(f"{message} Write it as {example}")
+
+
+def from_fields(kind: type[Settings], fields: Mapping[str, Any], place: str) -> Settings:
+    """Return settings from their values.
+
+    Raises SourceError, which says what is wrong with those that stand in that place and never shows them.
+    """
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        message = f"{place} has wrong values: {_faults(error)}. Mend it under Blocks in the Prefect UI."
+    # Outside the handler, so that no traceback can lead back to the value.
+    raise SourceError(message)
 
 
 def kind_in_environment(name: str, environ: Mapping[str, str]) -> type[MysqlConnection | MongodbConnection]:
@@ -182,6 +194,12 @@ def kind_in_environment(name: str, environ: Mapping[str, str]) -> type[MysqlConn
     if scheme in MONGODB_SCHEMES:
         return MongodbConnection
     raise SourceError(f"{variable(name)} begins with no known kind of database. Write it as {examples}")
+
+
+def _faults(error: ValidationError) -> str:
+    """Return what is wrong with settings, without what was given."""
+    faults = [(".".join(map(str, fault["loc"])), fault["msg"].rstrip(".")) for fault in error.errors()]
+    return "; ".join(f"{field}: {said}" if field else said for field, said in faults)
 
 
 def _url(name: str, environ: Mapping[str, str], example: str) -> str:

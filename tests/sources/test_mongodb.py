@@ -169,7 +169,8 @@ def test_a_name_that_no_document_has_is_a_fault(mongodb_server: MongodbServer, c
     assert "sku" not in message
     collection.insert_one({"_id": 200, "address": {"town": "Bonn"}, "items": [{"prize": 1}]})
     found = reader(mongodb_server).inspect(core_table(columns))
-    assert (found.warnings, found.unread) == ((), ("address.town_", "items.price"))
+    assert found.unread == ("address.town_", "items.price")
+    assert not any("no document" in warning for warning in found.warnings)
 
 
 def test_names_with_dots_are_read_in_backticks(mongodb_server: MongodbServer, collection: Collection) -> None:
@@ -181,7 +182,7 @@ def test_names_with_dots_are_read_in_backticks(mongodb_server: MongodbServer, co
     rows, [bad] = read(reader(mongodb_server), core_table(columns))
     assert rows == [{"id": 1, "price": 5, "ab": 7, "c": 8}]
     assert (bad.place, bad.reason) == ("_id=2", "in.c 'x' is no number")
-    assert reader(mongodb_server).inspect(core_table(columns)).warnings == ()
+    assert not any("no document" in warning for warning in reader(mongodb_server).inspect(core_table(columns)).warnings)
     with pytest.raises(SourceError, match=r"MongoDB cannot look for 'price\.eur'"):
         read(reader(mongodb_server), core_table({"id=_id": "INT64", "at=`price.eur`": "TIMESTAMP"}, cursor="at"), DAY)
 
