@@ -61,7 +61,7 @@ def broken(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]
     `schema` has the types of the table and of all that its checks name.
     """
     tests = [
-        _column_test(table, staged.relation, column, check, f"c{i}_{j}")
+        _column_test(table, staged, column, check, f"c{i}_{j}")
         for i, column in enumerate(table.columns)
         for j, check in enumerate(column.checks)
     ]
@@ -74,7 +74,8 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
     counts = ", ".join(f"{test.count} AS n{i}" for i, test in enumerate(tests))
     joins = " ".join(test.join for test in tests if test.join)
     parameters = dict(item for test in tests for item in test.parameters)
-    found: dict[str, Any] = staged.query(f"SELECT {counts} FROM {staged.relation} AS s {joins}", parameters)[0]
+    from_staged = f"FROM {staged.relation} AS `staged-row`"
+    found: dict[str, Any] = staged.query(f"SELECT {counts} {from_staged} {joins}", parameters)[0]
     return [
         Broken(
             test.name,
@@ -82,7 +83,7 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
             f"{found[f'n{i}']} of {staged.rows} rows",
             tuple(
                 staged.query(
-                    f"SELECT s.* FROM {staged.relation} AS s {test.join} WHERE {test.where} LIMIT {SHOWN_ROWS}",
+                    f"SELECT `staged-row`.* {from_staged} {test.join} WHERE {test.where} LIMIT {SHOWN_ROWS}",
                     dict(test.parameters),
                 )
             ),
@@ -92,9 +93,12 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
     ]
 
 
-def _column_test(own: Table, relation: str, column: Column, check: Check, name: str) -> _ColumnTest:
-    """Return a check of staged rows as SQL; `name` makes its parameters and joins unlike those of others."""
-    value = f"s.`{column.name}`"
+def _column_test(own: Table, staged: Staged, column: Column, check: Check, name: str) -> _ColumnTest:
+    """Return a check of staged rows as SQL; `name` makes its parameters and joins unlike those of others.
+
+    Names of the engine's own hold a `-`, as no column's name may.
+    """
+    value = f"`staged-row`.`{column.name}`"
 
     def test(what: str, where: str, *parameters: tuple[str, object], join: str = "") -> _ColumnTest:
         return _ColumnTest(f"{column.name} {what}", check.severity, f"COUNTIF({where})", where, join, parameters)
@@ -106,7 +110,10 @@ def _column_test(own: Table, relation: str, column: Column, check: Check, name: 
         case NotNull():
             return test("not_null", f"{value} IS NULL")
         case Unique():
-            twice = f"{value} IN (SELECT t.`{column.name}` FROM {relation} AS t GROUP BY 1 HAVING COUNT(*) > 1)"
+            same = f"`same-row`.`{column.name}`"
+            twice = (
+                f"{value} IN (SELECT {same} FROM {staged.relation} AS `same-row` GROUP BY {same} HAVING COUNT(*) > 1)"
+            )
             return _ColumnTest(
                 f"{column.name} unique", check.severity, f"COUNT({value}) - COUNT(DISTINCT {value})", twice
             )
@@ -127,15 +134,31 @@ def _column_test(own: Table, relation: str, column: Column, check: Check, name: 
             return test(f"matches {check.matches}", f"{value} IS NOT NULL AND {pattern}", (name, check.matches))
         case References():
             dataset, table, other = check.references.split(".")
-            published = f"SELECT `{other}` AS v FROM `{dataset}`.`{table}`"
-            incoming = f"SELECT `{other}` AS v FROM {relation}"
-            if f"{dataset}.{table}" != own.identity:
-                there = published
-            else:
-                there = incoming if own.strategy == "replace" else f"{incoming} UNION ALL {published}"
-            join = f"LEFT JOIN (SELECT DISTINCT v FROM ({there})) AS {name} ON {name}.v = {value}"
-            return test(f"references {check.references}", f"{value} IS NOT NULL AND {name}.v IS NULL", join=join)
+            places = [f"`{dataset}`.`{table}`"]
+            if f"{dataset}.{table}" == own.identity:
+                places = [staged.relation, _kept(own, staged.relation)]
+            there = " UNION ALL ".join(f"SELECT `{other}` AS `there-value` FROM {place}" for place in places)
+            other_value = f"`{name}-row`.`there-value`"
+            join = (
+                f"LEFT JOIN (SELECT DISTINCT `there-value` FROM ({there})) AS `{name}-row` ON {other_value} = {value}"
+            )
+            missing = f"{value} IS NOT NULL AND {other_value} IS NULL"
+            return test(f"references {check.references}", missing, join=join)
     raise AssertionError(check)
+
+
+def _kept(table: Table, staged: str) -> str:
+    """GoogleSQL for the rows of a table whose place the staged ones do not take."""
+    name = f"`{table.dataset}`.`{table.name}`"
+    if table.strategy == "merge":
+        same = " AND ".join(f"`old-row`.`{column}` = `new-row`.`{column}`" for column in table.key)
+        renewed = f"EXISTS (SELECT 1 FROM {staged} AS `new-row` WHERE {same})"
+        return f"(SELECT * FROM {name} AS `old-row` WHERE NOT {renewed})"
+    if table.partition is None or table.partition_type is None or table.strategy == "replace":
+        return f"(SELECT * FROM {name} WHERE FALSE)"
+    column, kind = table.partition.column, table.partition_type.name
+    start, end = (f"@window_{edge}" if kind == "TIMESTAMP" else f"{kind}(@window_{edge})" for edge in ("start", "end"))
+    return f"(SELECT * FROM {name} WHERE `{column}` < {start} OR `{column}` >= {end})"
 
 
 def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]]) -> list[Broken]:

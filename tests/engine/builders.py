@@ -110,10 +110,10 @@ def logged(number, at, amount):
     return {"id": number, "at": day(at), "amount": None if amount is None else Decimal(amount)}
 
 
-def do(warehouse, subject, span, source=None, *, upstreams=None, known=None):  # noqa: PLR0913 - the facts of a run
-    """Do one window, as a run that had planned at version `known`; its SQL may read the two core tables."""
+def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None):  # noqa: PLR0913 - a run
+    """Do one window, as a run that had planned at version `known`; its SQL may read the two core tables, or `schema`."""
     version = ledger.state(warehouse, subject).version if known is None else known
-    schema = {core.identity: core.types for core in (EVENTS, LOG)} | {subject.identity: subject.types}
+    schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
     warehouse.prepare(subject)
     run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
     return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse)
@@ -127,7 +127,7 @@ def todo(warehouse, subject):
 
 def rows(warehouse, subject):
     """Return a table's rows by column name, sorted by their values in the order of the file."""
-    found = warehouse.query(f"SELECT * FROM {subject.identity}", {})
+    found = warehouse.query(f"SELECT * FROM `{subject.dataset}`.`{subject.name}`", {})
     return sorted(found, key=lambda row: [repr(row[name]) for name in subject.types])
 
 

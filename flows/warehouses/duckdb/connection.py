@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -13,10 +15,26 @@ from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
+IN_MEMORY = Path(":memory:")
+_ELSEWHERE = "Set DERIVED_HOME to a folder in which you may write."
+_FENCE: dict[str, str | bool | int | float | list[str]] = {
+    # Of files, SQL reaches the warehouse's own; DuckDB itself goes on to spill and to write its log.
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    # A name that no table has would otherwise be looked for among the variables of Python.
+    "python_enable_replacements": False,
+    # Rows of a table have no order, and keeping one makes a big INSERT hold all of them.
+    "preserve_insertion_order": False,
+}
+_SETTINGS = (
+    "SET GLOBAL TimeZone = 'UTC'",
+    # The last: nothing can be set any more, so that no SQL takes the fence away.
+    "SET GLOBAL lock_configuration = true",
+)
 
 
 class Transaction:
@@ -47,17 +65,20 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[Transaction]:
 
 
 def open_file(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
-    """Open the file; wait for a process that holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Open the file, and make it where it is missing; wait for a process that holds it."""
+    if path != IN_MEMORY:
+        _make_folder(path)
     deadline = time.monotonic() + patience
     pause, told = FIRST_PAUSE, False
     while True:
         try:
-            return duckdb.connect(str(path))
+            connection = duckdb.connect(str(path), config=_FENCE)
         except duckdb.Error as error:
             holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
             if holder is None and "Could not set lock" not in str(error):
-                raise WarehouseError(f"The warehouse {path} cannot be opened: {first_line(error)}") from error
+                raise WarehouseError(
+                    f"The warehouse {path} cannot be opened: {first_line(error)}. {_ELSEWHERE}"
+                ) from error
             who = f"process {holder[1]}" if holder else "another process"
             if time.monotonic() > deadline:
                 raise WarehouseBusyError(
@@ -67,8 +88,26 @@ def open_file(path: Path, patience: float, report: Callable[[str], None]) -> duc
             if not told:
                 report(f"{who} holds the warehouse {path}; waiting up to {patience:.0f} seconds for it")
                 told = True
+        else:
+            for setting in _SETTINGS:
+                connection.execute(setting)
+            return connection
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _make_folder(path: Path) -> None:
+    """Make the file's folder where it is missing, and let all that is made there be for its owner alone."""
+    # DuckDB makes the file, its log and what it spills with the rights that the process gives.
+    os.umask(0o077)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.chmod(0o600)
+    except OSError as error:
+        raise WarehouseError(
+            f"The warehouse {path} cannot be made: {error.filename or path.parent}: {error.strerror}. {_ELSEWHERE}"
+        ) from error
 
 
 @contextmanager

@@ -74,7 +74,8 @@ def _row_id(table: Table) -> str:
     DuckDB's own number of a row is the quickest to find, but cannot be named where a column is.
     """
     if any(name.lower() == "rowid" for name in table.types):
-        return f"row({listed(table.key)})"
+        # As one value, in which NULL is equal to NULL.
+        return f"struct_pack({', '.join(f'{quote(name)} := {quote(name)}' for name in table.key)})"
     return "rowid"
 
 

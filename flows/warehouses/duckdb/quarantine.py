@@ -28,6 +28,8 @@ _COLUMNS = {
     "raw": "VARCHAR",
 }
 
+_FOUND = '"found-rows"'
+
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the table of all bad rows where it is missing."""
@@ -79,9 +81,9 @@ def _read_again(connection: duckdb.DuckDBPyConnection, entry: Entry, window: Win
 def _add(connection: duckdb.DuckDBPyConnection, entry: Entry, found: list[BadRow]) -> None:
     """Add bad rows, each to its own window where it has one."""
     windows = [row.window or entry.window for row in found]
-    same = "q.table_name = $table_name AND q.place = found.place AND q.raw = found.raw"
+    same = "q.table_name = $table_name AND q.place = bad.place AND q.raw = bad.raw"
     connection.execute(
-        "CREATE TEMP TABLE found AS SELECT unnest($places) AS place, unnest($reasons) AS reason,"
+        f"CREATE TEMP TABLE {_FOUND} AS SELECT unnest($places) AS place, unnest($reasons) AS reason,"
         " unnest($raws) AS raw, unnest($starts)::TIMESTAMPTZ AS window_start,"
         " unnest($ends)::TIMESTAMPTZ AS window_end",
         {
@@ -94,13 +96,14 @@ def _add(connection: duckdb.DuckDBPyConnection, entry: Entry, found: list[BadRow
     )
     if entry.window:
         connection.execute(
-            f"DELETE FROM platform.quarantine AS q USING found WHERE {same} AND q.window_end > found.window_start",
+            f"DELETE FROM platform.quarantine AS q USING {_FOUND} AS bad"
+            f" WHERE {same} AND q.window_end > bad.window_start",
             {"table_name": entry.table},
         )
     connection.execute(
         f"INSERT INTO platform.quarantine ({', '.join(_COLUMNS)})"
-        " SELECT $table_name, window_start, window_end, $run_id, $now, place, reason, raw FROM found"
+        f" SELECT $table_name, window_start, window_end, $run_id, $now, place, reason, raw FROM {_FOUND} AS bad"
         f" WHERE NOT EXISTS (SELECT 1 FROM platform.quarantine AS q WHERE {same})",
         {"table_name": entry.table, "run_id": entry.run_id, "now": datetime.now(UTC)},
     )
-    connection.execute("DROP TABLE found")
+    connection.execute(f"DROP TABLE {_FOUND}")

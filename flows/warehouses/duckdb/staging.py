@@ -117,22 +117,26 @@ def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
     if table.strategy == "append" and isinstance(rows, Query):
         if target.read(f"SELECT 1 FROM {target.name} WHERE {target.inside} LIMIT 1"):
             return ASIDE
-        return Place(target.name, f"{target.name} WHERE {target.inside}", _in_range(table), straight=True)
+        relation = f"(SELECT * FROM {_named(table)} WHERE {_range(table)})"
+        return Place(target.name, f"{target.name} WHERE {target.inside}", relation, straight=True)
     # The batches of a source come once only: among other rows, those outside their window could not be found again.
     if target.read(f"SELECT 1 FROM {target.name} LIMIT 1"):
         return ASIDE
-    return Place(target.name, target.name, f"`{table.dataset}`.`{table.name}`", straight=True)
+    return Place(target.name, target.name, _named(table), straight=True)
 
 
-def _in_range(table: Table) -> str:
-    """GoogleSQL for the rows of an append table's window."""
+def _range(table: Table) -> str:
+    """GoogleSQL for whether a row of an append table belongs to the window."""
     assert table.partition is not None  # noqa: S101 - append tables have one
     assert table.partition_type is not None  # noqa: S101 - they have a partition
     column, kind = table.partition.column, table.partition_type.name
     low, high = (f"@window_{end}" if kind == "TIMESTAMP" else f"{kind}(@window_{end})" for end in ("start", "end"))
-    columns = ", ".join(f"`{name}`" for name in table.types)
-    source = f"`{table.dataset}`.`{table.name}`"
-    return f"(SELECT {columns} FROM {source} WHERE `{column}` >= {low} AND `{column}` < {high})"
+    return f"`{column}` >= {low} AND `{column}` < {high}"
+
+
+def _named(table: Table) -> str:
+    """A table in GoogleSQL."""
+    return f"`{table.dataset}`.`{table.name}`"
 
 
 def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.RecordBatch], count: int) -> None:

@@ -49,9 +49,6 @@ class DuckDB:
 
     def __init__(self, path: Path, *, patience: float = 300.0, report: Callable[[str], None] = print) -> None:
         self.session = open_file(path, patience, report)
-        self.session.execute("SET GLOBAL TimeZone = 'UTC'")
-        # Rows of a table have no order, and keeping one makes a big INSERT hold all of them.
-        self.session.execute("SET GLOBAL preserve_insertion_order = false")
         self._catalog = threading.Lock()
         self._tables = threading.Lock()
         self._write_locks: dict[str, threading.Lock] = {}

@@ -1,0 +1,154 @@
+"""The warehouse's file: whose it is, and what is said where there can be none."""
+
+import os
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flows.model.errors import WarehouseBusyError, WarehouseError
+from flows.warehouses.duckdb.connection import transaction
+from flows.warehouses.duckdb.warehouse import DuckDB
+
+SPILL = """
+import duckdb, pathlib, sys
+from flows.warehouses.duckdb import connection
+connection._FENCE["memory_limit"] = "40MB"
+from flows.warehouses.duckdb.warehouse import DuckDB
+path = pathlib.Path(sys.argv[1])
+warehouse = DuckDB(path)
+warehouse.session.execute("CREATE TABLE t AS SELECT 1 AS a")
+cursor = warehouse.session.cursor()
+sorted_ = cursor.execute("SELECT md5(i::VARCHAR) AS m FROM range(2000000) AS r(i) ORDER BY m").fetchone()
+for found in [path.parent, *path.parent.rglob("*")]:
+    print(oct(found.stat().st_mode & 0o777), found.relative_to(path.parent), found.is_dir())
+"""
+
+
+@contextmanager
+def umask(rights):
+    """Let the process give these rights away."""
+    before = os.umask(rights)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def test_all_files_are_their_owners_alone(tmp_path):
+    """The folder is 0700; the file, its log and what is spilled are 0600 from the first moment, whatever the umask."""
+    path = tmp_path / "a" / ".derived" / "warehouse.duckdb"
+    done = subprocess.run(
+        [sys.executable, "-c", SPILL, str(path)], capture_output=True, text=True, check=True, umask=0o002
+    )
+    found = [line.split(" ") for line in done.stdout.splitlines()]
+    assert {name.partition("/")[0] for _, name, _ in found} == {
+        ".",
+        "warehouse.duckdb",
+        "warehouse.duckdb.wal",
+        "warehouse.duckdb.tmp",
+    }
+    assert len(found) > 4  # something was spilled
+    assert {(rights, is_folder) for rights, _, is_folder in found} == {("0o700", "True"), ("0o600", "False")}
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(tmp_path):
+    """One of an earlier version; its folder, which may be shared, stays as it is."""
+    path = tmp_path / "shared" / "warehouse.duckdb"
+    with umask(0o022):
+        path.parent.mkdir()
+        duckdb.connect(str(path)).close()
+        with closing(DuckDB(path)):
+            assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o755
+
+
+def _below_a_file(folder: Path) -> Path:
+    (folder / "file").write_text("")
+    return folder / "file" / "home"
+
+
+def _a_file(folder: Path) -> Path:
+    (folder / "file").write_text("")
+    return folder / "file"
+
+
+def _a_folder_in_its_place(folder: Path) -> Path:
+    (folder / "warehouse.duckdb").mkdir()
+    return folder
+
+
+def _no_warehouse(folder: Path) -> Path:
+    (folder / "warehouse.duckdb").write_text("something else")
+    return folder
+
+
+def _not_on_disk(_: Path) -> Path:
+    return Path("/proc/derived")
+
+
+def _a_dangling_link(folder: Path) -> Path:
+    (folder / "home").symlink_to(folder / "nowhere" / "else")
+    return folder / "home"
+
+
+def _too_long(folder: Path) -> Path:
+    return folder / ("x" * 300)
+
+
+@pytest.mark.parametrize(
+    "home",
+    [_below_a_file, _a_file, _a_folder_in_its_place, _no_warehouse, _not_on_disk, _a_dangling_link, _too_long],
+)
+def test_a_home_that_cannot_be_made_is_named(tmp_path, home):
+    """With what to do, and no traceback."""
+    path = home(tmp_path) / "warehouse.duckdb"
+    with pytest.raises(WarehouseError, match="Set DERIVED_HOME to a folder") as caught:
+        DuckDB(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_command_says_so_without_a_traceback(tmp_path):
+    """And ends with 1."""
+    home = _below_a_file(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.derive", "derived.revenue_by_item"],
+        env={**os.environ, "DERIVED_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "Set DERIVED_HOME to a folder" in done.stderr
+
+
+def test_another_process_is_waited_for(tmp_path):
+    """And named, once; after the patience it is an error that may pass."""
+    path = tmp_path / "warehouse.duckdb"
+    code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    told = []
+    try:
+        assert holder.stdout.readline() == b"ready\n"
+        with pytest.raises(WarehouseBusyError, match=str(holder.pid)):
+            DuckDB(path, patience=0.3, report=told.append)
+    finally:
+        holder.communicate()
+    assert len(told) == 1
+
+
+def test_a_transaction_leaves_no_trace_without_its_commit(tmp_path):
+    """Whether it ends well or not, the connection can begin another."""
+    with closing(duckdb.connect(str(tmp_path / "x.duckdb"))) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER)")
+        with transaction(connection):
+            connection.execute("INSERT INTO t VALUES (1)")
+        with pytest.raises(duckdb.Error), transaction(connection):
+            connection.execute("INSERT INTO t VALUES (2), ('x')")
+        with transaction(connection) as work:
+            connection.execute("INSERT INTO t VALUES (3)")
+            work.commit()
+        assert connection.execute("FROM t").fetchall() == [(3,)]
