@@ -14,13 +14,18 @@ from flows.model.window import midnight, short
 from flows.project.column_rules import FORBIDDEN_PREFIXES, MOST_NAME, NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 OWNER = "data-team@example.com"
 _DAILY_PARTITIONS = timedelta(days=3650)
 """A table that reaches further back is divided by month: BigQuery takes 10,000 partitions."""
+_EARLY = date(1970, 1, 1)
 _UPDATED = re.compile(r"updat|modif|chang|mtime", re.IGNORECASE)
 _CREATED = re.compile(r"creat|insert|placed|ordered|regist|signed|sign_?up|occur|captur", re.IGNORECASE)
+_SELDOM = re.compile(
+    r"birth|born|dob|expir|valid|until|due|delet|remov|archiv|cancel|clos|finish|ended|end_", re.IGNORECASE
+)
+"""What other rows than the newest are asked for by."""
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()+*=;!?'\"-]*", re.ASCII)
 
 
@@ -55,12 +60,50 @@ class NewTable:
     key: tuple[str, ...] = ()
     cursor: str | None = None
     oldest: datetime | None = None
-    """The least value of the cursor."""
+    """The least value of the cursor; None where there are no rows yet."""
+    is_oldest_known: bool = True
+    """Whether it could be found without reading a large table."""
     partition: str | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)
     """Why a field is as it is, by the field's name: a comment above it."""
     left_out: tuple[str, ...] = ()
     """What of the source no column can hold, each with the reason."""
+
+
+class TakesLongError(Exception):
+    """The least value of a cursor cannot be found without reading a large table."""
+
+
+def sentences(first: str, *others: str) -> str:
+    """Return sentences one after the other; a question keeps its mark, and the last gets none."""
+    text = first
+    for sentence in others:
+        text += f"{' ' if text.endswith('?') else '. '}{sentence[0].upper()}{sentence[1:]}"
+    return text
+
+
+def likely_partition(times: Sequence[str]) -> tuple[str | None, str]:
+    """Return the time by which queries most likely ask, and a remark on that choice.
+
+    Args:
+        times: names of columns of times but for the cursor, those that every row has first.
+    """
+    if not times:
+        return None, ""
+    chosen, *others = sorted(times, key=_seldom_asked_for)
+    if not others:
+        return chosen, f"a guess: queries that ask for a range of {chosen} read only those days"
+    are = "is a time too" if len(others) == 1 else "are times too"
+    return chosen, (
+        f"a guess: {', '.join(others)} {are}. Take the one by which queries ask: those that bound another one by their "
+        "window read the whole table"
+    )
+
+
+def _seldom_asked_for(name: str) -> int:
+    if looks_created(name):
+        return 0
+    return 1 if not looks_updated(name) and not _SELDOM.search(name) else 2
 
 
 def looks_updated(name: str) -> bool:
@@ -108,15 +151,18 @@ def render(new: NewTable, *, command: str, today: date) -> str:
         f"schedule: {scalar('5 * * * *' if windowed else '0 3 * * *')}",
     ]
     if windowed:
-        start = short(midnight(new.oldest.date() if new.oldest else today))
+        start = short(midnight(new.oldest.date() if new.oldest else today if new.is_oldest_known else _EARLY))
         since = f"the oldest {new.cursor}" if new.oldest else "today, for there are no rows yet"
+        if not new.is_oldest_known:
+            since = f"edit: the oldest {new.cursor} was not looked for in so large a table; so early no row is left out"
         lines += [*_remark(new, "window"), f"window: {{size: 1 day, start: {start}}}  # {since}"]
     lines += [*_remark(new, "cursor"), f"source: {_group(source)}"]
     lines += [*_remark(new, "strategy"), f"strategy: {'merge' if windowed else 'replace'}"]
     if new.key:
         lines += [*_remark(new, "key"), f"key: [{', '.join(map(scalar, new.key))}]"]
     if new.partition:
-        long = not windowed or (new.oldest and midnight(today) - new.oldest > _DAILY_PARTITIONS)
+        long = not windowed or not new.is_oldest_known or _SELDOM.search(new.partition) is not None
+        long = long or (new.oldest is not None and midnight(today) - new.oldest > _DAILY_PARTITIONS)
         lines += [
             *_remark(new, "partition"),
             f"partition: {_group({'column': new.partition, 'by': 'month' if long else 'day'})}",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from flows.project.table_file import load_file
 from flows.sources.mongodb.new import propose
-from flows.sources.new_table import NewColumn, NewTable, render
+from flows.sources.new_table import NewColumn, NewTable, TakesLongError, render
 
 if TYPE_CHECKING:
     from tests.servers.mongodb import MongodbServer
@@ -98,7 +98,6 @@ def test_documents_become_a_table() -> None:
         ([[{"a": 1, "A": 2}]], "JSON"),
         ([[{"a": 1}, {"a": "x"}]], "ARRAY<STRUCT<a JSON>>"),
         ([{}], "JSON"),
-        ([{"a.b": 1}], "JSON"),
         ([{"a": 1}, "text"], "JSON"),
         ([{f"user{number}": 1} for number in range(30)], "JSON"),
     ],
@@ -128,10 +127,27 @@ def test_an_id_that_is_a_document_is_a_key_of_several_columns() -> None:
 
 
 def test_names_that_clash_or_cannot_be_reached() -> None:
-    """Each column has a name of its own; what `from` cannot name is left out, and said."""
-    found, text = load(propose([{"_id": 1, "a": {"b": 1}, "a_b": 2, "A_B": 3, "x.y": 4, "größe": 5}], "shop", "x"))
-    assert [column.name for column in found.columns] == ["_id", "a_b", "a_b_2", "A_B_3", "gro_e"]
-    assert "# left out: 'x.y'" in text
+    """Each column has a name of its own, names with dots too; what `from` cannot name is left out, and said."""
+    thing = {"_id": 1, "a": {"b": 1}, "a_b": 2, "A_B": 3, "x.y": 4, "größe": 5, "$z": 6, "in": {"u.v": 7}}
+    found, text = load(propose([thing], "shop", "x"))
+    assert [column.name for column in found.columns] == ["_id", "a_b", "a_b_2", "A_B_3", "x_y", "gro_e", "in_u_v"]
+    assert [column.source_path for column in found.columns[4:]] == ["`x.y`", "größe", "in.`u.v`"]
+    assert "# left out: '$z'" in text
+
+
+def test_any_date_but_the_cursor_is_proposed_as_the_partition() -> None:
+    """Without reading a large collection for its first day; the cursor can be asked for."""
+
+    def takes_long(_: str) -> datetime:
+        raise TakesLongError
+
+    thing = {"_id": 1, "updated.at": AT, "modified": AT, "paidAt": AT, "deleted": AT}
+    found, text = load(propose([thing], "shop", "x", oldest=takes_long))
+    assert (found.source.cursor, found.partition.column, found.partition.by) == ("modified", "paidAt", "month")
+    assert found.window.start == datetime(1970, 1, 1, tzinfo=UTC)
+    assert "# edit: the oldest modified was not looked for in so large a table; so early no row is left out" in text
+    assert "# a guess: updated_at, deleted are times too. Take the one by which queries ask" in text
+    assert "at every change? No index starts with it" in text
 
 
 def test_a_collection_becomes_a_file_that_runs_at_once(mongodb_server: MongodbServer, mongodb_project: Project) -> None:

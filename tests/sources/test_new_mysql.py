@@ -114,6 +114,72 @@ def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None
     assert mirror.run("flows.run").returncode == 0
 
 
+TIMES = {
+    "clicks": ("clicked_at DATETIME NOT NULL", "clicked_at", "a guess: queries that ask for a range of clicked_at"),
+    "paid": ("expires DATE NOT NULL, paid_at DATETIME", "paid_at", "a guess: expires is a time too"),
+    "logs": ("born DATE, ts TIMESTAMP NULL, expiry DATE", "ts", "a guess: born, expiry are times too"),
+    "made": ("ts DATETIME NOT NULL, created_at DATETIME", "created_at", "a guess: ts is a time too. Take the one"),
+    "births": ("born DATE NOT NULL", "born", "a guess: queries that ask for a range of born"),
+}
+"""Columns beside the key and a cursor, by the table's name; the partition, and what is said of it."""
+
+
+def test_any_time_but_the_cursor_is_proposed_as_the_partition(mirror: Mirror) -> None:
+    """The most likely one, and the others in a comment; every file that is written is valid."""
+    for name, (columns, column, said) in TIMES.items():
+        mirror.execute(f"CREATE TABLE {name} (id INT PRIMARY KEY, {columns}, updated_at DATETIME NOT NULL)")
+        mirror.ingest("--new", "shop", name)
+        text = (mirror.root / f"tables/core/{name}.yaml").read_text()
+        assert yaml.safe_load(text)["partition"] == {"column": column, "by": "month" if column == "born" else "day"}
+        assert f"# {said}" in text
+        assert "updated_at" not in next(line for line in text.splitlines() if line.startswith("# a guess"))
+    mirror.execute("CREATE TABLE still (id INT PRIMARY KEY, updated_at DATETIME NOT NULL)")
+    mirror.ingest("--new", "shop", "still")
+    assert "partition" not in yaml.safe_load((mirror.root / "tables/core/still.yaml").read_text())
+    checked = mirror.run("flows.check")
+    assert checked.returncode == 0, checked.stdout
+
+
+ODD = {
+    "select": "`from` INT PRIMARY KEY, `rowid` INT, `window` INT",
+    "Größe": "id CHAR(3) PRIMARY KEY, `ID_` INT, `id?` INT, `id!` INT, _table_x INT, `__root__` INT",
+    "1st": "a INT, b VARCHAR(3), c DOUBLE, PRIMARY KEY (c, a)",
+    "no keys": "at TIMESTAMP NOT NULL ON UPDATE CURRENT_TIMESTAMP, made DATE",
+    "shapes": "id BINARY(3) PRIMARY KEY, p POINT, g GEOMETRY, b BIT(64), y YEAR, s SET('a'), t TIME(6), u UUID, i INET6",
+    "numbers": "id BIGINT UNSIGNED PRIMARY KEY, a DECIMAL(65,30), b DECIMAL(38,38), c DECIMAL(1,0), d FLOAT, z INT ZEROFILL",
+    "comments": "id INT PRIMARY KEY COMMENT ': {a}, [b] # \\'c\\' \\n\\t %s', `a: b` INT COMMENT '- x', `# c` INT, `%s` INT",
+    "quoted": "id INT PRIMARY KEY, ```x``` INT, `a``b` INT, `a.b` INT, `'` INT, `\"` INT, `a b.c d` INT",
+    "dates": "d DATE PRIMARY KEY, updated_on DATE, changed_at DATETIME(3) NOT NULL",
+    "platform": "id INT PRIMARY KEY, modified TIMESTAMP NULL",
+    "wide": "id INT PRIMARY KEY, " + ", ".join(f"c{number} INT" for number in range(900)),
+    "x" * 64: f"`{'y' * 64}` INT PRIMARY KEY",
+}
+"""Columns by the table's name."""
+
+
+def test_odd_tables_become_files_that_are_valid_and_run(mirror: Mirror) -> None:
+    """Whatever names, types, keys and comments the tables have."""
+    for name, columns in ODD.items():
+        mirror.execute(f"CREATE TABLE `{name}` ({columns}) COMMENT 'It''s: \"odd\" #1'")
+        mirror.ingest("--new", "shop", f"`{name}`")
+    assert len(list((mirror.root / "tables/core").iterdir())) == len(ODD)
+    checked = mirror.run("flows.check")
+    assert checked.returncode == 0, checked.stdout
+    done = mirror.run("flows.run")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_missing_table_is_told_without_a_file(mirror: Mirror) -> None:
+    """There is none yet; what the server keeps for itself is no table to copy."""
+    mirror.execute("CREATE TABLE things (id INT PRIMARY KEY)")
+    for name in ("nosuch", "thing", "a.b.c", "mysql.user", "information_schema.tables"):
+        said = mirror.ingest("--new", "shop", name, code=1).stderr
+        assert "file" not in said
+        assert "source." not in said
+        assert "exist" in said or "is not a table's name" in said or "is the server's own" in said
+    assert not (mirror.root / "tables").exists()
+
+
 @pytest.mark.parametrize("arguments", [("--new", "shop", "things"), ("core.things",)])
 def test_an_api_that_does_not_answer_is_named(mirror: Mirror, arguments: tuple[str, ...]) -> None:
     """Where connections are looked up in Prefect, and Prefect is not there, the message says so."""

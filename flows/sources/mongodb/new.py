@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flows.model.paths import path_to, steps
 from flows.model.types import DECIMALS, DEEPEST, parse_type
 from flows.project.column_rules import NAME, NOT_KEYS
 from flows.sources.mongodb.seen import Seen
-from flows.sources.new_table import NewColumn, NewTable, column_name, looks_created, looks_updated
+from flows.sources.mongodb.window import can_be_asked_for
+from flows.sources.new_table import (
+    NewColumn,
+    NewTable,
+    TakesLongError,
+    column_name,
+    likely_partition,
+    looks_updated,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -43,7 +53,7 @@ def propose(
         connection: the connection's name.
         collection: the collection's name.
         indexed: paths with which an index starts.
-        oldest: finds the least date at a path.
+        oldest: finds the least date at a path; raises TakesLongError where it would take long.
     """
     whole = Seen()
     for document in documents:
@@ -53,20 +63,27 @@ def propose(
     unreachable = [name for name in whole.fields if not _reachable(name)]
     for name in unreachable:
         del whole.fields[name]
-    for path, found in _leaves(whole, ""):
+    for path, found in _leaves(whole, ()):
         type_, remark = _type(found, path)
-        name = column_name(path.replace(".", "_"), {column.name.lower() for column in columns.values()})
+        name = column_name("_".join(steps(path)), {column.name.lower() for column in columns.values()})
         told = found.told(whole.count) + (f"; {remark}" if remark else "")
         columns[path], seen[path] = NewColumn(name, type_, path, remark=told), found
     always = {path for path, found in seen.items() if found.count == whole.count and not found.kinds["null"]}
     dates = [path for path, column in columns.items() if column.type == "TIMESTAMP"]
     key = _key(columns, always)
     cursor = min(
-        (path for path in dates if path in always and looks_updated(_last(path))),
+        (path for path in dates if path in always and looks_updated(_last(path)) and can_be_asked_for(steps(path))),
         key=lambda path: path not in indexed,
         default=None,
     )
-    created = next((path for path in dates if looks_created(_last(path))), None)
+    times = sorted((path for path in dates if not (key and path == cursor)), key=lambda path: path not in always)
+    partition, why = likely_partition([columns[path].name for path in times])
+    first, is_known = None, True
+    if cursor and key:
+        try:
+            first = oldest(cursor)
+        except TakesLongError:
+            is_known = False
     return NewTable(
         name=column_name(collection, ()),
         origin=f"the {whole.count:,} newest documents of the collection {collection}",
@@ -74,21 +91,23 @@ def propose(
         columns=tuple(columns.values()),
         key=key,
         cursor=columns[cursor].name if cursor else None,
-        oldest=oldest(cursor) if cursor and key else None,
-        partition=columns[created].name if created else None,
-        remarks=_remarks(key, cursor, created, indexed, by_time=seen.get("_id", Seen()).known == {"objectId"}),
+        oldest=first,
+        is_oldest_known=is_known,
+        partition=partition,
+        remarks=_remarks(key, cursor, indexed, by_time=seen.get("_id", Seen()).known == {"objectId"})
+        | ({"partition": why} if partition else {}),
         left_out=tuple(f"{name!r}, a name that cannot stand in `from`" for name in unreachable),
     )
 
 
-def _leaves(seen: Seen, path: str) -> Iterator[tuple[str, Seen]]:
+def _leaves(seen: Seen, above: tuple[str, ...]) -> Iterator[tuple[str, Seen]]:
     """Give the places that become columns: fields, and fields of documents in them."""
     for name, found in seen.fields.items():
-        below = f"{path}.{name}" if path else name
+        below = (*above, name)
         if found.known == {"document"} and not _is_map(found) and all(map(_reachable, found.fields)):
             yield from _leaves(found, below)
         else:
-            yield below, found
+            yield path_to(below), found
 
 
 def _is_map(seen: Seen) -> bool:
@@ -99,11 +118,11 @@ def _is_map(seen: Seen) -> bool:
 
 
 def _reachable(name: str) -> bool:
-    return bool(name.strip()) and "." not in name and not name.startswith("$") and "\0" not in name
+    return bool(name.strip()) and not name.startswith("$") and "\0" not in name
 
 
 def _last(path: str) -> str:
-    return path.rpartition(".")[2]
+    return steps(path)[-1]
 
 
 def _type(seen: Seen, path: str, depth: int = 1) -> tuple[str, str]:
@@ -170,9 +189,7 @@ def _key(columns: Mapping[str, NewColumn], always: Collection[str]) -> tuple[str
     return tuple(column.name for column in key.values()) if fit else ()
 
 
-def _remarks(
-    key: tuple[str, ...], cursor: str | None, created: str | None, indexed: Collection[str], *, by_time: bool
-) -> dict[str, str]:
+def _remarks(key: tuple[str, ...], cursor: str | None, indexed: Collection[str], *, by_time: bool) -> dict[str, str]:
     """Return the remarks on fields; `by_time` where every `_id` is an ObjectId, which tells when it was made."""
     remarks = {
         "columns": "fields that the sample did not hold are missing here; what each column was seen in stands behind it"
@@ -191,10 +208,8 @@ def _remarks(
                 f". If documents are only ever added: `cursor: {key[0]}` in source, a window, and `strategy: merge`"
             )
     else:
-        index = "" if cursor in indexed else f'. No index starts with it: db.collection.createIndex({{"{cursor}": 1}})'
-        remarks["cursor"] = (
-            f"cursor: a guess by its name: is {cursor} set in every document and at every change?{index}"
-        )
-    if created is not None:
-        remarks["partition"] = "a guess by the field's name: queries that ask for a time read only those days"
+        said = [f"a guess by its name: is {cursor} set in every document and at every change?"]
+        if cursor not in indexed:
+            said.append(f'no index starts with it: db.collection.createIndex({{"{cursor}": 1}})')
+        remarks["cursor"] = f"cursor: {sentences(*said)}"
     return remarks

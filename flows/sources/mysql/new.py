@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.model.paths import path_to, plain_name
 from flows.model.types import parse_type
 from flows.project.column_rules import NOT_KEYS
 from flows.sources.mysql.types import FITS
-from flows.sources.new_table import NewColumn, NewTable, column_name, looks_created, looks_updated
+from flows.sources.new_table import (
+    NewColumn,
+    NewTable,
+    TakesLongError,
+    column_name,
+    likely_partition,
+    looks_created,
+    looks_updated,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +43,7 @@ def propose(
         source: what the database says of the table.
         connection: the connection's name.
         text: the table as a person named it.
-        oldest: finds the least value of a column.
+        oldest: finds the least value of a column; raises TakesLongError where it would take long.
     """
     columns: dict[str, NewColumn] = {}
     left_out = []
@@ -46,17 +56,29 @@ def propose(
             name = column_name(there.name, {column.name.lower() for column in columns.values()})
             type_, remark = _type(there)
             remark = f"{there.column_type}{'; ' if remark else ''}{remark}"
-            columns[there.name] = NewColumn(name, type_, there.name, there.comment, remark)
+            path = there.name if plain_name(there.name) == there.name else path_to([there.name])
+            columns[there.name] = NewColumn(name, type_, path, there.comment, remark)
     key, remarks = _key(source, columns)
     cursor = _cursor(source, columns)
-    created = next((there for there in source.columns if _is_created(there, columns)), None)
     if cursor is None:
-        moment = created is not None and created.data_type in _MOMENTS
-        remarks["strategy"] = _why_replace(columns[created.name].name if created and moment else None)
+        created = next((there for there in source.columns if _is_created(there, columns)), None)
+        remarks["strategy"] = _why_replace(columns[created.name].name if created else None)
     elif key:
         remarks["cursor"] = _why_cursor(source, cursor)
-    if created is not None:
-        remarks["partition"] = "a guess by the column's name: queries that ask for a time read only those days"
+    # Those that every row has come first.
+    times = sorted(
+        (there for there in source.columns if there.name in columns and there.data_type in {*_MOMENTS, "date"}),
+        key=lambda there: there.nullable,
+    )
+    partition, why = likely_partition([columns[there.name].name for there in times if not (key and there is cursor)])
+    if partition is not None:
+        remarks["partition"] = why
+    first, is_known = None, True
+    if cursor and key:
+        try:
+            first = oldest(cursor)
+        except TakesLongError:
+            is_known = False
     if any(not column.description for column in columns.values()):
         remarks["columns"] = "the database has no comment on columns without a description: say what they mean"
     return NewTable(
@@ -67,8 +89,9 @@ def propose(
         description=source.comment,
         key=key,
         cursor=columns[cursor.name].name if cursor else None,
-        oldest=oldest(cursor) if cursor and key else None,
-        partition=columns[created.name].name if created else None,
+        oldest=first,
+        is_oldest_known=is_known,
+        partition=partition,
         remarks=remarks,
         left_out=tuple(left_out),
     )
@@ -131,20 +154,20 @@ def _cursor(source: SourceTable, columns: dict[str, NewColumn]) -> SourceColumn 
 
 
 def _is_created(there: SourceColumn, columns: dict[str, NewColumn]) -> bool:
-    return there.name in columns and there.data_type in {*_MOMENTS, "date"} and looks_created(there.name)
+    return there.name in columns and there.data_type in _MOMENTS and looks_created(there.name)
 
 
 def _why_cursor(source: SourceTable, cursor: SourceColumn) -> str:
-    certain = (
+    said = [
         f"the database sets {cursor.name} at every change"
         if cursor.updates_itself
         else f"a guess by its name: is {cursor.name} set at every change, also by hand?"
-    )
+    ]
     if cursor.data_type == "datetime":
-        certain += "; it is taken to be in UTC"
-    if cursor.name in source.indexed or source.is_view:
-        return f"cursor: {certain}"
-    return f"cursor: {certain}. No index starts with it, so that each window reads the whole table: create one"
+        said.append("it is taken to be in UTC")
+    if cursor.name not in source.indexed and not source.is_view:
+        said.append("no index starts with it, so that each window reads the whole table: create one")
+    return f"cursor: {sentences(*said)}"
 
 
 def _why_replace(created: str | None) -> str:

@@ -9,15 +9,18 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flows.model.errors import SourceError
 from flows.sources.connections import unproven
 from flows.sources.mysql.agreement import columns_of
+from flows.sources.mysql.bounded import row_within
 from flows.sources.mysql.inspection import inspection
 from flows.sources.mysql.new import propose
-from flows.sources.mysql.schema import quoted, schema_of
+from flows.sources.mysql.schema import NoTableError, quoted, schema_of
 from flows.sources.mysql.selection import Selection, source_of
 from flows.sources.mysql.session import abort, opened, rows, slots, translated
 from flows.sources.mysql.statements import statements
 from flows.sources.mysql.wire import query
+from flows.sources.new_table import TakesLongError
 from flows.sources.parallel import interleave
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from flows.sources.mysql.types import SourceColumn
     from flows.sources.new_table import NewTable
 
+_OWN_DATABASES = {"mysql", "information_schema", "performance_schema", "sys"}
 _FIRST_DATE = "1000-01-01"
 """Where MySQL's documented dates begin; what lies before is a zero date or an accident."""
 
@@ -54,7 +58,7 @@ class MysqlReader:
         Raises SourceError where the table's file does not agree with the source, or SourceUnavailableError.
         """
         with self._session(table.identity) as session:
-            source = schema_of(session, source_of(table).table, self._settings.database)
+            source = self._schema(session, table)
             columns_of(table, source)
             found = inspection(session, table, source)
         return replace(found, warnings=unproven(self._settings) + found.warnings)
@@ -70,6 +74,8 @@ class MysqlReader:
         """
         with self._session(name) as session:
             source = schema_of(session, name, self._settings.database)
+            if source.database.lower() in _OWN_DATABASES:
+                raise SourceError(f"{source} is the server's own, and no table to copy.")
             return propose(source, connection, name, lambda column: _oldest(session, source, column))
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
@@ -84,7 +90,7 @@ class MysqlReader:
         Raises SourceError, or SourceUnavailableError where trying again may help.
         """
         with self._session(table.identity) as session:
-            source = schema_of(session, source_of(table).table, self._settings.database)
+            source = self._schema(session, table)
             selection = Selection(table, source, columns_of(table, source))
             queries = deque(statements(session, selection, window))
             sessions = [session]
@@ -99,6 +105,12 @@ class MysqlReader:
         """Wait for a connection that this process may open, and open it."""
         with slots(self._settings), opened(self._settings) as session, translated(self._settings, subject):
             yield session
+
+    def _schema(self, session: Session, table: Table) -> SourceTable:
+        try:
+            return schema_of(session, source_of(table).table, self._settings.database)
+        except NoTableError as error:
+            raise SourceError(f"{table.identity}: {error} Mend source.table in the table's file.") from None
 
     def _stream(self, selection: Selection, queries: deque[str], session: Session) -> Generator[Batch]:
         """Give the rows of the queries that no other stream has taken."""
@@ -130,8 +142,9 @@ def _abort(sessions: list[Session]) -> None:
 
 
 def _oldest(session: Session, source: SourceTable, column: SourceColumn) -> datetime | None:
-    """Return the least value of a column of moments that is a date at all."""
+    """Return the least value of a column of moments that is a date at all. Raises TakesLongError."""
     name = quoted(column.name)
-    sql = f"SELECT MIN({name}) AS oldest FROM {source.quoted} WHERE {name} >= %s"  # noqa: S608 - names are quoted
-    found = rows(session, sql, (_FIRST_DATE,))[0]["oldest"]
-    return found.replace(tzinfo=UTC) if isinstance(found, datetime) else None
+    found = row_within(session, f"MIN({name}) AS oldest FROM {source.quoted} WHERE {name} >= %s", (_FIRST_DATE,))
+    if found is None:
+        raise TakesLongError
+    return found["oldest"].replace(tzinfo=UTC) if isinstance(found["oldest"], datetime) else None

@@ -21,6 +21,10 @@ MOST_LETTERS = 64
 _NAME = re.compile(r"(?:`((?:[^`]|``)+)`|([^`.]+))(?:\.(?:`((?:[^`]|``)+)`|([^`.]+)))?")
 
 
+class NoTableError(SourceError):
+    """There is no such table in the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTable:
     """A table or view as the database describes it."""
@@ -64,8 +68,8 @@ def split_name(text: str, database: str) -> tuple[str, str]:
     names = [] if match is None else [name for name in match.groups() if name]
     names = [name.replace("``", "`") if f"`{name}`" in text else name for name in names]
     if not names or any(len(name) > MOST_LETTERS or "\0" in name or name != name.rstrip() for name in names):
-        raise SourceError(
-            f"source.table: '{text}' is not a table's name. Write table or database.table; a name with a dot or a "
+        raise NoTableError(
+            f"'{text}' is not a table's name. Write table or database.table; a name with a dot or a "
             "backtick stands in backticks, such as `odd.name`."
         )
     return (database, names[0]) if len(names) == 1 else (names[0], names[1])
@@ -139,11 +143,11 @@ def _refuse_missing(session: Session, database: str, name: str) -> None:
     except pymysql.err.ProgrammingError as error:
         sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
         near = did_you_mean(name, [str(row["table_name"]) for row in rows(session, sql, (database,))])
-        if error.args[0] != ER.NO_SUCH_TABLE or not near:
+        if error.args[0] != ER.NO_SUCH_TABLE:
             raise
-        raise SourceError(
-            f"{database}.{name} does not exist.{near} Where it was renamed, mend source.table in the table's file."
-        ) from None
+        if near:
+            raise NoTableError(f"{database}.{name} does not exist.{near}") from None
+        raise NoTableError(f"Table '{database}.{name}' doesn't exist.") from None
 
 
 def _checks(session: Session, place: tuple[str, str]) -> set[str]:
