@@ -77,7 +77,10 @@ def list_bad_rows(table: str, *, as_json: bool) -> None:
         example = f"{group.reason}\n      " if group.reason != group.fault else ""
         typer.echo(f"{group.count:,}  {group.fault}\n    {group.place}: {example}{group.raw}")
     if found:
-        typer.echo(f"When they are mended, at the source or in the file: python -m flows.ingest {table} --replay")
+        typer.echo(
+            "Mend them at the source, or in the file: `on_error: null` on the column has NULL there, `type: STRING` "
+            f"the text. Then: python -m flows.ingest {table} --replay"
+        )
 
 
 def replay_bad_rows(table: str, *, dry_run: bool, as_json: bool) -> None:

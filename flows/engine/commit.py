@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -91,16 +92,18 @@ def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool 
         upstreams=run.upstreams,
     )
     bad: list[BadRow] = []
+    nulled = Counter[str]()
     try:
         remarks = _remarks(run, run.source, warehouse) if first and run.source else ()
         if not run.rebuild:
             remarks += tuple(Notice("taken_back", table) for table in step.taken_back)
         start_over = first and run.rebuild
-        with warehouse.stage(run.table, window, _rows(run, window, bad), start_over=start_over) as staged:
+        with warehouse.stage(run.table, window, _rows(run, window, bad, nulled), start_over=start_over) as staged:
             _refuse_bad(run.table, window, bad)
             warnings = _check(run, window, staged)
             if bad:
                 remarks += (Notice("quarantine", entry.table, f"{len(bad):,}"),)
+            remarks += tuple(Notice("nulled", column, f"{count:,}") for column, count in nulled.items())
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             return staged.publish(done, run.known_version, bad)
     except ConflictError:
@@ -121,16 +124,21 @@ def _remarks(run: TableRun, source: Source, warehouse: Warehouse) -> tuple[Notic
     )
 
 
-def _rows(run: TableRun, window: Window | None, bad: list[BadRow]) -> Query | Generator[pa.RecordBatch]:
+def _rows(
+    run: TableRun, window: Window | None, bad: list[BadRow], nulled: Counter[str]
+) -> Query | Generator[pa.RecordBatch]:
     if run.source is None:
         return run.query
-    return _good_rows(run, run.source, window, bad)
+    return _good_rows(run, run.source, window, bad, nulled)
 
 
-def _good_rows(run: TableRun, source: Source, window: Window | None, bad: list[BadRow]) -> Generator[pa.RecordBatch]:
+def _good_rows(
+    run: TableRun, source: Source, window: Window | None, bad: list[BadRow], nulled: Counter[str]
+) -> Generator[pa.RecordBatch]:
     """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
     for batch in source.read(run.table, window):
         bad.extend(batch.bad)
+        nulled.update(batch.nulled)
         if len(bad) > max(KEPT_BAD_ROWS, _limit(run.table)):
             del bad[max(KEPT_BAD_ROWS, _limit(run.table)) :]
             _refuse_bad(run.table, window, bad, "more than ")
@@ -151,7 +159,8 @@ def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: st
         f" where max_bad_rows allows {limit}. "
         f"One is {first.place}: {first.reason}. "
         f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
-        "Mend them at the source, or raise source.max_bad_rows to leave them out; then add --replay instead."
+        "Mend them at the source, write `on_error: null` on the column to have NULL there or `type: STRING` to have "
+        "the text, or raise source.max_bad_rows to leave them out; then add --replay instead."
     )
 
 

@@ -136,6 +136,9 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
             )
         case "taken_back":
             return f"has since changed or removed rows, which a merge does not take back: {' and '.join(subjects)}"
+        case "nulled":
+            counts = ", ".join(f"{notice.subject} {notice.detail}" for notice in notices)
+            return f"values that cannot be read and are NULL (on_error): {counts}"
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
         case _:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import did_you_mean
 from flows.model.paths import path_to, steps
-from flows.sources.values.columns import WHOLE
+from flows.sources.values.documents import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from flows.model.window import BEGINNING, END, Window, midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from flows.model.bad_row import BadRow
     from flows.model.table import Table
@@ -42,6 +42,8 @@ class Batch:
     rows: pa.RecordBatch
     """Rows with the schema `arrow_schema(table)`."""
     bad: tuple[BadRow, ...] = ()
+    nulled: Mapping[str, int] = field(default_factory=dict)
+    """How many of the rows have NULL where the source has a value that cannot be read, by column (`on_error: null`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.model.types import Type
-    from flows.sources.values.columns import ColumnValues
+    from flows.sources.values.column_values import ColumnValues
 
 Broken = tuple[int, str, str]
 """What is no row: its line, how it stands there, and what is wrong with it."""

@@ -13,7 +13,8 @@ from flows.model.errors import SourceError
 from flows.model.paths import plain_name
 from flows.sources.files.chunk import require_column, shown
 from flows.sources.files.lines import LONGEST, Records, lines_of, not_empty, without_too_long
-from flows.sources.values.columns import ColumnValues, from_text
+from flows.sources.values.column_values import ColumnValues
+from flows.sources.values.text_columns import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

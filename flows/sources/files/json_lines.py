@@ -10,7 +10,7 @@ import orjson
 from flows.model.errors import SourceError
 from flows.sources.files.chunk import shown
 from flows.sources.files.lines import Records, lines_of, not_empty, without_too_long
-from flows.sources.values.columns import ColumnValues, DigitsLostError, Documents, parse_exactly
+from flows.sources.values.documents import DigitsLostError, Documents, parse_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from flows.model.types import Type
     from flows.sources.files.chunk import Broken
+    from flows.sources.values.column_values import ColumnValues
 
 DOCUMENTS = 1024
 """Lines of JSON that are parsed at once."""

@@ -14,7 +14,7 @@ from flows.model.paths import steps
 from flows.sources.files.chunk import require_column
 from flows.sources.files.int96 import too_fine
 from flows.sources.values.arrow_columns import from_arrow
-from flows.sources.values.columns import ColumnValues
+from flows.sources.values.column_values import ColumnValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,6 +8,7 @@ Bytes are hexadecimal after 0x, or base64; arrays, structs and JSON are written 
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from flows.sources.files.formats import format_of
 from flows.sources.files.inspection import inspection
 from flows.sources.files.lines import BLOCK
 from flows.sources.interface import RAW, Batch, arrow_schema, window_of
+from flows.sources.values.rejected import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from flows.model.window import Window
     from flows.sources.files.chunk import Chunk
     from flows.sources.interface import Inspection
-    from flows.sources.values.columns import ColumnValues
+    from flows.sources.values.column_values import ColumnValues
 
 
 class FilesReader:
@@ -109,7 +111,8 @@ def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
 
 def _join(batches: list[Batch]) -> Batch:
     bad = tuple(row for batch in batches for row in batch.bad)
-    return Batch(pa.concat_batches([batch.rows for batch in batches]), bad)
+    nulled = sum((Counter(batch.nulled) for batch in batches), Counter[str]())
+    return Batch(pa.concat_batches([batch.rows for batch in batches]), bad, nulled)
 
 
 def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Batch:
@@ -120,30 +123,26 @@ def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Bat
         rows = _in_window(_read(chunk, cursor), window)
         if len(rows) < len(chunk.lines):
             chunk = chunk.take(rows)
-    columns = [_read(chunk, column) for column in table.columns]
-    reasons: dict[int, list[str]] = {}
-    for column, read in zip(table.columns, columns, strict=True):
-        for row, reason in read.bad.items():
-            reasons.setdefault(row, []).append(reason)
+    columns, rejected = [], Rejected()
+    for column in table.columns:
+        read = _read(chunk, column)
+        columns.append(rejected.column(column, read.values, read.bad))
         needed = "the cursor" if column is cursor else "part of the key" if column.name in table.key else None
-        if needed and read.values.null_count:
-            for row in pc.indices_nonzero(read.values.is_null()).to_pylist():
-                if row not in read.bad:
-                    reasons.setdefault(row, []).append(f"{column.name} is NULL, and it is {needed}")
-    rows = pa.RecordBatch.from_arrays([column.values for column in columns], schema=arrow_schema(table))
-    if reasons:
-        moments = columns[table.columns.index(cursor)].values if cursor else None
+        if needed:
+            rejected.require(read.values, f"{column.name} is NULL, and it is {needed}", unless=read.bad)
+    rows = pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table))
+    if rejected.reasons:
+        moments = columns[table.columns.index(cursor)] if cursor else None
         bad += [
             BadRow(
                 f"{place}:{chunk.lines[row]}",
-                "; ".join(reasons[row]),
+                "; ".join(reasons),
                 chunk.raw(row)[:RAW],
                 window_of(table, moments[row].as_py()) if moments else None,
             )
-            for row in sorted(reasons)
+            for row, reasons in sorted(rejected.reasons.items())
         ]
-        rows = rows.filter(pa.array([row not in reasons for row in range(rows.num_rows)]))
-    return Batch(rows, tuple(bad))
+    return Batch(rejected.kept(rows), tuple(bad), rejected.nulled)
 
 
 def _read(chunk: Chunk, column: Column) -> ColumnValues:

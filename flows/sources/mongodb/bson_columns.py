@@ -15,7 +15,7 @@ from flows.sources.mongodb.bson_rows import exact_batch
 from flows.sources.mongodb.bson_scalars import is_null, simple
 from flows.sources.mongodb.bson_values import document
 from flows.sources.mongodb.bson_walk import ARRAY, DOCUMENT, MISSING, Buffer, Elements, Walker, items
-from flows.sources.values.columns import WHOLE, Documents
+from flows.sources.values.documents import WHOLE, Documents
 from flows.sources.values.texts import BadValue
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Converter:
         left = [data[bounds[row] : bounds[row + 1]] for row in np.flatnonzero(work.strange).tolist()]
         others = exact_batch(self._table, left)
         good = rows.filter(pa.array(~work.strange))
-        return Batch(pa.concat_batches([good, others.rows]), others.bad)
+        return Batch(pa.concat_batches([good, others.rows]), others.bad, others.nulled)
 
 
 class _Work:

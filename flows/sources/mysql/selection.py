@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
 from flows.model.errors import SourceError
 from flows.model.source_spec import MysqlSource
 from flows.sources.interface import RAW, Batch, arrow_schema, window_of
 from flows.sources.mysql.schema import quoted
-from flows.sources.mysql.types import convert, expression, mask, reason
+from flows.sources.mysql.types import convert, expression, reason
+from flows.sources.values.rejected import Rejected
 
 if TYPE_CHECKING:
     from flows.model.table import Table
@@ -48,23 +48,19 @@ class Selection:
 
     def batch(self, raw: list[pa.Array]) -> Batch:
         """Convert what the server sent; a row with a value that its column cannot hold is a bad row."""
-        arrays, reasons = [], dict[int, list[str]]()
+        arrays, rejected = [], Rejected()
         for there, column, values in zip(self.columns, self.table.columns, raw, strict=True):
             array, bad = convert(there, column.type, values)
-            arrays.append(array)
-            for row in bad:
-                reasons.setdefault(row, []).append(reason(there, column.type, values[row].as_py()))
-            if column.name in self.table.key and values.null_count:
-                for row in pc.indices_nonzero(values.is_null()).to_pylist():
-                    reasons.setdefault(row, []).append(f"{there.name} is NULL, and part of the key")
+            reasons = {row: reason(there, column.type, values[row].as_py()) for row in bad}
+            arrays.append(rejected.column(column, array, reasons))
+            if column.name in self.table.key:
+                rejected.require(values, f"{there.name} is NULL, and part of the key")
         rows = pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(self.table))
-        if not reasons:
-            return Batch(rows)
         bad_rows = tuple(
-            BadRow(self._place(raw, row), "; ".join(reasons[row]), self._text(raw, row), self._window(arrays, row))
-            for row in sorted(reasons)
+            BadRow(self._place(raw, row), "; ".join(reasons), self._text(raw, row), self._window(arrays, row))
+            for row, reasons in sorted(rejected.reasons.items())
         )
-        return Batch(rows.filter(pc.invert(mask(len(rows), reasons))), bad_rows)
+        return Batch(rejected.kept(rows), bad_rows, rejected.nulled)
 
     def _window(self, arrays: list[pa.Array], row: int) -> Window | None:
         cursor = source_of(self.table).cursor

@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 
 from flows.model.errors import SourceError
 from flows.sources.interface import arrow_type
-from flows.sources.values.columns import ColumnValues, each, from_text, in_calendar, nest, struct
+from flows.sources.values.column_values import ColumnValues, each, nest, struct
 from flows.sources.values.extended_json import json_text
+from flows.sources.values.quick_texts import in_calendar
+from flows.sources.values.text_columns import from_text
 from flows.sources.values.texts import DAY, EPOCH, MICROSECOND, Moment
 
 if TYPE_CHECKING:

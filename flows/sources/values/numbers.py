@@ -1,7 +1,7 @@
 """One value of a document or a text into a GoogleSQL type: exactly, or not at all.
 
 `exact(value, type)` says what each type takes. Nothing is rounded, cut or guessed: what a type cannot hold raises
-BadValue with the reason. `flows.sources.columns` does the same for whole columns at once where that is quicker.
+BadValue with the reason. `quick_values` and `quick_texts` do the same for whole columns at once, where they can.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ LAST_MOMENT = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 """Microseconds since 1970 of the first and the last moment of the years 1 to 9999."""
 DAY = 86_400_000_000
 """Microseconds of a day."""
+FARTHEST_OFFSET = 14 * 60
+"""Minutes by which a clock somewhere is before or behind UTC, at most."""
 
 INTEGER = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
@@ -72,7 +74,10 @@ def parse_moment(text: str) -> tuple[int, bool]:
     clock = parse_clock(match, text) if match["hour"] else 0
     zone = 0
     if match["sign"]:
-        zone = int(match["hours"]) * 60 + int(match["minutes"] or 0)
+        minutes = int(match["minutes"] or 0)
+        zone = int(match["hours"]) * 60 + minutes
+        if zone > FARTHEST_OFFSET or minutes > 59:  # noqa: PLR2004 - a clock's number
+            raise BadValue(f"{shown(text)} has an offset beyond 14 hours, which no place on earth has")
         zone = zone if match["sign"] == "+" else -zone
     return days * DAY + clock - zone * 60_000_000, bool(match["zone"])
 
