@@ -179,10 +179,10 @@ def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str,
                         Broken("row_count", check.severity, f"{staged.rows} rows, where {wanted} are expected")
                     )
             case OffendingRows():
-                from flows.sql import replace_table  # noqa: PLC0415 - slow to import, and few tables need it
+                from flows.sql import first_rows  # noqa: PLC0415 - slow to import, and few tables need it
 
-                sql = replace_table(check.sql, table.identity, staged.relation)
-                rows = staged.select(Query(f"SELECT * FROM ({sql}) LIMIT {SHOWN_ROWS}", schema))
+                sql = first_rows(check.sql, SHOWN_ROWS, table.identity, staged.relation)
+                rows = staged.select(Query(sql, schema))
                 if rows:
                     more = "or more " if len(rows) == SHOWN_ROWS else ""
                     name = check.name or f"checks[{number}]"

@@ -12,8 +12,9 @@ from flows.model.errors import SqlError, SqlFault
 from flows.sql import types as sql_types
 from flows.sql.compile.compiler import compiled
 from flows.sql.parse.limits import too_deep
-from flows.sql.parse.parser import canonical, parse, parse_any, read, tables
+from flows.sql.parse.parser import parse, parse_any, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
+from flows.sql.parse.write import canonical, first_rows
 from flows.sql.reach import dependencies, shared_ends
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ __all__ = [
     "Schema",
     "analyze",
     "canonical",
+    "first_rows",
     "names_of",
     "parse",
-    "replace_table",
     "tables",
     "to_duckdb",
 ]
@@ -86,16 +87,6 @@ def names_of(sql: str) -> tuple[dict[str, int], tuple[SqlFault, ...]]:
         if identity is not None:
             names.setdefault(identity, line_of(node))
     return names, faults
-
-
-def replace_table(sql: str, identity: str, relation: str) -> str:
-    """Return a SELECT in which a table is another one, `dataset.name`, or a subquery in parentheses."""
-    for node in sorted(base_tables(parse_any(sql)), key=lambda node: -int(node.parts[0].meta["start"])):
-        if table_identity(node) == identity:
-            start, end = (int(node.parts[place].meta[side]) for place, side in ((0, "start"), (-1, "end")))
-            alias = "" if node.alias else f" AS `{node.name}`"
-            sql = f"{sql[:start]}{relation}{alias}{sql[end + 1 :]}"
-    return sql
 
 
 def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, pretty: bool = False) -> str:

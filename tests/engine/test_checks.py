@@ -74,3 +74,22 @@ def test_references_to_a_merge_tables_own_rows_do_not_count_values_that_go(wareh
         do(warehouse, people, window(1), Days(person(1, "Anna", 1, None), person(2, "Bob", 1, "Ann")))
     do(warehouse, people, window(1), Days(person(1, "Anna", 1, None), person(2, "Bob", 1, "Anna")))
     assert values(warehouse, people, "name") == ["Anna", "Bob"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM core.tree WHERE id = 4 -- none may be 4",
+        "SELECT tree.id FROM `core.tree` WHERE id = 4 # none may be 4",
+        "SELECT id FROM core.tree WHERE id = 4 /* none */;",
+        "WITH tree AS (SELECT * FROM core.tree) SELECT id FROM tree WHERE id = CAST(4.004 AS NUMERIC(3, 1)) ORDER BY id",
+        "SELECT id FROM core.tree WHERE id = 4 UNION ALL SELECT id FROM core.tree WHERE b'\\xff' = b'a' LIMIT 9",
+    ],
+)
+def test_a_check_may_be_any_select(warehouse, sql):
+    """Whatever a check's SQL begins and ends with, it reads the staged rows and shows those at fault."""
+    columns = "id INT64, updated TIMESTAMP"
+    tree = table("core.tree", columns, strategy="merge", key=["id"], checks=[{"sql": sql}], **csv(cursor="updated"))
+    do(warehouse, tree, window(0), Rows([{"id": 1, "updated": day(0)}]))
+    with pytest.raises(CheckFailedError, match=r"1 rows? at fault\n +id=4"):
+        do(warehouse, tree, window(1), Rows([{"id": 4, "updated": day(1)}]))

@@ -10,6 +10,8 @@ import pytest
 
 from flows.model.errors import SqlError
 from flows.sql import analyze, to_duckdb
+from flows.sql.parse.parser import parse_any
+from flows.sql.parse.write import text_of
 
 FOUR = "WITH four AS (SELECT x, CAST(x AS NUMERIC) AS n FROM UNNEST([1, 2, 2, NULL]) AS x) "
 NAMES = {
@@ -75,3 +77,12 @@ def test_duckdb_gives_what_googlesql_documents(connection, expression, type_, va
     ((row,), *rest) = run(connection, sql)
     assert not rest
     assert same(row, eval(value, NAMES)), row  # noqa: S307 - the table is ours
+
+
+@pytest.mark.parametrize(("expression", "type_", "value"), list(cases()))
+def test_a_tree_is_written_as_what_it_was_read_from(expression, type_, value):
+    """What a tree is written as compiles to the same SQL."""
+    del value
+    if type_ != "refused":
+        sql = query(expression)
+        assert to_duckdb(text_of(parse_any(sql)), {}) == to_duckdb(sql, {})

@@ -1,12 +1,13 @@
 """What is wrong with a query is said all at once, by line, with what to write instead."""
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.model.errors import SqlError
 from flows.model.types import parse_type
-from flows.sql import analyze, canonical, parse, replace_table, tables, to_duckdb
+from flows.sql import analyze, canonical, first_rows, parse, tables, to_duckdb
 
 SCHEMA = {
     "core.payments": {
@@ -235,6 +236,13 @@ def test_canonical_ignores_layout():
     assert canonical(sql) != canonical("SELECT a, 'x' AS b FROM core.t WHERE c > 1")
 
 
+def test_canonical_keeps_the_parameters_of_types():
+    """Definitions that round otherwise are not the same one."""
+    assert canonical("SELECT CAST(a AS NUMERIC(9, 2)) AS b FROM core.t") != canonical(
+        "SELECT CAST(a AS NUMERIC) AS b FROM core.t"
+    )
+
+
 @settings(deadline=None)
 @given(st.sampled_from([" ", "\n", "\t", " /* c */ ", " -- c\n"]), st.integers(0, 9))
 def test_canonical_does_not_see_what_stands_between_words(space, place):
@@ -244,13 +252,14 @@ def test_canonical_does_not_see_what_stands_between_words(space, place):
     assert canonical(moved) == canonical(" ".join(words))
 
 
-def test_replace_table_keeps_the_rest():
-    """A table becomes another one or a subquery, and columns still find it by its name."""
-    sql = "SELECT orders.a, b'\\xff' AS b FROM core.orders JOIN `core.orders` AS o ON TRUE WHERE 'core.orders' = o.c"
-    assert replace_table(sql, "core.orders", "temp.staged") == (
-        "SELECT orders.a, b'\\xff' AS b FROM temp.staged AS `orders` JOIN temp.staged AS o ON TRUE WHERE 'core.orders' = o.c"
+def test_first_rows_are_those_of_another_table():
+    """A table becomes another one or a subquery, columns still find it by its name, and a comment ends nothing else."""
+    sql = "SELECT orders.a, b'\\xff' AS b FROM core.orders JOIN `core.orders` AS o ON TRUE WHERE 'core.orders' = o.c -- all"
+    assert first_rows(sql, 5, "core.orders", "`temp`.`staged-rows`") == (
+        "SELECT * FROM (SELECT orders.a, b'\\xff' AS b FROM `temp`.`staged-rows` AS `orders` "
+        "JOIN `temp`.`staged-rows` AS `o` ON TRUE WHERE 'core.orders' = o.c) LIMIT 5"
     )
-    assert "(SELECT 1 AS a) AS `orders`" in replace_table(sql, "core.orders", "(SELECT 1 AS a)")
+    assert "(SELECT 1 AS a) AS `orders`" in first_rows(sql, 5, "core.orders", "(SELECT 1 AS a)")
 
 
 def test_long_conditions_are_no_deep_ones():
@@ -284,3 +293,17 @@ def test_a_schema_gives_types_as_values_or_as_text():
     assert 'FROM "sales"' in to_duckdb(sql, schema)
     with pytest.raises(SqlError, match="Did you mean 'sales'"):
         analyze("SELECT k FROM sale", schema)
+
+
+@pytest.mark.parametrize("name", ["secrets", "\u212aey", "duckdb_secrets", "range", "t0_0", "w0_0_t", 'a"b', "memory"])
+def test_no_spelling_reaches_what_is_not_meant(name):
+    """Names of WITH and of FROM are the compiler's own, so that none is a table, view or function of DuckDB."""
+    with duckdb.connect() as connection:
+        for table in ("secrets", "key", "\u212aey", "t0_0", "w0_0", "w0_0_t"):
+            connection.execute(f'CREATE TABLE "{table}" AS SELECT 666 AS n')
+        sql = f"""
+        WITH `{name}` AS (SELECT 1 AS n), b AS (SELECT 2 AS n FROM `{name.upper()}`)
+        SELECT x.n + `{name.lower()}`.n + b.n + (SELECT MAX(n) FROM `{name}` AS b) + (SELECT COUNT(*) FROM UNNEST([1]) AS b) AS n
+        FROM `{name}`, b, (SELECT n FROM b ORDER BY n LIMIT 1) AS x
+        """
+        assert connection.execute(to_duckdb(sql, {})).fetchall() == [(7,)]

@@ -37,9 +37,9 @@ def from_item(node: exp.Expr, scope: Scope) -> str:
         relation = query(node.this, outer.inner())
         if node.args.get("pivots"):
             return _pivot(node, scope)
-        alias = node.alias or f"_{len(scope.items)}"
-        _add(node, scope, alias, _columns(alias, relation), relation)
-        return f"({relation.sql}) AS {quote(alias)}"
+        own = scope.item_name(node.alias)
+        _add(node, scope, node.alias, _columns(own, relation), relation)
+        return f"({relation.sql}) AS {own}"
     scope.unsupported(node, f"'{node.sql(dialect='bigquery')[:40]}' in FROM")
     return "(SELECT 1)"
 
@@ -56,14 +56,14 @@ def _pivot(node: exp.Expr, scope: Scope) -> str:
     return "(SELECT 1)"
 
 
-def _columns(alias: str, relation: Relation) -> list[tuple[str, Value]]:
+def _columns(own: str, relation: Relation) -> list[tuple[str, Value]]:
     names = sql_names(relation.columns)
     return [
         (
             name or "",
             Value(
                 value.type,
-                f"{quote(alias)}.{quote(unique)}",
+                f"{own}.{quote(unique)}",
                 literal=value.literal and value.type == t.NULL,
                 origins=value.origins,
                 may_fail=False,
@@ -97,6 +97,7 @@ def _table(node: exp.Table, scope: Scope) -> str:
         scope.unsupported(node, f"the table function '{node.sql(dialect='bigquery')[:40]}'")
         return "(SELECT 1)"
     alias = node.alias or node.name
+    own = scope.item_name(alias)
     first = node.parts[0].name
     if (
         len(node.parts) > 1
@@ -115,8 +116,8 @@ def _table(node: exp.Table, scope: Scope) -> str:
             return "(SELECT 1)"
         relation = cte.again()
         scope.context.occurrences += relation.occurrences
-        _add(node, scope, alias, _columns(alias, relation), relation)
-        return f"{quote(node.name)} AS {quote(alias)}"
+        _add(node, scope, alias, _columns(own, relation), relation)
+        return f"{relation.sql} AS {own}"
     identity = table_identity(node) if node.db else node.name
     columns = scope.context.columns(identity or "")
     if identity is None or columns is None:
@@ -128,14 +129,15 @@ def _table(node: exp.Table, scope: Scope) -> str:
     scope.context.occurrences.append(occurrence)
     found = []
     for name, type_ in columns.items():
-        sql = f"{quote(alias)}.{quote(name)}"
-        if type_ != type_.base:
-            sql = f"CAST({sql} AS {t.duckdb_type(type_.base)})"
-        time = Origin(occurrence, name, "day" if type_ == t.DATE else None)
-        origins = frozenset([time] if type_ in (t.TIMESTAMP, t.DATETIME, t.DATE) else [])
-        found.append((name, Value(type_.base, sql, origins=origins, may_fail=False)))
+        sql, base = f"{own}.{quote(name)}", type_.base
+        if type_ != base:
+            sql = f"CAST({sql} AS {t.duckdb_type(base)})"
+        origins: frozenset[Origin] = frozenset()
+        if type_.name in {"TIMESTAMP", "DATETIME", "DATE"}:
+            origins = frozenset([Origin(occurrence, name, "day" if type_ == t.DATE else None)])
+        found.append((name, Value(base, sql, origins=origins, may_fail=False)))
     _add(node, scope, alias, found)
-    return f"{quote_table(identity)} AS {quote(alias)}"
+    return f"{quote_table(identity)} AS {own}"
 
 
 def _names_column(first: str, scope: Scope) -> bool:
@@ -160,7 +162,7 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
     alias = ""
     if alias_node is not None:
         alias = alias_node.columns[0].name if alias_node.columns else alias_node.name
-    alias = alias or f"_{len(scope.items)}"
+    own = scope.item_name(alias)
     if len(node.expressions) != 1:
         scope.unsupported(node, "UNNEST of several arrays")
     value = expression(node.expressions[0], scope)
@@ -171,7 +173,7 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
             f"UNNEST needs an ARRAY, but '{node.expressions[0].sql(dialect='bigquery')[:60]}' is {value.type}.",
         )
     element = t.INT64 if element == t.NULL else element
-    whole = Value(element, f"{quote(alias)}.{quote('value')}", may_fail=False)
+    whole = Value(element, f"{own}.{quote('value')}", may_fail=False)
     offset = node.args.get("offset")
     listed = f"unnest({value.sql}) AS {quote('value')}"
     _add(node, scope, alias, [])
@@ -180,8 +182,8 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
     if offset:
         name = offset.name if isinstance(offset, exp.Identifier) else "offset"
         listed += f", CAST(unnest(range(len({value.sql}))) AS BIGINT) AS {quote('place')}"
-        place = Value(t.INT64, f"{quote(alias)}.{quote('place')}", may_fail=False)
+        place = Value(t.INT64, f"{own}.{quote('place')}", may_fail=False)
         scope.items.append(FromItem(name, [(name, place)], place))
     if value.type == t.UNKNOWN:
         scope.items[scope.items.index(source)] = Anything(alias, [])
-    return f"LATERAL (SELECT {listed}) AS {quote(alias)}"
+    return f"LATERAL (SELECT {listed}) AS {own}"

@@ -72,5 +72,6 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     sql = relation.sql
     if common != inner.type:
         (name,) = sql_names(relation.columns)
-        sql = f"SELECT CAST({quote(name)} AS {t.duckdb_type(common)}) FROM ({sql})"
+        own = scope.inner().item_name("")
+        sql = f"SELECT CAST({own}.{quote(name)} AS {t.duckdb_type(common)}) FROM ({sql}) AS {own}"
     return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({sql}))")

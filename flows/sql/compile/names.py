@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -18,9 +17,6 @@ from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
-
-_MADE_UP = re.compile(r"_\d+|")
-"""Names that subqueries and UNNEST have where nobody gives them one."""
 
 
 @compiles(exp.Column, exp.Dot, reads=("table", "db", "catalog"))
@@ -80,8 +76,7 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
         message = "the query has no FROM, so that nothing says whose columns it reads. Write FROM dataset.table."
         return scope.fault(path[0].find_ancestor(exp.Select) or path[0], message), []
     names = list(scope.names())
-    known_items = [item.alias for around in scope.outward() for item in around.items]
-    known_items = [alias for alias in known_items if not _MADE_UP.fullmatch(alias)]
+    known_items = [item.alias for around in scope.outward() for item in around.items if item.alias]
     if len(path) > 1:
         hint = did_you_mean(first, [*known_items, *names])
         known = f" The query knows {', '.join(dict.fromkeys(known_items))}." if known_items else ""
@@ -114,8 +109,9 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         # A table with a fault may have a column of that name as well, or not.
         values = known
     if len(values) > 1:
-        choices = " or ".join(f"{name}.{first}" for name, _ in values)
-        return scope.fault(path[0], f"'{first}' is ambiguous. Write {choices}."), []
+        choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias)
+        unnamed = "" if all(alias for alias, _ in values) else " Give each subquery a name with AS."
+        return scope.fault(path[0], f"'{first}' is ambiguous.{unnamed}{choices and f' Write {choices}.'}"), []
     if values:
         return values[0][1], rest
     if item is not None:

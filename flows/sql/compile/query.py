@@ -52,8 +52,10 @@ def _with(node: exp.Expr, scope: Scope) -> str:
         scope.context.occurrences = []
         relation = query(cte.this, scope.inner())
         relation.occurrences, scope.context.occurrences = scope.context.occurrences, outside
+        own = scope.cte_name(name)
+        compiled.append(f"{own} AS ({relation.sql})")
+        relation.sql = own
         scope.ctes[name.lower()] = relation
-        compiled.append(f"{quote(name)} AS ({relation.sql})")
     return f"WITH {', '.join(compiled)} "
 
 
@@ -84,12 +86,12 @@ def _as_types(side: Relation, columns: Sequence[tuple[str | None, Value]], scope
     same = all(have.type in (want.type, t.UNKNOWN) for (_, have), (_, want) in zip(side.columns, columns, strict=True))
     if same:
         return side.sql
-    names = sql_names(side.columns)
+    names, own = sql_names(side.columns), scope.inner().item_name("")
     items = (
-        f"{converted(side.nodes[place], have if have.literal else Value(have.type, quote(name)), want.type, scope)} AS {quote(name)}"
+        f"{converted(side.nodes[place], have if have.literal else Value(have.type, f'{own}.{quote(name)}'), want.type, scope)} AS {quote(name)}"
         for place, (name, (_, have), (_, want)) in enumerate(zip(names, side.columns, columns, strict=True))
     )
-    return f"SELECT {', '.join(items)} FROM ({side.sql})"
+    return f"SELECT {', '.join(items)} FROM ({side.sql}) AS {own}"
 
 
 def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
@@ -98,8 +100,9 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         return relation
     names = sql_names(relation.columns)
     inner = scope.inner()
+    own = inner.item_name("")
     source = [
-        (name or "", Value(value.type, f"{quote('q')}.{quote(unique)}"))
+        (name or "", Value(value.type, f"{own}.{quote(unique)}"))
         for unique, (name, value) in zip(names, relation.columns, strict=True)
     ]
     inner.items = [FromItem("", source)]
@@ -109,4 +112,4 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         (name, Value(value.type, "", origins=frozenset() if limited else value.origins))
         for name, value in relation.columns
     ]
-    return Relation(columns, f"SELECT * FROM ({relation.sql}) AS {quote('q')}{keys}{limits}", nodes=relation.nodes)
+    return Relation(columns, f"SELECT * FROM ({relation.sql}) AS {own}{keys}{limits}", nodes=relation.nodes)

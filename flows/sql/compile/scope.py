@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from flows.model.errors import SqlFault
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
 from flows.sql.parse.tree import line_of
+from flows.sql.types import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,11 +67,14 @@ class Relation:
 
     columns: list[tuple[str | None, Value]]
     sql: str
+    """The query, or the name of a CTE."""
     occurrences: list[Occurrence] = field(default_factory=list)
     nodes: list[exp.Expr] = field(default_factory=list)
     """The expression of each column, for the line of a fault."""
     element: bool = False
     """Whether a row is one value: SELECT AS STRUCT, SELECT AS VALUE."""
+    level: int = field(init=False)
+    """How many queries are around this one."""
     requires: list[Limit] = field(default_factory=list)
     """What its WHERE says of tables around it: where that does not hold, the query gives no row."""
 
@@ -128,12 +133,25 @@ class Scope:
     """Columns outside aggregates that no group has taken yet."""
     first: int = 0
     """The place of its own first read among those of the context; what comes before belongs to queries around."""
+    level: int = field(init=False)
+    """How many queries are around this one."""
     requires: list[Limit] = field(default_factory=list)
     """What its WHERE says of tables around it."""
+
+    def __post_init__(self) -> None:
+        self.level = self.parent.level + 1 if self.parent is not None else 0
 
     def inner(self) -> Scope:
         """Return the scope of a query inside this one."""
         return Scope(self.context, parent=self)
+
+    def item_name(self, alias: str) -> str:
+        """Return what the next item of FROM is called in DuckDB."""
+        return _own_name("t", self.level, len(self.items), alias)
+
+    def cte_name(self, name: str) -> str:
+        """Return what the next query of WITH is called in DuckDB."""
+        return _own_name("w", self.level, len(self.ctes), name)
 
     def fault(self, node: exp.Expr, message: str) -> Value:
         """Note a fault and return the value that stands for what has one."""
@@ -166,7 +184,7 @@ class Scope:
 
     def item(self, alias: str) -> FromItem | None:
         """Return the item of the FROM clause with that alias."""
-        return next((one for one in self.items if one.alias.lower() == alias.lower()), None)
+        return next((one for one in self.items if one.alias.lower() == alias.lower()), None) if alias else None
 
     def names(self) -> Iterable[str]:
         """Give every column name that can be seen, here and around."""
@@ -174,3 +192,13 @@ class Scope:
             for item in scope.items:
                 yield from (name for name, _ in item.columns)
             yield from scope.aliases
+
+
+def _own_name(kind: str, level: int, place: int, written: str) -> str:
+    """Return a name that no one else's can be taken for, with as much of the written one as makes it readable.
+
+    It is told apart by where it stands, so that the same words compile to the same SQL: what is written reaches DuckDB as
+    no name, whatever letters DuckDB takes for one another.
+    """
+    readable = re.sub(r"[^a-z0-9_]", "", written.lower())[:20]
+    return quote(f"{kind}{level}_{place}_{readable}".rstrip("_"))

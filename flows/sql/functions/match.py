@@ -24,22 +24,31 @@ class Match(NamedTuple):
 
 
 def match(candidates: Sequence[Signature], given: Sequence[tuple[Type, bool]]) -> Match | None:
-    """Choose the signature that changes the arguments (type, is a literal) least; None where none fits."""
+    """Choose the signature that changes the arguments (type, is a literal) least; None where none fits.
+
+    A FLOAT64 literal turns into a decimal beside another decimal only.
+    """
     return _match(tuple(candidates), tuple(given))
 
 
 @lru_cache(maxsize=4096)
 def _match(candidates: tuple[Signature, ...], given: tuple[tuple[Type, bool], ...]) -> Match | None:
     best: tuple[tuple[int, int], Match] | None = None
+    inexact = t.FLOAT64 in (have for have, _ in given) and not any(have in t.DECIMALS for have, _ in given)
     for signature in candidates:
         found = _fit(signature, given)
-        if found is None:
+        if found is None or (inexact and _made_exact(given, found.wanted)):
             continue
-        pairs = list(zip(given, found.wanted, strict=True))
-        firm = sum(_distance(have, want) for (have, literal), want in pairs if not literal)
-        soft = sum(_distance(have, want) for (have, literal), want in pairs if literal)
+        firm = soft = 0
+        for (have, literal), want in zip(given, found.wanted, strict=True):
+            if literal:
+                soft += _distance(have, want)
+            else:
+                firm += _distance(have, want)
         if best is None or (firm, soft) < best[0]:
             best = (firm, soft), found
+            if best[0] == (0, 0):
+                break
     return best and best[1]
 
 
@@ -70,13 +79,11 @@ def _fit(signature: Signature, given: Sequence[tuple[Type, bool]]) -> Match | No
     wanted = [_bind(signature.parameter(place), bound) for place in range(len(given))]
     if not all(t.coerces(have, want, literal) for (have, literal), want in zip(given, wanted, strict=True)):
         return None
-    if _made_exact(given, wanted) and not any(have in t.DECIMALS for have, _ in given):
-        return None
     return Match(signature, wanted, _bind(signature.result, bound))
 
 
 def _made_exact(given: Sequence[tuple[Type, bool]], wanted: Sequence[Type]) -> bool:
-    """Say whether a FLOAT64 literal is to be a decimal: GoogleSQL does that beside another decimal only."""
+    """Say whether a FLOAT64 is to be a decimal."""
     return any(have == t.FLOAT64 and want in t.DECIMALS for (have, _), want in zip(given, wanted, strict=True))
 
 

@@ -267,20 +267,6 @@ def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
         yield SqlFault(line_of(node), message)
 
 
-def canonical(sql: str) -> str:
-    """Return the query in one layout, without comments: equal for queries that differ in nothing else.
-
-    Raises SqlError.
-    """
-    tree = parse(sql)
-    for node in tree.walk():
-        node.comments = None
-    try:
-        return tree.sql(dialect="bigquery", comments=False, normalize_functions="upper")
-    except RecursionError:
-        raise SqlError([too_deep()]) from None
-
-
 def tables(sql: str) -> tuple[str, ...]:
     """Return the tables that the query names, `dataset.name` in alphabetical order. Raises SqlError."""
     return tuple(sorted({identity for node in base_tables(parse_any(sql)) if (identity := table_identity(node))}))

@@ -1,0 +1,60 @@
+"""A tree to text, so that the text says all that the tree does."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from flows.model.errors import SqlError
+from flows.sql.parse.limits import too_deep
+from flows.sql.parse.parser import parse, parse_any
+from flows.sql.parse.tree import base_tables, table_identity
+
+
+def text_of(tree: exp.Query) -> str:
+    """Return GoogleSQL, in one layout and without comments, that parses to the same tree.
+
+    Raises SqlError where it nests too deeply.
+    """
+    tree = tree.copy()
+    # The parser's own writer loses the parameters of types, doubles the escapes of bytes and calls AT TIME ZONE otherwise.
+    # From the inside out, since one may hold another.
+    for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone))):
+        if isinstance(node, exp.ByteString):
+            text = f"b'{node.this}'"
+        elif isinstance(node, exp.AtTimeZone):
+            text = f"{_plain(node.this)} AT TIME ZONE {_plain(node.args['zone'])}"
+        else:
+            text = _plain(node)
+        node.replace(exp.Var(this=text))
+    try:
+        return _plain(tree)
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
+
+
+def canonical(sql: str) -> str:
+    """Return the query in one layout, without comments: equal for queries that differ in nothing else.
+
+    Raises SqlError.
+    """
+    return text_of(parse(sql))
+
+
+def _plain(node: exp.Expr) -> str:
+    return str(node.sql(dialect="bigquery", comments=False, normalize_functions="upper"))
+
+
+def first_rows(sql: str, limit: int, table: str, relation: str) -> str:
+    """Return a SELECT of the first rows of another one, in which a table is another relation.
+
+    `table` is `dataset.name`; `relation` is what may stand in FROM: a name, or a subquery in parentheses.
+    """
+    tree = parse_any(sql).copy()
+    stands_in = parse_any(f"SELECT * FROM {relation}").args["from_"].this
+    for node in list(base_tables(tree)):
+        if table_identity(node) == table:
+            other, alias = stands_in.copy(), exp.to_identifier(node.alias or node.name, quoted=True)
+            other.set("alias", exp.TableAlias(this=alias))
+            node.replace(other)
+    inner = exp.Subquery(this=tree)
+    return text_of(exp.Select(expressions=[exp.Star()], from_=exp.From(this=inner)).limit(limit))
