@@ -131,6 +131,18 @@ def test_what_is_pure_sees_no_clock_network_or_environment(module):
 
 
 @pytest.mark.parametrize("module", FILES)
+def test_a_transaction_begins_and_ends_in_one_place(module):
+    """No other code of a warehouse has a BEGIN, COMMIT or ROLLBACK; a source's snapshot is no transaction of ours."""
+    texts = {
+        node.value.split(" ")[0]
+        for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    if module != "flows.warehouses.duckdb.connection":
+        assert texts & {"BEGIN", "COMMIT", "ROLLBACK"} == set()
+
+
+@pytest.mark.parametrize("module", FILES)
 def test_only_wiring_reads_the_environment(module):
     """What a run is put together from is decided in one place; blocks look there for Prefect, workers inherit it."""
     found = {

@@ -1,0 +1,72 @@
+"""The parts of a run are found: the project's commit, its warehouse, its connections."""
+
+import subprocess
+
+import pytest
+
+from flows.wiring import author
+from tests.shop import Shop
+
+TABLE = """
+description: A thing.
+owner: data@example.com
+schedule: "0 * * * *"
+strategy: replace
+source: {kind: mysql, connection: nowhere, table: things}
+columns: [{name: id, type: INT64}]
+"""
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def git(folder, *arguments):
+    """Run git; return what it prints."""
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    done = subprocess.run(["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A git repository with one commit, in which nobody stands."""
+    monkeypatch.delenv("DERIVED_GIT_COMMIT", raising=False)
+    monkeypatch.chdir("/")
+    root = tmp_path / "repository"
+    (root / "data").mkdir(parents=True)
+    (root / "data" / "file").write_text("text")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "one")
+    return root
+
+
+def test_the_commit_is_that_of_the_project(repository, tmp_path):
+    """Wherever a person stands; a project may be a folder of a repository, or stand in none."""
+    commit = git(repository, "rev-parse", "HEAD")
+    assert author(repository).git_commit == commit
+    assert author(repository / "data").git_commit == commit
+    assert author(tmp_path).git_commit == ""
+
+
+def test_the_commit_is_found_however_git_keeps_it(repository, tmp_path, monkeypatch):
+    """Packed references, a detached head, a worktree, and what whoever builds an image gives."""
+    commit = git(repository, "rev-parse", "HEAD")
+    git(repository, "pack-refs", "--all")
+    assert author(repository).git_commit == commit
+    git(repository, "worktree", "add", "-q", "-b", "other", str(tmp_path / "worktree"))
+    assert author(tmp_path / "worktree").git_commit == commit
+    git(repository, "checkout", "-q", "--detach")
+    assert author(repository).git_commit == commit
+    monkeypatch.setenv("DERIVED_GIT_COMMIT", COMMIT)
+    assert author(repository).git_commit == COMMIT
+
+
+def test_a_dry_run_needs_no_connection(tmp_path):
+    """A plan is made of the ledger: neither the connection nor who runs is asked for."""
+    (tmp_path / "tables/core").mkdir(parents=True)
+    (tmp_path / "tables/core/things.yaml").write_text(TABLE)
+    done = Shop(tmp_path).run("flows.ingest", "core.things", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "never made before" in done.stdout
+    done = Shop(tmp_path).run("flows.ingest", "core.things")
+    assert done.returncode == 1
+    assert "DERIVED_CONNECTION_NOWHERE" in done.stderr
