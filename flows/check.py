@@ -6,7 +6,6 @@ python -m flows.check derived.revenue_by_item
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ import typer
 
 from flows.commands.ending import ending
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
+from flows.commands.terminal import out, out_json
 from flows.model.errors import TableFileError
 from flows.report.reading import reading
 from flows.report.text import plural
@@ -38,7 +38,7 @@ def main(tables: Names = None, as_json: Json = False) -> None:
             sorted({fault for name in tables for fault in project.validate(name)}) if tables else list(project.faults)
         )
         if as_json:
-            typer.echo(json.dumps(_as_json(project, tables or list(project.tables), faults)))
+            out_json(_as_json(project, tables or list(project.tables), faults))
         else:
             _print(project, tables or [], faults)
     if faults:
@@ -53,26 +53,26 @@ def _require(project: Project, name: str) -> None:
 
 def _print(project: Project, named: list[str], faults: list[Fault]) -> None:
     for fault in faults:
-        typer.echo(str(fault))
+        out(str(fault))
     for name in named:
         if not project.validate(name):
             _describe(project, name)
     checked = len(named) or len(project.tables) + len(project.broken)
     if faults:
         files = len({fault.file for fault in faults})
-        typer.echo(f"{plural(len(faults), 'fault')} in {plural(files, 'file')} of {plural(checked, 'table')}.")
+        out(f"{plural(len(faults), 'fault')} in {plural(files, 'file')} of {plural(checked, 'table')}.")
     else:
-        typer.echo(f"{plural(checked, 'table')}: no faults.")
+        out(f"{plural(checked, 'table')}: no faults.")
 
 
 def _describe(project: Project, name: str) -> None:
     """Say what a table reads and how."""
     table = project.tables[name]
-    typer.echo(f"{name}: {table.strategy}{f', windows of {table.window.size}' if table.window else ''}")
+    out(f"{name}: {table.strategy}{f', windows of {table.window.size}' if table.window else ''}")
     if table.source:
-        typer.echo(f"  copies from {table.source.kind}")
+        out(f"  copies from {table.source.kind}")
     for dependency in project.upstreams(name):
-        typer.echo(f"  {dependency.table}  {reading(dependency)}")
+        out(f"  {dependency.table}  {reading(dependency)}")
 
 
 def _as_json(project: Project, names: list[str], faults: list[Fault]) -> dict[str, object]:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.commands.all_tables import show_all
+from flows.commands.all_tables import observing, run_all
 from flows.commands.ending import ending
+from flows.commands.terminal import out
 from flows.model.errors import DerivedError
 from flows.project.project import load_project
 from flows.report.text import plural
 from flows.shop import write_exports
-from flows.wiring import open_warehouse, parts, project_folder
+from flows.wiring import all_parts, project_folder
 
 if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
@@ -48,10 +48,10 @@ def main() -> None:
         started = time.perf_counter()
         root = project_folder()
         if not (root / EXPORTS).exists():
-            typer.echo(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")
+            out(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")
         write_exports(root / EXPORTS)
         done = answer(root)
-        typer.echo(f"{done}; {time.perf_counter() - started:.1f} s.\n\n{NEXT.format(python=_python(root))}", nl=False)
+        out(f"{done}; {time.perf_counter() - started:.1f} s.\n\n{NEXT.format(python=_python(root))}", end="")
 
 
 def answer(root: Path) -> str:
@@ -60,12 +60,12 @@ def answer(root: Path) -> str:
     Raises DerivedError where a table has faults or failed, after saying so.
     """
     project = load_project(root)
-    with closing(open_warehouse(root, typer.echo)) as warehouse:
-        outcomes = show_all(parts(project, warehouse))
+    with observing(project) as observer, all_parts(project, observer) as parts:
+        outcomes = run_all(parts, observer)
         if project.faults or any(outcome.failures for outcome in outcomes.values()):
             raise DerivedError("The demo's tables are not up to date: see above.")
-        typer.echo("")
-        _show(warehouse)
+        out("")
+        _show(parts.warehouse)
     entries = [entry for outcome in outcomes.values() for entry in outcome.entries]
     tables = plural(len(outcomes), "table")
     if not entries:

@@ -15,6 +15,7 @@ import typer
 import yaml
 
 from flows.commands.ending import ending
+from flows.commands.terminal import err
 from flows.model.errors import DerivedError, UsageError
 from flows.wiring import open_project
 
@@ -84,14 +85,14 @@ def main(
             raise UsageError(f"Give {'one of ' if write else ''}--write or --check.")
         project = open_project()
         for fault in project.faults:
-            typer.echo(str(fault), err=True)
+            err(str(fault))
         path, new = Path(FILE), render(project.tables.values())
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         if write:
             path.write_text(new, encoding="utf-8")
         elif new != old:
             diff = difflib.unified_diff(old.splitlines(), new.splitlines(), FILE, "from tables/", n=1, lineterm="")
-            typer.echo("\n".join(diff), err=True)
+            err("\n".join(diff))
             raise DerivedError(f"{FILE} is out of date. Run: python -m flows.deploy --write")
         if project.faults:
             raise DerivedError("These tables have faults and no deployment; mend them and run this again.")

@@ -5,19 +5,18 @@ python -m flows.run
 
 from __future__ import annotations
 
-import json
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
 
-from flows.commands.all_tables import show_all
+from flows.commands.all_tables import observing, run_all
 from flows.commands.ending import ending
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
+from flows.commands.terminal import err, out, out_json
 from flows.report.as_json import outcome_json
 from flows.report.text import describe_failures, plural
-from flows.wiring import open_project, open_warehouse, parts
+from flows.wiring import all_parts, open_project
 
 if TYPE_CHECKING:
     from flows.engine.table_run import Outcome
@@ -30,17 +29,17 @@ def main(as_json: Json = False) -> None:
     with ending(as_json=as_json):
         started = time.perf_counter()
         project = open_project()
-        with closing(open_warehouse(project.root, lambda text: typer.echo(text, err=True))) as warehouse:
-            outcomes = show_all(parts(project, warehouse), quiet=as_json)
-            orphans = _without_file(project, warehouse)
+        with observing(project, quiet=as_json) as observer, all_parts(project, observer) as parts:
+            outcomes = run_all(parts, observer)
+            orphans = _without_file(project, parts.warehouse)
         if as_json:
-            typer.echo(json.dumps(_as_json(outcomes)))
+            out_json(_as_json(outcomes))
         else:
-            typer.echo(f"{_summary(outcomes)}, {time.perf_counter() - started:.1f} s")
+            out(f"{_summary(outcomes)}, {time.perf_counter() - started:.1f} s")
             for name in orphans:
-                typer.echo(f"{name} has no file any more and stays as it is; drop it in the warehouse", err=True)
+                err(f"{name} has no file any more and stays as it is; drop it in the warehouse")
             for fault in project.faults:
-                typer.echo(str(fault), err=True)
+                err(str(fault))
         if project.faults or any(outcome.failures for outcome in outcomes.values()):
             raise typer.Exit(1)
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from contextlib import closing
-from functools import partial
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from flows.model.errors import UsageError
+from flows.model.errors import DerivedError, UsageError
 from flows.prefect_settings import Settings as PrefectSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from flows.engine.table_run import Author, Observer, Outcome, Parts, Request
+    from flows.engine.table_run import Author, Observer, Outcome, Parts, Reached, Request
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.sources.connections import MongodbConnection, MysqlConnection, Settings
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
 
 Kind = Literal["derive", "ingest"]
+SourceKey = tuple[str, str]
+"""Kind and connection."""
 HOME = "DERIVED_HOME"
 WAREHOUSE_FILE = "warehouse.duckdb"
 CACHE_FOLDER = "cache"
@@ -41,11 +42,43 @@ def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
         UsageError: there is no such table, or it is not of this kind.
         DerivedError: as `run_table` does.
     """
-    from flows.engine.table_run import run_table  # noqa: PLC0415 - who plans or checks runs nothing
+    from flows.engine.table_run import Parts, run_table  # noqa: PLC0415 - who plans or checks runs nothing
 
     project = load_alone(kind, request.table)
+    table = project.table(request.table)
+    project.require_valid(table.identity)
+    # Nobody waits for a source while they hold the warehouse's file, for which others wait.
+    reached = {source_key(table): _reached(table, project.root, observer)} if table.source else {}
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
-        return run_table(parts(project, warehouse), request, observer)
+        parts = Parts(project, warehouse, author(project.root), lambda one: reached[source_key(one)])
+        return run_table(parts, request, observer)
+
+
+def reach_all(project: Project, observer: Observer) -> dict[SourceKey, Reached | DerivedError]:
+    """Reach the sources of all tables without faults, side by side."""
+    tables = [project.tables[name] for name in project.after]
+    by_key = {source_key(table): table for table in tables if table.source}
+    if not by_key:
+        return {}
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - who runs one table needs no threads
+
+    with ThreadPoolExecutor(len(by_key)) as pool:
+        found = pool.map(lambda table: _reached(table, project.root, observer), by_key.values())
+        return dict(zip(by_key, found, strict=True))
+
+
+def source_key(table: Table) -> SourceKey:
+    """Return what tables of one source have in common."""
+    return (table.source.kind, getattr(table.source, "connection", "")) if table.source else ("", "")
+
+
+def _reached(table: Table, root: Path, observer: Observer) -> Reached | DerivedError:
+    from flows.engine.table_run import reach  # noqa: PLC0415 - as above
+
+    try:
+        return observer.reach(table.identity, lambda: reach(source_of(table, root)))
+    except DerivedError as error:
+        return error
 
 
 def open_project(names: Iterable[str] | None = None) -> Project:
@@ -101,11 +134,14 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
     return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
 
 
-def parts(project: Project, warehouse: Warehouse) -> Parts:
-    """Return what runs of a project's tables are put together from."""
+@contextmanager
+def all_parts(project: Project, observer: Observer) -> Iterator[Parts]:
+    """Reach all sources, open the warehouse, and give what runs of a project's tables are put together from."""
     from flows.engine.table_run import Parts  # noqa: PLC0415 - as above
 
-    return Parts(project, warehouse, author(project.root), partial(source_of, root=project.root))
+    reached = reach_all(project, observer)
+    with closing(open_warehouse(project.root, observer.say)) as warehouse:
+        yield Parts(project, warehouse, author(project.root), lambda table: reached[source_key(table)])
 
 
 def author(root: Path) -> Author:

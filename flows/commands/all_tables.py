@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flows.commands.progress import Quiet, TableBars, Tables
 from flows.engine.plan import Plan
-from flows.engine.table_run import Failure, Observer, Outcome, Parts, Request, run_table
+from flows.engine.table_run import Failure, Observer, Outcome, Parts, Reached, Request, run_table
 from flows.model.errors import DerivedError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from flows.engine.plan import Step
     from flows.model.entry import Entry
+    from flows.project.project import Project
 
 SIDE_BY_SIDE = min(8, os.cpu_count() or 1)
 
@@ -34,6 +35,9 @@ class _Stoppable:
 
     def planned(self, table: str, plan: Plan) -> None:
         self.observer.planned(table, plan)
+
+    def reach(self, table: str, work: Callable[[], Reached]) -> Reached:
+        return self.observer.reach(table, work)
 
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         if self.stop.is_set():
@@ -103,9 +107,7 @@ def _pool() -> Iterator[tuple[ThreadPoolExecutor, Event]]:
             raise
 
 
-def show_all(parts: Parts, *, quiet: bool = False) -> dict[str, Outcome]:
-    """Bring every table up to date, with progress as the terminal allows it."""
-    width = max(map(len, parts.project.tables), default=0)
-    shown = Quiet() if quiet else TableBars(width) if sys.stdout.isatty() else Tables(width)
-    with closing(shown) as observer:
-        return run_all(parts, observer)
+def observing(project: Project, *, quiet: bool = False) -> closing[Quiet]:
+    """Return what shows how all tables go, as the terminal allows it."""
+    width = max(map(len, project.tables), default=0)
+    return closing(Quiet() if quiet else TableBars(width) if sys.stdout.isatty() else Tables(width))

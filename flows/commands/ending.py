@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
+import os
+import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
 
+from flows.commands.terminal import err, out_json
 from flows.model.errors import DerivedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+STOPPED = "Stopped. What was committed stays; start it again to do the rest."
+CLOSED_PIPE = 141
+"""What a shell gives for a command that SIGPIPE ended."""
 
 
 @contextmanager
@@ -21,10 +28,17 @@ def ending(*, as_json: bool = False) -> Iterator[None]:
         yield
     except DerivedError as error:
         if as_json:
-            typer.echo(json.dumps({"error": str(error), "kind": type(error).__name__}))
+            out_json({"error": str(error), "kind": type(error).__name__})
         else:
-            typer.echo(str(error), err=True)
+            err(str(error))
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
     except KeyboardInterrupt:
-        typer.echo("Stopped. What was committed stays; start it again to do the rest.", err=True)
+        err(STOPPED)
         raise typer.Exit(130) from None
+    except BrokenPipeError:
+        # Whatever else is written, at the end of the process at the latest, goes nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        with suppress(BrokenPipeError):
+            err(f"Nobody reads what this prints any more. {STOPPED}")
+        raise typer.Exit(CLOSED_PIPE) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import tempfile
@@ -10,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from flows.commands.terminal import out, out_json
 from flows.model.errors import TableFileError, UsageError
 from flows.report.text import plural
 from flows.wiring import connection, kind_of_connection
@@ -28,12 +26,12 @@ def write_new(connection_name: str, source: str, *, as_json: bool) -> None:
     table = _write(connection_name, source)
     file = f"tables/core/{table.name}.yaml"
     if as_json:
-        typer.echo(json.dumps({"table": table.identity, "file": file, "columns": list(table.types)}))
+        out_json({"table": table.identity, "file": file, "columns": list(table.types)})
         return
     cursor = table.source.cursor if table.source else None
     how = f"merged by {', '.join(table.key)} as {cursor} moves on" if cursor else "copied as a whole each time"
-    typer.echo(f"{file}: {plural(len(table.columns), 'column')}, {how}")
-    typer.echo(f"Look at what its comments say, then: python -m flows.check {table.identity}")
+    out(f"{file}: {plural(len(table.columns), 'column')}, {how}")
+    out(f"Look at what its comments say, then: python -m flows.check {table.identity}")
 
 
 def _write(connection_name: str, source: str) -> Table:

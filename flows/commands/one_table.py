@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
 
 from flows.commands.progress import Quiet, Windows
+from flows.commands.terminal import err, out, out_json
 from flows.engine.table_run import make_plan
 from flows.model.errors import DerivedError
 from flows.report.as_json import outcome_json, plan_json
-from flows.report.text import describe_failures, describe_plan, describe_reason
+from flows.report.text import describe_failures, describe_plan, describe_reason, plan_remarks
 from flows.wiring import api_configured, load_alone, open_warehouse, run_alone
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -
         from flows.tracking.flow import run_tracked  # noqa: PLC0415 - other runs need none of it
 
         run_id, result = run_tracked(kind, request)
-        typer.echo(json.dumps(result) if as_json else f"{request.table}: tracked in Prefect as {run_id}")
+        if as_json:
+            out_json(result)
+        else:
+            out(f"{request.table}: tracked in Prefect as {run_id}")
     else:
         with closing(Quiet() if as_json else Windows()) as observer:
             outcome = run_alone(kind, request, observer)
@@ -42,7 +45,7 @@ def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -
 def _end(outcome: Outcome, *, as_json: bool) -> None:
     """Tell programs what was done; raise what failed."""
     if as_json:
-        typer.echo(json.dumps(outcome_json(outcome)))
+        out_json(outcome_json(outcome))
         if outcome.failures:
             raise typer.Exit(1)
     elif outcome.failures:
@@ -62,14 +65,16 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
 
         sql = to_duckdb(table.sql, project.schema(table.identity), pretty=True)
     if as_json:
-        typer.echo(json.dumps({**plan_json(table.identity, todo), "sql": sql}))
+        out_json({**plan_json(table.identity, todo), "sql": sql})
         return
     for line in describe_plan(table.identity, todo):
-        typer.echo(line)
+        out(line)
+    for line in plan_remarks(table.identity, todo):
+        err(line)
     for step in todo.windows:
-        typer.echo(f"  {step.name}  {describe_reason(step.reason)}")
+        out(f"  {step.name}  {describe_reason(step.reason)}")
     if sql and todo.windows:
         window = todo.windows[0].window
         if window is not None:
-            typer.echo(f"\n-- window_start = {window.start.isoformat()}, window_end = {window.end.isoformat()}")
-        typer.echo(sql)
+            out(f"\n-- window_start = {window.start.isoformat()}, window_end = {window.end.isoformat()}")
+        out(sql)

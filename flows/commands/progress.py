@@ -6,15 +6,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from flows.commands.terminal import err, out
 from flows.report.text import describe_end, describe_entry, describe_outcome, describe_plan, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.engine.plan import Plan, Step
-    from flows.engine.table_run import Outcome
+    from flows.engine.table_run import Outcome, Reached
     from flows.model.entry import Entry
 
 
@@ -24,13 +23,17 @@ class Quiet:
     def planned(self, table: str, plan: Plan) -> None:
         """Hear what is to do for a table."""
 
+    def reach(self, table: str, work: Callable[[], Reached]) -> Reached:  # noqa: ARG002 - names are for others
+        """Reach a source here and now."""
+        return work()
+
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - names are for others
         """Do the work here and now."""
         return work()
 
     def say(self, line: str) -> None:
         """Tell a person why nothing happens, where programs do not listen."""
-        typer.echo(line, err=True)
+        err(line)
 
     def ended(self, outcome: Outcome) -> None:
         """Hear how a table ended."""
@@ -50,7 +53,7 @@ class Windows(Quiet):
     def planned(self, table: str, plan: Plan) -> None:
         """Say what is to do."""
         for line in describe_plan(table, plan):
-            typer.echo(line)
+            out(line)
         if sys.stdout.isatty() and len(plan.windows) > 1:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -66,14 +69,14 @@ class Windows(Quiet):
         if self._bar is not None:
             self._bar.update(self._task, advance=1, description=step.name)
         else:
-            typer.echo(describe_entry(step.name, entry))
+            out(describe_entry(step.name, entry))
         return entry
 
     def ended(self, outcome: Outcome) -> None:
         """Say what was done, and what there is to know of it."""
         self.close()
         if outcome.entries:
-            typer.echo(f"{describe_outcome(outcome)}, {time.perf_counter() - self._started:.2f} s in all")
+            out(f"{describe_outcome(outcome)}, {time.perf_counter() - self._started:.2f} s in all")
         for line in remarks(outcome):
             self.say(line)
 
@@ -97,7 +100,7 @@ class Tables(Quiet):
 
     def print(self, line: str) -> None:
         """Print a line."""
-        typer.echo(line)
+        out(line)
 
 
 class TableBars(Tables):

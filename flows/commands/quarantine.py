@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from contextlib import closing, redirect_stdout
@@ -15,8 +14,10 @@ import typer
 
 from flows.commands.one_table import run_command
 from flows.commands.progress import Quiet
+from flows.commands.terminal import err, out, out_json
 from flows.engine.table_run import Request
 from flows.model.errors import DerivedError
+from flows.model.safe_text import one_line
 from flows.model.window import EVER, Window
 from flows.report.text import plural
 from flows.sources.reasons import fault_of
@@ -69,15 +70,19 @@ def list_bad_rows(table: str, *, as_json: bool) -> None:
     load_alone("ingest", table)
     found = faults(table)
     if as_json:
-        typer.echo(json.dumps([asdict(group) for group in found]))
+        out_json([asdict(group) for group in found])
         return
     if not found:
-        typer.echo(f"{table}: no rows in quarantine")
+        out(f"{table}: no rows in quarantine")
     for group in found:
-        example = f"{group.reason}\n      " if group.reason != group.fault else ""
-        typer.echo(f"{group.count:,}  {group.fault}\n    {group.place}: {example}{group.raw}")
+        out(f"{group.count:,}  {one_line(group.fault)}")
+        place = f"    {one_line(group.place)}: "
+        if group.reason != group.fault:
+            out(f"{place}{one_line(group.reason)}")
+            place = "      "
+        out(f"{place}{one_line(group.raw)}")
     if found:
-        typer.echo(
+        out(
             "Mend them at the source, or in the file: `on_error: null` on the column has NULL there, `type: STRING` "
             f"the text. Then: python -m flows.ingest {table} --replay"
         )
@@ -89,17 +94,17 @@ def replay_bad_rows(table: str, *, dry_run: bool, as_json: bool) -> None:
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
         done = replay(table, partial(run_command, "ingest", dry_run=dry_run, as_json=False))
     if as_json:
-        typer.echo(json.dumps({"table": table, **asdict(done)}))
+        out_json({"table": table, **asdict(done)})
     elif not done.tried:
-        typer.echo(f"{table}: no rows in quarantine")
+        out(f"{table}: no rows in quarantine")
     elif not dry_run:
         more = f"; {plural(done.more, 'row')} more found bad" if done.more else ""
-        typer.echo(
+        out(
             f"{table}: {plural(done.tried, 'row')} tried again: "
             f"{done.passed:,} no longer bad, {done.bad:,} still bad{more}"
         )
     for error in () if as_json else done.errors:
-        typer.echo(error, err=True)
+        err(error)
     if done.errors:
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import AcceptedValues, Matches, NotNull, OffendingRows, Range, References, RowCount, Unique
+from flows.model.safe_text import one_line
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Broken:
         return self.found + "".join(f"\n    {_shown(row)}" for row in self.rows)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.shown}"
+        return f"{one_line(self.name)}: {self.shown}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,4 +192,4 @@ def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str,
 
 
 def _shown(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={'NULL' if value is None else value}" for name, value in row.items())
+    return one_line(", ".join(f"{name}={'NULL' if value is None else value}" for name, value in row.items()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,8 @@ class TableRun:
     """Types of the table and of all that its SQL and checks name, by identity and column."""
     source: Source | None = None
     """Where the rows come from; a core table has one."""
+    source_behind: timedelta = timedelta(0)
+    """By how much the source's clock is behind the warehouse's."""
     rebuild: bool = False
     """Whether the table starts over from nothing."""
 
@@ -80,17 +83,7 @@ def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool 
     """
     started = time.perf_counter()
     window = step.window
-    entry = Entry(
-        table=run.table.identity,
-        kind="commit",
-        window=window,
-        run_id=run.run_id,
-        run_by=run.run_by,
-        code_version=run.code_version,
-        git_commit=run.git_commit,
-        began=warehouse.now(),
-        upstreams=run.upstreams,
-    )
+    entry = _entry(run, step, warehouse)
     bad: list[BadRow] = []
     nulled = Counter[str]()
     try:
@@ -112,6 +105,26 @@ def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool 
         seconds = time.perf_counter() - started
         warehouse.record(replace(entry, kind="failure", error=str(error), seconds=seconds), bad)
         raise
+
+
+def record_failure(run: TableRun, step: Step, warehouse: Warehouse, error: Exception) -> None:
+    """Record that a step could not be begun."""
+    warehouse.record(replace(_entry(run, step, warehouse), kind="failure", error=str(error)))
+
+
+def _entry(run: TableRun, step: Step, warehouse: Warehouse) -> Entry:
+    return Entry(
+        table=run.table.identity,
+        kind="commit",
+        window=step.window,
+        run_id=run.run_id,
+        run_by=run.run_by,
+        code_version=run.code_version,
+        git_commit=run.git_commit,
+        began=warehouse.now(),
+        upstreams=run.upstreams,
+        source_behind=run.source_behind.total_seconds(),
+    )
 
 
 def _remarks(run: TableRun, source: Source, warehouse: Warehouse) -> tuple[Notice, ...]:

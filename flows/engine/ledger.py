@@ -7,19 +7,23 @@ with a table's windows and partitions and not with the number of its commits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flows.model.change_index import ChangeIndex
-from flows.model.window import BEGINNING, END, EVER, Window, merge
+from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
+
+
+SKEW = timedelta(minutes=5)
+"""By how much the clocks of machines may differ without anybody minding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Committed:
     code_version: str
     began: datetime
     upstreams: Mapping[str, int]
+    behind: timedelta = timedelta(0)
+    """By how much the source's clock was behind the warehouse's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class LedgerState:
     """Version of the newest commit."""
     committed: tuple[Committed, ...] = ()
     """In the order of their versions: a later one holds where two overlap."""
+    ahead: datetime | None = None
+    """When commits claim to have begun whose run had a clock that was ahead; what was not over then is to be made."""
 
     @property
     def last(self) -> Committed | None:
@@ -59,6 +67,10 @@ class Upstream:
     touches: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
     changes: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
     """Those touches that changed or removed rows."""
+    changed_at: datetime | None = None
+    """When it was touched last."""
+    failed: tuple[Window, ...] = ()
+    """Ranges that were tried in vain and are not committed."""
 
 
 def state(warehouse: Warehouse, table: Table) -> LedgerState:
@@ -67,7 +79,7 @@ def state(warehouse: Warehouse, table: Table) -> LedgerState:
         return LedgerState()
     rows = warehouse.query(
         # The table's name is a checked identifier, and the shard is ours.
-        "SELECT kind, window_start, window_end, version, code_version, began, upstreams"
+        "SELECT kind, window_start, window_end, version, code_version, began, upstreams, source_behind"
         f" FROM platform.{ledger_shard(table.identity)}"
         " WHERE table_name = @table_name AND kind <> 'failure'"
         " QUALIFY ROW_NUMBER() OVER ("
@@ -81,23 +93,82 @@ def state(warehouse: Warehouse, table: Table) -> LedgerState:
     # Where a table has changed from windows to a whole or back, commits before that hold no longer.
     is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in rows)
     end = max((row["version"] for row, ends in zip(rows, is_end, strict=True) if ends), default=0)
-    return LedgerState(version, tuple(_committed(row) for row in rows if row["version"] > end))
+    committed = [_committed(row) for row in rows if row["version"] > end]
+    return LedgerState(version, *_in_their_time(table, committed, warehouse.now()))
+
+
+def _in_their_time(
+    table: Table, committed: Sequence[Committed], now: datetime
+) -> tuple[tuple[Committed, ...], datetime | None]:
+    """Return the commits without windows that a clock which was ahead took for over, and how far ahead it was.
+
+    A commit that claims to have begun later than one after it, or than now, was made by such a clock. Its windows hold
+    as far as they were over when a commit before it began.
+    """
+    latest = now + SKEW
+    early: set[int] = set()
+    for commit in reversed(committed):
+        if commit.began > latest:
+            early.add(commit.version)
+        else:
+            latest = min(latest, commit.began + SKEW)
+    if not early:
+        return tuple(committed), None
+    kept: list[Committed] = []
+    lost: list[Window] = []
+    sure: datetime | None = None
+    for commit in committed:
+        if commit.version not in early:
+            sure = commit.began
+            kept.append(commit)
+            continue
+        over = table.window.closed(sure - commit.behind) if table.window and sure else None
+        holds = commit.window.intersect(over) if over else None
+        kept += [replace(commit, window=holds)] if holds else []
+        lost += subtract([commit.window], [holds] if holds else [])
+    ahead = max(commit.began for commit in committed if commit.version in early)
+    made_since = [commit.window for commit in kept]
+    return tuple(kept), ahead if subtract(lost, made_since) else None
 
 
 def upstream(warehouse: Warehouse, table: Table) -> Upstream:
     """Return what a plan of another table must know of this one."""
     known = state(warehouse, table)
+    failed = _failed(warehouse, table, known)
     if not known.committed:
-        return Upstream()
+        return Upstream(failed=failed)
     rows = warehouse.query(
-        f"SELECT t.range_start AS range_start, t.range_end AS range_end, t.changed AS changed, MAX(version) AS version"
+        f"SELECT t.range_start AS range_start, t.range_end AS range_end, t.changed AS changed,"
+        " MAX(version) AS version, MAX(committed_at) AS committed_at"
         f" FROM platform.{ledger_shard(table.identity)}, UNNEST(touched) AS t"
         " WHERE table_name = @table_name AND kind <> 'failure' GROUP BY 1, 2, 3",
         {"table_name": table.identity},
     )
     touched = [(Window(_utc(row["range_start"]), _utc(row["range_end"])), row["version"]) for row in rows]
     changed = [touch for touch, row in zip(touched, rows, strict=True) if row["changed"]]
-    return Upstream(known.version, tuple(complete(table, known)), ChangeIndex(touched), ChangeIndex(changed))
+    return Upstream(
+        known.version,
+        tuple(complete(table, known)),
+        ChangeIndex(touched),
+        ChangeIndex(changed),
+        max((_utc(row["committed_at"]) for row in rows), default=None),
+        failed,
+    )
+
+
+def _failed(warehouse: Warehouse, table: Table, known: LedgerState) -> tuple[Window, ...]:
+    """Return the ranges of which there are failures and that are not committed, in order."""
+    shard = f"platform.{ledger_shard(table.identity)}"
+    if not warehouse.exists(shard):
+        return ()
+    rows = warehouse.query(
+        f"SELECT DISTINCT window_start, window_end FROM {shard}"
+        " WHERE table_name = @table_name AND kind = 'failure' ORDER BY 1, 2",
+        {"table_name": table.identity},
+    )
+    committed = merge(commit.window for commit in known.committed)
+    found = (EVER if row["window_start"] is None else _window(row) for row in rows)
+    return tuple(window for window in found if not covered(window, committed))
 
 
 def warned(warehouse: Warehouse, table: Table, kind: str) -> list[str]:
@@ -123,7 +194,7 @@ def complete(table: Table, known: LedgerState) -> list[Window]:
     if known.last is None:
         return []
     if table.window is None:
-        return [Window(BEGINNING, known.last.began)]
+        return [Window(BEGINNING, known.last.began - known.last.behind)]
     done = merge([Window(BEGINNING, table.window.start), *(commit.window for commit in known.committed)])
     if table.source is not None:
         done = done[:1]
@@ -133,9 +204,14 @@ def complete(table: Table, known: LedgerState) -> list[Window]:
 
 
 def _committed(row: Mapping[str, Any]) -> Committed:
-    window = EVER if row["window_start"] is None else Window(_utc(row["window_start"]), _utc(row["window_end"]))
+    window = EVER if row["window_start"] is None else _window(row)
     upstreams = {item["table_name"]: item["version"] for item in row["upstreams"]}
-    return Committed(window, row["version"], row["code_version"], _utc(row["began"]), upstreams)
+    behind = timedelta(seconds=row["source_behind"] or 0)
+    return Committed(window, row["version"], row["code_version"], _utc(row["began"]), upstreams, behind)
+
+
+def _window(row: Mapping[str, Any]) -> Window:
+    return Window(_utc(row["window_start"]), _utc(row["window_end"]))
 
 
 def _utc(moment: datetime) -> datetime:

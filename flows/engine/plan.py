@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -62,6 +63,8 @@ class Wait:
     """Up to where the upstream is complete; None where nothing is there."""
     until: datetime | None = None
     """Up to where it has to be, or when the window closes."""
+    failed: Window | None = None
+    """The range of the upstream that was tried in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """Windows that are older than a change of a table that they read whole."""
+
+    table: str
+    """The table that changed."""
+    windows: int
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run does, oldest first, what waits, and of which state of the ledger that is true."""
 
@@ -83,6 +96,10 @@ class Plan:
     """Version of the table's newest commit."""
     upstreams: Mapping[str, int] = field(default_factory=dict)
     """Versions of the tables that it reads: what is read is that new or newer."""
+    behind: tuple[Behind, ...] = ()
+    """Windows that are left as they are though what they read has changed."""
+    ahead: datetime | None = None
+    """When a run claims to have begun whose clock was ahead, so that its windows are made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +107,7 @@ class Moment:
     """When a plan is made."""
 
     now: datetime
+    """By the clock that closes windows: the warehouse's, or the source's where that is behind."""
     due: datetime
     """The newest moment at which the table's schedule was due."""
 
@@ -136,13 +154,15 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     else:
         found = _plan_derived(facts, table.window)
     versions = {name: upstream.version for name, upstream in upstreams.items()}
-    return replace(found, version=known.version, upstreams=versions)
+    return replace(found, version=known.version, upstreams=versions, ahead=known.ahead)
 
 
 def _plan_whole(facts: _Facts) -> Plan:
     for dependency in facts.dependencies:
-        if not facts.upstreams[dependency.table].version:
-            return Plan(waiting=(Waiting(None, Wait("rows", (dependency.table,))),))
+        upstream = facts.upstreams[dependency.table]
+        if not upstream.version:
+            failed = next(iter(upstream.failed), None)
+            return Plan(waiting=(Waiting(None, Wait("rows", (dependency.table,), failed=failed)),))
     due = _due_whole(facts)
     if due is not None:
         return Plan((due,))
@@ -187,19 +207,32 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     blocked = _blocker(facts.dependencies, facts.upstreams)
     planned: list[Step] = []
     waiting: list[Waiting] = []
+    behind: Counter[str] = Counter()
     for span in _inside(spec, closed, facts.bounds):
         for window in spec.size.split(span):
             due = _due(facts, committed.get(window), window, since, look_again=window.start >= look_again)
             if due is None and facts.force:
                 due = Step(window, "forced", Reason("asked for"))
             if due is None:
+                behind.update(_behind(facts, committed[window]))
                 continue
             if wait := blocked(window):
                 _join(waiting, Waiting(window, wait))
             else:
                 planned.append(due)
     waiting.extend(_not_closed(spec, closed))
-    return Plan(tuple(planned), tuple(waiting))
+    older = tuple(Behind(name, count, facts.upstreams[name].changed_at) for name, count in sorted(behind.items()))
+    return Plan(tuple(planned), tuple(waiting), behind=older)
+
+
+def _behind(facts: _Facts, commit: Committed) -> list[str]:
+    """Return the tables that a window read whole and that have changed since."""
+    return [
+        dependency.table
+        for dependency in facts.dependencies
+        if dependency.reach is None
+        and facts.upstreams[dependency.table].touches.newest > commit.upstreams.get(dependency.table, 0)
+    ]
 
 
 def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *, look_again: bool) -> Step | None:
@@ -241,11 +274,13 @@ def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstrea
         for dependency in dependencies:
             known = upstreams[dependency.table]
             if not known.version:
-                return Wait("rows", (dependency.table,))
+                return Wait("rows", (dependency.table,), failed=next(iter(known.failed), None))
             span = dependency.range(window)
             if span is not None and not covered(span, known.complete):
                 reached = max((done.end for done in known.complete if done.start <= span.start), default=None)
-                return Wait("completeness", (dependency.table,), reached, span.end)
+                hole = Window(span.start if reached is None else min(reached, span.start), span.end)
+                failed = next((window for window in known.failed if window.overlaps(hole)), None)
+                return Wait("completeness", (dependency.table,), reached, span.end, failed)
         return None
 
     return blocked

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from flows.engine import ledger
-from flows.engine.commit import TableRun, commit_step
+from flows.engine.commit import TableRun, commit_step, record_failure
 from flows.engine.plan import Moment, Plan, plan
 from flows.model.column_changes import ColumnChanges
 from flows.model.entry import Notice
@@ -54,14 +55,37 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """A source that has answered."""
+
+    source: Source
+    clock: datetime | None
+    """What its clock said; None where it has none."""
+    at: float
+    """When it said so, by the monotonic clock of this machine."""
+
+    def behind(self, now: datetime) -> timedelta:
+        """Return by how much its clock is behind another one that says it is `now`."""
+        if self.clock is None:
+            return timedelta(0)
+        return max(timedelta(0), now - self.clock - timedelta(seconds=time.monotonic() - self.at))
+
+
+def reach(source: Source) -> Reached:
+    """Connect to a source and ask for its clock. Raises SourceError, or SourceUnavailableError."""
+    clock = source.now()
+    return Reached(source, clock, time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What runs are put together from."""
 
     project: Project
     warehouse: Warehouse
     author: Author
-    source_of: Callable[[Table], Source]
-    """Returns where a core table's rows come from."""
+    source_of: Callable[[Table], Reached | DerivedError]
+    """Returns where a core table's rows come from, or why that cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +129,9 @@ class Observer(Protocol):
     def planned(self, table: str, plan: Plan) -> None:
         """Take what the run of a table will do, before it does it."""
 
+    def reach(self, table: str, work: Callable[[], Reached]) -> Reached:
+        """Reach the source of a table; may do it again after a transient error."""
+
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         """Do the work of one step and return its entry; may do it again after a transient error."""
 
@@ -125,10 +152,15 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     """
     table = parts.project.table(request.table)
     parts.project.require_valid(table.identity)
-    todo = make_plan(parts.project, table, parts.warehouse, request)
+    found = parts.source_of(table) if table.source else None
+    reached = found if isinstance(found, Reached) else None
+    todo = make_plan(parts.project, table, parts.warehouse, request, reached)
     outcome = Outcome(table.identity, todo)
-    run = _table_run(parts, table, todo, rebuild=request.rebuild)
+    run = _table_run(parts, table, todo, reached, rebuild=request.rebuild)
     observer.planned(table.identity, todo)
+    if isinstance(found, DerivedError) and todo.windows:
+        record_failure(run, todo.windows[0], parts.warehouse, found)
+        raise found
     changed = _prepare(run, todo, parts.warehouse)
     in_a_row = 0
     for step in todo.windows:
@@ -148,17 +180,28 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     return outcome
 
 
-def make_plan(project: Project, table: Table, warehouse: Warehouse, request: Request) -> Plan:
-    """Return what is to do for a table. Raises UsageError where nothing of it can be meant."""
+def make_plan(
+    project: Project, table: Table, warehouse: Warehouse, request: Request, reached: Reached | None = None
+) -> Plan:
+    """Return what is to do for a table.
+
+    Windows of a core table close by its source's clock where that is behind the warehouse's: as it is now, or where
+    the source was not reached, as it was at the last commit.
+
+    Raises UsageError where nothing of the table can be meant.
+    """
+    known = ledger.state(warehouse, table)
     now = warehouse.now()
-    _refuse(table, request, now)
+    recorded = known.last.behind if known.last else timedelta(0)
+    closes = now - (reached.behind(now) if reached else recorded)
+    _refuse(table, request, closes)
     dependencies = project.upstreams(table.identity) if table.sql else ()
     return plan(
         table,
         dependencies,
-        ledger.state(warehouse, table),
+        known,
         {item.table: ledger.upstream(warehouse, project.tables[item.table]) for item in dependencies},
-        Moment(now, _due(table, now)),
+        Moment(closes, _due(table, now)),
         bounds=request.bounds,
         force=request.force or request.rebuild,
     )
@@ -195,7 +238,7 @@ def _due(table: Table, now: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _table_run(parts: Parts, table: Table, todo: Plan, *, rebuild: bool) -> TableRun:
+def _table_run(parts: Parts, table: Table, todo: Plan, reached: Reached | None, *, rebuild: bool) -> TableRun:
     return TableRun(
         table=table,
         run_id=uuid.uuid4().hex,
@@ -204,7 +247,8 @@ def _table_run(parts: Parts, table: Table, todo: Plan, *, rebuild: bool) -> Tabl
         known_version=todo.version,
         upstreams=todo.upstreams,
         schema=parts.project.schema(table.identity),
-        source=parts.source_of(table) if table.source else None,
+        source=reached.source if reached else None,
+        source_behind=reached.behind(parts.warehouse.now()) if reached else timedelta(0),
         rebuild=rebuild,
     )
 
@@ -213,17 +257,22 @@ def _prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
     """Make the warehouse hold the table, as its file says; return which columns of rows that are there this changes."""
     table = run.table
     changes = warehouse.column_changes(table) if run.source else ColumnChanges()
+    copied = bool(changes.added or changes.retyped) and _has_rows(table, warehouse)
     if todo.windows:
         warehouse.prepare(table)
     elif run.source and (changes.added or changes.retyped):
         run.source.inspect(table)
         warehouse.extend(table)
-    if table.window is None:
+    if table.window is None or not copied:
         return []
     return [
         *(Notice("new_column", name) for name in changes.added),
         *(Notice("retyped_column", name) for name in changes.retyped),
     ]
+
+
+def _has_rows(table: Table, warehouse: Warehouse) -> bool:
+    return bool(warehouse.query(f"SELECT 1 AS n FROM `{table.dataset}`.`{table.name}` LIMIT 1", {}))
 
 
 def _taken_back(table: Table, warehouse: Warehouse) -> list[Notice]:

@@ -65,6 +65,8 @@ class Entry:
     bytes: int | None = None
     """Bytes that were read, where the source or the warehouse says."""
     seconds: float = 0.0
+    source_behind: float = 0.0
+    """Seconds by which the source's clock was behind the warehouse's."""
     touched: tuple[Touched, ...] = ()
     warnings: tuple[Notice, ...] = field(default=())
     """Checks of severity `warn` that failed, and what there is to say of the source and of the rows."""
@@ -95,6 +97,7 @@ LEDGER_COLUMNS = (
     LedgerColumn("seconds", parse_type("FLOAT64"), lambda entry: entry.seconds),
     LedgerColumn("rows", parse_type("INT64"), lambda entry: entry.rows),
     LedgerColumn("bytes", parse_type("INT64"), lambda entry: entry.bytes),
+    LedgerColumn("source_behind", parse_type("FLOAT64"), lambda entry: entry.source_behind),
     LedgerColumn("run_id", parse_type("STRING"), lambda entry: entry.run_id),
     LedgerColumn("run_by", parse_type("STRING"), lambda entry: entry.run_by),
     LedgerColumn("code_version", parse_type("STRING"), lambda entry: entry.code_version),

@@ -23,6 +23,8 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.model.safe_text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -32,6 +34,13 @@ class DerivedError(Exception):
 
     transient: bool = False
     """Whether the same call may succeed later without anybody changing anything."""
+    of_lines: bool = False
+    """Whether a line of the message ends only where one of ours does, whatever a server or a value put into it."""
+
+    def __init__(self, message: str, lines: Iterable[str] = ()) -> None:
+        """Take a message, and further lines that stand below it."""
+        safe = one_line if self.of_lines else str
+        super().__init__("\n  ".join(map(safe, (message, *lines))))
 
 
 class UsageError(DerivedError):
@@ -58,9 +67,9 @@ class Fault:
 
     def __str__(self) -> str:
         if not self.file:
-            return f"line {self.line}: {self.message}"
+            return one_line(f"line {self.line}: {self.message}")
         where = f"{self.field}: " if self.field else ""
-        return f"{self.file}:{self.line}: {where}{self.message}"
+        return one_line(f"{self.file}:{self.line}: {where}{self.message}")
 
 
 SqlFault = Fault
@@ -93,6 +102,8 @@ class WindowError(DerivedError):
 class ConflictError(DerivedError):
     """Another run committed the same window first; this run changed nothing."""
 
+    of_lines = True
+
 
 class ApiError(DerivedError):
     """Prefect's API is configured and does not answer, so that a run cannot be tracked."""
@@ -103,9 +114,13 @@ class ApiError(DerivedError):
 class QuarantineError(DerivedError):
     """A window holds more bad rows than `max_bad_rows` allows; nothing was published."""
 
+    of_lines = True
+
 
 class SourceError(DerivedError):
     """A source could not be read, and trying again will not help."""
+
+    of_lines = True
 
 
 class SourceUnavailableError(SourceError):
@@ -116,6 +131,8 @@ class SourceUnavailableError(SourceError):
 
 class WarehouseError(DerivedError):
     """The warehouse refused a statement."""
+
+    of_lines = True
 
 
 class WarehouseBusyError(WarehouseError):

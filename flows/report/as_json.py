@@ -60,6 +60,14 @@ def plan_json(table: str, plan: Plan) -> dict[str, Any]:
             {**_span(step.window), "cause": step.cause, "reason": describe_reason(step.reason)} for step in plan.windows
         ],
         "waiting": _waiting(plan),
+        "behind": [
+            {
+                "table": older.table,
+                "windows": older.windows,
+                "changed_at": older.changed_at.isoformat() if older.changed_at else None,
+            }
+            for older in plan.behind
+        ],
     }
 
 

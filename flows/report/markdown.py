@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.report.text import describe_failures, describe_outcome, describe_wait, warning_lines
+from flows.report.escape import fenced, for_markdown
+from flows.report.text import describe_failures, describe_outcome, describe_wait, remarks
 
 if TYPE_CHECKING:
     from flows.engine.table_run import Outcome
@@ -18,7 +19,7 @@ def artifact_key(table: str) -> str:
 def outcome_markdown(outcome: Outcome) -> str:
     """Return what a run did, and links to the artifacts of the tables that it read."""
     # Relative links, as a pod's address of the API is not a person's.
-    links = [f"- [{table}](/artifacts/key/{artifact_key(table)})" for table in outcome.plan.upstreams]
+    links = [f"- [{for_markdown(table)}](/artifacts/key/{artifact_key(table)})" for table in outcome.plan.upstreams]
     reads = "\n\n**Reads**\n\n" + "\n".join(links) + "\n" if links else ""
     failed = f"\n{error_markdown(outcome.table, describe_failures(outcome))}" if outcome.failures else ""
     return _done(outcome) + failed + reads
@@ -26,11 +27,11 @@ def outcome_markdown(outcome: Outcome) -> str:
 
 def error_markdown(table: str, error: Exception | str) -> str:
     """Return why a run failed."""
-    return f"## {table}: failed\n\n```\n{error}\n```\n"
+    return f"## {for_markdown(table)}: failed\n\n{fenced(error)}\n"
 
 
 def _done(outcome: Outcome) -> str:
-    lines = [f"## {describe_outcome(outcome)}", ""]
+    lines = [f"## {for_markdown(describe_outcome(outcome))}", ""]
     if outcome.entries:
         lines += ["| window | rows | seconds | touched |", "| --- | ---: | ---: | --- |"]
         lines += [
@@ -38,8 +39,9 @@ def _done(outcome: Outcome) -> str:
             f" {', '.join(str(item.range) for item in entry.touched) or 'nothing'} |"
             for entry in outcome.entries
         ]
-    lines += [f"- {line}" for line in warning_lines(outcome.entries)]
+    lines += [f"- {for_markdown(line)}" for line in remarks(outcome)]
     lines += [
-        f"- waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in outcome.plan.waiting
+        f"- waits: {waiting.window or 'the table'}: {for_markdown(describe_wait(waiting.wait))}"
+        for waiting in outcome.plan.waiting
     ]
     return "\n".join(lines) + "\n"

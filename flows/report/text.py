@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from flows.model.window import Window, merge, short
+from flows.model.safe_text import one_line
+from flows.model.window import EVER, Window, merge, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,16 +44,23 @@ def describe_wait(wait: Wait) -> str:
     named = " or ".join(wait.subjects)
     match wait.kind:
         case "rows":
-            return f"{named} has no rows yet"
+            return f"{named} has no rows yet{_failed(wait)}"
         case "completeness":
             until = f"complete up to {short(wait.reached)}" if wait.reached else "not there"
-            return f"{named} is {until}, needed up to {_moment(wait.until)}"
+            return f"{named} is {until}, needed up to {_moment(wait.until)}{_failed(wait)}"
         case "end":
             return f"closes at {_moment(wait.until)} UTC"
         case "change":
             return f"up to date; waits for a change of {named}"
         case "schedule":
-            return "up to date; waits for its schedule"
+            return "up to date; waits for its schedule; --force copies it now"
+
+
+def _failed(wait: Wait) -> str:
+    """Say which windows of the upstream failed."""
+    if wait.failed is None:
+        return ""
+    return ": its last run failed" if wait.failed == EVER else f": its window {wait.failed} failed"
 
 
 def _moment(moment: datetime | None) -> str:
@@ -125,14 +133,14 @@ def describe_end(outcome: Outcome) -> str:
 
 def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
     """Return warnings of one kind that belong together, which one commit or one run gave."""
-    subjects = [notice.subject for notice in notices]
+    subjects = [one_line(notice.subject) for notice in notices]
     match kind:
         case "check":
             return f"{subjects[0]}: {notices[0].detail}"
         case "unread":
             return (
                 "the source has columns that the file does not name and that are not copied; name those that you need: "
-                + json.dumps(subjects, ensure_ascii=False)
+                + json.dumps([notice.subject for notice in notices], ensure_ascii=False)
             )
         case "taken_back":
             return f"has since changed or removed rows, which a merge does not take back: {' and '.join(subjects)}"
@@ -142,7 +150,7 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
         case _:
-            return notices[0].detail
+            return one_line(notices[0].detail)
 
 
 def warnings_of(entry: Entry) -> list[str]:
@@ -173,6 +181,24 @@ def _together(entry: Entry) -> dict[tuple[str, str], list[Notice]]:
     return found
 
 
+def plan_remarks(table: str, plan: Plan) -> list[str]:
+    """Return what there is to know of a plan beside what it does: what stays as it is, and whose clock was wrong."""
+    lines = []
+    if plan.ahead:
+        lines.append(
+            f"{table}: its ledger has commits of {short(plan.ahead)} UTC, later than those after them or than now: the "
+            "clock of their run was ahead. What was not over then is made again as it closes."
+        )
+    for older in plan.behind:
+        are = "window is" if older.windows == 1 else "windows are"
+        when = f" of {short(older.changed_at.replace(microsecond=0))} UTC" if older.changed_at else ""
+        lines.append(
+            f"{table}: {older.windows:,} {are} older than {older.table}'s change{when}: --force makes "
+            f"{'it' if older.windows == 1 else 'them'} again"
+        )
+    return lines
+
+
 def remarks(outcome: Outcome) -> list[str]:
     """Return what there is to know of a run: the warnings of its windows, and what concerns the table as a whole."""
     found: dict[str, list[str]] = {}
@@ -189,4 +215,4 @@ def remarks(outcome: Outcome) -> list[str]:
             f"{outcome.table}: {' and '.join(changed)} changed or removed rows from which it was merged, "
             f"and a merge takes nothing back: python -m flows.derive {outcome.table} --rebuild makes it from nothing"
         )
-    return [*lines, *warning_lines(outcome.entries)]
+    return [*plan_remarks(outcome.table, outcome.plan), *lines, *warning_lines(outcome.entries)]

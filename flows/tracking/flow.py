@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.engine.table_run import Request
 from flows.model.errors import DerivedError, UsageError
+from flows.model.safe_text import printable
 from flows.model.window import BEGINNING, END, Window
 from flows.report.as_json import outcome_json
 from flows.report.text import describe_failures
@@ -88,9 +89,9 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             outcome = run_one(Request(table, bounds, force, rebuild), tracker)
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             tracker.failed(error)
-            return Failed(message=str(error), data=error)
+            return Failed(message=printable(str(error)), data=error)
         if outcome.failures:
-            message = describe_failures(outcome)
+            message = printable(describe_failures(outcome))
             get_run_logger().error("%s", message)
             return Failed(message=message, data=DerivedError(message))
         return dict(outcome_json(outcome))

@@ -11,6 +11,7 @@ from prefect.context import FlowRunContext
 from prefect.tasks import exponential_backoff
 
 from flows.model.errors import DerivedError
+from flows.model.safe_text import printable
 from flows.report.markdown import artifact_key, error_markdown, outcome_markdown
 from flows.report.text import describe_plan, plan_span, remarks
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
 
     from flows.engine.plan import Plan, Step
-    from flows.engine.table_run import Outcome
+    from flows.engine.table_run import Outcome, Reached
     from flows.model.entry import Entry
 
 RETRIES = 4
@@ -47,6 +48,11 @@ class Tracker:
         with get_client(sync_client=True) as client:
             client.update_flow_run(context.flow_run.id, name=f"{table} {plan_span(plan)}")
 
+    def reach(self, table: str, work: Callable[[], Reached]) -> Reached:  # noqa: ARG002 - the task knows it
+        """Reach the source as a task run."""
+        reached: Reached = self._task("source", work)
+        return reached
+
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
         """Do the work as a task run."""
         entry: Entry = self._task(step.name, work)
@@ -54,7 +60,7 @@ class Tracker:
 
     def say(self, line: str) -> None:
         """Write to the log of the flow run."""
-        get_run_logger().info(line)
+        get_run_logger().info("%s", printable(line))
 
     def ended(self, outcome: Outcome) -> None:
         """Log what there is to know, and publish what was done."""
@@ -64,7 +70,7 @@ class Tracker:
 
     def failed(self, error: DerivedError) -> None:
         """Log and publish why nothing could be done."""
-        get_run_logger().error("%s", error)
+        get_run_logger().error("%s", printable(str(error)))
         self._publish(error_markdown(self._table, error))
 
     def _publish(self, markdown: str) -> None:

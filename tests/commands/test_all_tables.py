@@ -1,13 +1,11 @@
 """All tables are run side by side, and stop where a person says so."""
 
-from contextlib import closing
-
 import pytest
 
 from flows.commands.all_tables import SIDE_BY_SIDE, run_all
 from flows.commands.progress import Quiet
 from flows.project.project import load_project
-from flows.wiring import open_warehouse, parts
+from flows.wiring import all_parts
 
 TABLES = 3 * SIDE_BY_SIDE
 SLOW = """
@@ -36,8 +34,8 @@ def test_ctrl_c_begins_no_further_table(tmp_path, monkeypatch):
     (tmp_path / "tables" / "derived").mkdir(parents=True)
     for number in range(TABLES):
         (tmp_path / "tables" / "derived" / f"slow_{number:02}.yaml").write_text(SLOW)
-    with closing(open_warehouse(tmp_path, print)) as warehouse:
+    with all_parts(load_project(tmp_path), Impatient()) as parts:
         with pytest.raises(KeyboardInterrupt):
-            run_all(parts(load_project(tmp_path), warehouse), Impatient())
-        done = warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger WHERE kind = 'commit'", {})[0]["n"]
+            run_all(parts, Impatient())
+        done = parts.warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger WHERE kind = 'commit'", {})[0]["n"]
     assert 1 <= done < TABLES

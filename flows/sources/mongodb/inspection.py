@@ -89,11 +89,8 @@ def _never_seen(
         elif not is_somewhere:
             faults.append(f"columns.{name.column}: no document of {place} has a field '{name.path}'.{name.near}")
     if faults:
-        raise SourceError(
-            f"{table.identity} does not agree with {place}; nothing was read.\n  "
-            + "\n  ".join(faults)
-            + "\nWhere it has another name, write from: <its name>; else take it out until documents have it."
-        )
+        faults.append("Where it has another name, write from: <its name>; else take it out until documents have it.")
+        raise SourceError(f"{table.identity} does not agree with {place}; nothing was read.", faults)
     return warnings
 
 

@@ -28,9 +28,7 @@ def columns_of(table: Table, source: SourceTable) -> tuple[SourceColumn, ...]:
             found.append(there)
     faults += _cursor_faults(table, source)
     if faults:
-        raise SourceError(
-            f"{table.identity} does not agree with {source} any more; nothing was read.\n  " + "\n  ".join(faults)
-        )
+        raise SourceError(f"{table.identity} does not agree with {source} any more; nothing was read.", faults)
     return tuple(found)
 
 

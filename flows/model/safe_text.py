@@ -1,0 +1,38 @@
+"""Text that comes from files, data and servers, made safe to show: it cannot move a cursor or forge a line."""
+
+from __future__ import annotations
+
+import re
+
+_UNSEEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and newline
+    "\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # what is not seen, or turns the direction
+    "\u2028\u2029"  # further ends of lines
+    "\ud800-\udfff"  # halves of characters, which no terminal can be sent
+)
+_CONTROL = re.compile(f"[{_UNSEEN}]")
+_LINE = re.compile(f"[\t\n{_UNSEEN}]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def printable(text: str) -> str:
+    r"""Return text with what a terminal would obey, or would not show, as escapes; lines and tabs stay.
+
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    return _CONTROL.sub(_escape, text)
+
+
+def one_line(text: object) -> str:
+    r"""Return text as one line that shows every character of it.
+
+    >>> one_line("first\nsecond")
+    'first\\nsecond'
+    """
+    return _LINE.sub(_escape, str(text))
+
+
+def _escape(found: re.Match[str]) -> str:
+    char = found[0]
+    return _SHORT.get(char) or (f"\\x{ord(char):02x}" if ord(char) <= 0xFF else f"\\u{ord(char):04x}")  # noqa: PLR2004

@@ -1,0 +1,124 @@
+"""A window that fails keeps no other from being tried, and the run says what it left."""
+
+import json
+
+import pytest
+
+from tests.shop import Shop
+
+CORE = """
+description: Events.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-01-11}
+strategy: append
+partition: {column: at, by: day}
+source: {kind: files, path: events.csv, cursor: at}
+columns: [{name: at, type: TIMESTAMP}, {name: n, type: INT64}]
+"""
+DERIVED = """
+description: Their numbers by day.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-01-11}
+strategy: append
+partition: {column: day, by: day}
+columns: [{name: day, type: DATE}, {name: n, type: INT64, checks: [{range: {max: 9}}]}]
+sql: |
+  SELECT DATE(at) AS day, SUM(n) AS n FROM core.events
+  WHERE at >= @window_start AND at < @window_end GROUP BY 1
+"""
+READER = """
+description: All of them.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-01-11}
+strategy: append
+partition: {column: day, by: day}
+columns: [{name: day, type: DATE}, {name: n, type: INT64}]
+sql: SELECT day, n FROM derived.numbers WHERE day >= DATE(@window_start) AND day < DATE(@window_end)
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Ten days of events, one a day, and a table that fails where a number is greater than 9."""
+    for name, text in (("core/events", CORE), ("derived/numbers", DERIVED), ("derived/reader", READER)):
+        path = tmp_path / f"tables/{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def write(*numbers):
+        lines = [f"2026-01-{day:02} 12:00:00,{number}" for day, number in enumerate(numbers, 1)]
+        (tmp_path / "events.csv").write_text("\n".join(["at,n", *lines, ""]))
+        return Shop(tmp_path)
+
+    return write
+
+
+def test_later_windows_are_tried(project):
+    """The run ends as failed and names the window; all others are committed; the next run tries it again."""
+    shop = project(1, 10, 1, 1, 1, 1, 1, 11, 1, 1)
+    assert shop.run("flows.ingest", "core.events").returncode == 0
+    done = shop.run("flows.derive", "derived.numbers")
+    assert done.returncode == 1
+    assert "2 windows failed (2026-01-02..2026-01-03, 2026-01-08..2026-01-09)" in done.stderr
+    assert "n=10" in done.stderr
+    assert "n=11" in done.stderr
+    assert "not tried" not in done.stderr
+    assert shop.rows("SELECT count(*) FROM derived.numbers") == [(8,)]
+    again = json.loads(shop.run("flows.derive", "derived.numbers", "--json").stdout)
+    assert [failure["start"][:10] for failure in again["failures"]] == ["2026-01-02", "2026-01-08"]
+    assert {failure["kind"] for failure in again["failures"]} == {"CheckFailedError"}
+    assert "2 windows failed" in again["error"]
+
+
+def test_a_run_gives_up_after_five_failures_in_a_row(project):
+    """It says how many windows were not tried."""
+    shop = project(1, 10, 10, 10, 10, 1, 10, 10, 10, 10)
+    shop.run("flows.ingest", "core.events")
+    assert "not tried" not in shop.run("flows.derive", "derived.numbers").stderr
+    shop = project(*[10] * 10)
+    shop.run("flows.ingest", "core.events", "--force")
+    done = shop.run("flows.derive", "derived.numbers", "--force")
+    assert done.returncode == 1
+    assert "5 windows failed (2026-01-01..2026-01-06), and 5 windows after them were not tried" in done.stderr
+
+
+def test_readers_of_a_failed_table_are_tried(project):
+    """What they can do is done; their plan says what waits and why."""
+    shop = project(1, 10, *[1] * 8)
+    done = shop.run("flows.run")
+    assert done.returncode == 1
+    assert "skipped" not in done.stdout
+    assert shop.rows("SELECT count(*) FROM derived.reader") == [(9,)]
+    plan = json.loads(shop.run("flows.derive", "derived.reader", "--dry-run", "--json").stdout)
+    [waiting] = plan["waiting"]
+    assert waiting["start"].startswith("2026-01-02")
+    assert "derived.numbers" in waiting["reason"]
+    assert "its window 2026-01-02..2026-01-03 failed" in waiting["reason"]
+
+
+def test_a_failed_core_window_holds_what_reads_it(project):
+    """Windows after it are committed too, but what is derived waits for the one that is missing, and says so."""
+    shop = project(*[1] * 10)
+    text = (shop.root / "tables/core/events.yaml").read_text()
+    (shop.root / "tables/core/events.yaml").write_text(
+        text.replace("type: INT64}", "type: INT64, checks: [{range: {max: 9}}]}")
+    )
+    shop.run("flows.ingest", "core.events", "--to", "2026-01-03")
+    project(1, 1, 10, *[1] * 7)
+    assert shop.run("flows.ingest", "core.events", "--from", "2026-01-03", "--to", "2026-01-04").returncode == 1
+    assert shop.run("flows.ingest", "core.events", "--from", "2026-01-04").returncode == 0
+    done = shop.run("flows.derive", "derived.numbers")
+    assert done.returncode == 0
+    assert "core.events is complete up to 2026-01-03, needed up to 2026-01-04: its window" in done.stdout
+    assert "2026-01-03..2026-01-04 failed" in done.stdout
+
+
+def test_one_row_is_no_rows(project):
+    """Words follow the count."""
+    shop = project(1)
+    done = shop.run("flows.ingest", "core.events", "--to", "2026-01-02")
+    assert "1 row " in done.stdout
+    assert "1 rows" not in done.stdout
