@@ -193,10 +193,14 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
         are = "window is" if older.windows == 1 else "windows are"
         when = f" of {short(older.changed_at.replace(microsecond=0))} UTC" if older.changed_at else ""
         lines.append(
-            f"{table}: {older.windows:,} {are} older than {older.table}'s change{when}: --force makes "
+            f"{table}: {older.windows:,} {are} older than {_of(older.table)} change{when}: --force makes "
             f"{'it' if older.windows == 1 else 'them'} again"
         )
     return lines
+
+
+def _of(name: str) -> str:
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
 
 
 def remarks(outcome: Outcome) -> list[str]:

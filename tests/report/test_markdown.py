@@ -1,9 +1,56 @@
 """What an artifact says."""
 
-from flows.report.markdown import artifact_key
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.engine.plan import Plan
+from flows.engine.table_run import Failure, Outcome
+from flows.model.entry import Entry, Notice
+from flows.model.errors import DerivedError
+from flows.report.escape import fenced, for_markdown
+from flows.report.markdown import artifact_key, outcome_markdown
 
 
 def test_an_artifact_key_is_one_that_prefect_takes():
     """It has lowercase letters, digits and dashes, and tells dataset and name apart."""
     assert artifact_key("core.User_Plans") == "core--user-plans"
     assert artifact_key("a.b_c") != artifact_key("a_b.c")
+
+
+@given(st.text())
+def test_a_value_closes_no_block(text):
+    """Whatever stands in it, the block ends with its own last line."""
+    first, *inside, last = fenced(text).split("\n")
+    assert first == last
+    assert set(first) == {"`"}
+    assert not any(line.strip().startswith(first) for line in inside)
+
+
+@given(st.text())
+def test_a_value_is_no_markup(text):
+    """It is one line, without a tag, a link, a cell or an emphasis of its own."""
+    line = for_markdown(text)
+    assert "\n" not in line
+    assert "<" not in line
+    for char in "`*_[]()|~":
+        assert line.count(char) == line.count(f"\\{char}")
+
+
+def test_an_artifact_shows_what_failed_as_it_is():
+    """Values of rows stand in a block, names of tables and columns in lines."""
+    error = DerivedError("core.x: failed\n```\n<script>alert(1)</script>\n# All is well")
+    text = outcome_markdown(Outcome("core.x", Plan(), failures=[Failure(None, error)]))
+    assert text.splitlines()[-1] == "````"
+    assert "\n````\ncore.x: failed\n```\n" in text
+
+
+def test_a_warning_in_an_artifact_is_one_line():
+    """A check that warns shows rows whose values may be anything."""
+    evil = Notice("check", "v accepted_values [<b>]", "1 of 1 rows\n    v=</td>|[x](http://evil)")
+    entry = Entry("core.x", "commit", None, "r", "me", "v", "", datetime.now(UTC), {}, warnings=(evil,))
+    text = outcome_markdown(Outcome("core.x", Plan(), [entry]))
+    [line] = [line for line in text.splitlines() if "accepted" in line]
+    assert "<" not in line
+    assert "](" not in line

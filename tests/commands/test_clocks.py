@@ -1,0 +1,99 @@
+"""Whose clock closes a window, and what a wrong one leads to."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from tests.shop import Shop
+
+LOOKUP = """
+description: Rates.
+owner: data@example.com
+schedule: "0 * * * *"
+strategy: replace
+source: {kind: files, path: rates.csv}
+columns: [{name: currency, type: STRING}, {name: rate, type: NUMERIC}]
+"""
+EVENTS = """
+description: Events.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {size: 1 day, start: 2026-01-01}
+strategy: merge
+key: [id]
+partition: {column: at, by: day}
+source: {kind: files, path: events.csv, cursor: at}
+columns: [{name: id, type: INT64}, {name: at, type: TIMESTAMP}]
+"""
+PRICED = """
+description: Events with their rate.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-01-11, lookback: 3}
+strategy: append
+partition: {column: at, by: day}
+columns: [{name: at, type: TIMESTAMP}, {name: rate, type: NUMERIC}]
+sql: |
+  SELECT e.at, r.rate FROM core.events AS e CROSS JOIN core.rates AS r
+  WHERE e.at >= @window_start AND e.at < @window_end
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Events, rates, and events with their rate."""
+    for name, text in (("core/events", EVENTS), ("core/rates", LOOKUP), ("derived/priced", PRICED)):
+        path = tmp_path / f"tables/{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "events.csv").write_text("id,at\n1,2026-01-01 12:00:00\n")
+    (tmp_path / "rates.csv").write_text("currency,rate\nEUR,1\n")
+    return Shop(tmp_path)
+
+
+def test_windows_older_than_a_lookups_change_are_counted(project):
+    """Those that are looked back for are made again; of the others every run says how many there are, and since when."""
+    assert project.run("flows.run").returncode == 0
+    (project.root / "rates.csv").write_text("currency,rate\nEUR,2\n")
+    assert project.run("flows.ingest", "core.rates", "--force").returncode == 0
+    plan = json.loads(project.run("flows.derive", "derived.priced", "--dry-run", "--json").stdout)
+    assert [window["cause"] for window in plan["windows"]] == ["lookback"] * 3
+    [behind] = plan["behind"]
+    assert (behind["table"], behind["windows"]) == ("core.rates", 7)
+    for command in (("flows.derive", "derived.priced"), ("flows.run",)):
+        done = project.run(*command)
+        assert done.returncode == 0
+        assert "derived.priced: 7 windows are older than core.rates' change of 20" in done.stderr
+        assert "--force makes them again" in done.stderr
+    assert project.run("flows.derive", "derived.priced", "--force").returncode == 0
+    assert "older than" not in project.run("flows.derive", "derived.priced").stderr
+
+
+def test_a_run_whose_clock_was_ahead_is_told_and_its_windows_are_made_again(project):
+    """Windows that were open when they were committed are copied again; those before stay."""
+    assert project.run("flows.run").returncode == 0
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead = datetime.now(UTC) + timedelta(days=2)
+    with duckdb.connect(str(project.warehouse)) as session:
+        [(shard,)] = session.execute(
+            "SELECT DISTINCT table_name FROM duckdb_tables() WHERE table_name LIKE 'ledger_%' AND schema_name = 'platform'"
+            " AND table_name = (SELECT 'ledger_' || lpad((? % 128)::VARCHAR, 3, '0'))",
+            [__import__("zlib").crc32(b"core.events")],
+        ).fetchall()
+        session.execute("SET TimeZone = 'UTC'")
+        session.execute(
+            f"INSERT INTO platform.{shard} BY NAME SELECT * REPLACE (version + 1 AS version, $start AS window_start,"
+            " $end AS window_end, $ahead AS began, $ahead AS committed_at, [] AS touched)"
+            f" FROM platform.{shard} WHERE table_name = 'core.events' AND kind = 'commit'"
+            " QUALIFY version = max(version) OVER ()",
+            {"start": today, "end": today + timedelta(days=2), "ahead": ahead},
+        )
+    done = project.run("flows.ingest", "core.events")
+    assert done.returncode == 0
+    assert "the clock of their run was ahead" in done.stderr
+    plan = json.loads(project.run("flows.ingest", "core.events", "--dry-run", "--json").stdout)
+    assert plan["waiting"][0]["start"][:10] == today.date().isoformat()
+    upstream = project.rows("SELECT max(window_end) FROM platform.ledger WHERE table_name = 'core.events'")
+    assert upstream[0][0].astimezone(UTC) == today + timedelta(days=2)
