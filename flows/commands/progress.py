@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flows.commands.terminal import err, out
+from flows.model.safe_text import one_line
 from flows.report.text import describe_end, describe_entry, describe_outcome, describe_plan, remarks
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Tables(Quiet):
 
     def ended(self, outcome: Outcome) -> None:
         """Print how a table ended, and what there is to know of it."""
-        self.print(f"{outcome.table:<{self._width}}  {describe_end(outcome)}")
+        self.print(f"{one_line(outcome.table):<{self._width}}  {describe_end(outcome)}")
         for line in remarks(outcome):
             self.say(line)
 

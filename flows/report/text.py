@@ -108,7 +108,7 @@ def describe_failures(outcome: Outcome) -> str:
     untried = f", and {plural(len(outcome.untried), 'window')} after them were not tried" if outcome.untried else ""
     errors = list(dict.fromkeys(str(failure.error) for failure in outcome.failures))
     more = [f"and {plural(len(errors) - SHOWN_FAILURES, 'error')} more"] if len(errors) > SHOWN_FAILURES else []
-    return "\n".join([f"{outcome.table}: {failed}{untried}", *errors[:SHOWN_FAILURES], *more])
+    return "\n".join([f"{one_line(outcome.table)}: {failed}{untried}", *errors[:SHOWN_FAILURES], *more])
 
 
 def describe_outcome(outcome: Outcome) -> str:
