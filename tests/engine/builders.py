@@ -12,7 +12,7 @@ from flows.engine.commit import TableRun, commit_step
 from flows.engine.plan import Moment, Reason, Step, plan
 from flows.model.table import Table
 from flows.model.window import BEGINNING, Window, utc
-from flows.sources.interface import Batch, arrow_schema
+from flows.sources.interface import Batch, Inspection, arrow_schema
 
 START = utc("2026-01-01")
 CORE_SCHEMA = {"id": "INT64", "at": "TIMESTAMP", "updated": "TIMESTAMP", "amount": "NUMERIC"}
@@ -92,6 +92,10 @@ class Rows:
         self.rows = rows
         self.bad = tuple(bad)
 
+    def inspect(self, _):
+        """Say that there is nothing to say."""
+        return Inspection()
+
     def read(self, subject, span):
         """Give the rows whose cursor lies in the window."""
         cursor = subject.source.cursor
@@ -110,13 +114,13 @@ def logged(number, at, amount):
     return {"id": number, "at": day(at), "amount": None if amount is None else Decimal(amount)}
 
 
-def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None):  # noqa: PLR0913 - a run
+def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None, rebuild=False):  # noqa: PLR0913
     """Do one window, as a run that had planned at version `known`; its SQL may read the two core tables, or `schema`."""
     version = ledger.state(warehouse, subject).version if known is None else known
     schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
     warehouse.prepare(subject)
-    run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
-    return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse)
+    run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source, rebuild)
+    return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse, first=rebuild)
 
 
 def todo(warehouse, subject):

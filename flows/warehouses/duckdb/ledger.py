@@ -91,6 +91,18 @@ def made_otherwise(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     return newest is not None and newest != code_version(table)
 
 
+def has_others(connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None) -> bool:
+    """Say whether windows are committed that do not lie in this one."""
+    if window is None:
+        return False
+    row = connection.execute(
+        f"SELECT 1 FROM {shard_of(identity)} WHERE table_name = $identity AND kind = 'commit'"
+        " AND (window_start >= $window_start AND window_end <= $window_end) IS NOT TRUE LIMIT 1",
+        {"identity": identity, "window_start": window.start, "window_end": window.end},
+    ).fetchone()
+    return row is not None
+
+
 def reset(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Record that a table of which there are commits was gone, so that they hold no longer."""
     row = connection.execute(

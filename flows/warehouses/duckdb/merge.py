@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import CheckFailedError
 from flows.sql.types import quote
@@ -43,13 +43,16 @@ def settle_keys(target: Target, place: str) -> int:
     return 0
 
 
-def merge_rows(target: Target, staged: str) -> list[Touched]:
-    """Write the rows that differ from those of the same key; return what that touches."""
+def merge_rows(target: Target, staged: str, *, replaces_all: bool) -> list[Touched]:
+    """Write the rows that differ from those of the same key; return what that touches.
+
+    Where they replace all, no newer row stays in spite of them, and rows of other keys go.
+    """
     table, units, row_id = target.table, target.units, _row_id(target.table)
     same_key = _same_key(target, staged)
     values = [name for name in table.types if name not in table.key]
     differs = " OR ".join(f"{_old(name)} IS DISTINCT FROM {_new(name)}" for name in values) or "false"
-    cursor = table.source.cursor if table.source else None
+    cursor = table.source.cursor if table.source and not replaces_all else None
     newer = f"coalesce({_old(cursor)} > {_new(cursor)}, false)" if cursor else "false"
     target.run(
         f'CREATE TEMP TABLE {_DELTA} AS SELECT "new-row".*, "old-row"."row-id",'
@@ -64,8 +67,19 @@ def merge_rows(target: Target, staged: str) -> list[Touched]:
         f' UNION ALL SELECT "old-unit", true FROM {_DELTA} WHERE "row-id" IS NOT NULL) GROUP BY "unit-start"'
     )
     target.run(f'DELETE FROM {target.name} WHERE {row_id} IN (SELECT "row-id" FROM {_DELTA})')
+    if replaces_all:
+        touched += _remove_others(target, staged, same_key)
     insert_from(target, target.name, _DELTA)
     return units.touched(touched)
+
+
+def _remove_others(target: Target, staged: str, same_key: str) -> list[tuple[Any, ...]]:
+    """Let rows go whose key is not among the staged; return the units in which they were."""
+    others = f'{target.name} AS "old-row" WHERE NOT EXISTS (SELECT 1 FROM {staged} AS "new-row" WHERE {same_key})'
+    touched = target.read(f"""SELECT DISTINCT {target.units.of('"old-row".')}, true FROM {others}""")
+    if touched:
+        target.run(f"DELETE FROM {others}")
+    return touched
 
 
 def _row_id(table: Table) -> str:

@@ -62,6 +62,8 @@ class StagedRows:
     rows: int
     bytes: int | None
     transaction: Transaction
+    replaces_all: bool
+    """Whether rows of a merge table go whose key is not among these."""
 
     @property
     def relation(self) -> str:
@@ -81,7 +83,7 @@ class StagedRows:
         """Commit the rows, the bad rows and the entry in one transaction."""
         connection = self.target.connection
         version = ledger.next_version(connection, entry.table, entry.window, known_version)
-        touched = tuple(_write(self.target, self.place, self.rows))
+        touched = tuple(_write(self.target, self.place, self.rows, replaces_all=self.replaces_all))
         done = ledger.append(
             connection, replace(entry, version=version, rows=self.rows, bytes=self.bytes, touched=touched)
         )
@@ -91,8 +93,10 @@ class StagedRows:
         return done
 
 
-def stage(target: Target, rows: Query | Generator[pa.RecordBatch], transaction: Transaction) -> StagedRows:
-    """Put the rows of a window where they can be looked at.
+def stage(
+    target: Target, rows: Query | Generator[pa.RecordBatch], transaction: Transaction, *, replaces_all: bool
+) -> StagedRows:
+    """Put the rows of a window where they can be looked at; a merge's may be for the place of all that are there.
 
     Raises:
         WindowError: one lies outside its window.
@@ -106,7 +110,7 @@ def stage(target: Target, rows: Query | Generator[pa.RecordBatch], transaction: 
     _refuse_outside(target, place, rows, count)
     if target.table.strategy == "merge":
         count -= settle_keys(target, place.rows)
-    return StagedRows(target, place, count, size, transaction)
+    return StagedRows(target, place, count, size, transaction, replaces_all)
 
 
 def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
@@ -163,12 +167,12 @@ def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.Rec
         )
 
 
-def _write(target: Target, place: Place, rows: int) -> list[Touched]:
+def _write(target: Target, place: Place, rows: int, *, replaces_all: bool) -> list[Touched]:
     """Make the table hold the rows; return what that touches."""
     table, units = target.table, target.units
     if not place.straight:
         if table.strategy == "merge":
-            return merge_rows(target, place.rows)
+            return merge_rows(target, place.rows, replaces_all=replaces_all)
         return replace_rows(target, place.rows, target.inside if table.strategy == "append" else "true")
     if table.strategy == "append" and target.window and target.window.end - target.window.start <= units.length:
         return [Touched(target.window, changed=False)] if rows else []

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    import duckdb
     import pyarrow as pa
 
     from flows.model.bad_row import BadRow
@@ -91,8 +90,8 @@ class DuckDB:
             transaction(cursor) as work,
         ):
             schema.alter(cursor, table)
-            _suit_merge(cursor, table, start_over=start_over)
-            yield stage(Target(cursor, table, window), rows, work)
+            target = Target(cursor, table, window)
+            yield stage(target, rows, work, replaces_all=_starts_over(target, asked=start_over))
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""
@@ -130,12 +129,20 @@ class DuckDB:
             return self._write_locks.setdefault(table.identity, threading.Lock())
 
 
-def _suit_merge(connection: duckdb.DuckDBPyConnection, table: Table, *, start_over: bool) -> None:
-    """Let rows of another definition not be merged with those of this one, from which nobody could tell them."""
+def _starts_over(target: Target, *, asked: bool) -> bool:
+    """Empty a merge table whose rows cannot stay; say whether they all go but those that come again.
+
+    Rows of another definition are not merged with those of this one, from which nobody could tell them.
+    """
+    connection, table = target.connection, target.table
     if table.strategy != "merge":
-        return
+        return False
     made_otherwise = ledger.made_otherwise(connection, table)
-    if made_otherwise and table.source is not None:
-        schema.refuse_twice(connection, table)
-    if start_over or (made_otherwise and table.sql is not None):
+    if table.source is not None:
+        if made_otherwise and not asked:
+            schema.refuse_twice(connection, table)
+        if asked and not made_otherwise and not ledger.has_others(connection, table.identity, target.window):
+            return True
+    if asked or (made_otherwise and table.sql is not None):
         schema.empty(connection, table)
+    return False
