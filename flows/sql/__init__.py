@@ -30,6 +30,7 @@ __all__ = [
     "Schema",
     "analyze",
     "canonical",
+    "drifting",
     "first_rows",
     "names_of",
     "parse",
@@ -100,6 +101,15 @@ def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, prett
     if context.faults:
         raise SqlError(context.faults)
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
+
+
+def drifting(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> frozenset[str]:
+    """Return the FLOAT64 columns of a query whose last digits may be others when it is run again over the same rows.
+
+    They are computed from SUM, AVG and the like of FLOAT64, which a warehouse adds up in any order.
+    """
+    relation, _ = compiled(parse_any(sql), schema, {})
+    return frozenset(name or "" for name, value in relation.columns if value.drifts and value.type == sql_types.FLOAT64)
 
 
 def output(type_: Type) -> Type:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
 
+_ADDING = {"SUM", "AVG", "STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP"}
+"""Those that add up their arguments; of FLOAT64 the order decides on the last digits."""
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 _ORDERED = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
 
@@ -73,6 +75,8 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
         "i": ignore,
     }
     value = apply(name, node, candidates, arguments, scope, marks=marks)
+    if name in _ADDING and value.type == t.FLOAT64 and not (name == "AVG" and arguments[0][1].type == t.INT64):
+        scope.context.drifts = True
     if inside.limit and value.type != t.UNKNOWN:
         if name != "ARRAY_AGG":
             return scope.unsupported(node, f"{name} with LIMIT")

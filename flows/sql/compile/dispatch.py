@@ -7,6 +7,7 @@ rule needs another's module.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.sql.compile.scope import Relation, Scope, Value
@@ -66,11 +67,15 @@ def compiles_call(*names: str) -> Callable[[_C], _C]:
 def expression(node: exp.Expr, scope: Scope) -> Value:
     """Compile one expression."""
     rule, parts = _EXPRESSIONS.get(type(node), (None, frozenset(_PARTS)))
-    mark = len(scope.loose)
+    mark, context = len(scope.loose), scope.context
+    around, context.drifts = context.drifts, False
     for key, part in node.args.items():
         if part and key not in parts:
             return scope.unsupported(node, f"{key.strip('_').replace('_', ' ').upper()} in '{shown(node)}'")
     value = rule(node, scope) if rule is not None else scope.unsupported(node)
+    if context.drifts and not value.drifts:
+        value = replace(value, drifts=True)
+    context.drifts = around or value.drifts
     if scope.groups is not None and not scope.depth and value.sql in scope.groups:
         del scope.loose[mark:]
     return value

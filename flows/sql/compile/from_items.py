@@ -67,6 +67,7 @@ def _columns(own: str, relation: Relation) -> list[tuple[str, Value]]:
                 literal=value.literal and value.type == t.NULL,
                 origins=value.origins,
                 may_fail=False,
+                drifts=value.drifts,
             ),
         )
         for unique, (name, value) in zip(names, relation.columns, strict=True)

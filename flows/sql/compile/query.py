@@ -75,7 +75,9 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
                 node,
                 f"column '{name}' is {one.type} on one side of {word} and {two.type} on the other. Write CAST(... AS {one.type}).",
             )
-        columns.append((name, Value(common or t.UNKNOWN, "", origins=one.origins | two.origins)))
+        columns.append(
+            (name, Value(common or t.UNKNOWN, "", origins=one.origins | two.origins, drifts=one.drifts or two.drifts))
+        )
     sides = [_as_types(side, columns, scope) for side in (left, right)]
     sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"
     relation = Relation(columns, sql, nodes=left.nodes)
@@ -109,7 +111,7 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
     keys = order_by(node, inner, [value for _, value in source])
     limits, limited = limit(node, scope)
     columns = [
-        (name, Value(value.type, "", origins=frozenset() if limited else value.origins))
+        (name, Value(value.type, "", origins=frozenset() if limited else value.origins, drifts=value.drifts))
         for name, value in relation.columns
     ]
     return Relation(columns, f"SELECT * FROM ({relation.sql}) AS {own}{keys}{limits}", nodes=relation.nodes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -32,6 +32,8 @@ class Value:
     origins: frozenset[Origin] = frozenset()
     may_fail: bool = True
     """Whether computing it can end in an error; what is only read or written down cannot."""
+    drifts: bool = False
+    """Whether its last digits are those of the order in which an aggregate added up FLOAT64, which is any."""
 
 
 NOTHING = Value(t.UNKNOWN, "NULL")
@@ -82,7 +84,7 @@ class Relation:
         """Return the relation as if written once more: its tables occur once more too."""
         copies = {one: one.again() for one in self.occurrences}
         columns = [
-            (name, Value(value.type, value.sql, origins=frozenset(origin.among(copies) for origin in value.origins)))
+            (name, replace(value, origins=frozenset(origin.among(copies) for origin in value.origins)))
             for name, value in self.columns
         ]
         return Relation(columns, self.sql, list(copies.values()), self.nodes, self.element)
@@ -97,6 +99,8 @@ class Context:
     """The partition column of each table that has one."""
     faults: list[SqlFault] = field(default_factory=list)
     occurrences: list[Occurrence] = field(default_factory=list)
+    drifts: bool = False
+    """Whether something that drifts was found in the expression that is being compiled."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import CheckFailedError
 from flows.sql.types import quote
+from flows.warehouses.duckdb.drift import differ
 from flows.warehouses.duckdb.incoming import insert_from
 from flows.warehouses.duckdb.target import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.model.entry import Touched
     from flows.model.table import Table
     from flows.warehouses.duckdb.target import Target
@@ -43,7 +46,7 @@ def settle_keys(target: Target, place: str) -> int:
     return 0
 
 
-def merge_rows(target: Target, staged: str, *, replaces_all: bool) -> list[Touched]:
+def merge_rows(target: Target, staged: str, drifting: Sequence[str], *, replaces_all: bool) -> list[Touched]:
     """Write the rows that differ from those of the same key; return what that touches.
 
     Where they replace all, no newer row stays in spite of them, and rows of other keys go.
@@ -51,7 +54,7 @@ def merge_rows(target: Target, staged: str, *, replaces_all: bool) -> list[Touch
     table, units, row_id = target.table, target.units, _row_id(target.table)
     same_key = _same_key(target, staged)
     values = [name for name in table.types if name not in table.key]
-    differs = " OR ".join(f"{_old(name)} IS DISTINCT FROM {_new(name)}" for name in values) or "false"
+    differs = " OR ".join(differ(_old(name), _new(name), drifts=name in drifting) for name in values) or "false"
     cursor = table.source.cursor if table.source and not replaces_all else None
     newer = f"coalesce({_old(cursor)} > {_new(cursor)}, false)" if cursor else "false"
     target.run(

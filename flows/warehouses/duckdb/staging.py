@@ -17,7 +17,7 @@ from flows.sql.types import duckdb_type, quote
 from flows.warehouses.duckdb import ledger, quarantine
 from flows.warehouses.duckdb.incoming import insert
 from flows.warehouses.duckdb.merge import merge_rows, owns_rows, settle_keys
-from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
+from flows.warehouses.duckdb.queries import by_name, drifting_columns, execute, fetch, translate_query
 from flows.warehouses.duckdb.replace import replace_rows
 from flows.warehouses.interface import Query
 
@@ -64,6 +64,8 @@ class StagedRows:
     transaction: Transaction
     replaces_all: bool
     """Whether rows of a merge table go whose key is not among these."""
+    drifting: tuple[str, ...]
+    """Columns in which a difference of the last digits is none."""
 
     @property
     def relation(self) -> str:
@@ -83,7 +85,7 @@ class StagedRows:
         """Commit the rows, the bad rows and the entry in one transaction."""
         connection = self.target.connection
         version = ledger.next_version(connection, entry.table, entry.window, known_version)
-        touched = tuple(_write(self.target, self.place, self.rows, replaces_all=self.replaces_all))
+        touched = tuple(_write(self))
         done = ledger.append(
             connection, replace(entry, version=version, rows=self.rows, bytes=self.bytes, touched=touched)
         )
@@ -110,7 +112,18 @@ def stage(
     _refuse_outside(target, place, rows, count)
     if target.table.strategy == "merge":
         count -= settle_keys(target, place.rows)
-    return StagedRows(target, place, count, size, transaction, replaces_all)
+    drifting = () if place.straight else _drifting(target.table, rows)
+    return StagedRows(target, place, count, size, transaction, replaces_all, drifting)
+
+
+def _drifting(table: Table, rows: Query | Generator[pa.RecordBatch]) -> tuple[str, ...]:
+    """Return the columns in which rows are compared up to their last digits: none that decides where a row belongs."""
+    exact = {*table.key, table.latest_by}
+    floats = [name for name, type_ in table.types.items() if type_.name == "FLOAT64" and name not in exact]
+    if not floats or not isinstance(rows, Query):
+        return ()
+    drifting = {name.lower() for name in drifting_columns(rows)}
+    return tuple(name for name in floats if name.lower() in drifting)
 
 
 def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
@@ -167,13 +180,15 @@ def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.Rec
         )
 
 
-def _write(target: Target, place: Place, rows: int, *, replaces_all: bool) -> list[Touched]:
+def _write(staged: StagedRows) -> list[Touched]:
     """Make the table hold the rows; return what that touches."""
+    target, place, rows = staged.target, staged.place, staged.rows
     table, units = target.table, target.units
     if not place.straight:
         if table.strategy == "merge":
-            return merge_rows(target, place.rows, replaces_all=replaces_all)
-        return replace_rows(target, place.rows, target.inside if table.strategy == "append" else "true")
+            return merge_rows(target, place.rows, staged.drifting, replaces_all=staged.replaces_all)
+        scope = target.inside if table.strategy == "append" else "true"
+        return replace_rows(target, place.rows, scope, staged.drifting)
     if table.strategy == "append" and target.window and target.window.end - target.window.start <= units.length:
         return [Touched(target.window, changed=False)] if rows else []
     return units.touched(target.read(f"SELECT DISTINCT {units.of()}, false FROM {place.rows}"))
