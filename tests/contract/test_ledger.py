@@ -2,9 +2,13 @@
 
 from datetime import UTC
 
+import pytest
+
 from flows.engine import ledger
+from flows.model.checks import RowBounds, RowCount
+from flows.model.errors import CheckFailedError
 from flows.model.window import EVER
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, span, window
 
 
 def test_the_views_tell_what_was_committed_and_from_what(warehouse):
@@ -53,3 +57,19 @@ def test_a_table_that_was_dropped_is_made_again(warehouse):
     assert ledger.state(warehouse, EVENTS).committed == ()
     assert do(warehouse, EVENTS, window(1), Rows([event(2, 1)])).version == 3
     assert [item.window for item in ledger.state(warehouse, EVENTS).committed] == [window(1)]
+
+
+def test_a_failure_is_open_until_its_window_is_committed(warehouse):
+    """Piece by piece, after it."""
+    broken = TOTALS.model_copy(update={"checks": (RowCount(row_count=RowBounds(min=5)),)})
+    do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
+    do(warehouse, TOTALS, window(0), upstreams={"core.events": 1})
+    with pytest.raises(CheckFailedError):
+        do(warehouse, broken, span(0, 2))
+    listed = "SELECT resolved_at FROM platform.failures"
+    assert warehouse.query(listed, {}) == [{"resolved_at": None}]
+    do(warehouse, TOTALS, window(0), upstreams={"core.events": 1})
+    assert warehouse.query(listed, {}) == [{"resolved_at": None}]
+    last = do(warehouse, TOTALS, window(1), upstreams={"core.events": 1})
+    (row,) = warehouse.query(listed, {})
+    assert row["resolved_at"] == last.committed_at

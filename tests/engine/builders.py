@@ -119,7 +119,7 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, sch
     version = ledger.state(warehouse, subject).version if known is None else known
     schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
     warehouse.prepare(subject)
-    run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source, rebuild)
+    run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source, rebuild=rebuild)
     return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse, first=rebuild)
 
 

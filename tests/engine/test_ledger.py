@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flows.engine import ledger
 from flows.model.errors import WarehouseError
+from flows.model.window import subtract
 from flows.project.definition import code_version
 from flows.warehouses.duckdb.warehouse import DuckDB
-from tests.engine.builders import EVENTS, TOTALS, Rows, day, do, event, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, csv, day, do, event, span, table, window
 
 
 def test_the_ledger_answers_by_plain_sql(warehouse):
@@ -55,3 +58,54 @@ def test_a_dropped_table_is_made_again(warehouse, tmp_path):
         assert [commit.window for commit in state.committed] == [window(0)]
         assert ledger.upstream(again, EVENTS).touches.within(window(1)) == 3
         assert again.query(listed, {}) == [{"window_start": day(0)}]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 4), st.integers(1, 3)).map(
+            lambda one: (one[0], span(one[1], one[1] + one[2]))
+        ),
+        max_size=8,
+    )
+)
+def test_failures_are_open_until_all_their_window_is_committed(tmp_path_factory, steps):
+    """At once or in pieces, by commits of whatever length; not by those before."""
+    moments = []
+    with closing(DuckDB(tmp_path_factory.mktemp("failures") / "warehouse.duckdb")) as warehouse:
+        subject = EVENTS.model_copy(update={"checks": ()})
+        for fails, piece in steps:
+            if fails:
+                with pytest.raises(WarehouseError):
+                    do(warehouse, subject, piece, Failing())
+                moments.append([piece, None, []])
+                continue
+            at = do(warehouse, subject, piece, Rows([])).committed_at
+            for moment in moments:
+                moment[2].append(piece)
+                if moment[1] is None and not subtract([moment[0]], moment[2]):
+                    moment[1] = at
+        found = warehouse.query("SELECT * FROM platform.failures ORDER BY failed_at", {}) if steps else []
+    assert [row["resolved_at"] for row in found] == [resolved for _, resolved, _ in moments]
+
+
+class Failing(Rows):
+    """A source that gives what the warehouse refuses."""
+
+    def __init__(self):
+        super().__init__([])
+
+    def read(self, *_):
+        """Raise what the warehouse would."""
+        raise WarehouseError("refused")
+        yield
+
+
+def test_a_failure_of_a_whole_table_is_resolved_by_its_next_commit(warehouse):
+    """And stays listed."""
+    whole = table("core.whole", "id INT64", strategy="replace", **csv())
+    with pytest.raises(WarehouseError):
+        do(warehouse, whole, None, Failing())
+    assert [row["resolved_at"] for row in warehouse.query("SELECT * FROM platform.failures", {})] == [None]
+    done = do(warehouse, whole, None, Rows([]))
+    assert [row["resolved_at"] for row in warehouse.query("SELECT * FROM platform.failures", {})] == [done.committed_at]

@@ -22,9 +22,29 @@ VIEWS = {
               WHERE kind = 'commit' AND (reset IS NULL OR version > reset)
               QUALIFY {_NEWEST})
     """,
+    # A failure is resolved by the commit with which all its window is committed since. That is so where a window's
+    # start, and the end of each later commit within it, lie in a later commit.
     "failures": """
-        SELECT table_name, window_start, window_end, committed_at AS failed_at, run_id, run_by, error
-        FROM `platform`.`ledger` WHERE kind = 'failure'
+        WITH entries AS (
+          SELECT *, COALESCE(window_start, TIMESTAMP '0001-01-01 00:00:00+00') AS low,
+                 COALESCE(window_end, TIMESTAMP '9999-12-31 00:00:00+00') AS high FROM `platform`.`ledger`),
+        failed AS (SELECT *, ROW_NUMBER() OVER () AS number FROM entries WHERE kind = 'failure'),
+        later AS (
+          SELECT failed.number, entries.low, entries.high, entries.committed_at, failed.high AS until
+          FROM failed JOIN entries ON entries.table_name = failed.table_name AND entries.kind = 'commit'
+            AND entries.committed_at > failed.committed_at AND entries.low < failed.high AND failed.low < entries.high),
+        edges AS (
+          SELECT number, low AS edge FROM failed UNION DISTINCT SELECT number, high FROM later WHERE high < until),
+        made AS (
+          SELECT edges.number, edges.edge,
+                 MIN(IF(later.low <= edges.edge AND edges.edge < later.high, later.committed_at, NULL)) AS made_at
+          FROM edges LEFT JOIN later ON later.number = edges.number
+          GROUP BY edges.number, edges.edge),
+        resolved AS (
+          SELECT number, COUNT(*) = COUNT(made_at) AS is_whole, MAX(made_at) AS made_at FROM made GROUP BY number)
+        SELECT failed.table_name, failed.window_start, failed.window_end, failed.committed_at AS failed_at,
+               failed.run_id, failed.run_by, failed.error, IF(resolved.is_whole, resolved.made_at, NULL) AS resolved_at
+        FROM failed JOIN resolved ON resolved.number = failed.number
     """,
     "dependencies": f"""
         SELECT newest.table_name, one.table_name AS upstream

@@ -18,9 +18,29 @@ VIEWS = {
               FROM platform.ledger)
         WHERE kind = 'commit' AND (reset IS NULL OR version > reset) GROUP BY table_name
     """,
+    # A failure is resolved by the commit with which all its window is committed since. That is so where a window's
+    # start, and the end of each later commit within it, lie in a later commit.
     "failures": """
-        SELECT table_name, window_start, window_end, committed_at AS failed_at, run_id, run_by, error
-        FROM platform.ledger WHERE kind = 'failure'
+        WITH entries AS (
+          SELECT *, coalesce(window_start, TIMESTAMPTZ '0001-01-01 00:00:00+00') AS low,
+                 coalesce(window_end, TIMESTAMPTZ '9999-12-31 00:00:00+00') AS high FROM platform.ledger),
+        failed AS (SELECT *, row_number() OVER () AS number FROM entries WHERE kind = 'failure'),
+        later AS (
+          SELECT failed.number, entries.low, entries.high, entries.committed_at, failed.high AS within
+          FROM failed JOIN entries ON entries.table_name = failed.table_name AND entries.kind = 'commit'
+            AND entries.committed_at > failed.committed_at AND entries.low < failed.high AND failed.low < entries.high),
+        edges AS (
+          SELECT number, low AS edge FROM failed UNION SELECT number, high FROM later WHERE high < within),
+        made AS (
+          SELECT edges.number, edges.edge, min(later.committed_at) AS made_at
+          FROM edges LEFT JOIN later
+            ON later.number = edges.number AND later.low <= edges.edge AND edges.edge < later.high
+          GROUP BY edges.number, edges.edge)
+        SELECT table_name, window_start, window_end, committed_at AS failed_at, run_id, run_by, error,
+               CASE WHEN resolved.is_whole THEN resolved.made_at END AS resolved_at
+        FROM failed JOIN (
+          SELECT number, count(*) = count(made_at) AS is_whole, max(made_at) AS made_at FROM made GROUP BY number
+        ) AS resolved ON resolved.number = failed.number
     """,
     "dependencies": """
         SELECT DISTINCT newest.table_name, upstream.table_name AS upstream
