@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from flows.model.fields import Model
+from flows.model.fields import MOST, Model
 
 Severity = Literal["fail", "warn"]
 
@@ -93,9 +93,9 @@ ColumnCheck = NotNull | Unique | AcceptedValues | Range | Matches | References
 class RowBounds(Model):
     """The least and the greatest number of rows, both included."""
 
-    min: Annotated[int | None, Field(ge=0, examples=["1"])] = None
+    min: Annotated[int | None, Field(ge=0, le=MOST, examples=["1"])] = None
     """The least number of rows."""
-    max: Annotated[int | None, Field(ge=0, examples=["1000000"])] = None
+    max: Annotated[int | None, Field(ge=0, le=MOST, examples=["1000000"])] = None
     """The greatest number of rows."""
 
 

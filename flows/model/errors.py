@@ -20,13 +20,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.model.safe_text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class DerivedError(Exception):
@@ -147,12 +149,30 @@ class WarehouseUnavailableError(WarehouseError):
     transient = True
 
 
+_left: ContextVar[list[int] | None] = ContextVar("left", default=None)
+
+
+@contextmanager
+def few_suggestions(most: int = 50_000) -> Iterator[None]:
+    """Let suggestions compare with no more names than that in all, so that a file of many slips is read at once."""
+    token = _left.set([most])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ` Did you mean 'x'?` for the nearest known word, or an empty string; `cutoff` is how near, up to 1.
 
     Of names with dots the last parts must be near as well: all tables of a dataset have the first in common.
     """
-    by_lower = {name.lower(): name for name in known}
+    names, left = list(known), _left.get()
+    if left is not None:
+        left[0] -= len(names)
+        if left[0] < 0:
+            return ""
+    by_lower = {name.lower(): name for name in names}
     last = word.lower().rpartition(".")[2]
     for near in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=cutoff):
         if difflib.get_close_matches(last, [near.rpartition(".")[2]], cutoff=cutoff):

@@ -11,6 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from flows.model.types import Type, parse_type
 from flows.model.window import Size, midnight
 
+MOST = 10**12
+"""The greatest number that a count of rows or windows may be."""
+
 
 class Model(BaseModel):
     """A part of a table file: frozen, and no key that it does not know."""

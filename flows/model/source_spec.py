@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flows.model.fields import Model, Span
+from flows.model.fields import MOST, Model, Span
 
 
 class MysqlSource(Model):
@@ -23,7 +23,7 @@ class MysqlSource(Model):
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
     overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
     """How far before its window a run reads again, for rows that were committed late; with strategy merge only."""
-    max_bad_rows: Annotated[int, Field(ge=0, examples=["10"])] = 0
+    max_bad_rows: Annotated[int, Field(ge=0, le=MOST, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
 
@@ -40,7 +40,7 @@ class MongodbSource(Model):
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
     overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
     """How far before its window a run reads again, for documents that were committed late; with strategy merge only."""
-    max_bad_rows: Annotated[int, Field(ge=0, examples=["10"])] = 0
+    max_bad_rows: Annotated[int, Field(ge=0, le=MOST, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
 
@@ -53,7 +53,7 @@ class FilesSource(Model):
     """A file, folder or glob, relative to the project; the names' endings give the format."""
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
-    max_bad_rows: Annotated[int, Field(ge=0, examples=["10"])] = 0
+    max_bad_rows: Annotated[int, Field(ge=0, le=MOST, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
 

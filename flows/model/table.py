@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from flows.model.checks import AnyColumnCheck, AnyTableCheck
-from flows.model.fields import ColumnType, Model, Moment, Span, WindowSize
+from flows.model.fields import MOST, ColumnType, Model, Moment, Span, WindowSize
 from flows.model.source_spec import SourceSpec
 from flows.model.window import END, Window
 
@@ -53,7 +53,7 @@ class WindowSpec(Model):
     """The moment at which the table ends, where its source is closed."""
     delay: Annotated[Span, Field(examples=["2 hours"])] = timedelta(0)
     """How long after its end a window stays open for late rows: `90 minutes`, `2 hours`, `1 day`."""
-    lookback: Annotated[int, Field(ge=0, examples=["3"])] = 0
+    lookback: Annotated[int, Field(ge=0, le=MOST, examples=["3"])] = 0
     """How many of the newest windows are derived again when a table they read without a window has changed."""
 
     def closed(self, now: datetime) -> Window | None:

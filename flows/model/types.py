@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, deque
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -77,6 +78,8 @@ class Type:
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*|`[^`]+`|\d+|[<>(),])")
 
 
+SHOWN = 200
+"""How much of a type a message shows."""
 DEEPEST = 15
 """How many ARRAYs and STRUCTs may stand in one another; BigQuery's own bound."""
 
@@ -109,12 +112,12 @@ def parse_type(text: str) -> Type:
 class _Parser:
     def __init__(self, text: str, tokens: list[str]) -> None:
         self.text = text
-        self.tokens = tokens
+        self.tokens = deque(tokens)
 
     def take(self, *expected: str) -> str:
         if not self.tokens or (expected and self.tokens[0] not in expected):
             raise ValueError(_unknown(self.text))
-        return self.tokens.pop(0)
+        return self.tokens.popleft()
 
     def type(self) -> Type:
         word = self.take().upper()
@@ -125,7 +128,7 @@ class _Parser:
             self.take(">")
             if element.name == "ARRAY":
                 raise ValueError(
-                    f"'{self.text}': an ARRAY of ARRAYs does not exist in GoogleSQL. "
+                    f"'{_clip(self.text)}': an ARRAY of ARRAYs does not exist in GoogleSQL. "
                     "Write ARRAY<STRUCT<items ARRAY<...>>>."
                 )
             return Type(name, element=element)
@@ -143,10 +146,12 @@ class _Parser:
             fields.append((field, self.type()))
             if self.take(",", ">") == ">":
                 break
-        names = [field.lower() for field, _ in fields]
-        for field in names:
-            if names.count(field) > 1:
-                raise ValueError(f"'{self.text}' names the field '{field}' twice. Give each field its own name.")
+        counted = Counter(field.lower() for field, _ in fields)
+        for field, count in counted.items():
+            if count > 1:
+                raise ValueError(
+                    f"'{_clip(self.text)}' names the field '{_clip(field)}' twice. Give each field its own name."
+                )
         return tuple(fields)
 
     def decimal(self, name: str) -> tuple[int, int] | None:
@@ -161,7 +166,7 @@ class _Parser:
         most = min(38, 29 + scale) if name == "NUMERIC" else 38
         if not (1 <= precision <= most and 0 <= scale <= min(precision, most_scale)):
             raise ValueError(
-                f"'{self.text}': {name} takes 1 to {most} digits, of which at most {most_scale} after the point."
+                f"'{_clip(self.text)}': {name} takes 1 to {most} digits, of which at most {most_scale} after the point."
             )
         return precision, scale
 
@@ -172,10 +177,14 @@ class _Parser:
         return int(word)
 
 
+def _clip(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
 def _unknown(text: str, word: str | None = None) -> str:
     known = (*SCALARS, *ALIASES, "ARRAY", "STRUCT")
     common = {"VARCHAR": "STRING", "TEXT": "STRING", "CHAR": "STRING", "DOUBLE": "FLOAT64", "FLOAT": "FLOAT64"}
     near = common.get((word or "").upper())
-    hint = f" Did you mean '{near}'?" if near else did_you_mean(word or text, known)
+    hint = f" Did you mean '{near}'?" if near else did_you_mean((word or text)[:SHOWN], known)
     every = f" Write one of {', '.join(SCALARS)}, ARRAY<...> or STRUCT<name TYPE, ...>."
-    return f"'{text}' is not a type.{hint or every}"
+    return f"'{_clip(text)}' is not a type.{hint or every}"

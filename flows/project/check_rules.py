@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from flows.model.types import Type
     from flows.project.document import Document, Path
 
+MOST_CHECKS = 200
+MOST_PATTERN = 10_000
 NOT_COMPARED = {"ARRAY", "STRUCT", "JSON"}
 NUMBERS = ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64")
 
@@ -31,6 +33,9 @@ def checks(document: Document) -> Iterator[Fault]:
             kind = check_kind(check)
             if kind in _COLUMN_CHECKS:
                 yield from _COLUMN_CHECKS[kind](document, (*path, kind), type_)
+    count = len(list(document.items("checks")))
+    if count > MOST_CHECKS:
+        yield document.fault(("checks",), f"holds {count:,} checks. A table may have {MOST_CHECKS}.")
     for path, check in document.items("checks"):
         if check_kind(check) == "row_count":
             yield from _bounds(document, (*path, "row_count"))
@@ -99,6 +104,10 @@ def _bounds(document: Document, path: Path) -> Iterator[Fault]:
 
 def _matches(document: Document, path: Path, type_: Type | None) -> Iterator[Fault]:
     pattern = document.text(*path)
+    if pattern is not None and len(pattern) > MOST_PATTERN:
+        message = f"has {len(pattern):,} characters. A regular expression may have {MOST_PATTERN:,}."
+        yield document.fault(path, message)
+        return
     if type_ and type_.name != "STRING":
         yield document.fault(path, f"the column is {type_}; only a STRING can match. Write a range or accepted_values.")
     if pattern is None:

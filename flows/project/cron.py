@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from flows.project.text import clip
+
+LONGEST = 500
 FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
 MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 NICKNAMES = {
@@ -23,6 +26,8 @@ def cron_fault(cron: str) -> str | None:
     """Say what is wrong with a schedule, or return None where it is right."""
     if cron.strip() in NICKNAMES:
         return f"'{cron}' is not cron with five fields. Write \"{NICKNAMES[cron.strip()]}\"."
+    if len(cron) > LONGEST:
+        return f"'{clip(cron)}' has {len(cron):,} characters. Cron has five fields: minute hour day month weekday."
     words = cron.split()
     if len(words) != len(FIELDS):
         return (

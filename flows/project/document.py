@@ -12,13 +12,12 @@ from flows.model.fields import parse_moment
 from flows.model.table import Strategy
 from flows.model.types import Type, parse_type
 from flows.model.window import Size
-from flows.project.text import clip, listed
+from flows.project.text import clip, listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from flows.model.errors import SqlError
 
 Path = tuple[str | int, ...]
 """Where a value stands: keys, and positions in lists from 0."""
@@ -67,14 +66,7 @@ class Document:
 
     def fault(self, path: Path, message: str) -> Fault:
         """Return a fault of a field."""
-        return Fault(self.line(path), message, self.dotted(path), self.file, path)
-
-    def sql_faults(self, path: Path, error: SqlError) -> Iterator[Fault]:
-        """Give the faults of a query, each on the line of the file on which the word stands."""
-        first, around = self.blocks.get(path), self.line(path)
-        for fault in error.faults:
-            line = around if first is None else first + fault.line - 1
-            yield Fault(line, fault.message, self.dotted(path), self.file, path)
+        return Fault(self.line(path), shortened(message), self.dotted(path), self.file, path)
 
     def dotted(self, path: Path) -> str:
         """Return a path for people: columns and checks by their names, other items counted from 1."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.model.errors import Fault, SqlError, did_you_mean, few_suggestions
 from flows.model.types import Type, parse_type
 from flows.project.stored import dump, load
 from flows.project.table_file import own_error, with_names
@@ -78,7 +78,8 @@ def examine(file: TableFile, faces: Mapping[str, Face], folder: Folder) -> tuple
         file = with_names(file)
     faces = {**{name: faces[name] for name in file.mentioned if name in faces}, file.identity: face_of(file)}
     try:
-        return file, _Comparison(file, faces, folder).findings()
+        with few_suggestions():
+            return file, _Comparison(file, faces, folder).findings()
     except Exception as error:  # noqa: BLE001 - one file stops no other
         return file, Findings((file.fault(1, "", own_error(error)),))
 

@@ -9,9 +9,10 @@ from itertools import islice
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.model.errors import Fault, SqlError, TableFileError
+from flows.model.errors import Fault, SqlError, TableFileError, few_suggestions
 from flows.project.files import SUFFIX, Place, content
 from flows.project.stored import dump, load
+from flows.project.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_FAULTS = 1_000
 _REST_OF_TYPE = re.compile(r"\d+\).*|`?\w+`? +[A-Z][A-Z0-9]*([<(].*)?>*")
-_CODE = FilePath(__file__).parents[2]
+_CODE = FilePath(__file__).parents[1]
 
 
 class ListedColumn(NamedTuple):
@@ -123,7 +124,7 @@ class TableFile:
 
     def fault(self, line: int, field: str, message: str) -> Fault:
         """Return a fault of the file."""
-        return Fault(line, message, field, self.file)
+        return Fault(line, shortened(message), field, self.file)
 
 
 def load_file(root: FilePath, path: FilePath) -> Table:
@@ -168,7 +169,8 @@ def describe(file: str, dataset: str, name: str, given: bytes | str) -> TableFil
     if isinstance(given, str):
         return replace(unread, faults=(Fault(1, given, file=file),))
     try:
-        return _describe(unread, dataset, name, given)
+        with few_suggestions():
+            return _describe(unread, dataset, name, given)
     except Exception as error:  # noqa: BLE001 - one file stops no other
         return replace(unread, faults=(Fault(1, own_error(error), file=file),))
 
@@ -189,7 +191,7 @@ def own_error(error: Exception) -> str:
     """Say that Derived itself failed, and where, so that it can be reported."""
     frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(str(_CODE))]
     last = frames[-1]
-    place = f"{FilePath(last.filename).relative_to(_CODE).as_posix()}:{last.lineno}"
+    place = f"{FilePath(last.filename).relative_to(_CODE.parent).as_posix()}:{last.lineno}"
     said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return (
         f"Derived itself failed over this file, which is a fault of its own ({said}, {place}). "
@@ -254,7 +256,10 @@ def _columns(document: Document) -> Iterator[ListedColumn]:
 
 
 def _queries(document: Document) -> Iterator[Query]:
-    places: list[Path] = [("sql",), *((*path, "sql") for path, _ in document.items("checks"))]
+    from flows.project.check_rules import MOST_CHECKS  # noqa: PLC0415 - as above
+
+    checks = islice(document.items("checks"), MOST_CHECKS)
+    places: list[Path] = [("sql",), *((*path, "sql") for path, _ in checks)]
     for path in places:
         sql = document.text(*path)
         if sql is not None:
@@ -278,7 +283,8 @@ def _names(file: TableFile, query: Query) -> tuple[dict[str, int] | None, list[F
     from flows.sql import names_of  # noqa: PLC0415 - slow to import, and core tables have no SQL
 
     try:
-        names, found = names_of(query.sql)
+        with few_suggestions():
+            names, found = names_of(query.sql)
     except SqlError as error:
         names, found = None, error.faults
     except Exception as error:  # noqa: BLE001 - one file stops no other

@@ -9,12 +9,18 @@ if TYPE_CHECKING:
 
 SHOWN = 60
 SHOWN_COLUMNS = 12
+LONGEST = 2_000
 
 
 def clip(value: object) -> str:
     """Return a value as text for a message: on one line and not too long."""
     text = " ".join(str(value).split())
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
+def shortened(message: str) -> str:
+    """Return a message that is no longer than anybody reads, whatever it quotes."""
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 3]}..."
 
 
 def listed(columns: Iterable[str]) -> str:

@@ -107,8 +107,10 @@ def explain(error: ErrorDetails, path: Path, document: Document) -> str:  # noqa
             return _not_in_list(value, path, parent, error)
         case "union_tag_invalid" | "union_tag_not_found":
             return _unknown_kind(value, path)
-        case "greater_than_equal":
-            return f"{clip(value)} is too small. Write {error['ctx']['ge']} or more."
+        case "greater_than_equal" | "less_than_equal":
+            (least_or_most,) = error["ctx"].values()
+            small = error["type"] == "greater_than_equal"
+            return f"{clip(value)} is too {'small' if small else 'large'}. Write {least_or_most} or {'more' if small else 'less'}."
         case "too_short":
             return f"has nothing in it. Name at least one, such as {example}."
         case "int_type" if parent is not Limits:

@@ -15,11 +15,12 @@ from flows.project.files import MOST_BYTES
 from flows.project.text import clip
 
 DEEPEST = 20
-MOST_VALUES = 100_000
+MOST_VALUES = 60_000
 LONGEST_NUMBER = 100
 MOST_MENDS = 50
 NOT_TEXT = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date", "null": "empty"}
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MOMENTS = {("start",), ("end",), ("min",), ("max",)}
 
 
@@ -237,17 +238,11 @@ class _Builder:
     def scalar(self, event: Any, path: Path) -> tuple[Any, bool]:  # noqa: ANN401 - a YAML event
         line = event.start_mark.line + 1
         self.lines.setdefault(path, line)
-        in_list = bool(path) and isinstance(path[-1], int)
         tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit).removeprefix("tag:yaml.org,2002:")
         if tag == "null" and path[-1:] == ("on_error",) and event.value.lower() == "null":
             return "null", True
         if event.style or tag not in NOT_TEXT:
-            if event.style == "|":
-                self.blocks[path] = line + 1
-            if not in_list and path and not event.value.strip():
-                self.fault(line, path, "is empty. Write a value, or remove the field.")
-                return None, False
-            return event.value, True
+            return self.plain_text(event, path)
         self.written[path] = event.value
         if tag == "null":
             said = "is empty" if not event.value else f"'{event.value}' is nothing in YAML"
@@ -270,6 +265,19 @@ class _Builder:
             )
             return None, False
         return value, True
+
+    def plain_text(self, event: Any, path: Path) -> tuple[Any, bool]:  # noqa: ANN401 - a YAML event
+        line = event.start_mark.line + 1
+        if control := _CONTROL.search(event.value):
+            number = ord(control[0])
+            self.fault(line, path, f"holds a control character (number {number}), which no text needs. Remove it.")
+            return None, False
+        if event.style == "|":
+            self.blocks[path] = line + 1
+        if path and not isinstance(path[-1], int) and not event.value.strip():
+            self.fault(line, path, "is empty. Write a value, or remove the field.")
+            return None, False
+        return event.value, True
 
     def construct(self, tag: str, text: str) -> Any:  # noqa: ANN401 - a number, a moment, true or false
         return getattr(self.constructor, f"construct_yaml_{tag}")(yaml.ScalarNode(tag, text))
