@@ -49,7 +49,23 @@ WINDOWS = """\
 bounds the partition column of a table by them (`created_at >= @window_start - INTERVAL 7 DAY AND created_at <
 @window_end`), the window waits until that table is complete so far, and is made again when those rows change. A table
 that is not bounded so is read as it is at that moment, as a lookup table; `lookback` says how many of the newest windows
-are made again when it changes. `python -m flows.check <table>` shows which is which.
+are made again when it changes. `python -m flows.check <table>` shows which is which, and warns where the SQL bounds a
+column by the window that is not the partition column of its table.
+
+A lookup repairs itself where it holds a row for each change. Divide it by the day from which a row holds
+(`partition: {column: valid_from, by: day}`), and read what was valid by the end of the window:
+
+```sql
+SELECT DATE(p.captured_at) AS day, p.payment_id, p.amount * r.rate AS euros
+FROM core.payments AS p
+JOIN core.fx_rates AS r
+  ON r.currency = p.currency AND r.valid_from <= DATE(p.captured_at)
+  AND r.valid_from < DATE(@window_end)
+WHERE p.captured_at >= @window_start AND p.captured_at < @window_end
+QUALIFY ROW_NUMBER() OVER (PARTITION BY p.payment_id ORDER BY r.valid_from DESC) = 1
+```
+
+A rate that arrives late, for a day in the past, makes the windows from that day on again, and no others.
 """
 
 

@@ -14,13 +14,12 @@ import typer
 from flows.commands.ending import ending
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import out, out_json
-from flows.model.errors import TableFileError
-from flows.report.reading import reading
+from flows.model.errors import Fault, TableFileError
+from flows.report.reading import advice, reading
 from flows.report.text import plural
 from flows.wiring import open_project
 
 if TYPE_CHECKING:
-    from flows.model.errors import Fault
     from flows.project.project import Project
 
 Names = Annotated[
@@ -37,10 +36,11 @@ def main(tables: Names = None, as_json: Json = False) -> None:
         faults = (
             sorted({fault for name in tables for fault in project.validate(name)}) if tables else list(project.faults)
         )
+        warnings = _warnings(project, tables or list(project.tables))
         if as_json:
-            out_json(_as_json(project, tables or list(project.tables), faults))
+            out_json(_as_json(project, tables or list(project.tables), faults, warnings))
         else:
-            _print(project, tables or [], faults)
+            _print(project, tables or [], faults, warnings)
     if faults:
         raise typer.Exit(1)
 
@@ -51,9 +51,22 @@ def _require(project: Project, name: str) -> None:
         project.table(name)
 
 
-def _print(project: Project, named: list[str], faults: list[Fault]) -> None:
+def _warnings(project: Project, names: list[str]) -> list[Fault]:
+    """Return what is no fault and yet hardly meant."""
+    return [
+        Fault(bound.line, advice(one, bound, project.place(one.table)), "sql", project.place(name))
+        for name in names
+        if name in project.tables and not project.validate(name)
+        for one in project.upstreams(name)
+        for bound in one.misplaced
+    ]
+
+
+def _print(project: Project, named: list[str], faults: list[Fault], warnings: list[Fault]) -> None:
     for fault in faults:
         out(str(fault))
+    for warning in warnings:
+        out(f"{warning.file}:{warning.line}: {warning.field}: warning: {warning.message}")
     for name in named:
         if not project.validate(name):
             _describe(project, name)
@@ -75,12 +88,14 @@ def _describe(project: Project, name: str) -> None:
         out(f"  {dependency.table}  {reading(dependency)}")
 
 
-def _as_json(project: Project, names: list[str], faults: list[Fault]) -> dict[str, object]:
+def _as_json(project: Project, names: list[str], faults: list[Fault], warnings: list[Fault]) -> dict[str, object]:
     valid = [name for name in names if name in project.tables and not project.validate(name)]
+    faults_and_warnings = {"faults": faults, "warnings": warnings}
     return {
-        "faults": [
-            {"file": fault.file, "line": fault.line, "field": fault.field, "message": fault.message} for fault in faults
-        ],
+        **{
+            kind: [{"file": one.file, "line": one.line, "field": one.field, "message": one.message} for one in found]
+            for kind, found in faults_and_warnings.items()
+        },
         "tables": {
             name: [
                 {"table": item.table, "windowed": item.reach is not None, "why": reading(item)}

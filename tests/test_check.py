@@ -89,6 +89,18 @@ def test_ten_faults_give_ten_messages(project):
             ("core.payments AS p", "core.paymets AS p"),
             "bad.yaml:12: sql: 'core.paymets' is not a table. Did you mean 'core.payments'?",
         ),
+        (
+            ("core.payments AS p", "payments AS p"),
+            "bad.yaml:12: sql: 'payments' has no dataset. Write it as dataset.name. Did you mean 'core.payments'?",
+        ),
+        (
+            ("SUM(p.amount) AS paid\n", "SUM(p.amount) AS paid,\n    COUNT(*) AS more\n"),
+            "bad.yaml:12: sql: the SQL gives a column 'more' that `columns` does not list.",
+        ),
+        (
+            ("p.captured_at >= @window_start", "p.captured_at >= {{ window_start }}"),
+            "bad.yaml:13: sql: '{{ window_start }}' is filled in by nobody here. Write @window_start.",
+        ),
         (("SUM(p.amount)", "SUM(p.amuont)"), "bad.yaml:11: sql: "),
         (("SUM(p.amount)", "SUM(p.amuont)"), "Did you mean 'amount'?"),
         (("AS paid", "AS payed"), "the SQL gives no column 'paid'. Did you mean 'payed'?"),
@@ -145,6 +157,27 @@ def test_where_files_stand_is_checked(project):
     assert "tables/derived/deep:1: 'deep' is a folder below the dataset 'derived'" in done.stdout
     assert "tables/alone.yaml:1: stands in no dataset" in done.stdout
     assert "is the same table as" in done.stdout
+
+
+BY_ANOTHER_COLUMN = GOOD.replace("p.captured_at", "p.paid_at")
+
+
+def test_a_bound_on_another_column_is_warned_of(project):
+    """What does not divide a table by the window makes a snapshot of it; the warning says so, and what to write."""
+    core = (project.root / "tables/core/payments.yaml").read_text()
+    columns = "columns:\n  - {name: paid_at, type: TIMESTAMP, description: When it was paid}\n"
+    (project.root / "tables/core/payments.yaml").write_text(core.replace("columns:\n", columns, 1))
+    done = check(project, BY_ANOTHER_COLUMN)
+    assert done.returncode == 0
+    warning = (
+        "tables/derived/bad.yaml:13: sql: warning: the SQL bounds paid_at by the window, but the rows of core.payments "
+        "are divided by captured_at: it is read whole, and what changes in it later does not make older windows again. "
+        "Write `partition: {column: paid_at, by: day}` in tables/core/payments.yaml, or bound captured_at as well: "
+        "AND captured_at >= @window_start AND captured_at < @window_end."
+    )
+    assert done.stdout.splitlines() == [warning, "9 tables: no faults."]
+    (told,) = json.loads(project.run("flows.check", "derived.bad", "--json").stdout)["warnings"]
+    assert (told["file"], told["line"]) == ("tables/derived/bad.yaml", 13)
 
 
 def test_a_cycle_is_printed_as_a_path(project):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from flows.model.window import BEGINNING, END, Size, Unit, Window, add_months
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Misplaced:
 
     column: str
     line: int
-    """Line of the query."""
+    """Line of the query, or of the file in which the query stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ class Dependency:
     """At how many places the query reads the table."""
     misplaced: tuple[Misplaced, ...] = ()
     """What the query bounds of the table in vain, where that leaves a snapshot."""
+
+    def at(self, line: Callable[[int], int]) -> Dependency:
+        """Return the same with lines of the query's file in place of lines of the query."""
+        misplaced = tuple(replace(one, line=line(one.line)) for one in self.misplaced)
+        return replace(self, misplaced=misplaced) if misplaced else self
 
     def range(self, window: Window) -> Window | None:
         """Return the range of the upstream's partition column that one window reads; None for a snapshot."""

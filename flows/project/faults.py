@@ -102,7 +102,7 @@ class _Comparison:
             if isinstance(found, tuple):
                 faults.update(found if not self.file.sourced else ())
             elif found is not None:
-                dependencies = found.dependencies
+                dependencies = tuple(one.at(query.at) for one in found.dependencies)
                 faults.update((*self.output(found), *self.lookback(found)))
         faults.update(self.references())
         for check in self.file.queries:
@@ -112,21 +112,28 @@ class _Comparison:
 
     def analysis(self, query: Query) -> Analysis | tuple[Fault, ...]:
         """Return what a query reads and gives, or why that cannot be said."""
-        from flows.sql import analyze  # noqa: PLC0415 - slow to import
-
         file, names = self.file, sorted(query.names or ())
         broken = [(name, self.faces[name].mend) for name in names if name in self.faces and name != file.identity]
         if faults := tuple(self.broken_upstream(query, name, mend) for name, mend in broken if mend):
             return faults
         schema: dict[str, dict[str, Type]] = {name: self.faces[name].schema for name in names if name in self.faces}
-        if not all(name in schema for name in names):
-            # Names without columns are for suggestions only: what is read under such a name is a fault anyway.
-            schema = {name: {} for name in self.folder.places if name != file.identity} | schema
         partitions = {name: column for name in names if name in self.faces and (column := self.faces[name].partition)}
+        found = self.analyzed(query, schema, partitions)
+        if isinstance(found, tuple):
+            # Names without columns are for suggestions only: what is read under such a name is a fault anyway.
+            others: dict[str, dict[str, Type]] = {name: {} for name in self.folder.places if name != file.identity}
+            found = self.analyzed(query, others | schema, partitions)
+        return found
+
+    def analyzed(
+        self, query: Query, schema: dict[str, dict[str, Type]], partitions: dict[str, str]
+    ) -> Analysis | tuple[Fault, ...]:
+        from flows.sql import analyze  # noqa: PLC0415 - slow to import
+
         try:
-            return analyze(query.sql, schema, partitions, by_window=file.strategy != "replace")
+            return analyze(query.sql, schema, partitions, by_window=self.file.strategy != "replace")
         except SqlError as error:
-            return tuple(file.fault(query.at(one.line), query.field, one.message) for one in error.faults)
+            return tuple(self.file.fault(query.at(one.line), query.field, one.message) for one in error.faults)
 
     def broken_upstream(self, query: Query, name: str, mend: str) -> Fault:
         message = f"reads {name}, whose own file has faults. Mend that first: {mend}."
@@ -160,7 +167,7 @@ class _Comparison:
             if types and None not in (column.name for column in file.columns) and name.lower() not in spellings:
                 example = f" Add {{name: {name}, type: {type_}}} to `columns`, or remove it from the SQL."
                 message = f"the SQL gives a column '{name}' that `columns` does not list.{example}"
-                yield file.fault(file.query.line if file.query else 1, "sql", message)
+                yield file.fault(file.query.at(found.lines[name]) if file.query else 1, "sql", message)
 
     def lookback(self, found: Analysis) -> Iterator[Fault]:
         """Say where nothing would ever be looked back for."""

@@ -105,6 +105,10 @@ class Project:
             raise TableFileError(self.validate(identity))
         return found.dependencies
 
+    def place(self, identity: str) -> str:
+        """Return the path of a table's file, relative to the project."""
+        return self._files[identity].file
+
     def validate(self, identity: str) -> tuple[Fault, ...]:
         """Return a table's faults: those of its file, and those that show only beside the tables that it reads."""
         file = self._files[identity]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flows.model.dependency import Dependency, Edge
+    from flows.model.dependency import Dependency, Edge, Misplaced
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -29,6 +29,21 @@ def reading(dependency: Dependency) -> str:
             hint = f"add {column} >= @window_start AND {column} < @window_end where it is to be read by window"
             why = f"nothing bounds {column} by the window{times}; {hint}"
     return f"snapshot: {why}"
+
+
+def advice(dependency: Dependency, bound: Misplaced, place: str) -> str:
+    """Say what a bound on another column than the partition column does not do, and what to write.
+
+    `place` is the file of the table that is read.
+    """
+    table, column = dependency.table, dependency.column
+    divided = f"the rows of {table} are divided by {column}" if column else f"{table} has no partition column"
+    instead = f"Write `partition: {{column: {bound.column}, by: day}}` in {place}"
+    more = f", or bound {column} as well: AND {column} >= @window_start AND {column} < @window_end" if column else ""
+    return (
+        f"the SQL bounds {bound.column} by the window, but {divided}: it is read whole, and what changes in it later "
+        f"does not make older windows again. {instead}{more}."
+    )
 
 
 def edge(edge: Edge) -> str:

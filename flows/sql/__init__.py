@@ -50,6 +50,8 @@ class Analysis:
     """One for each table that it reads, in the order of their names."""
     columns: tuple[tuple[str, Type], ...]
     """Names and types of what it gives, in its order."""
+    lines: Mapping[str, int]
+    """The line on which each of these stands, by name."""
 
 
 def analyze(
@@ -73,7 +75,8 @@ def analyze(
     if faults:
         raise SqlError(faults)
     columns = tuple((name or "", output(value.type)) for name, value in relation.columns)
-    return Analysis(dependencies(context.occurrences, by_window=by_window), columns)
+    lines = {name: line_of(node) for (name, _), node in zip(columns, relation.nodes, strict=False)}
+    return Analysis(dependencies(context.occurrences, by_window=by_window), columns, lines)
 
 
 def names_of(sql: str) -> tuple[dict[str, int], tuple[SqlFault, ...]]:

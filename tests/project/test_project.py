@@ -86,11 +86,11 @@ def test_columns_of_file_and_sql_must_agree(root):
         ),
         "tables/derived/a.yaml:9: columns.nmber.name: the SQL gives no column 'nmber'. Did you mean 'number'?",
         (
-            "tables/derived/a.yaml:10: sql: the SQL gives a column 'more' that `columns` does not list. "
+            "tables/derived/a.yaml:11: sql: the SQL gives a column 'more' that `columns` does not list. "
             "Add {name: more, type: INT64} to `columns`, or remove it from the SQL."
         ),
         (
-            "tables/derived/a.yaml:10: sql: the SQL gives a column 'number' that `columns` does not list. "
+            "tables/derived/a.yaml:11: sql: the SQL gives a column 'number' that `columns` does not list. "
             "Add {name: number, type: STRING} to `columns`, or remove it from the SQL."
         ),
     ]

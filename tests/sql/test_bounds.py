@@ -1,9 +1,11 @@
 """Where the value of an expression of the window's parameters lies."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from flows.model.dependency import Misplaced
 from flows.model.errors import SqlError
 from flows.model.types import Type
 from flows.model.window import BEGINNING, END, Window
@@ -80,3 +82,32 @@ def test_a_range_with_both_ends_of_a_window_is_a_fault(condition, line, instead)
 def test_ranges_that_do_not_share_an_end_are_none(condition, column):
     """Days, ranges that overlap on purpose and ranges that leave out their start are fine."""
     assert reach(condition, column) is not None
+
+
+@pytest.mark.parametrize(
+    ("condition", "misplaced"),
+    [
+        ("dt >= DATETIME(@window_start)\nAND day < DATE(@window_end)", (Misplaced("dt", 1), Misplaced("day", 2))),
+        ("DATE(dt) = DATE(@window_start)", (Misplaced("dt", 1),)),
+        ("dt < DATETIME(@window_end) AND ts < @window_end", ()),
+        ("EXISTS (SELECT 1 FROM core.events AS e WHERE e.ts < @window_end AND a.day = DATE(@window_start))", (Misplaced("day", 1),)),
+        ("NOT EXISTS (SELECT 1 FROM core.events AS e WHERE e.ts < @window_end AND a.day = DATE(@window_start))", ()),
+        ("id = 1", ()),
+    ],
+)  # fmt: skip
+def test_bounds_on_other_columns_are_kept(condition, misplaced):
+    """A bound on a column that does not divide its table is told where it leaves a snapshot."""
+    sql = f"SELECT id FROM core.events AS a WHERE {condition}"
+    (found,) = analyze(sql, SCHEMA, {"core.events": "ts"}).dependencies
+    assert found.misplaced == misplaced
+
+
+def test_the_lookup_of_the_documentation_repairs_itself():
+    """What docs/table.md shows is read by the window up to its end."""
+    page = (Path(__file__).parents[2] / "docs/table.md").read_text()
+    sql = page.split("```sql\n")[1].split("```")[0]
+    payments = {"payment_id": "INT64", "currency": "STRING", "amount": "NUMERIC", "captured_at": "TIMESTAMP"}
+    rates = {"currency": "STRING", "rate": "NUMERIC", "valid_from": "DATE"}
+    schema = {"core.payments": payments, "core.fx_rates": rates}
+    rate, payment = analyze(sql, schema, {"core.payments": "captured_at", "core.fx_rates": "valid_from"}).dependencies
+    assert (rate.range(WINDOW), payment.range(WINDOW)) == (Window(BEGINNING, WINDOW.end), WINDOW)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.errors import did_you_mean
+from flows.model.errors import SqlError, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import expression, query
@@ -113,8 +113,8 @@ def _table(node: exp.Table, scope: Scope) -> str:
         if len(scope.context.occurrences) + len(cte.occurrences) > MOST_PLACES:
             message = f"with '{node.name}' the query reads tables at more than {MOST_PLACES:,} places. Join less often."
             scope.fault(node, message)
-            scope.items.append(Anything(alias, []))
-            return "(SELECT 1)"
+            # Each use of it would be one more of the same.
+            raise SqlError(scope.context.faults)
         relation = cte.again()
         scope.context.occurrences += relation.occurrences
         _add(node, scope, alias, _columns(own, relation), relation)
