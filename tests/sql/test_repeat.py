@@ -1,10 +1,11 @@
 """What gives other rows on a retry is refused; what any order of rows gives alike is fine."""
 
+import duckdb
 import pytest
 
 from flows.model.errors import SqlError
 from flows.model.types import parse_type
-from flows.sql import analyze
+from flows.sql import analyze, to_duckdb
 
 SCHEMA = {
     "core.events": {
@@ -28,8 +29,6 @@ REFUSED = {
     "SELECT ARRAY_AGG(s ORDER BY DATE(@window_start)) AS x FROM core.events": "which is the same for all rows",
     "SELECT IF(id > 1, STRING_AGG(s), '') AS x FROM core.events GROUP BY id": "STRING_AGG without ORDER BY",
     "SELECT STRING_AGG(s) OVER (PARTITION BY id) AS x FROM core.events": "STRING_AGG without ORDER BY",
-    "SELECT ARRAY(SELECT s FROM core.events) AS x": "ARRAY(SELECT ...) without ORDER BY",
-    "SELECT ARRAY(SELECT DISTINCT p FROM UNNEST(parts) AS p) AS x FROM core.events": "ARRAY(SELECT ...) without ORDER BY",
     "SELECT id FROM core.events LIMIT 3 OFFSET 2": "LIMIT without ORDER BY",
     "SELECT id FROM core.events ORDER BY 'a' LIMIT 3": "LIMIT in the order of ''a''",
     "SELECT id FROM core.events ORDER BY 1 + 1 LIMIT 3": "LIMIT in the order of '1 + 1'",
@@ -84,3 +83,13 @@ def test_what_an_order_decides_needs_one(sql):
 def test_what_has_an_order_or_needs_none_is_fine(sql):
     """An ordinal of the query's own ORDER BY names a column, and sums need no order."""
     assert analyze(sql, SCHEMA, {}).columns
+
+
+def test_an_array_of_a_query_without_an_order_is_ordered():
+    """However the rows of a table lie, the elements stand in the same order; an array keeps that of its own."""
+    sql = "SELECT ARRAY(SELECT s FROM core.events) AS x, ARRAY(SELECT p FROM UNNEST(['b', 'a']) AS p) AS y"
+    with duckdb.connect() as connection:
+        connection.execute("CREATE SCHEMA core; CREATE TABLE core.events (id BIGINT, s VARCHAR)")
+        connection.execute("INSERT INTO core.events VALUES (1, 'c'), (2, 'a'), (3, NULL), (4, 'b')")
+        ((found, kept),) = connection.execute(to_duckdb(sql, SCHEMA)).fetchall()
+    assert (found, kept) == ([None, "a", "b", "c"], ["b", "a"])

@@ -72,6 +72,17 @@ def _struct(node: exp.Expr, scope: Scope) -> Value:
     return distinct(node, fields, scope) or struct(fields)
 
 
+def _in_order(node: exp.Query) -> bool:
+    """Say whether a query gives its rows in the same order every time: its own, or that of one array."""
+    while isinstance(node, exp.Subquery) and not node.args.get("order"):
+        node = node.this
+    if node.args.get("order"):
+        return True
+    from_ = node.args.get("from_")
+    alone = from_ is None or isinstance(from_.this, exp.Unnest)
+    return isinstance(node, exp.Select) and alone and not any(map(node.args.get, ("joins", "group", "distinct")))
+
+
 @compiles(exp.Array, reads=("struct_name_inheritance", "value_constructor", "bracket_notation"))
 def _array(node: exp.Expr, scope: Scope) -> Value:
     if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
@@ -79,7 +90,10 @@ def _array(node: exp.Expr, scope: Scope) -> Value:
         if len(relation.columns) != 1:
             return scope.fault(node, "ARRAY(SELECT ...) takes a query of one column. Write SELECT AS STRUCT for more.")
         inner = relation.columns[0][1].type
-        return Value(t.array(inner if inner != t.NULL else t.INT64), f"ARRAY({relation.sql})")
+        listed = f"ARRAY({relation.sql})"
+        if not _in_order(node.expressions[0]):
+            listed = f"list_sort({listed}, 'ASC', 'NULLS FIRST')"
+        return Value(t.array(inner if inner != t.NULL else t.INT64), listed)
     values = [(item, expression(item, scope)) for item in node.expressions]
     if not values:
         return Value(t.array(t.NULL), "[]", literal=True)

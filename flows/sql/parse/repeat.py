@@ -45,9 +45,6 @@ def unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
             yield from _unordered_list(name, node)
     yield from _unordered_limits(tree)
     yield from _unordered_windows(tree)
-    for node in tree.find_all(exp.Array):
-        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
-            yield from _unordered_array(node.expressions[0])
 
 
 def _unordered_limits(tree: exp.Query) -> Iterator[SqlFault]:
@@ -125,21 +122,6 @@ def _unordered_list(name: str, call: exp.Expr) -> Iterator[SqlFault]:
         example = f"{name}({shown(value)} ORDER BY {shown(inner)})" if value is not None and inner is not None else name
         message = f"{name} {said} can give another value on every retry. Write {example}, or order by other columns."
         yield SqlFault(line_of(call), message)
-
-
-def _unordered_array(query: exp.Query) -> Iterator[SqlFault]:
-    """Give the fault of ARRAY(SELECT ...) without an order; elements of one array keep theirs."""
-    select = query
-    while isinstance(select, exp.Subquery) and not select.args.get("order"):
-        select = select.this
-    plain = isinstance(select, exp.Select) and not any(select.args.get(key) for key in ("joins", "group", "distinct"))
-    from_ = select.args.get("from_")
-    if plain and from_ is not None and isinstance(from_.this, exp.Unnest) and not select.args.get("order"):
-        return
-    said = "" if _one_row(select) else _no_order(select.args.get("order"), select)
-    if said:
-        message = f"ARRAY(SELECT ...) {said} can give another value on every retry. Write ORDER BY inside of it."
-        yield SqlFault(line_of(query), message)
 
 
 def _unordered_windows(tree: exp.Query) -> Iterator[SqlFault]:
