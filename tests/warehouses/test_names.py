@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from flows.model.errors import CheckFailedError
+from flows.model.entry import Entry
+from flows.model.errors import CheckFailedError, WarehouseError
 from flows.model.types import parse_type
+from flows.warehouses.interface import Query
 from tests.engine.builders import Rows, by_day, csv, day, do, rows, table, touched, window
 
 NAMES = (
@@ -196,3 +198,32 @@ def test_a_text_that_looks_like_a_parameter_is_a_text(warehouse):
             do(warehouse, subject, window(0) if strategy == "append" else None, schema={"core.events": core.types})
         found = {"at": day(0), "a": "$low", "b": "$window_start", "c": "@window_end", "d": "it's $1 ? :x"}
         assert rows(warehouse, subject) == [found]
+
+
+@pytest.mark.parametrize("other", ["Core.events", "core.Events", "CORE.EVENTS"])
+def test_two_names_that_differ_in_case_only_never_share_a_table(warehouse, other):
+    """DuckDB holds them for one: the table stays that of the identity which its ledger names."""
+    mine, its = (table(name, "id INT64", strategy="replace", **csv()) for name in ("core.events", other))
+    do(warehouse, mine, None, Rows([{"id": 1}]))
+    for _ in range(2):
+        with pytest.raises(
+            WarehouseError, match=rf"{other}: the warehouse has a table core\.events, from which it differs"
+        ):
+            do(warehouse, its, None, Rows([{"id": 2}]))
+    assert rows(warehouse, mine) == [{"id": 1}]
+    do(warehouse, mine, None, Rows([{"id": 3}]))
+    assert rows(warehouse, mine) == [{"id": 3}]
+
+
+def test_of_two_such_names_without_rows_the_first_commit_decides(warehouse):
+    """Though both were prepared before."""
+    mine, its = (table(name, "id INT64", strategy="replace", **csv()) for name in ("core.events", "core.Events"))
+    warehouse.prepare(its)
+    warehouse.prepare(mine)
+    do(warehouse, mine, None, Rows([{"id": 1}]))
+    with (
+        pytest.raises(WarehouseError, match="differs"),
+        warehouse.stage(its, None, Query("SELECT 2 AS id", {})) as staged,
+    ):
+        staged.publish(Entry("core.Events", "commit", None, "r", "t", "c", "", day(0), {}), 0)
+    assert rows(warehouse, mine) == [{"id": 1}]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
-from flows.model.errors import ConflictError
+from flows.model.errors import ConflictError, WarehouseError
 from flows.model.window import EVER, Window
 from flows.project.definition import code_version
 from flows.sql.types import duckdb_type, quote, quote_table
@@ -52,6 +52,26 @@ def create(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
     connection.execute(f"CREATE OR REPLACE VIEW platform.ledger AS {every}")
     for name, select in VIEWS.items():
         connection.execute(f"CREATE OR REPLACE VIEW platform.{name} AS {select}")
+
+
+def refuse_other_spelling(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
+    """Raise WarehouseError where DuckDB holds a table's name for that of another: the two differ in case only.
+
+    A table is that of the identity with which its ledger began, so that only one without commits is looked at.
+    """
+    own = f"SELECT 1 FROM {shard_of(identity)} WHERE table_name = $identity AND kind <> 'failure' LIMIT 1"
+    if connection.execute(own, {"identity": identity}).fetchone():
+        return
+    other = connection.execute(
+        "SELECT table_name FROM platform.ledger WHERE lower(table_name) = lower($identity)"
+        " AND table_name <> $identity AND kind <> 'failure' LIMIT 1",
+        {"identity": identity},
+    ).fetchone()
+    if other is not None:
+        raise WarehouseError(
+            f"{identity}: the warehouse has a table {other[0]}, from which it differs in upper and lower case only, "
+            "and holds the two for one. Name the file as that table, or by another name."
+        )
 
 
 def next_version(connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None, known: int) -> int:

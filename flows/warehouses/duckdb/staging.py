@@ -85,6 +85,8 @@ class StagedRows:
         """Commit the rows, the bad rows and the entry in one transaction."""
         connection = self.target.connection
         version = ledger.next_version(connection, entry.table, entry.window, known_version)
+        if version == 1:
+            ledger.refuse_other_spelling(connection, entry.table)
         touched = tuple(_write(self))
         done = ledger.append(
             connection, replace(entry, version=version, rows=self.rows, bytes=self.bytes, touched=touched)

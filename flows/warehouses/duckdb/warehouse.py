@@ -56,6 +56,7 @@ class DuckDB:
         """Create the table and its part of the ledger where they are missing."""
         with self._catalog, translated():
             self._prepare_ledger(table.identity)
+            ledger.refuse_other_spelling(self.session, table.identity)
             if not schema.present_columns(self.session, table.identity):
                 with self.session.cursor() as cursor, transaction(cursor) as work:
                     schema.create(cursor, table)
