@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import struct
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
 import pytest
 from pydantic import ValidationError
@@ -12,11 +14,13 @@ from pymongo.errors import OperationFailure
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.sources.connections import MongodbConnection
 from flows.sources.mongodb.session import ping, translated
-from tests.servers import free_port
+from tests.servers import certificate, free_port
 from tests.servers.mongodb import serving
+from tests.sources.hostile_mysql import Talk, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.servers.mongodb import MongodbServer
 
@@ -85,6 +89,70 @@ def test_a_server_that_cannot_be_reached(closed: MongodbServer) -> None:
             assert issubclass(raised, kind)
             assert "hunter2" not in shown
     assert time.monotonic() - begun < 20
+
+
+def test_whoever_is_not_the_server_is_refused(closed: MongodbServer, tmp_path: Path) -> None:
+    """By another authority, by none, or by another name; and the advice never weakens what is checked."""
+    other, _ = certificate(tmp_path)
+    options = closed.uri(serverSelectionTimeoutMS=1000)
+    right = options.partition("tlsCAFile=")[2].partition("&")[0]
+    for uri, advice in (
+        (options.replace(right, quote(str(other), safe="")), ""),
+        (options.replace("127.0.0.1", "localhost"), ""),
+        (options.replace("tls=true&", "").replace(f"tlsCAFile={right}&", ""), "tlsCAFile=/etc/ssl/db.pem"),
+    ):
+        kind, shown = said(uri)
+        assert kind is SourceError
+        assert "certificate verify failed" in shown
+        assert advice in shown
+        assert "tlsInsecure" not in shown
+        assert "tls=false" not in shown
+
+
+def test_tls_is_on_where_nothing_is_said_of_it(mongodb_server: MongodbServer) -> None:
+    """A server without it is named so, and gets nothing."""
+    parts = urlsplit(mongodb_server.address)
+    kind, shown = said(f"mongodb://reader:{WRONG}@{parts.hostname}:{parts.port}/?serverSelectionTimeoutMS=1000")
+    assert kind is SourceUnavailableError
+    assert "It has to speak TLS; a server on this machine that does not is reached with tls=false." in shown
+    assert WRONG not in shown
+
+
+def test_a_mechanism_that_gives_the_password_needs_a_server_that_is_proven() -> None:
+    """Nothing is connected before."""
+    for option in ("tls=false", "tlsInsecure=true"):
+        kind, shown = said(f"mongodb://reader:{WRONG}@127.0.0.1:1/?authMechanism=PLAIN&{option}")
+        assert kind is ValidationError
+        assert "authMechanism PLAIN gives the server what opens the database" in shown
+        assert WRONG not in shown
+
+
+GARBAGE = {
+    "another protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n" * 3,
+    "no length": bytes(64),
+    "a length of 2^31 - 1": struct.pack("<iiii", 2**31 - 1, 1, 1, 2013) + bytes(100),
+    "a negative length": struct.pack("<iiii", -1, 1, 1, 2013) + bytes(100),
+    "a document that is none": struct.pack("<iiiiI", 16 + 5 + 5, 1, 1, 2013, 0) + b"\0\xff\xff\xff\x7f\0",
+    "a compressed message": struct.pack("<iiii", 16 + 9 + 4, 1, 1, 2012) + bytes(9) + b"\xff" * 4,
+    "a reply of old": struct.pack("<iiiiiqii", 36, 1, 1, 1, 0, 0, 0, 2**31 - 1),
+}
+
+
+@pytest.mark.parametrize("sent", GARBAGE)
+def test_a_reply_that_is_none_is_an_error(sent: str) -> None:
+    """Of the source, whatever it is that listens there."""
+
+    def play(talk: Talk) -> None:
+        asked = talk.client.recv(1 << 16)
+        reply = GARBAGE[sent]
+        # The driver looks first to which of its messages this is the answer.
+        talk.client.sendall(reply[:8] + asked[4:8] + reply[12:] if b"HTTP" not in reply else reply)
+        talk.client.recv(1 << 16)
+
+    with listening(play) as port:
+        kind, shown = said(f"mongodb://127.0.0.1:{port}/?tls=false&serverSelectionTimeoutMS=500&connectTimeoutMS=500")
+    assert issubclass(kind, SourceError)
+    assert "MongoDB database 'shop': " in shown
 
 
 @pytest.mark.filterwarnings("always")

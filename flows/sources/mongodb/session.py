@@ -137,8 +137,8 @@ def _translate(error: PyMongoError | BSONError, settings: MongodbConnection, sub
     if isinstance(error, ServerSelectionTimeoutError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         hint = " Give the file of the authority that signed the server's certificate: tlsCAFile=/etc/ssl/db.pem"
         return SourceError(message + ("" if "tlscafile" in settings.options else hint))
-    if isinstance(error, ServerSelectionTimeoutError) and "WRONG_VERSION_NUMBER" in str(error):
-        return SourceError(message + " Turn TLS on there; a server on this machine may be reached with tls=false.")
+    if isinstance(error, ServerSelectionTimeoutError) and not {"tls", "ssl"} & settings.options.keys():
+        message += " It has to speak TLS; a server on this machine that does not is reached with tls=false."
     if isinstance(error, OperationFailure):
         if error.code in _AUTHENTICATION_FAILED:
             return SourceError(message + " Mend the user, the password or authSource in the connection's URI.")
