@@ -1,8 +1,25 @@
 """Where the elements of many documents of BSON stand, found for all of them at once.
 
+A document is a length (4 bytes, its own end included), elements, and a byte 00. An element is a byte for its type, its
+name with a 00 behind it, and its value. Where the next element begins shows only when the size of this value is known:
+
+| type                                    | size of its value                                 |
+| --------------------------------------- | ------------------------------------------------- |
+| a number, a date, an ObjectId, a bool   | always the same                                   |
+| a string, a binary                      | its first 4 bytes say it, without themselves      |
+| a document, an array                    | its first 4 bytes say it, themselves included     |
+| a regular expression                    | up to its second 00: only who reads each byte knows |
+
+An array is a document whose names are "0", "1", "2", ...
+
 Documents of a collection mostly have the same names in the same order. So a level of them (the documents themselves,
 or what stands at one path in each) is walked name by name, with a few operations of numpy for all documents that have
 that name next. A document that cannot be walked so is strange: it is left to who reads it by itself.
+
+No length is believed. A step goes forward only, and a walk that arrives exactly at its document's end, where a 00 is,
+has seen elements that all lie in that document. A walk that arrives elsewhere makes its document strange, and none of
+what it found is given. What stands in a document that an element holds is walked only when that element is known to
+lie where it says; so each level lies in the one above it, and the first in what the server sent.
 """
 
 from __future__ import annotations
@@ -31,6 +48,7 @@ _FIXED = {1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 0x7
 _MEASURED = {2: 4, 3: 0, 4: 0, 5: 5, 12: 16, 13: 4, 14: 4, 15: 0}
 """What those take beside the bytes that they say they take. A regular expression does not say it."""
 _WORD = 8
+"""Bytes that numpy compares at once: a name of up to 6 letters with its 00, and the type before it."""
 _PASSES = 8
 """How often a level is walked for documents whose names are in another order."""
 _NAMES = 500
@@ -63,11 +81,17 @@ def split(batch: bytes) -> list[bytes]:
 
 
 class Buffer:
-    """Bytes that can be read as numbers wherever they stand."""
+    """Bytes that can be read as numbers wherever they stand.
+
+    A number of 8 bytes may begin at any of them; numpy has such arrays too, whose elements are one byte apart and
+    overlap. So `words[places]` takes what stands at many places in one go, without a copy of the bytes.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.size = len(data)
-        """Here a document could begin that is empty."""
+        """Where a walk ends that would go further: zeros follow, as at the end of a document."""
+        # Behind the last byte there is room for what is looked at before it is known to be there: an element's type
+        # and name, the length of its value, a Decimal128.
         padded = data + bytes(2 * _WORD + 8)
         self.bytes: Bytes = np.frombuffer(padded, np.uint8)
         self.data = padded
@@ -101,6 +125,9 @@ class _Name:
         text = name + b"\0"
         self.size = 1 + len(text)
         self.words: list[tuple[int, np.uint64, np.uint64]] = []
+        """How far from the type each word stands, the word, and which of its bits count."""
+        # The first word begins with the type, whatever that is, and goes on with the name; of a short name's word the
+        # rest does not count, since it is the value.
         head = text[: _WORD - 1]
         mask = int.from_bytes(b"\0" + b"\xff" * len(head) + bytes(_WORD - 1 - len(head)), "little")
         value = int.from_bytes(b"\0" + head + bytes(_WORD - 1 - len(head)), "little")
@@ -198,6 +225,8 @@ class _Walk:
         """Walk to the end of all documents, and return the elements of these names."""
         count = len(self.places)
         found = {name.encode(): Elements(np.zeros(count, np.uint8), np.zeros(count, np.int64)) for name in wanted}
+        # Names in the order in which documents have them take one pass. Where a document has one too early, it waits
+        # there, while the pass goes on with the others, and is taken up by the next pass.
         for number in range(_PASSES):
             if not self.continued():
                 break
