@@ -20,9 +20,13 @@ class MysqlSource(Model):
     table: Annotated[str, Field(examples=["payments"])]
     """Name of the table in that database, or database.table; a name with a dot stands in backticks."""
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
-    """The column whose time says to which window a row belongs; without one the table is a full copy."""
+    """The column whose time says to which window a row belongs; without one the table is a full copy.
+
+    A TIMESTAMP, a DATETIME in UTC, or an integer of seconds since 1970."""
     overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
-    """How far before its window a run reads again, for rows that were committed late; with strategy merge only."""
+    """How far before its window a run reads again, for rows that were committed late; with strategy merge only.
+
+    Never before the table's `start`."""
     max_bad_rows: Annotated[int, Field(ge=0, le=MOST, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
@@ -39,7 +43,9 @@ class MongodbSource(Model):
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
     overlap: Annotated[Span, Field(examples=["5 minutes"])] = timedelta(minutes=5)
-    """How far before its window a run reads again, for documents that were committed late; with strategy merge only."""
+    """How far before its window a run reads again, for documents that were committed late; with strategy merge only.
+
+    Never before the table's `start`."""
     max_bad_rows: Annotated[int, Field(ge=0, le=MOST, examples=["10"])] = 0
     """How many rows that cannot be read may go to quarantine before the run fails."""
 
@@ -50,7 +56,9 @@ class FilesSource(Model):
     kind: Annotated[Literal["files"], Field(examples=["files"])]
     """Which kind of source it is."""
     path: Annotated[str, Field(examples=["exports/orders-*.jsonl.gz"])]
-    """A file, folder or glob, relative to the project; the names' endings give the format."""
+    """A file, folder or glob, relative to the project; the names' endings give the format.
+
+    Links are not followed; of a folder what begins with `.` or `_` is left out."""
     cursor: Annotated[str | None, Field(examples=["updated_at"])] = None
     """The column whose time says to which window a row belongs; without one the table is a full copy."""
     max_bad_rows: Annotated[int, Field(ge=0, le=MOST, examples=["10"])] = 0

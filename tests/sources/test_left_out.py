@@ -85,7 +85,7 @@ def test_an_integer_cursor_that_counts_no_seconds_is_refused(
 def test_some_cursors_in_milliseconds_are_counted(mysql_server: MysqlServer, database: str) -> None:
     """Others count seconds and are read."""
     [finer] = told(mysql_server, database, "BIGINT", AT, AT * 1000, AT * 1000 + 1, columns=NUMBERED)
-    assert finer.startswith("2 rows of shop_test.things have a at such as 1709294400001, which counts milliseconds")
+    assert "has 2 rows whose at counts milliseconds by the look of it, such as 1709294400001, where others" in finer
 
 
 @pytest.mark.parametrize(

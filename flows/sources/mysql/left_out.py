@@ -70,9 +70,9 @@ def _finer(table: Table, source: SourceTable, cursor: SourceColumn, found: dict[
     what = f"'{cursor.name}' in {source}"
     if found["least"] < _LEAST_FINER:
         return (
-            f"{_rows(found['finer'])} of {source} have a {cursor.name} such as {found['most']}, which counts {unit} by "
-            "the look of it where others count seconds since 1970: they belong to no window before the year 5138 and "
-            "are left out. Mend them at the source."
+            f"{source} has {_rows(found['finer'])} whose {cursor.name} counts {unit} by the look of it, such as "
+            f"{found['most']}, where others count seconds since 1970: as such they belong to no window before the year "
+            "5138, and are left out. Mend them at the source."
         )
     seconds = f"{cursor.name}_seconds"
     column, index = backticked(seconds), backticked(cursor.name)
