@@ -26,6 +26,8 @@ Kind = Literal["derive", "ingest"]
 SourceKey = tuple[str, str]
 """Kind and connection."""
 HOME = "DERIVED_HOME"
+WAREHOUSE = "DERIVED_WAREHOUSE"
+EMBEDDED = "duckdb"
 WAREHOUSE_FILE = "warehouse.duckdb"
 CACHE_FOLDER = "cache"
 
@@ -121,13 +123,24 @@ def load_alone(kind: Kind, name: str) -> Project:
 
 
 def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = True) -> Warehouse:
-    """Open the embedded warehouse under DERIVED_HOME.
+    """Open the warehouse that DERIVED_WAREHOUSE names, by default the embedded one under DERIVED_HOME.
 
     Args:
         root: the project's folder.
         report: is told what it waits for.
-        write: whether to create the file where it is missing.
+        write: whether to create the embedded one's file where it is missing.
+
+    Raises:
+        UsageError: DERIVED_WAREHOUSE names no warehouse.
     """
+    address = os.environ.get(WAREHOUSE) or EMBEDDED
+    if address.startswith("bigquery:"):
+        from flows.warehouses.bigquery.settings import parse_address  # noqa: PLC0415 - an embedded warehouse needs none
+        from flows.warehouses.bigquery.warehouse import BigQuery  # noqa: PLC0415 - slow to import
+
+        return BigQuery(parse_address(address), os.environ.get("BIGQUERY_EMULATOR_HOST"))
+    if address != EMBEDDED:
+        raise UsageError(f"{WAREHOUSE}: '{address}' is no warehouse. Write duckdb or bigquery://my-project?location=EU.")
     from flows.warehouses.duckdb.warehouse import DuckDB  # noqa: PLC0415 - slow to import
 
     path = _home(root) / WAREHOUSE_FILE

@@ -3,6 +3,7 @@
 - A script takes query parameters, which the emulator gives to single statements only.
 - `tables.patch` with a schema adds columns to what is stored, and `ALTER TABLE` changes the schema that `tables.get` gives.
 - A table may have a column of type BIGNUMERIC, though of 38 digits only.
+- `GROUP BY name` means the column that the SELECT gives that name, also where what it reads has one of that name.
 - An upload may say nothing of its media type, as the official client does.
 """
 
@@ -21,6 +22,7 @@ from bqemulator.cli import main
 from bqemulator.jobs import executor
 from bqemulator.scripting.interpreter import ScriptInterpreter
 from bqemulator.sql.parameters import _bq_to_duckdb_type, _extract_value
+from bqemulator.sql.translator import SQLTranslator
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import _BQ_TO_DUCKDB, bq_schema_to_duckdb_columns
 from sqlglot import exp
@@ -97,6 +99,30 @@ def _stores_new_columns(repository: type) -> None:
 
 _stores_new_columns(MemoryCatalogRepository)
 _stores_new_columns(DuckDBCatalogRepository)
+
+
+def _groups_by_its_own_columns(translate: Any) -> Any:
+    """Let a translation name by their places the columns of a SELECT by which it groups."""
+
+    def translated(self: Any, bq_sql: str, *args: Any, **options: Any) -> Any:
+        return translate(self, _by_place(bq_sql) if "GROUP BY" in bq_sql else bq_sql, *args, **options)
+
+    return translated
+
+
+def _by_place(sql: str) -> str:
+    tree, is_other = sqlglot.parse_one(sql, read="bigquery"), False
+    for select in tree.find_all(exp.Select):
+        places = {item.alias: place for place, item in enumerate(select.expressions, 1) if isinstance(item, exp.Alias)}
+        group = select.args.get("group")
+        for item in list(group.expressions) if group else ():
+            if isinstance(item, exp.Column) and not item.table and item.name in places:
+                item.replace(exp.Literal.number(places[item.name]))
+                is_other = True
+    return tree.sql("bigquery") if is_other else sql
+
+
+SQLTranslator.translate = _groups_by_its_own_columns(SQLTranslator.translate)
 executor._run_query_body = _run
 upload._is_permitted_media_type = lambda _: True
 # What it stores things in has 38 digits.
