@@ -140,7 +140,9 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
 
         return BigQuery(parse_address(address), os.environ.get("BIGQUERY_EMULATOR_HOST"))
     if address != EMBEDDED:
-        raise UsageError(f"{WAREHOUSE}: '{address}' is no warehouse. Write duckdb or bigquery://my-project?location=EU.")
+        raise UsageError(
+            f"{WAREHOUSE}: '{address}' is no warehouse. Write duckdb or bigquery://my-project?location=EU."
+        )
     from flows.warehouses.duckdb.warehouse import DuckDB  # noqa: PLC0415 - slow to import
 
     path = _home(root) / WAREHOUSE_FILE

@@ -7,11 +7,23 @@ from contextlib import closing
 import pytest
 
 from flows.warehouses.duckdb.warehouse import DuckDB
+from tests.servers.bigquery.statements import Recorder
+from tests.servers.googlesql import Judge
 
 
 def pytest_configure(config):
     """Make the marker known."""
     config.addinivalue_line("markers", "bigquery_gap(reason, raises): BigQuery's emulator, or BigQuery, cannot do it.")
+
+
+@pytest.fixture(scope="package")
+def recorder():
+    """Every statement that goes to BigQuery here is one of GoogleSQL's, by the word of its own analyzer."""
+    kept = Recorder()
+    yield kept
+    with Judge() as judge:
+        refused = kept.refused(judge)
+    assert not refused, "\n\n".join(refused)
 
 
 @pytest.fixture(params=["duckdb", "bigquery"])
@@ -27,4 +39,5 @@ def warehouse(request, tmp_path):
     server = request.getfixturevalue("bigquery_server")
     server.clear()
     with closing(server.warehouse()) as opened:
+        request.getfixturevalue("recorder").watch(opened)
         yield opened

@@ -10,7 +10,7 @@ SHIFTED = table(
     "derived.totals",
     "day DATE, amount NUMERIC",
     strategy="append",
-    sql=TOTALS.sql.replace("DATE(at) AS", "DATE_ADD(DATE(at), INTERVAL 1 DAY) AS"),
+    sql=TOTALS.sql.replace("DATE(`at`) AS", "DATE_ADD(DATE(`at`), INTERVAL 1 DAY) AS"),
     partition={"column": "day", "by": "day"},
 )
 

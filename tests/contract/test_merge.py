@@ -88,7 +88,7 @@ def test_several_rows_of_a_key_that_overwrites_are_refused(warehouse):
         "id INT64, amount NUMERIC",
         strategy="merge",
         key=["id"],
-        sql="SELECT id, amount FROM core.log WHERE at >= @window_start AND at < @window_end",
+        sql="SELECT id, amount FROM core.log WHERE `at` >= @window_start AND `at` < @window_end",
     )
     do(warehouse, LOG, EVER, Rows([logged(1, 0, 5), logged(1, 0, 6)]))
     with pytest.raises(CheckFailedError, match="several rows of one key"):

@@ -66,12 +66,12 @@ EVENTS = table(
     **csv(cursor="updated", max_bad_rows=1),
 )
 LOG = table("core.log", "id INT64, at TIMESTAMP, amount NUMERIC", strategy="append", **by_day("at"), **csv(cursor="at"))
-IN_WINDOW = "FROM core.events WHERE at >= @window_start AND at < @window_end"
+IN_WINDOW = "FROM core.events WHERE `at` >= @window_start AND `at` < @window_end"
 TOTALS = table(
     "derived.totals",
     "day DATE, amount NUMERIC",
     strategy="append",
-    sql=f"SELECT DATE(at) AS day, SUM(amount) AS amount {IN_WINDOW} GROUP BY 1",
+    sql=f"SELECT DATE(`at`) AS day, SUM(amount) AS amount {IN_WINDOW} GROUP BY 1",
     **by_day("day"),
 )
 USERS = table(
@@ -81,7 +81,8 @@ USERS = table(
     key=["id"],
     merge={"first": "min", "last": "max", "amount": "latest"},
     latest_by="last",
-    sql="SELECT id, at AS first, at AS last, amount FROM core.log WHERE at >= @window_start AND at < @window_end",
+    sql="SELECT id, `at` AS first, `at` AS last, amount FROM core.log"
+    " WHERE `at` >= @window_start AND `at` < @window_end",
 )
 
 

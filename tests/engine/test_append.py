@@ -24,7 +24,7 @@ def test_a_row_outside_its_window_is_refused(warehouse):
     """Nothing is written but the failure's ledger entry, into an empty range and into a full one."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
     shifted = TOTALS.model_copy(
-        update={"sql": TOTALS.sql.replace("DATE(at) AS", "DATE_ADD(DATE(at), INTERVAL 1 DAY) AS")}
+        update={"sql": TOTALS.sql.replace("DATE(`at`) AS", "DATE_ADD(DATE(`at`), INTERVAL 1 DAY) AS")}
     )
     with pytest.raises(WindowError, match=r"day outside it, for example\n.*date\(2026, 1, 2\)"):
         do(warehouse, shifted, window(0))

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from flows.warehouses.bigquery import ledger, quarantine
-from flows.warehouses.bigquery.types import parameter
+from flows.warehouses.bigquery.types import parameter, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "")
         + (f"{first};\n" if first else "")
         + f"SET fence_version = (SELECT version FROM {ledger.fence_of(target.table.identity)});\n"
         + "SELECT\n  "
-        + ",\n  ".join(f"{sql} AS {name}" for name, sql in wanted.items())
+        + ",\n  ".join(f"{sql} AS {quote(name)}" for name, sql in wanted.items())
     )
     result = target.run("stage" if first else "look", script, [parameter("identity", target.table.identity)])
     row = result.rows[0]

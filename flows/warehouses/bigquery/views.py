@@ -5,7 +5,7 @@ _RESET = "MAX(IF(kind = 'reset', version, NULL)) OVER (PARTITION BY table_name) 
 VIEWS = {
     "windows": f"""
         SELECT table_name, window_start, window_end, IF(kind = 'commit', 'committed', 'failed') AS state, version,
-               committed_at AS at, `rows`, seconds, run_id, run_by, code_version, error
+               committed_at AS `at`, `rows`, seconds, run_id, run_by, code_version, error
         FROM (SELECT *, {_RESET},
                      MAX(IF(kind = 'reset', committed_at, NULL)) OVER (PARTITION BY table_name) AS reset_at
               FROM `platform`.`ledger`)

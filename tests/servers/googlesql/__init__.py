@@ -42,3 +42,8 @@ class Judge:
         """Return the rows of a query, or its error as text."""
         answer = self._ask({"sql": query, "tables": tables})
         return answer["rows"] if "rows" in answer else str(answer["error"])
+
+    def statement(self, sql: str, tables: dict[str, str], parameters: dict[str, str]) -> str:
+        """Return which kind of statement it is, or its error as text; `parameters` are expressions by name."""
+        answer = self._ask({"sql": sql, "tables": tables, "parameters": parameters, "statement": True})
+        return str(answer.get("kind") or f"{answer['phase']}: {answer['error']}")

@@ -1,0 +1,92 @@
+"""What tests send to BigQuery, and what GoogleSQL's own analyzer says of it: the emulator's SQL is a translation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flows.warehouses.bigquery import tables
+from flows.warehouses.bigquery.types import quote, spelled, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.warehouses.bigquery.warehouse import BigQuery
+    from tests.servers.googlesql import Judge
+
+_TABLE = re.compile(r"(?<![\w`.])`?([A-Za-z_]\w*)`?\.(?:`([^`]+)`|([A-Za-z_]\w*))(?![\w`.(])")
+_ATTEMPT = re.compile(r"(?<=-)[0-9a-f]{12}(?=`)")
+_VARIABLE = "fence_version"
+
+
+@dataclass
+class Recorder:
+    """Keeps each distinct job that warehouses send."""
+
+    jobs: dict[str, tuple[dict[str, str], dict[str, str]]] = field(default_factory=dict)
+    """Tables and parameters by SQL, in the order in which they were sent."""
+
+    def watch(self, warehouse: BigQuery) -> None:
+        """Keep what a warehouse sends from now on."""
+        query = warehouse.jobs.query
+
+        def recorded(sql: str, parameters: Iterable[Any] = (), *args: Any, **options: Any) -> Any:
+            given = list(parameters)
+            try:
+                return query(sql, given, *args, **options)
+            finally:
+                told = _ATTEMPT.sub("attempt", sql)
+                if told not in self.jobs:
+                    named = {item.name: _null_of(item.to_api_repr()["parameterType"]) for item in given}
+                    self.jobs[told] = (_named_tables(warehouse, sql), named)
+
+        warehouse.jobs.query = recorded  # type: ignore[method-assign]
+
+    def refused(self, judge: Judge) -> list[str]:
+        """Return the statements that GoogleSQL's analyzer refuses, each with its error."""
+        found = []
+        for script, (named, parameters) in self.jobs.items():
+            for sql in statements(script):
+                answer = judge.statement(sql, named, parameters)
+                if not answer.endswith("Stmt"):
+                    found.append(f"{sql}\n{answer}")
+        return found
+
+
+def statements(script: str) -> list[str]:
+    """Return a script's statements as the analyzer takes them, one at a time: a variable is a value of its type."""
+    found = []
+    for sql in re.split(r";\n", script.rstrip().removesuffix(";")):
+        if sql.startswith("DECLARE "):
+            continue
+        assigned = re.sub(rf"^SET {_VARIABLE} = ", "SELECT ", sql)
+        found.append(assigned.replace(f"{_VARIABLE} AS", "CAST(NULL AS INT64) AS"))
+    return found
+
+
+def _named_tables(warehouse: BigQuery, sql: str) -> dict[str, str]:
+    found = {}
+    for dataset, quoted, plain in _TABLE.findall(sql):
+        name = quoted or plain
+        if dataset in {"platform", "core", "derived"}:
+            present = tables.find(warehouse.jobs, f"{dataset}.{name}")
+            if present is not None:
+                columns = ", ".join(
+                    f"CAST(NULL AS {spelled(type_of(item))}) AS {quote(item.name)}" for item in present.schema
+                )
+                found[_ATTEMPT.sub("attempt", f"{dataset}.{name}`").removesuffix("`")] = f"SELECT {columns}"
+    return found
+
+
+def _null_of(told: dict[str, Any]) -> str:
+    return f"CAST(NULL AS {_spelled(told)})"
+
+
+def _spelled(told: dict[str, Any]) -> str:
+    if told["type"] == "ARRAY":
+        return f"ARRAY<{_spelled(told['arrayType'])}>"
+    if told["type"] == "STRUCT":
+        fields = ", ".join(f"{quote(part['name'])} {_spelled(part['type'])}" for part in told["structTypes"])
+        return f"STRUCT<{fields}>"
+    return str(told["type"])
