@@ -5,6 +5,7 @@ python -m flows.demo
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ from flows.model.errors import DerivedError
 from flows.project.project import load_project
 from flows.report.text import plural
 from flows.shop import write_exports
-from flows.wiring import all_parts, project_folder
+from flows.wiring import all_parts, private_home, project_folder
 
 if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
@@ -49,6 +50,8 @@ def main() -> None:
         root = project_folder()
         if not (root / EXPORTS).exists():
             out(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")
+        private_home(root)
+        os.umask(0o077)  # what stands in that folder is for its owner alone
         write_exports(root / EXPORTS)
         done = answer(root)
         out(f"{done}; {time.perf_counter() - started:.1f} s.\n\n{NEXT.format(python=_python(root))}", end="")

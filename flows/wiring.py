@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -95,15 +95,25 @@ def open_project(names: Iterable[str] | None = None) -> Project:
     from flows.project.project import load_project  # noqa: PLC0415 - slow to import
 
     root = project_folder()
-    home = _home(root)
     # A few tables are read as fast without it, and a dry run is to leave nothing behind.
-    keeps = names is None or home.is_dir()
-    return load_project(root, names, cache=home / CACHE_FOLDER if keeps else None)
+    keeps = names is None or _home(root).is_dir()
+    return load_project(root, names, cache=private_home(root) / CACHE_FOLDER if keeps else None)
 
 
 def _home(root: Path) -> Path:
     """Return the folder of what Derived keeps of a project."""
     return Path(os.environ.get(HOME) or root / ".derived")
+
+
+def private_home(root: Path) -> Path:
+    """Return that folder, made for its owner alone; where it cannot be made, who needs it says so."""
+    home = _home(root)
+    with suppress(OSError):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
+        if not os.environ.get(HOME):  # a folder that a person made and named has the rights that they gave it
+            home.chmod(0o700)
+    return home
 
 
 def load_alone(kind: Kind, name: str) -> Project:
@@ -145,7 +155,7 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
         )
     from flows.warehouses.duckdb.warehouse import DuckDB  # noqa: PLC0415 - slow to import
 
-    path = _home(root) / WAREHOUSE_FILE
+    path = (private_home(root) if write else _home(root)) / WAREHOUSE_FILE
     return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
 
 

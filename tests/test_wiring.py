@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from flows.wiring import author
-from tests.shop import Shop
+from tests.shop import Shop, new_project
 
 TABLE = """
 description: A thing.
@@ -70,3 +70,22 @@ def test_a_dry_run_needs_no_connection(tmp_path):
     done = Shop(tmp_path).run("flows.ingest", "core.things")
     assert done.returncode == 1
     assert "DERIVED_CONNECTION_NOWHERE" in done.stderr
+
+
+def rights(folder):
+    """Return the rights of a folder and of all that stands in it, by what they are."""
+    found = [folder, *folder.rglob("*")]
+    return {("folder" if path.is_dir() else "file", oct(path.stat().st_mode & 0o777)) for path in found}
+
+
+def test_what_is_kept_of_a_project_is_for_its_owner_alone(finished_shop, tmp_path):
+    """Whichever command makes the folder first, and where an earlier one had made it for all."""
+    private = {("folder", "0o700"), ("file", "0o600")}
+    assert rights(finished_shop.root / ".derived") == private
+    for command in (("flows.check",), ("flows.run",), ("flows.derive", "derived.top_items")):
+        shop = new_project(tmp_path / command[0])
+        shop.run(*command)
+        assert rights(shop.root / ".derived") == private, command
+    (shop.root / ".derived").chmod(0o755)
+    shop.run("flows.derive", "derived.top_items")
+    assert rights(shop.root / ".derived") == private
