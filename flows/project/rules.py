@@ -219,7 +219,12 @@ def cursor(document: Document) -> Iterator[Fault]:
             ("source", "cursor"),
             f"'{name}' is {type_}, which does not say when a row changed. Name a column of type TIMESTAMP, DATETIME or DATE.",
         )
-    if type_.name == "DATE" and document.size and document.size.unit == "hour":
+    if type_.name == "DATE" and kind == "mysql":
+        yield document.fault(
+            ("source", "cursor"),
+            f"'{name}' is a DATE, which does not say when within the day a row changed. Name a TIMESTAMP, a DATETIME in UTC, or an INT64 of seconds since 1970.",
+        )
+    elif type_.name == "DATE" and document.size and document.size.unit == "hour":
         yield document.fault(
             ("source", "cursor"),
             f"'{name}' is a DATE, which lies in no window of {document.size}. Write `size: 1 day`, or name a TIMESTAMP.",
