@@ -51,7 +51,9 @@ class Selection:
         arrays, rejected = [], Rejected()
         for there, column, values in zip(self.columns, self.table.columns, raw, strict=True):
             array, bad = convert(there, column.type, values)
-            reasons = {row: reason(there, column.type, values[row].as_py()) for row in bad}
+            # Of what becomes NULL nobody reads the reason.
+            told = dict.fromkeys(bad, "") if column.on_error else None
+            reasons = told or {row: reason(there, column.type, values[row].as_py()) for row in bad}
             arrays.append(rejected.column(column, array, reasons))
             if column.name in self.table.key:
                 rejected.require(values, f"{there.name} is NULL, and part of the key")

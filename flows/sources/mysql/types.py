@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from flows.sources.interface import arrow_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from flows.model.types import Type
 
@@ -120,10 +120,13 @@ def convert(source: SourceColumn, target: Type, raw: pa.Array) -> tuple[pa.Array
     try:
         return parse(raw), []
     except pa.ArrowInvalid:
+        # What is bad is often the same in many rows, such as a zero date.
+        different = pc.unique(raw)
         bad: list[int] = []
-        _search(parse, raw, 0, bad)
-        good = pc.replace_with_mask(raw, mask(len(raw), bad), pa.nulls(len(bad), raw.type))
-        return parse(good), bad
+        _search(parse, different, 0, bad)
+        wrong = pc.is_in(raw, value_set=different.take(pa.array(bad, pa.int64())))
+        good = pc.if_else(wrong, pa.scalar(None, raw.type), raw)
+        return parse(good), pc.indices_nonzero(wrong).to_pylist()
 
 
 def reason(source: SourceColumn, target: Type, value: bytes) -> str:
@@ -150,14 +153,6 @@ def _search(parse: Parse, raw: pa.Array, offset: int, bad: list[int]) -> None:
         half = len(raw) // 2
         _search(parse, raw.slice(0, half), offset, bad)
         _search(parse, raw.slice(half), offset + half, bad)
-
-
-def mask(length: int, places: Iterable[int]) -> pa.Array:
-    """Return an array of so many booleans that are true in these places."""
-    chosen = bytearray(length)
-    for place in places:
-        chosen[place] = 1
-    return pa.array(chosen, pa.uint8()).cast(pa.bool_())
 
 
 def _parser(source: SourceColumn, target: Type) -> Parse:
