@@ -20,6 +20,7 @@ import orjson
 
 from flows.model.errors import Fault
 from flows.project.faults import Face, Findings
+from flows.project.private import make_private
 from flows.project.table_file import ListedColumn, Query, Reference, TableFile
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def opened(folder: Path | None) -> Iterator[Cache]:
 
 
 def _connect(folder: Path) -> sqlite3.Connection:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     path = folder / f"{version()}.sqlite"
     try:
         return _open(path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
+from flows.project.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +102,7 @@ def _make_folder(path: Path) -> None:
     # DuckDB makes the file, its log and what it spills with the rights that the process gives.
     os.umask(0o077)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         if path.exists():
             path.chmod(0o600)
     except OSError as error:
