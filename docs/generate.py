@@ -43,6 +43,10 @@ With `append`, and with `merge` where the key holds the partition column, each r
 `latest` by the column `latest_by`. Sums are refused: a window that is derived twice would be counted twice.
 Such a table adds and overwrites and never takes back: where a row from which it was merged has since been changed or
 removed, each run says so until `--rebuild` makes the table from nothing.
+
+A window that comes out as it was is no change, and no table that reads it is made again. Sums and averages of FLOAT64 are
+compared up to 1e-12 of the larger value, since a warehouse adds up in any order; where they cancel to nearly nothing they
+may differ by more, and count as a change. Write NUMERIC where digits matter.
 """
 WINDOWS = """\
 `@window_start` and `@window_end` are the bounds of the window that is being made, as TIMESTAMPs in UTC. Where the SQL

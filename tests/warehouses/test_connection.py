@@ -152,3 +152,9 @@ def test_a_transaction_leaves_no_trace_without_its_commit(tmp_path):
             connection.execute("INSERT INTO t VALUES (3)")
             work.commit()
         assert connection.execute("FROM t").fetchall() == [(3,)]
+
+
+def test_what_the_demo_leaves_is_its_owners_alone(finished_shop):
+    """All that stands in the project's folder of Derived: warehouse, exports and what is kept of the files."""
+    found = [finished_shop.root / ".derived", *(finished_shop.root / ".derived").rglob("*")]
+    assert {(oct(path.stat().st_mode & 0o777), path.is_dir()) for path in found} == {("0o700", True), ("0o600", False)}

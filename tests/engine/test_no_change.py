@@ -1,0 +1,56 @@
+"""Where nothing differs, nothing downstream is made again."""
+
+import pytest
+
+from flows.engine import ledger
+from flows.engine.plan import Moment, plan
+from flows.sql import analyze
+from tests.engine.builders import EVENTS, LOG, Rows, by_day, day, do, event, logged, span, table, window
+
+IN_WINDOW = "WHERE at >= @window_start AND at < @window_end"
+CORES = {
+    "merge": (EVENTS, [event(number, number % 5) for number in range(20)]),
+    "append": (LOG, [logged(number, number % 5, number) for number in range(20)]),
+    "replace": (
+        LOG.model_copy(update={"strategy": "replace", "window": None}),
+        [logged(number, number % 5, number) for number in range(20)],
+    ),
+}
+
+
+def _stale(warehouse, core, reader):
+    """Return the windows of a reader that a run would make again."""
+    known = {core.identity: ledger.upstream(warehouse, core)}
+    schema = {core.identity: core.types}
+    reads = analyze(reader.sql, schema, {core.identity: "at"}).dependencies
+    found = plan(reader, reads, ledger.state(warehouse, reader), known, Moment(day(5), day(5)))
+    return [step.window for step in found.windows]
+
+
+@pytest.mark.parametrize("strategy", CORES)
+@pytest.mark.parametrize("rebuild", [False, True], ids=["force", "rebuild"])
+def test_copying_all_again_makes_only_those_windows_stale_whose_rows_differ(warehouse, strategy, rebuild):
+    """Not one where all is the same, and one where one row is another."""
+    core, copied = CORES[strategy]
+    whole = None if strategy == "replace" else span(0, 5)
+    sql = f"SELECT DATE(at) AS day, COUNT(*) AS n, SUM(amount) AS amount FROM {core.identity} {IN_WINDOW} GROUP BY day"
+    reader = table("derived.daily", "day DATE, n INT64, amount NUMERIC", strategy="append", sql=sql, **by_day("day"))
+    do(warehouse, core, whole, _Whole(copied))
+    version = ledger.state(warehouse, core).version
+    for number in range(5):
+        do(warehouse, reader, window(number), upstreams={core.identity: version}, schema={core.identity: core.types})
+    again = rebuild and strategy == "merge"
+    do(warehouse, core, whole, _Whole(list(reversed(copied))), rebuild=again)
+    assert _stale(warehouse, core, reader) == []
+    other = [{**copied[0], "amount": 99}, *copied[1:18]]  # days 3 and 4 lose a row each
+    do(warehouse, core, whole, _Whole(other), rebuild=again)
+    kept = strategy == "merge" and not rebuild
+    assert _stale(warehouse, core, reader) == [window(0)] + ([] if kept else [window(3), window(4)])
+
+
+class _Whole(Rows):
+    """A source that is read as a whole."""
+
+    def read(self, subject, _):
+        """Give all rows."""
+        return super().read(subject, None)
