@@ -37,7 +37,11 @@ COLUMNS = {
 """Columns of the table `c`: types, and the values of its only row."""
 LITERALS = ("1", "1.5", "NUMERIC '1.5'", "'2026-01-01'", "b'x'", "TRUE", "DATE '2026-01-01'", "NULL")
 OPERANDS = (*COLUMNS, *LITERALS)
-NUMBERS = ("c_int64", "c_float64", "c_numeric", "c_bignumeric", "1", "-3", "1.5", "3.0", "1e-10", "0.1", "NUMERIC '0.3'", "NULL")  # fmt: skip
+NUMBERS = (
+    "c_int64", "c_float64", "c_numeric", "c_bignumeric", "1", "-3", "9007199254740993", "1.5", "-2.5", "3.0", "1e-10", "0.1",
+    "9007199254740992.0", "NUMERIC '0.3'", "NUMERIC '-2.5'", "CAST(0.1 AS FLOAT64)", "CAST('inf' AS FLOAT64)",
+    "CAST('nan' AS FLOAT64)", "NULL",
+)  # fmt: skip
 
 _OF_NUMBERS = """
 $a + $b; $a - $b; $a * $b; $a / $b
@@ -50,6 +54,7 @@ SUM($a) / MAX($b); SUM($a) * MAX($b); 100.0 * COUNT($a) / MAX($b); AVG($a) + MAX
 ABS($a); SIGN($a); -$a; ROUND($a); ROUND($a, 1); TRUNC($a); CEIL($a); FLOOR($a); SQRT($a); EXP($a); LN($a); LOG10($a); IS_NAN($a)
 SAFE_NEGATE($a); SUM($a); AVG($a); MIN($a); MAX($a); STDDEV($a); VARIANCE($a); COUNT(DISTINCT $a); ANY_VALUE($a); ARRAY_AGG($a)
 SUM($a) OVER (); AVG($a) OVER (); FIRST_VALUE($a) OVER (ORDER BY c_int64)
+ROUND($a, -1); TRUNC($a, 1); CEILING($a); IS_INF($a); STDDEV_POP($a); STDDEV_SAMP($a); VAR_POP($a); VAR_SAMP($a)
 GENERATE_ARRAY($a, $b); $a & $b; $a | $b; $a ^ $b
 """
 _OTHERS = """
@@ -70,7 +75,18 @@ GENERATE_DATE_ARRAY($a, $b); JSON_VALUE($a); PARSE_DATE('%Y-%m-%d', $a); NTILE($
 CAST($a AS INT64); CAST($a AS FLOAT64); CAST($a AS NUMERIC); CAST($a AS BIGNUMERIC); CAST($a AS STRING); CAST($a AS BYTES)
 CAST($a AS BOOL); CAST($a AS DATE); CAST($a AS DATETIME); CAST($a AS TIMESTAMP); CAST($a AS TIME); SAFE_CAST($a AS INT64)
 SELECT $a AS x FROM c UNION ALL SELECT $b AS x FROM c; SELECT $a AS x FROM c EXCEPT DISTINCT SELECT $b AS x FROM c
-(SELECT $a)
+(SELECT $a); LEAD($a, 1, $b) OVER (ORDER BY c_int64); LAG($a, $b) OVER (ORDER BY c_int64)
+NTH_VALUE($a, $b) OVER (ORDER BY c_int64); LAST_VALUE($a) OVER (ORDER BY c_int64); SUBSTRING($a, $b); SUBSTRING($a, $b, 1)
+SUM($a) OVER (ORDER BY $b); RANK() OVER (ORDER BY $a); DENSE_RANK() OVER (ORDER BY $a); ROW_NUMBER() OVER (ORDER BY $a)
+PERCENT_RANK() OVER (ORDER BY $a); CUME_DIST() OVER (ORDER BY $a); COUNT($a) OVER (PARTITION BY $b)
+DATE_SUB($a, INTERVAL 1 DAY); DATETIME_SUB($a, INTERVAL 1 DAY); TIMESTAMP_ADD($a, INTERVAL 1 DAY)
+FORMAT_DATETIME('%Y', $a); FORMAT_TIME('%H', $a); PARSE_DATETIME('%Y-%m-%d', $a); PARSE_TIMESTAMP('%Y-%m-%d', $a)
+GENERATE_TIMESTAMP_ARRAY($a, $b, INTERVAL 1 DAY); JSON_EXTRACT_SCALAR($a, '$$.a'); JSON_VALUE($a, '$$.a'); JSON_QUERY($a, '$$.a')
+REGEXP_EXTRACT($a, 'x'); REGEXP_EXTRACT_ALL($a, 'x'); REGEXP_SUBSTR($a, 'x'); PARSE_JSON($a); FROM_BASE64($a); FROM_HEX($a)
+SHA1($a); SHA256($a); LOWER($a); OCTET_LENGTH($a); CHAR_LENGTH($a); CHARACTER_LENGTH($a); LOGICAL_AND($a); BIT_OR($a); BIT_XOR($a)
+TIMESTAMP_SECONDS($a); TIMESTAMP_MILLIS($a); TIMESTAMP_MICROS($a); TIMESTAMP_FROM_UNIX_SECONDS($a); DATE_FROM_UNIX_DATE($a)
+UNIX_MICROS($a); UNIX_MILLIS($a); $a IS NULL; $a IS TRUE; EXISTS(SELECT $a); ARRAY(SELECT $a); SAFE_CAST($a AS DATE); SAFE.SUBSTR($a, $b)
+DATE($a, $b, $b); DATETIME($a, $b, $b, $b, $b, $b); TIME($a, $b, $b); COALESCE($a, NULL, $b); COALESCE($a, $b, 1.5); GREATEST($a, $b, 1)
 """
 
 
@@ -126,13 +142,13 @@ def known_types() -> dict[str, dict[tuple[str, str], str]]:
     return found
 
 
-def known_values() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Give a template, its first operand, and the value for each second one, as the file has it."""
+def known_values() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the values of each template by its first operand and its second one, as the file has them."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
     for template, one, groups in _lines(VALUES):
-        if "$b" in template:
-            yield template, one, dict(group.split(": ", 1) for group in groups)  # type: ignore[misc]
-        else:
-            yield template, one, {"": groups[0]}
+        pairs = (group.rpartition(": ") if "$b" in template else ("", "", group) for group in groups)
+        found.setdefault(template, {})[one] = {two: value for two, _, value in pairs}
+    return found
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:

@@ -12,6 +12,7 @@ from flows.sql.compile.apply import apply
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import moved_by_sign
+from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.decimals import divide_numeric, multiply_numeric
 from flows.sql.functions import signatures
@@ -98,8 +99,11 @@ def _round(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return None
     pairs = [(item, expression(item, scope)) for item in node.expressions]
     (_, number), (_, places) = pairs
-    if number.type in t.DECIMALS and not (places.literal and isinstance(places.constant, int)):
-        return scope.unsupported(node, f"ROUND of {number.type} to a number of places that is no literal")
+    if number.type in t.DECIMALS:
+        if not isinstance(places.constant, int):
+            return scope.unsupported(node, f"ROUND of {number.type} to a number of places that is no literal")
+        within = max(-38, min(places.constant, t.DECIMALS[number.type]))
+        pairs[1] = (node.expressions[1], integer(node, within, scope))
     return apply(name, node, signatures.scalar(name), pairs, scope)
 
 

@@ -53,7 +53,11 @@ def compare(
     plain = f"({one} {sign} {two})"
     if common != t.FLOAT64:
         return plain
-    nans = [f"CAST(isnan({sql}) AS INTEGER)" for sql, side in ((one, left), (two, right)) if not side[1].literal]
+    nans = [
+        f"CAST(isnan({sql}) AS INTEGER)"
+        for sql, side in ((one, left), (two, right))
+        if not side[1].literal or side[1].type == t.NULL
+    ]
     result = "TRUE" if sign == "<>" else "FALSE"
     return f"CASE WHEN {' + '.join(nans)} > 0 THEN {result} ELSE {plain} END" if nans else plain
 

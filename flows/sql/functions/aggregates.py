@@ -26,12 +26,12 @@ ARRAY_CONCAT_AGG(ARRAY<T>) -> ARRAY<T> = flatten(array_agg($1$s)$o)
 APPROX_COUNT_DISTINCT(T) -> INT64 = count(DISTINCT $1)$o
 MAX_BY(T, U) -> T = arg_max_null($1, $2)$o
 MIN_BY(T, U) -> T = arg_min_null($1, $2)$o
-STDDEV(FLOAT64) -> FLOAT64 = stddev_samp($d$1)$o
-STDDEV_SAMP(FLOAT64) -> FLOAT64 = stddev_samp($d$1)$o
-STDDEV_POP(FLOAT64) -> FLOAT64 = stddev_pop($d$1)$o
-VARIANCE(FLOAT64) -> FLOAT64 = var_samp($d$1)$o
-VAR_SAMP(FLOAT64) -> FLOAT64 = var_samp($d$1)$o
-VAR_POP(FLOAT64) -> FLOAT64 = var_pop($d$1)$o
+STDDEV(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE stddev_samp($dCASE WHEN isfinite($1) THEN $1 END)$o END
+STDDEV_SAMP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE stddev_samp($dCASE WHEN isfinite($1) THEN $1 END)$o END
+STDDEV_POP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CAST('NaN' AS DOUBLE) ELSE stddev_pop($dCASE WHEN isfinite($1) THEN $1 END)$o END
+VARIANCE(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE var_samp($dCASE WHEN isfinite($1) THEN $1 END)$o END
+VAR_SAMP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE var_samp($dCASE WHEN isfinite($1) THEN $1 END)$o END
+VAR_POP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CAST('NaN' AS DOUBLE) ELSE var_pop($dCASE WHEN isfinite($1) THEN $1 END)$o END
 """
 
 WINDOWS = r"""
