@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
 from flows.model.errors import ConflictError, WarehouseError
 from flows.model.window import EVER, Window
@@ -16,8 +18,9 @@ from flows.warehouses.duckdb.views import VIEWS
 from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
-    import duckdb
+    from collections.abc import Iterable
 
+    from flows.model.entry import LedgerColumn
     from flows.model.table import Table
 
 _DEFINITION = ", ".join(
@@ -35,20 +38,48 @@ def shard_of(identity: str) -> str:
 
 def create(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
     """Create a table's shard where it is missing, and with it the views over all shards."""
-    shards = {
-        name
-        for (name,) in connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'platform'"
-            " AND database_name = current_database() AND starts_with(table_name, 'ledger_')"
-        ).fetchall()
-    }
+    shards = _shards(connection)
     shard = ledger_shard(identity)
     if shard in shards:
         return
     connection.execute("CREATE SCHEMA IF NOT EXISTS platform")
     connection.execute(f"CREATE TABLE {shard_of(identity)} ({_DEFINITION})")
     quarantine.create(connection)
-    every = " UNION ALL BY NAME ".join(f"FROM {quote_table(f'platform.{name}')}" for name in sorted(shards | {shard}))
+    _create_views(connection, shards | {shard})
+
+
+def lacking_columns(connection: duckdb.DuckDBPyConnection) -> list[LedgerColumn]:
+    """Return the columns that a ledger of an earlier version has not yet."""
+    try:
+        present = connection.execute("SELECT * FROM platform.ledger LIMIT 0").description or ()
+    except duckdb.CatalogException:
+        return []
+    names = {column[0] for column in present}
+    return [column for column in LEDGER_COLUMNS if column.name not in names]
+
+
+def add_columns(connection: duckdb.DuckDBPyConnection, columns: Iterable[LedgerColumn]) -> None:
+    """Give all shards more columns, NULL in the lines that are there, and make the views anew."""
+    shards = _shards(connection)
+    for shard in shards:
+        for column in columns:
+            connection.execute(
+                f"ALTER TABLE {quote_table(f'platform.{shard}')}"
+                f" ADD COLUMN IF NOT EXISTS {quote(column.name)} {duckdb_type(column.type)}"
+            )
+    _create_views(connection, shards)
+
+
+def _shards(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'platform'"
+        " AND database_name = current_database() AND starts_with(table_name, 'ledger_')"
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, shards: set[str]) -> None:
+    every = " UNION ALL BY NAME ".join(f"FROM {quote_table(f'platform.{name}')}" for name in sorted(shards))
     connection.execute(f"CREATE OR REPLACE VIEW platform.ledger AS {every}")
     for name, select in VIEWS.items():
         connection.execute(f"CREATE OR REPLACE VIEW platform.{name} AS {select}")

@@ -51,6 +51,11 @@ class DuckDB:
         self._catalog = threading.Lock()
         self._tables = threading.Lock()
         self._write_locks: dict[str, threading.Lock] = {}
+        with translated():
+            if lacking := ledger.lacking_columns(self.session):
+                with self.session.cursor() as cursor, transaction(cursor) as work:
+                    ledger.add_columns(cursor, lacking)
+                    work.commit()
 
     def prepare(self, table: Table) -> None:
         """Create the table and its part of the ledger where they are missing."""
