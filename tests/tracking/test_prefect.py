@@ -231,3 +231,38 @@ def test_only_what_may_pass_is_tried_again(project):
     """A window whose error is transient is done up to five times, one with another error once."""
     done = project.python("-c", RETRIES)
     assert done.stdout.splitlines()[-1:] == ["5 1"], done.stderr
+
+
+HOSTILE = """
+from flows.engine.plan import Plan, Reason, Step
+from flows.engine.table_run import Failure, Outcome
+from flows.model.errors import CheckFailedError
+from flows.model.window import Window, utc
+from flows.tracking import flow
+
+EVIL = "v=x\\x1b[2J\\n```\\n<script>alert(1)</script>"
+
+def body(request, observer):
+    days = [Window(utc(f"2026-01-0{day}"), utc(f"2026-01-0{day + 1}")) for day in (1, 2)]
+    steps = tuple(Step(day, "missing", Reason("not committed")) for day in days)
+    outcome = Outcome(request.table, Plan(steps))
+    outcome.failures = [Failure(day, CheckFailedError(f"{day}: {EVIL}")) for day in days]
+    observer.ended(outcome)
+    return outcome
+
+flow.tracked("derive", body)("derived.hostile", return_state=True)
+"""
+
+
+def test_a_run_whose_windows_failed_is_failed_and_names_them(project):
+    """State, log and artifact say so; a value can neither end the artifact's block nor steer who reads the log."""
+    done = project.python("-c", HOSTILE)
+    assert done.returncode == 0, done.stderr
+    [run] = project.server.runs("derived.hostile")
+    assert run["state_type"] == "FAILED"
+    assert "2 windows failed (2026-01-01..2026-01-03)" in run["state"]["message"]
+    artifact = _artifact(project, "derived.hostile")
+    assert "\n````\nderived.hostile: 2 windows failed" in artifact
+    assert artifact.rstrip().endswith("````")
+    for text in (artifact, run["state"]["message"], project.server.logs(run["id"])):
+        assert "\x1b" not in text
