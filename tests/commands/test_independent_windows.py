@@ -122,3 +122,27 @@ def test_one_row_is_no_rows(project):
     done = shop.run("flows.ingest", "core.events", "--to", "2026-01-02")
     assert "1 row " in done.stdout
     assert "1 rows" not in done.stdout
+
+
+def test_a_retyped_column_of_no_rows_needs_no_word(project):
+    """A first run that failed has copied nothing that could be converted."""
+    shop = project(10)
+    path = shop.root / "tables/core/events.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("type: INT64}", "type: INT64, checks: [{range: {max: 9}}]}"))
+    assert shop.run("flows.ingest", "core.events").returncode == 1
+    path.write_text(text.replace("type: INT64}", "type: NUMERIC}"))
+    done = shop.run("flows.ingest", "core.events")
+    assert (done.returncode, done.stderr) == (0, "")
+    path.write_text(text.replace("type: INT64}", "type: BIGNUMERIC}"))
+    assert "retyped column n: converted in rows copied before" in shop.run("flows.ingest", "core.events").stderr
+
+
+def test_a_full_copy_that_is_up_to_date_names_force(project):
+    """Who wants it now is told how."""
+    shop = project(1)
+    path = shop.root / "tables/core/events.yaml"
+    lines = [line for line in CORE.splitlines() if not line.startswith(("window", "partition", "strategy", "source"))]
+    path.write_text("\n".join([*lines, "strategy: replace", "source: {kind: files, path: events.csv}", ""]))
+    assert shop.run("flows.ingest", "core.events").returncode == 0
+    assert "waits for its schedule; --force copies it now" in shop.run("flows.ingest", "core.events").stdout
