@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -23,7 +25,7 @@ MOST_BYTES = 1_000_000
 class Place:
     """Where a table's file stands."""
 
-    path: Path
+    path: str
     file: str
     """The path relative to the project, as messages show it."""
     dataset: str
@@ -72,16 +74,17 @@ def scan(root: Path) -> Folder:
     places: dict[str, Place] = {}
     faults: defaultdict[str, list[Fault]] = defaultdict(list)
     spellings: defaultdict[str, list[str]] = defaultdict(list)
-    for dataset in _entries(tables):
-        if message := _outside(dataset):
-            faults[""].append(Fault(1, message, file=f"{FOLDER}/{_shown(dataset.name)}"))
-        for entry in _entries(tables / dataset.name) if dataset.is_dir(follow_symlinks=False) else ():
-            file = f"{FOLDER}/{_shown(dataset.name)}/{_shown(entry.name)}"
+    for folder in _entries(tables):
+        dataset = _shown(folder.name)
+        if message := _outside(folder):
+            faults[""].append(Fault(1, message, file=f"{FOLDER}/{dataset}"))
+        for entry in _entries(folder.path) if folder.is_dir(follow_symlinks=False) else ():
+            name = _shown(entry.name)
+            file = f"{FOLDER}/{dataset}/{name}"
             if message := _misplaced(entry, dataset):
                 faults[""].append(Fault(1, message, file=file))
-            elif entry.name.endswith(SUFFIX):
-                name = _shown(entry.name).removesuffix(SUFFIX)
-                place = Place(tables / dataset.name / entry.name, file, _shown(dataset.name), name)
+            elif name.endswith(SUFFIX):
+                place = Place(entry.path, file, dataset, name.removesuffix(SUFFIX))
                 places[place.identity] = place
                 spellings[place.identity.casefold()].append(place.identity)
     for names in spellings.values():
@@ -92,7 +95,7 @@ def scan(root: Path) -> Folder:
     return Folder(root, dict(sorted(places.items())), {name: tuple(found) for name, found in faults.items()})
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
     """Give what lies in a folder, by name, without what begins with a dot."""
     with os.scandir(folder) as entries:
         yield from sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
@@ -100,7 +103,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def _shown(name: str) -> str:
     """Return the name of a file as text, whatever bytes it has."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _outside(entry: os.DirEntry[str]) -> str | None:
@@ -112,25 +115,25 @@ def _outside(entry: os.DirEntry[str]) -> str | None:
     return None
 
 
-def _misplaced(entry: os.DirEntry[str], dataset: os.DirEntry[str]) -> str | None:
+def _misplaced(entry: os.DirEntry[str], dataset: str) -> str | None:
     """Say why what lies in a dataset is not read, where somebody may expect it to be."""
-    name, folder = _shown(entry.name), _shown(dataset.name)
+    name = _shown(entry.name)
     if entry.is_dir():
-        return f"'{name}' is a folder below the dataset '{folder}'. Move its files up: tables/{folder}/<name>.yaml."
+        return f"'{name}' is a folder below the dataset '{dataset}'. Move its files up: tables/{dataset}/<name>.yaml."
     if entry.name.endswith(SUFFIX) or not entry.name.lower().endswith((".yaml", ".yml")):
         return None
     stem, _, suffix = name.rpartition(".")
-    twin = os.path.lexists(os.path.join(os.path.dirname(entry.path), f"{os.path.splitext(entry.name)[0]}{SUFFIX}"))  # noqa: PTH118, PTH120, PTH122 - a name of any bytes
+    twin = os.path.lexists(entry.path.rpartition(".")[0] + SUFFIX)
     instead = f"{stem}{SUFFIX} stands beside it: remove one of them" if twin else f"rename it to {stem}{SUFFIX}"
     return f"ends in .{suffix} and is not read: {instead}."
 
 
-def content(path: Path) -> bytes | str:
+def content(path: str) -> bytes | str:
     """Return what a file holds, or why it cannot be read; never waits for what is no file, nor reads a huge one."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        if path.is_symlink():
+        if error.errno == errno.ELOOP:
             return "is a symbolic link, which is not followed. Put the file itself here."
         return f"cannot be read: {error.strerror}."
     try:
@@ -154,3 +157,15 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+
+
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPE = re.compile(rb"\\[xXuU0-7\r\n]")
+"""What YAML or SQL may read as a letter, or as nothing between two."""
+
+
+def words_of(given: bytes | str) -> set[bytes] | None:
+    """Return every word of a file, among which are the tables that it names; None where an escape may hide one."""
+    if isinstance(given, str):
+        return set()
+    return None if _ESCAPE.search(given) else set(_WORD.findall(given))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.model.errors import Fault, TableFileError, UsageError
@@ -17,7 +18,6 @@ from flows.project.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from flows.model.dependency import Dependency
     from flows.model.table import Table
@@ -57,7 +57,9 @@ class Tables(Mapping[str, "Table"]):
                 self._kept = cache.values({name: one.key for name, one in self._files.items()})
         values = file.values or (self._kept or {}).get(file.identity)
         # Somebody may have emptied the cache since.
-        return table_of(values) if values else load_file(self._folder.root, self._folder.places[file.identity].path)
+        return (
+            table_of(values) if values else load_file(self._folder.root, Path(self._folder.places[file.identity].path))
+        )
 
 
 class Project:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flows.project import graph
 from flows.project.cache import digest_of, key_beside, key_of
 from flows.project.faults import Face, Findings, face_of
-from flows.project.files import content
+from flows.project.files import content, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +95,7 @@ class Reading:
 
     def ways_back(self, names: Iterable[str]) -> dict[str, list[str]]:
         """Return for each of the tables that in the end reads itself the shortest way back."""
-        wanted = set(names)
+        wanted = {name for name in names if self._may_read_itself(name)}
         reached: dict[str, list[str]] = {}
         ahead = wanted
         while ahead:
@@ -102,6 +104,34 @@ class Reading:
             reached |= {name: [up for up in self.files[name].reads if up in self._folder.places] for name in ahead}
             ahead = {up for name in ahead for up in reached[name]} - reached.keys()
         return {name: way for name, way in graph.circles(reached).items() if name in wanted}
+
+    def _may_read_itself(self, name: str) -> bool:
+        """Say whether the words of files lead from a table back to itself; of most tables that is all there is to read.
+
+        Where a file names a table it holds its name as a word, whatever else that word may be there.
+        """
+        if len(self.files) == len(self._folder.places):
+            return True
+        reached: set[str] = set()
+        ahead = [up for up in self.files[name].reads if up in self._folder.places]
+        for one in ahead:
+            if one == name:
+                return True
+            if one not in reached:
+                reached.add(one)
+                words = words_of(content(self._folder.places[one].path))
+                if words is None:
+                    return True
+                ahead += [up for word in words for up in self._by_word.get(word, ()) if up not in reached]
+        return False
+
+    @cached_property
+    def _by_word(self) -> dict[bytes, list[str]]:
+        """Tables by their names without the dataset."""
+        found: defaultdict[bytes, list[str]] = defaultdict(list)
+        for identity, place in self._folder.places.items():
+            found[place.name.encode()].append(identity)
+        return dict(found)
 
     def _read(self, names: Iterable[str]) -> None:
         """Read files, all but what their SQL names."""

@@ -152,8 +152,8 @@ def table_of(values: bytes) -> Table:
 
 def read_table(root: FilePath, path: FilePath) -> TableFile:
     """Read one table file; its faults are part of the answer."""
-    place = Place(path, path.relative_to(root).as_posix(), path.parent.name, path.name.removesuffix(SUFFIX))
-    return with_names(describe(place.file, place.dataset, place.name, content(path)))
+    place = Place(str(path), path.relative_to(root).as_posix(), path.parent.name, path.name.removesuffix(SUFFIX))
+    return with_names(describe(place.file, place.dataset, place.name, content(place.path)))
 
 
 def describe(file: str, dataset: str, name: str, given: bytes | str) -> TableFile:

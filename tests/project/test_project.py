@@ -176,6 +176,28 @@ def test_a_circle_is_shown_as_a_path(root):
     assert load_project(root).after["derived.f"] == ("core.orders",)
 
 
+def test_a_named_table_is_told_of_its_circle(root):
+    """However long it is; what only leads into one is not on it, and words that lead back name no table by themselves."""
+    for name, upstream in (("a", "b"), ("b", "c"), ("c", "a"), ("d", "c")):
+        derived(root, name, f"SELECT order_id\nFROM derived.{upstream}")
+    derived(root, "order_id", "SELECT order_id\nFROM derived.number")
+    derived(
+        root,
+        "number",
+        "SELECT order_id, 1 AS number\nFROM core.orders",
+        "{name: order_id, type: INT64}; {name: number, type: INT64}",
+    )
+    path = derived(root, "x", "SELECT order_id\nFROM derived.y")
+    derived(root, "y", "SELECT order_id\nFROM derived.x")
+    text = path.with_name("y.yaml").read_text()
+    path.with_name("y.yaml").write_text(text.split("sql:")[0] + 'sql: "SELECT order_id FROM derived.\\x78"\n')
+    whole = load_project(root)
+    for name in ("a", "b", "c", "d", "order_id", "number", "x", "y"):
+        identity = f"derived.{name}"
+        assert load_project(root, [identity]).validate(identity) == whole.validate(identity)
+        assert bool(whole.validate(identity)) == (name in "abcxy")
+
+
 def test_a_table_that_reads_itself_has_one_fault(root):
     """The columns that it looks for belong to the table that was meant."""
     derived(root, "a", "SELECT o.order_id\nFROM derived.a AS o\nWHERE o.created_at > '2026-01-01' AND o.city = 'x'")
