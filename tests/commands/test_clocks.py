@@ -1,11 +1,19 @@
 """Whose clock closes a window, and what a wrong one leads to."""
 
 import json
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
 
+from flows.commands.progress import Quiet
+from flows.engine.table_run import Author, Parts, Reached, Request, make_plan, run_table
+from flows.model.window import Window
+from flows.project.project import load_project
+from flows.sources.files.reader import FilesReader
+from flows.wiring import open_warehouse
 from tests.shop import Shop
 
 LOOKUP = """
@@ -51,6 +59,27 @@ def project(tmp_path):
     (tmp_path / "events.csv").write_text("id,at\n1,2026-01-01 12:00:00\n")
     (tmp_path / "rates.csv").write_text("currency,rate\nEUR,1\n")
     return Shop(tmp_path)
+
+
+def test_windows_close_by_the_sources_clock(project, monkeypatch):
+    """Where that is behind; a plan without the source goes by how far behind it was at the last commit."""
+    monkeypatch.chdir(project.root)
+    monkeypatch.delenv("DERIVED_HOME", raising=False)
+    loaded = load_project(project.root)
+    table, request = loaded.tables["core.events"], Request("core.events")
+    source = FilesReader(project.root)
+    late = Reached(source, datetime.now(UTC) - timedelta(days=3), time.monotonic())
+    fast = Reached(source, datetime.now(UTC) + timedelta(days=3), time.monotonic())
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with closing(open_warehouse(project.root, print)) as warehouse:
+        for reached, end in ((late, today - timedelta(days=3)), (fast, today), (None, today)):
+            [step] = make_plan(loaded, table, warehouse, request, reached).windows
+            assert step.window.end == end
+        run_table(Parts(loaded, warehouse, Author("tester"), lambda _: late), request, Quiet())
+        assert warehouse.query("SELECT MIN(source_behind) AS s FROM platform.ledger", {})[0]["s"] > 250_000
+        assert make_plan(loaded, table, warehouse, request).windows == ()
+        [step] = make_plan(loaded, table, warehouse, request, fast).windows
+        assert step.window == Window(today - timedelta(days=3), today)
 
 
 def test_windows_older_than_a_lookups_change_are_counted(project):
