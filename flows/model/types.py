@@ -75,11 +75,15 @@ class Type:
         return Type(self.name, fields=tuple((name, type_.base) for name, type_ in self.fields))
 
 
+MOST_DIGITS = 9
+"""How many digits a precision or a scale may be written with."""
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*|`[^`]+`|\d+|[<>(),])")
 
 
 SHOWN = 200
 """How much of a type a message shows."""
+LONGEST = 100_000
+"""How many characters a type may have."""
 DEEPEST = 15
 """How many ARRAYs and STRUCTs may stand in one another; BigQuery's own bound."""
 
@@ -90,6 +94,8 @@ def parse_type(text: str) -> Type:
 
     Raises ValueError with a message for the person who wrote it.
     """
+    if len(text) > LONGEST:
+        raise ValueError(f"'{_clip(text)}' has {len(text):,} characters. At most {LONGEST:,} are read as a type.")
     tokens: list[str] = []
     position = 0
     stripped = text.rstrip()
@@ -101,7 +107,7 @@ def parse_type(text: str) -> Type:
         position = match.end()
     depth = max(accumulate({"<": 1, ">": -1}.get(token, 0) for token in tokens), default=0)
     if depth > DEEPEST:
-        raise ValueError(f"'{text[:60]}...' has {depth} types inside one another. At most {DEEPEST} are possible.")
+        raise ValueError(f"'{_clip(text)}' has {depth} types inside one another. At most {DEEPEST} are possible.")
     parser = _Parser(text, tokens)
     parsed = parser.type()
     if parser.tokens:
@@ -172,7 +178,7 @@ class _Parser:
 
     def number(self) -> int:
         word = self.take()
-        if not word.isdigit():
+        if not word.isdecimal() or len(word) > MOST_DIGITS:
             raise ValueError(_unknown(self.text))
         return int(word)
 

@@ -56,6 +56,8 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
     if signatures.window(name):
         return scope.fault(node, f"{name} needs OVER (...).")
     rule = call_rule(name)
+    if rule is not None and isinstance(node, exp.Anonymous) and not node.expressions:
+        return scope.fault(node, f"{name}() lacks its arguments.")
     result = rule(name, node, scope) if rule is not None and not safe else None
     if result is not None:
         return result

@@ -98,8 +98,12 @@ def _series(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind = Type("DATE" if name == "GENERATE_DATE_ARRAY" else "TIMESTAMP")
     first, last = (argument(item, kind, name, scope) for item in node.expressions[:2])
     step = node.expressions[2] if len(node.expressions) > 2 else None  # noqa: PLR2004
-    part = step.args["unit"].name.upper() if isinstance(step, exp.Interval) else "DAY"
-    number = amount(step.this, scope) if isinstance(step, exp.Interval) else integer(node, 1, scope)
+    part, number = "DAY", integer(node, 1, scope)
+    if step is not None:
+        unit = step.args.get("unit")
+        if not isinstance(step, exp.Interval) or not isinstance(unit, exp.Var) or step.this is None:
+            return scope.fault(node, f"'{shown(step)}' is not an interval. Write INTERVAL n DAY.")
+        part, number = unit.name.upper(), amount(step.this, scope)
     if t.UNKNOWN in (first.type, last.type, number.type):
         return Value(t.array(kind), "NULL")
     if kind == t.TIMESTAMP:

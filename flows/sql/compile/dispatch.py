@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flows.model.errors import SqlError
 from flows.sql.compile.scope import Relation, Scope, Value
 from flows.sql.shown import shown
 
@@ -64,6 +65,10 @@ def compiles_call(*names: str) -> Callable[[_C], _C]:
     return register
 
 
+MOST_SQL = 2**20
+"""How many characters the SQL of one expression may have; some operators write their operands several times."""
+
+
 def expression(node: exp.Expr, scope: Scope) -> Value:
     """Compile one expression."""
     rule, parts = _EXPRESSIONS.get(type(node), (None, frozenset(_PARTS)))
@@ -73,6 +78,11 @@ def expression(node: exp.Expr, scope: Scope) -> Value:
         if part and key not in parts:
             return scope.unsupported(node, f"{key.strip('_').replace('_', ' ').upper()} in '{shown(node)}'")
     value = rule(node, scope) if rule is not None else scope.unsupported(node)
+    if len(value.sql) > MOST_SQL:
+        scope.fault(
+            node, "the expression grows too long for the embedded warehouse. Compute parts of it in a WITH first."
+        )
+        raise SqlError(context.faults)
     if context.drifts and not value.drifts:
         value = replace(value, drifts=True)
     context.drifts = around or value.drifts

@@ -22,6 +22,7 @@ from flows.sql.parse.repeat import VARYING, unrepeatable
 from flows.sql.parse.syntax import refuse_foreign, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import base_tables, line_of, table_identity
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,6 +204,9 @@ def _one_select(sql: str) -> exp.Query:
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
         raise SqlError([SqlFault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
+    faults = list(_missing_values(tree))
+    if faults:
+        raise SqlError(faults)
     for call in tree.find_all(exp.Anonymous):
         call.set("this", call.name.removeprefix(_PREFIX).upper())
     return tree
@@ -254,6 +258,13 @@ def _is_call(word: str, before: TokenType) -> bool:
         or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
         or word in VARYING
     )
+
+
+def _missing_values(tree: exp.Query) -> Iterator[SqlFault]:
+    """Give a fault for each ORDER BY and the like inside a call that follows no value."""
+    for node in tree.find_all(exp.Order, exp.Limit, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax):
+        if node.this is None and node.arg_key not in {"order", "limit"}:
+            yield SqlFault(line_of(node), f"'{shown(node).strip()}' stands inside a call and follows no value.")
 
 
 def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:

@@ -86,7 +86,7 @@ def _no_order(order: exp.Expr | None, query: exp.Expr | None = None, same: Colle
     if order is None:
         return "without ORDER BY"
     keys = [_meant(one.this if isinstance(one, exp.Ordered) else one, query) for one in order.expressions]
-    if any(_varies(key) and key.sql() not in same for key in keys):
+    if any(_varies(key) and shown(key) not in same for key in keys):
         return ""
     return f"in the order of '{', '.join(map(shown, keys))}', which is the same for all rows,"
 
@@ -143,7 +143,7 @@ def _order_of(window: exp.Expr) -> tuple[exp.Expr | None, set[str], bool]:
     order, same, counted = None, set(), False
     while True:
         order = order or window.args.get("order")
-        same |= {one.sql() for one in window.args.get("partition_by") or ()}
+        same |= {shown(one) for one in window.args.get("partition_by") or ()}
         counted = counted or _counts_rows(window.args.get("spec"))
         alias = window.args.get("alias")
         base = alias.name.lower() if alias is not None else ""

@@ -15,7 +15,13 @@ def text_of(tree: exp.Query) -> str:
 
     Raises SqlError where it nests too deeply.
     """
-    tree = tree.copy()
+    try:
+        return _written(tree.copy())
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
+
+
+def _written(tree: exp.Query) -> str:
     # The parser's own writer loses the parameters of types, doubles the escapes of bytes and calls AT TIME ZONE otherwise.
     # From the inside out, since one may hold another.
     for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone))):
@@ -24,12 +30,10 @@ def text_of(tree: exp.Query) -> str:
         elif isinstance(node, exp.AtTimeZone):
             text = f"{_plain(node.this)} AT TIME ZONE {_plain(node.args['zone'])}"
         else:
-            text = _plain(node)
+            node.replace(exp.DataType(this=exp.DType.USERDEFINED, kind=_plain(node)))
+            continue
         node.replace(exp.Var(this=text))
-    try:
-        return _plain(tree)
-    except RecursionError:
-        raise SqlError([too_deep()]) from None
+    return _plain(tree)
 
 
 def canonical(sql: str) -> str:
