@@ -70,6 +70,11 @@ class NewTable:
     """What of the source no column can hold, each with the reason."""
 
 
+def can_be_written(name: str) -> bool:
+    """Say whether a table's file can name a column of the source: it takes no control characters."""
+    return bool(name.strip()) and not any(unicodedata.category(letter) == "Cc" for letter in name)
+
+
 class TakesLongError(Exception):
     """The least value of a cursor cannot be found without reading a large table."""
 

@@ -424,12 +424,11 @@ def test_names_are_compared_with_those_of_the_files(tmp_path):
         "items": "ARRAY<STRUCT<sky STRING>>",
     }
     found = FilesReader(tmp_path).inspect(table("a", columns))
-    prefix = "none of the first 3 documents of a/1.jsonl has a field "
-    suffix = ", which would be NULL in each."
+    where = "in the first 3 documents of a/1.jsonl: column"
     assert found.warnings == (
-        f"{prefix}'prize'{suffix} Did you mean 'price'?",
-        f"{prefix}'in.town'{suffix}",
-        f"{prefix}'items.sky'{suffix} Did you mean 'sku'?",
+        f"no field 'prize' {where} prize is NULL there. Did you mean 'price'?",
+        f"no field 'in.town' {where} town is NULL there.",
+        f"no field 'items.sky' {where} items is NULL there. Did you mean 'sku'?",
     )
     assert found.unread == ("price", "in.city", "items.sku")
     write(tmp_path / "a/2.jsonl", '{"prize": 1, "in": {"town": "Bonn"}, "items": [{"sky": "a"}]}')

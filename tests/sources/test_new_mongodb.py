@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 import yaml
-from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp
+from bson import Binary, Code, Decimal128, Int64, ObjectId, Regex, Timestamp
+from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +91,7 @@ def test_documents_become_a_table() -> None:
         ([Binary.from_uuid(UUID(int=1))], "STRING"),
         ([Binary(bytes(16), 3)], "BYTES"),
         ([Regex("x")], "JSON"),
+        ([Code("x")], "JSON"),
         ([[]], "JSON"),
         ([[1, None]], "JSON"),
         ([[[1]]], "JSON"),
@@ -178,12 +180,53 @@ def test_a_collection_becomes_a_file_that_runs_at_once(mongodb_server: MongodbSe
         (1500, Decimal(3825), str(UUID(int=1499)), Decimal("1.5"))
     ]
     assert "Did you mean 'orders'?" in mongodb_project.ingest("--new", "shop", "order", code=1).stderr
+    assert "is the server's own" in mongodb_project.ingest("--new", "shop", "system.views", code=1).stderr
+
+
+ODD = {
+    "select": {"_id": 1, "from": 1, "rowid": 2, "window": {"order": 3}, "updated_at": AT},
+    "Größe 1": {"_id": "a", "ID": 1, "id": 2, "_table_x": 1, "a.b": {"c.d": 1, "e": 2}, "updatedAt": AT},
+    "1st": {"_id": {"a": 1, "b": "x"}, "t.s": AT, "modified": AT},
+    "keys": {"_id": ObjectId(), "map": {f"k{number}": number for number in range(30)}},
+    "deep": {"_id": 1, "a": {"b": {"c": {"d": {"e": {"f": [{"g": [{"h": 1}]}]}}}}}},
+    "names": {
+        "_id": 1,
+        "": 1,
+        " ": 2,
+        "a b": 3,
+        "$x": 4,
+        "y" * 310: 6,
+        "`q`": 7,
+        "a`b": 8,
+        "c\nd\x1b": 9,
+        "'": 9,
+        '"': 10,
+        ": #": 11,
+    },
+    "dates": {"_id": 1, "updated_at": DatetimeMS(-(2**60)), "ts": AT},
+    "nothing": {"_id": 1},
+}
+"""A document by the collection's name."""
+
+
+def test_odd_collections_become_files_that_are_valid_and_run(
+    mongodb_server: MongodbServer, mongodb_project: Project
+) -> None:
+    """Whatever names, types and keys the documents have."""
+    for name, document in ODD.items():
+        mongodb_server.client["shop_test"][name].insert_one(document)
+        mongodb_project.ingest("--new", "shop", name)
+    checked = mongodb_project.run("flows.check")
+    assert checked.returncode == 0, checked.stdout
+    done = mongodb_project.run("flows.run")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
 
 
-@given(TEXT, TEXT, TEXT, TEXT.filter(lambda path: all(part.strip() for part in path.split("."))))
+@given(TEXT, TEXT, TEXT, NAMES.filter(lambda path: all(part.strip() for part in path.split("."))))
 def test_any_words_survive_in_yaml(description: str, comment: str, remark: str, path: str) -> None:
     """Whatever a database holds as comments and names, the file is valid and says the same."""
     new = NewTable(

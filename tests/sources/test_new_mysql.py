@@ -148,7 +148,7 @@ ODD = {
     "shapes": "id BINARY(3) PRIMARY KEY, p POINT, g GEOMETRY, b BIT(64), y YEAR, s SET('a'), t TIME(6), u UUID, i INET6",
     "numbers": "id BIGINT UNSIGNED PRIMARY KEY, a DECIMAL(65,30), b DECIMAL(38,38), c DECIMAL(1,0), d FLOAT, z INT ZEROFILL",
     "comments": "id INT PRIMARY KEY COMMENT ': {a}, [b] # \\'c\\' \\n\\t %s', `a: b` INT COMMENT '- x', `# c` INT, `%s` INT",
-    "quoted": "id INT PRIMARY KEY, ```x``` INT, `a``b` INT, `a.b` INT, `'` INT, `\"` INT, `a b.c d` INT",
+    "quoted": "id INT PRIMARY KEY, ```x``` INT, `a``b` INT, `a.b` INT, `'` INT, `\"` INT, `a b.c d` INT, `e\x1b` INT",
     "dates": "d DATE PRIMARY KEY, updated_on DATE, changed_at DATETIME(3) NOT NULL",
     "platform": "id INT PRIMARY KEY, modified TIMESTAMP NULL",
     "wide": "id INT PRIMARY KEY, " + ", ".join(f"c{number} INT" for number in range(900)),

@@ -35,8 +35,8 @@ def inspection(table: Table, root: Path, files: Files) -> Inspection:
     unread += [name for name in names if name not in read and name not in unread]
     places = " and ".join(str(path.relative_to(root)) for path in looked_at)
     warnings = [
-        f"none of the first {len(documents):,} documents of {places} has a field '{name.path}', which would be NULL in "
-        f"each.{name.near}"
+        f"no field '{name.path}' in the first {len(documents):,} document{'' if len(documents) == 1 else 's'} of "
+        f"{places}: column {name.column} is NULL there.{name.near}"
         for name in absent
     ]
     return Inspection(tuple(unread), (*left_out(root, files), *warnings))

@@ -83,8 +83,8 @@ def _never_seen(
         is_somewhere = _is_somewhere(database, source, name, deadline)
         if is_somewhere is None:
             warnings.append(
-                f"none of the first {SAMPLE} documents of {place} has a field '{name.path}', which would be NULL in "
-                f"each, and there was no time to look through all.{name.near}"
+                f"no field '{name.path}' in the first {SAMPLE} documents of {place}, and there was no time to look "
+                f"through all: column {name.column} is NULL there.{name.near}"
             )
         elif not is_somewhere:
             faults.append(f"columns.{name.column}: no document of {place} has a field '{name.path}'.{name.near}")

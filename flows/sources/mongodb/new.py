@@ -13,6 +13,7 @@ from flows.sources.new_table import (
     NewColumn,
     NewTable,
     TakesLongError,
+    can_be_written,
     column_name,
     likely_partition,
     looks_updated,
@@ -118,7 +119,7 @@ def _is_map(seen: Seen) -> bool:
 
 
 def _reachable(name: str) -> bool:
-    return bool(name.strip()) and not name.startswith("$") and "\0" not in name
+    return can_be_written(name) and not name.startswith("$")
 
 
 def _last(path: str) -> str:

@@ -11,6 +11,7 @@ from pymongo.errors import OperationFailure
 from flows.model.errors import SourceError, did_you_mean
 from flows.sources.mongodb.new import propose
 from flows.sources.mongodb.session import opened, slots, translated
+from flows.sources.mongodb.window import within_the_calendar
 from flows.sources.new_table import TakesLongError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def sample(settings: MongodbConnection, connection: str, collection: str) -> New
         def oldest(path: str) -> datetime | None:
             try:
                 least = found.find_one(
-                    {path: {"$type": "date"}}, {path: 1}, sort=[(path, 1)], max_time_ms=_LOOK_SECONDS * 1000
+                    {path: within_the_calendar()}, {path: 1}, sort=[(path, 1)], max_time_ms=_LOOK_SECONDS * 1000
                 )
             except OperationFailure as error:  # the time limit, or too much to be sorted without an index
                 if error.code in _TOO_MUCH:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bson import Binary, Decimal128, ObjectId
+from bson import Binary, Code, Decimal128, ObjectId
 from bson.datetime_ms import DatetimeMS
 
 _UUID = 4
@@ -15,6 +15,7 @@ _UUID = 4
 _KINDS: dict[type, str] = {
     type(None): "null",
     bool: "bool",  # which Python takes for an int
+    Code: "javascript",  # which Python takes for a text
     int: "int",
     float: "double",
     str: "string",

@@ -67,6 +67,11 @@ def condition(table: Table, source: MongodbSource, window: Window | None) -> dic
     return {path: {"$gte": _milliseconds(start), "$lt": _milliseconds(window.end)}}
 
 
+def within_the_calendar() -> dict[str, DatetimeMS]:
+    """Return the condition of the dates that a window may hold."""
+    return {"$gte": _milliseconds(BEGINNING), "$lt": _milliseconds(END)}
+
+
 def beyond_the_calendar(path: str) -> dict[str, Any]:
     """Return the filter of the dates that no window holds."""
     return {"$or": [{path: {"$lt": _milliseconds(BEGINNING)}}, {path: {"$gte": _milliseconds(END)}}]}

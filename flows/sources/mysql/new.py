@@ -12,6 +12,7 @@ from flows.sources.new_table import (
     NewColumn,
     NewTable,
     TakesLongError,
+    can_be_written,
     column_name,
     likely_partition,
     looks_created,
@@ -50,7 +51,7 @@ def propose(
     for there in source.columns:
         if there.data_type not in FITS:
             left_out.append(f"{there.name}, whose type {there.column_type} is not known here")
-        elif not all(part.strip() for part in there.name.split(".")):
+        elif not all(map(can_be_written, there.name.split("."))):
             left_out.append(f"{there.name}, whose name cannot stand in `from`")
         else:
             name = column_name(there.name, {column.name.lower() for column in columns.values()})
