@@ -6,7 +6,7 @@ import pytest
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Step
+from flows.engine.plan import Reason, Step
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, window
@@ -21,12 +21,12 @@ def test_a_run_that_planned_before_another_committed_changes_nothing(warehouse):
     """It says who was first; another window is free."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
     warehouse.prepare(TOTALS)
-    commit_step(run("first", 0), Step(window(0), "missing", ""), warehouse)
+    commit_step(run("first", 0), Step(window(0), "missing", Reason("not committed")), warehouse)
     before = rows(warehouse, TOTALS)
     with pytest.raises(ConflictError, match=r"run first of tester has committed .* This run changed nothing"):
-        commit_step(run("second", 0), Step(window(0), "missing", ""), warehouse)
+        commit_step(run("second", 0), Step(window(0), "missing", Reason("not committed")), warehouse)
     assert rows(warehouse, TOTALS) == before
-    assert commit_step(run("second", 0), Step(window(1), "missing", ""), warehouse).version == 2
+    assert commit_step(run("second", 0), Step(window(1), "missing", Reason("not committed")), warehouse).version == 2
 
 
 def test_of_runs_at_once_one_commits_each_window(warehouse):
@@ -38,7 +38,7 @@ def test_of_runs_at_once_one_commits_each_window(warehouse):
     def both(name):
         for number in (0, 1):
             try:
-                commit_step(run(name, 0), Step(window(number), "missing", ""), warehouse)
+                commit_step(run(name, 0), Step(window(number), "missing", Reason("not committed")), warehouse)
             except ConflictError as error:
                 lost.append(str(error))
 

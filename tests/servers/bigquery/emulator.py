@@ -1,9 +1,11 @@
 """The emulator's command, taught what BigQuery does and it does not; it runs in the emulator's own environment.
 
+- A job whose id is known is refused, and not run again.
 - A script takes query parameters, which the emulator gives to single statements only.
 - `tables.patch` with a schema adds columns to what is stored, and `ALTER TABLE` changes the schema that `tables.get` gives.
 - A table may have a column of type BIGNUMERIC, though of 38 digits only.
 - `GROUP BY name` means the column that the SELECT gives that name, also where what it reads has one of that name.
+- `CREATE TABLE name (columns) AS` keeps the digits of decimals.
 - An upload may say nothing of its media type, as the official client does.
 """
 
@@ -14,13 +16,15 @@ from copy import copy
 from typing import Any
 
 import sqlglot
-from bqemulator.api.routes import upload
+from bqemulator.api.routes import jobs, upload
 from bqemulator.api.routes.tables import _field_to_rest
 from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.catalog.memory_repository import MemoryCatalogRepository
 from bqemulator.cli import main
+from bqemulator.domain.errors import ResourceRef, resource_already_exists
 from bqemulator.jobs import executor
 from bqemulator.scripting.interpreter import ScriptInterpreter
+from bqemulator.sql import translator
 from bqemulator.sql.parameters import _bq_to_duckdb_type, _extract_value
 from bqemulator.sql.translator import SQLTranslator
 from bqemulator.storage.sql_identifiers import quoted_table_ref
@@ -101,6 +105,15 @@ _stores_new_columns(MemoryCatalogRepository)
 _stores_new_columns(DuckDBCatalogRepository)
 
 
+handle_query_job = jobs._handle_query_job
+
+
+async def _handle(project_id: str, job_id: str, *args: Any, ctx: Any, **options: Any) -> Any:
+    if ctx.catalog.get_job(project_id, job_id) is not None:
+        raise resource_already_exists(ResourceRef("job", project_id, "", job_id))
+    return await handle_query_job(project_id, job_id, *args, ctx=ctx, **options)
+
+
 def _groups_by_its_own_columns(translate: Any) -> Any:
     """Let a translation name by their places the columns of a SELECT by which it groups."""
 
@@ -122,7 +135,22 @@ def _by_place(sql: str) -> str:
     return tree.sql("bigquery") if is_other else sql
 
 
+def _keeps_digits(rewrite: Any) -> Any:
+    """Let the casts of a rewritten `CREATE TABLE name (columns) AS` be to decimals of all digits."""
+
+    def rewritten(sql: str) -> str:
+        other = rewrite(sql)
+        if other == sql:
+            return sql
+        other = re.sub(r"\bBIGNUMERIC\b(?! *\()", "BIGNUMERIC(38, 18)", other)
+        return re.sub(r"\bNUMERIC\b(?! *\()", "NUMERIC(38, 9)", other)
+
+    return rewritten
+
+
+translator.rewrite_create_table_schema_ctas = _keeps_digits(translator.rewrite_create_table_schema_ctas)
 SQLTranslator.translate = _groups_by_its_own_columns(SQLTranslator.translate)
+jobs._handle_query_job = _handle
 executor._run_query_body = _run
 upload._is_permitted_media_type = lambda _: True
 # What it stores things in has 38 digits.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _TABLE = re.compile(r"(?<![\w`.])`?([A-Za-z_]\w*)`?\.(?:`([^`]+)`|([A-Za-z_]\w*))(?![\w`.(])")
 _ATTEMPT = re.compile(r"(?<=-)[0-9a-f]{12}(?=`)")
+_UNSUPPORTED = ("ALTER TABLE does not support ALTER COLUMN SET DATA TYPE",)
+"""What the analyzer says of statements that BigQuery has and it has not."""
 _VARIABLE = "fence_version"
 
 
@@ -32,14 +34,16 @@ class Recorder:
         query = warehouse.jobs.query
 
         def recorded(sql: str, parameters: Iterable[Any] = (), *args: Any, **options: Any) -> Any:
-            given = list(parameters)
+            given, told = list(parameters), _ATTEMPT.sub("attempt", sql)
+            if told in self.jobs:
+                return query(sql, given, *args, **options)
+            # What it drops is there before it, and what it makes after it.
+            before = _named_tables(warehouse, sql)
             try:
                 return query(sql, given, *args, **options)
             finally:
-                told = _ATTEMPT.sub("attempt", sql)
-                if told not in self.jobs:
-                    named = {item.name: _null_of(item.to_api_repr()["parameterType"]) for item in given}
-                    self.jobs[told] = (_named_tables(warehouse, sql), named)
+                named = {item.name: _null_of(item.to_api_repr()["parameterType"]) for item in given}
+                self.jobs[told] = (_named_tables(warehouse, sql) | before, named)
 
         warehouse.jobs.query = recorded  # type: ignore[method-assign]
 
@@ -49,7 +53,7 @@ class Recorder:
         for script, (named, parameters) in self.jobs.items():
             for sql in statements(script):
                 answer = judge.statement(sql, named, parameters)
-                if not answer.endswith("Stmt"):
+                if not answer.endswith("Stmt") and not any(words in answer for words in _UNSUPPORTED):
                     found.append(f"{sql}\n{answer}")
         return found
 
