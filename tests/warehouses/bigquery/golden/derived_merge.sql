@@ -1,0 +1,34 @@
+DECLARE fence_version INT64;
+CREATE TABLE `platform`.`stage-derived-first_use-attempt` (`id` INT64, `first` TIMESTAMP, `last` TIMESTAMP, `amount` NUMERIC)
+OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
+SELECT `id`, `first`, `last`, `amount` FROM (
+SELECT id, `at` AS first, `at` AS last, amount FROM core.log WHERE `at` >= @window_start AND `at` < @window_end
+);
+SET fence_version = (SELECT version FROM `platform`.`fence-derived-first_use`);
+SELECT
+  fence_version AS `version`,
+  (SELECT AS STRUCT version, run_id, run_by, window_start, window_end, committed_at, `rows`, touched FROM `platform`.`ledger_080` WHERE table_name = @identity AND kind = 'commit' AND COALESCE(window_start < @window_end AND @window_start < window_end, TRUE) ORDER BY version DESC LIMIT 1) AS `newest`,
+  (SELECT code_version FROM `platform`.`ledger_080` WHERE table_name = @identity AND kind = 'commit' ORDER BY version DESC LIMIT 1) AS `code_version`,
+  (SELECT COUNT(*) FROM `platform`.`quarantine_080` WHERE table_name = @identity) AS `quarantined`,
+  (SELECT COUNT(*) FROM `platform`.`stage-derived-first_use-attempt`) AS `staged`,
+  (SELECT AS STRUCT COALESCE(LOGICAL_OR(`id` IS NULL), FALSE) AS k0 FROM `platform`.`stage-derived-first_use-attempt`) AS `nulls`,
+  (SELECT COALESCE(SUM(n - 1), 0) FROM (SELECT COUNT(*) AS n FROM `platform`.`stage-derived-first_use-attempt` GROUP BY `id`)) AS `surplus`
+
+-- next job
+CREATE OR REPLACE TABLE `platform`.`delta-derived-first_use-attempt` OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
+SELECT `new-row`.`id` AS v0, `new-row`.`first` AS v1, `new-row`.`last` AS v2, `new-row`.`amount` AS v3, `old-row`.`is-there` IS NOT NULL AS is_change, CAST(NULL AS TIMESTAMP) AS old_unit, CAST(NULL AS TIMESTAMP) AS new_unit
+FROM (SELECT `both-rows`.`id` AS `id`, MIN(`both-rows`.`first`) AS `first`, MAX(`both-rows`.`last`) AS `last`, ARRAY_AGG(STRUCT(`both-rows`.`amount` AS v) ORDER BY `both-rows`.`last` IS NOT NULL DESC, `both-rows`.`last` DESC, `both-rows`.`amount` IS NULL DESC, `both-rows`.`amount` DESC LIMIT 1)[OFFSET(0)].v AS `amount` FROM (SELECT `id`, `first`, `last`, `amount` FROM `platform`.`stage-derived-first_use-attempt` UNION ALL SELECT `id`, `first`, `last`, `amount` FROM `derived`.`first_use` AS `old-row` WHERE TRUE AND EXISTS (SELECT 1 FROM `platform`.`stage-derived-first_use-attempt` AS `new-row` WHERE `old-row`.`id` = `new-row`.`id`)) AS `both-rows` GROUP BY `both-rows`.`id`) AS `new-row`
+LEFT JOIN (SELECT `old-row`.*, TRUE AS `is-there` FROM `derived`.`first_use` AS `old-row` WHERE TRUE) AS `old-row` ON `old-row`.`id` = `new-row`.`id`
+WHERE `old-row`.`is-there` IS NULL OR ((`old-row`.`first` IS DISTINCT FROM `new-row`.`first` OR `old-row`.`last` IS DISTINCT FROM `new-row`.`last` OR `old-row`.`amount` IS DISTINCT FROM `new-row`.`amount`) AND NOT FALSE);
+SELECT unit_start, LOGICAL_OR(was_there) AS is_change FROM (
+  SELECT new_unit AS unit_start, is_change AS was_there FROM `platform`.`delta-derived-first_use-attempt`
+  UNION ALL SELECT old_unit, TRUE FROM `platform`.`delta-derived-first_use-attempt` WHERE is_change
+) GROUP BY unit_start
+
+-- next job
+BEGIN TRANSACTION;
+UPDATE `platform`.`fence-derived-first_use` SET version = IF(version = @known_version, @next_version, ERROR('another run has committed')) WHERE TRUE;
+DELETE FROM `derived`.`first_use` AS `old-row` WHERE TRUE AND EXISTS (SELECT 1 FROM `platform`.`delta-derived-first_use-attempt` AS `new-row` WHERE `new-row`.is_change AND `old-row`.`id` = `new-row`.v0);
+INSERT INTO `derived`.`first_use` (`id`, `first`, `last`, `amount`) SELECT v0, v1, v2, v3 FROM `platform`.`delta-derived-first_use-attempt`;
+INSERT INTO `platform`.`ledger_080` ...;
+COMMIT TRANSACTION;
