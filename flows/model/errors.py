@@ -74,9 +74,6 @@ class Fault:
         return one_line(f"{self.file}:{self.line}: {where}{self.message}")
 
 
-SqlFault = Fault
-
-
 class TableFileError(DerivedError):
     """One or more table files have faults; all of them are listed."""
 

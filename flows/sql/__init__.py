@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlglot
 
 from flows.model.dependency import Dependency, Edge
-from flows.model.errors import SqlError, SqlFault
+from flows.model.errors import Fault, SqlError
 from flows.sql import types as sql_types
 from flows.sql.compile.compiler import compiled
 from flows.sql.parse.limits import too_deep
@@ -79,7 +79,7 @@ def analyze(
     return Analysis(dependencies(context.occurrences, by_window=by_window), columns, lines)
 
 
-def names_of(sql: str) -> tuple[dict[str, int], tuple[SqlFault, ...]]:
+def names_of(sql: str) -> tuple[dict[str, int], tuple[Fault, ...]]:
     """Return the tables that a table's SQL names, each with the first line that does, and the faults of the SQL alone.
 
     Raises SqlError where it cannot be read at all.
@@ -122,14 +122,14 @@ def output(type_: Type) -> Type:
     return sql_types.INT64 if type_ == sql_types.NULL else type_
 
 
-def _output_faults(relation: Relation) -> Iterator[SqlFault]:
+def _output_faults(relation: Relation) -> Iterator[Fault]:
     seen: set[str] = set()
     for node, (name, value) in zip(relation.nodes, relation.columns, strict=False):
         if not name:
             text = node.sql(dialect="bigquery", comments=False)[:60]
-            yield SqlFault(line_of(node), f"the column '{text}' has no name. Write {text} AS name.")
+            yield Fault(line_of(node), f"the column '{text}' has no name. Write {text} AS name.")
         elif name.lower() in seen:
-            yield SqlFault(line_of(node), f"two columns are named '{name}'. Give one of them another name with AS.")
+            yield Fault(line_of(node), f"two columns are named '{name}'. Give one of them another name with AS.")
         if value.type == sql_types.INTERVAL:
-            yield SqlFault(line_of(node), f"'{name}' is an INTERVAL, which no table can hold.")
+            yield Fault(line_of(node), f"'{name}' is an INTERVAL, which no table can hold.")
         seen.add((name or "").lower())

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from sqlglot import exp
 
 from flows.model.dependency import Dependency, Edge, Misplaced, Snapshot
-from flows.model.errors import SqlFault
+from flows.model.errors import Fault
 from flows.sql.bounds import (
     LONGEST,
     MICROSECOND,
@@ -152,7 +152,7 @@ def _highest(edges: Sequence[Edge]) -> Edge:
     return Edge(anchor, max(edge.months for edge in edges), max(edge.offset for edge in edges))
 
 
-def shared_ends(tree: exp.Query) -> Iterator[SqlFault]:
+def shared_ends(tree: exp.Query) -> Iterator[Fault]:
     """Give a fault for each range from a window's start to its end that includes both: two windows share that moment."""
     for node in tree.find_all(exp.Between, exp.And):
         above = node.parent
@@ -180,13 +180,13 @@ def shared_ends(tree: exp.Query) -> Iterator[SqlFault]:
                 yield _shared_end(one, column, limit)
 
 
-def _shared_end(one: exp.Expr, column: exp.Expr, limit: exp.Expr) -> SqlFault:
+def _shared_end(one: exp.Expr, column: exp.Expr, limit: exp.Expr) -> Fault:
     written = f"{shown(column)} < {shown(limit)}"
     if isinstance(one, exp.Between):
         written = f"{shown(column)} >= {shown(one.args['low'])} AND {written}"
     what = "BETWEEN includes its end" if isinstance(one, exp.Between) else f"'{shown(one)}' includes the end"
     message = f"{what}, at which the next window begins: rows of that moment would stand in both. Write {written}."
-    return SqlFault(line_of(one), message)
+    return Fault(line_of(one), message)
 
 
 def comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, str, exp.Expr]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.errors import SqlFault
+from flows.model.errors import Fault
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
 from flows.sql.parse.tree import line_of
@@ -97,7 +97,7 @@ class Context:
     schema: Mapping[str, Mapping[str, Type | str]]
     partitions: Mapping[str, str]
     """The partition column of each table that has one."""
-    faults: list[SqlFault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     occurrences: list[Occurrence] = field(default_factory=list)
     drifts: bool = False
     """Whether something that drifts was found in the expression that is being compiled."""
@@ -159,7 +159,7 @@ class Scope:
 
     def fault(self, node: exp.Expr, message: str) -> Value:
         """Note a fault and return the value that stands for what has one."""
-        self.context.faults.append(SqlFault(line_of(node), message))
+        self.context.faults.append(Fault(line_of(node), message))
         return NOTHING
 
     def unsupported(self, node: exp.Expr, what: str | None = None) -> Value:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import TokenType
 
-from flows.model.errors import SqlError, SqlFault
+from flows.model.errors import Fault, SqlError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def refuse_long(sql: str) -> None:
     """Refuse a text that is too long to be read at all. Raises SqlError."""
     if len(sql) > MOST_TEXT:
         hint = "Put long lists into a table of their own and join it."
-        raise SqlError([SqlFault(1, f"the query has {len(sql):,} characters. At most {MOST_TEXT:,} are read. {hint}")])
+        raise SqlError([Fault(1, f"the query has {len(sql):,} characters. At most {MOST_TEXT:,} are read. {hint}")])
 
 
 def refuse_deep(tokens: Sequence[Token]) -> None:
@@ -54,14 +54,14 @@ def refuse_deep(tokens: Sequence[Token]) -> None:
     if len(tokens) > MOST_TOKENS:
         hint = "Put long lists into a table of their own and join it."
         message = f"the query has {len(tokens):,} words and signs. At most {MOST_TOKENS:,} are read. {hint}"
-        raise SqlError([SqlFault(tokens[MOST_TOKENS].line, message)])
+        raise SqlError([Fault(tokens[MOST_TOKENS].line, message)])
     waiting: list[str] = []
     run, before = 0, None
     for token in tokens:
         kind = token.token_type
         if kind in _NUMBERS and len(token.text) > LONGEST_NUMBER:
             message = f"'{token.text[:20]}...' has {len(token.text):,} digits. At most {LONGEST_NUMBER} are read."
-            raise SqlError([SqlFault(token.line, message)])
+            raise SqlError([Fault(token.line, message)])
         if kind not in _TEXTS:
             _follow(token, before, waiting)
         run = 0 if kind in _ENDS_RUN else run + 1
@@ -86,6 +86,6 @@ def _follow(token: Token, before: TokenType | None, waiting: list[str]) -> None:
             pass
 
 
-def too_deep(line: int = 1) -> SqlFault:
+def too_deep(line: int = 1) -> Fault:
     """Return the fault of a query that cannot be followed to its bottom."""
-    return SqlFault(line, f"the query nests too deeply (more than {DEEPEST} levels). Give its parts names with WITH.")
+    return Fault(line, f"the query nests too deeply (more than {DEEPEST} levels). Give its parts names with WITH.")

@@ -15,7 +15,7 @@ from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.repeat import VARYING, unrepeatable
@@ -154,7 +154,7 @@ def parse_any(sql: str) -> exp.Query:
     return tree
 
 
-def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
+def read(sql: str) -> tuple[exp.Query, tuple[Fault, ...]]:
     """Return the tree of a table's SQL, which nobody may change, and the faults that a tree can have.
 
     Raises SqlError where there is no tree.
@@ -166,13 +166,13 @@ def read(sql: str) -> tuple[exp.Query, tuple[SqlFault, ...]]:
 
 
 @lru_cache(maxsize=256)
-def _unrepeatable(sql: str) -> tuple[SqlFault, ...]:
+def _unrepeatable(sql: str) -> tuple[Fault, ...]:
     tree, _ = _parse(sql)
     return tuple(unrepeatable(tree)) if tree is not None else ()
 
 
 @lru_cache(maxsize=256)
-def _parse(sql: str) -> tuple[exp.Query | None, tuple[SqlFault, ...]]:
+def _parse(sql: str) -> tuple[exp.Query | None, tuple[Fault, ...]]:
     try:
         tree = _one_select(sql)
     except SqlError as error:
@@ -187,7 +187,7 @@ def _one_select(sql: str) -> exp.Query:
         refuse_templates(sql)
         spelt = dialect.tokenize(sql)
         if not spelt:
-            raise SqlError([SqlFault(1, "there is no query here. Write a SELECT.")])
+            raise SqlError([Fault(1, "there is no query here. Write a SELECT.")])
         refuse_deep(spelt)
         refuse_foreign(sql, spelt)
         tokens = list(_named_calls(sql, spelt))
@@ -200,10 +200,10 @@ def _one_select(sql: str) -> exp.Query:
         raise SqlError([too_deep()]) from None
     if len(statements) > 1:
         line = next((token.line for token in tokens if token.token_type == TokenType.SEMICOLON), 1)
-        raise SqlError([SqlFault(line, "there is more than one statement. Write exactly one SELECT.")])
+        raise SqlError([Fault(line, "there is more than one statement. Write exactly one SELECT.")])
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
-        raise SqlError([SqlFault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
+        raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
     faults = list(_missing_values(tree))
     if faults:
         raise SqlError(faults)
@@ -240,7 +240,7 @@ def _literal(written: str, token: Token) -> tuple[TokenType, str]:
         escaped = token.token_type == TokenType.RAW_STRING or "\\" in written
         return TokenType.STRING, text_of(written) if escaped else token.text
     except ValueError as error:
-        raise SqlError([SqlFault(token.line, str(error))]) from None
+        raise SqlError([Fault(token.line, str(error))]) from None
 
 
 def _is_call(word: str, before: TokenType) -> bool:
@@ -260,14 +260,14 @@ def _is_call(word: str, before: TokenType) -> bool:
     )
 
 
-def _missing_values(tree: exp.Query) -> Iterator[SqlFault]:
+def _missing_values(tree: exp.Query) -> Iterator[Fault]:
     """Give a fault for each ORDER BY and the like inside a call that follows no value."""
     for node in tree.find_all(exp.Order, exp.Limit, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax):
         if node.this is None and node.arg_key not in {"order", "limit"}:
-            yield SqlFault(line_of(node), f"'{shown(node).strip()}' stands inside a call and follows no value.")
+            yield Fault(line_of(node), f"'{shown(node).strip()}' stands inside a call and follows no value.")
 
 
-def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
+def _parameter_faults(tree: exp.Query) -> Iterator[Fault]:
     for node in tree.find_all(exp.Parameter, exp.Placeholder, exp.SessionParameter):
         if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
             continue
@@ -275,7 +275,7 @@ def _parameter_faults(tree: exp.Query) -> Iterator[SqlFault]:
         near = meant(name)
         hint = f" Did you mean '@{near}'?" if near else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
         message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"
-        yield SqlFault(line_of(node), message)
+        yield Fault(line_of(node), message)
 
 
 def tables(sql: str) -> tuple[str, ...]:

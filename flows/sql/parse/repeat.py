@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.errors import SqlFault
+from flows.model.errors import Fault
 from flows.sql.functions import signatures
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name, line_of
 from flows.sql.shown import shown
@@ -34,30 +34,30 @@ _LISTS = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
 _EVERY_RETRY = "can give other rows on every retry. Write ORDER BY with columns that tell all rows apart."
 
 
-def unrepeatable(tree: exp.Query) -> Iterator[SqlFault]:
+def unrepeatable(tree: exp.Query) -> Iterator[Fault]:
     """Give a fault for each word of a query that can give other rows on every retry."""
     for node in tree.find_all(exp.Anonymous, *KEYWORD_CALLS):
         name = call_name(node) or ""
         reason = VARYING.get(name)
         if reason is not None:
-            yield SqlFault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
+            yield Fault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
         if name in _LISTS and not isinstance(_around(node), exp.Window):
             yield from _unordered_list(name, node)
     yield from _unordered_limits(tree)
     yield from _unordered_windows(tree)
 
 
-def _unordered_limits(tree: exp.Query) -> Iterator[SqlFault]:
+def _unordered_limits(tree: exp.Query) -> Iterator[Fault]:
     for node in tree.find_all(exp.Select, exp.SetOperation, exp.Subquery):
         limit, offset = node.args.get("limit"), node.args.get("offset")
         if offset and not limit:
             message = f"GoogleSQL has no OFFSET without LIMIT. Write LIMIT n OFFSET {offset.expression.name or 'm'}."
-            yield SqlFault(line_of(offset), message)
+            yield Fault(line_of(offset), message)
         if not limit or limit.expression.name == "0" or _one_row(node) or isinstance(node.parent, exp.Exists):
             continue
         said = _no_order(node.args.get("order"), node)
         if said:
-            yield SqlFault(line_of(limit), f"LIMIT {said} {_EVERY_RETRY}")
+            yield Fault(line_of(limit), f"LIMIT {said} {_EVERY_RETRY}")
 
 
 def _one_row(node: exp.Expr) -> bool:
@@ -110,7 +110,7 @@ def _varies(key: exp.Expr) -> bool:
     )
 
 
-def _unordered_list(name: str, call: exp.Expr) -> Iterator[SqlFault]:
+def _unordered_list(name: str, call: exp.Expr) -> Iterator[Fault]:
     parts = call.find_all(exp.Order)
     order = next((part for part in parts if part.find_ancestor(exp.Anonymous, exp.Query, exp.Window) is call), None)
     said = _no_order(order)
@@ -121,10 +121,10 @@ def _unordered_list(name: str, call: exp.Expr) -> Iterator[SqlFault]:
         inner = value.expressions[0] if isinstance(value, exp.Distinct | exp.Struct) and value.expressions else value
         example = f"{name}({shown(value)} ORDER BY {shown(inner)})" if value is not None and inner is not None else name
         message = f"{name} {said} can give another value on every retry. Write {example}, or order by other columns."
-        yield SqlFault(line_of(call), message)
+        yield Fault(line_of(call), message)
 
 
-def _unordered_windows(tree: exp.Query) -> Iterator[SqlFault]:
+def _unordered_windows(tree: exp.Query) -> Iterator[Fault]:
     for node in tree.find_all(exp.Window):
         inner = node.this.this if isinstance(node.this, exp.IgnoreNulls | exp.RespectNulls) else node.this
         name = call_name(inner)
@@ -133,7 +133,7 @@ def _unordered_windows(tree: exp.Query) -> Iterator[SqlFault]:
             continue
         said = _no_order(order, None, same)
         if said:
-            yield SqlFault(line_of(node), f"{name} {said} {_EVERY_RETRY}")
+            yield Fault(line_of(node), f"{name} {said} {_EVERY_RETRY}")
 
 
 def _order_of(window: exp.Expr) -> tuple[exp.Expr | None, set[str], bool]:

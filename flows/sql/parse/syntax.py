@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from flows.model.errors import SqlError, SqlFault, did_you_mean
+from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.model.types import parse_type
 from flows.sql.parse.templates import outside_quotes
 
@@ -83,21 +83,21 @@ def refuse_foreign(sql: str, tokens: Sequence[Token]) -> None:
 def _refuse_start(tokens: Sequence[Token]) -> None:
     first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
     if first.text.upper() not in {"SELECT", "WITH"}:
-        raise SqlError([SqlFault(first.line, f"'{first.text}' starts no SELECT. Write exactly one SELECT.")])
+        raise SqlError([Fault(first.line, f"'{first.text}' starts no SELECT. Write exactly one SELECT.")])
 
 
 def _refuse_statement(tokens: Sequence[Token]) -> None:
     for before, token in zip([tokens[0], *tokens], tokens, strict=False):
         if token.token_type == TokenType.FETCH and before.token_type != TokenType.DOT:
-            raise SqlError([SqlFault(token.line, "GoogleSQL has no FETCH. Write LIMIT.")])
+            raise SqlError([Fault(token.line, "GoogleSQL has no FETCH. Write LIMIT.")])
         if token.text == "|>":
-            raise SqlError([SqlFault(token.line, "pipe syntax (|>) is not supported. Write a SELECT.")])
+            raise SqlError([Fault(token.line, "pipe syntax (|>) is not supported. Write a SELECT.")])
         if token.token_type == TokenType.PLACEHOLDER:
             message = "a positional parameter (?) has no value here. Write @window_start or @window_end."
-            raise SqlError([SqlFault(token.line, message)])
+            raise SqlError([Fault(token.line, message)])
 
 
-def _foreign_types(tokens: Sequence[Token]) -> Iterator[SqlFault]:
+def _foreign_types(tokens: Sequence[Token]) -> Iterator[Fault]:
     casts: list[bool] = []
     for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if token.token_type == TokenType.L_PAREN:
@@ -109,7 +109,7 @@ def _foreign_types(tokens: Sequence[Token]) -> Iterator[SqlFault]:
         if (in_cast or in_array) and after.text.upper() not in {"ARRAY", "STRUCT"}:
             fault = _type_fault(after.text)
             if fault:
-                yield SqlFault(after.line, fault)
+                yield Fault(after.line, fault)
 
 
 def _type_fault(name: str) -> str | None:
@@ -120,22 +120,22 @@ def _type_fault(name: str) -> str | None:
     return None
 
 
-def _foreign_operators(sql: str, tokens: Sequence[Token]) -> Iterator[SqlFault]:
+def _foreign_operators(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
     for place, token in enumerate(tokens):
         if token.token_type == TokenType.EQ and token.text == "==":
-            yield SqlFault(token.line, "GoogleSQL has no '=='. Write =.")
+            yield Fault(token.line, "GoogleSQL has no '=='. Write =.")
         elif token.token_type == TokenType.DCOLON:
             cast = tokens[place + 1].text.upper() if place + 1 < len(tokens) else "DATE"
             near = re.search(r"Did you mean '(.*)'", _type_fault(cast) or "")
             value = _before(sql, tokens, place)
-            yield SqlFault(token.line, f"GoogleSQL has no '::'. Write CAST({value} AS {near[1] if near else cast}).")
+            yield Fault(token.line, f"GoogleSQL has no '::'. Write CAST({value} AS {near[1] if near else cast}).")
         elif token.text in {"~", "~*", "!~"} and place and tokens[place - 1].token_type in _ENDS_VALUE:
             value = _before(sql, tokens, place)
             message = f"GoogleSQL has no '{token.text}'. Write REGEXP_CONTAINS({value}, r'...')."
-            yield SqlFault(token.line, message)
+            yield Fault(token.line, message)
 
 
-def _foreign_intervals(tokens: Sequence[Token]) -> Iterator[SqlFault]:
+def _foreign_intervals(tokens: Sequence[Token]) -> Iterator[Fault]:
     for token, amount, unit in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False):
         if token.token_type != TokenType.INTERVAL:
             continue
@@ -146,7 +146,7 @@ def _foreign_intervals(tokens: Sequence[Token]) -> Iterator[SqlFault]:
         if match and (amount.token_type == TokenType.STRING or match[2].upper() in _PLURALS):
             written = f"'{amount.text}'" if amount.token_type == TokenType.STRING else text
             part = match[2].upper().removesuffix("S")
-            yield SqlFault(token.line, f"'INTERVAL {written}' is not GoogleSQL. Write INTERVAL {match[1]} {part}.")
+            yield Fault(token.line, f"'INTERVAL {written}' is not GoogleSQL. Write INTERVAL {match[1]} {part}.")
 
 
 def _before(sql: str, tokens: Sequence[Token], place: int) -> str:
@@ -168,7 +168,7 @@ def _clip(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - what fits a line
 
 
-def syntax_fault(sql: str, tokens: Sequence[Token], error: ParseError) -> SqlFault:
+def syntax_fault(sql: str, tokens: Sequence[Token], error: ParseError) -> Fault:
     """Say what an analyst may have meant where the parser stopped; `tokens` are as the query spells them."""
     detail = error.errors[0] if error.errors else {}
     spot = detail.get("line"), detail.get("col")
@@ -180,10 +180,10 @@ def syntax_fault(sql: str, tokens: Sequence[Token], error: ParseError) -> SqlFau
         *_ends(sql, tokens, place, problem),
         *_neighbours(sql, tokens, place),
     ):
-        return SqlFault(line, f"syntax error: {message}")
+        return Fault(line, f"syntax error: {message}")
     shown = _clip(_text(sql, tokens[place]))
     hint = "A word before it may be misspelt or missing, such as a comma, AS or AND."
-    return SqlFault(tokens[place].line, f"syntax error: the query cannot be read at '{shown}'. {hint}")
+    return Fault(tokens[place].line, f"syntax error: the query cannot be read at '{shown}'. {hint}")
 
 
 def _text(sql: str, token: Token) -> str:
@@ -275,11 +275,11 @@ def _clause(tokens: Sequence[Token], place: int) -> str:
     return ""
 
 
-def token_fault(sql: str) -> SqlFault:
+def token_fault(sql: str) -> Fault:
     """Return the fault of a query with a quote or comment that no other one closes."""
     rest = outside_quotes(sql)
     opened = re.search(r"['\"`]|/\*", rest)
     if opened is None:
-        return SqlFault(1, "syntax error: the query cannot be read.")
+        return Fault(1, "syntax error: the query cannot be read.")
     line = rest.count("\n", 0, opened.start()) + 1
-    return SqlFault(line, f"syntax error: {opened[0]} is opened and not closed on its line.")
+    return Fault(line, f"syntax error: {opened[0]} is opened and not closed on its line.")

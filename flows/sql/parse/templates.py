@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flows.model.errors import SqlError, SqlFault
+from flows.model.errors import Fault, SqlError
 
 PARAMETERS = ("window_start", "window_end")
 _CLOSED = re.compile(
@@ -36,7 +36,7 @@ def refuse_templates(sql: str) -> None:
         return
     bare = outside_quotes(sql)
     faults = [
-        SqlFault(bare.count("\n", 0, match.start()) + 1, _refusal(sql[match.start() : match.end()]))
+        Fault(bare.count("\n", 0, match.start()) + 1, _refusal(sql[match.start() : match.end()]))
         for match in _TEMPLATE.finditer(bare)
     ]
     if faults:
