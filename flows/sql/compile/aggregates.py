@@ -68,6 +68,8 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     candidates = signatures.aggregate(name) if of_rows else signatures.window(name)
     if inside.distinct and name not in _SAME_DISTINCT and not all(one.distinct for one in candidates):
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
+    if inside.distinct and any(value.type == t.JSON for _, value in arguments):
+        return scope.fault(node, "JSON cannot be compared, as DISTINCT does. Compare what JSON_VALUE gives.")
     marks = {
         "d": "DISTINCT " if inside.distinct else "",
         "s": f" ORDER BY {', '.join(order)}" if order else "",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flows.sql.functions.signatures import Signature
     from flows.sql.reach import Origin
 
+_COMPARING = {"MIN", "MAX", "GREATEST", "LEAST", "NULLIF", "MAX_BY", "MIN_BY"}
 _INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
 
@@ -46,6 +47,10 @@ def apply(  # noqa: PLR0913 - the parts of a call
         return scope.fault(
             node, f"{name}({given}) does not exist, or not in the embedded warehouse yet. It knows {known}."
         )
+    if name in _COMPARING and any(value.type == t.JSON for _, value in arguments):
+        return scope.fault(node, f"JSON cannot be compared, as {name} does. Compare what JSON_VALUE gives.")
+    if matched.result.element is not None and matched.result.element.element is not None:
+        return scope.fault(node, f"{name} would give an ARRAY of ARRAYs. Put each into a STRUCT.")
     inexact = name in _INEXACT or any(value.type == t.FLOAT64 and not value.literal for _, value in arguments)
     for (item, value), want in zip(arguments, matched.wanted, strict=True):
         if value.type in t.DECIMALS and want == t.FLOAT64 and not inexact:

@@ -57,7 +57,7 @@ def over(window: exp.Window, scope: Scope) -> str:
     partition, order, spec = _window_parts(window, scope, ())
     parts = []
     if partition:
-        parts.append("PARTITION BY " + ", ".join(expression(one, scope).sql for one in partition))
+        parts.append("PARTITION BY " + ", ".join(_partition(one, scope) for one in partition))
     if order:
         keys = ordering(order.expressions, scope)
         parts.append("ORDER BY " + ", ".join(keys))
@@ -66,6 +66,13 @@ def over(window: exp.Window, scope: Scope) -> str:
     if spec:
         parts.append(_frame(spec, scope))
     return f"({' '.join(parts)})"
+
+
+def _partition(node: exp.Expr, scope: Scope) -> str:
+    value = expression(node, scope)
+    if value.type in (t.FLOAT64, t.JSON):
+        scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
+    return value.sql
 
 
 def _window_parts(

@@ -78,6 +78,8 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
         columns.append(
             (name, Value(common or t.UNKNOWN, "", origins=one.origins | two.origins, drifts=one.drifts or two.drifts))
         )
+        if node.args.get("distinct") and common == t.JSON:
+            scope.fault(node, f"column '{name}' is JSON, which {word} DISTINCT cannot compare.")
     sides = [_as_types(side, columns, scope) for side in (left, right)]
     sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"
     relation = Relation(columns, sql, nodes=left.nodes)

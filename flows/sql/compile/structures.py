@@ -90,6 +90,8 @@ def _array(node: exp.Expr, scope: Scope) -> Value:
         if len(relation.columns) != 1:
             return scope.fault(node, "ARRAY(SELECT ...) takes a query of one column. Write SELECT AS STRUCT for more.")
         inner = relation.columns[0][1].type
+        if inner.element is not None:
+            return scope.fault(node, "an ARRAY of ARRAYs does not exist in GoogleSQL. Put each into a STRUCT.")
         listed = f"ARRAY({relation.sql})"
         if not _in_order(node.expressions[0]):
             listed = f"list_sort({listed}, 'ASC', 'NULLS FIRST')"
