@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.model.errors import DerivedError, UsageError
 from flows.prefect_settings import Settings as PrefectSettings
+from flows.project.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -109,8 +110,7 @@ def private_home(root: Path) -> Path:
     """Return that folder, made for its owner alone; where it cannot be made, who needs it says so."""
     home = _home(root)
     with suppress(OSError):
-        home.parent.mkdir(parents=True, exist_ok=True)
-        home.mkdir(mode=0o700, exist_ok=True)
+        make_private(home)
         if not os.environ.get(HOME):  # a folder that a person made and named has the rights that they gave it
             home.chmod(0o700)
     return home
