@@ -49,9 +49,14 @@ class Recorder:
 
     def refused(self, judge: Judge) -> list[str]:
         """Return the statements that GoogleSQL's analyzer refuses, each with its error."""
-        found = []
+        found, judged = [], set()
         for script, (named, parameters) in self.jobs.items():
             for sql in statements(script):
+                # Which shard of the ledger a table has makes no difference.
+                told = re.sub(r"(?<=_)\d{3}(?=`)", "000", sql)
+                if told in judged:
+                    continue
+                judged.add(told)
                 answer = judge.statement(sql, named, parameters)
                 if not answer.endswith("Stmt") and not any(words in answer for words in _UNSUPPORTED):
                     found.append(f"{sql}\n{answer}")
