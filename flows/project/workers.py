@@ -32,6 +32,7 @@ FEW = 64
 """Up to as many files are done here: starting processes takes longer."""
 MOST_PROCESSES = 8
 BATCH = 16
+BATCHES_A_COLLECTION = 8
 LOST = (
     "Derived itself failed over this file: the process that read it ended, for lack of memory perhaps. Send this line "
     "and the file to the platform team; other tables go on."
@@ -156,7 +157,7 @@ def serve(ends: Iterable[int]) -> None:
     for module in _LOADED_FIRST:
         importlib.import_module(module)
     # Trees of queries are many and full of circles. Looking for those after every few hundred nodes takes as long as
-    # the work itself; it is enough to look once between two batches, at nothing that was there before.
+    # the work itself; it is enough to look between some batches, at nothing that was there before.
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -174,6 +175,7 @@ def serve(ends: Iterable[int]) -> None:
 
 def _work(end: int) -> None:
     context: Any = None
+    done = 0
     with Connection(end) as connection:
         while True:
             try:
@@ -182,7 +184,9 @@ def _work(end: int) -> None:
                 return
             context = context if news is None else news
             connection.send([_WORK[kind](job, context) for job in jobs])
-            gc.collect(0)
+            done += 1
+            if not done % BATCHES_A_COLLECTION:
+                gc.collect()
 
 
 if __name__ == "__main__":
