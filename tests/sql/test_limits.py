@@ -102,3 +102,38 @@ def test_brackets_in_texts_do_not_nest():
     sql = f"SELECT '{'(' * 200}' AS a, [{'NULL, ' * 100}1] AS b, {'(1), ' * 60}".rstrip(", ")
     columns = ", ".join(f"(1 < 2) AS c{number}" for number in range(60))
     assert analyze(f"{sql.split(', (1)')[0]}, {columns}", SCHEMA, {}).columns[0] == ("a", Type("STRING"))
+
+
+@pytest.mark.parametrize("count", [16, 40, 4_000])
+@pytest.mark.parametrize("join", ["JOIN", "LEFT JOIN", "FULL OUTER JOIN"])
+def test_joins_that_wait_for_their_condition_are_bounded(join, count):
+    """Each one more gives the parser twice as many ways to read them."""
+    started = time.process_time()
+    said = refusals(f"SELECT 1 AS x FROM core.events {join} " + f"core.events {join} " * count + "core.events")
+    assert said
+    assert all("joins wait for their ON" in one or "At most" in one for one in said), said
+    assert time.process_time() - started < 4
+
+
+def test_joins_with_their_conditions_are_many():
+    """Conditions may stand after all tables that they join."""
+    each = "".join(f" JOIN core.events AS e{i} ON e{i}.id = e.id" for i in range(40))
+    assert analyze(f"SELECT e.id AS x FROM core.events AS e{each}", SCHEMA).columns
+    crossed = "".join(f" CROSS JOIN core.events AS e{i}" for i in range(40))
+    assert analyze(f"SELECT e.id AS x FROM core.events AS e{crossed}", SCHEMA).columns
+
+
+def test_columns_that_double_are_bounded():
+    """A query of a few hundred characters can name more columns than any memory holds."""
+    doubled = "".join(f", a{i} AS (SELECT * FROM a{i - 1}, a{i - 1} AS b)" for i in range(1, 30))
+    started = time.process_time()
+    said = refusals(f"WITH a0 AS (SELECT 1 AS x){doubled} SELECT 1 AS y FROM a29")
+    assert any("more than 10,000 columns" in one for one in said), said
+    assert time.process_time() - started < 4
+
+
+def test_calls_count_once():
+    """A function whose name is a word of SQL nests as deep as any other."""
+    closing = ", 'b', 'c')"
+    nested = f"SELECT {'REPLACE(' * 45}'a'{closing * 45} AS x"
+    assert canonical(nested).count("REPLACE") == 45

@@ -46,9 +46,16 @@ REFUSED = {
     "SELECT SUM(id) OVER (ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x FROM core.events": "SUM without ORDER BY",
     "SELECT SUM(id) OVER (ORDER BY 1 ROWS UNBOUNDED PRECEDING) AS x FROM core.events": "SUM in the order of '1'",
     "SELECT id FROM core.events QUALIFY ROW_NUMBER() OVER (PARTITION BY s) = 1": "ROW_NUMBER without ORDER BY",
+    "SELECT STRING_AGG(s, '; ') AS x FROM core.events": "Write STRING_AGG(s, '; ' ORDER BY s)",
+    "SELECT ROW_NUMBER() OVER (ORDER BY (SELECT 1)) AS x FROM core.events": "which is the same for all rows",
+    "SELECT id FROM core.events ORDER BY (SELECT 1) LIMIT 3": "which is the same for all rows",
+    "SELECT ROW_NUMBER() OVER (PARTITION BY e.id ORDER BY id) AS x FROM core.events AS e": "ROW_NUMBER in the order of 'id'",
+    "SELECT ROW_NUMBER() OVER (PARTITION BY (id) ORDER BY ID) AS x FROM core.events": "which is the same for all rows",
 }  # fmt: skip
 
 FINE = [
+    "SELECT ROW_NUMBER() OVER (PARTITION BY a.id ORDER BY b.id) AS x FROM core.events AS a JOIN core.events AS b ON a.s = b.s",
+    "SELECT COUNT(*) AS x FROM core.events GROUP BY s ORDER BY COUNT(*), s LIMIT 3",
     "SELECT ARRAY_AGG(s ORDER BY ts DESC LIMIT 1) AS x FROM core.events",
     "SELECT ARRAY_AGG(s IGNORE NULLS ORDER BY s) AS x FROM core.events",
     "SELECT STRING_AGG(DISTINCT s, ';' ORDER BY s) AS x FROM core.events",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from flows.model.errors import did_you_mean
+from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import plain, sql_names
 from flows.sql.compile.conditions import note_bounds
@@ -17,11 +17,14 @@ from flows.sql.compile.from_clause import from_clause
 from flows.sql.compile.order import limit, order_by
 from flows.sql.compile.scope import Relation, Scope, Value
 from flows.sql.compile.structures import distinct, output_name, struct
+from flows.sql.parse.tree import line_of
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+MOST_COLUMNS = 10_000
+"""How many columns a query may give, as in BigQuery (https://cloud.google.com/bigquery/quotas#all_tables)."""
 _SELECT = {"with_", "kind", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit", "offset", "distinct"}  # fmt: skip
 
 
@@ -152,6 +155,11 @@ def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Val
     for item in node.expressions:
         if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
             items += _star(item, scope)
+            if len(items) > MOST_COLUMNS:
+                message = (
+                    f"the query has more than {MOST_COLUMNS:,} columns here. Name those that you need instead of *."
+                )
+                raise SqlError([Fault(line_of(item), message)])
         else:
             value = expression(item.unalias(), scope)
             items.append((item, output_name(item), value))

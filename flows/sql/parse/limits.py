@@ -22,6 +22,9 @@ DEEPEST = 50
 LONGEST_NUMBER = 400
 """How many digits a number may have; a FLOAT64 has no more than 309 before its point."""
 
+MOST_JOINS_OPEN = 14
+"""How many joins may wait for their ON: with each one more, the parser has twice as many ways to read them."""
+
 _CLOSED_BY = {TokenType.L_PAREN: ")", TokenType.L_BRACKET: "]", TokenType.L_BRACE: "}", TokenType.CASE: "END"}
 _TYPES = {TokenType.ARRAY, TokenType.STRUCT}
 _NUMBERS = {TokenType.NUMBER, TokenType.HEX_STRING, TokenType.BIT_STRING}
@@ -56,7 +59,7 @@ def refuse_deep(tokens: Sequence[Token]) -> None:
         message = f"the query has {len(tokens):,} words and signs. At most {MOST_TOKENS:,} are read. {hint}"
         raise SqlError([Fault(tokens[MOST_TOKENS].line, message)])
     waiting: list[str] = []
-    run, before = 0, None
+    run, before, joins = 0, None, 0
     for token in tokens:
         kind = token.token_type
         if kind in _NUMBERS and len(token.text) > LONGEST_NUMBER:
@@ -64,10 +67,23 @@ def refuse_deep(tokens: Sequence[Token]) -> None:
             raise SqlError([Fault(token.line, message)])
         if kind not in _TEXTS:
             _follow(token, before, waiting)
-        run = 0 if kind in _ENDS_RUN else run + 1
+        joins = _open_joins(joins, kind, before)
+        if joins > MOST_JOINS_OPEN:
+            message = (
+                f"more than {MOST_JOINS_OPEN} joins wait for their ON. Write ON or USING after each, or CROSS JOIN."
+            )
+            raise SqlError([Fault(token.line, message)])
+        run = 0 if kind in _ENDS_RUN else run + (kind not in _CLOSED_BY)
         if len(waiting) > DEEPEST or run > DEEPEST:
             raise SqlError([too_deep(token.line)])
         before = kind
+
+
+def _open_joins(joins: int, kind: TokenType, before: TokenType | None) -> int:
+    """Return how many joins wait for their ON after one more token."""
+    if kind == TokenType.JOIN and before != TokenType.CROSS:
+        return joins + 1
+    return max(0, joins - 1) if kind in {TokenType.ON, TokenType.USING} else joins
 
 
 def _follow(token: Token, before: TokenType | None, waiting: list[str]) -> None:

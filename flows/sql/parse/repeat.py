@@ -77,7 +77,7 @@ def _one_row(node: exp.Expr) -> bool:
     return node.args.get("from_") is None or any(aggregates)
 
 
-def _no_order(order: exp.Expr | None, query: exp.Expr | None = None, same: Collection[str] = ()) -> str:
+def _no_order(order: exp.Expr | None, query: exp.Expr | None = None, same: Collection[exp.Expr] = ()) -> str:
     """Say why an ORDER BY orders nothing; an empty text where it does.
 
     A constant is the same for all rows, and so is what stands in `same`. The ORDER BY of a `query` may name its columns
@@ -86,9 +86,18 @@ def _no_order(order: exp.Expr | None, query: exp.Expr | None = None, same: Colle
     if order is None:
         return "without ORDER BY"
     keys = [_meant(one.this if isinstance(one, exp.Ordered) else one, query) for one in order.expressions]
-    if any(_varies(key) and shown(key) not in same for key in keys):
+    if any(_varies(key) and not any(_alike(key, one) for one in same) for key in keys):
         return ""
     return f"in the order of '{', '.join(map(shown, keys))}', which is the same for all rows,"
+
+
+def _alike(key: exp.Expr, other: exp.Expr) -> bool:
+    """Say whether two expressions are one, be it with the name of its table or in parentheses."""
+    key, other = key.unnest(), other.unnest()
+    if not isinstance(key, exp.Column) or not isinstance(other, exp.Column):
+        return shown(key) == shown(other)
+    names, others = ([part.name.lower() for part in reversed(one.parts)] for one in (key, other))
+    return all(name == one for name, one in zip(names, others, strict=False))
 
 
 def _meant(key: exp.Expr, query: exp.Expr | None) -> exp.Expr:
@@ -104,8 +113,8 @@ def _meant(key: exp.Expr, query: exp.Expr | None) -> exp.Expr:
 
 
 def _varies(key: exp.Expr) -> bool:
-    """Say whether a value can differ from row to row: it names a column, or asks a query or a function of rows."""
-    return any(key.find_all(exp.Column, exp.Query, exp.Window, exp.Star)) or any(
+    """Say whether a value can differ from row to row: it names a column, or asks a function of rows."""
+    return any(key.find_all(exp.Column, exp.Window, exp.Star)) or any(
         signatures.aggregate(call.name) for call in key.find_all(exp.Anonymous)
     )
 
@@ -119,7 +128,10 @@ def _unordered_list(name: str, call: exp.Expr) -> Iterator[Fault]:
         while isinstance(value, exp.Limit | exp.Order | exp.IgnoreNulls | exp.RespectNulls | exp.HavingMax):
             value = value.this
         inner = value.expressions[0] if isinstance(value, exp.Distinct | exp.Struct) and value.expressions else value
-        example = f"{name}({shown(value)} ORDER BY {shown(inner)})" if value is not None and inner is not None else name
+        rest = "".join(f", {shown(one)}" for one in call.expressions[1:] if isinstance(one, exp.Literal))
+        example = name
+        if value is not None and inner is not None:
+            example = f"{name}({shown(value)}{rest} ORDER BY {shown(inner)})"
         message = f"{name} {said} can give another value on every retry. Write {example}, or order by other columns."
         yield Fault(line_of(call), message)
 
@@ -136,14 +148,15 @@ def _unordered_windows(tree: exp.Query) -> Iterator[Fault]:
             yield Fault(line_of(node), f"{name} {said} {_EVERY_RETRY}")
 
 
-def _order_of(window: exp.Expr) -> tuple[exp.Expr | None, set[str], bool]:
+def _order_of(window: exp.Expr) -> tuple[exp.Expr | None, list[exp.Expr], bool]:
     """Return the ORDER BY of a window or of one that it names, its parts by which rows are alike, and whether it counts rows."""
     select, seen = window.find_ancestor(exp.Select), set()
     named = {one.name.lower(): one for one in (select.args.get("windows") or ())} if select else {}
-    order, same, counted = None, set(), False
+    order, counted = None, False
+    same: list[exp.Expr] = []
     while True:
         order = order or window.args.get("order")
-        same |= {shown(one) for one in window.args.get("partition_by") or ()}
+        same += window.args.get("partition_by") or ()
         counted = counted or _counts_rows(window.args.get("spec"))
         alias = window.args.get("alias")
         base = alias.name.lower() if alias is not None else ""
