@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from flows.model.errors import DerivedError, UsageError
+from flows.model.errors import DerivedError, UsageError, told
 from flows.prefect_settings import Settings as PrefectSettings
 from flows.project.private import make_private
 
@@ -80,8 +80,8 @@ def _reached(table: Table, root: Path, observer: Observer) -> Reached | DerivedE
 
     try:
         return observer.reach(table.identity, lambda: reach(source_of(table, root)))
-    except DerivedError as error:
-        return error
+    except Exception as error:  # noqa: BLE001 - whatever a server answers is the fault of the tables that it holds
+        return told(error, table.identity)
 
 
 def open_project(names: Iterable[str] | None = None) -> Project:

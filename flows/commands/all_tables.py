@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from flows.commands.progress import Quiet, TableBars, Tables
 from flows.engine.plan import Plan
 from flows.engine.table_run import Failure, Observer, Outcome, Parts, Reached, Request, run_table
-from flows.model.errors import DerivedError
+from flows.model.errors import DerivedError, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,8 +90,7 @@ def run_all(parts: Parts, observer: Observer) -> dict[str, Outcome]:
 
 def _failed(name: str, error: Exception) -> Outcome:
     """Return the outcome of a table that could not be planned."""
-    known = error if isinstance(error, DerivedError) else DerivedError(f"{type(error).__name__}: {error}")
-    return Outcome(name, Plan(), failures=[Failure(None, known)])
+    return Outcome(name, Plan(), failures=[Failure(None, told(error, name))])
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def _column_test(own: Table, staged: Staged, column: Column, check: Check, name:
             dataset, table, other = check.references.split(".")
             places = [f"`{dataset}`.`{table}`"]
             if f"{dataset}.{table}" == own.identity:
-                places = [staged.relation, _kept(own, staged.relation)]
+                places = [staged.relation, _kept(own, staged)]
             there = " UNION ALL ".join(f"SELECT `{other}` AS `there-value` FROM {place}" for place in places)
             other_value = f"`{name}-row`.`there-value`"
             join = (
@@ -148,12 +148,14 @@ def _column_test(own: Table, staged: Staged, column: Column, check: Check, name:
     raise AssertionError(check)
 
 
-def _kept(table: Table, staged: str) -> str:
+def _kept(table: Table, staged: Staged) -> str:
     """GoogleSQL for the rows of a table whose place the staged ones do not take."""
     name = f"`{table.dataset}`.`{table.name}`"
+    if staged.replaces_all:
+        return f"(SELECT * FROM {name} WHERE FALSE)"
     if table.strategy == "merge":
         same = " AND ".join(f"`old-row`.`{column}` = `new-row`.`{column}`" for column in table.key)
-        renewed = f"EXISTS (SELECT 1 FROM {staged} AS `new-row` WHERE {same})"
+        renewed = f"EXISTS (SELECT 1 FROM {staged.relation} AS `new-row` WHERE {same})"
         return f"(SELECT * FROM {name} AS `old-row` WHERE NOT {renewed})"
     if table.partition is None or table.partition_type is None or table.strategy == "replace":
         return f"(SELECT * FROM {name} WHERE FALSE)"

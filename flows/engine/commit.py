@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flows.engine import ledger
 from flows.engine.checks import broken
 from flows.model.entry import Entry, Notice
-from flows.model.errors import CheckFailedError, ConflictError, QuarantineError
+from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, told
 from flows.project.definition import code_version
 from flows.warehouses.interface import Query
 
@@ -103,8 +103,11 @@ def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool 
         raise
     except Exception as error:
         seconds = time.perf_counter() - started
-        warehouse.record(replace(entry, kind="failure", error=str(error), seconds=seconds), bad)
-        raise
+        known = told(error, run.table.identity)
+        warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
+        if known is error:
+            raise
+        raise known from error
 
 
 def record_failure(run: TableRun, step: Step, warehouse: Warehouse, error: Exception) -> None:

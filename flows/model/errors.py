@@ -45,6 +45,11 @@ class DerivedError(Exception):
         super().__init__("\n  ".join(map(safe, (message, *lines))))
 
 
+def told(error: Exception, subject: str) -> DerivedError:
+    """Return an error as one of ours; one that nobody here foresaw is told by its name, and by what was being done."""
+    return error if isinstance(error, DerivedError) else DerivedError(f"{subject}: {type(error).__name__}: {error}")
+
+
 class UsageError(DerivedError):
     """A command was called with an argument that it cannot take."""
 

@@ -43,6 +43,10 @@ class Staged(Protocol):
     """The rows of one window that no reader can see yet."""
 
     @property
+    def replaces_all(self) -> bool:
+        """Whether they take the place of all that the table holds."""
+
+    @property
     def relation(self) -> str:
         """GoogleSQL that stands for the rows in a FROM clause: a table, or a subquery in parentheses."""
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from flows.model.errors import CheckFailedError
+from flows.model.errors import CheckFailedError, DerivedError
 from flows.sources.interface import Batch, arrow_schema
 from tests.engine.builders import Rows, by_day, csv, day, do, table, values, window
 
@@ -93,3 +93,30 @@ def test_a_check_may_be_any_select(warehouse, sql):
     do(warehouse, tree, window(0), Rows([{"id": 1, "updated": day(0)}]))
     with pytest.raises(CheckFailedError, match=r"1 rows? at fault\n +id=4"):
         do(warehouse, tree, window(1), Rows([{"id": 4, "updated": day(1)}]))
+
+
+class Unforeseen:
+    """A source that fails in a way that nobody here thought of."""
+
+    def read(self, subject, _):  # noqa: ARG002 - it gives nothing
+        """Fail."""
+        raise TypeError("'int' object is not subscriptable")
+        yield
+
+
+def test_an_error_that_nobody_foresaw_is_the_windows_own(warehouse):
+    """It is told with the table's name, and leaves its line in the ledger, so that other windows are tried."""
+    tree = table("core.tree", PARENTS, strategy="append", **by_day("at"), **csv(cursor="at"))
+    with pytest.raises(DerivedError, match=r"core\.tree: TypeError: 'int' object is not subscriptable"):
+        do(warehouse, tree, window(0), Unforeseen())
+    [failure] = warehouse.query("SELECT error FROM platform.failures", {})
+    assert failure["error"].startswith("core.tree: TypeError")
+
+
+def test_references_do_not_count_rows_that_a_rebuild_takes_away(warehouse):
+    """What the source no longer has is nobody's parent."""
+    tree = table("core.tree", PARENTS, strategy="merge", key=["id"], **csv(cursor="at"))
+    do(warehouse, tree, window(0), Days(_row(1, 0, None), _row(2, 0, 1)))
+    with pytest.raises(CheckFailedError, match="parent references"):
+        do(warehouse, tree, window(0), Days(_row(2, 0, 1)), rebuild=True)
+    assert values(warehouse, tree, "id") == [1, 2]

@@ -158,3 +158,10 @@ def test_what_the_demo_leaves_is_its_owners_alone(finished_shop):
     """All that stands in the project's folder of Derived: warehouse, exports and what is kept of the files."""
     found = [finished_shop.root / ".derived", *(finished_shop.root / ".derived").rglob("*")]
     assert {(oct(path.stat().st_mode & 0o777), path.is_dir()) for path in found} == {("0o700", True), ("0o600", False)}
+
+
+def test_one_process_may_open_the_file_twice(tmp_path):
+    """The fence that stands already is not put up again."""
+    path = tmp_path / "warehouse.duckdb"
+    with closing(DuckDB(path)) as one, closing(DuckDB(path)) as two:
+        assert one.query("SELECT 1 AS x", {}) == two.query("SELECT 1 AS x", {}) == [{"x": 1}]

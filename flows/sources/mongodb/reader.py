@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +20,6 @@ from flows.sources.parallel import interleave
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from datetime import datetime
 
     from flows.model.table import Table
     from flows.model.window import Window
@@ -41,7 +40,9 @@ class MongodbReader:
     def now(self) -> datetime:
         """Connect and return the server's clock. Raises SourceError, or SourceUnavailableError."""
         with self._client("") as client:
-            clock: datetime = client.admin.command("hello")["localTime"]
+            clock = client.admin.command("hello").get("localTime")
+        if not isinstance(clock, datetime):
+            raise SourceError(f"The server gives {str(clock)[:100]!r} as its clock, which is no time.")
         return clock.replace(tzinfo=UTC)
 
     def inspect(self, table: Table) -> Inspection:

@@ -49,7 +49,9 @@ class MysqlReader:
     def now(self) -> datetime:
         """Connect and return the server's clock. Raises SourceError, or SourceUnavailableError."""
         with self._session("") as session:
-            clock: datetime = rows(session, "SELECT UTC_TIMESTAMP(6) AS now")[0]["now"]
+            clock = rows(session, "SELECT UTC_TIMESTAMP(6) AS now")[0]["now"]
+        if not isinstance(clock, datetime):
+            raise SourceError(f"The server gives {str(clock)[:100]!r} as its clock, which is no time.")
         return clock.replace(tzinfo=UTC)
 
     def inspect(self, table: Table) -> Inspection:

@@ -47,6 +47,7 @@ class StagedRows:
     look: Look
     look_again: Callable[[], Look]
     change: Callable[[Look], Change]
+    replaces_all: bool
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL, which may read the staged rows."""
@@ -159,8 +160,9 @@ def stage(target: Target, rows: Query | Generator[pa.RecordBatch], *, start_over
             return merge.change(target, relation, seen, start_over=start_over)
         return replace_.change(target, staged, seen)
 
+    read = seen.bytes if size is None else size
     return StagedRows(
-        target, relation, count, seen.bytes if size is None else size, seen, lambda: look(target, staged, asked), change
+        target, relation, count, read, seen, lambda: look(target, staged, asked), change, replaces_all=start_over
     )
 
 

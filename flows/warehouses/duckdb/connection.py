@@ -90,8 +90,10 @@ def open_file(path: Path, patience: float, report: Callable[[str], None]) -> duc
                 report(f"{who} holds the warehouse {path}; waiting up to {patience:.0f} seconds for it")
                 told = True
         else:
-            for setting in _SETTINGS:
-                connection.execute(setting)
+            locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
+            if locked == (False,):  # else this process has the file open already, with these settings
+                for setting in _SETTINGS:
+                    connection.execute(setting)
             return connection
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import CheckFailedError
+from flows.model.safe_text import one_line
 from flows.sql.types import quote
 from flows.warehouses.duckdb.drift import differ
 from flows.warehouses.duckdb.incoming import insert_from
@@ -37,7 +38,7 @@ def settle_keys(target: Target, place: str) -> int:
         return _keep_latest(target, place)
     if owns_rows(table) or not table.merge:
         names = ", ".join(table.key)
-        shown = "\n".join("  " + ", ".join(map(str, key)) for key in twice)
+        shown = "\n".join("  " + ", ".join(map(one_line, key)) for key in twice)
         raise CheckFailedError(
             f"{table.identity}: the window {target.window} gives several rows of one key ({names}), as\n"
             f"{shown}\n"

@@ -9,6 +9,7 @@ import duckdb
 
 from flows.model.column_changes import ColumnChanges, column_changes
 from flows.model.errors import WarehouseError
+from flows.model.safe_text import one_line
 from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb import ledger
 from flows.warehouses.duckdb.connection import first_line
@@ -102,7 +103,7 @@ def refuse_twice(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     if twice is not None:
         raise WarehouseError(
             f"{table.identity}: rows copied before, under another definition, share the key ({', '.join(table.key)}), "
-            f"such as {', '.join(map(str, twice))}. Name more columns in `key`, or drop the table "
+            f"such as {', '.join(map(one_line, twice))}. Name more columns in `key`, or drop the table "
             f"({table.identity}) in the warehouse, so that it is copied again."
         )
 
