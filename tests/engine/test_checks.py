@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from flows.model.errors import CheckFailedError, DerivedError
-from flows.sources.interface import Batch, arrow_schema
+from flows.sources.interface import Batch, Inspection, arrow_schema
 from tests.engine.builders import Rows, by_day, csv, day, do, table, values, window
 
 
@@ -39,6 +39,10 @@ class Days:
 
     def __init__(self, *found):
         self.found = found
+
+    def inspect(self, _):
+        """Say nothing."""
+        return Inspection()
 
     def read(self, subject, _):
         """Give them."""
