@@ -213,7 +213,11 @@ def _url(name: str, environ: Mapping[str, str], example: str) -> str:
 
 def _mysql(url: str) -> dict[str, Any]:
     parts = _split(url, MYSQL_SCHEMES)
-    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    given: dict[str, str] = {}
+    for option, value in parse_qsl(parts.query, keep_blank_values=True):
+        if option in given:
+            raise ValueError(f"option {option} stands there twice.")
+        given[option] = value
     known = set(MysqlConnection.model_fields) - {"host", "port", "user", "password", "database"}
     for option in given:
         if option not in known:

@@ -71,6 +71,7 @@ def test_mongodb_keeps_the_drivers_options_and_takes_its_own() -> None:
         (f"mysql://u:{SECRET}@h/d?statement_timeout=10000000000", "statement_timeout: Input should be less"),
         (f"mysql://u:{SECRET}@a..b/d", "host: Value error, it is no host name"),
         (f"mysql://u:{SECRET}@h/d?ssl_mode=on", "ssl_mode: Input should be 'disabled'"),
+        (f"mysql://u:{SECRET}@h/d?ssl_mode=verify_identity&ssl_mode=disabled", "option ssl_mode stands there twice"),
         (f"mysql://u:{SECRET}@h/d?ssl_mode=verify_ca", "ssl_mode verify_ca needs ssl_ca"),
         (
             f"mysql://u:{SECRET}@h/d?ssl_mode=preferred&ssl_ca=/ca.pem",
