@@ -49,3 +49,21 @@ def test_what_is_quoted_is_a_text():
     """Braces and dollars in texts and comments mean nothing."""
     sql = "SELECT '{{ ds }} $window_start' AS a, ':x' AS b, TIME '10:00:00' AS c -- {{ ds }}"
     assert [name for name, _ in analyze(sql, SCHEMA, {}).columns] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ("ts >= '{{ window_start }}'", " It is filled in by nobody here. Write @window_start, without quotes."),
+        ("DATE(ts) < '{{ next_ds }}'", " It is filled in by nobody here. Write @window_end, without quotes."),
+        ("ts >= TIMESTAMP '{{ ds }}'", " It is filled in by nobody here. Write @window_start, without quotes."),
+        ("ts < CAST('${end}' AS TIMESTAMP)", " It is filled in by nobody here. Write @window_end, without quotes."),
+        ("ts < '@window_end'", " Write @window_end, without quotes."),
+        ("ts < 'yesterday'", "'yesterday' is not a TIMESTAMP."),
+    ],
+)
+def test_a_quoted_template_where_a_time_is_meant_is_answered_too(condition, says):
+    """As a text it would be one; as a time it is none."""
+    with pytest.raises(SqlError) as refused:
+        analyze(f"SELECT ts FROM core.events WHERE {condition}", {"core.events": {"ts": "TIMESTAMP"}}, {})
+    assert refused.value.faults[0].message.endswith(says)

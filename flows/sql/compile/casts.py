@@ -13,6 +13,7 @@ from flows.sql.compile import cast
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.safe import safely
 from flows.sql.compile.scope import Value
+from flows.sql.parse.templates import quoted
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
     if value.literal and value.type == t.STRING and want in (t.DATE, t.TIMESTAMP, t.DATETIME, t.TIME):
         read = cast.literal(str(value.constant), want)
         if read is None and not safe:
-            return scope.fault(node, f"'{value.constant}' is not a {want}.")
+            return scope.fault(node, f"'{value.constant}' is not a {want}.{quoted(str(value.constant))}")
         return Value(want, read or f"CAST(NULL AS {t.duckdb_type(want)})", may_fail=False)
     if value.literal and want.base in t.DECIMALS and value.type in (t.FLOAT64, t.INT64, t.STRING) and not want.decimal:
         if not re.fullmatch(r"-?[0-9]*\.?[0-9]*([eE][+-]?[0-9]+)?", str(value.constant)):

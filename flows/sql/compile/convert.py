@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression
+from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
     if value.literal and value.type == t.STRING:
         read = cast.literal(str(value.constant), want)
         if read is None:
-            scope.fault(node, f"'{value.constant}' is not a {want}.")
+            scope.fault(node, f"'{value.constant}' is not a {want}.{quoted(str(value.constant))}")
         return read or "NULL"
     if value.literal and value.type == t.FLOAT64 and want in t.DECIMALS:
         return f"CAST('{value.constant}' AS {t.duckdb_type(want)})"

@@ -43,6 +43,23 @@ def refuse_templates(sql: str) -> None:
         raise SqlError(faults)
 
 
+def quoted(text: str) -> str:
+    """Return what to write instead of a text that somebody means to be filled in; nothing where it is none."""
+    if text.startswith("@") and text[1:] in PARAMETERS:
+        return f" Write {text}, without quotes."
+    return (
+        f" It is filled in by nobody here. Write {_parameter(text)}, without quotes."
+        if _TEMPLATE.fullmatch(text)
+        else ""
+    )
+
+
+def _parameter(written: str) -> str:
+    words = re.findall(r"[A-Za-z_]\w*", written)
+    name = next((meaning for word in reversed(words) if (meaning := meant(word))), None)
+    return f"@{name}" if name else "@window_start or @window_end"
+
+
 def _refusal(written: str) -> str:
     shown = " ".join(written.split())
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."  # noqa: PLR2004 - what fits a line
@@ -51,6 +68,4 @@ def _refusal(written: str) -> str:
         return f"'{shown}' is a template, which nobody fills in here. Write the SELECT itself."
     if _TABLES.intersection(words[:1]):
         return f"'{shown}' is a template, which nobody fills in here. Write the table as dataset.name."
-    name = next((meaning for word in reversed(words) if (meaning := meant(word))), None)
-    instead = f"@{name}" if name else "@window_start or @window_end"
-    return f"'{shown}' is filled in by nobody here. Write {instead}."
+    return f"'{shown}' is filled in by nobody here. Write {_parameter(written)}."
