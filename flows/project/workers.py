@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections import deque
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +23,7 @@ from flows.project.table_file import TableFile, describe, with_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from multiprocessing.connection import Connection
     from types import TracebackType
 
     from flows.project.files import Folder
@@ -113,6 +113,8 @@ class Workers:
 
     def _answering(self, busy: Iterable[Connection[Any, Any]]) -> list[Connection[Any, Any]]:
         """Wait until processes have an answer, or are lost."""
+        from multiprocessing.connection import wait  # noqa: PLC0415 - a few files need no processes
+
         ready = wait(list(busy))
         return [connection for connection in self._connections if connection in ready]
 
@@ -123,6 +125,8 @@ class Workers:
             self._process = None
 
     def _start(self, count: int) -> list[Connection[Any, Any]]:
+        from multiprocessing.connection import Connection  # noqa: PLC0415 - as above
+
         self._end()
         pairs = [socket.socketpair() for _ in range(count)]
         ends = [theirs.fileno() for _, theirs in pairs]
@@ -176,6 +180,8 @@ def serve(ends: Iterable[int]) -> None:
 def _work(end: int) -> None:
     context: Any = None
     done = 0
+    from multiprocessing.connection import Connection  # noqa: PLC0415 - as above
+
     with Connection(end) as connection:
         while True:
             try:
