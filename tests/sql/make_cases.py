@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.servers.googlesql import Judge
 from tests.sql.judged import COLUMNS, NUMBERS, OF_NUMBERS, TEMPLATES, TYPES, VALUES, batches, query
+from tests.sql.judged_queries import renew
 
 _TABLE = {"c": f"SELECT {', '.join(f'{value} AS {name}' for name, (_, value) in COLUMNS.items())}"}
 
@@ -61,3 +62,4 @@ if __name__ == "__main__":
     with Judge() as judge:
         TYPES.write_text(types(judge))
         VALUES.write_text(values(judge))
+        renew(judge)

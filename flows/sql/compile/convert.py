@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression
+from flows.sql.compile.equality import equal
+from flows.sql.compile.scope import Value
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from flows.model.types import Type
-    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.compile.scope import Scope
 
 
 def boolean(node: exp.Expr, scope: Scope, where: str) -> str:
@@ -47,9 +49,12 @@ def compare(
     node: exp.Expr, left: tuple[exp.Expr, Value], sign: str, right: tuple[exp.Expr, Value], scope: Scope
 ) -> str:
     """Return a comparison; NaN equals and exceeds nothing."""
-    common = comparable(node, [left[1], right[1]], scope)
+    common = comparable(node, [left[1], right[1]], scope, ordered=sign not in {"=", "<>"})
     if common is None:
         return "NULL"
+    if common.name in {"ARRAY", "STRUCT"}:
+        same = _equal(left, right, common, scope)
+        return same if sign == "=" else f"(NOT {same})"
     one, two = converted(*left, common, scope), converted(*right, common, scope)
     plain = f"({one} {sign} {two})"
     if common != t.FLOAT64:
@@ -63,8 +68,24 @@ def compare(
     return f"CASE WHEN {' + '.join(nans)} > 0 THEN {result} ELSE {plain} END" if nans else plain
 
 
-def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope) -> Type | None:
-    """Return the type in which values can be compared, or note a fault."""
+def _equal(left: tuple[exp.Expr, Value], right: tuple[exp.Expr, Value], common: Type, scope: Scope) -> str:
+    """Return whether two ARRAYs or STRUCTs are equal; those that are written down are not made first."""
+    sides = [side[1].fields for side in (left, right)]
+    if not any(sides):
+        return equal(converted(*left, common, scope), converted(*right, common, scope), common)
+    pairs = ((_field(left[1], place), _field(right[1], place)) for place in range(len(common.fields)))
+    parts = (compare(left[0], (left[0], one), "=", (right[0], two), scope) for one, two in pairs)
+    return f"({' AND '.join(parts)})"
+
+
+def _field(value: Value, place: int) -> Value:
+    if value.fields:
+        return value.fields[place]
+    return Value(value.type.fields[place][1], f"struct_extract_at({value.sql}, {place + 1})", may_fail=value.may_fail)
+
+
+def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope, *, ordered: bool = True) -> Type | None:
+    """Return the type in which values can be compared, or note a fault; `ordered` says whether one may be less."""
     common = t.supertype((value.type, value.literal) for value in values)
     if common is None:
         kinds = list(dict.fromkeys(str(value.type) for value in values))
@@ -74,7 +95,8 @@ def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope) -> Type | 
             node,
             f"{' and '.join(kinds)} cannot be compared in '{shown(node)}'.{hint or ' Write CAST(... AS ' + kinds[0] + ').'}",
         )
-    elif common.name in {"ARRAY", "STRUCT", "JSON"}:
-        scope.fault(node, f"{common.name}s cannot be compared by the embedded warehouse yet. Compare their parts.")
+    elif common == t.JSON or (ordered and common.name in {"ARRAY", "STRUCT"}):
+        hint = "Compare what JSON_VALUE gives." if common == t.JSON else "Compare their parts."
+        scope.fault(node, f"{common.name}s cannot be compared in '{shown(node)}'. {hint}")
         return None
     return common

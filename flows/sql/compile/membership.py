@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.sql import types as t
+from flows.sql.compile import cast
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, expression, query
+from flows.sql.compile.equality import among
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.shown import shown
 from flows.sql.types import quote
@@ -26,10 +28,10 @@ def _in(node: exp.Expr, scope: Scope) -> Value:
     if node.args.get("query"):
         return _in_query(node, value, scope)
     items = [(item, expression(item, scope)) for item in node.expressions]
-    common = comparable(node, [value, *(item for _, item in items)], scope)
+    common = comparable(node, [value, *(item for _, item in items)], scope, ordered=False)
     if common is None:
         return NOTHING
-    if common == t.FLOAT64:
+    if common == t.FLOAT64 or common.name in {"ARRAY", "STRUCT"}:
         return Value(t.BOOL, f"({' OR '.join(compare(node, (node.this, value), '=', item, scope) for item in items)})")
     listed = ", ".join(converted(item_node, item, common, scope) for item_node, item in items)
     return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({listed}))")
@@ -44,9 +46,12 @@ def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
             node, f"UNNEST needs an ARRAY, but '{shown(node.args['unnest'].expressions[0])}' is {listed.type}."
         )
     element = Value(listed.type.element, "x", literal=listed.literal)
-    common = comparable(node, [value, element], scope)
+    common = comparable(node, [value, element], scope, ordered=False)
     if common is None:
         return NOTHING
+    if common.name in {"ARRAY", "STRUCT"}:
+        array = cast.cast(listed.sql, listed.type, t.array(common), "NULL")
+        return Value(t.BOOL, among(converted(node.this, value, common, scope), array, common))
     sql, array = converted(node.this, value, common, scope), listed.sql
     if common != listed.type.element:
         array = f"CAST({array} AS {t.duckdb_type(t.array(common))})"
@@ -64,11 +69,14 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     if len(relation.columns) != 1:
         return scope.fault(node, f"IN needs a query of one column; this one gives {len(relation.columns)}.")
     inner = relation.columns[0][1]
-    common = comparable(node, [value, Value(inner.type, "x")], scope)
+    common = comparable(node, [value, Value(inner.type, "x")], scope, ordered=False)
     if common is None or common == t.UNKNOWN:
         return NOTHING
-    if common == t.FLOAT64:
-        return scope.unsupported(node, "IN (SELECT ...) of FLOAT64")
+    if common == t.FLOAT64 or common.name in {"ARRAY", "STRUCT"}:
+        instead = "Write EXISTS (SELECT 1 FROM ... WHERE ...) with a condition for each part."
+        return scope.fault(
+            node, f"IN (SELECT ...) of {common.name} is not supported by the embedded warehouse. {instead}"
+        )
     sql = relation.sql
     if common != inner.type:
         (name,) = sql_names(relation.columns)

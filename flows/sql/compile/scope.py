@@ -34,6 +34,8 @@ class Value:
     """Whether computing it can end in an error; what is only read or written down cannot."""
     drifts: bool = False
     """Whether its last digits are those of the order in which an aggregate added up FLOAT64, which is any."""
+    fields: tuple[Value, ...] = ()
+    """The values of a STRUCT that is written down."""
 
 
 NOTHING = Value(t.UNKNOWN, "NULL")

@@ -16,8 +16,9 @@ from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
 from flows.sql.compile.order import limit, order_by
 from flows.sql.compile.scope import Relation, Scope, Value
-from flows.sql.compile.structures import distinct, output_name, struct
+from flows.sql.compile.structures import distinct, fields_of, output_name, struct
 from flows.sql.parse.tree import line_of
+from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _groups(node: exp.Expr, scope: Scope) -> list[str] | None:
 def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
     groups = []
     for item in node.expressions:
-        if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+        if _is_star(item):
             groups += [value.sql for _, _, value in _star(item, scope)]
             continue
         trial, faults = (
@@ -153,7 +154,7 @@ def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
 def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:
     items: list[tuple[exp.Expr, str | None, Value]] = []
     for item in node.expressions:
-        if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+        if _is_star(item):
             items += _star(item, scope)
             if len(items) > MOST_COLUMNS:
                 message = (
@@ -166,20 +167,23 @@ def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Val
     return items
 
 
+def _is_star(item: exp.Expr) -> bool:
+    """Say whether an item of a SELECT list stands for many: `*`, `table.*`, `struct.*`."""
+    return isinstance(item, exp.Star | exp.Column | exp.Dot) and item.is_star
+
+
 def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  # noqa: ANN401 - a star or a column
-    star = item if isinstance(item, exp.Star) else item.this
+    star = item if isinstance(item, exp.Star) else item.expression if isinstance(item, exp.Dot) else item.this
     scope.guard(star, {"except_", "replace"})
     if isinstance(item, exp.Star):
         if not scope.items:
             scope.fault(item, "SELECT * needs a FROM.")
         columns = list(_all_columns(scope))
     else:
-        source = scope.item(item.parts[0].name)
-        if source is None or len(item.parts) > 2:  # noqa: PLR2004 - a table and a star
-            known = [one.alias for one in scope.items]
-            scope.fault(item, f"'{item.parts[0].name}' is not a table here.{did_you_mean(item.parts[0].name, known)}")
+        found = _starred(item, scope)
+        if found is None:
             return []
-        columns = source.columns
+        columns = found
     names = [name for name, _ in columns]
     for left_out in star.args.get("except_") or []:
         if left_out.name.lower() not in {name.lower() for name in names}:
@@ -192,14 +196,42 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
         if name not in {known.lower() for known in names}:
             scope.fault(one, f"'{one.alias}' in REPLACE is not a column of '*'.{did_you_mean(one.alias, names)}")
     items: list[tuple[exp.Expr, str | None, Value]] = []
+    # Fields of what an expression gives are grouped where its own columns are.
+    of_tables = isinstance(item, exp.Star) or (isinstance(item, exp.Column) and scope.item(item.parts[0].name))
     for name, value in columns:
         if name.lower() in out:
             continue
         other = replaced.get(name.lower())
-        if scope.groups is not None and other is None and value.sql not in scope.groups:
+        if of_tables and scope.groups is not None and other is None and value.sql not in scope.groups:
             scope.loose.append((item, name))
         items.append((item, name, expression(other.this, scope) if other else value))
     return items
+
+
+def _starred(item: Any, scope: Scope) -> list[tuple[str, Value]] | None:  # noqa: ANN401 - the same
+    """Return the columns that stand behind `table.*` or `struct.*`."""
+    if isinstance(item, exp.Dot):
+        return _fields(item, expression(item.this, scope), scope)
+    path, source = item.parts[:-1], scope.item(item.parts[0].name)
+    if source is not None and len(path) == 1:
+        return source.columns if source.whole is None else _fields(item, source.whole, scope)
+    known = [*(one.alias for one in scope.items), *scope.names()]
+    if source is None and not any(name.lower() == path[0].name.lower() for name in known):
+        scope.fault(item, f"'{path[0].name}' is not a table here.{did_you_mean(path[0].name, known)}")
+        return None
+    first = exp.column(path[0].copy())
+    whole = exp.Dot.build([first, *(part.copy() for part in path[1:])]) if path[1:] else first
+    return _fields(item, expression(whole, scope), scope)
+
+
+def _fields(item: exp.Expr, value: Value, scope: Scope) -> list[tuple[str, Value]] | None:
+    if value.type == t.UNKNOWN:
+        return None
+    if value.type.name != "STRUCT":
+        hint = " UNNEST it first." if value.type.element else ""
+        scope.fault(item, f"'{shown(item)}': .* takes a table or a STRUCT, and this is {value.type}.{hint}")
+        return None
+    return fields_of("", value)
 
 
 def _all_columns(scope: Scope) -> Iterator[tuple[str, Value]]:
@@ -228,7 +260,9 @@ def _all_loose(node: exp.Expr, scope: Scope) -> None:
     occurrences = scope.context.occurrences
     scope.context.occurrences = []
     for item in node.expressions:
-        if not isinstance(item, exp.Star):
+        if _is_star(item):
+            _star(item, trial)
+        else:
             expression(item.unalias(), trial)
     scope.context.occurrences = occurrences
     del scope.context.faults[faults:]

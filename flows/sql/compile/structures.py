@@ -29,7 +29,8 @@ def struct(fields: Sequence[tuple[str, Value]]) -> Value:
     )
     if any(value.type == t.UNKNOWN for _, value in fields):
         return NOTHING
-    return Value(type_, f"{{{packed}}}", literal=all(value.literal for _, value in fields))
+    literal, may_fail = all(value.literal for _, value in fields), any(value.may_fail for _, value in fields)
+    return Value(type_, f"{{{packed}}}", literal=literal, may_fail=may_fail, fields=tuple(value for _, value in fields))
 
 
 def output_name(node: exp.Expr) -> str | None:
@@ -60,6 +61,11 @@ def distinct(node: exp.Expr, fields: Sequence[tuple[str, Value]], scope: Scope) 
     if twice is None:
         return None
     return scope.fault(node, f"two fields of a STRUCT are named '{twice}'. Give one another name with AS.")
+
+
+@compiles(exp.Tuple)
+def _tuple(node: exp.Expr, scope: Scope) -> Value:
+    return struct([("", expression(item, scope)) for item in node.expressions])
 
 
 @compiles(exp.Struct)

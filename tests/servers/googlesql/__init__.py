@@ -38,6 +38,10 @@ class Judge:
         """Return the types of each query's columns, or its error as text; `tables` are queries by name."""
         return list(self._ask({"queries": queries, "tables": tables})["types"])
 
+    def answer(self, query: str, tables: dict[str, str], parameters: dict[str, str]) -> dict[str, Any]:
+        """Return the columns and rows of a query, or its error, as README.md says."""
+        return self._ask({"sql": query, "tables": tables, "parameters": parameters})
+
     def rows(self, query: str, tables: dict[str, str]) -> list[list[Any]] | str:
         """Return the rows of a query, or its error as text."""
         answer = self._ask({"sql": query, "tables": tables})
