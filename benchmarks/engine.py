@@ -19,7 +19,7 @@ from rich.table import Table as Shown
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Reason, Step
+from flows.engine.steps import Reason, Step
 from flows.model.table import Table
 from flows.model.window import Window, utc
 from flows.sql import to_duckdb

@@ -12,14 +12,14 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from flows.commands.progress import Quiet, TableBars, Tables
-from flows.engine.plan import Plan
+from flows.engine.steps import Plan
 from flows.engine.table_run import Failure, Observer, Outcome, Parts, Reached, Request, run_table
 from flows.model.errors import DerivedError, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flows.engine.plan import Step
+    from flows.engine.steps import Step
     from flows.model.entry import Entry
     from flows.project.project import Project
 

@@ -13,7 +13,7 @@ from flows.report.text import describe_end, describe_entry, describe_outcome, de
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.engine.plan import Plan, Step
+    from flows.engine.steps import Plan, Step
     from flows.engine.table_run import Outcome, Reached
     from flows.model.entry import Entry
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from flows.engine.plan import Step
+    from flows.engine.steps import Step
     from flows.model.bad_row import BadRow
     from flows.model.table import Table
     from flows.model.types import Type

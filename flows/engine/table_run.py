@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step, record_failure
-from flows.engine.plan import Moment, Plan, plan
+from flows.engine.plan import plan
+from flows.engine.steps import Moment, Plan
 from flows.model.column_changes import ColumnChanges
 from flows.model.entry import Notice
 from flows.model.errors import ConflictError, DerivedError, UsageError
@@ -20,7 +21,7 @@ from flows.model.window import BEGINNING, EVER, Window, short
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.engine.plan import Step
+    from flows.engine.steps import Step
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.project.project import Project

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from flows.report.text import describe_failures, describe_reason, describe_wait, warnings_of
 
 if TYPE_CHECKING:
-    from flows.engine.plan import Plan
+    from flows.engine.steps import Plan
     from flows.engine.table_run import Outcome
     from flows.model.window import Window
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from flows.engine.plan import Plan, Reason, Wait
+    from flows.engine.steps import Plan, Reason, Wait
     from flows.engine.table_run import Outcome
     from flows.model.entry import Entry, Notice
 

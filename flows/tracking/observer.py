@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prefect import Task
     from prefect.client.schemas.objects import State, TaskRun
 
-    from flows.engine.plan import Plan, Step
+    from flows.engine.steps import Plan, Step
     from flows.engine.table_run import Outcome, Reached
     from flows.model.entry import Entry
 

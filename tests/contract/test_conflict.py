@@ -6,7 +6,7 @@ import pytest
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Reason, Step
+from flows.engine.steps import Reason, Step
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, window

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Moment, Reason, Step, plan
+from flows.engine.plan import plan
+from flows.engine.steps import Moment, Reason, Step
 from flows.model.table import Table
 from flows.model.window import BEGINNING, Window, utc
 from flows.sources.interface import Batch, Inspection, arrow_schema

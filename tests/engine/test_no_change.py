@@ -3,7 +3,8 @@
 import pytest
 
 from flows.engine import ledger
-from flows.engine.plan import Moment, plan
+from flows.engine.plan import plan
+from flows.engine.steps import Moment
 from flows.sql import analyze
 from tests.engine.builders import EVENTS, LOG, Rows, by_day, day, do, event, logged, span, table, window
 

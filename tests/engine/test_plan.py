@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.engine.ledger import Committed, LedgerState, Upstream, complete
-from flows.engine.plan import Moment, plan
+from flows.engine.plan import plan
+from flows.engine.steps import Moment
 from flows.model.change_index import ChangeIndex
 from flows.model.dependency import Dependency, Edge
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract

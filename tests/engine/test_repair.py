@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Moment, plan
+from flows.engine.plan import plan
+from flows.engine.steps import Moment
 from flows.model.window import BEGINNING
 from flows.sources.interface import Batch, arrow_schema
 from flows.sql import analyze

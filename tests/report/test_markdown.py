@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.engine.plan import Plan
+from flows.engine.steps import Plan
 from flows.engine.table_run import Failure, Outcome
 from flows.model.entry import Entry, Notice
 from flows.model.errors import DerivedError

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import Reason, Step
+from flows.engine.steps import Reason, Step
 from flows.model.window import EVER
 from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, window
 

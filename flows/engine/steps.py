@@ -1,0 +1,105 @@
+"""What a plan is made of: the windows to do, why, and what the others wait for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from flows.model.window import Window
+
+Cause = Literal["missing", "stale", "lookback", "forced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a window has to be done; `flows.report` has the words for it."""
+
+    kind: Literal["never made", "not committed", "asked for", "definition", "changed", "due"]
+    subject: str = ""
+    """The table that changed."""
+    span: Window | None = None
+    """The range in which it changed."""
+    since: datetime | None = None
+    """When it was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A window to do now, or a range of adjacent ones that one commit may cover."""
+
+    window: Window | None
+    """None: the whole table."""
+    cause: Cause
+    reason: Reason
+    taken_back: tuple[str, ...] = ()
+    """Tables that have changed or removed rows from which the window was merged before: a merge takes nothing back."""
+
+    @property
+    def name(self) -> str:
+        """What it is called for people."""
+        return str(self.window or "whole table")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a window waits for; `flows.report` has the words for it."""
+
+    kind: Literal["rows", "completeness", "end", "change", "schedule"]
+    """Of an upstream that has none or not all of what is read, of the window itself, or of a table as a whole."""
+    subjects: tuple[str, ...] = ()
+    """The tables that are waited for."""
+    reached: datetime | None = None
+    """Up to where the upstream is complete; None where nothing is there."""
+    until: datetime | None = None
+    """Up to where it has to be, or when the window closes."""
+    failed: Window | None = None
+    """The range of the upstream that was tried in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Windows that cannot be done yet."""
+
+    window: Window | None
+    """A range of adjacent windows that wait for the same."""
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Windows that are older than a change of a table that they read whole."""
+
+    table: str
+    """The table that changed."""
+    windows: int
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does, oldest first, what waits, and of which state of the ledger that is true."""
+
+    windows: tuple[Step, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    version: int = 0
+    """Version of the table's newest commit."""
+    upstreams: Mapping[str, int] = field(default_factory=dict)
+    """Versions of the tables that it reads: what is read is that new or newer."""
+    behind: tuple[Behind, ...] = ()
+    """Windows that are left as they are though what they read has changed."""
+    ahead: datetime | None = None
+    """When a run claims to have begun whose clock was ahead, so that its windows are made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a plan is made."""
+
+    now: datetime
+    """By the clock that closes windows: the warehouse's, or the source's where that is behind."""
+    due: datetime
+    """The newest moment at which the table's schedule was due."""
