@@ -46,7 +46,9 @@ removed, each run says so until `--rebuild` makes the table from nothing.
 
 A window that comes out as it was is no change, and no table that reads it is made again. Sums and averages of FLOAT64 are
 compared up to 1e-12 of the larger value, since a warehouse adds up in any order; where they cancel to nearly nothing they
-may differ by more, and count as a change. Write NUMERIC where digits matter.
+may differ by more, and count as a change. Where a text, a NUMERIC, an ARRAY or STRUCT holds their digits, or they decide about
+rows (HAVING, RANK, LIMIT), DuckDB adds up in one order, which takes longer; BigQuery makes no such promise. Write NUMERIC
+where digits matter.
 """
 WINDOWS = """\
 `@window_start` and `@window_end` are the bounds of the window that is being made, as TIMESTAMPs in UTC. Where the SQL

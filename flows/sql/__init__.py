@@ -10,7 +10,7 @@ import sqlglot
 from flows.model.dependency import Dependency, Edge
 from flows.model.errors import Fault, SqlError
 from flows.sql import types as sql_types
-from flows.sql.compile.compiler import compiled
+from flows.sql.compile.compiler import Compiled, compiled
 from flows.sql.parse.limits import too_deep
 from flows.sql.parse.parser import parse, parse_any, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
@@ -69,7 +69,13 @@ def analyze(
     tree, faults_of_tree = read(sql)
     relation, context = compiled(tree, schema, partitions or {})
     try:
-        faults = [*faults_of_tree, *context.faults, *shared_ends(tree), *_output_faults(relation)]
+        faults = [
+            *faults_of_tree,
+            *context.faults,
+            *dict.fromkeys(context.unrepeatable),
+            *shared_ends(tree),
+            *_output_faults(relation),
+        ]
     except RecursionError:
         raise SqlError([too_deep()]) from None
     if faults:
@@ -100,7 +106,7 @@ def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, prett
 
     Raises SqlError for a fault, and for what the embedded warehouse is not known to compute as BigQuery does.
     """
-    relation, context = compiled(parse_any(sql), schema, {})
+    relation, context = _repeatable(sql, schema)
     if context.faults:
         raise SqlError(context.faults)
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
@@ -109,10 +115,21 @@ def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, prett
 def drifting(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> frozenset[str]:
     """Return the FLOAT64 columns of a query whose last digits may be others when it is run again over the same rows.
 
-    They are computed from SUM, AVG and the like of FLOAT64, which a warehouse adds up in any order.
+    They are computed from SUM, AVG and the like of FLOAT64, which a warehouse adds up in any order. Where those digits are in
+    values of another type, or decide about rows, `to_duckdb` has them added up in one order: nothing drifts.
     """
-    relation, _ = compiled(parse_any(sql), schema, {})
+    relation, _ = _repeatable(sql, schema)
     return frozenset(name or "" for name, value in relation.columns if value.drifts and value.type == sql_types.FLOAT64)
+
+
+def _repeatable(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> Compiled:
+    """Compile a query so that what two runs over the same rows make of it differs in nothing but FLOAT64's last digits."""
+    tree = parse_any(sql)
+    found = compiled(tree, schema, {})
+    others = (value for _, value in found.relation.columns if value.type != sql_types.FLOAT64)
+    if not found.context.decides and not any(value.drifts for value in others):
+        return found
+    return compiled(tree, schema, {}, exact=True)
 
 
 def output(type_: Type) -> Type:

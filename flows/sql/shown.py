@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def shown(node: exp.Expr) -> str:
     """Return an expression as a message shows it."""
-    text = re.sub(
-        r"\bINTERVAL '(-?\d+)' ",
-        r"INTERVAL \1 ",
-        node.sql(dialect="bigquery", comments=False, unsupported_level=ErrorLevel.IGNORE),
-    )
+    try:
+        written = node.sql(dialect="bigquery", comments=False, unsupported_level=ErrorLevel.IGNORE)
+    except RecursionError:
+        return "..."
+    text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", written)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line

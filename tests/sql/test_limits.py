@@ -2,13 +2,14 @@
 
 import time
 
+import duckdb
 import pytest
 
 from flows.model.errors import SqlError
 from flows.model.types import Type
 from flows.sql import analyze, canonical, tables, to_duckdb
 
-SCHEMA = {"core.events": {"id": Type("INT64"), "ts": Type("TIMESTAMP")}}
+SCHEMA = {"core.events": {"id": Type("INT64"), "s": Type("STRING"), "ts": Type("TIMESTAMP")}}
 NESTED = {
     "parentheses": lambda n: f"SELECT {'(' * n}1{')' * n} AS x",
     "open parentheses": lambda n: f"SELECT {'(' * n}",
@@ -137,3 +138,36 @@ def test_calls_count_once():
     closing = ", 'b', 'c')"
     nested = f"SELECT {'REPLACE(' * 45}'a'{closing * 45} AS x"
     assert canonical(nested).count("REPLACE") == 45
+
+
+@pytest.mark.parametrize("operator", ["s || ", "id + ", "id * ", "id & ", "id + 1 - "])
+def test_a_chain_of_operators_nests_in_nothing(operator):
+    """Hundreds of terms of one operator stand side by side, not in one another."""
+    count = 249 if operator == "id + 1 - " else 499
+    sql = f"SELECT {operator * count}{operator.split()[0]} AS x FROM core.events"
+    assert analyze(sql, SCHEMA).columns
+    assert canonical(sql)
+    with duckdb.connect() as connection:
+        connection.execute("CREATE SCHEMA core; CREATE TABLE core.events (id BIGINT, s VARCHAR, ts TIMESTAMPTZ)")
+        assert connection.execute(to_duckdb(sql, SCHEMA)).fetchall() == []
+
+
+@pytest.mark.parametrize("number", ["1e5000", "1e-99999", "1e29", "-1e29", X)
+def test_what_does_not_fit_numeric_is_a_fault(number):
+    """A number that a literal cannot hold is none for SAFE_CAST either."""
+    for written in (f"NUMERIC '{number}'", f"CAST('{number}' AS NUMERIC)", f"CAST({number} AS NUMERIC)"):
+        with pytest.raises(SqlError):
+            to_duckdb(f"SELECT {written} AS x", {})
+    assert "CAST(NULL AS DECIMAL(38, 9))" in to_duckdb(f"SELECT SAFE_CAST('{number}' AS NUMERIC) AS x", {})
+
+
+@pytest.mark.parametrize("end", [";", "; -- so", ";\n/* so */ ;", " -- so\n;"])
+def test_a_comment_after_the_end_is_no_statement(end):
+    """What stands after the semicolon says nothing."""
+    assert canonical(f"SELECT 1 AS x{end}") == canonical("SELECT 1 AS x")
+
+
+def test_what_fits_numeric_just_so_is_exact():
+    """The last number of each type is one."""
+    for type_, last in (("NUMERIC", "9" * 29 + "." + "9" * 9), ("BIGNUMERIC", "9" * 20 + "." + "9" * 18)):
+        assert f"'-{last}'" in to_duckdb(f"SELECT {type_} '-{last}' AS x", {})

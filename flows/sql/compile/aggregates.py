@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.order import count, ordering, over
+from flows.sql.compile.order import Ordering, count, ordering, over
 from flows.sql.compile.scope import Value
 from flows.sql.functions import signatures
+from flows.sql.parse.tree import line_of
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +26,7 @@ _ADDING = {"SUM", "AVG", "STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR
 """Those that add up their arguments; of FLOAT64 the order decides on the last digits."""
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 _ORDERED = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
+_BY = {"MAX_BY", "MIN_BY"}
 
 
 @dataclass(slots=True)
@@ -50,9 +54,44 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
             return scope.fault(node, f"{name} stands inside another aggregate. Compute the inner one in a WITH first.")
     scope.depth += window is None
     inside = _read(list(node.expressions), scope)
-    order = ordering(inside.order, scope)
+    groups = scope.groups or () if window is None else ()
+    order = ordering(inside.order, scope, groups)
     scope.depth -= window is None
-    suffix = f" OVER {over(window, scope)}" if window is not None else ""
+    frame, reads = over(name, window, scope) if window is not None else ("", None)
+    suffix = f" OVER {frame}" if window is not None else ""
+    value = _value(name, node, scope, inside, order=order, suffix=suffix)
+    if of_rows and window is None:
+        _needs_order(name, node, inside, order, scope)
+    return replace(value, reads=frozenset([(scope.level, value.sql)]) if reads is None else reads)
+
+
+def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, scope: Scope) -> None:
+    """Note a fault of an aggregate whose value another order of the rows makes another, and that has none."""
+    arguments, said = inside.arguments, ""
+    if name in _ORDERED:
+        said = order.none()
+        first = arguments[0][0] if arguments else node
+        given = ", ".join(shown(item) for item, _ in arguments)
+        by = shown(first.expressions[0] if isinstance(first, exp.Struct) and first.expressions else first)
+        instead = (
+            f"Write {name}({'DISTINCT ' if inside.distinct else ''}{given} ORDER BY {by}), or order by other columns."
+        )
+    elif inside.having or (name in _BY and len(arguments) > 1):
+        item, by_value = inside.having or arguments[1]
+        alike = scope.groups or ()
+        if by_value.same or (by_value.reads and all(sql in alike for _, sql in by_value.reads)):
+            said = f"by '{shown(item)}', which is the same for all rows,"
+        instead = "Name a column that tells all rows apart."
+        scope.context.decides |= by_value.drifts
+    if said:
+        message = f"{name} {said} can give another value on every retry. {instead}"
+        scope.context.unrepeatable.append(Fault(line_of(node), message))
+
+
+def _value(  # noqa: PLR0913 - the parts of a call
+    name: str, node: exp.Expr, scope: Scope, inside: _Inside, *, order: Ordering, suffix: str
+) -> Value:
+    of_rows = bool(signatures.aggregate(name))
     if inside.star:
         if name == "COUNT":
             return Value(t.INT64, f"count(*){suffix}")
@@ -60,7 +99,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     arguments = inside.arguments
     if inside.having is not None:
         name, arguments = ("MAX_BY" if inside.most else "MIN_BY"), [arguments[0], inside.having]
-    if of_rows and (inside.limit or inside.nulls or order) and name not in _ORDERED:
+    if of_rows and (inside.limit or inside.nulls or order.sql) and name not in _ORDERED:
         return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
     ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
     if of_rows and ignore:
@@ -72,12 +111,18 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
         return scope.fault(node, "JSON cannot be compared, as DISTINCT does. Compare what JSON_VALUE gives.")
     marks = {
         "d": "DISTINCT " if inside.distinct else "",
-        "s": f" ORDER BY {', '.join(order)}" if order else "",
+        "s": f" ORDER BY {', '.join(order.sql)}" if order.sql else "",
+        "x": "exact" if scope.context.exact else "",
         "o": suffix,
         "i": ignore,
     }
     value = apply(name, node, candidates, arguments, scope, marks=marks)
-    if name in _ADDING and value.type == t.FLOAT64 and not (name == "AVG" and arguments[0][1].type == t.INT64):
+    if (
+        not scope.context.exact
+        and name in _ADDING
+        and value.type == t.FLOAT64
+        and not (name == "AVG" and arguments[0][1].type == t.INT64)
+    ):
         scope.context.drifts = True
     if inside.limit and value.type != t.UNKNOWN:
         if name != "ARRAY_AGG":

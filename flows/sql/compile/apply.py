@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.compile.convert import converted
+from flows.sql.compile.convert import chosen, converted
 from flows.sql.compile.safe import safely
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions.match import match
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.scope import Read, Scope
     from flows.sql.functions.signatures import Signature
     from flows.sql.reach import Origin
 
@@ -69,4 +69,12 @@ def apply(  # noqa: PLR0913 - the parts of a call
     origins: frozenset[Origin] = frozenset()
     if name in {"DATE", "TIMESTAMP", "DATETIME"} and len(arguments) == 1:
         origins = cut_origins(arguments[0][1].origins, "day" if name == "DATE" else None)
-    return Value(matched.result, sql, origins=origins)
+    return Value(matched.result, sql, origins=origins, reads=_reads(name, [value for _, value in arguments]))
+
+
+def _reads(name: str, values: Sequence[Value]) -> frozenset[Read] | None:
+    """Return what a call depends on where it does not depend on all of its arguments."""
+    if name == "IF":
+        return chosen(*values)
+    first_counts = name in {"COALESCE", "IFNULL"} and values[0].same and values[0].type != t.NULL
+    return frozenset() if first_counts and not values[0].may_fail else None

@@ -16,6 +16,7 @@ from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.decimals import divide_numeric, multiply_numeric
 from flows.sql.functions import signatures
+from flows.sql.parse.tree import operands
 
 if TYPE_CHECKING:
     from flows.model.types import Type
@@ -57,8 +58,10 @@ def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
         return Value(
             common, divide_numeric(one, two, t.DECIMALS[common]) if common in t.DECIMALS else f"({one} / {two})"
         )
-    plain = f"({one} {sign} {two})"
-    return Value(common, f"CAST({plain} AS {t.duckdb_type(common)})" if common in t.DECIMALS else plain)
+    if isinstance(node.this, exp.Add | exp.Sub) and one == left.sql and sign in "+-":
+        # DuckDB goes down a level for each parenthesis.
+        one = one[1:-1]
+    return Value(common, f"({one} {sign} {two})")
 
 
 def _product(common: Type, left: tuple[Value, str], right: tuple[Value, str]) -> str:
@@ -117,6 +120,6 @@ def _bitwise(node: exp.Expr, scope: Scope) -> Value:
 
 @compiles(exp.DPipe, reads=("safe",))
 def _concat(node: exp.Expr, scope: Scope) -> Value:
-    left, right = expression(node.this, scope), expression(node.expression, scope)
-    name = "ARRAY_CONCAT" if left.type.element or right.type.element else "CONCAT"
-    return apply(name, node, signatures.scalar(name), [(node.this, left), (node.expression, right)], scope)
+    sides = [(side, expression(side, scope)) for side in operands(node, exp.DPipe)]
+    name = "ARRAY_CONCAT" if any(value.type.element for _, value in sides) else "CONCAT"
+    return apply(name, node, signatures.scalar(name), sides, scope)

@@ -10,6 +10,7 @@ from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import call_rule, compiles, expression
 from flows.sql.functions import foreign, signatures
+from flows.sql.parse.repeat import VARYING
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name
 from flows.sql.shown import shown
 
@@ -21,7 +22,10 @@ _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit)
 
 @compiles(exp.Anonymous, *KEYWORD_CALLS)
 def _plain(node: exp.Expr, scope: Scope) -> Value:
-    return _call(call_name(node) or "", node, scope)
+    name = call_name(node) or ""
+    if name in VARYING:
+        scope.context.reads.add((scope.level, name))
+    return _call(name, node, scope)
 
 
 @compiles(exp.SafeFunc)

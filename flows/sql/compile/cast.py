@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
@@ -170,6 +171,19 @@ def _between(value: str, have: Type, want: Type) -> str | None:
         element = _cast("x", have.element, want.element, "error('an element cannot be read')")
         return element and f"list_transform({value}, lambda x: {element})"
     return None
+
+
+def decimal_literal(text: str, want: Type) -> str | None:
+    """Return a number as DuckDB's literal of a decimal type, or None where it is none or does not fit."""
+    scale = t.DECIMALS[want]
+    # A longer exponent is of no number that fits, and of none that is more than zero.
+    if re.fullmatch(_DECIMAL, text) is None or re.search("[eE][+-]?[0-9]{5}", text):
+        return None
+    number = Decimal(text.strip())
+    if number.adjusted() > 38 - scale:
+        return None
+    rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, Context(prec=80))
+    return f"CAST('{rounded:f}' AS {duckdb_type(want)})" if rounded.copy_abs() < Decimal(10) ** (38 - scale) else None
 
 
 def literal(text: str, want: Type) -> str | None:

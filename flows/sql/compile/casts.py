@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -39,9 +38,11 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
             return scope.fault(node, f"'{value.constant}' is not a {want}.{quoted(str(value.constant))}")
         return Value(want, read or f"CAST(NULL AS {t.duckdb_type(want)})", may_fail=False)
     if value.literal and want.base in t.DECIMALS and value.type in (t.FLOAT64, t.INT64, t.STRING) and not want.decimal:
-        if not re.fullmatch(r"-?[0-9]*\.?[0-9]*([eE][+-]?[0-9]+)?", str(value.constant)):
-            return scope.fault(node, f"'{value.constant}' is not a {want}.")
-        return Value(want, f"CAST('{value.constant}' AS {t.duckdb_type(want)})")
+        number = cast.decimal_literal(str(value.constant), want)
+        if number is None and not safe:
+            kept = " of 38 digits, which is what the embedded warehouse holds" if want == t.BIGNUMERIC else ""
+            return scope.fault(node, f"'{value.constant}' is not a {want}{kept}.")
+        return Value(want, number or f"CAST(NULL AS {t.duckdb_type(want)})", may_fail=False)
     if not cast.exists(value.type, want):
         return scope.fault(node, f"{value.type} cannot be cast to {want}.")
     if safe and cast.reads_text_within(value.type, want):

@@ -40,10 +40,14 @@ class Compiled(NamedTuple):
 
 
 def compiled(
-    tree: exp.Query, schema: Mapping[str, Mapping[str, Type | str]], partitions: Mapping[str, str]
+    tree: exp.Query,
+    schema: Mapping[str, Mapping[str, Type | str]],
+    partitions: Mapping[str, str],
+    *,
+    exact: bool = False,
 ) -> Compiled:
     """Compile a query; its faults stand in the context. Raises SqlError where it nests too deeply."""
-    context = Context(schema, partitions)
+    context = Context(schema, partitions, exact=exact)
     try:
         return Compiled(query(tree, Scope(context)), context)
     except RecursionError:

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from flows.model.types import Type
-    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.scope import Read, Scope
 
 
-def boolean(node: exp.Expr, scope: Scope, where: str) -> str:
+def boolean(node: exp.Expr, scope: Scope, where: str) -> Value:
     """Compile a condition."""
     value = expression(node, scope)
     if not t.coerces(value.type, t.BOOL):
         scope.fault(node, f"{where} needs a condition, but '{shown(node)}' is {value.type}.")
-    return value.sql
+    scope.context.decides |= value.drifts
+    return value
 
 
 def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
@@ -45,6 +46,15 @@ def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
     return cast.convert(value.sql, value.type, want)
 
 
+def chosen(condition: Value, then: Value, otherwise: Value) -> frozenset[Read] | None:
+    """Return what a choice between two values depends on: of one that is the same for all rows, nothing but a branch."""
+    if not condition.same:
+        return None
+    known = {"TRUE": [then], "FALSE": [otherwise], "NULL": [otherwise]}
+    branches = known.get(condition.sql, [then, otherwise])
+    return frozenset() if any(branch.same for branch in branches) else branches[0].reads
+
+
 def compare(
     node: exp.Expr, left: tuple[exp.Expr, Value], sign: str, right: tuple[exp.Expr, Value], scope: Scope
 ) -> str:
@@ -52,6 +62,7 @@ def compare(
     common = comparable(node, [left[1], right[1]], scope, ordered=sign not in {"=", "<>"})
     if common is None:
         return "NULL"
+    scope.context.decides |= left[1].drifts or right[1].drifts
     if common.name in {"ARRAY", "STRUCT"}:
         same = _equal(left, right, common, scope)
         return same if sign == "=" else f"(NOT {same})"

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from sqlglot import exp
 
 from flows.model.errors import SqlError
 from flows.sql.compile.scope import Relation, Scope, Value
 from flows.sql.shown import shown
-
-if TYPE_CHECKING:
-    from sqlglot import exp
-
 
 Rule = Callable[[Any, Scope], Value]
 QueryRule = Callable[[Any, Scope], Relation]
@@ -65,27 +63,60 @@ def compiles_call(*names: str) -> Callable[[_C], _C]:
     return register
 
 
+_OPERATORS = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
+_LONGEST = 499
+"""How many operators may stand in a row; DuckDB goes down 1,000 levels."""
+_LONG = 20
+"""From how many operators on a chain of them is compiled from its inner end, not from its outer one downwards."""
 MOST_SQL = 2**20
 """How many characters the SQL of one expression may have; some operators write their operands several times."""
 
 
 def expression(node: exp.Expr, scope: Scope) -> Value:
     """Compile one expression."""
+    context = scope.context
+    if id(node) in context.compiled:
+        value = context.compiled.pop(id(node))
+        context.drifts, context.reads = context.drifts or value.drifts, context.reads | (value.reads or set())
+        return value
+    chain = _long_chain(node)
+    if len(chain) > _LONGEST:
+        message = f"more than {_LONGEST} operators stand in a row. Write the values into an ARRAY, or use a WITH."
+        scope.fault(node, message)
+        raise SqlError(context.faults)
+    for one in chain:
+        context.compiled[id(one)] = _compiled(one, scope)
+    return _compiled(node, scope)
+
+
+def _long_chain(node: exp.Expr) -> list[exp.Expr]:
+    """Return the left sides of operators whose left side is an operator again, the innermost first, where they are many."""
+    chain: list[exp.Expr] = []
+    while isinstance(node, _OPERATORS) and isinstance(node.this, _OPERATORS):
+        node = node.this
+        chain.append(node)
+    return chain[::-1] if len(chain) > _LONG else []
+
+
+def _compiled(node: exp.Expr, scope: Scope) -> Value:
     rule, parts = _EXPRESSIONS.get(type(node), (None, frozenset(_PARTS)))
-    mark, context = len(scope.loose), scope.context
-    around, context.drifts = context.drifts, False
     for key, part in node.args.items():
         if part and key not in parts:
             return scope.unsupported(node, f"{key.strip('_').replace('_', ' ').upper()} in '{shown(node)}'")
+    mark, context = len(scope.loose), scope.context
+    drifts, context.drifts = context.drifts, False
+    reads, context.reads = context.reads, set()
     value = rule(node, scope) if rule is not None else scope.unsupported(node)
     if len(value.sql) > MOST_SQL:
         scope.fault(
             node, "the expression grows too long for the embedded warehouse. Compute parts of it in a WITH first."
         )
         raise SqlError(context.faults)
-    if context.drifts and not value.drifts:
-        value = replace(value, drifts=True)
-    context.drifts = around or value.drifts
+    own = frozenset(one for one in context.reads if one[0] <= scope.level) if value.reads is None else value.reads
+    own = frozenset() if value.sql in context.alike else own
+    if value.reads != own or (context.drifts and not value.drifts):
+        value = replace(value, drifts=value.drifts or context.drifts, reads=own)
+    context.drifts, context.reads = drifts or value.drifts, reads | own
     if scope.groups is not None and not scope.depth and value.sql in scope.groups:
         del scope.loose[mark:]
     return value

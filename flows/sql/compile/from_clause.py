@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -37,12 +38,14 @@ def _join(join: exp.Expr, scope: Scope) -> str:
         scope.unsupported(join, f"{kind} JOIN")
     before = len(scope.items)
     item = from_item(join.this, scope)
+    for source in _filled(scope, before, side):
+        source.columns = [(name, replace(value, reads=None)) for name, value in source.columns]
     on, using = join.args.get("on"), join.args.get("using")
     if using:
         condition = _using(join, using, scope, before, side)
     elif on is not None:
         with plain(on, scope, "ON"):
-            condition = f" ON {boolean(on, scope, 'ON')}"
+            condition = f" ON {boolean(on, scope, 'ON').sql}"
         note_bounds(on, scope, _bounded_sides(scope, before, side))
     else:
         condition = " ON TRUE" if side else ""
@@ -56,6 +59,11 @@ def _join(join: exp.Expr, scope: Scope) -> str:
     if not condition:
         return f" CROSS JOIN {item}"
     return f" {side + ' ' if side else ''}JOIN {item}{condition}"
+
+
+def _filled(scope: Scope, before: int, side: str) -> list[FromItem]:
+    """Return the items of FROM whose columns are NULL where an outer join finds no row."""
+    return {"LEFT": scope.items[before:], "RIGHT": scope.items[:before], "FULL": scope.items}.get(side, [])
 
 
 def _bounded_sides(scope: Scope, before: int, side: str) -> list[FromItem]:

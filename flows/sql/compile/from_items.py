@@ -68,6 +68,7 @@ def _columns(own: str, relation: Relation) -> list[tuple[str, Value]]:
                 origins=value.origins,
                 may_fail=False,
                 drifts=value.drifts,
+                reads=frozenset() if value.same else None,
             ),
         )
         for unique, (name, value) in zip(names, relation.columns, strict=True)

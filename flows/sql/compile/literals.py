@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import Value
+from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def _literal(node: exp.Literal, scope: Scope) -> Value:
         return Value(t.STRING, quote_text(text), literal=True, constant=text, may_fail=False)
     if re.fullmatch(r"[0-9]+", text):
         return integer(node, int(text), scope)
+    if math.isinf(float(text)):
+        return scope.fault(node, f"{shown(node)} is greater than any FLOAT64.")
     return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text, may_fail=False)
 
 

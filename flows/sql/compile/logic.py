@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from flows.sql import types as t
-from flows.sql.compile.convert import boolean, comparable, compare, converted
+from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.parse.tree import operands
@@ -35,13 +36,13 @@ def _compare(node: exp.Expr, scope: Scope) -> Value:
 @compiles(exp.And, exp.Or)
 def _logic(node: exp.Expr, scope: Scope) -> Value:
     sign = "AND" if isinstance(node, exp.And) else "OR"
-    sides = (boolean(side, scope, sign) for side in operands(node, type(node)))
+    sides = (boolean(side, scope, sign).sql for side in operands(node, type(node)))
     return Value(t.BOOL, f"({f' {sign} '.join(sides)})")
 
 
 @compiles(exp.Not)
 def _not(node: exp.Expr, scope: Scope) -> Value:
-    return Value(t.BOOL, f"(NOT {boolean(node.this, scope, 'NOT')})")
+    return Value(t.BOOL, f"(NOT {boolean(node.this, scope, 'NOT').sql})")
 
 
 @compiles(exp.Is)
@@ -93,25 +94,32 @@ def _ilike(node: exp.ILike, scope: Scope) -> Value:
 @compiles(exp.Case, reads=("ifs", "default"))
 def _case(node: exp.Expr, scope: Scope) -> Value:
     subject = node.this and (node.this, expression(node.this, scope))
-    branches: list[tuple[str, exp.Expr, Value]] = []
+    branches: list[tuple[Value, exp.Expr, Value]] = []
     for branch in node.args["ifs"]:
         if subject:
-            condition = compare(branch, subject, "=", (branch.this, expression(branch.this, scope)), scope)
+            one = expression(branch.this, scope)
+            condition = Value(t.BOOL, compare(branch, subject, "=", (branch.this, one), scope))
+            if subject[1].same and one.same:
+                condition = replace(condition, reads=frozenset())
         else:
             condition = boolean(branch.this, scope, "WHEN")
         result = branch.args["true"]
         branches.append((condition, result, expression(result, scope)))
     default = node.args.get("default")
-    otherwise = (default, expression(default, scope)) if default else (node, Value(t.NULL, "NULL"))
+    otherwise = (default, expression(default, scope)) if default else (node, Value(t.NULL, "NULL", reads=frozenset()))
     values = [value for _, _, value in branches] + [otherwise[1]]
     common = t.supertype((value.type, value.literal) for value in values)
     if common is None:
         kinds = ", ".join(dict.fromkeys(str(value.type) for value in values if value.type != t.NULL))
         return scope.fault(node, f"CASE gives {kinds}, which have no type in common. Write CAST(... AS TYPE).")
-    whens = " ".join(f"WHEN {when} THEN {converted(then, value, common, scope)}" for when, then, value in branches)
+    whens = " ".join(f"WHEN {when.sql} THEN {converted(then, value, common, scope)}" for when, then, value in branches)
     literal = all(value.literal for value in values)
+    decided = otherwise[1]
+    for when, _, value in reversed(branches):
+        decided = replace(value, reads=chosen(when, value, decided))
     return Value(
         common,
         f"CASE {whens} ELSE {converted(otherwise[0], otherwise[1], common, scope)} END",
         literal=literal and common == t.NULL,
+        reads=decided.reads,
     )

@@ -66,6 +66,7 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
         found = _resolve_in(around, path)
         if found is not None:
             value, left = found
+            scope.context.reads |= {(around.level, value.sql)} if value.reads is None else value.reads
             aliased = value is around.aliases.get(first.lower())
             taken = aliased or value.type == t.UNKNOWN or (around is not scope and value.sql in (around.groups or ()))
             if not taken and around.groups is not None and not around.depth:

@@ -1,43 +1,104 @@
-"""ORDER BY and OVER: keys that put NULL and NaN where GoogleSQL does, partitions and frames."""
+"""ORDER BY and OVER: keys that put NULL and NaN where GoogleSQL does, partitions and frames.
+
+What an order decides is refused in a table's SQL where it is none: there is no ORDER BY, or it names what is the same for
+all rows.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
-from flows.model.errors import did_you_mean
+from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
+from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.compile.scope import Read, Scope, Value
 
 
-def order_by(node: exp.Expr, scope: Scope, values: Sequence[Value]) -> str:
-    """Compile a query's ORDER BY; `values` are its columns."""
+_EVERY_RETRY = "can give other rows on every retry. Write ORDER BY with columns that tell all rows apart."
+_BY_PLACE = {
+    *("ROW_NUMBER", "NTILE", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"),
+    *("LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE", "ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"),
+}
+"""What gives other values over a window in another order of its rows."""
+
+
+class Ordering(NamedTuple):
+    """The keys of an ORDER BY."""
+
+    items: list[tuple[exp.Expr, Value]]
+    sql: list[str]
+
+    @property
+    def reads(self) -> frozenset[Read]:
+        """What the order depends on."""
+        return frozenset(read for _, value in self.items for read in value.reads or ())
+
+    def none(self) -> str:
+        """Say why it orders nothing; an empty text where it does."""
+        if not self.items:
+            return "without ORDER BY"
+        if not all(value.same for _, value in self.items):
+            return ""
+        return f"in the order of '{', '.join(shown(node) for node, _ in self.items)}', which is the same for all rows,"
+
+
+def tail(node: exp.Expr, scope: Scope, columns: Sequence[tuple[exp.Expr, Value]], *, one_row: bool) -> tuple[str, bool]:
+    """Compile a query's ORDER BY, LIMIT and OFFSET; say whether it has one of the last two.
+
+    `columns` are its own, with what they were written as; `one_row` says whether it gives no more than one row anyway.
+    """
+    order = _order_by(node, scope, columns)
+    limits, limited = _limit(node, scope)
+    limit = node.args.get("limit")
+    alike = one_row or (bool(columns) and all(value.same for _, value in columns))
+    if limit and limit.expression.name != "0" and not alike and not isinstance(node.parent, exp.Exists):
+        _needs_order("LIMIT", limit, order, scope)
+        scope.context.decides |= any(value.drifts for _, value in order.items)
+    return (f" ORDER BY {', '.join(order.sql)}" if order.sql else "") + limits, limited
+
+
+def _needs_order(what: str, node: exp.Expr, order: Ordering, scope: Scope) -> None:
+    said = order.none()
+    if said:
+        scope.context.unrepeatable.append(Fault(line_of(node), f"{what} {said} {_EVERY_RETRY}"))
+
+
+def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[tuple[exp.Expr, Value]]) -> Ordering:
+    """Compile a query's ORDER BY, in which a number is the place of a column."""
     order = node.args.get("order")
-    if order is None:
-        return ""
-    keys: list[str] = []
-    for one in order.expressions:
+    items: list[tuple[exp.Expr, exp.Expr, Value]] = []
+    for one in order.expressions if order is not None else ():
         place = one.this
-        if isinstance(place, exp.Literal) and not place.is_string and place.name.isdigit():
-            if 1 <= int(place.name) <= len(values):
-                keys += _keys(one, values[int(place.name) - 1], scope)
-            else:
-                scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {len(values)} columns.")
+        if not isinstance(place, exp.Literal) or place.is_string or not place.name.isdigit():
+            items.append((one, place, expression(place, scope)))
+        elif 1 <= int(place.name) <= len(columns):
+            items.append((one, *columns[int(place.name) - 1]))
         else:
-            keys += _keys(one, expression(place, scope), scope)
-    return f" ORDER BY {', '.join(keys)}" if keys else ""
+            scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {len(columns)} columns.")
+    return Ordering(
+        [(place, value) for _, place, value in items],
+        [key for one, _, value in items for key in _keys(one, value, scope)],
+    )
 
 
-def ordering(ordered: Sequence[exp.Expr], scope: Scope) -> list[str]:
-    """Return the keys of an ORDER BY in which a number is no place."""
-    return [key for one in ordered for key in _keys(one, expression(one.this, scope), scope)]
+def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) -> Ordering:
+    """Compile an ORDER BY in which a number is no place; the rows are alike in the values with the SQL `alike`."""
+    context = scope.context
+    around, context.alike = context.alike, frozenset(alike)
+    values = [(one, expression(one.this, scope)) for one in ordered]
+    context.alike = around
+    context.decides |= any(value.drifts for _, value in values)
+    return Ordering(
+        [(one.this, value) for one, value in values], [key for one, value in values for key in _keys(one, value, scope)]
+    )
 
 
 def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[str]:
@@ -52,27 +113,38 @@ def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[str]:
     return [f"isnan({value.sql}) {'ASC' if way == 'DESC' else 'DESC'} NULLS {nulls}", key]
 
 
-def over(window: exp.Window, scope: Scope) -> str:
-    """Return the parentheses after OVER."""
+def over(name: str, window: exp.Window, scope: Scope) -> tuple[str, frozenset[Read] | None]:
+    """Return the parentheses after OVER of a call, and what its value depends on: None where that is its own."""
     partition, order, spec = _window_parts(window, scope, ())
-    parts = []
-    if partition:
-        parts.append("PARTITION BY " + ", ".join(_partition(one, scope) for one in partition))
+    values = [_partition(one, scope) for one in partition]
+    parts = [f"PARTITION BY {', '.join(value.sql for value in values)}"] if values else []
+    keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
     if order:
-        keys = ordering(order.expressions, scope)
-        parts.append("ORDER BY " + ", ".join(keys))
-        if spec and spec.args.get("kind") == "RANGE" and len(keys) > 1 and not _whole(spec):
+        parts.append("ORDER BY " + ", ".join(keys.sql))
+        if spec and spec.args.get("kind") == "RANGE" and len(keys.sql) > 1 and not _whole(spec):
             scope.unsupported(window, "RANGE between numbers of FLOAT64")
     if spec:
         parts.append(_frame(spec, scope))
-    return f"({' '.join(parts)})"
+    by_place = name in _BY_PLACE or _counts_rows(spec)
+    if by_place:
+        _needs_order(name, window, keys, scope)
+    reads = None if by_place or keys.reads else frozenset(read for value in values for read in value.reads or ())
+    return f"({' '.join(parts)})", reads
 
 
-def _partition(node: exp.Expr, scope: Scope) -> str:
+def _partition(node: exp.Expr, scope: Scope) -> Value:
     value = expression(node, scope)
+    scope.context.decides |= value.drifts
     if value.type in (t.FLOAT64, t.JSON):
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
-    return value.sql
+    return value
+
+
+def _counts_rows(spec: exp.Expr | None) -> bool:
+    """Say whether a frame holds a number of rows, and not all of a partition."""
+    if spec is None or str(spec.args.get("kind")).upper() != "ROWS":
+        return False
+    return any(str(spec.args.get(end)).upper() != "UNBOUNDED" for end in ("start", "end"))
 
 
 def _window_parts(
@@ -109,7 +181,7 @@ def _whole(spec: exp.Expr) -> bool:
     return all(isinstance(spec.args.get(key), str | None) for key in ("start", "end"))
 
 
-def limit(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
+def _limit(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
     """Compile LIMIT and OFFSET; say whether there is one."""
     sql = ""
     for key in ("limit", "offset"):

@@ -10,7 +10,7 @@ from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_query, query
-from flows.sql.compile.order import limit, order_by
+from flows.sql.compile.order import tail
 from flows.sql.compile.scope import FromItem, Relation, Scope, Value
 from flows.sql.compile.select import select
 from flows.sql.types import quote
@@ -78,6 +78,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
         columns.append(
             (name, Value(common or t.UNKNOWN, "", origins=one.origins | two.origins, drifts=one.drifts or two.drifts))
         )
+        scope.context.decides |= bool(node.args.get("distinct")) and columns[-1][1].drifts
         if node.args.get("distinct") and common == t.JSON:
             scope.fault(node, f"column '{name}' is JSON, which {word} DISTINCT cannot compare.")
     sides = [_as_types(side, columns, scope) for side in (left, right)]
@@ -106,14 +107,18 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
     inner = scope.inner()
     own = inner.item_name("")
     source = [
-        (name or "", Value(value.type, f"{own}.{quote(unique)}"))
+        (
+            name or "",
+            Value(value.type, f"{own}.{quote(unique)}", drifts=value.drifts, reads=frozenset() if value.same else None),
+        )
         for unique, (name, value) in zip(names, relation.columns, strict=True)
     ]
     inner.items = [FromItem("", source)]
-    keys = order_by(node, inner, [value for _, value in source])
-    limits, limited = limit(node, scope)
+    ordered, limited = tail(
+        node, inner, [(exp.column(name), value) for name, value in source], one_row=relation.one_row
+    )
     columns = [
         (name, Value(value.type, "", origins=frozenset() if limited else value.origins, drifts=value.drifts))
         for name, value in relation.columns
     ]
-    return Relation(columns, f"SELECT * FROM ({relation.sql}) AS {own}{keys}{limits}", nodes=relation.nodes)
+    return Relation(columns, f"SELECT * FROM ({relation.sql}) AS {own}{ordered}", nodes=relation.nodes)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from flows.sql.reach import Limit, Occurrence, Origin
 
 
+Read = tuple[int, str]
+"""A value of a row: how many queries are around the one that gives it, and its SQL."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """An expression with its type and its SQL in DuckDB."""
@@ -36,6 +40,13 @@ class Value:
     """Whether its last digits are those of the order in which an aggregate added up FLOAT64, which is any."""
     fields: tuple[Value, ...] = ()
     """The values of a STRUCT that is written down."""
+    reads: frozenset[Read] | None = None
+    """What it depends on: with nothing it is the same for all rows. None where only the value itself says."""
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the same for all rows."""
+        return self.reads == frozenset() and self.type != t.UNKNOWN
 
 
 NOTHING = Value(t.UNKNOWN, "NULL")
@@ -75,6 +86,8 @@ class Relation:
     occurrences: list[Occurrence] = field(default_factory=list)
     nodes: list[exp.Expr] = field(default_factory=list)
     """The expression of each column, for the line of a fault."""
+    one_row: bool = False
+    """Whether it gives no more than one row, whatever it reads."""
     element: bool = False
     """Whether a row is one value: SELECT AS STRUCT, SELECT AS VALUE."""
     level: int = field(init=False)
@@ -89,7 +102,7 @@ class Relation:
             (name, replace(value, origins=frozenset(origin.among(copies) for origin in value.origins)))
             for name, value in self.columns
         ]
-        return Relation(columns, self.sql, list(copies.values()), self.nodes, self.element)
+        return Relation(columns, self.sql, list(copies.values()), self.nodes, self.one_row, self.element)
 
 
 @dataclass(slots=True)
@@ -103,6 +116,18 @@ class Context:
     occurrences: list[Occurrence] = field(default_factory=list)
     drifts: bool = False
     """Whether something that drifts was found in the expression that is being compiled."""
+    reads: set[Read] = field(default_factory=set)
+    """What the expression that is being compiled depends on."""
+    alike: frozenset[str] = frozenset()
+    """The SQL of what is the same for all rows that are being ordered."""
+    compiled: dict[int, Value] = field(default_factory=dict)
+    """Left sides of long chains of operators, compiled before what stands around them, by the identity of their nodes."""
+    unrepeatable: list[Fault] = field(default_factory=list)
+    """Faults of what can give other rows on every retry, which no table's SQL may have."""
+    exact: bool = False
+    """Whether FLOAT64 is to be added up in one order, at the cost of sorting it."""
+    decides: bool = False
+    """Whether something that drifts decides which rows there are, or in which order."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 

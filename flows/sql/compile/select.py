@@ -14,7 +14,7 @@ from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
-from flows.sql.compile.order import limit, order_by
+from flows.sql.compile.order import tail
 from flows.sql.compile.scope import Relation, Scope, Value
 from flows.sql.compile.structures import distinct, fields_of, output_name, struct
 from flows.sql.parse.tree import line_of
@@ -48,16 +48,22 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     having = _condition(node.args.get("having"), scope, "HAVING")
     qualify = _condition(node.args.get("qualify"), scope, "QUALIFY")
     values = [value for _, _, value in items]
-    order = order_by(node, scope, values)
-    limits, limited = limit(node, scope)
+    one_row = node.args.get("from_") is None or (scope.aggregated and groups is None)
+    columns = [(item.unalias(), value) for item, _, value in items]
+    ordered, limited = tail(node, scope, columns, one_row=one_row)
     _refuse_loose(scope)
+    distinct_rows = node.args.get("distinct")
+    scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
     opaque = limited or scope.windowed or (scope.aggregated and scope.groups is None)
     relation = _relation(node, scope, items, opaque=opaque)
+    if one_row:
+        relation.one_row = True
+        relation.columns = [(name, replace(value, reads=frozenset())) for name, value in relation.columns]
     if groups is not None or not (scope.aggregated or having):
         relation.requires = scope.requires
     names = sql_names([(name, value) for name, value in relation.columns])
     grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
-    head = "SELECT DISTINCT" if node.args.get("distinct") else "SELECT"
+    head = "SELECT DISTINCT" if distinct_rows else "SELECT"
     if node.args.get("kind") == "STRUCT":
         listed = (
             struct([(name or "", value) for _, name, value in items]).sql + " AS " + quote(names[0] if names else "f0_")
@@ -67,7 +73,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
             f"{value.sql if value.type != t.NULL else 'CAST(NULL AS BIGINT)'} AS {quote(name)}"
             for name, value in zip(names, values, strict=False)
         )
-    relation.sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{order}{limits}"
+    relation.sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
     return relation
 
 
@@ -91,10 +97,10 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
         return ""
     if word == "WHERE":
         with plain(node, scope, word):
-            sql = boolean(node.this, scope, word)
+            sql = boolean(node.this, scope, word).sql
         note_bounds(node.this, scope, None)
         return f" WHERE {sql}"
-    return f" {word} {boolean(node.this, scope, word)}"
+    return f" {word} {boolean(node.this, scope, word).sql}"
 
 
 def _groups(node: exp.Expr, scope: Scope) -> list[str] | None:
@@ -114,6 +120,7 @@ def _groups(node: exp.Expr, scope: Scope) -> list[str] | None:
             value = expression(target, scope)
         if value.type.name in {"ARRAY", "JSON"}:
             scope.fault(item, f"a query cannot GROUP BY {value.type.name}.")
+        scope.context.decides |= value.drifts
         groups.append(value.sql)
     return groups
 

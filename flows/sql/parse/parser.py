@@ -191,7 +191,8 @@ def _one_select(sql: str) -> exp.Query:
         refuse_deep(spelt)
         refuse_foreign(sql, spelt)
         tokens = list(_named_calls(sql, spelt))
-        statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
+        statements = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
+        statements = [tree for tree in statements if tree and not isinstance(tree, exp.Semicolon)]
     except ParseError as error:
         raise SqlError([syntax_fault(sql, spelt, error)]) from None
     except TokenError:
