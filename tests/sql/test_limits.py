@@ -152,7 +152,7 @@ def test_a_chain_of_operators_nests_in_nothing(operator):
         assert connection.execute(to_duckdb(sql, SCHEMA)).fetchall() == []
 
 
-@pytest.mark.parametrize("number", ["1e5000", "1e-99999", "1e29", "-1e29", X)
+@pytest.mark.parametrize("number", ["1e5000", "1e-99999", "1e29", "-1e29", "99999999999999999999999999999.9999999999"])
 def test_what_does_not_fit_numeric_is_a_fault(number):
     """A number that a literal cannot hold is none for SAFE_CAST either."""
     for written in (f"NUMERIC '{number}'", f"CAST('{number}' AS NUMERIC)", f"CAST({number} AS NUMERIC)"):
