@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,9 @@ from flows.project.private import make_private
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from blocks.stage import StageBlock
     from flows.engine.table_run import Author, Observer, Outcome, Parts, Reached, Request
+    from flows.extracts.stage import Stage
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.sources.connections import MongodbConnection, MysqlConnection, Settings
@@ -28,9 +31,12 @@ SourceKey = tuple[str, str]
 """Kind and connection."""
 HOME = "DERIVED_HOME"
 WAREHOUSE = "DERIVED_WAREHOUSE"
+STAGE = "DERIVED_STAGE"
 EMBEDDED = "duckdb"
 WAREHOUSE_FILE = "warehouse.duckdb"
 CACHE_FOLDER = "cache"
+_BLOCK = re.compile(r"(?:gcs-bucket|local-file-system)/[a-z0-9-]+")
+_BUCKET = re.compile(r"gs://(?P<bucket>[a-z0-9._-]+)(?:/(?P<prefix>.*?))?/?")
 
 
 def project_folder() -> Path:
@@ -53,7 +59,8 @@ def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
     # Nobody waits for a source while they hold the warehouse's file, for which others wait.
     reached = {source_key(table): _reached(table, project.root, observer)} if table.source else {}
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
-        parts = Parts(project, warehouse, author(project.root), lambda one: reached[source_key(one)])
+        stage = open_stage(project.root) if table.source else None
+        parts = Parts(project, warehouse, author(project.root), lambda one: reached[source_key(one)], stage)
         return run_table(parts, request, observer)
 
 
@@ -159,6 +166,53 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
     return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
 
 
+def open_stage(root: Path) -> Stage | None:
+    """Open the stage that DERIVED_STAGE names: a folder, `gs://bucket/prefix`, or a block as `gcs-bucket/name`.
+
+    None where it names none: rows then go from their source straight into the warehouse.
+
+    Raises:
+        UsageError: it names a block that is not there, or no Prefect API is configured to ask for it.
+        WarehouseError: Google Cloud's environment names nobody who could ask.
+    """
+    address = os.environ.get(STAGE)
+    if not address:
+        return None
+    from flows.extracts.stage import Stage  # noqa: PLC0415 - slow to import
+
+    if _BLOCK.fullmatch(address):
+        if not api_configured():
+            raise UsageError(f"{STAGE}: '{address}' is a block, and no Prefect API is configured that knows it.")
+        from blocks.stage import block_of, store_of  # noqa: PLC0415 - Prefect is slow to import
+
+        return Stage(store_of(block_of(address)))
+    if found := _BUCKET.fullmatch(address):
+        from flows.warehouses.bucket import Bucket  # noqa: PLC0415 - slow to import
+
+        return Stage(Bucket(found["bucket"], found["prefix"] or ""))
+    from flows.extracts.folder import Folder  # noqa: PLC0415 - a bucket needs none
+
+    return Stage(Folder(_stage_folder(address, root)))
+
+
+def stage_block(root: Path) -> StageBlock:
+    """Return a saved block of the same place, in which Prefect keeps the results of what was read."""
+    from blocks.stage import block_of, bucket_block, folder_block  # noqa: PLC0415 - Prefect is slow to import
+
+    address = os.environ[STAGE]
+    if _BLOCK.fullmatch(address):
+        return block_of(address)
+    if found := _BUCKET.fullmatch(address):
+        return bucket_block(found["bucket"], found["prefix"] or "")
+    return folder_block(_stage_folder(address, root))
+
+
+def _stage_folder(address: str, root: Path) -> Path:
+    if "://" in address:
+        raise UsageError(f"{STAGE}: '{address}' is no stage. Write a folder or gs://bucket/prefix.")
+    return (root / address).resolve()
+
+
 @contextmanager
 def all_parts(project: Project, observer: Observer) -> Iterator[Parts]:
     """Reach all sources, open the warehouse, and give what runs of a project's tables are put together from."""
@@ -166,7 +220,8 @@ def all_parts(project: Project, observer: Observer) -> Iterator[Parts]:
 
     reached = reach_all(project, observer)
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
-        yield Parts(project, warehouse, author(project.root), lambda table: reached[source_key(table)])
+        stage = open_stage(project.root)
+        yield Parts(project, warehouse, author(project.root), lambda table: reached[source_key(table)], stage)
 
 
 def author(root: Path) -> Author:

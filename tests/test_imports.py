@@ -17,6 +17,7 @@ LAYERS = (
     ("flows.report", "flows.wiring"),
     ("flows.prefect_settings", "flows.engine", "blocks"),
     ("flows.sources", "flows.warehouses"),
+    ("flows.extracts",),
     ("flows.project",),
     ("flows.sql",),
     ("flows.model",),

@@ -19,7 +19,9 @@ from flows.model.errors import DerivedError, told
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from flows.engine.extract import Slot
     from flows.engine.steps import Step
+    from flows.extracts.manifest import Manifest
     from flows.model.entry import Entry
     from flows.project.project import Project
 
@@ -43,6 +45,14 @@ class _Stoppable:
         if self.stop.is_set():
             raise KeyboardInterrupt
         return self.observer.step(table, step, work)
+
+    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+        return self.observer.extract(table, step, slot, work)
+
+    def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        return self.observer.load(table, step, work)
 
     def say(self, line: str) -> None:
         self.observer.say(line)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from flows.commands.terminal import err, out
 from flows.model.safe_text import one_line
-from flows.report.text import describe_end, describe_entry, describe_outcome, describe_plan, remarks
+from flows.report.text import describe_end, describe_entry, describe_kept, describe_outcome, describe_plan, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flows.engine.extract import Slot
     from flows.engine.steps import Plan, Step
     from flows.engine.table_run import Outcome, Reached
+    from flows.extracts.manifest import Manifest
     from flows.model.entry import Entry
 
 
@@ -31,6 +33,14 @@ class Quiet:
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - names are for others
         """Do the work here and now."""
         return work()
+
+    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:  # noqa: ARG002 - the same
+        """Read here and now, unless it was read before."""
+        return work()
+
+    def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        """Do the work as a step in one piece is done."""
+        return self.step(table, step, work)
 
     def say(self, line: str) -> None:
         """Tell a person why nothing happens, where programs do not listen."""
@@ -72,6 +82,12 @@ class Windows(Quiet):
         else:
             out(describe_entry(step.name, entry))
         return entry
+
+    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:
+        """Say what was read before."""
+        if slot.found is not None:
+            self.say(describe_kept(step.name, slot.found))
+        return super().extract(table, step, slot, work)
 
     def ended(self, outcome: Outcome) -> None:
         """Say what was done, and what there is to know of it."""

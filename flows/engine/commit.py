@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -17,11 +18,12 @@ from flows.project.definition import code_version
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     import pyarrow as pa
 
     from flows.engine.steps import Step
+    from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.table import Table
     from flows.model.types import Type
@@ -66,7 +68,9 @@ class TableRun:
         return Query(self.table.sql, self.schema)
 
 
-def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool = False) -> Entry:
+def commit_step(
+    run: TableRun, step: Step, warehouse: Warehouse, *, first: bool = False, extract: Extract | None = None
+) -> Entry:
     """Do one window and return its ledger entry.
 
     Args:
@@ -75,6 +79,7 @@ def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool 
         warehouse: where to.
         first: whether it is the run's first, which warns of what there is to say of the source, and from which a
             table that is rebuilt starts over.
+        extract: what was read for it, where that is not to be read from its source now.
 
     Raises:
         CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
@@ -83,22 +88,37 @@ def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool 
     """
     started = time.perf_counter()
     window = step.window
-    entry = _entry(run, step, warehouse)
+    entry = entry_of(run, step, warehouse)
     bad: list[BadRow] = []
     nulled = Counter[str]()
-    try:
+    with failure_recorded(run, entry, warehouse, bad):
         remarks = _remarks(run, run.source, warehouse) if first and run.source else ()
         if not run.rebuild:
             remarks += tuple(Notice("taken_back", table) for table in step.taken_back)
+        if extract is not None:
+            bad += extract.bad_rows()
+            nulled.update(extract.manifest.nulled)
+            started -= extract.manifest.seconds
+            if window is None:  # rows that are missing in windows show as windows that are missing
+                entry = replace(entry, began=extract.manifest.read_at)
         start_over = first and run.rebuild
-        with warehouse.stage(run.table, window, _rows(run, window, bad, nulled), start_over=start_over) as staged:
-            _refuse_bad(run.table, window, bad)
+        rows = extract or _rows(run, window, bad, nulled)
+        with warehouse.stage(run.table, window, rows, start_over=start_over) as staged:
+            refuse_bad(run.table, window, bad)
             warnings = _check(run, window, staged)
             if bad:
                 remarks += (Notice("quarantine", entry.table, f"{len(bad):,}"),)
             remarks += tuple(Notice("nulled", column, f"{count:,}") for column, count in nulled.items())
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             return staged.publish(done, run.known_version, bad)
+
+
+@contextmanager
+def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: list[BadRow]) -> Iterator[None]:
+    """Let a failure leave one line in the ledger, with the bad rows that were met, and be one of ours."""
+    started = time.perf_counter()
+    try:
+        yield
     except ConflictError:
         raise
     except Exception as error:
@@ -112,10 +132,11 @@ def commit_step(run: TableRun, step: Step, warehouse: Warehouse, *, first: bool 
 
 def record_failure(run: TableRun, step: Step, warehouse: Warehouse, error: Exception) -> None:
     """Record that a step could not be begun."""
-    warehouse.record(replace(_entry(run, step, warehouse), kind="failure", error=str(error)))
+    warehouse.record(replace(entry_of(run, step, warehouse), kind="failure", error=str(error)))
 
 
-def _entry(run: TableRun, step: Step, warehouse: Warehouse) -> Entry:
+def entry_of(run: TableRun, step: Step, warehouse: Warehouse) -> Entry:
+    """Return the beginning of a step's entry."""
     return Entry(
         table=run.table.identity,
         kind="commit",
@@ -145,28 +166,30 @@ def _rows(
 ) -> Query | Generator[pa.RecordBatch]:
     if run.source is None:
         return run.query
-    return _good_rows(run, run.source, window, bad, nulled)
+    return good_rows(run, run.source, window, bad, nulled)
 
 
-def _good_rows(
+def good_rows(
     run: TableRun, source: Source, window: Window | None, bad: list[BadRow], nulled: Counter[str]
 ) -> Generator[pa.RecordBatch]:
     """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
     for batch in source.read(run.table, window):
         bad.extend(batch.bad)
         nulled.update(batch.nulled)
-        if len(bad) > max(KEPT_BAD_ROWS, _limit(run.table)):
-            del bad[max(KEPT_BAD_ROWS, _limit(run.table)) :]
-            _refuse_bad(run.table, window, bad, "more than ")
+        if len(bad) > max(KEPT_BAD_ROWS, limit_of(run.table)):
+            del bad[max(KEPT_BAD_ROWS, limit_of(run.table)) :]
+            refuse_bad(run.table, window, bad, "more than ")
         yield batch.rows
 
 
-def _limit(table: Table) -> int:
+def limit_of(table: Table) -> int:
+    """Return how many bad rows a window of a table may have."""
     return table.source.max_bad_rows if table.source else 0
 
 
-def _refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str = "") -> None:
-    limit = _limit(table)
+def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str = "") -> None:
+    """Raise QuarantineError where a window has more bad rows than its table allows."""
+    limit = limit_of(table)
     if len(bad) <= limit:
         return
     first = bad[0]

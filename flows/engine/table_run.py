@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +21,10 @@ from flows.model.window import BEGINNING, EVER, Window, short
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flows.engine.extract import Extracts, Slot
     from flows.engine.steps import Step
+    from flows.extracts.manifest import Manifest
+    from flows.extracts.stage import Stage
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.project.project import Project
@@ -87,6 +90,8 @@ class Parts:
     author: Author
     source_of: Callable[[Table], Reached | DerivedError]
     """Returns where a core table's rows come from, or why that cannot be reached."""
+    stage: Stage | None = None
+    """Where what is read of sources is kept until it is committed; None: it goes straight into the warehouse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,12 @@ class Observer(Protocol):
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         """Do the work of one step and return its entry; may do it again after a transient error."""
 
+    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:
+        """Do the first half of a step, which reads; may know by the slot's cache key what the work would give."""
+
+    def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        """Do the other half and return the step's entry; may do it again after a transient error."""
+
     def say(self, line: str) -> None:
         """Take a line for the log."""
 
@@ -156,18 +167,25 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     found = parts.source_of(table) if table.source else None
     reached = found if isinstance(found, Reached) else None
     todo = make_plan(parts.project, table, parts.warehouse, request, reached)
-    outcome = Outcome(table.identity, todo)
     run = _table_run(parts, table, todo, reached, rebuild=request.rebuild)
     observer.planned(table.identity, todo)
     if isinstance(found, DerivedError) and todo.windows:
         record_failure(run, todo.windows[0], parts.warehouse, found)
         raise found
     changed = _prepare(run, todo, parts.warehouse)
+    extracts = _extracts(run, todo, parts, request)
+    if extracts is not None:
+        todo = replace(todo, windows=tuple(extracts.steps(todo.windows)))
+    outcome = Outcome(table.identity, todo)
     in_a_row = 0
     for step in todo.windows:
-        work = partial(commit_step, run, step, parts.warehouse, first=not outcome.entries)
         try:
-            outcome.entries.append(observer.step(table.identity, step, work))
+            first = not outcome.entries
+            if extracts is not None:
+                outcome.entries.append(_in_two_steps(extracts, step, observer, first=first))
+            else:
+                work = partial(commit_step, run, step, parts.warehouse, first=first)
+                outcome.entries.append(observer.step(table.identity, step, work))
             in_a_row = 0
         except DerivedError as error:
             same = bool(outcome.failures) and type(outcome.failures[-1].error) is type(error)
@@ -179,6 +197,29 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     outcome.notices = [*(() if copied_all else changed), *_taken_back(table, parts.warehouse)]
     observer.ended(outcome)
     return outcome
+
+
+def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extracts | None:
+    if parts.stage is None or run.source is None or not todo.windows:
+        return None
+    from flows.engine.extract import extracts_of  # noqa: PLC0415 - only where there is a stage
+
+    return extracts_of(run, parts.stage, parts.warehouse, refresh=request.force or request.rebuild)
+
+
+def _in_two_steps(extracts: Extracts, step: Step, observer: Observer, *, first: bool) -> Entry:
+    """Read a step's rows into the stage, and bring them from there into the warehouse."""
+    run, slot = extracts.run, extracts.slot(step)
+    manifest = observer.extract(run.table.identity, step, slot, partial(extracts.read, step, slot))
+    extract = extracts.stage.extract(manifest)
+    work = partial(commit_step, run, step, extracts.warehouse, first=first, extract=extract)
+    try:
+        entry = observer.load(run.table.identity, step, work)
+    except DerivedError as error:
+        extracts.failed(error, slot)
+        raise
+    extracts.committed(entry, slot)
+    return entry
 
 
 def make_plan(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from flows.engine.steps import Plan, Reason, Wait
     from flows.engine.table_run import Outcome
+    from flows.extracts.manifest import Manifest
     from flows.model.entry import Entry, Notice
 
 
@@ -86,6 +87,14 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
     lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]
     return lines
+
+
+def describe_kept(name: str, kept: Manifest) -> str:
+    """Return that a step's rows were read before."""
+    return (
+        f"{name}: {plural(kept.rows, 'row')} that were read at {kept.read_at:%Y-%m-%d %H:%M} UTC and not committed"
+        " are loaded; --force reads them again"
+    )
 
 
 def describe_entry(name: str, entry: Entry) -> str:

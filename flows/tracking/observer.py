@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import get_client, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
+from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import FlowRunContext
 from prefect.tasks import exponential_backoff
 
+from flows.extracts.manifest import KEPT, Manifest
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
 from flows.report.markdown import artifact_key, error_markdown, outcome_markdown
-from flows.report.text import describe_plan, plan_span, remarks
+from flows.report.text import describe_kept, describe_plan, plan_span, remarks
+from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from prefect import Task
     from prefect.client.schemas.objects import State, TaskRun
 
+    from flows.engine.extract import Slot
     from flows.engine.steps import Plan, Step
     from flows.engine.table_run import Outcome, Reached
     from flows.model.entry import Entry
@@ -36,7 +39,8 @@ class Tracker:
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._task = _window_task(table)
+        self._task: Any = _window_task(table)
+        self._storage: Any = None
 
     def planned(self, table: str, plan: Plan) -> None:
         """Name the flow run by its plan."""
@@ -58,6 +62,28 @@ class Tracker:
         entry: Entry = self._task(step.name, work)
         return entry
 
+    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:  # noqa: ARG002
+        """Read as a task run, whose result Prefect knows by the slot's cache key for as long as the files are there."""
+        if slot.found is not None:
+            self.say(describe_kept(step.name, slot.found))
+        named = self._task.with_options(name="extract", task_run_name="extract {window}")
+        if slot.cache_key is not None:
+            if self._storage is None:
+                self._storage = stage_block(project_folder())
+            named = named.with_options(
+                cache_policy=CacheKeyFnPolicy(cache_key_fn=lambda *_: slot.cache_key),
+                cache_expiration=KEPT,
+                result_storage=self._storage,
+                result_serializer="json",
+                persist_result=True,
+            )
+        return Manifest.model_validate(named(step.name, lambda: work().as_json()))
+
+    def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
+        """Do the work as a task run."""
+        entry: Entry = self._task.with_options(name="load", task_run_name="load {window}")(step.name, work)
+        return entry
+
     def say(self, line: str) -> None:
         """Write to the log of the flow run."""
         get_run_logger().info("%s", printable(line))
@@ -77,7 +103,7 @@ class Tracker:
         create_markdown_artifact(markdown, key=artifact_key(self._table), description=self._table)
 
 
-def _window_task(table: str) -> Callable[..., Any]:
+def _window_task(table: str) -> Task[..., Any]:
     """Return what does one window as a task run."""
 
     @task(
@@ -88,7 +114,7 @@ def _window_task(table: str) -> Callable[..., Any]:
         retry_delay_seconds=exponential_backoff(FIRST_WAIT),
         retry_jitter_factor=0.5,
         retry_condition_fn=_transient,
-        cache_policy=NO_CACHE,  # the ledger knows what is done
+        cache_policy=NO_CACHE,  # the ledger knows what is done; see `extract` for what was read
         persist_result=False,
     )
     def run_window(window: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG001 - the window names the task run

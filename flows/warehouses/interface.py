@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.column_changes import ColumnChanges
     from flows.model.entry import Entry
@@ -85,8 +86,16 @@ class Warehouse(Protocol):
     def exists(self, identity: str) -> bool:
         """Say whether a table is there."""
 
+    def incarnation(self, table: Table) -> str:
+        """Return what a table that is there was given when it was made, and no other table ever is."""
+
     def stage(
-        self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch], *, start_over: bool = False
+        self,
+        table: Table,
+        window: Window | None,
+        rows: Query | Extract | Generator[pa.RecordBatch],
+        *,
+        start_over: bool = False,
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
 

@@ -7,38 +7,56 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from google.cloud import bigquery
 
-from flows.model.errors import WarehouseError
+from flows.extracts.parquet import has_null_element, written
+from flows.extracts.stage import Extract
+from flows.model.errors import SourceError
 from flows.model.types import Type
 from flows.warehouses.bigquery.jobs import RETRY, translated
 from flows.warehouses.bigquery.types import quote, schema_field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
 
     from flows.warehouses.bigquery.target import Attempt
 
-FILE_BYTES = 128 << 20
-"""How large a file grows before it is loaded: an upload that breaks costs no more than that."""
 _EXPIRES = timedelta(days=1)
 
 
-def load(attempt: Attempt, what: str, types: Mapping[str, Type], batches: Iterable[pa.RecordBatch]) -> int:
-    """Make a table that helps, and load rows into it; return how many bytes they had in memory."""
+def load(attempt: Attempt, what: str, types: Mapping[str, Type], rows: Extract | Iterator[pa.RecordBatch]) -> int:
+    """Make a table that helps, and load rows into it; return how many bytes they had in memory.
+
+    An extract's objects in a bucket are loaded by one job, which reads them by itself; files are uploaded.
+    """
     schema = [schema_field(name, _loaded(type_)) for name, type_ in types.items()]
     made = bigquery.Table(attempt.path(what), schema=schema)
     made.expires = datetime.now(UTC) + _EXPIRES
     with translated(attempt.cause.subject):
         attempt.jobs.client.create_table(made, exists_ok=True, retry=RETRY)
+    if not isinstance(rows, Extract):
+        return _load_batches(attempt, what, schema, rows)
+    for name in rows.manifest.null_elements:
+        raise _null_element(attempt, name)
+    uris = [place for place in rows.places if isinstance(place, str)]
+    if uris:
+        _load_objects(attempt, what, schema, uris)
+    for place, path in enumerate(place for place in rows.places if isinstance(place, Path)):
+        _load_file(attempt, what, schema, path, place)
+    return rows.manifest.bytes
+
+
+def _load_batches(
+    attempt: Attempt, what: str, schema: list[bigquery.SchemaField], batches: Iterator[pa.RecordBatch]
+) -> int:
     size = 0
     with tempfile.TemporaryDirectory(prefix="derived-") as folder:
-        for place, (path, read) in enumerate(_files(Path(folder), _checked(attempt, batches))):
-            _load_file(attempt, what, schema, path, place)
-            path.unlink()
-            size += read
+        for place, file in enumerate(written(Path(folder), _checked(attempt, batches))):
+            _load_file(attempt, what, schema, file.path, place)
+            file.path.unlink()
+            size += file.memory
     return size
 
 
@@ -75,22 +93,36 @@ def _holds_json(type_: Type) -> bool:
     )
 
 
-def _files(folder: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[Path, int]]:
-    """Write batches to files and give each, with the bytes of its rows in memory, when it is large enough."""
-    batch = next(batches, None)
-    place = 0
-    while batch is not None:
-        path, size = folder / f"{place}.parquet", 0
-        with path.open("wb") as file, pq.ParquetWriter(file, batch.schema) as writer:
-            while batch is not None and file.tell() < FILE_BYTES:
-                writer.write_batch(batch)
-                size += batch.nbytes
-                batch = next(batches, None)
-        yield path, size
-        place += 1
-
-
 def _load_file(attempt: Attempt, what: str, schema: list[bigquery.SchemaField], path: Path, place: int) -> None:
+    def begin(job_id: str) -> bigquery.LoadJob:
+        with path.open("rb") as file:
+            return attempt.jobs.client.load_table_from_file(
+                file,
+                attempt.path(what),
+                size=path.stat().st_size,
+                job_id=job_id,
+                location=attempt.jobs.settings.location,
+                job_config=_config(attempt, schema),
+            )
+
+    attempt.jobs.load(begin, attempt.cause.to(f"load-{place}"))
+
+
+def _load_objects(attempt: Attempt, what: str, schema: list[bigquery.SchemaField], uris: list[str]) -> None:
+    def begin(job_id: str) -> bigquery.LoadJob:
+        return attempt.jobs.client.load_table_from_uri(
+            uris,
+            attempt.path(what),
+            job_id=job_id,
+            location=attempt.jobs.settings.location,
+            job_config=_config(attempt, schema),
+            retry=RETRY,
+        )
+
+    attempt.jobs.load(begin, attempt.cause.to("load"))
+
+
+def _config(attempt: Attempt, schema: list[bigquery.SchemaField]) -> bigquery.LoadJobConfig:
     options = bigquery.ParquetOptions()
     options.enable_list_inference = True
     config = bigquery.LoadJobConfig(
@@ -101,37 +133,20 @@ def _load_file(attempt: Attempt, what: str, schema: list[bigquery.SchemaField], 
         labels=dict(attempt.cause.labels),
     )
     config.parquet_options = options
-
-    def begin(job_id: str) -> bigquery.LoadJob:
-        with path.open("rb") as file:
-            return attempt.jobs.client.load_table_from_file(
-                file,
-                attempt.path(what),
-                size=path.stat().st_size,
-                job_id=job_id,
-                location=attempt.jobs.settings.location,
-                job_config=config,
-            )
-
-    attempt.jobs.load(begin, attempt.cause.to(f"load-{place}"))
+    return config
 
 
-def _checked(attempt: Attempt, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _checked(attempt: Attempt, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Give batches none of whose arrays holds NULL: BigQuery would refuse the file, and not say where."""
     for batch in batches:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if _has_null_element(column):
-                raise WarehouseError(
-                    f"{attempt.cause.subject}: a value of {name} is an array with NULL in it, which BigQuery cannot "
-                    f"hold. Mend it at the source, or write type: JSON for {name}."
-                )
+            if has_null_element(column):
+                raise _null_element(attempt, name)
         yield batch
 
 
-def _has_null_element(values: pa.Array) -> bool:
-    if pa.types.is_list(values.type):
-        elements = values.flatten()
-        return elements.null_count > 0 or _has_null_element(elements)
-    if pa.types.is_struct(values.type):
-        return any(_has_null_element(field) for field in values.flatten())
-    return False
+def _null_element(attempt: Attempt, column: str) -> SourceError:
+    return SourceError(
+        f"{attempt.cause.subject}: a value of {column} is an array with NULL in it, which BigQuery cannot "
+        f"hold. Mend it at the source, or write type: JSON for {column}."
+    )

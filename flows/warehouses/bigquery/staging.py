@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.entry import Entry
     from flows.model.table import Table
@@ -127,7 +128,7 @@ class StagedRows:
         )
 
 
-def stage(target: Target, rows: Query | Generator[pa.RecordBatch], *, start_over: bool) -> StagedRows:
+def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, start_over: bool) -> StagedRows:
     """Put the rows of a window where they can be looked at.
 
     Raises:
@@ -218,4 +219,4 @@ def _keep_bad_rows(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
         "raw": [row.raw for row in bad],
     }
     schema = pa.schema([(name, arrow_type(type_)) for name, type_ in quarantine.FOUND_COLUMNS.items()])
-    load(attempt, "bad", quarantine.FOUND_COLUMNS, [pa.RecordBatch.from_pydict(values, schema)])
+    load(attempt, "bad", quarantine.FOUND_COLUMNS, iter([pa.RecordBatch.from_pydict(values, schema)]))

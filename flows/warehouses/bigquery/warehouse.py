@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.entry import Entry
     from flows.model.table import Table
@@ -77,9 +78,19 @@ class BigQuery:
         """Say whether a table is there."""
         return tables.find(self.jobs, identity) is not None
 
+    def incarnation(self, table: Table) -> str:
+        """Return where and when the table was made."""
+        present = tables.find(self.jobs, table.identity)
+        return f"{self.jobs.settings.project} {present.created.isoformat()}" if present and present.created else ""
+
     @contextmanager
     def stage(
-        self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch], *, start_over: bool = False
+        self,
+        table: Table,
+        window: Window | None,
+        rows: Query | Extract | Generator[pa.RecordBatch],
+        *,
+        start_over: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows into a table that helps, which is dropped at the end."""
         attempt = Attempt(self.jobs, table.identity, window, table.owner)

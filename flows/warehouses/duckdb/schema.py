@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import duckdb
 
@@ -16,6 +17,8 @@ from flows.warehouses.duckdb.connection import first_line
 
 if TYPE_CHECKING:
     from flows.model.table import Table
+
+_INCARNATION = "incarnation "
 
 
 def present_columns(connection: duckdb.DuckDBPyConnection, identity: str) -> dict[str, str]:
@@ -32,7 +35,25 @@ def create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     columns = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in table.types.items())
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.dataset)}")
     connection.execute(f"CREATE TABLE {quote_table(table.identity)} ({columns})")
+    _name_incarnation(connection, table)
     ledger.reset(connection, table)
+
+
+def incarnation(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """Return what tells a table from another of its name; one of an earlier version of the project gets it now."""
+    row = connection.execute(
+        "SELECT comment FROM duckdb_tables() WHERE database_name = current_database()"
+        " AND schema_name = $dataset AND table_name = $name AND starts_with(comment, $made)",
+        {"dataset": table.dataset, "name": table.name, "made": _INCARNATION},
+    ).fetchone()
+    return str(row[0]) if row else _name_incarnation(connection, table)
+
+
+def _name_incarnation(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+    # A comment is the one thing that goes with its table however that goes.
+    made = f"{_INCARNATION}{uuid4().hex}"
+    connection.execute(f"COMMENT ON TABLE {quote_table(table.identity)} IS '{made}'")
+    return made
 
 
 def changes(connection: duckdb.DuckDBPyConnection, table: Table) -> ColumnChanges:

@@ -8,6 +8,7 @@ spilled beside the file.
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,20 +18,21 @@ from flows.warehouses.duckdb.connection import open_file, transaction, translate
 from flows.warehouses.duckdb.queries import fetch
 from flows.warehouses.duckdb.staging import stage
 from flows.warehouses.duckdb.target import Target
-from flows.warehouses.interface import ledger_shard
+from flows.warehouses.interface import Query, ledger_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
+    from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.column_changes import ColumnChanges
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.window import Window
-    from flows.warehouses.interface import Query, Staged
+    from flows.warehouses.interface import Staged
 
 
 class DuckDB:
@@ -83,9 +85,21 @@ class DuckDB:
         with self._catalog:
             return bool(schema.present_columns(self.session, identity))
 
+    def incarnation(self, table: Table) -> str:
+        """Return the table's comment, which it got when it was made."""
+        with self._catalog, translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+            found = schema.incarnation(cursor, table)
+            work.commit()
+            return found
+
     @contextmanager
     def stage(
-        self, table: Table, window: Window | None, rows: Query | Generator[pa.RecordBatch], *, start_over: bool = False
+        self,
+        table: Table,
+        window: Window | None,
+        rows: Query | Extract | Generator[pa.RecordBatch],
+        *,
+        start_over: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
         subject = f"{table.identity} {window or ''}".strip()
@@ -97,7 +111,8 @@ class DuckDB:
         ):
             schema.alter(cursor, table)
             target = Target(cursor, table, window)
-            yield stage(target, rows, work, replaces_all=_starts_over(target, asked=start_over))
+            given = rows if isinstance(rows, Query | Generator) else rows.batches()
+            yield stage(target, given, work, replaces_all=_starts_over(target, asked=start_over))
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""

@@ -1,0 +1,190 @@
+"""Ingest in two steps, where a stage is set: what was read of a source for a window is kept until it is committed.
+
+The ledger alone says what is done. An extract says what was read, so that a load that failed, a lost process or another
+try do not read the source again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from flows.engine import ledger
+from flows.engine.commit import entry_of, failure_recorded, good_rows, limit_of, refuse_bad
+from flows.extracts.manifest import Manifest
+from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, SourceError, WindowError
+from flows.model.window import Window, subtract
+from flows.sources.interface import first_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flows.engine.commit import TableRun
+    from flows.engine.steps import Step
+    from flows.extracts.stage import Stage
+    from flows.model.bad_row import BadRow
+    from flows.model.entry import Entry
+    from flows.model.errors import DerivedError
+    from flows.model.table import Table
+    from flows.warehouses.interface import Warehouse
+
+REFUSED = (CheckFailedError, ConflictError, QuarantineError, SourceError, WindowError)
+"""Why rows that were read are not wanted, or may be others by now; all else is the warehouse's fault, or a person's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where in the stage a window's extract is, or will be."""
+
+    key: str | None
+    """What it is found again by; None: it is this run's alone."""
+    folder: str
+    found: Manifest | None = None
+    """What lies there already."""
+
+    @property
+    def cache_key(self) -> str | None:
+        """What a cache of results may know the extract by; of another extract of the window it is another one.
+
+        It is a name in the extract's own folder, so that the record of it goes when the files go.
+        """
+        return f"{self.folder}/result.json" if self.key else None
+
+
+@dataclass
+class Extracts:
+    """The extracts of one table that a run finds and makes."""
+
+    run: TableRun
+    stage: Stage
+    warehouse: Warehouse
+    incarnation: str
+    """Tells the table from another of its name, in another warehouse or in this one before it was dropped."""
+    refresh: bool
+    """Whether the source is read again whatever was read of it before."""
+    commits: list[tuple[Window, int]]
+    """What each commit read of the source, and its version."""
+    kept: Mapping[Window, Manifest]
+    """What lies in the stage, by window."""
+
+    def steps(self, planned: Sequence[Step]) -> Iterator[Step]:
+        """Give the planned steps, divided so that each range of which there is an extract is a step of its own."""
+        for step in planned:
+            spans = [window for window in sorted(self.kept) if _holds(step.window, window) and self._is_good(window)]
+            disjoint: list[Window] = []
+            for span in spans:
+                if not disjoint or disjoint[-1].end <= span.start:
+                    disjoint.append(span)
+            if step.window is None or not disjoint:
+                yield step
+                continue
+            parts = sorted([*disjoint, *subtract([step.window], disjoint)])
+            yield from (replace(step, window=part) for part in parts)
+
+    def slot(self, step: Step) -> Slot:
+        """Return where the extract of a step is, or will be."""
+        window = step.window
+        if window is not None and self._is_good(window):
+            found = self.kept[window]
+            return Slot(found.key, found.folder, found)
+        key = self._key(window) if window else None
+        return Slot(key, self.stage.folder(self.run.table.identity, key))
+
+    def read(self, step: Step, slot: Slot) -> Manifest:
+        """Read a step's rows into the stage, unless they are there, and return what was read.
+
+        Raises:
+            SourceError, QuarantineError, WarehouseError: nothing was kept; the failure is in the ledger.
+        """
+        if slot.found is not None:
+            return slot.found
+        run, window, started = self.run, step.window, time.perf_counter()
+        assert run.source is not None  # noqa: S101 - a table without one has no extracts
+        bad: list[BadRow] = []
+        nulled = Counter[str]()
+        entry = entry_of(run, step, self.warehouse)
+        try:
+            with failure_recorded(run, entry, self.warehouse, bad):
+                files = self.stage.write(slot.folder, good_rows(run, run.source, window, bad, nulled))
+                refuse_bad(run.table, window, bad)
+                manifest = Manifest(
+                    table=run.table.identity,
+                    key=slot.key,
+                    folder=slot.folder,
+                    start=window and window.start,
+                    end=window and window.end,
+                    read_at=entry.began,
+                    seconds=time.perf_counter() - started,
+                    rows=files.rows,
+                    bytes=files.memory,
+                    files=files.files,
+                    bad_rows=len(bad),
+                    nulled=dict(nulled),
+                    null_elements=files.null_elements,
+                )
+                self.stage.keep(manifest, bad)
+        except BaseException:
+            self.stage.remove(slot.folder)
+            raise
+        if window is not None and window in self.kept:
+            self.stage.remove(self.kept[window].folder)
+        return manifest
+
+    def committed(self, entry: Entry, slot: Slot) -> None:
+        """Take what a step has committed; what was read for it is not needed any more."""
+        if entry.window is not None:
+            self.commits.append((_read(self.run.table, entry.window), entry.version))
+        self.stage.remove(slot.folder)
+
+    def failed(self, error: DerivedError, slot: Slot) -> None:
+        """Let go of rows that were refused for what they are: they may be others when they are read again."""
+        if slot.key is None or (isinstance(error, REFUSED) and not error.transient):
+            self.stage.remove(slot.folder)
+
+    def _is_good(self, window: Window) -> bool:
+        """Say whether what lies in the stage for a window may be loaded: nothing was committed of it since."""
+        found = self.kept.get(window)
+        return (
+            found is not None
+            and not self.refresh
+            and found.key == self._key(window)
+            and found.bad_rows <= limit_of(self.run.table)
+        )
+
+    def _key(self, window: Window) -> str:
+        table, read = self.run.table, _read(self.run.table, window)
+        version = max((version for other, version in self.commits if other.overlaps(read)), default=0)
+        values = [table.identity, self.incarnation, self.run.code_version, *map(str, (window.start, window.end))]
+        meaning = json.dumps([*values, str(read.start), version])
+        return hashlib.sha256(meaning.encode()).hexdigest()[:32]
+
+
+def extracts_of(run: TableRun, stage: Stage, warehouse: Warehouse, *, refresh: bool) -> Extracts:
+    """Return the extracts of a run's table.
+
+    Args:
+        run: the run, whose table is there.
+        stage: where they are.
+        warehouse: where the table is.
+        refresh: whether the source is read again whatever was read of it before.
+    """
+    known = ledger.state(warehouse, run.table)
+    commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
+    kept = stage.kept(run.table.identity, warehouse.now())
+    by_window = {one.window: one for one in kept if one.window}
+    return Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh, commits, by_window)
+
+
+def _read(table: Table, window: Window) -> Window:
+    """Return which range of the cursor is read for a window."""
+    overlap = getattr(table.source, "overlap", timedelta(0))
+    return Window(first_moment(table, window, overlap), window.end)
+
+
+def _holds(window: Window | None, part: Window) -> bool:
+    return window is not None and window.start <= part.start and part.end <= window.end

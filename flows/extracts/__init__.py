@@ -1,0 +1,1 @@
+"""What was read of sources, kept as Parquet files in a stage until the warehouse has it."""
