@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.extracts.parquet import has_null_element
 from flows.model.types import SCALARS, Type, parse_type
 from flows.warehouses.bigquery.jobs import label
-from flows.warehouses.bigquery.loading import _has_null_element, parsed
+from flows.warehouses.bigquery.loading import parsed
 from flows.warehouses.bigquery.tables import _is_wider
 from flows.warehouses.bigquery.types import parameter, schema_field, spelled, type_of
 
@@ -75,7 +76,7 @@ def test_json_is_parsed_wherever_it_stands(type_, sql):
 )
 def test_null_in_an_array_is_found_wherever_it_stands(values, type_, found):
     """An array that is NULL has none."""
-    assert _has_null_element(pa.array(values, type_)) is found
+    assert has_null_element(pa.array(values, type_)) is found
 
 
 @pytest.mark.parametrize(

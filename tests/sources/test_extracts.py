@@ -1,0 +1,192 @@
+"""Ingest in two steps: what was read of a source is not read again until it is committed, and never loaded after that."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import pytest
+
+from flows.commands.progress import Quiet
+from flows.engine import commit
+from flows.engine.table_run import Request
+from flows.model.errors import CheckFailedError, DerivedError, UsageError, WarehouseError
+from flows.wiring import run_alone
+from tests.sources.staged import TABLE, Staged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers.mysql import MysqlServer
+
+WHOLE = ">= '2024-03-01 00:00:00' AND < '2024-03-06 00:00:00'"
+FOUND = [(1, Decimal("1.125"), "v1"), (2, Decimal("2.125"), "v2"), (3, Decimal("3.125"), "v3")]
+FOUND += [(4, Decimal("4.125"), "v4"), (5, Decimal("5.125"), "v5"), (8, None, None)]
+
+
+@pytest.fixture
+def staged(mysql_server: MysqlServer, database: str, tmp_path: Path) -> Staged:
+    """A project with a table of things, none of which is copied."""
+    project = Staged(tmp_path, mysql_server.url(database), mysql_server, database)
+    project.fill()
+    return project
+
+
+@pytest.fixture
+def here(staged: Staged, monkeypatch: pytest.MonkeyPatch) -> Staged:
+    """The same, for runs in this process."""
+    monkeypatch.chdir(staged.root)
+    for name in [name for name in os.environ if name.startswith(("PREFECT_", "DERIVED_"))]:
+        monkeypatch.delenv(name)
+    for name, value in staged.environment.items():
+        monkeypatch.setenv(name, value)
+    return staged
+
+
+def ingest(**asked: bool) -> list[DerivedError]:
+    """Copy things in this process; return why windows failed."""
+    with closing(Quiet()) as observer:
+        outcome = run_alone("ingest", Request("core.things", **asked), observer)
+    return [failure.error for failure in outcome.failures]
+
+
+def fail(kind: type[DerivedError], **asked: bool) -> None:
+    """Do the same, where each load ends in such an error before it publishes."""
+    with patch.object(commit, "_check", side_effect=kind("so it goes")):
+        assert [type(error) for error in ingest(**asked)] == [kind]
+
+
+def copied(staged: Staged) -> list[tuple]:
+    """Return what the core table holds, without the cursor."""
+    return staged.rows("SELECT id, n, v FROM core.things ORDER BY id")
+
+
+def test_failed_loads_and_a_killed_process_read_each_window_once(staged: Staged) -> None:
+    """Three loads fail, a fourth is killed with -9, the fifth commits; bad rows and NULLs come with the rows."""
+    staged.ingest("core.things", "--from", "2024-03-03", "--to", "2024-03-04")
+    with staged.listening() as asked:
+        for _ in range(3):
+            failed = staged.ingest_broken("WarehouseError")
+            assert failed.returncode == 1, failed.stderr
+            assert "2 windows failed" in failed.stderr
+        assert staged.ingest_broken("killed").returncode == -9
+        done = staged.ingest("core.things")
+        assert "3 rows that were read at " in done.stderr
+    assert asked == {
+        ">= '2024-03-01 00:00:00' AND < '2024-03-03 00:00:00'": 1,
+        ">= '2024-03-03 23:55:00' AND < '2024-03-06 00:00:00'": 1,
+    }
+    assert copied(staged) == FOUND
+    assert staged.rows("SELECT place, reason FROM platform.quarantine") == [
+        ("id=7", "n: '12345678901234567.000' does not fit NUMERIC(10, 3)")
+    ]
+    assert "are NULL (on_error): v 1" in done.stderr
+    assert staged.kept == []
+
+
+def test_a_later_run_loads_what_was_read_and_reads_the_rest(here: Staged) -> None:
+    """Windows that have closed since are read by themselves."""
+    with here.listening() as asked:
+        here.write("things", TABLE.replace("end: 2024-03-06", "end: 2024-03-03"))
+        fail(WarehouseError)
+        here.write("things", TABLE)
+        assert ingest() == []
+    assert asked == {
+        ">= '2024-03-01 00:00:00' AND < '2024-03-03 00:00:00'": 1,
+        ">= '2024-03-02 23:55:00' AND < '2024-03-06 00:00:00'": 1,
+    }
+    assert copied(here) == FOUND
+
+
+def test_what_was_read_for_a_table_that_is_gone_or_elsewhere_is_read_again(
+    here: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is under another definition, and where its files are not as they were written."""
+    with here.listening() as asked:
+        fail(WarehouseError)
+        monkeypatch.setenv("DERIVED_HOME", "elsewhere")
+        assert ingest() == []
+        monkeypatch.delenv("DERIVED_HOME")
+    assert asked == {WHOLE: 2}
+    with here.listening() as asked:
+        here.change("DROP TABLE core.things")
+        fail(WarehouseError)
+        (rows,) = (path for path in here.kept if path.suffix == ".parquet")
+        rows.write_bytes(rows.read_bytes().replace(b"v5", b"v6"))
+        fail(WarehouseError)
+        here.write("things", TABLE.replace("(10, 3)", "(20, 3)").replace("name: n", "name: m, from: n"))
+        assert ingest() == []
+    assert asked == {WHOLE: 3}
+    assert here.rows("SELECT count(*), sum(m) FROM core.things") == [(7, Decimal("12345678901234582.625"))]
+
+
+def test_force_and_rebuild_read_again(here: Staged) -> None:
+    """A row that was deleted at the source in the meantime does not come back."""
+    assert ingest() == []
+    with here.listening() as asked:
+        fail(WarehouseError, rebuild=True)
+        here.execute("DELETE FROM things WHERE id = 1")
+        assert ingest(rebuild=True) == []
+        assert copied(here) == FOUND[1:]
+        fail(WarehouseError, force=True)
+        assert ingest(force=True) == []
+        assert ingest() == []
+    assert asked == {WHOLE: 4}
+    assert here.kept == []
+
+
+def test_rows_that_were_refused_for_what_they_are_are_read_again(here: Staged) -> None:
+    """They may be mended by now: those of a check, and bad ones, which are not kept where they are too many."""
+    with here.listening() as asked:
+        fail(CheckFailedError)
+        here.write("things", TABLE.replace("max_bad_rows: 1", "max_bad_rows: 0"))
+        (error,) = ingest()
+        assert "max_bad_rows allows 0" in str(error)
+        assert here.kept == []
+        here.execute("DELETE FROM things WHERE id = 7")
+        assert ingest() == []
+    assert asked == {WHOLE: 3}
+    assert here.rows("SELECT count(*) FROM platform.quarantine") == [(0,)]
+
+
+def test_a_full_copy_is_its_run_s_alone(here: Staged) -> None:
+    """Its extract is not found by another run, and does not stay."""
+    whole = "\n".join(line for line in TABLE.splitlines() if not line.startswith(("window", "key")))
+    here.write("things", whole.replace("strategy: merge", "strategy: replace").replace(", cursor: at", ""))
+    with here.listening() as asked:
+        fail(WarehouseError)
+        assert here.kept == []
+        assert ingest() == []
+    assert sum(asked.values()) == 2
+    assert copied(here) == FOUND
+
+
+def test_a_stage_that_cannot_be_used_says_so(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, with what to set instead."""
+    (here.root / "stage").write_text("no folder")
+    (error,) = ingest()
+    assert re.fullmatch(r"The stage .*/stage cannot be used: .*\. Set DERIVED_STAGE to a folder .*", str(error))
+    monkeypatch.setenv("DERIVED_STAGE", "s3://bucket")
+    with pytest.raises(UsageError, match=r"DERIVED_STAGE: 's3://bucket' is no stage. Write a folder or gs://bucket"):
+        ingest()
+    monkeypatch.setenv("DERIVED_STAGE", "gcs-bucket/stage")
+    with pytest.raises(UsageError, match="'gcs-bucket/stage' is a block, and no Prefect API is configured"):
+        ingest()
+
+
+def test_what_nobody_came_back_for_is_removed(here: Staged) -> None:
+    """By the next run of the table that reads anything, a week later."""
+    fail(WarehouseError)
+    for path in here.kept:
+        os.utime(path, (0, 0))
+    abandoned = here.root / "stage/core.things/abandoned/00000.parquet"
+    abandoned.parent.mkdir()
+    abandoned.touch()
+    with here.listening() as asked:
+        assert ingest() == []
+    assert asked == {WHOLE: 1}
+    assert here.kept == [abandoned]
