@@ -40,7 +40,7 @@ ALIASES = {
 DECIMALS = {"NUMERIC": (38, 9), "BIGNUMERIC": (38, 18)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Type:
     """A GoogleSQL type; `str()` gives its canonical spelling."""
 
@@ -52,6 +52,22 @@ class Type:
     """Names and types of a STRUCT's fields."""
     decimal: tuple[int, int] | None = None
     """(precision, scale) of NUMERIC and BIGNUMERIC where the file gives them."""
+
+    # Types are compared more often than anything else, and most of them differ in their names.
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Type):
+            return NotImplemented
+        return (
+            self.name == other.name
+            and self.element == other.element
+            and self.fields == other.fields
+            and self.decimal == other.decimal
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __str__(self) -> str:
         if self.element is not None:
@@ -70,6 +86,8 @@ class Type:
     @property
     def base(self) -> Type:
         """The type without the precision of its decimals, which a query's result does not carry."""
+        if self.element is None and not self.fields and self.decimal is None:
+            return self
         if self.element is not None:
             return Type(self.name, element=self.element.base)
         return Type(self.name, fields=tuple((name, type_.base) for name, type_ in self.fields))

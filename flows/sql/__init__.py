@@ -66,14 +66,14 @@ def analyze(
     `partitions` names the partition column of each table that has one; `by_window` says whether the query may name the
     window's parameters. Raises SqlError with every fault found.
     """
-    tree, faults_of_tree = read(sql)
+    tree, nodes, faults_of_tree = read(sql)
     relation, context = compiled(tree, schema, partitions or {})
     try:
         faults = [
             *faults_of_tree,
             *context.faults,
             *dict.fromkeys(context.unrepeatable),
-            *shared_ends(tree),
+            *shared_ends(nodes),
             *_output_faults(relation),
         ]
     except RecursionError:
@@ -90,9 +90,9 @@ def names_of(sql: str) -> tuple[dict[str, int], tuple[Fault, ...]]:
 
     Raises SqlError where it cannot be read at all.
     """
-    tree, faults = read(sql)
+    _, nodes, faults = read(sql)
     names: dict[str, int] = {}
-    for node in base_tables(tree):
+    for node in base_tables(nodes):
         identity = table_identity(node)
         if identity is not None:
             names.setdefault(identity, line_of(node))

@@ -7,7 +7,7 @@ safe, narrower never is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import get_args
 
@@ -53,6 +53,8 @@ _OTHER_PARTS = {
     "QUARTER": timedelta(days=92),
     "ISOYEAR": timedelta(days=371),
 }
+# What most conditions compare, which holds no parameter.
+_NEVER = (exp.Column, exp.Literal)
 # Further than any date is from another.
 _FURTHEST = timedelta(days=4_000_000)
 # Moving by months and then by days differs from the other order by at most the days that months differ in.
@@ -69,6 +71,8 @@ class Bound:
 
 def bound(node: exp.Expr) -> Bound | None:
     """Read an expression of the window's parameters; None where it is anything else."""
+    if isinstance(node, _NEVER):
+        return None
     try:
         value = _read(node)
     except OverflowError:
@@ -85,7 +89,7 @@ def _read(node: exp.Expr) -> Bound | None:
         return Bound(edge, edge)
     if isinstance(node, exp.Add) and isinstance(node.this, exp.Interval):
         return _moved(_read(node.expression), node.this, 1)
-    if isinstance(node, exp.Add | exp.Sub):
+    if isinstance(node, (exp.Add, exp.Sub)):
         return _moved(_read(node.this), node.expression, 1 if isinstance(node, exp.Add) else -1)
     if isinstance(node, exp.Cast) and not node.args.get("format"):
         return _turned(_read(node.this), node.args["to"].sql(dialect="bigquery").upper())
@@ -135,7 +139,7 @@ def plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
         # January 31 and a month, less a month, is January 28.
         exact = not edge.offset and not (edge.months and months) and edge.floor in (None, "day")
     if exact:
-        return replace(edge, months=edge.months + months)
+        return Edge(edge.anchor, edge.months + months, edge.offset, edge.floor)
     floor_slack = LONGEST[edge.floor] if edge.floor and slack < timedelta(0) else timedelta(0)
     return Edge(edge.anchor, edge.months + months, edge.offset + slack - floor_slack)
 
@@ -143,7 +147,7 @@ def plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
 def plus(edge: Edge, offset: timedelta, *, lower: bool) -> Edge:
     """Add time; where the edge has been cut to more than that time divides, keep to the safe side."""
     if edge.floor is None or (edge.floor in {"hour", "day", "week"} and not offset % LONGEST[edge.floor]):
-        return replace(edge, offset=edge.offset + offset)
+        return Edge(edge.anchor, edge.months, edge.offset + offset, edge.floor)
     slack = -LONGEST[edge.floor] if lower else timedelta(0)
     return Edge(edge.anchor, edge.months, edge.offset + offset + slack)
 
@@ -160,18 +164,18 @@ def _cut(inner: Bound | None, part: str) -> Bound | None:
 def cut_low(edge: Edge, unit: Unit) -> Edge:
     """Return a lower edge cut to the beginning of a unit, after what it has been cut to before."""
     if edge.floor in (None, unit):
-        return replace(edge, floor=unit)
+        return Edge(edge.anchor, edge.months, edge.offset, unit)
     coarse, _ = _coarser(edge.floor, unit)
     if cut_twice(edge.floor, unit) is None:
         return Edge(edge.anchor, edge.months, edge.offset - LONGEST[coarse] - LONGEST["week"])
-    return replace(edge, floor=coarse)
+    return Edge(edge.anchor, edge.months, edge.offset, coarse)
 
 
 def _cut_high(edge: Edge, unit: Unit) -> Edge:
     if edge.floor in (None, unit):
-        return replace(edge, floor=unit)
+        return Edge(edge.anchor, edge.months, edge.offset, unit)
     coarse, fine = _coarser(edge.floor, unit)
-    return replace(edge, floor=fine if cut_twice(edge.floor, unit) is None else coarse)
+    return Edge(edge.anchor, edge.months, edge.offset, fine if cut_twice(edge.floor, unit) is None else coarse)
 
 
 def cut_twice(one: Unit | None, two: Unit | None) -> Unit | None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from flows.model.window import Unit
+    from flows.sql.parse.tree import Nodes
 
 _SIGNS: dict[type[exp.Expr], str] = {exp.GTE: ">=", exp.GT: ">", exp.LTE: "<=", exp.LT: "<", exp.EQ: "="}
 _TURNED = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "=": "="}
@@ -88,15 +89,14 @@ class Limit(NamedTuple):
     origin: Origin
     sign: str
     value: Bound
-    line: int
-    """Line of the condition."""
+    condition: exp.Expr
 
 
 def restrict(limit: Limit) -> None:
     """Note what a condition says of a table that it keeps rows out of."""
     occurrence, unit, sign, value = limit.origin.occurrence, limit.origin.unit, limit.sign, limit.value
     if limit.origin.column != occurrence.partition:
-        occurrence.misplaced += (Misplaced(limit.origin.column, limit.line),)
+        occurrence.misplaced += (Misplaced(limit.origin.column, line_of(limit.condition)),)
         return
     if sign in {">=", ">", "="}:
         low = value.low
@@ -152,26 +152,27 @@ def _highest(edges: Sequence[Edge]) -> Edge:
     return Edge(anchor, max(edge.months for edge in edges), max(edge.offset for edge in edges))
 
 
-def shared_ends(tree: exp.Query) -> Iterator[Fault]:
+def shared_ends(nodes: Nodes) -> Iterator[Fault]:
     """Give a fault for each range from a window's start to its end that includes both: two windows share that moment."""
-    for node in tree.find_all(exp.Between, exp.And):
+    for node in nodes.of(exp.Between, exp.And):
         above = node.parent
         while isinstance(above, exp.Paren):
             above = above.parent
         if isinstance(above, exp.Not | exp.And):
             continue
-        lows: dict[str, Edge] = {}
+        lows: list[tuple[exp.Expr, Edge]] = []
         highs: list[tuple[exp.Expr, exp.Expr, exp.Expr, Edge]] = []
         for one in operands(node, exp.And):
             for column, sign, limit in comparisons(one):
-                value = bound(limit)
+                value = bound(limit) if sign in {">=", "<="} else None
                 if value is not None and value.low == value.high and value.low.floor is None:
                     if sign == ">=":
-                        lows[shown(column)] = value.low
-                    elif sign == "<=":
+                        lows.append((column, value.low))
+                    else:
                         highs.append((one, column, limit, value.high))
+        low_of = {shown(column): low for column, low in lows} if highs else {}
         for one, column, limit, high in highs:
-            low = lows.get(shown(column))
+            low = low_of.get(shown(column))
             if (
                 low is not None
                 and (low.anchor, high.anchor) == ("start", "end")

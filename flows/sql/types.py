@@ -115,6 +115,8 @@ def supertype(types: Iterable[tuple[Type, bool]]) -> Type | None:
     if any(type_ == UNKNOWN for type_, _ in values):
         return UNKNOWN
     typed = [(type_, literal) for type_, literal in values if type_ != NULL]
+    if typed and all(type_ == typed[0][0] for type_, _ in typed):
+        return typed[0][0]
     for wanted, _ in sorted(typed, key=_preference):
         if all(coerces(type_, wanted, literal) for type_, literal in typed):
             return wanted

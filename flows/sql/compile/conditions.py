@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.sql.bounds import bound
 from flows.sql.compile.dispatch import expression
-from flows.sql.parse.tree import line_of, operands
+from flows.sql.parse.tree import operands
 from flows.sql.reach import Limit, comparisons, restrict
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _limits(condition: exp.Expr, scope: Scope) -> Iterator[Limit]:
         value = bound(limit)
         if value is not None:
             for origin in _origins(column, scope):
-                yield Limit(origin, sign, value, line_of(condition))
+                yield Limit(origin, sign, value, condition)
 
 
 def _origins(column: exp.Expr, scope: Scope) -> frozenset[Origin]:

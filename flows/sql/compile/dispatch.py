@@ -27,6 +27,7 @@ _EXPRESSIONS: dict[type[exp.Expr], tuple[Rule, frozenset[str]]] = {}
 _QUERIES: dict[type[exp.Expr], QueryRule] = {}
 _CALLS: dict[str, CallRule] = {}
 _PARTS = ("this", "expression", "expressions")
+_NO_RULE: tuple[None, frozenset[str]] = None, frozenset(_PARTS)
 
 
 def compiles(*kinds: type[exp.Expr], reads: tuple[str, ...] = ()) -> Callable[[_R], _R]:
@@ -99,9 +100,9 @@ def _long_chain(node: exp.Expr) -> list[exp.Expr]:
 
 
 def _compiled(node: exp.Expr, scope: Scope) -> Value:
-    rule, parts = _EXPRESSIONS.get(type(node), (None, frozenset(_PARTS)))
+    rule, parts = _EXPRESSIONS.get(type(node), _NO_RULE)
     for key, part in node.args.items():
-        if part and key not in parts:
+        if key not in parts and part:
             return scope.unsupported(node, f"{key.strip('_').replace('_', ' ').upper()} in '{shown(node)}'")
     mark, context = len(scope.loose), scope.context
     drifts, context.drifts = context.drifts, False

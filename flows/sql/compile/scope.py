@@ -64,7 +64,8 @@ class FromItem:
 
     def find(self, name: str) -> list[Value]:
         """Return the columns of that name."""
-        return [value for known, value in self.columns if known.lower() == name.lower()]
+        name = name.lower()
+        return [value for known, value in self.columns if known.lower() == name]
 
 
 class Anything(FromItem):
@@ -215,7 +216,11 @@ class Scope:
 
     def item(self, alias: str) -> FromItem | None:
         """Return the item of the FROM clause with that alias."""
-        return next((one for one in self.items if one.alias.lower() == alias.lower()), None) if alias else None
+        alias = alias.lower()
+        for one in self.items if alias else ():
+            if one.alias.lower() == alias:
+                return one
+        return None
 
     def names(self) -> Iterable[str]:
         """Give every column name that can be seen, here and around."""

@@ -82,7 +82,7 @@ def _relation(
 ) -> Relation:
     def passed(value: Value) -> Value:
         kept = frozenset() if opaque or (scope.groups is not None and value.sql not in scope.groups) else value.origins
-        return replace(value, origins=kept)
+        return value if kept == value.origins else replace(value, origins=kept)
 
     if node.args.get("kind") == "STRUCT":
         fields = [(name or "", value) for _, name, value in items]

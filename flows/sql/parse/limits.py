@@ -43,6 +43,10 @@ _ENDS_RUN = {
     TokenType.R_BRACKET,
     TokenType.END,
 }
+# Half of all words: nothing but the end of a run.
+_PLAIN = {*_TEXTS, TokenType.VAR, TokenType.COMMA}
+_LT, _JOIN, _CROSS = TokenType.LT, TokenType.JOIN, TokenType.CROSS
+_ENDS_JOIN = {TokenType.ON, TokenType.USING}
 
 
 def refuse_long(sql: str) -> None:
@@ -62,12 +66,21 @@ def refuse_deep(tokens: Sequence[Token]) -> None:
     run, before, joins = 0, None, 0
     for token in tokens:
         kind = token.token_type
+        if kind in _PLAIN:
+            run, before = 0, kind
+            continue
         if kind in _NUMBERS and len(token.text) > LONGEST_NUMBER:
             message = f"'{token.text[:20]}...' has {len(token.text):,} digits. At most {LONGEST_NUMBER} are read."
             raise SqlError([Fault(token.line, message)])
-        if kind not in _TEXTS:
-            _follow(token, before, waiting)
-        joins = _open_joins(joins, kind, before)
+        opens = _CLOSED_BY.get(kind) or (">" if kind == _LT and before in _TYPES else None)
+        if opens is not None:
+            waiting.append(opens)
+        elif waiting:
+            _close(token.text, waiting)
+        if kind == _JOIN and before != _CROSS:
+            joins += 1
+        elif kind in _ENDS_JOIN and joins:
+            joins -= 1
         if joins > MOST_JOINS_OPEN:
             message = (
                 f"more than {MOST_JOINS_OPEN} joins wait for their ON. Write ON or USING after each, or CROSS JOIN."
@@ -79,26 +92,14 @@ def refuse_deep(tokens: Sequence[Token]) -> None:
         before = kind
 
 
-def _open_joins(joins: int, kind: TokenType, before: TokenType | None) -> int:
-    """Return how many joins wait for their ON after one more token."""
-    if kind == TokenType.JOIN and before != TokenType.CROSS:
-        return joins + 1
-    return max(0, joins - 1) if kind in {TokenType.ON, TokenType.USING} else joins
-
-
-def _follow(token: Token, before: TokenType | None, waiting: list[str]) -> None:
-    """Note what a token opens, or take away what it closes and all that was opened inside."""
-    kind = token.token_type
-    if kind in _CLOSED_BY:
-        waiting.append(_CLOSED_BY[kind])
-    elif kind == TokenType.LT and before in _TYPES:
-        waiting.append(">")
-    elif token.text.strip(">") == "":
-        for _ in token.text:
+def _close(text: str, waiting: list[str]) -> None:
+    """Take away what a word closes, with all that was opened inside."""
+    if not text.strip(">"):
+        for _ in text:
             if waiting and waiting[-1] == ">":
                 waiting.pop()
-    elif token.text.upper() in waiting:
-        while waiting.pop() != token.text.upper():
+    elif (closes := text.upper()) in waiting:
+        while waiting.pop() != closes:
             pass
 
 

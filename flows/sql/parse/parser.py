@@ -7,8 +7,7 @@ every call keeps the name and the arguments that were written, so that the table
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
@@ -21,7 +20,7 @@ from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.repeat import VARYING, unrepeatable
 from flows.sql.parse.syntax import refuse_foreign, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
-from flows.sql.parse.tree import base_tables, line_of, table_identity
+from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "__call_"
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
+_NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
+_L_PAREN = TokenType.L_PAREN
 # GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
 # a grammar of its own.
 _RESERVED = frozenset(
@@ -135,12 +136,21 @@ _RESERVED = frozenset(
 )
 
 
+class Parsed(NamedTuple):
+    """A query's tree, which nobody may change."""
+
+    tree: exp.Query
+    nodes: Nodes
+    faults: tuple[Fault, ...]
+    """The faults that a tree can have."""
+
+
 def parse(sql: str) -> exp.Query:
     """Parse exactly one SELECT that gives the same rows on every retry.
 
     Raises SqlError with the line on which the word at fault stands.
     """
-    tree, faults = read(sql)
+    tree, _, faults = read(sql)
     if faults:
         raise SqlError(faults)
     return tree.copy()
@@ -148,36 +158,46 @@ def parse(sql: str) -> exp.Query:
 
 def parse_any(sql: str) -> exp.Query:
     """Parse exactly one SELECT; the tree is shared, so nobody may change it. Raises SqlError."""
-    tree, faults = _parse(sql)
-    if tree is None or faults:
+    tree, _, faults = _parsed(sql)
+    if faults:
         raise SqlError(faults)
     return tree
 
 
-def read(sql: str) -> tuple[exp.Query, tuple[Fault, ...]]:
-    """Return the tree of a table's SQL, which nobody may change, and the faults that a tree can have.
+def read(sql: str) -> Parsed:
+    """Return a table's SQL as a tree, with the faults that a tree can have.
 
     Raises SqlError where there is no tree.
     """
-    tree, faults = _parse(sql)
-    if tree is None:
-        raise SqlError(faults)
-    return tree, (*faults, *_unrepeatable(sql))
+    tree, nodes, faults = _parsed(sql)
+    return Parsed(tree, nodes, (*faults, *_unrepeatable(sql)))
 
 
 @lru_cache(maxsize=256)
 def _unrepeatable(sql: str) -> tuple[Fault, ...]:
-    tree, _ = _parse(sql)
-    return tuple(unrepeatable(tree)) if tree is not None else ()
+    return tuple(unrepeatable(_parsed(sql).nodes))
+
+
+def _parsed(sql: str) -> Parsed:
+    found = _parse(sql)
+    if not isinstance(found, Parsed):
+        raise SqlError(found)
+    return found
 
 
 @lru_cache(maxsize=256)
-def _parse(sql: str) -> tuple[exp.Query | None, tuple[Fault, ...]]:
+def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
+    """Return a query's tree, or the faults for which there is none."""
     try:
         tree = _one_select(sql)
     except SqlError as error:
-        return None, error.faults
-    return tree, tuple(_parameter_faults(tree))
+        return error.faults
+    nodes = Nodes(tree)
+    if faults := tuple(_missing_values(nodes)):
+        return faults
+    for call in nodes.of(exp.Anonymous):
+        call.set("this", call.name.removeprefix(_PREFIX).upper())
+    return Parsed(tree, nodes, tuple(_parameter_faults(nodes)))
 
 
 def _one_select(sql: str) -> exp.Query:
@@ -190,7 +210,7 @@ def _one_select(sql: str) -> exp.Query:
             raise SqlError([Fault(1, "there is no query here. Write a SELECT.")])
         refuse_deep(spelt)
         refuse_foreign(sql, spelt)
-        tokens = list(_named_calls(sql, spelt))
+        tokens = _named_calls(sql, spelt)
         statements = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
         statements = [tree for tree in statements if tree and not isinstance(tree, exp.Semicolon)]
     except ParseError as error:
@@ -205,32 +225,28 @@ def _one_select(sql: str) -> exp.Query:
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
         raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
-    faults = list(_missing_values(tree))
-    if faults:
-        raise SqlError(faults)
-    for call in tree.find_all(exp.Anonymous):
-        call.set("this", call.name.removeprefix(_PREFIX).upper())
     return tree
 
 
-def _named_calls(sql: str, tokens: list[Token]) -> Iterator[Token]:
+def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
     """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
-    before = TokenType.SENTINEL
-    for token, after in zip_longest(tokens, tokens[1:]):
-        kind, text = token.token_type, token.text
-        if (
-            after is not None
-            and after.token_type == TokenType.L_PAREN
-            and kind not in {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
-            and _is_call(text.upper(), before)
-        ):
-            kind, text = TokenType.VAR, _PREFIX + text.upper()
+    named = list(tokens)
+    for place, token in enumerate(tokens):
+        kind = token.token_type
+        if kind == _L_PAREN and place:
+            called = tokens[place - 1]
+            before = tokens[place - 2].token_type if place > 1 else None
+            if called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
+                named[place - 1] = _instead(called, TokenType.VAR, _PREFIX + word)
         elif kind in _QUOTED and not sql[token.start - 1].isalnum():
             kind, text = _literal(sql[token.start : token.end + 1], token)
-        if (kind, text) != (token.token_type, token.text):
-            token = Token(kind, text, token.line, token.col, token.start, token.end, token.comments)  # noqa: PLW2901
-        yield token
-        before = kind
+            if (kind, text) != (token.token_type, token.text):
+                named[place] = _instead(token, kind, text)
+    return named
+
+
+def _instead(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end, token.comments)
 
 
 def _literal(written: str, token: Token) -> tuple[TokenType, str]:
@@ -244,7 +260,7 @@ def _literal(written: str, token: Token) -> tuple[TokenType, str]:
         raise SqlError([Fault(token.line, str(error))]) from None
 
 
-def _is_call(word: str, before: TokenType) -> bool:
+def _is_call(word: str, before: TokenType | None) -> bool:
     from sqlglot.parsers.bigquery import BigQueryParser  # noqa: PLC0415 - loaded with the dialect, named here alone
 
     if word in _RESERVED:
@@ -261,15 +277,15 @@ def _is_call(word: str, before: TokenType) -> bool:
     )
 
 
-def _missing_values(tree: exp.Query) -> Iterator[Fault]:
+def _missing_values(nodes: Nodes) -> Iterator[Fault]:
     """Give a fault for each ORDER BY and the like inside a call that follows no value."""
-    for node in tree.find_all(exp.Order, exp.Limit, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax):
+    for node in nodes.of(exp.Order, exp.Limit, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax):
         if node.this is None and node.arg_key not in {"order", "limit"}:
             yield Fault(line_of(node), f"'{shown(node).strip()}' stands inside a call and follows no value.")
 
 
-def _parameter_faults(tree: exp.Query) -> Iterator[Fault]:
-    for node in tree.find_all(exp.Parameter, exp.Placeholder, exp.SessionParameter):
+def _parameter_faults(nodes: Nodes) -> Iterator[Fault]:
+    for node in nodes.of(exp.Parameter, exp.Placeholder, exp.SessionParameter):
         if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
             continue
         name = node.name if isinstance(node.name, str) else ""
@@ -281,4 +297,6 @@ def _parameter_faults(tree: exp.Query) -> Iterator[Fault]:
 
 def tables(sql: str) -> tuple[str, ...]:
     """Return the tables that the query names, `dataset.name` in alphabetical order. Raises SqlError."""
-    return tuple(sorted({identity for node in base_tables(parse_any(sql)) if (identity := table_identity(node))}))
+    parse_any(sql)
+    named = map(table_identity, base_tables(_parsed(sql).nodes))
+    return tuple(sorted({identity for identity in named if identity}))

@@ -12,6 +12,8 @@ from flows.sql.parse.tree import KEYWORD_CALLS, call_name, line_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.sql.parse.tree import Nodes
+
 VARYING = {
     "RAND": "it gives other rows on every retry. Derive a value from the row: TO_HEX(MD5(id)).",
     "GENERATE_UUID": "it gives other rows on every retry. Build the identifier from the row's key: TO_HEX(MD5(key)).",
@@ -24,14 +26,14 @@ VARYING = {
 """Functions that differ from one run to the next, with why they are refused and what to write."""
 
 
-def unrepeatable(tree: exp.Query) -> Iterator[Fault]:
+def unrepeatable(nodes: Nodes) -> Iterator[Fault]:
     """Give a fault for each word of a query that can give other rows on every retry."""
-    for node in tree.find_all(exp.Anonymous, *KEYWORD_CALLS):
+    for node in nodes.of(exp.Anonymous, *KEYWORD_CALLS):
         name = call_name(node) or ""
         reason = VARYING.get(name)
         if reason is not None:
             yield Fault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
-    for select in tree.find_all(exp.Select, exp.SetOperation, exp.Subquery):
+    for select in nodes.of(exp.Select, exp.SetOperation, exp.Subquery):
         offset = select.args.get("offset")
         if offset and not select.args.get("limit"):
             message = f"GoogleSQL has no OFFSET without LIMIT. Write LIMIT n OFFSET {offset.expression.name or 'm'}."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlglot import exp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_Node = TypeVar("_Node", bound=exp.Expr)
 
 KEYWORD_CALLS: dict[type[exp.Expr], str] = {
     exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
@@ -35,10 +37,27 @@ def line_of(node: exp.Expr | None) -> int:
     return 1
 
 
-def base_tables(tree: exp.Query) -> Iterator[exp.Table]:
-    """Give every table in the tree that has a dataset or is the name of no CTE."""
-    names = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    for node in tree.find_all(exp.Table):
+class Nodes:
+    """All nodes of a tree that nobody changes, from the top down: walked through once and asked for often."""
+
+    def __init__(self, tree: exp.Expr) -> None:
+        self._all = tuple(tree.walk())
+        self._by_kind: dict[type[exp.Expr], list[exp.Expr]] = {}
+        for node in self._all:
+            self._by_kind.setdefault(type(node), []).append(node)
+
+    def of(self, *kinds: type[_Node]) -> list[_Node]:
+        """Return those of some kinds."""
+        found = [kind for kind in self._by_kind if issubclass(kind, kinds)]
+        if len(found) > 1:
+            return [node for node in self._all if isinstance(node, kinds)]
+        return [node for kind in found for node in self._by_kind[kind] if isinstance(node, kinds)]
+
+
+def base_tables(nodes: Nodes) -> Iterator[exp.Table]:
+    """Give every table of a tree that has a dataset or is the name of no CTE."""
+    names = {cte.alias.lower() for cte in nodes.of(exp.CTE)}
+    for node in nodes.of(exp.Table):
         if node.db or node.name.lower() not in names:
             yield node
 

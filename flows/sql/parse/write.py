@@ -7,7 +7,7 @@ from sqlglot import exp
 from flows.model.errors import SqlError
 from flows.sql.parse.limits import too_deep
 from flows.sql.parse.parser import parse, parse_any
-from flows.sql.parse.tree import base_tables, table_identity
+from flows.sql.parse.tree import Nodes, base_tables, table_identity
 
 
 def text_of(tree: exp.Query) -> str:
@@ -55,7 +55,7 @@ def first_rows(sql: str, limit: int, table: str, relation: str) -> str:
     """
     tree = parse_any(sql).copy()
     stands_in = parse_any(f"SELECT * FROM {relation}").args["from_"].this
-    for node in list(base_tables(tree)):
+    for node in list(base_tables(Nodes(tree))):
         if table_identity(node) == table:
             other, alias = stands_in.copy(), exp.to_identifier(node.alias or node.name, quoted=True)
             other.set("alias", exp.TableAlias(this=alias))
