@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -9,12 +10,14 @@ from sqlglot import exp
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import call_rule, compiles, expression
+from flows.sql.compile.safe import lifted
 from flows.sql.functions import foreign, signatures
 from flows.sql.parse.repeat import VARYING
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
+    from flows.sql.compile.dispatch import CallRule
     from flows.sql.compile.scope import Scope, Value
 
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit)
@@ -56,13 +59,17 @@ def _over(node: exp.Window, scope: Scope) -> Value:
 def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Value:
     """Compile a call without OVER; `safe` says whether SAFE. stands before it."""
     if signatures.aggregate(name):
+        if safe:
+            return scope.fault(
+                node, f"{name} is an aggregate, which cannot follow SAFE. Write SAFE. before the functions in it."
+            )
         return aggregate(name, node, scope, None)
     if signatures.window(name):
         return scope.fault(node, f"{name} needs OVER (...).")
     rule = call_rule(name)
     if rule is not None and isinstance(node, exp.Anonymous) and not node.expressions:
         return scope.fault(node, f"{name}() lacks its arguments.")
-    result = rule(name, node, scope) if rule is not None and not safe else None
+    result = rule and (_safely(rule, name, node, scope) if safe else rule(name, node, scope))
     if result is not None:
         return result
     candidates = signatures.scalar(name)
@@ -72,6 +79,14 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
         return scope.fault(node, f"'{shown(node)}': {name} takes plain arguments.")
     arguments = [(item, expression(item, scope)) for item in node.expressions]
     return apply(name, node, candidates, arguments, scope, safe=safe)
+
+
+def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    around, arguments = scope.context.lifted, []
+    scope.context.lifted = arguments
+    value = rule(name, node, scope)
+    scope.context.lifted = around
+    return value and replace(value, sql=lifted(value.sql, arguments), may_fail=False)
 
 
 def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:

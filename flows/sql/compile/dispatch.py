@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
+from zlib import crc32
 
 from sqlglot import exp
 
@@ -107,7 +108,10 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     mark, context = len(scope.loose), scope.context
     drifts, context.drifts = context.drifts, False
     reads, context.reads = context.reads, set()
-    value = rule(node, scope) if rule is not None else scope.unsupported(node)
+    if context.lifted is not None:
+        value = _lifted(node, rule, scope)
+    else:
+        value = rule(node, scope) if rule is not None else scope.unsupported(node)
     if len(value.sql) > MOST_SQL:
         scope.fault(
             node, "the expression grows too long for the embedded warehouse. Compute parts of it in a WITH first."
@@ -121,6 +125,19 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     if scope.groups is not None and not scope.depth and value.sql in scope.groups:
         del scope.loose[mark:]
     return value
+
+
+def _lifted(node: exp.Expr, rule: Rule | None, scope: Scope) -> Value:
+    """Compile an argument of what stands below SAFE.: where it may fail, it is computed outside."""
+    arguments, scope.context.lifted = scope.context.lifted, None
+    value = rule(node, scope) if rule is not None else scope.unsupported(node)
+    scope.context.lifted = arguments
+    if arguments is None or not value.may_fail or value.literal:
+        return value
+    name = f"a{crc32(value.sql.encode()):08x}"
+    if (name, value.sql) not in arguments:
+        arguments.append((name, value.sql))
+    return replace(value, sql=name, may_fail=False, fields=())
 
 
 def query(node: exp.Expr, scope: Scope) -> Relation:

@@ -129,6 +129,8 @@ class Context:
     """Whether FLOAT64 is to be added up in one order, at the cost of sorting it."""
     decides: bool = False
     """Whether something that drifts decides which rows there are, or in which order."""
+    lifted: list[tuple[str, str]] | None = None
+    """Names and SQL of arguments that a rule below SAFE. has asked for, whose errors stay errors; None elsewhere."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 
