@@ -106,11 +106,11 @@ def renew(judge: Judge) -> None:
 def _answer(judge: Judge, case: Case, tables: dict[str, str]) -> str:
     named = {name: sql for name, sql in tables.items() if name in case.sql()}
     found = judge.answer(case.sql(), named, WINDOW if "@window" in case.sql() else {})
-    if "columns" in found:
+    if "rows" in found:
         return _shown(case, [type_ for _, type_ in found["columns"]], found["rows"])
     if case.by_row:
         each = [judge.answer(case.sql(row), named, {}) for row in ROWS]
-        types = next(([type_ for _, type_ in one["columns"]] for one in each if "columns" in one), None)
+        types = next(([type_ for _, type_ in one["columns"]] for one in each if "rows" in one), None)
         if types:
             return _shown(case, types, [one["rows"][0] if "rows" in one else ["!"] for one in each])
     return f"error => {json.dumps(found['error'][:100], ensure_ascii=False)}"

@@ -82,7 +82,8 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
 
 
 def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    around, arguments = scope.context.lifted, []
+    arguments: list[tuple[str, str]] = []
+    around = scope.context.lifted
     scope.context.lifted = arguments
     value = rule(name, node, scope)
     scope.context.lifted = around

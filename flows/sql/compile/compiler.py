@@ -10,6 +10,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     calls,
     casts,
     date_calls,
+    format_calls,
     literals,
     logic,
     membership,

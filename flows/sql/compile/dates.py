@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.times import aware, naive
-from flows.sql.types import quote_text
 
 MICROSECONDS = {
     "MICROSECOND": 1,
@@ -22,9 +19,6 @@ WEEKS = {"WEEK": 0, "ISOWEEK": 1, **{f"WEEK({day})": number for number, day in e
 """The weekday on which each kind of week begins, from Sunday = 0."""
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 PARTS = (*MICROSECONDS, *WEEKS, *_MONTHS, "ISOYEAR", "DAYOFWEEK", "DAYOFYEAR", "DATE", "TIME", "DATETIME")
-# Both engines read and print these alike.
-_FORMATS = set("YmdHMSjBbAayIp%F")
-_WITHOUT_TIME, _WITHOUT_DATE = set("YmdjBbAayF%"), set("HMSIp%")
 _EXTRACTS = {"YEAR", "MONTH", "DAY", "QUARTER", "HOUR", "MINUTE", "SECOND", "ISOYEAR", "DAYOFYEAR"}
 
 
@@ -116,33 +110,3 @@ def last_day(value: str, part: str) -> str | None:
         return None
     begun = truncate(value, t.DATE, part)
     return f"(CAST({begun} + to_months({_MONTHS[part]}) AS DATE) - 1)"
-
-
-def format_text(text: str, type_: Type) -> str | None:
-    """Return a GoogleSQL format as DuckDB's, or the first element that is not known: `%Q`."""
-    text = text.replace("%T", "%H:%M:%S").replace("%F", "%Y-%m-%d").replace("%D", "%m/%d/%y").replace("%R", "%H:%M")
-    allowed = {t.DATE: _WITHOUT_TIME, t.TIME: _WITHOUT_DATE}.get(type_, _FORMATS)
-    unknown = [letter for letter in re.findall(r"%(.?)", text) if letter not in allowed]
-    return None if unknown else quote_text(text)
-
-
-def plain_format(text: str) -> str:
-    """Return a format without the elements that stand for several others."""
-    return text.replace("%T", "%H:%M:%S").replace("%F", "%Y-%m-%d")
-
-
-_Y, _2 = "[0-9]{4}", "[0-9]{2}"
-PARSED = {
-    "%Y-%m-%d": (f"{_Y}-{_2}-{_2}", False),
-    "%F": (f"{_Y}-{_2}-{_2}", False),
-    "%Y/%m/%d": (f"{_Y}/{_2}/{_2}", False),
-    "%Y%m%d": (f"{_Y}{_2}{_2}", False),
-    "%d.%m.%Y": (rf"{_2}\.{_2}\.{_Y}", False),
-    "%d/%m/%Y": (f"{_2}/{_2}/{_Y}", False),
-    "%m/%d/%Y": (f"{_2}/{_2}/{_Y}", False),
-    "%Y-%m-%d %H:%M:%S": (f"{_Y}-{_2}-{_2} {_2}:{_2}:{_2}", True),
-    "%F %T": (f"{_Y}-{_2}-{_2} {_2}:{_2}:{_2}", True),
-    "%Y-%m-%dT%H:%M:%S": (f"{_Y}-{_2}-{_2}T{_2}:{_2}:{_2}", True),
-    "%Y-%m-%dT%H:%M:%SZ": (f"{_Y}-{_2}-{_2}T{_2}:{_2}:{_2}Z", True),
-}
-"""Formats that both engines read alike: what a text of each looks like, and whether it has a time of day."""

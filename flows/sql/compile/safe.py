@@ -31,7 +31,8 @@ _PART = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]|[^'\"()]+")
 
 def without_errors(sql: str) -> str:
     """Return SQL with NULL where it would raise an error of its own, which DuckDB's TRY does not take."""
-    found, skipped = [], 0
+    found: list[str] = []
+    skipped = 0
     for part in _PART.findall(sql):
         if skipped:
             skipped += (part == "(") - (part == ")")

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from flows.model.types import Type
 from flows.sql import types as t
-from flows.sql.compile import cast, dates
+from flows.sql.compile import cast
 from flows.sql.compile.apply import apply
 from flows.sql.compile.arguments import argument
 from flows.sql.compile.convert import converted
@@ -18,45 +18,9 @@ from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions import signatures
 from flows.sql.patterns import groups_of, pattern_fault
 from flows.sql.shown import shown
-from flows.sql.times import aware, naive
-from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
-
-
-@compiles_call("FORMAT_DATE", "FORMAT_TIMESTAMP", "FORMAT_DATETIME", "FORMAT_TIME")
-def _format(name: str, node: exp.Expr, scope: Scope) -> Value:
-    kind = Type(name.split("_", 1)[1])
-    if len(node.expressions) != 2:  # noqa: PLR2004 - a format and a value
-        return scope.unsupported(node, f"{name} with {len(node.expressions)} arguments")
-    pattern, value = expression(node.expressions[0], scope), argument(node.expressions[1], kind, name, scope)
-    if t.UNKNOWN in (pattern.type, value.type):
-        return Value(t.STRING, "NULL")
-    text = dates.format_text(str(pattern.constant), kind) if pattern.literal else None
-    if text is None:
-        return scope.unsupported(node, f"{name} with the format '{shown(node.expressions[0])}'")
-    local = naive(value.sql) if kind == t.TIMESTAMP else value.sql
-    return Value(t.STRING, f"strftime({local}, {text})")
-
-
-@compiles_call("PARSE_DATE", "PARSE_TIMESTAMP", "PARSE_DATETIME")
-def _parse(name: str, node: exp.Expr, scope: Scope) -> Value:
-    kind = Type(name.split("_", 1)[1])
-    if len(node.expressions) != 2:  # noqa: PLR2004 - a format and a text
-        return scope.unsupported(node, f"{name} with {len(node.expressions)} arguments")
-    pattern, value = (
-        expression(node.expressions[0], scope),
-        argument(node.expressions[1], t.STRING, name, scope),
-    )
-    form = dates.PARSED.get(str(pattern.constant)) if pattern.literal else None
-    if form is None or (form[1] and kind == t.DATE):
-        return scope.unsupported(node, f"{name} with the format '{shown(node.expressions[0])}'")
-    regex, _ = form
-    read = f"strptime({value.sql}, {quote_text(dates.plain_format(str(pattern.constant)))})"
-    read = aware(read) if kind == t.TIMESTAMP else f"CAST({read} AS {t.duckdb_type(kind)})"
-    known = f"regexp_full_match({value.sql}, {quote_text(regex)}) OR {value.sql} IS NULL"
-    return Value(kind, f"CASE WHEN {known} THEN {read} ELSE error('{name}: the text does not have the format') END")
 
 
 @compiles_call("TIMESTAMP", "DATETIME", "DATE")

@@ -1,0 +1,99 @@
+"""Calls that write dates and times as texts, and read them, by a format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.model.types import Type
+from flows.sql import types as t
+from flows.sql.compile import time_formats, time_parsers
+from flows.sql.compile.arguments import argument
+from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.scope import Value
+from flows.sql.shown import shown
+from flows.sql.times import naive
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from flows.sql.compile.scope import Scope
+
+_ZONED = 3
+"""How many arguments there are with a zone."""
+
+
+@compiles_call("FORMAT_DATE", "FORMAT_TIMESTAMP", "FORMAT_DATETIME", "FORMAT_TIME")
+def _format(name: str, node: exp.Expr, scope: Scope) -> Value:
+    kind = Type(name.split("_", 1)[1])
+    pattern = _pattern(name, node, scope, kind)
+    if pattern is None:
+        return Value(t.STRING, "NULL")
+    value = argument(node.expressions[1], kind, name, scope)
+    if value.type == t.UNKNOWN:
+        return Value(t.STRING, "NULL")
+    missing = time_formats.unknown(pattern, kind)
+    if missing is not None:
+        return _refuse(name, node, missing, kind, scope)
+    if kind != t.TIMESTAMP:
+        return Value(t.STRING, time_formats.formatted(pattern, value.sql, kind))
+    if len(node.expressions) < _ZONED:
+        return Value(t.STRING, time_formats.formatted(pattern, naive(value.sql), kind))
+    zone = argument(node.expressions[2], t.STRING, name, scope)
+    local = f"timezone({zone.sql}, {value.sql})"
+    return Value(t.STRING, time_formats.formatted(pattern, local, kind, naive(value.sql)))
+
+
+@compiles_call("PARSE_DATE", "PARSE_TIMESTAMP", "PARSE_DATETIME", "PARSE_TIME")
+def _parse(name: str, node: exp.Expr, scope: Scope) -> Value:
+    kind = Type(name.split("_", 1)[1])
+    pattern = _pattern(name, node, scope, kind)
+    if pattern is None:
+        return Value(kind, "NULL")
+    value = argument(node.expressions[1], t.STRING, name, scope)
+    zone = argument(node.expressions[2], t.STRING, name, scope).sql if len(node.expressions) == _ZONED else None
+    if value.type == t.UNKNOWN:
+        return Value(kind, "NULL")
+    missing = time_parsers.unknown(pattern, kind)
+    if missing is not None:
+        return _refuse(name, node, missing, kind, scope)
+    if time_parsers.clashes(pattern):
+        return scope.fault(
+            node, f"{name}: {shown(node.expressions[0])} says nothing, or says one part of a {kind} in two ways."
+        )
+    failure = f"error({quote_text(f'{name}: the text does not have the format {pattern}')})"
+    return Value(kind, time_parsers.parsed(pattern, value.sql, kind, zone, failure))
+
+
+def _pattern(name: str, node: exp.Expr, scope: Scope, kind: Type) -> str | None:
+    """Return the format of a call, or note a fault."""
+    most = _ZONED if kind == t.TIMESTAMP else _ZONED - 1
+    if not _ZONED - 1 <= len(node.expressions) <= most:
+        scope.fault(node, f"{name} takes a format and a value, in this order: {name}('%H', ...).")
+        return None
+    pattern = expression(node.expressions[0], scope)
+    if pattern.type == t.UNKNOWN:
+        return None
+    if pattern.type == t.STRING and pattern.literal:
+        return str(pattern.constant)
+    if pattern.type not in (t.STRING, t.NULL):
+        scope.fault(node, f"the format of {name} is a STRING, but '{shown(node.expressions[0])}' is {pattern.type}.")
+    else:
+        instead = f"Write a CASE with a {name} for each format."
+        scope.fault(
+            node, f"{name} with a format that is no literal is not supported by the embedded warehouse. {instead}"
+        )
+    return None
+
+
+def _refuse(name: str, node: exp.Expr, element: str, kind: Type, scope: Scope) -> Value:
+    letter, verb = element[-1:], name.partition("_")[0]
+    if letter in time_formats.OF_CLOCK and kind == t.DATE:
+        hint = f" Write {verb}_TIMESTAMP or {verb}_DATETIME."
+    elif letter in time_formats.OF_DAYS and kind == t.TIME:
+        hint = f" Write {verb}_DATETIME or {verb}_DATE."
+    else:
+        hint = {"%f": " Write %E6S.", "%Z": " Write %Ez, or the zone as plain text.", "%L": " Write %E3S."}.get(
+            element, ""
+        )
+    return scope.fault(node, f"{name} does not know '{element}' in {shown(node.expressions[0])}.{hint}")
