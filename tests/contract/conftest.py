@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,14 @@ from tests.servers.googlesql import Judge
 def pytest_configure(config):
     """Make the marker known."""
     config.addinivalue_line("markers", "bigquery_gap(reason, raises): BigQuery's emulator, or BigQuery, cannot do it.")
+
+
+def change_by_hand(warehouse, sql):
+    """Run a statement as a person may in a session of her own."""
+    if isinstance(warehouse, DuckDB):
+        warehouse.session.execute(sql)
+    else:
+        warehouse.query(sql, {})
 
 
 @pytest.fixture(scope="package")
@@ -41,3 +50,19 @@ def warehouse(request, tmp_path):
     with closing(server.warehouse()) as opened:
         request.getfixturevalue("recorder").watch(opened)
         yield opened
+
+
+@pytest.fixture
+def again(request):
+    """Opens a warehouse once more, as another process does; what it was may be used no longer."""
+
+    def reopened(warehouse):
+        if isinstance(warehouse, DuckDB):
+            path = warehouse.session.execute("SELECT path FROM duckdb_databases() WHERE NOT internal").fetchone()[0]
+            warehouse.close()
+            return closing(DuckDB(Path(path)))
+        other = request.getfixturevalue("bigquery_server").warehouse()
+        request.getfixturevalue("recorder").watch(other)
+        return closing(other)
+
+    return reopened

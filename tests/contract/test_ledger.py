@@ -6,8 +6,12 @@ import pytest
 
 from flows.engine import ledger
 from flows.model.checks import RowBounds, RowCount
+from flows.model.entry import LEDGER_COLUMNS
 from flows.model.errors import CheckFailedError
 from flows.model.window import EVER
+from flows.warehouses.duckdb.warehouse import DuckDB
+from flows.warehouses.interface import ledger_shard
+from tests.contract.conftest import change_by_hand
 from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, span, window
 
 
@@ -50,10 +54,7 @@ def test_a_plan_reads_what_a_commit_wrote(warehouse):
 def test_a_table_that_was_dropped_is_made_again(warehouse):
     """What was committed before holds no longer."""
     do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
-    if hasattr(warehouse, "session"):
-        warehouse.session.execute("DROP TABLE core.events")
-    else:
-        warehouse.query("DROP TABLE core.events", {})
+    change_by_hand(warehouse, "DROP TABLE core.events")
     assert ledger.state(warehouse, EVENTS).committed == ()
     assert do(warehouse, EVENTS, window(1), Rows([event(2, 1)])).version == 3
     assert [item.window for item in ledger.state(warehouse, EVENTS).committed] == [window(1)]
@@ -73,3 +74,20 @@ def test_a_failure_is_open_until_its_window_is_committed(warehouse):
     last = do(warehouse, TOTALS, window(1), upstreams={"core.events": 1})
     (row,) = warehouse.query(listed, {})
     assert row["resolved_at"] == last.committed_at
+
+
+def test_a_ledger_of_an_earlier_version_gains_the_columns_that_it_lacks(warehouse, again):
+    """In every shard; lines that are there hold NULL, and nothing is made again."""
+    do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
+    do(warehouse, TOTALS, window(0))
+    for core in (EVENTS, TOTALS):
+        change_by_hand(warehouse, f"ALTER TABLE platform.{ledger_shard(core.identity)} DROP COLUMN source_behind")
+    kept = ", ".join(f"`{column.name}`" for column in LEDGER_COLUMNS if column.name != "source_behind")
+    shards = [f"SELECT {kept} FROM platform.{ledger_shard(core.identity)}" for core in (EVENTS, TOTALS)]
+    view = f"CREATE OR REPLACE VIEW platform.ledger AS {' UNION ALL '.join(shards)}"
+    change_by_hand(warehouse, view.replace("`", '"') if isinstance(warehouse, DuckDB) else view)
+    with again(warehouse) as upgraded:
+        assert [commit.window for commit in ledger.state(upgraded, TOTALS).committed] == [window(0)]
+        do(upgraded, TOTALS, window(1))
+        found = upgraded.query("SELECT source_behind FROM platform.ledger ORDER BY committed_at", {})
+        assert [row["source_behind"] for row in found] == [None, None, 0]

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.engine import ledger
 from flows.model.errors import CheckFailedError
 from flows.model.window import EVER
 from flows.warehouses.duckdb.warehouse import DuckDB
@@ -101,29 +100,3 @@ def test_several_rows_of_a_key_that_overwrites_are_refused(warehouse):
     do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 0)]))
     with pytest.raises(CheckFailedError, match="GROUP BY day"):
         do(warehouse, subject, window(0))
-
-
-def test_a_rebuild_touches_where_rows_differ_and_nothing_else(warehouse):
-    """Rows that the source has no longer go, with what only a rebuild sees; the same again touches nothing."""
-    copied = [event(1, 0), event(2, 1, updated=3), event(3, 2), event(4, 5, amount=4)]
-    do(warehouse, EVENTS, span(0, 6), Rows(copied))
-    assert touched(do(warehouse, EVENTS, span(0, 6), Rows(copied), rebuild=True)) == []
-    assert touched(do(warehouse, EVENTS, span(0, 7), Rows(copied), rebuild=True)) == []
-    left = [event(1, 0), event(2, 1, updated=3, amount=9), event(5, 4)]
-    assert touched(do(warehouse, EVENTS, span(0, 7), Rows(left), rebuild=True)) == [
-        (1, 3, True),
-        (4, 5, False),
-        (5, 6, True),
-    ]
-    assert rows(warehouse, EVENTS) == left
-    older = [event(2, 1, updated=2, amount=1)]
-    do(warehouse, EVENTS, span(0, 7), Rows(older), rebuild=True)
-    assert rows(warehouse, EVENTS) == older
-
-
-def test_a_rebuild_of_less_than_is_committed_holds_for_that_alone(warehouse):
-    """Windows that are to come again are not taken for complete."""
-    do(warehouse, EVENTS, span(0, 6), Rows([event(1, 0), event(2, 5)]))
-    do(warehouse, EVENTS, span(0, 3), Rows([event(1, 0), event(2, 5)]), rebuild=True)
-    assert values(warehouse, EVENTS, "id") == [1]
-    assert [commit.window for commit in ledger.state(warehouse, EVENTS).committed] == [span(0, 3)]

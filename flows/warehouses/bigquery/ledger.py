@@ -7,10 +7,11 @@ knows to the next, and so is a compare-and-swap where transactions are serial an
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import bigquery
 
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
@@ -66,6 +67,32 @@ def create(jobs: Jobs, identity: str) -> None:
         f" FROM {shard_of(identity)} WHERE table_name = @identity",
         [parameter("identity", identity)],
     )
+
+
+def add_columns(jobs: Jobs) -> None:
+    """Give a ledger of an earlier version the columns of this one, NULL in the lines that are there."""
+    with translated():
+        try:
+            view = jobs.client.get_table(f"{jobs.settings.project}.{PLATFORM}.ledger", retry=RETRY)
+        except NotFound:
+            return
+    if {column.name for column in LEDGER_COLUMNS} <= {field.name for field in view.schema}:
+        return
+    for shard in _shards(jobs):
+        if shard.startswith("ledger_"):
+            _add_columns(jobs, f"{jobs.settings.project}.{PLATFORM}.{shard}")
+    _create_views(jobs)
+
+
+def _add_columns(jobs: Jobs, shard: str) -> None:
+    with translated():
+        there = jobs.client.get_table(shard, retry=RETRY)
+        present = {field.name for field in there.schema}
+        lacking = [column for column in LEDGER_COLUMNS if column.name not in present]
+        there.schema = [*there.schema, *(schema_field(column.name, column.type) for column in lacking)]
+        # Where another process adds them at the same time, they are there.
+        with suppress(PreconditionFailed):
+            jobs.client.update_table(there, ["schema"], retry=RETRY)
 
 
 def create_dataset(jobs: Jobs, name: str, description: str) -> None:

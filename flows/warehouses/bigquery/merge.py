@@ -14,6 +14,8 @@ from flows.model.errors import CheckFailedError, WarehouseError
 from flows.model.window import END, Size, Window
 from flows.model.window import merge as join_ranges
 from flows.project.definition import code_version
+from flows.warehouses.bigquery import ledger, replace
+from flows.warehouses.bigquery.drift import differ
 from flows.warehouses.bigquery.look import Change, Look
 from flows.warehouses.bigquery.target import EXPIRY, bound
 from flows.warehouses.bigquery.types import comparable, listed, parameter, quote
@@ -36,15 +38,32 @@ def owns_rows(table: Table) -> bool:
     return table.partition is not None and table.partition.column in table.key
 
 
-def asked(target: Target, staged: str) -> dict[str, str]:
-    """Return what to ask: which parts of the key may be NULL, and how many rows share theirs with another."""
+def asked(target: Target, staged: str, *, start_over: bool) -> dict[str, str]:
+    """Return what to ask: which parts of the key may be NULL, and how many rows share theirs with another.
+
+    Where a copy is to start over, also whether it is of all that was copied, and in which hours or days it differs.
+    """
     key = target.table.key
+    again = {}
+    if start_over and target.table.source is not None:
+        again = {**replace.asked(target, _latest(target, staged)), "others": _others(target)}
     nulls = ", ".join(f"COALESCE(LOGICAL_OR({quote(name)} IS NULL), FALSE) AS k{i}" for i, name in enumerate(key))
     shared = f"SELECT COUNT(*) AS n FROM {staged} GROUP BY {listed(key)}"
     return {
         "nulls": f"(SELECT AS STRUCT {nulls} FROM {staged})",
         "surplus": f"(SELECT COALESCE(SUM(n - 1), 0) FROM ({shared}))",
+        **again,
     }
+
+
+def _others(target: Target) -> str:
+    """SQL for whether windows are committed that do not lie in this one."""
+    if target.window is None:
+        return "FALSE"
+    return (
+        f"EXISTS (SELECT 1 FROM {ledger.shard_of(target.table.identity)} WHERE table_name = @identity"
+        " AND kind = 'commit' AND (window_start >= @window_start AND window_end <= @window_end) IS NOT TRUE)"
+    )
 
 
 def settled(target: Target, staged: str, seen: Look) -> str:
@@ -68,15 +87,25 @@ def settled(target: Target, staged: str, seen: Look) -> str:
     return staged
 
 
-def change(target: Target, staged: str, seen: Look, *, start_over: bool) -> Change:
+def starts_over(table: Table, seen: Look, *, asked: bool) -> bool:
+    """Say whether none of the rows that are there stays as it is.
+
+    Rows of another definition are not merged with those of this one, from which nobody could tell them.
+    """
+    return asked or (_is_made_otherwise(table, seen) and table.sql is not None)
+
+
+def change(target: Target, staged: str, seen: Look, drifting: Sequence[str], *, start_over: bool) -> Change:
     """Return what writes the rows that differ from those of the same key."""
     table = target.table
-    made_otherwise = seen.code_version is not None and seen.code_version != code_version(table)
+    made_otherwise = _is_made_otherwise(table, seen)
     if made_otherwise and table.source is not None and not start_over:
         _refuse_twice(target)
-    start_over = start_over or (made_otherwise and table.sql is not None)
+    if start_over and table.source is not None and not made_otherwise and not seen.facts["others"]:
+        return replace.change(target, staged, seen)
+    start_over = starts_over(table, seen, asked=start_over)
     places, parameters = ("FALSE", []) if start_over else _places(target, staged, seen)
-    units = _delta(target, staged, seen, places, parameters)
+    units = _delta(target, staged, seen, drifting, (places, parameters))
     delta = target.helping("delta")
     same_key = _same_key(table, seen, [f"`new-row`.v{i}" for i in _key_places(table)])
     statements = []
@@ -121,17 +150,16 @@ def _places(target: Target, staged: str, seen: Look) -> tuple[str, list[Paramete
 
 
 def _delta(
-    target: Target, staged: str, seen: Look, places: str, parameters: Sequence[Parameter]
+    target: Target, staged: str, seen: Look, drifting: Sequence[str], among: tuple[str, Sequence[Parameter]]
 ) -> list[dict[str, Any]]:
     """Make the table of the rows to write; return the hours or days that they touch."""
-    table = target.table
+    table, (places, parameters) = target.table, among
     same_key = _same_key(table, seen, [f"`new-row`.{quote(name)}" for name in table.key])
     old_rows = f"(SELECT `old-row`.*, TRUE AS `is-there` FROM {target.name} AS `old-row` WHERE {places})"
     old, new = "`old-row`.", "`new-row`."
     values = {name: type_ for name, type_ in table.types.items() if name not in table.key}
     differs = " OR ".join(
-        f"{comparable(type_, old + quote(name))} IS DISTINCT FROM {comparable(type_, new + quote(name))}"
-        for name, type_ in values.items()
+        differ(type_, old + quote(name), new + quote(name), drifts=name in drifting) for name, type_ in values.items()
     )
     cursor = table.source.cursor if table.source else None
     newer = f"COALESCE({old}{quote(cursor)} > {new}{quote(cursor)}, FALSE)" if cursor else "FALSE"
@@ -211,6 +239,11 @@ def _same_key(table: Table, seen: Look, new: Sequence[str]) -> str:
         f"TO_JSON_STRING(STRUCT({old} AS k)) = TO_JSON_STRING(STRUCT({part} AS k))" if has_null else f"{old} = {part}"
         for (old, part), has_null in zip(pairs, seen.facts["nulls"].values(), strict=True)
     )
+
+
+def _is_made_otherwise(table: Table, seen: Look) -> bool:
+    """Say whether the table's newest commit was made by another definition than its present one."""
+    return seen.code_version is not None and seen.code_version != code_version(table)
 
 
 def _key_places(table: Table) -> list[int]:

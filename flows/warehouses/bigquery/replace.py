@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.warehouses.bigquery.drift import settle
 from flows.warehouses.bigquery.look import Change, Look
 from flows.warehouses.bigquery.units import difference, touched
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.warehouses.bigquery.target import Target
 
 
 def asked(target: Target, staged: str) -> dict[str, str]:
     """Return what to ask: in which hours or days the rows differ from those whose place they take."""
-    scope = target.inside if target.table.strategy == "append" else "TRUE"
-    old = f"(SELECT {target.columns} FROM {target.name} WHERE {scope})"
+    old = f"(SELECT {target.columns} FROM {target.name} WHERE {_scope(target)})"
     return {"units": f"ARRAY({difference(target.table, old, staged)})"}
 
 
-def change(target: Target, staged: str, seen: Look) -> Change:
+def change(target: Target, staged: str, seen: Look, drifting: Sequence[str] = ()) -> Change:
     """Return what puts the staged rows in the place of others; nothing where they are the same."""
-    if not seen.facts["units"]:
+    units = seen.facts["units"]
+    if units and drifting:
+        # Worth its price only where there is a difference.
+        staged, units = settle(target, staged, _scope(target), drifting)
+    if not units:
         return Change()
     # A constant range of whole partitions is deleted as partitions, which costs nothing.
     delete = (
@@ -29,4 +35,8 @@ def change(target: Target, staged: str, seen: Look) -> Change:
         else f"TRUNCATE TABLE {target.name}"
     )
     insert = f"INSERT INTO {target.name} ({target.columns}) SELECT {target.columns} FROM {staged}"
-    return Change((delete, insert), touched=touched(target.table, target.window, seen.facts["units"]))
+    return Change((delete, insert), touched=touched(target.table, target.window, units))
+
+
+def _scope(target: Target) -> str:
+    return target.inside if target.table.strategy == "append" else "TRUE"

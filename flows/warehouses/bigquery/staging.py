@@ -18,6 +18,7 @@ from flows.warehouses.bigquery.loading import load, parsed
 from flows.warehouses.bigquery.look import Change, Look, look
 from flows.warehouses.bigquery.target import EXPIRY
 from flows.warehouses.bigquery.types import quote, spelled
+from flows.warehouses.drift import drifting_columns
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
@@ -145,26 +146,29 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
         values = [f"{parsed(type_, quote(name))} AS {quote(name)}" for name, type_ in table.types.items()]
         if values != [f"{quote(name)} AS {quote(name)}" for name in table.types]:
             staged = f"(SELECT {', '.join(values)} FROM {staged})"
-    asked = merge.asked(target, staged) if table.strategy == "merge" else replace_.asked(target, staged)
+    if table.strategy == "merge":
+        asked = merge.asked(target, staged, start_over=start_over)
+    else:
+        asked = replace_.asked(target, staged)
     if _is_bounded(table):
         asked["outside"] = f"(SELECT COUNT(*) FROM {staged} WHERE {target.inside} IS NOT TRUE)"
     seen = look(target, staged, asked, first)
     if seen.facts.get("outside"):
         _refuse_outside(target, staged)
-    count, relation = seen.rows, staged
+    count, relation, replaces_all = seen.rows, staged, False
+    drifting = drifting_columns(table, rows)
     if table.strategy == "merge":
+        replaces_all = merge.starts_over(table, seen, asked=start_over)
         relation = merge.settled(target, staged, seen)
         count -= seen.facts["surplus"] if table.source else 0
 
     def change(seen: Look) -> Change:
         if table.strategy == "merge":
-            return merge.change(target, relation, seen, start_over=start_over)
-        return replace_.change(target, staged, seen)
+            return merge.change(target, relation, seen, drifting, start_over=start_over)
+        return replace_.change(target, staged, seen, drifting)
 
     read = seen.bytes if size is None else size
-    return StagedRows(
-        target, relation, count, read, seen, lambda: look(target, staged, asked), change, replaces_all=start_over
-    )
+    return StagedRows(target, relation, count, read, seen, lambda: look(target, staged, asked), change, replaces_all)
 
 
 def _is_bounded(table: Table) -> bool:
@@ -201,7 +205,7 @@ def record(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
         added = quarantine.added(failed, attempt.helping("bad"))
         jobs.query(ledger.transaction(insert, *taken, *added), [*parameters, *given], cause)
     finally:
-        attempt.drop("bad")
+        attempt.drop()
 
 
 def _keep_bad_rows(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flows.warehouses.bigquery.jobs import RETRY, Cause, labels, translated
+from flows.warehouses.bigquery.faults import ERRORS
+from flows.warehouses.bigquery.jobs import RETRY, Cause, labels
 from flows.warehouses.bigquery.ledger import PLATFORM
 from flows.warehouses.bigquery.types import listed, parameter, quote, quote_table
 
@@ -36,6 +38,8 @@ class Attempt:
     owner: str = ""
     number: str = field(default_factory=lambda: uuid4().hex[:12])
     """Tells this attempt's tables and jobs from those of others."""
+    named: set[str] = field(default_factory=set)
+    """The tables that help it."""
 
     @property
     def cause(self) -> Cause:
@@ -53,13 +57,14 @@ class Attempt:
         """Return the same for the API."""
         return f"{self.jobs.settings.project}.{PLATFORM}.{self._helper(what)}"
 
-    def drop(self, *helpers: str) -> None:
-        """Drop tables that helped."""
-        with translated(self.cause.subject):
-            for what in helpers:
+    def drop(self) -> None:
+        """Drop the tables that helped; what cannot be dropped expires, and what was published stays so."""
+        with suppress(*ERRORS):
+            for what in sorted(self.named):
                 self.jobs.client.delete_table(self.path(what), not_found_ok=True, retry=RETRY)
 
     def _helper(self, what: str) -> str:
+        self.named.add(what)
         return f"{what}-{self.identity.replace('.', '-')}-{self.number}"
 
 

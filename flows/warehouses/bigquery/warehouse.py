@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from google.api_core.client_options import ClientOptions
@@ -52,9 +53,15 @@ class BigQuery:
             there |= {"credentials": AnonymousCredentials(), "client_options": ClientOptions(api_endpoint=emulator)}
         with translated():
             client = bigquery.Client(**there)
-        self.jobs = Jobs(client, settings)
+        self._opened = Jobs(client, settings)
         self._prepared: set[str] = set()
         self._catalog = threading.Lock()
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What runs jobs, once the ledger has the columns of this version."""
+        ledger.add_columns(self._opened)
+        return self._opened
 
     def prepare(self, table: Table) -> None:
         """Create the table and its part of the ledger where they are missing, and alter it to be as its file says."""
@@ -94,11 +101,10 @@ class BigQuery:
     ) -> Iterator[Staged]:
         """Compute or read one window's rows into a table that helps, which is dropped at the end."""
         attempt = Attempt(self.jobs, table.identity, window, table.owner)
-        helpers = ["stage", *(["delta"] if table.strategy == "merge" else []), *(["bad"] if table.source else [])]
         try:
             yield stage(Target(attempt, table), rows, start_over=start_over)
         finally:
-            attempt.drop(*helpers)
+            attempt.drop()
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""
@@ -115,7 +121,7 @@ class BigQuery:
 
     def close(self) -> None:
         """Let go of its connections."""
-        self.jobs.client.close()
+        self._opened.client.close()
 
     def _prepare_ledger(self, identity: str) -> None:
         with self._catalog:

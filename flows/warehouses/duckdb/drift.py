@@ -1,14 +1,11 @@
-"""Values that differ only because FLOAT64 was added up in another order are no change: the old ones stay.
-
-DuckDB adds up in the order in which its threads come, so that the same rows give sums that differ in their last digits
-from run to run. Were that a change, every run would touch all its table, and all tables downstream would follow.
-"""
+"""SQL of DuckDB for values that have only drifted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from flows.sql.types import quote
+from flows.warehouses.drift import TOLERANCE
 from flows.warehouses.duckdb.target import listed
 
 if TYPE_CHECKING:
@@ -16,9 +13,6 @@ if TYPE_CHECKING:
 
     from flows.warehouses.duckdb.target import Target
 
-TOLERANCE = 1e-12
-"""Of the larger of two values, by how much they may differ: thousands of times what the order of a sum that does not
-cancel makes, and far below what a person could mean."""
 _SETTLED = '"settled-rows"'
 
 

@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from flows.model.types import Type
-from flows.sql import drifting, to_duckdb
+from flows.sql import to_duckdb
 from flows.sql.types import duckdb_type
 
 if TYPE_CHECKING:
@@ -46,12 +46,6 @@ def by_name(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 def translate_query(query: Query) -> str:
     """Return a query in DuckDB's SQL."""
     return to_duckdb(query.sql, query.schema)
-
-
-@lru_cache(maxsize=64)
-def drifting_columns(query: Query) -> frozenset[str]:
-    """Return the columns of a query whose last digits may be others when it is run again."""
-    return drifting(query.sql, query.schema)
 
 
 @lru_cache(maxsize=512)

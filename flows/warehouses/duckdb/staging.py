@@ -14,10 +14,11 @@ from flows.model.entry import Touched
 from flows.model.errors import WindowError
 from flows.sql import to_duckdb
 from flows.sql.types import duckdb_type, quote
+from flows.warehouses.drift import drifting_columns
 from flows.warehouses.duckdb import ledger, quarantine
 from flows.warehouses.duckdb.incoming import insert
 from flows.warehouses.duckdb.merge import merge_rows, owns_rows, settle_keys
-from flows.warehouses.duckdb.queries import by_name, drifting_columns, execute, fetch, translate_query
+from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
 from flows.warehouses.duckdb.replace import replace_rows
 from flows.warehouses.interface import Query
 
@@ -114,18 +115,8 @@ def stage(
     _refuse_outside(target, place, rows, count)
     if target.table.strategy == "merge":
         count -= settle_keys(target, place.rows)
-    drifting = () if place.straight else _drifting(target.table, rows)
+    drifting = () if place.straight else drifting_columns(target.table, rows)
     return StagedRows(target, place, count, size, transaction, replaces_all, drifting)
-
-
-def _drifting(table: Table, rows: Query | Generator[pa.RecordBatch]) -> tuple[str, ...]:
-    """Return the columns in which rows are compared up to their last digits: none that decides where a row belongs."""
-    exact = {*table.key, table.latest_by}
-    floats = [name for name, type_ in table.types.items() if type_.name == "FLOAT64" and name not in exact]
-    if not floats or not isinstance(rows, Query):
-        return ()
-    drifting = {name.lower() for name in drifting_columns(rows)}
-    return tuple(name for name in floats if name.lower() in drifting)
 
 
 def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:

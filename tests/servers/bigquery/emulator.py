@@ -90,7 +90,7 @@ def _stores_new_columns(repository: type) -> None:
 
     def updated(self: Any, table: Any) -> Any:
         known = self.get_table(table.project_id, table.dataset_id, table.table_id)
-        if self._engine is not None and known is not None:
+        if self._engine is not None and known is not None and table.table_type == "TABLE":
             there = {field.name for field in known.schema_.fields}
             new = [_field_to_rest(field) for field in table.schema_.fields if field.name not in there]
             name = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
