@@ -55,6 +55,8 @@ class TableRun:
     """By how much the source's clock is behind the warehouse's."""
     rebuild: bool = False
     """Whether the table starts over from nothing."""
+    redefined: bool = False
+    """Whether the table's newest commit, when the run planned, was of another definition."""
 
     @cached_property
     def code_version(self) -> str:
@@ -101,9 +103,10 @@ def commit_step(
             started -= extract.manifest.seconds
             if window is None:  # rows that are missing in windows show as windows that are missing
                 entry = replace(entry, began=extract.manifest.read_at)
-        start_over = first and run.rebuild
         rows = extract or _rows(run, window, bad, nulled)
-        with warehouse.stage(run.table, window, rows, start_over=start_over) as staged:
+        with warehouse.stage(
+            run.table, window, rows, start_over=first and run.rebuild, redefined=first and run.redefined
+        ) as staged:
             refuse_bad(run.table, window, bad)
             warnings = _check(run, window, staged)
             if bad:

@@ -12,7 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flows.model.change_index import ChangeIndex
+from flows.model.definition import DEFINITIONS, Change, Definition
+from flows.model.errors import SqlError
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
+from flows.project.definition import as_defined, changes, code_version, definition_text
 from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ class LedgerState:
     """Version of the newest commit."""
     committed: tuple[Committed, ...] = ()
     """In the order of their versions: a later one holds where two overlap."""
+    changed: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    """What the table's file changes of definitions that made commits, by code version, where it changes anything."""
     ahead: datetime | None = None
     """When commits claim to have begun whose run had a clock that was ahead; what was not over then is to be made."""
 
@@ -54,6 +59,11 @@ class LedgerState:
     def last(self) -> Committed | None:
         """The newest commit."""
         return self.committed[-1] if self.committed else None
+
+    @property
+    def redefined(self) -> bool:
+        """Whether the newest commit is of another definition."""
+        return self.last is not None and self.last.code_version in self.changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,41 @@ def state(warehouse: Warehouse, table: Table) -> LedgerState:
     is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in rows)
     end = max((row["version"] for row, ends in zip(rows, is_end, strict=True) if ends), default=0)
     committed = [_committed(row) for row in rows if row["version"] > end]
-    return LedgerState(version, *_in_their_time(table, committed, warehouse.now()))
+    kept, ahead = _in_their_time(table, committed, warehouse.now())
+    return LedgerState(version, kept, _changed(warehouse, table, {commit.code_version for commit in kept}), ahead)
+
+
+def _changed(warehouse: Warehouse, table: Table, code_versions: set[str]) -> dict[str, tuple[Change, ...]]:
+    """Return what the table's file changes of the definitions of some code versions."""
+    others = code_versions - {code_version(table)}
+    if not others:
+        return {}
+    found: list[dict[str, Any]] = []
+    if warehouse.exists(DEFINITIONS):
+        found = warehouse.query(
+            f"SELECT code_version, text FROM {DEFINITIONS} WHERE table_name = @table_name",
+            {"table_name": table.identity},
+        )
+    texts = {row["code_version"]: row["text"] for row in found}
+    differs = {name: _changes_of(texts.get(name), table) for name in others}
+    return {name: changes for name, changes in differs.items() if changes}
+
+
+def _changes_of(text: str | None, table: Table) -> tuple[Change, ...]:
+    """Return what the table's file changes of a kept definition."""
+    if text == definition_text(table):
+        return ()
+    try:
+        return changes(as_defined(text, table), table) if text else (Change("unknown"),)
+    except (ValueError, SqlError):
+        return (Change("unknown"),)
+
+
+def keep_definition(warehouse: Warehouse, table: Table, run_by: str, git_commit: str) -> None:
+    """Keep the text of a table's definition, unless it is kept already."""
+    warehouse.keep(
+        Definition(table.identity, code_version(table), definition_text(table), run_by, git_commit, warehouse.now())
+    )
 
 
 def _in_their_time(

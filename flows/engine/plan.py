@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from flows.engine.steps import Behind, Moment, Plan, Reason, Step, Wait, Waiting
 from flows.model.change_index import ChangeIndex
 from flows.model.window import END, EVER, Window, covered, subtract
-from flows.project.definition import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +60,7 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     else:
         found = _plan_derived(facts, table.window)
     versions = {name: upstream.version for name, upstream in upstreams.items()}
-    return replace(found, version=known.version, upstreams=versions, ahead=known.ahead)
+    return replace(found, version=known.version, redefined=known.redefined, upstreams=versions, ahead=known.ahead)
 
 
 def _plan_whole(facts: _Facts) -> Plan:
@@ -84,8 +83,8 @@ def _due_whole(facts: _Facts) -> Step | None:
         return Step(None, "missing", Reason("never made"))
     if facts.force:
         return Step(None, "forced", Reason("asked for"))
-    if last.code_version != code_version(facts.table):
-        return Step(None, "stale", Reason("definition"))
+    if facts.known.redefined:
+        return Step(None, "stale", _redefined(facts.known))
     for dependency in facts.dependencies:
         if facts.upstreams[dependency.table].touches.newest > last.upstreams.get(dependency.table, 0):
             return Step(None, "stale", Reason("changed", dependency.table))
@@ -110,7 +109,7 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     newest = list(spec.size.split(closed))[-spec.lookback :] if closed and spec.lookback else []
     look_again = newest[0].start if newest else END
     committed = _by_window(facts.known.committed)
-    since = _since(facts.known.committed, code_version(facts.table))
+    since = _since(facts.known)
     blocked = _blocker(facts.dependencies, facts.upstreams)
     planned: list[Step] = []
     waiting: list[Waiting] = []
@@ -147,7 +146,7 @@ def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *,
     if commit is None:
         return Step(window, "missing", Reason("not committed"))
     if commit.version <= since:
-        return Step(window, "stale", Reason("definition"))
+        return Step(window, "stale", _redefined(facts.known))
     for dependency in facts.dependencies:
         touches = facts.upstreams[dependency.table].touches
         read = commit.upstreams.get(dependency.table, 0)
@@ -199,12 +198,22 @@ def _by_window(committed: Sequence[Committed]) -> dict[Window, Committed]:
     return {commit.window: commit for commit in committed if newest.within(commit.window) == commit.version}
 
 
-def _since(committed: Sequence[Committed], code_version: str) -> int:
-    """Return the version up to which commits are stale: the newest that another code version made.
+def _redefined(known: LedgerState) -> Reason:
+    """Say what the table's file changes of the newest other definition that made a commit."""
+    newest = max((commit for commit in known.committed if commit.code_version in known.changed), key=_version)
+    return Reason("definition", changes=known.changed[newest.code_version])
+
+
+def _version(commit: Committed) -> int:
+    return commit.version
+
+
+def _since(known: LedgerState) -> int:
+    """Return the version up to which commits are stale: the newest that another definition made.
 
     Its run may have altered the table's columns, under the rows of all commits before it.
     """
-    return max((commit.version for commit in committed if commit.code_version != code_version), default=0)
+    return max((commit.version for commit in known.committed if commit.code_version in known.changed), default=0)
 
 
 def _inside(spec: WindowSpec, closed: Window | None, bounds: Window) -> list[Window]:

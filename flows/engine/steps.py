@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from flows.model.definition import Change
     from flows.model.window import Window
 
 Cause = Literal["missing", "stale", "lookback", "forced"]
@@ -25,6 +26,8 @@ class Reason:
     """The range in which it changed."""
     since: datetime | None = None
     """When it was due."""
+    changes: tuple[Change, ...] = ()
+    """What the table's file changes of its definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Plan:
     waiting: tuple[Waiting, ...] = ()
     version: int = 0
     """Version of the table's newest commit."""
+    redefined: bool = False
+    """Whether that commit is of another definition."""
     upstreams: Mapping[str, int] = field(default_factory=dict)
     """Versions of the tables that it reads: what is read is that new or newer."""
     behind: tuple[Behind, ...] = ()

@@ -173,6 +173,8 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
         record_failure(run, todo.windows[0], parts.warehouse, found)
         raise found
     changed = _prepare(run, todo, parts.warehouse)
+    if todo.windows:
+        ledger.keep_definition(parts.warehouse, table, run.run_by, run.git_commit)
     extracts = _extracts(run, todo, parts, request)
     if extracts is not None:
         todo = replace(todo, windows=tuple(extracts.steps(todo.windows)))
@@ -292,6 +294,7 @@ def _table_run(parts: Parts, table: Table, todo: Plan, reached: Reached | None, 
         source=reached.source if reached else None,
         source_behind=reached.behind(parts.warehouse.now()) if reached else timedelta(0),
         rebuild=rebuild,
+        redefined=todo.redefined,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flows.engine.steps import Plan, Reason, Wait
     from flows.engine.table_run import Outcome
     from flows.extracts.manifest import Manifest
+    from flows.model.definition import Change
     from flows.model.entry import Entry, Notice
 
 
@@ -33,11 +34,24 @@ def describe_reason(reason: Reason) -> str:
         case "asked for":
             return "asked for"
         case "definition":
-            return "the table's definition changed"
+            return f"the table's definition changed{_changes(reason.changes)}"
         case "changed":
             return f"{reason.subject} changed{f' in {reason.span}' if reason.span else ''}"
         case "due":
             return f"due since {_moment(reason.since)}"
+
+
+def _changes(changes: Iterable[Change]) -> str:
+    """Say what a definition changes: `: sql, type of n`."""
+    named = {"added": "new column", "removed": "without column", "merge": "merge rules"}
+    said = [
+        f"{named.get(change.kind, change.kind)} of {change.subject}"
+        if change.kind in {"type", "from", "on_error"}
+        else f"{named.get(change.kind, change.kind)} {change.subject}".strip()
+        for change in changes
+        if change.kind != "unknown"
+    ]
+    return f": {', '.join(said)}" if said else ""
 
 
 def describe_wait(wait: Wait) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.column_changes import ColumnChanges
+    from flows.model.definition import Definition
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.types import Type
@@ -96,11 +97,16 @@ class Warehouse(Protocol):
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
         start_over: bool = False,
+        redefined: bool = False,
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
 
-        Where a merge table is to start over, all its other rows and windows go when the window is published.
+        Where a merge table is to start over, or a derived one is redefined, all its other rows and windows go when
+        the window is published.
         """
+
+    def keep(self, definition: Definition) -> None:
+        """Keep a definition of a table that has been prepared; the first of its code version stays."""
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL."""

@@ -100,7 +100,7 @@ def test_a_changed_definition_is_derived_again(shop):
     definition.write_text(definition.read_text().replace("p.status = 'captured'", "p.status IN ('captured', 'x')"))
     stale = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
     assert len(stale["windows"]) == 90
-    assert {window["reason"] for window in stale["windows"]} == {"the table's definition changed"}
+    assert {window["reason"] for window in stale["windows"]} == {"the table's definition changed: sql"}
     assert shop.run("flows.derive", REVENUE).returncode == 0
     assert "nothing to do" in shop.run("flows.derive", "derived.top_items").stdout
 

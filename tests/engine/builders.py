@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -118,11 +119,14 @@ def logged(number, at, amount):
 
 def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None, rebuild=False):  # noqa: PLR0913
     """Do one window, as a run that had planned at version `known`; its SQL may read the two core tables, or `schema`."""
-    version = ledger.state(warehouse, subject).version if known is None else known
+    state = ledger.state(warehouse, subject)
+    version = state.version if known is None else known
     schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
     warehouse.prepare(subject)
-    run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source, rebuild=rebuild)
-    return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse, first=rebuild)
+    run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
+    run = replace(run, rebuild=rebuild, redefined=state.redefined)
+    first = rebuild or state.redefined
+    return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse, first=first)
 
 
 def todo(warehouse, subject):

@@ -11,6 +11,7 @@ from flows.engine.ledger import Committed, LedgerState, Upstream, complete
 from flows.engine.plan import plan
 from flows.engine.steps import Moment
 from flows.model.change_index import ChangeIndex
+from flows.model.definition import Change
 from flows.model.dependency import Dependency, Edge
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import code_version
@@ -35,6 +36,7 @@ def core(**changes):
 
 
 WINDOWED = Dependency("core.events", (Edge("start"), Edge("end")))
+SQL = Change("sql")
 SNAPSHOT = Dependency("core.users", None)
 WEEK = Dependency("core.events", (Edge("start", offset=timedelta(days=-7)), Edge("end")))
 
@@ -128,8 +130,10 @@ def test_another_code_version_makes_every_window_stale():
     """A changed definition is derived again from the start."""
     subject = visits()
     old = visits(sql="SELECT DATE(at) AS day FROM core.events WHERE at >= @window_start AND at <= @window_end")
-    state = LedgerState(3, tuple(committed(old, i, version=i + 1) for i in range(3)))
-    assert windows(plan(subject, [WINDOWED], state, events(), at(3))) == [0, 1, 2]
+    state = LedgerState(3, tuple(committed(old, i, version=i + 1) for i in range(3)), {code_version(old): (SQL,)})
+    found = plan(subject, [WINDOWED], state, events(), at(3))
+    assert windows(found) == [0, 1, 2]
+    assert describe_reason(found.windows[0].reason) == "the table's definition changed: sql"
 
 
 def test_a_snapshot_change_repairs_only_the_lookback():
@@ -205,7 +209,8 @@ def test_a_commit_of_another_window_size_hides_the_windows_it_was_written_over()
     """After a week was committed over seven days, the days are due again although their code version returned."""
     subject = visits()
     week = Committed(span(0, 7), 9, "weekly", day(0), {})
-    state = LedgerState(9, (*(committed(subject, i, version=i + 1) for i in range(8)), week))
+    commits = (*(committed(subject, i, version=i + 1) for i in range(8)), week)
+    state = LedgerState(9, commits, {"weekly": (Change("window size"),)})
     assert windows(plan(subject, [WINDOWED], state, events(), at(8))) == list(range(8))
 
 

@@ -208,15 +208,16 @@ class World:
         versions = {other: upstream.version for other, upstream in upstreams.items()}
         todo = plan(subject, dependencies, known, upstreams, Moment(day(self.clock), BEGINNING))
         source = None if subject.sql else self
-        return todo, TableRun(subject, "run", "tester", "", known.version, versions, schema, source)
+        job = TableRun(subject, "run", "tester", "", known.version, versions, schema, source, redefined=todo.redefined)
+        return todo, job
 
     def run(self, name, most=None):
         """Do what is to do for a table, or the first so many windows of it."""
         todo, job = self.plan(name)
         if todo.windows:
             self.warehouse.prepare(job.table)
-        for planned in todo.windows[:most]:
-            commit_step(job, planned, self.warehouse)
+        for number, planned in enumerate(todo.windows[:most]):
+            commit_step(job, planned, self.warehouse, first=not number and todo.redefined)
 
     def run_and_die(self, name, statements):
         """Run a table, be killed before one of its statements, and open what the disk holds."""

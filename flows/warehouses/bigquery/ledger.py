@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import bigquery
 
+from flows.model.definition import DEFINITION_COLUMNS, DEFINITIONS
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
 from flows.model.window import EVER, Window
 from flows.project.definition import code_version
@@ -27,11 +28,13 @@ from flows.warehouses.interface import ledger_shard
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from flows.model.definition import Definition
     from flows.model.table import Table
     from flows.warehouses.bigquery.jobs import Jobs
     from flows.warehouses.bigquery.types import Parameter
 
 PLATFORM = "platform"
+_DEFINITIONS = quote_table(DEFINITIONS)
 
 
 def shard_of(identity: str) -> str:
@@ -117,6 +120,28 @@ def append(entry: Entry, name: str = "entry") -> tuple[str, list[Parameter]]:
     return (
         f"INSERT INTO {shard_of(entry.table)} ({listed(column.name for column in LEDGER_COLUMNS)}) VALUES ({places})",
         [parameter(f"{name}_{column.name}", column.value(entry), column.type) for column in LEDGER_COLUMNS],
+    )
+
+
+def keep(jobs: Jobs, definition: Definition) -> None:
+    """Keep a definition; the first of its code version stays.
+
+    One table holds those of all tables: a definition comes seldom.
+    """
+    own = [parameter("table_name", definition.table_name), parameter("code_version", definition.code_version)]
+    is_kept = f"SELECT 1 FROM {_DEFINITIONS} WHERE table_name = @table_name AND code_version = @code_version"
+    with translated(definition.table_name):
+        schema = [schema_field(*column) for column in DEFINITION_COLUMNS.items()]
+        made = bigquery.Table(f"{jobs.settings.project}.{DEFINITIONS}", schema=schema)
+        made.clustering_fields = ["table_name"]
+        jobs.client.create_table(made, exists_ok=True, retry=RETRY)
+    if jobs.query(is_kept, own).rows:
+        return
+    values = [parameter(name, getattr(definition, name), type_) for name, type_ in DEFINITION_COLUMNS.items()]
+    jobs.query(
+        f"INSERT INTO {_DEFINITIONS} ({listed(DEFINITION_COLUMNS)})"
+        f" SELECT {', '.join(f'@{name}' for name in DEFINITION_COLUMNS)} FROM (SELECT 1) WHERE NOT EXISTS ({is_kept})",
+        values,
     )
 
 

@@ -25,8 +25,6 @@ class Look:
     """The table's version before all else was read: it was this or newer."""
     newest: Mapping[str, Any] | None
     """The newest commit that overlaps the window."""
-    code_version: str | None
-    """By which definition the table's newest commit was made."""
     quarantined: int
     """Bad rows of the table that are known."""
     rows: int
@@ -68,7 +66,6 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "")
             "(SELECT AS STRUCT version, run_id, run_by, window_start, window_end, committed_at, `rows`, touched"
             f" {commits} AND {overlap} {latest})"
         ),
-        "code_version": f"(SELECT code_version {commits} {latest})",
         "quarantined": (
             f"(SELECT COUNT(*) FROM {quarantine.shard_of(target.table.identity)} WHERE table_name = @identity)"
         ),
@@ -91,7 +88,6 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "")
     return Look(
         row["version"],
         newest,
-        row["code_version"],
         row["quarantined"],
         row["staged"],
         {name: row[name] for name in asked},

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from flows.model.errors import CheckFailedError, WarehouseError
 from flows.model.window import END, Size, Window
 from flows.model.window import merge as join_ranges
-from flows.project.definition import code_version
 from flows.warehouses.bigquery import ledger, replace
 from flows.warehouses.bigquery.drift import differ
 from flows.warehouses.bigquery.look import Change, Look
@@ -87,23 +86,19 @@ def settled(target: Target, staged: str, seen: Look) -> str:
     return staged
 
 
-def starts_over(table: Table, seen: Look, *, asked: bool) -> bool:
-    """Say whether none of the rows that are there stays as it is.
+def change(  # noqa: PLR0913 - what a publish depends on
+    target: Target, staged: str, seen: Look, drifting: Sequence[str], *, start_over: bool, redefined: bool
+) -> Change:
+    """Return what writes the rows that differ from those of the same key.
 
     Rows of another definition are not merged with those of this one, from which nobody could tell them.
     """
-    return asked or (_is_made_otherwise(table, seen) and table.sql is not None)
-
-
-def change(target: Target, staged: str, seen: Look, drifting: Sequence[str], *, start_over: bool) -> Change:
-    """Return what writes the rows that differ from those of the same key."""
     table = target.table
-    made_otherwise = _is_made_otherwise(table, seen)
-    if made_otherwise and table.source is not None and not start_over:
+    if redefined and table.source is not None and not start_over:
         _refuse_twice(target)
-    if start_over and table.source is not None and not made_otherwise and not seen.facts["others"]:
+    if start_over and table.source is not None and not redefined and not seen.facts["others"]:
         return replace.change(target, staged, seen)
-    start_over = starts_over(table, seen, asked=start_over)
+    start_over = start_over or (redefined and table.sql is not None)
     places, parameters = ("FALSE", []) if start_over else _places(target, staged, seen)
     units = _delta(target, staged, seen, drifting, (places, parameters))
     delta = target.helping("delta")
@@ -239,11 +234,6 @@ def _same_key(table: Table, seen: Look, new: Sequence[str]) -> str:
         f"TO_JSON_STRING(STRUCT({old} AS k)) = TO_JSON_STRING(STRUCT({part} AS k))" if has_null else f"{old} = {part}"
         for (old, part), has_null in zip(pairs, seen.facts["nulls"].values(), strict=True)
     )
-
-
-def _is_made_otherwise(table: Table, seen: Look) -> bool:
-    """Say whether the table's newest commit was made by another definition than its present one."""
-    return seen.code_version is not None and seen.code_version != code_version(table)
 
 
 def _key_places(table: Table) -> list[int]:

@@ -129,7 +129,9 @@ class StagedRows:
         )
 
 
-def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, start_over: bool) -> StagedRows:
+def stage(
+    target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, start_over: bool, redefined: bool
+) -> StagedRows:
     """Put the rows of a window where they can be looked at.
 
     Raises:
@@ -158,13 +160,13 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
     count, relation, replaces_all = seen.rows, staged, False
     drifting = drifting_columns(table, rows)
     if table.strategy == "merge":
-        replaces_all = merge.starts_over(table, seen, asked=start_over)
+        replaces_all = start_over or (redefined and table.sql is not None)
         relation = merge.settled(target, staged, seen)
         count -= seen.facts["surplus"] if table.source else 0
 
     def change(seen: Look) -> Change:
         if table.strategy == "merge":
-            return merge.change(target, relation, seen, drifting, start_over=start_over)
+            return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined)
         return replace_.change(target, staged, seen, drifting)
 
     read = seen.bytes if size is None else size

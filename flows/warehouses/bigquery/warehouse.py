@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
+    from flows.model.definition import Definition
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.window import Window
@@ -98,13 +99,18 @@ class BigQuery:
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
         start_over: bool = False,
+        redefined: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows into a table that helps, which is dropped at the end."""
         attempt = Attempt(self.jobs, table.identity, window, table.owner)
         try:
-            yield stage(Target(attempt, table), rows, start_over=start_over)
+            yield stage(Target(attempt, table), rows, start_over=start_over, redefined=redefined)
         finally:
             attempt.drop()
+
+    def keep(self, definition: Definition) -> None:
+        """Keep a definition; the first of its code version stays."""
+        ledger.keep(self.jobs, definition)
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from flows.model.definition import DEFINITION_COLUMNS, DEFINITIONS
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
 from flows.model.errors import ConflictError, WarehouseError
 from flows.model.window import EVER, Window
@@ -20,6 +21,7 @@ from flows.warehouses.interface import ledger_shard
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flows.model.definition import Definition
     from flows.model.entry import LedgerColumn
     from flows.model.table import Table
 
@@ -131,17 +133,6 @@ def next_version(connection: duckdb.DuckDBPyConnection, identity: str, window: W
     return int(newest or known) + 1
 
 
-def made_otherwise(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
-    """Say whether the table's newest commit was made by another definition than its present one."""
-    row = connection.execute(
-        f"SELECT max_by(code_version, version) FROM {shard_of(table.identity)}"
-        " WHERE table_name = $identity AND kind = 'commit'",
-        {"identity": table.identity},
-    ).fetchone()
-    newest = row[0] if row else None
-    return newest is not None and newest != code_version(table)
-
-
 def has_others(connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None) -> bool:
     """Say whether windows are committed that do not lie in this one."""
     if window is None:
@@ -177,6 +168,18 @@ def reset(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
                 touched=(Touched(EVER, changed=True),),
             ),
         )
+
+
+def keep(connection: duckdb.DuckDBPyConnection, definition: Definition) -> None:
+    """Keep a definition; the first of its code version stays."""
+    columns = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in DEFINITION_COLUMNS.items())
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {DEFINITIONS} ({columns})")
+    values = {name: getattr(definition, name) for name in DEFINITION_COLUMNS}
+    connection.execute(
+        f"INSERT INTO {DEFINITIONS} SELECT {', '.join(f'${name}' for name in values)} WHERE NOT EXISTS"
+        f" (FROM {DEFINITIONS} WHERE table_name = $table_name AND code_version = $code_version)",
+        values,
+    )
 
 
 def append(connection: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.column_changes import ColumnChanges
+    from flows.model.definition import Definition
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.window import Window
@@ -100,6 +101,7 @@ class DuckDB:
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
         start_over: bool = False,
+        redefined: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
         subject = f"{table.identity} {window or ''}".strip()
@@ -112,7 +114,13 @@ class DuckDB:
             schema.alter(cursor, table)
             target = Target(cursor, table, window)
             given = rows if isinstance(rows, Query | Generator) else rows.batches()
-            yield stage(target, given, work, replaces_all=_starts_over(target, asked=start_over))
+            yield stage(target, given, work, replaces_all=_starts_over(target, asked=start_over, redefined=redefined))
+
+    def keep(self, definition: Definition) -> None:
+        """Keep a definition; the first of its code version stays."""
+        with self._catalog, translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+            ledger.keep(cursor, definition)
+            work.commit()
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""
@@ -150,7 +158,7 @@ class DuckDB:
             return self._write_locks.setdefault(table.identity, threading.Lock())
 
 
-def _starts_over(target: Target, *, asked: bool) -> bool:
+def _starts_over(target: Target, *, asked: bool, redefined: bool) -> bool:
     """Empty a merge table whose rows cannot stay; say whether they all go but those that come again.
 
     Rows of another definition are not merged with those of this one, from which nobody could tell them.
@@ -158,12 +166,11 @@ def _starts_over(target: Target, *, asked: bool) -> bool:
     connection, table = target.connection, target.table
     if table.strategy != "merge":
         return False
-    made_otherwise = ledger.made_otherwise(connection, table)
     if table.source is not None:
-        if made_otherwise and not asked:
+        if redefined and not asked:
             schema.refuse_twice(connection, table)
-        if asked and not made_otherwise and not ledger.has_others(connection, table.identity, target.window):
+        if asked and not redefined and not ledger.has_others(connection, table.identity, target.window):
             return True
-    if asked or (made_otherwise and table.sql is not None):
+    if asked or (redefined and table.sql is not None):
         schema.empty(connection, table)
     return False
