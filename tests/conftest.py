@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from tests import prefect_api
 from tests.machine import pytest_make_collect_report, pytest_runtest_makereport
-from tests.servers import bigquery, mongodb, mysql
+from tests.servers import bigquery, buckets, mongodb, mysql
 from tests.shop import finished_shop, shop
 
 if TYPE_CHECKING:
@@ -63,4 +63,11 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
 def bigquery_server() -> Iterator[bigquery.BigQueryServer]:
     """The server that all tests share."""
     with bigquery.serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bucket_server(bigquery_server: bigquery.BigQueryServer) -> Iterator[buckets.BucketServer]:
+    """A bucket from which that server can load."""
+    with buckets.serving(bigquery_server.buckets) as server:
         yield server

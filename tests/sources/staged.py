@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from flows.commands.progress import Quiet
+from flows.engine.table_run import Request
+from flows.wiring import run_alone
 from tests.sources.project import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    import pytest
+
+    from flows.model.errors import DerivedError
 
 TABLE = """\
 description: A thing of the shop.
@@ -27,7 +35,7 @@ strategy: merge
 key: [id]
 columns:
   - {name: id, type: INT64}
-  - {name: n, type: "NUMERIC(10, 3)"}
+  - {name: n, type: NUMERIC}
   - {name: v, type: STRING, on_error: "null"}
   - {name: at, type: TIMESTAMP}
 """
@@ -48,6 +56,13 @@ sys.argv[0] = "flows.ingest"
 runpy.run_module("flows.ingest", run_name="__main__")
 """
 """Lets loads end before they publish: in an error, or with their process."""
+
+
+def ingest(**asked: bool) -> list[DerivedError]:
+    """Copy things in this process; return why windows failed."""
+    with closing(Quiet()) as observer:
+        outcome = run_alone("ingest", Request("core.things", **asked), observer)
+    return [failure.error for failure in outcome.failures]
 
 
 @dataclass(frozen=True)
@@ -71,9 +86,9 @@ class Staged(Mirror):
         """Make things of five days, of which one cannot be read, and one only in part."""
         self.write("things", TABLE)
         self.execute(
-            "CREATE TABLE things (id BIGINT PRIMARY KEY, n DECIMAL(20, 3), v VARBINARY(20), at DATETIME(6), KEY (at))",
+            "CREATE TABLE things (id BIGINT PRIMARY KEY, n DECIMAL(38, 3), v VARBINARY(20), at DATETIME(6), KEY (at))",
             *(f"INSERT INTO things VALUES ({day}, {day}.125, 'v{day}', '2024-03-0{day} 12:00')" for day in range(1, 6)),
-            "INSERT INTO things VALUES (7, 12345678901234567, 'too much', '2024-03-05')",
+            "INSERT INTO things VALUES (7, 1e34, 'too much', '2024-03-05')",
             "INSERT INTO things VALUES (8, NULL, x'ff', '2024-03-05')",
         )
 
@@ -87,6 +102,14 @@ class Staged(Mirror):
             text=True,
             check=False,
         )
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let runs of this process be runs of the project."""
+        monkeypatch.chdir(self.root)
+        for name in [name for name in os.environ if name.startswith(("PREFECT_", "DERIVED_"))]:
+            monkeypatch.delenv(name)
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
 
     def change(self, sql: str) -> None:
         """Change the warehouse behind the project's back."""

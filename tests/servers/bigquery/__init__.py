@@ -39,6 +39,8 @@ class BigQueryServer:
 
     def __init__(self, address: str, port: int = 0, folder: Path | None = None) -> None:
         self.address, self.port, self.folder = address, port, folder
+        self.buckets: Path | None = None
+        """The folder in which the emulator looks for buckets of Cloud Storage."""
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -72,8 +74,10 @@ class BigQueryServer:
             self.kill()
         where = ["--persistent", "--data-dir", str(self.folder)] if self.folder else ["--ephemeral"]
         ports = ["--rest-port", str(self.port), "--grpc-port", "0"]
+        buckets = {"BQEMU_GCS_LOCAL_ROOT": str(self.buckets)} if self.buckets else {}
         self.process = subprocess.Popen(
             [SERVE, "start", *where, *ports, "--log-level", "critical"],
+            env=os.environ | buckets,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -114,6 +118,7 @@ def serving(*, keep: bool = False) -> Iterator[BigQueryServer]:
         return
     with tempfile.TemporaryDirectory(prefix="bigquery-") as name:
         server = BigQueryServer("bigquery://test-project?location=EU", free_port(), Path(name) if keep else None)
+        server.buckets = Path(name) / "buckets"
         server.start()
         try:
             yield server
