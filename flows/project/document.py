@@ -26,7 +26,7 @@ Path = tuple[str | int, ...]
 def value_at(path: Path, values: Any) -> Any:  # noqa: ANN401 - what a file gives can be anything
     """Return the value at a path, or None."""
     for part in path:
-        if isinstance(values, dict):
+        if type(values) is dict:
             values = values.get(part)
         elif isinstance(values, tuple) and isinstance(part, int) and part < len(values):
             values = values[part]

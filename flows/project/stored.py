@@ -29,9 +29,9 @@ def load(content: bytes) -> Any:  # noqa: ANN401 - what a file gives can be anyt
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - as JSON has it
+    if value is None or isinstance(value, str | bool):
+        return value
     match value:
-        case bool() | str() | None:
-            return value
         case int():
             return value if -_MOST <= value < _MOST else {_KIND: "int", "value": str(value)}
         case float():

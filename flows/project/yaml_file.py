@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -89,7 +90,8 @@ def _decode(content: bytes) -> str | Fault:
 
 def _tabs(text: str) -> Fault | None:
     """Find tabs that indent; inside `|` texts too, where editors mix them with spaces unseen."""
-    lines = [number for number, line in enumerate(text.splitlines(), start=1) if re.match(r" *\t *[^\s#]", line)]
+    numbered = enumerate(text.splitlines() if "\t" in text else (), start=1)
+    lines = [number for number, line in numbered if re.match(r" *\t *[^\s#]", line)]
     if not lines:
         return None
     more = f", one of {len(lines)} such lines" if len(lines) > 1 else ""
@@ -238,10 +240,12 @@ class _Builder:
     def scalar(self, event: Any, path: Path) -> tuple[Any, bool]:  # noqa: ANN401 - a YAML event
         line = event.start_mark.line + 1
         self.lines.setdefault(path, line)
-        tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit).removeprefix("tag:yaml.org,2002:")
+        if event.style:
+            return self.plain_text(event, path)
+        tag = _tag_of(event.value)
         if tag == "null" and path[-1:] == ("on_error",) and event.value.lower() == "null":
             return "null", True
-        if event.style or tag not in NOT_TEXT:
+        if tag not in NOT_TEXT:
             return self.plain_text(event, path)
         self.written[path] = event.value
         if tag == "null":
@@ -281,6 +285,13 @@ class _Builder:
 
     def construct(self, tag: str, text: str) -> Any:  # noqa: ANN401 - a number, a moment, true or false
         return getattr(self.constructor, f"construct_yaml_{tag}")(yaml.ScalarNode(tag, text))
+
+
+@lru_cache(maxsize=4096)
+def _tag_of(text: str) -> str:
+    """Return what YAML takes a text without quotes for."""
+    loader: Any = yaml.SafeLoader("")
+    return str(loader.resolve(yaml.ScalarNode, text, (True, False))).removeprefix("tag:yaml.org,2002:")
 
 
 _COMMA = "Inside { } a comma ends a value: put the text or type that it belongs to in quotes."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -62,7 +62,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     value = _value(name, node, scope, inside, order=order, suffix=suffix)
     if of_rows and window is None:
         _needs_order(name, node, inside, order, scope)
-    return replace(value, reads=frozenset([(scope.level, value.sql)]) if reads is None else reads)
+    return value._replace(reads=frozenset([(scope.level, value.sql)]) if reads is None else reads)
 
 
 def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, scope: Scope) -> None:

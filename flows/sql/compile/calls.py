@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -87,7 +86,7 @@ def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | 
     scope.context.lifted = arguments
     value = rule(name, node, scope)
     scope.context.lifted = around
-    return value and replace(value, sql=lifted(value.sql, arguments), may_fail=False)
+    return value and value._replace(sql=lifted(value.sql, arguments), may_fail=False)
 
 
 def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:

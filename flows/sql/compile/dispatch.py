@@ -7,14 +7,13 @@ rule needs another's module.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 from zlib import crc32
 
 from sqlglot import exp
 
 from flows.model.errors import SqlError
-from flows.sql.compile.scope import Relation, Scope, Value
+from flows.sql.compile.scope import Read, Relation, Scope, Value
 from flows.sql.shown import shown
 
 Rule = Callable[[Any, Scope], Value]
@@ -65,6 +64,7 @@ def compiles_call(*names: str) -> Callable[[_C], _C]:
     return register
 
 
+_NOTHING_READ: frozenset[Read] = frozenset()
 _OPERATORS = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
 _LONGEST = 499
 """How many operators may stand in a row; DuckDB goes down 1,000 levels."""
@@ -117,11 +117,15 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
             node, "the expression grows too long for the embedded warehouse. Compute parts of it in a WITH first."
         )
         raise SqlError(context.faults)
-    own = frozenset(one for one in context.reads if one[0] <= scope.level) if value.reads is None else value.reads
-    own = frozenset() if value.sql in context.alike else own
+    own = value.reads
+    if value.sql in context.alike:
+        own = _NOTHING_READ
+    elif own is None:
+        own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else _NOTHING_READ
     if value.reads != own or (context.drifts and not value.drifts):
-        value = replace(value, drifts=value.drifts or context.drifts, reads=own)
-    context.drifts, context.reads = drifts or value.drifts, reads | own
+        value = value._replace(drifts=value.drifts or context.drifts, reads=own)
+    context.drifts, context.reads = drifts or value.drifts, reads
+    reads.update(own)
     if scope.groups is not None and not scope.depth and value.sql in scope.groups:
         del scope.loose[mark:]
     return value
@@ -137,7 +141,7 @@ def _lifted(node: exp.Expr, rule: Rule | None, scope: Scope) -> Value:
     name = f"a{crc32(value.sql.encode()):08x}"
     if (name, value.sql) not in arguments:
         arguments.append((name, value.sql))
-    return replace(value, sql=name, may_fail=False, fields=())
+    return value._replace(sql=name, may_fail=False, fields=())
 
 
 def query(node: exp.Expr, scope: Scope) -> Relation:

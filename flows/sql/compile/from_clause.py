@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -39,7 +38,7 @@ def _join(join: exp.Expr, scope: Scope) -> str:
     before = len(scope.items)
     item = from_item(join.this, scope)
     for source in _filled(scope, before, side):
-        source.columns = [(name, replace(value, reads=None)) for name, value in source.columns]
+        source.columns = [(name, value._replace(reads=None)) for name, value in source.columns]
     on, using = join.args.get("on"), join.args.get("using")
     if using:
         condition = _using(join, using, scope, before, side)

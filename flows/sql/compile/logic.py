@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -100,7 +99,7 @@ def _case(node: exp.Expr, scope: Scope) -> Value:
             one = expression(branch.this, scope)
             condition = Value(t.BOOL, compare(branch, subject, "=", (branch.this, one), scope))
             if subject[1].same and one.same:
-                condition = replace(condition, reads=frozenset())
+                condition = condition._replace(reads=frozenset())
         else:
             condition = boolean(branch.this, scope, "WHEN")
         result = branch.args["true"]
@@ -116,7 +115,7 @@ def _case(node: exp.Expr, scope: Scope) -> Value:
     literal = all(value.literal for value in values)
     decided = otherwise[1]
     for when, _, value in reversed(branches):
-        decided = replace(value, reads=chosen(when, value, decided))
+        decided = value._replace(reads=chosen(when, value, decided))
     return Value(
         common,
         f"CASE {whens} ELSE {converted(otherwise[0], otherwise[1], common, scope)} END",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
@@ -24,8 +24,7 @@ Read = tuple[int, str]
 """A value of a row: how many queries are around the one that gives it, and its SQL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """An expression with its type and its SQL in DuckDB."""
 
     type: Type
@@ -100,7 +99,7 @@ class Relation:
         """Return the relation as if written once more: its tables occur once more too."""
         copies = {one: one.again() for one in self.occurrences}
         columns = [
-            (name, replace(value, origins=frozenset(origin.among(copies) for origin in value.origins)))
+            (name, value._replace(origins=frozenset(origin.among(copies) for origin in value.origins)))
             for name, value in self.columns
         ]
         return Relation(columns, self.sql, list(copies.values()), self.nodes, self.one_row, self.element)

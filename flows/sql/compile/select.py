@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -58,7 +57,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     relation = _relation(node, scope, items, opaque=opaque)
     if one_row:
         relation.one_row = True
-        relation.columns = [(name, replace(value, reads=frozenset())) for name, value in relation.columns]
+        relation.columns = [(name, value._replace(reads=frozenset())) for name, value in relation.columns]
     if groups is not None or not (scope.aggregated or having):
         relation.requires = scope.requires
     names = sql_names([(name, value) for name, value in relation.columns])
@@ -82,7 +81,7 @@ def _relation(
 ) -> Relation:
     def passed(value: Value) -> Value:
         kept = frozenset() if opaque or (scope.groups is not None and value.sql not in scope.groups) else value.origins
-        return value if kept == value.origins else replace(value, origins=kept)
+        return value if kept == value.origins else value._replace(origins=kept)
 
     if node.args.get("kind") == "STRUCT":
         fields = [(name or "", value) for _, name, value in items]
