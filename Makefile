@@ -27,7 +27,7 @@ demo-servers: install ## The same from a MySQL and a MongoDB server, which it in
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh
 	$(BIN)/python -m flows.deploy --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: install ## Check style, format and types
 	$(BIN)/ruff check
