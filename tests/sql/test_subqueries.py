@@ -58,7 +58,7 @@ def test_a_plain_exists_bounds_the_table_around_it():
         ("SELECT STRING(j) AS x FROM core.events", "STRING does not take JSON. Write JSON_VALUE(j)."),
         ("SELECT STRING(id) AS x FROM core.events", "STRING does not take INT64. Write CAST(id AS STRING)."),
         ("SELECT STRING(parts) AS x FROM core.events", "STRING does not take ARRAY<STRING>. Write ARRAY_TO_STRING(parts, ', ')."),
-        ("SELECT NET.HOST(s) AS x FROM core.events", "NET.HOST is not supported by the embedded warehouse yet."),
+        ("SELECT NET.REG_DOMAIN(s) AS x FROM core.events", "NET.REG_DOMAIN is not supported by the embedded warehouse yet."),
         ("SELECT HLL_COUNT.INIT(s) AS x FROM core.events", "HLL_COUNT.INIT is not supported by the embedded warehouse yet."),
         ("SELECT REGEXP_EXTRACT(s, r'a{100000}') AS x FROM core.events", "'a{100000}' is not a regular expression (RE2)"),
         ("SELECT REGEXP_CONTAINS(s, r'((a{999}){999}){999}') AS x FROM core.events", "'((a{999}){999}){999}' is not a regular expression (RE2)"),

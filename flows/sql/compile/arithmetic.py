@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from flows.sql import types as t
+from flows.sql.compile import cast
 from flows.sql.compile.apply import apply
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import moved_by_sign
 from flows.sql.compile.literals import integer
+from flows.sql.compile.once import once
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.decimals import divide_numeric, multiply_numeric
 from flows.sql.functions import signatures
 from flows.sql.parse.tree import operands
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from flows.model.types import Type
@@ -118,8 +122,62 @@ def _bitwise(node: exp.Expr, scope: Scope) -> Value:
     return Value(t.INT64, _BITWISE[type(node)].format(*(side.sql for side in sides)))
 
 
+@compiles(exp.BitwiseLeftShift, exp.BitwiseRightShift)
+def _shift(node: exp.Expr, scope: Scope) -> Value:
+    value, count = expression(node.this, scope), expression(node.expression, scope)
+    if any(not t.coerces(side.type, t.INT64) for side in (value, count)):
+        return scope.fault(node, f"'{shown(node)}' shifts {value.type} by {count.type}. Both sides must be INT64.")
+    left = isinstance(node, exp.BitwiseLeftShift)
+
+    def build(by: str) -> str:
+        # As 64 bits without a sign, of which those that leave on either side are lost.
+        bits = f"(CAST({value.sql} AS HUGEINT) & 18446744073709551615)"
+        moved = (
+            f"(({bits} << CAST({by} AS INTEGER)) & 18446744073709551615)"
+            if left
+            else f"({bits} >> CAST({by} AS INTEGER))"
+        )
+        signed = once(
+            moved,
+            lambda sum_: (
+                f"CAST(CASE WHEN {sum_} > 9223372036854775807 THEN {sum_} - 18446744073709551616 ELSE {sum_} END AS BIGINT)"
+            ),
+        )
+        return f"CASE WHEN {by} < 0 THEN error('a shift by a negative number') WHEN {by} > 63 THEN {value.sql} & 0 ELSE {signed} END"
+
+    return Value(t.INT64, once(count.sql, build))
+
+
+@compiles(exp.BitwiseNot)
+def _bitwise_not(node: exp.Expr, scope: Scope) -> Value:
+    value = expression(node.this, scope)
+    if not t.coerces(value.type, t.INT64):
+        return scope.unsupported(node)
+    return Value(t.INT64, f"(~{value.sql})")
+
+
 @compiles(exp.DPipe, reads=("safe",))
 def _concat(node: exp.Expr, scope: Scope) -> Value:
     sides = [(side, expression(side, scope)) for side in operands(node, exp.DPipe)]
     name = "ARRAY_CONCAT" if any(value.type.element for _, value in sides) else "CONCAT"
-    return apply(name, node, signatures.scalar(name), sides, scope)
+    return apply(name, node, signatures.scalar(name), _as_texts(sides) if name == "CONCAT" else sides, scope)
+
+
+@compiles_call("CONCAT")
+def _call_concat(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if any(isinstance(item, exp.Distinct | exp.Order | exp.Star) for item in node.expressions):
+        return None
+    given = [(item, expression(item, scope)) for item in node.expressions]
+    return apply(name, node, signatures.scalar(name), _as_texts(given), scope)
+
+
+def _as_texts(given: list[tuple[exp.Expr, Value]]) -> list[tuple[exp.Expr, Value]]:
+    """Return what CONCAT joins: it turns numbers, dates and the like into texts, unless there are BYTES."""
+    if any(value.type in (t.BYTES, t.UNKNOWN) for _, value in given):
+        return given
+    texts = []
+    for item, value in given:
+        read = value.type not in (t.STRING, t.NULL, t.JSON) and not value.type.element and not value.type.fields
+        sql = cast.cast(value.sql, value.type, t.STRING, "NULL") if read and cast.exists(value.type, t.STRING) else None
+        texts.append((item, replace(value, type=t.STRING, sql=sql, literal=False, constant=None) if sql else value))
+    return texts

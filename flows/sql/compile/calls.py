@@ -38,7 +38,8 @@ def _safe(node: exp.SafeFunc, scope: Scope) -> Value:
 
 @compiles(exp.NetFunc)
 def _net(node: exp.NetFunc, scope: Scope) -> Value:
-    return scope.fault(node, foreign.refusal(f"NET.{call_name(node.this)}"))
+    name = f"NET.{call_name(node.this)}"
+    return _call(name, node.this, scope) if signatures.scalar(name) else scope.fault(node, foreign.refusal(name))
 
 
 @compiles(exp.Window, reads=("partition_by", "order", "spec", "alias", "over"))

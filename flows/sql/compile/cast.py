@@ -83,7 +83,7 @@ def _cast(value: str, have: Type, want: Type, failure: str) -> str | None:
     if have in (base, t.UNKNOWN) or base == t.UNKNOWN:
         plain: str | None = value
     elif have == t.NULL:
-        plain = f"CAST(NULL AS {duckdb_type(base)})"
+        plain = f"CAST({value} AS {duckdb_type(base)})"
     elif have == t.STRING:
         plain = _from_text(value, base, failure)
     elif base == t.STRING:

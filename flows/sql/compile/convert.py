@@ -35,7 +35,7 @@ def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
     if value.type == want or t.UNKNOWN in (value.type, want):
         return value.sql
     if value.type == t.NULL:
-        return f"CAST(NULL AS {t.duckdb_type(want)})"
+        return f"CAST({value.sql} AS {t.duckdb_type(want)})"
     if value.literal and value.type == t.STRING:
         read = cast.literal(str(value.constant), want)
         if read is None:

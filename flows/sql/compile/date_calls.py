@@ -36,7 +36,9 @@ def _extract(node: exp.Expr, scope: Scope) -> Value:
     return Value(found[1], found[0])
 
 
-@compiles_call("DATE_ADD", "DATE_SUB", "TIMESTAMP_ADD", "TIMESTAMP_SUB", "DATETIME_ADD", "DATETIME_SUB")
+@compiles_call(
+    "DATE_ADD", "DATE_SUB", "TIMESTAMP_ADD", "TIMESTAMP_SUB", "DATETIME_ADD", "DATETIME_SUB", "TIME_ADD", "TIME_SUB"
+)
 def _move(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind, verb = name.rsplit("_", 1)
     if len(node.expressions) != 2 or not isinstance(node.expressions[1], exp.Interval):  # noqa: PLR2004 - a value and an interval
@@ -46,7 +48,7 @@ def _move(name: str, node: exp.Expr, scope: Scope) -> Value:
     return moved(node, value, "+" if verb == "ADD" else "-", node.expressions[1], scope)
 
 
-@compiles_call("DATE_DIFF", "TIMESTAMP_DIFF", "DATETIME_DIFF")
+@compiles_call("DATE_DIFF", "TIMESTAMP_DIFF", "DATETIME_DIFF", "TIME_DIFF")
 def _diff(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind = Type(name.removesuffix("_DIFF"))
     if len(node.expressions) != 3:  # noqa: PLR2004 - two values and a part
@@ -59,7 +61,7 @@ def _diff(name: str, node: exp.Expr, scope: Scope) -> Value:
     return Value(t.INT64, sql) if sql else scope.fault(node, f"{name} does not count in {part}.")
 
 
-@compiles_call("DATE_TRUNC", "TIMESTAMP_TRUNC", "DATETIME_TRUNC")
+@compiles_call("DATE_TRUNC", "TIMESTAMP_TRUNC", "DATETIME_TRUNC", "TIME_TRUNC")
 def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if not 2 <= len(node.expressions) <= 3:  # noqa: PLR2004 - a value, a part and perhaps a zone
         return scope.fault(node, f"{name} takes a value and a part: {name}(..., MONTH).")
@@ -75,7 +77,8 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if value.type == t.DATE and name != "DATE_TRUNC":
         value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)", origins=value.origins)
     zone = argument(node.expressions[2], t.STRING, name, scope).sql if len(node.expressions) > 2 else None  # noqa: PLR2004
-    if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP) or (zone and value.type != t.TIMESTAMP):
+    of_clock = name == "TIME_TRUNC"
+    if of_clock != (value.type == t.TIME) or value.type not in dates.KINDS or (zone and value.type != t.TIMESTAMP):
         return scope.fault(node, f"{name} does not take {value.type}.")
     sql = dates.truncate(value.sql, value.type, part, zone)
     if sql is None:

@@ -19,12 +19,19 @@ WEEKS = {"WEEK": 0, "ISOWEEK": 1, **{f"WEEK({day})": number for number, day in e
 """The weekday on which each kind of week begins, from Sunday = 0."""
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 PARTS = (*MICROSECONDS, *WEEKS, *_MONTHS, "ISOYEAR", "DAYOFWEEK", "DAYOFYEAR", "DATE", "TIME", "DATETIME")
+KINDS = (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
+"""The types of dates and times."""
 _EXTRACTS = {"YEAR", "MONTH", "DAY", "QUARTER", "HOUR", "MINUTE", "SECOND", "ISOYEAR", "DAYOFYEAR"}
 
 
 def _week_start(day: str, first: int) -> str:
     """Return the first day of a DATE's week."""
     return f"({day} - CAST((dayofweek({day}) + {(7 - first) % 7}) % 7 AS INTEGER))"
+
+
+def _of_clock(part: str) -> int | None:
+    """Return how many microseconds a part of a TIME has."""
+    return MICROSECONDS.get(part) if part != "DAY" else None
 
 
 def truncate(value: str, type_: Type, part: str, zone: str | None = None) -> str | None:
@@ -36,6 +43,9 @@ def truncate(value: str, type_: Type, part: str, zone: str | None = None) -> str
     if part in WEEKS:
         begun = _week_start(value if type_ == t.DATE else f"CAST({value} AS DATE)", WEEKS[part])
         return begun if type_ == t.DATE else f"CAST({begun} AS TIMESTAMP)"
+    if type_ == t.TIME:
+        length = _of_clock(part)
+        return f"(TIME '00:00:00' + to_microseconds(epoch_us({value}) // {length} * {length}))" if length else None
     if type_ == t.DATE:
         if part == "DAY":
             return value
@@ -48,6 +58,9 @@ def add(value: str, type_: Type, amount: str, part: str) -> str | None:
     if type_ == t.TIMESTAMP:
         length = MICROSECONDS.get(part)
         return f"make_timestamptz(epoch_us({value}) + {amount} * {length})" if length else None
+    if type_ == t.TIME:
+        length = _of_clock(part)
+        return f"({value} + to_microseconds({amount} % {86_400_000_000 // length} * {length}))" if length else None
     days = {"DAY": 1, "WEEK": 7}.get(part)
     months = _MONTHS.get(part)
     if type_ == t.DATE:
@@ -67,6 +80,9 @@ def difference(left: str, right: str, type_: Type, part: str) -> str | None:
     if type_ == t.TIMESTAMP:
         length = MICROSECONDS.get(part)
         return f"((epoch_us({left}) - epoch_us({right})) // {length})" if length else None
+    if type_ == t.TIME:
+        length = _of_clock(part)
+        return f"(epoch_us({left}) // {length} - epoch_us({right}) // {length})" if length else None
     if part in WEEKS:
         later, sooner = (f"CAST({side} AS DATE)" if type_ == t.DATETIME else side for side in (left, right))
         return f"(({_week_start(later, WEEKS[part])} - {_week_start(sooner, WEEKS[part])}) // 7)"

@@ -25,6 +25,12 @@ def moved_by_sign(node: exp.Expr, sign: str, scope: Scope) -> Value:
     first = isinstance(node.this, exp.Interval)
     value = expression(node.expression if first else node.this, scope)
     interval = node.this if first else node.expression
+    if value.type == t.TIME:
+        verb = "TIME_SUB" if sign == "-" else "TIME_ADD"
+        return scope.fault(
+            node,
+            f"'{sign}' does not move a TIME. Write {verb}({shown(node.expression if first else node.this)}, {shown(interval)}).",
+        )
     if value.type == t.DATE:
         value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)")
     return moved(node, value, sign, interval, scope, week=True)

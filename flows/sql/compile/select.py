@@ -69,7 +69,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
         )
     else:
         listed = ", ".join(
-            f"{value.sql if value.type != t.NULL else 'CAST(NULL AS BIGINT)'} AS {quote(name)}"
+            f"{value.sql if value.type != t.NULL else f'CAST({value.sql} AS BIGINT)'} AS {quote(name)}"
             for name, value in zip(names, values, strict=False)
         )
     relation.sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"

@@ -9,15 +9,18 @@ from sqlglot import exp
 
 from flows.model.types import Type
 from flows.sql import types as t
-from flows.sql.compile import cast
+from flows.sql.compile import cast, time_formats
 from flows.sql.compile.apply import apply
 from flows.sql.compile.arguments import argument
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.once import once
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions import signatures
 from flows.sql.patterns import groups_of, pattern_fault
 from flows.sql.shown import shown
+from flows.sql.times import naive
+from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 @compiles_call("TIMESTAMP", "DATETIME", "DATE")
 def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) == 2 and name == "TIMESTAMP":  # noqa: PLR2004 - a text and a zone
+        return _in_zone(node, scope)
     if len(node.expressions) != 1:
         return None
     item = node.expressions[0]
@@ -38,14 +43,51 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     return Value(want, cast.cast(value.sql, t.STRING, want, f"error('a STRING is no {want}')") or "NULL")
 
 
+def _in_zone(node: exp.Expr, scope: Scope) -> Value | None:
+    """Compile TIMESTAMP(text, zone); the text holds no zone of its own."""
+    item, zone = node.expressions
+    value = expression(item, scope)
+    given = [(item, value), (zone, expression(zone, scope))]
+    if value.type == t.STRING:
+        sql = converted(item, value, t.DATETIME, scope) if value.literal else ""
+        sql = sql or cast.cast(value.sql, t.STRING, t.DATETIME, "error('a STRING is no TIMESTAMP without a zone')")
+        given[0] = item, Value(t.DATETIME, sql)
+    return apply("TIMESTAMP", node, signatures.scalar("TIMESTAMP"), given, scope)
+
+
+@compiles_call("NORMALIZE")
+def _normalize(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    mode = node.expressions[1] if len(node.expressions) > 1 else None
+    if len(node.expressions) > 2 or (mode is not None and mode.name.upper() != "NFC"):  # noqa: PLR2004 - a text and a form
+        return scope.fault(
+            node, f"{name} to another form than NFC is not supported by the embedded warehouse. Write NORMALIZE(text)."
+        )
+    value = argument(node.expressions[0], t.STRING, name, scope)
+    return Value(t.STRING, f"nfc_normalize({value.sql})")
+
+
 @compiles_call("STRING")
 def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) == 2:  # noqa: PLR2004 - a moment and a zone
+        value, zone = (
+            argument(node.expressions[0], t.TIMESTAMP, name, scope),
+            argument(node.expressions[1], t.STRING, name, scope),
+        )
+        return Value(
+            t.STRING, once(f"timezone({zone.sql}, {value.sql})", lambda local: _with_offset(local, naive(value.sql)))
+        )
     if len(node.expressions) != 1:
         return None
     value = expression(node.expressions[0], scope)
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
         return scope.fault(node, f"{name} does not take {value.type}.{_as_text(node.expressions[0], value)}")
     return Value(t.STRING, cast.cast(value.sql, value.type, t.STRING, "NULL") or "NULL")
+
+
+def _with_offset(local: str, utc: str) -> str:
+    """Return a local date and time as text, with how far it is from UTC: `+01`, `+05:30`."""
+    offset = time_formats.formatted("%Ez", local, t.TIMESTAMP, utc)
+    return f"({cast.cast(local, t.DATETIME, t.STRING, 'NULL')} || regexp_replace({offset}, ':00$', ''))"
 
 
 def _as_text(node: exp.Expr, value: Value) -> str:
@@ -60,8 +102,15 @@ def _as_text(node: exp.Expr, value: Value) -> str:
 
 @compiles_call("REGEXP_EXTRACT", "REGEXP_SUBSTR", "REGEXP_EXTRACT_ALL")
 def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
-    if len(node.expressions) != 2:  # noqa: PLR2004 - a text and a pattern
-        return scope.unsupported(node, f"{name} with {len(node.expressions)} arguments")
+    most = 4 if name != "REGEXP_EXTRACT_ALL" else 2
+    if not 2 <= len(node.expressions) <= most:  # noqa: PLR2004 - a text and a pattern, a place, which match
+        return scope.fault(node, f"{name} takes a text and a pattern: {name}(text, r'pattern').")
+    place, which = (_literal_number(item, scope) for item in (*node.expressions[2:], None, None)[:2])
+    if place != 1 or not which or which < 1:
+        instead = "Write SUBSTR(text, place) in it, or REGEXP_EXTRACT_ALL(...)[SAFE_ORDINAL(n)]."
+        return scope.fault(
+            node, f"{name} from another place than 1, or of a match that is no literal, is not supported. {instead}"
+        )
     value, pattern = (
         argument(node.expressions[0], t.STRING, name, scope),
         expression(node.expressions[1], scope),
@@ -77,8 +126,35 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.fault(node, f"{name} takes a pattern with at most one group. Write (?:...) for the others.")
     if name == "REGEXP_EXTRACT_ALL":
         return Value(t.array(t.STRING), f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})")
+    if which > 1:
+        every = f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})"
+        return Value(t.STRING, f"list_extract({every}, {which})")
     sql = f"CASE WHEN regexp_matches({value.sql}, {pattern.sql}) THEN regexp_extract({value.sql}, {pattern.sql}, {groups}) END"
     return Value(t.STRING, sql)
+
+
+@compiles_call("REGEXP_INSTR")
+def _regexp_instr(name: str, node: exp.Expr, scope: Scope) -> Value:
+    pattern = node.expressions[1] if len(node.expressions) == 2 else None  # noqa: PLR2004 - a text and a pattern
+    value = argument(node.expressions[0], t.STRING, name, scope)
+    if not isinstance(pattern, exp.Literal) or _groups(node, scope) != 0:
+        what = f"{name} with a place, or with a pattern that is no literal or has a group,"
+        return scope.fault(
+            node,
+            f"{what} is not supported by the embedded warehouse. Write STRPOS(text, REGEXP_EXTRACT(text, r'pattern')).",
+        )
+    before = quote_text(f"(?s)^(.*?)(?:{pattern.name})")
+    found = f"length(regexp_extract({value.sql}, {before}, 1)) + 1"
+    return Value(
+        t.INT64,
+        f"CASE WHEN {value.sql} IS NULL THEN NULL WHEN regexp_matches({value.sql}, {quote_text(pattern.name)}) THEN {found} ELSE 0 END",
+    )
+
+
+def _literal_number(item: exp.Expr | None, scope: Scope) -> int | None:
+    """Return a number that is written down; 1 where none is."""
+    constant = expression(item, scope).constant if item is not None else 1
+    return constant if isinstance(constant, int) else None
 
 
 @compiles_call("REGEXP_CONTAINS", "REGEXP_REPLACE")

@@ -14,11 +14,14 @@ from functools import lru_cache
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
 from flows.sql.functions.aggregates import AGGREGATES, WINDOWS
+from flows.sql.functions.numbers import NUMBERS
 from flows.sql.functions.scalars import SCALARS
+from flows.sql.functions.texts import TEXTS
 
 T, U = Type("T"), Type("U")
 """What stands for any type."""
-_LINE = re.compile(r"(\w+)\(([^=]*)\) -> (\S+) = (.+)")
+_SCALARS = SCALARS + NUMBERS + TEXTS
+_LINE = re.compile(r"([\w.]+)\(([^=]*)\) -> (\S+) = (.+)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,14 +61,14 @@ def _table(text: str) -> dict[str, list[Signature]]:
 
 @lru_cache(maxsize=64)
 def _type(word: str) -> Type:
-    if word in {"T", "U"}:
+    if word in {"T", "U", "NULL"}:
         return Type(word)
     return t.array(_type(word[6:-1])) if word.startswith("ARRAY<") else parse_type(word)
 
 
 def scalar(name: str) -> list[Signature]:
     """Return how a scalar function is called; nothing where it is none."""
-    return _table(SCALARS).get(name, [])
+    return _table(_SCALARS).get(name, [])
 
 
 def aggregate(name: str) -> list[Signature]:
@@ -80,4 +83,4 @@ def window(name: str) -> list[Signature]:
 
 def names() -> list[str]:
     """Return the names of all functions in the tables."""
-    return sorted({name for text in (SCALARS, AGGREGATES, WINDOWS) for name in _table(text)})
+    return sorted({name for text in (_SCALARS, AGGREGATES, WINDOWS) for name in _table(text)})

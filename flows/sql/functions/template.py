@@ -4,6 +4,8 @@
 `$utc1` the first one, a TIMESTAMP, as date and time in UTC. `!(text)` raises that error, or gives NULL below `SAFE.`. In
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
+`$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
+words with the one sign between them, `$soundex` is the code of the first argument.
 `$divide(total, count)` is an exact quotient of 9 places.
 """
 
@@ -20,7 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-_TOKEN = re.compile(r"\$(\d|\*|\||null|spaces|utc\d|[dsoixy])|!\(([^)]*)\)")
+_TOKEN = re.compile(r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|fold\d|utc\d|[dsoixy])|!\(([^)]*)\)")
+_BREAKS = r"\s\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
+# What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
+# not know. The letters of Europe's alphabets, of Chinese, Japanese and Korean, and pictures stay themselves.
+_UNFOLDED = (
+    r"[^\x00-\x7f\xa1-\xa7\xa9\xab\xac\xae\xb0\xb1\xb6\xb7\xbb\xbf-\x{12f}\x{134}-\x{13e}\x{141}-\x{148}\x{14a}-\x{17e}"
+    r"\x{386}\x{388}-\x{38f}\x{391}-\x{3ce}\x{400}-\x{481}\x{48a}-\x{52f}\x{2010}-\x{2016}\x{2018}-\x{2023}\x{20ac}"
+    r"\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}\x{1f300}-\x{1f64f}\x{1f680}-\x{1f6d7}]"
+)
+_FIXED = {
+    "spaces": quote_text(_SPACES),
+    "breaks": quote_text(f"(?s)[{_BREAKS}]|[^{_BREAKS}]+"),
+    "folded": quote_text(_UNFOLDED),
+}
 _MOST_JOINED = 16
 _QUOTIENT = re.compile(r"\$divide\((.+), (count.+)\)")
 
@@ -31,6 +46,20 @@ def _joined(arguments: Sequence[str]) -> str:
         return " || ".join(arguments)
     half = len(arguments) // 2
     return f"({_joined(arguments[:half])}) || ({_joined(arguments[half:])})"
+
+
+def _folded(text: str) -> str:
+    return f"replace(replace(lower(nfc_normalize({text})), 'ß', 'ss'), '\u03c2', '\u03c3')"
+
+
+def _soundex(text: str) -> str:
+    letters = f"regexp_replace({text}, '[^A-Za-z]', '', 'g')"
+    codes = f"translate(upper({letters}), 'BFPVCGJKQSXZDTLMNRAEIOUYHW', '111122222222334556')"
+    for digit in "123456":
+        codes = f"regexp_replace({codes}, '{digit}+', '{digit}', 'g')"
+    coded = f"regexp_matches({letters}, '^[^AEIOUYHWaeiouyhw]')"
+    rest = f"CASE WHEN {coded} THEN substr({codes}, 2) ELSE {codes} END"
+    return f"CASE WHEN {letters} = '' THEN '' ELSE left(left({letters}, 1) || {rest} || '000', 4) END"
 
 
 def render(
@@ -44,6 +73,12 @@ def render(
             return "NULL" if safe else f"error({quote_text(error)})"
         if mark.isdigit():
             return arguments[int(mark) - 1]
+        if mark in _FIXED:
+            return _FIXED[mark]
+        if mark == "soundex":
+            return _soundex(arguments[0])
+        if mark.startswith("fold"):
+            return _folded(arguments[int(mark[4:]) - 1])
         if mark.startswith("utc"):
             return naive(arguments[int(mark[3:]) - 1])
         fixed = {
@@ -56,7 +91,6 @@ def render(
                 if (marks or {}).get("x")
                 else ""
             ),
-            "spaces": lambda: quote_text(_SPACES),
         }
         return fixed[mark]() if mark in fixed else (marks or {}).get(mark, "")
 
