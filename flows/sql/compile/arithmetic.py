@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -179,5 +178,5 @@ def _as_texts(given: list[tuple[exp.Expr, Value]]) -> list[tuple[exp.Expr, Value
     for item, value in given:
         read = value.type not in (t.STRING, t.NULL, t.JSON) and not value.type.element and not value.type.fields
         sql = cast.cast(value.sql, value.type, t.STRING, "NULL") if read and cast.exists(value.type, t.STRING) else None
-        texts.append((item, replace(value, type=t.STRING, sql=sql, literal=False, constant=None) if sql else value))
+        texts.append((item, value._replace(type=t.STRING, sql=sql, literal=False, constant=None) if sql else value))
     return texts
