@@ -2,7 +2,8 @@
 
 python -m benchmarks.ingest --rows 1000000 --repeats 3
 python -m benchmarks.ingest --peers                       other tools too, installed into ~/.cache/derived/peers
-python -m benchmarks.ingest --memory 1000000 10000000     the most memory that a copy of so many rows holds
+python -m benchmarks.ingest --memory 1000000 10000000     the most memory that a copy of so many rows holds, without a
+                                                          stage and with one
 
 Needs a server as the tests do: DERIVED_TEST_MYSQL, or mariadbd on the PATH. Ours reads with pymysql and Arrow; no
 compiled reader of MySQL is installed. Each line is the median of the repeats, which take turns, so that a busy machine
@@ -29,6 +30,8 @@ import pymysql.cursors
 from rich.console import Console
 from rich.table import Table as Shown
 
+from flows.extracts.folder import Folder
+from flows.extracts.stage import Stage
 from flows.model.table import Table
 from flows.model.window import EVER, utc
 from flows.sources.mysql.reader import MysqlReader
@@ -36,6 +39,8 @@ from tests.servers.mysql import MysqlServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
 
 PROJECT = Path(__file__).parents[1]
 DATABASE = "derived_bench"
@@ -111,8 +116,8 @@ def driver(server: MysqlServer) -> None:
             pass
 
 
-def reader(server: MysqlServer, connections: int) -> None:
-    """Our exact Arrow batches, to nowhere."""
+def batches(server: MysqlServer, connections: int) -> Iterator[pa.RecordBatch]:
+    """Our exact Arrow batches."""
     columns = tuple({"name": name, "type": type_} for name, (_, type_, _) in COLUMNS.items())
     table = Table.model_validate(
         {
@@ -128,12 +133,24 @@ def reader(server: MysqlServer, connections: int) -> None:
             "source": {"kind": "mysql", "connection": "bench", "table": "payments", "cursor": "updated_at"},
         }
     )
-    for _ in MysqlReader(server.settings(DATABASE, max_connections=connections)).read(table, EVER):
+    for batch in MysqlReader(server.settings(DATABASE, max_connections=connections)).read(table, EVER):
+        yield batch.rows
+
+
+def reader(server: MysqlServer, connections: int) -> None:
+    """The same, to nowhere."""
+    for _ in batches(server, connections):
         pass
 
 
+def to_stage(server: MysqlServer, connections: int) -> None:
+    """The same, as the Parquet files of an extract."""
+    with tempfile.TemporaryDirectory() as folder:
+        Stage(Folder(Path(folder))).write("core.payments/bench", batches(server, connections))
+
+
 @contextmanager
-def project(server: MysqlServer, end: date) -> Iterator[Callable[..., int]]:
+def project(server: MysqlServer, end: date, stage: str = "") -> Iterator[Callable[..., int]]:
     """A folder with the table's file; gives what runs `flows.ingest` in it and returns its peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tables/core/payments.yaml"
@@ -143,6 +160,7 @@ def project(server: MysqlServer, end: date) -> Iterator[Callable[..., int]]:
         environment = {
             "PYTHONPATH": str(PROJECT),
             "DERIVED_CONNECTION_BENCH": server.url(DATABASE),
+            "DERIVED_STAGE": stage,
             "PREFECT_API_URL": "",
         }
 
@@ -243,6 +261,7 @@ def measure_time(server: MysqlServer, rows: int, repeats: int, *, peers: bool) -
         "pymysql, rows only": lambda: driver(server),
         "ours, 1 connection, to nowhere": lambda: reader(server, 1),
         "ours, 4 connections, to nowhere": lambda: reader(server, 4),
+        "ours, 4 connections, to Parquet in a stage": lambda: to_stage(server, 4),
         "ours, into DuckDB, whole process": lambda: whole_copy(server),
     }
     if shutil.which("mariadb"):
@@ -260,8 +279,9 @@ def measure_memory(server: MysqlServer, sizes: list[int]) -> None:
     """Print the most memory that a whole copy holds, for each size."""
     for size in sizes:
         load(server, size)
-        with project(server, after_last(server)) as ingest:
-            print(f"{size:,} rows: {ingest():,} MB at most")
+        for stage in ("", "stage"):
+            with project(server, after_last(server), stage) as ingest:
+                print(f"{size:,} rows{', by way of a stage' * bool(stage)}: {ingest():,} MB at most")
 
 
 def medians(taken: list[dict[str, float]]) -> dict[str, float]:
