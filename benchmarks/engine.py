@@ -113,8 +113,8 @@ def _one_backfill(windows: int, entries: int) -> tuple[float, float, float]:
         _fill_ledger(warehouse, entries)
         sql = to_duckdb(BY_HOUR.sql or "", {"core.events": EVENTS.types})
         spans = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(windows)]
-        state = _timed(lambda: ledger.state(warehouse, BY_HOUR))
-        known = ledger.state(warehouse, BY_HOUR).version
+        state = _timed(lambda: ledger.read(warehouse, [BY_HOUR]))
+        known = ledger.read(warehouse, [BY_HOUR])[BY_HOUR.identity].state.version
         job = TableRun(BY_HOUR, "run", "bench", "", known, {"core.events": 1}, {"core.events": EVENTS.types})
         select = _timed(lambda: [warehouse.session.execute(sql, _bounds(span)).fetchall() for span in spans])
         whole = _timed(

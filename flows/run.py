@@ -61,7 +61,9 @@ def _without_file(project: Project, warehouse: Warehouse) -> list[str]:
     """Return the tables that were made once, are still there, and have no file any more."""
     known = project.tables.keys() | project.broken.keys()
     made = [row["table_name"] for row in warehouse.query("SELECT table_name FROM platform.tables ORDER BY 1", {})]
-    return [name for name in made if name not in known and warehouse.exists(name)]
+    orphans = [name for name in made if name not in known]
+    present = warehouse.present(orphans)
+    return [name for name in orphans if name in present]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from contextlib import closing, contextmanager, suppress
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -51,7 +52,8 @@ def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
         UsageError: there is no such table, or it is not of this kind.
         DerivedError: as `run_table` does.
     """
-    from flows.engine.table_run import Parts, run_table  # noqa: PLC0415 - who plans or checks runs nothing
+    from flows.engine.readings import Readings  # noqa: PLC0415 - who plans or checks runs nothing
+    from flows.engine.table_run import Parts, run_table  # noqa: PLC0415
 
     project = load_alone(kind, request.table)
     table = project.table(request.table)
@@ -60,7 +62,8 @@ def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
     reached = {source_key(table): _reached(table, project.root, observer)} if table.source else {}
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
         stage = open_stage(project.root) if table.source else None
-        parts = Parts(project, warehouse, author(project.root), lambda one: reached[source_key(one)], stage)
+        readings = Readings(warehouse, project.tables)
+        parts = Parts(project, readings, author(project.root), lambda one: reached[source_key(one)], stage)
         return run_table(parts, request, observer)
 
 
@@ -216,12 +219,14 @@ def _stage_folder(address: str, root: Path) -> Path:
 @contextmanager
 def all_parts(project: Project, observer: Observer) -> Iterator[Parts]:
     """Reach all sources, open the warehouse, and give what runs of a project's tables are put together from."""
-    from flows.engine.table_run import Parts  # noqa: PLC0415 - as above
+    from flows.engine.readings import Readings  # noqa: PLC0415 - as above
+    from flows.engine.table_run import Parts  # noqa: PLC0415
 
     reached = reach_all(project, observer)
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
-        stage = open_stage(project.root)
-        yield Parts(project, warehouse, author(project.root), lambda table: reached[source_key(table)], stage)
+        order = [name for name in TopologicalSorter(project.after).static_order() if name in project.after]
+        readings, stage = Readings(warehouse, project.tables, order), open_stage(project.root)
+        yield Parts(project, readings, author(project.root), lambda table: reached[source_key(table)], stage)
 
 
 def author(root: Path) -> Author:

@@ -9,6 +9,7 @@ import typer
 
 from flows.commands.progress import Quiet, Windows
 from flows.commands.terminal import err, out, out_json
+from flows.engine.readings import Readings
 from flows.engine.table_run import make_plan
 from flows.model.errors import DerivedError
 from flows.report.as_json import outcome_json, plan_json
@@ -58,7 +59,7 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
     table = project.table(request.table)
     project.require_valid(table.identity)
     with closing(open_warehouse(project.root, Quiet().say, write=False)) as warehouse:
-        todo = make_plan(project, table, warehouse, request)
+        todo = make_plan(project, table, Readings(warehouse, project.tables), request)
     sql = None
     if table.sql:
         from flows.sql import to_duckdb  # noqa: PLC0415 - a core table has no SQL

@@ -165,5 +165,5 @@ def _places(table: str) -> Counter[str]:
 
 def _read(table: str, sql: str) -> list[dict[str, Any]]:
     with closing(open_warehouse(project_folder(), Quiet().say, write=False)) as warehouse:
-        known = warehouse.exists("platform.quarantine")
+        known = warehouse.present(["platform.quarantine"])
         return warehouse.query(sql, {"table_name": table}) if known else []

@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flows.engine import ledger
 from flows.engine.checks import broken
 from flows.model.entry import Entry, Notice
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, told
@@ -18,7 +17,7 @@ from flows.project.definition import code_version
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -57,6 +56,8 @@ class TableRun:
     """Whether the table starts over from nothing."""
     redefined: bool = False
     """Whether the table's newest commit, when the run planned, was of another definition."""
+    unread: Sequence[str] = ()
+    """Columns of the source of which the table's commits said already that they are left out."""
 
     @cached_property
     def code_version(self) -> str:
@@ -94,7 +95,7 @@ def commit_step(
     bad: list[BadRow] = []
     nulled = Counter[str]()
     with failure_recorded(run, entry, warehouse, bad):
-        remarks = _remarks(run, run.source, warehouse) if first and run.source else ()
+        remarks = _remarks(run, run.source) if first and run.source else ()
         if not run.rebuild:
             remarks += tuple(Notice("taken_back", table) for table in step.taken_back)
         if extract is not None:
@@ -154,13 +155,12 @@ def entry_of(run: TableRun, step: Step, warehouse: Warehouse) -> Entry:
     )
 
 
-def _remarks(run: TableRun, source: Source, warehouse: Warehouse) -> tuple[Notice, ...]:
+def _remarks(run: TableRun, source: Source) -> tuple[Notice, ...]:
     """Return what makes reading the source slow, and which of its columns are left out; those only once."""
     found = source.inspect(run.table)
-    told = ledger.warned(warehouse, run.table, "unread")
     return (
         *(Notice("source", detail=warning) for warning in found.warnings),
-        *(Notice("unread", name) for name in found.unread if name not in told),
+        *(Notice("unread", name) for name in found.unread if name not in run.unread),
     )
 
 

@@ -173,7 +173,7 @@ def extracts_of(run: TableRun, stage: Stage, warehouse: Warehouse, *, refresh: b
         warehouse: where the table is.
         refresh: whether the source is read again whatever was read of it before.
     """
-    known = ledger.state(warehouse, run.table)
+    known = ledger.read(warehouse, [run.table], ())[run.table.identity].state
     commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
     kept = stage.kept(run.table.identity, warehouse.now())
     by_window = {one.window: one for one in kept if one.window}

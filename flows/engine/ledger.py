@@ -1,15 +1,17 @@
 """Read the ledger: what is committed, what it had read, and what has been touched since.
 
-The ledger is append-only tables in dataset `platform`, sharded by the table's identity. Both questions that a plan asks
-are answered by the newest entry of each window and code version and of each touched range, so that an answer grows
-with a table's windows and partitions and not with the number of its commits.
+The ledger is append-only tables in dataset `platform`, sharded by the table's identity. All that a plan asks of any
+number of tables is one query, answered by the newest entry of each window and code version and of each touched range,
+so that an answer grows with a table's windows and partitions and not with the number of its commits.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from flows.model.change_index import ChangeIndex
 from flows.model.definition import DEFINITIONS, Change, Definition
@@ -19,12 +21,14 @@ from flows.project.definition import as_defined, changes, code_version, definiti
 from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
 
 
+Warning_ = Literal["unread", "taken_back"]
+"""Kinds of warnings of which a run says what is new."""
 SKEW = timedelta(minutes=5)
 """By how much the clocks of machines may differ without anybody minding."""
 
@@ -83,45 +87,165 @@ class Upstream:
     """Ranges that were tried in vain and are not committed."""
 
 
-def state(warehouse: Warehouse, table: Table) -> LedgerState:
-    """Return what is committed; nothing where the table itself is gone, for then it must be made again."""
-    if not warehouse.exists(f"platform.{ledger_shard(table.identity)}"):
-        return LedgerState()
-    rows = warehouse.query(
-        # The table's name is a checked identifier, and the shard is ours.
-        "SELECT kind, window_start, window_end, version, code_version, began, upstreams, source_behind"
-        f" FROM platform.{ledger_shard(table.identity)}"
-        " WHERE table_name = @table_name AND kind <> 'failure'"
-        " QUALIFY ROW_NUMBER() OVER ("
-        "PARTITION BY kind, window_start, window_end, code_version ORDER BY version DESC) = 1"
-        " ORDER BY version",
-        {"table_name": table.identity},
+@dataclass(frozen=True)
+class Reading:
+    """All that the ledger says of a table."""
+
+    table: Table
+    state: LedgerState
+    """What is committed; nothing where the table itself is gone, for then it must be made again."""
+    touched: Sequence[Mapping[str, Any]] = ()
+    """The newest version of each range that was touched."""
+    tried: Sequence[Window] = ()
+    """The ranges of which there are failures, in order."""
+    warned: Mapping[Warning_, tuple[str, ...]] = field(default_factory=dict)
+    """The subjects of the warnings that its commits hold since it was last empty, by kind."""
+
+    @cached_property
+    def upstream(self) -> Upstream:
+        """What a plan of another table must know of this one."""
+        committed = merge(commit.window for commit in self.state.committed)
+        failed = tuple(window for window in self.tried if not covered(window, committed))
+        if not self.state.committed:
+            return Upstream(failed=failed)
+        touched = [(_window(row), row["version"]) for row in self.touched]
+        changed = [touch for touch, row in zip(touched, self.touched, strict=True) if row["changed"]]
+        return Upstream(
+            self.state.version,
+            tuple(complete(self.table, self.state)),
+            ChangeIndex(touched),
+            ChangeIndex(changed),
+            max((_utc(row["began"]) for row in self.touched), default=None),
+            failed,
+        )
+
+
+def read(warehouse: Warehouse, tables: Iterable[Table], upstreams: Container[str] | None = None) -> dict[str, Reading]:
+    """Return what the ledger says of tables, by identity; it is asked once for all.
+
+    Args:
+        warehouse: whose ledger.
+        tables: of which tables.
+        upstreams: those of them of which others are planned, which need to know what was touched; None: all.
+    """
+    by_name = {table.identity: table for table in tables}
+    present = warehouse.present({*by_name, *_shards(by_name)})
+    names = [name for name in by_name if _shard(name) in present]
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {name: defaultdict(list) for name in by_name}
+    for row in warehouse.query(*_question(names, upstreams)) if names else ():
+        found[row["table_name"]][row["part"]].append(row)
+    now = warehouse.now()
+    readings = {name: _reading(table, found[name], now, is_there=name in present) for name, table in by_name.items()}
+    return _with_changes(warehouse, readings)
+
+
+def sizes(warehouse: Warehouse, names: Sequence[str]) -> dict[str, int]:
+    """Return how many entries the ledger has of tables; those without any are not among them."""
+    shards = warehouse.present(_shards(names))
+    if not shards:
+        return {}
+    every = " UNION ALL ".join(f"SELECT table_name FROM {shard}" for shard in sorted(shards))
+    rows = warehouse.query(f"SELECT table_name, COUNT(*) AS n FROM ({every}) GROUP BY table_name", {})
+    return {row["table_name"]: row["n"] for row in rows}
+
+
+def _question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[str, dict[str, object]]:
+    """Return one query for all that the ledger says of tables, and its parameters."""
+    places = {name: f"@table_{place}" for place, name in enumerate(names)}
+    read_by_others = places if upstreams is None else {name: places[name] for name in names if name in upstreams}
+    commits = _entries("window_start, window_end, code_version, began, upstreams, source_behind", places)
+    tries, warnings = _entries("window_start, window_end", places), _entries("warnings", places)
+    kinds = ", ".join(f"'{kind}'" for kind in get_args(Warning_))
+    asked = [
+        (
+            "SELECT 'entry' AS part, table_name, kind, window_start, window_end, version, code_version, began,"
+            f" upstreams, source_behind, CAST(NULL AS BOOL) AS changed, CAST(NULL AS STRING) AS subject FROM {commits}"
+            " WHERE kind <> 'failure' QUALIFY ROW_NUMBER() OVER ("
+            "PARTITION BY table_name, kind, window_start, window_end, code_version ORDER BY version DESC) = 1"
+        ),
+        (
+            "SELECT DISTINCT 'failure', table_name, NULL, window_start, window_end, NULL, NULL,"
+            f" CAST(NULL AS TIMESTAMP), NULL, NULL, NULL, NULL FROM {tries} WHERE kind = 'failure'"
+        ),
+        (
+            "SELECT 'warning', table_name, w.kind, NULL, NULL, MAX(version), NULL, CAST(NULL AS TIMESTAMP), NULL,"
+            f" NULL, NULL, w.subject FROM {warnings} AS e, UNNEST(warnings) AS w WHERE e.kind = 'commit'"
+            f" AND ARRAY_LENGTH(warnings) > 0 AND w.kind IN ({kinds}) GROUP BY table_name, w.kind, w.subject"
+        ),
+    ]
+    if read_by_others:
+        asked.append(
+            "SELECT 'touch', table_name, NULL, t.range_start, t.range_end, MAX(version), NULL, MAX(committed_at), NULL,"
+            f" NULL, t.changed, NULL FROM {_entries('committed_at, touched', read_by_others)} AS e,"
+            " UNNEST(touched) AS t WHERE kind <> 'failure' GROUP BY table_name, t.range_start, t.range_end, t.changed"
+        )
+    return " UNION ALL ".join(asked), {f"table_{place}": name for place, name in enumerate(names)}
+
+
+def _entries(columns: str, places: Mapping[str, str]) -> str:
+    """GoogleSQL for all entries of the tables whose names stand in parameters.
+
+    It is written anew for each question: what stands in a WITH would be kept as a whole first.
+    """
+    by_shard: dict[str, list[str]] = defaultdict(list)
+    for name, place in places.items():
+        by_shard[_shard(name)].append(place)
+    every = " UNION ALL ".join(
+        f"SELECT table_name, kind, version, {columns} FROM {shard} WHERE table_name IN ({', '.join(ours)})"
+        for shard, ours in sorted(by_shard.items())
     )
-    version = max((row["version"] for row in rows), default=0)
-    if not warehouse.exists(table.identity):
+    return f"({every})"
+
+
+def _reading(table: Table, found: Mapping[str, list[dict[str, Any]]], now: datetime, *, is_there: bool) -> Reading:
+    entries = sorted(found["entry"], key=lambda row: row["version"])
+    resets = (row["version"] for row in entries if row["kind"] == "reset" or not is_there)
+    emptied = max(resets, default=0)
+    warned: dict[Warning_, tuple[str, ...]] = {
+        kind: tuple(
+            sorted(row["subject"] for row in found["warning"] if row["kind"] == kind and row["version"] > emptied)
+        )
+        for kind in get_args(Warning_)
+    }
+    tried = sorted(EVER if row["window_start"] is None else _window(row) for row in found["failure"])
+    return Reading(table, _state(table, entries, now, is_there=is_there), found["touch"], tried, warned)
+
+
+def _state(table: Table, entries: Sequence[Mapping[str, Any]], now: datetime, *, is_there: bool) -> LedgerState:
+    version = entries[-1]["version"] if entries else 0
+    if not is_there:
         return LedgerState(version=version)
     # Where a table has changed from windows to a whole or back, commits before that hold no longer.
-    is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in rows)
-    end = max((row["version"] for row, ends in zip(rows, is_end, strict=True) if ends), default=0)
-    committed = [_committed(row) for row in rows if row["version"] > end]
-    kept, ahead = _in_their_time(table, committed, warehouse.now())
-    return LedgerState(version, kept, _changed(warehouse, table, {commit.code_version for commit in kept}), ahead)
+    is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in entries)
+    end = max((row["version"] for row, ends in zip(entries, is_end, strict=True) if ends), default=0)
+    committed = [_committed(row) for row in entries if row["version"] > end]
+    kept, ahead = _in_their_time(table, committed, now)
+    return LedgerState(version, kept, ahead=ahead)
 
 
-def _changed(warehouse: Warehouse, table: Table, code_versions: set[str]) -> dict[str, tuple[Change, ...]]:
-    """Return what the table's file changes of the definitions of some code versions."""
-    others = code_versions - {code_version(table)}
-    if not others:
-        return {}
-    found: list[dict[str, Any]] = []
-    if warehouse.exists(DEFINITIONS):
-        found = warehouse.query(
-            f"SELECT code_version, text FROM {DEFINITIONS} WHERE table_name = @table_name",
-            {"table_name": table.identity},
+def _with_changes(warehouse: Warehouse, readings: Mapping[str, Reading]) -> dict[str, Reading]:
+    """Return readings with what the files change of the definitions of the commits."""
+    others = {
+        name: code_versions
+        for name, one in readings.items()
+        if (code_versions := {commit.code_version for commit in one.state.committed} - {code_version(one.table)})
+    }
+    texts: dict[tuple[str, str], str] = {}
+    if others and warehouse.present([DEFINITIONS]):
+        places = {f"table_{place}": name for place, name in enumerate(others)}
+        rows = warehouse.query(
+            f"SELECT table_name, code_version, text FROM {DEFINITIONS}"
+            f" WHERE table_name IN ({', '.join(f'@{place}' for place in places)})",
+            places,
         )
-    texts = {row["code_version"]: row["text"] for row in found}
-    differs = {name: _changes_of(texts.get(name), table) for name in others}
-    return {name: changes for name, changes in differs.items() if changes}
+        texts = {(row["table_name"], row["code_version"]): row["text"] for row in rows}
+    found = dict(readings)
+    for name, code_versions in others.items():
+        one = readings[name]
+        differs = {version: _changes_of(texts.get((name, version)), one.table) for version in code_versions}
+        changed = {version: changes for version, changes in differs.items() if changes}
+        found[name] = replace(one, state=replace(one.state, changed=changed))
+    return found
 
 
 def _changes_of(text: str | None, table: Table) -> tuple[Change, ...]:
@@ -139,6 +263,14 @@ def keep_definition(warehouse: Warehouse, table: Table, run_by: str, git_commit:
     warehouse.keep(
         Definition(table.identity, code_version(table), definition_text(table), run_by, git_commit, warehouse.now())
     )
+
+
+def _shard(name: str) -> str:
+    return f"platform.{ledger_shard(name)}"
+
+
+def _shards(names: Iterable[str]) -> set[str]:
+    return {_shard(name) for name in names}
 
 
 def _in_their_time(
@@ -173,59 +305,6 @@ def _in_their_time(
     ahead = max(commit.began for commit in committed if commit.version in early)
     made_since = [commit.window for commit in kept]
     return tuple(kept), ahead if subtract(lost, made_since) else None
-
-
-def upstream(warehouse: Warehouse, table: Table) -> Upstream:
-    """Return what a plan of another table must know of this one."""
-    known = state(warehouse, table)
-    failed = _failed(warehouse, table, known)
-    if not known.committed:
-        return Upstream(failed=failed)
-    rows = warehouse.query(
-        f"SELECT t.range_start AS range_start, t.range_end AS range_end, t.changed AS changed,"
-        " MAX(version) AS version, MAX(committed_at) AS committed_at"
-        f" FROM platform.{ledger_shard(table.identity)}, UNNEST(touched) AS t"
-        " WHERE table_name = @table_name AND kind <> 'failure' GROUP BY 1, 2, 3",
-        {"table_name": table.identity},
-    )
-    touched = [(Window(_utc(row["range_start"]), _utc(row["range_end"])), row["version"]) for row in rows]
-    changed = [touch for touch, row in zip(touched, rows, strict=True) if row["changed"]]
-    return Upstream(
-        known.version,
-        tuple(complete(table, known)),
-        ChangeIndex(touched),
-        ChangeIndex(changed),
-        max((_utc(row["committed_at"]) for row in rows), default=None),
-        failed,
-    )
-
-
-def _failed(warehouse: Warehouse, table: Table, known: LedgerState) -> tuple[Window, ...]:
-    """Return the ranges of which there are failures and that are not committed, in order."""
-    shard = f"platform.{ledger_shard(table.identity)}"
-    if not warehouse.exists(shard):
-        return ()
-    rows = warehouse.query(
-        f"SELECT DISTINCT window_start, window_end FROM {shard}"
-        " WHERE table_name = @table_name AND kind = 'failure' ORDER BY 1, 2",
-        {"table_name": table.identity},
-    )
-    committed = merge(commit.window for commit in known.committed)
-    found = (EVER if row["window_start"] is None else _window(row) for row in rows)
-    return tuple(window for window in found if not covered(window, committed))
-
-
-def warned(warehouse: Warehouse, table: Table, kind: str) -> list[str]:
-    """Return the subjects of the warnings of one kind that a table's commits hold since it was last empty."""
-    shard = f"platform.{ledger_shard(table.identity)}"
-    rows = warehouse.query(
-        f"SELECT DISTINCT w.subject AS subject FROM {shard} AS l, UNNEST(l.warnings) AS w"
-        " WHERE l.table_name = @table_name AND l.kind = 'commit' AND w.kind = @kind AND l.version >"
-        f" (SELECT COALESCE(MAX(version), 0) FROM {shard} WHERE table_name = @table_name AND kind = 'reset')"
-        " ORDER BY 1",
-        {"table_name": table.identity, "kind": kind},
-    )
-    return [row["subject"] for row in rows]
 
 
 def complete(table: Table, known: LedgerState) -> list[Window]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.engine.extract import Extracts, Slot
+    from flows.engine.readings import Readings
     from flows.engine.steps import Step
     from flows.extracts.manifest import Manifest
     from flows.extracts.stage import Stage
@@ -86,12 +87,17 @@ class Parts:
     """What runs are put together from."""
 
     project: Project
-    warehouse: Warehouse
+    readings: Readings
     author: Author
     source_of: Callable[[Table], Reached | DerivedError]
     """Returns where a core table's rows come from, or why that cannot be reached."""
     stage: Stage | None = None
     """Where what is read of sources is kept until it is committed; None: it goes straight into the warehouse."""
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """Where the tables live."""
+        return self.readings.warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,39 +172,50 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     parts.project.require_valid(table.identity)
     found = parts.source_of(table) if table.source else None
     reached = found if isinstance(found, Reached) else None
-    todo = make_plan(parts.project, table, parts.warehouse, request, reached)
+    todo = make_plan(parts.project, table, parts.readings, request, reached)
     run = _table_run(parts, table, todo, reached, rebuild=request.rebuild)
     observer.planned(table.identity, todo)
-    if isinstance(found, DerivedError) and todo.windows:
-        record_failure(run, todo.windows[0], parts.warehouse, found)
-        raise found
-    changed = _prepare(run, todo, parts.warehouse)
-    if todo.windows:
-        ledger.keep_definition(parts.warehouse, table, run.run_by, run.git_commit)
-    extracts = _extracts(run, todo, parts, request)
-    if extracts is not None:
-        todo = replace(todo, windows=tuple(extracts.steps(todo.windows)))
-    outcome = Outcome(table.identity, todo)
+    try:
+        if isinstance(found, DerivedError) and todo.windows:
+            record_failure(run, todo.windows[0], parts.warehouse, found)
+            raise found
+        changed = _prepare(run, todo, parts.warehouse)
+        if todo.windows:
+            ledger.keep_definition(parts.warehouse, table, run.run_by, run.git_commit)
+        extracts = _extracts(run, todo, parts, request)
+        if extracts is not None:
+            todo = replace(todo, windows=tuple(extracts.steps(todo.windows)))
+        outcome = Outcome(table.identity, todo)
+        _do_steps(run, outcome, parts.warehouse, extracts, observer)
+    finally:
+        if todo.windows:
+            parts.readings.forget(table.identity)
+    copied_all = request.force and request.bounds == EVER
+    outcome.notices = [*(() if copied_all else changed), *_taken_back(table, parts.readings)]
+    observer.ended(outcome)
+    return outcome
+
+
+def _do_steps(
+    run: TableRun, outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
+) -> None:
+    """Do the steps of a plan; a run that meets one kind of failure all the time, or another run, gives up."""
     in_a_row = 0
-    for step in todo.windows:
+    for step in outcome.plan.windows:
         try:
             first = not outcome.entries
             if extracts is not None:
                 outcome.entries.append(_in_two_steps(extracts, step, observer, first=first))
             else:
-                work = partial(commit_step, run, step, parts.warehouse, first=first)
-                outcome.entries.append(observer.step(table.identity, step, work))
+                work = partial(commit_step, run, step, warehouse, first=first)
+                outcome.entries.append(observer.step(outcome.table, step, work))
             in_a_row = 0
         except DerivedError as error:
             same = bool(outcome.failures) and type(outcome.failures[-1].error) is type(error)
             in_a_row = in_a_row + 1 if same else 1
             outcome.failures.append(Failure(step.window, error))
             if in_a_row == PATIENCE or isinstance(error, ConflictError):
-                break
-    copied_all = request.force and request.bounds == EVER
-    outcome.notices = [*(() if copied_all else changed), *_taken_back(table, parts.warehouse)]
-    observer.ended(outcome)
-    return outcome
+                return
 
 
 def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extracts | None:
@@ -225,7 +242,7 @@ def _in_two_steps(extracts: Extracts, step: Step, observer: Observer, *, first: 
 
 
 def make_plan(
-    project: Project, table: Table, warehouse: Warehouse, request: Request, reached: Reached | None = None
+    project: Project, table: Table, readings: Readings, request: Request, reached: Reached | None = None
 ) -> Plan:
     """Return what is to do for a table.
 
@@ -234,17 +251,18 @@ def make_plan(
 
     Raises UsageError where nothing of the table can be meant.
     """
-    known = ledger.state(warehouse, table)
-    now = warehouse.now()
+    dependencies = project.upstreams(table.identity) if table.sql else ()
+    found = readings.of(table.identity, [item.table for item in dependencies])
+    known = found[table.identity].state
+    now = readings.warehouse.now()
     recorded = known.last.behind if known.last else timedelta(0)
     closes = now - (reached.behind(now) if reached else recorded)
     _refuse(table, request, closes)
-    dependencies = project.upstreams(table.identity) if table.sql else ()
     return plan(
         table,
         dependencies,
         known,
-        {item.table: ledger.upstream(warehouse, project.tables[item.table]) for item in dependencies},
+        {item.table: found[item.table].upstream for item in dependencies},
         Moment(closes, _due(table, now)),
         bounds=request.bounds,
         force=request.force or request.rebuild,
@@ -295,6 +313,7 @@ def _table_run(parts: Parts, table: Table, todo: Plan, reached: Reached | None, 
         source_behind=reached.behind(parts.warehouse.now()) if reached else timedelta(0),
         rebuild=rebuild,
         redefined=todo.redefined,
+        unread=parts.readings.of(table.identity)[table.identity].warned["unread"],
     )
 
 
@@ -320,8 +339,8 @@ def _has_rows(table: Table, warehouse: Warehouse) -> bool:
     return bool(warehouse.query(f"SELECT 1 AS n FROM `{table.dataset}`.`{table.name}` LIMIT 1", {}))
 
 
-def _taken_back(table: Table, warehouse: Warehouse) -> list[Notice]:
+def _taken_back(table: Table, readings: Readings) -> list[Notice]:
     """Return which tables changed or removed rows from which this one was merged."""
     if not table.merge:
         return []
-    return [Notice("taken_back", name) for name in ledger.warned(warehouse, table, "taken_back")]
+    return [Notice("taken_back", name) for name in readings.of(table.identity)[table.identity].warned["taken_back"]]

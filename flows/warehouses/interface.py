@@ -84,8 +84,8 @@ class Warehouse(Protocol):
     def extend(self, table: Table) -> None:
         """Give the table the columns of its file, as its next window would; old rows hold NULL in new ones."""
 
-    def exists(self, identity: str) -> bool:
-        """Say whether a table is there."""
+    def present(self, identities: Iterable[str]) -> set[str]:
+        """Return which of these tables are there."""
 
     def incarnation(self, table: Table) -> str:
         """Return what a table that is there was given when it was made, and no other table ever is."""

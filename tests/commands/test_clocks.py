@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from flows.commands.progress import Quiet
+from flows.engine.readings import Readings
 from flows.engine.table_run import Author, Parts, Reached, Request, make_plan, run_table
 from flows.model.window import Window
 from flows.project.project import load_project
@@ -73,12 +74,12 @@ def test_windows_close_by_the_sources_clock(project, monkeypatch):
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with closing(open_warehouse(project.root, print)) as warehouse:
         for reached, end in ((late, today - timedelta(days=3)), (fast, today), (None, today)):
-            [step] = make_plan(loaded, table, warehouse, request, reached).windows
+            [step] = make_plan(loaded, table, Readings(warehouse, loaded.tables), request, reached).windows
             assert step.window.end == end
-        run_table(Parts(loaded, warehouse, Author("tester"), lambda _: late), request, Quiet())
+        run_table(Parts(loaded, Readings(warehouse, loaded.tables), Author("tester"), lambda _: late), request, Quiet())
         assert warehouse.query("SELECT MIN(source_behind) AS s FROM platform.ledger", {})[0]["s"] > 250_000
-        assert make_plan(loaded, table, warehouse, request).windows == ()
-        [step] = make_plan(loaded, table, warehouse, request, fast).windows
+        assert make_plan(loaded, table, Readings(warehouse, loaded.tables), request).windows == ()
+        [step] = make_plan(loaded, table, Readings(warehouse, loaded.tables), request, fast).windows
         assert step.window == Window(today - timedelta(days=3), today)
 
 

@@ -4,12 +4,11 @@ import threading
 
 import pytest
 
-from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
 from flows.engine.steps import Reason, Step
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, reading, rows, window
 
 
 def run(name, known):
@@ -47,7 +46,7 @@ def test_of_runs_at_once_one_commits_each_window(warehouse):
         thread.start()
     for thread in threads:
         thread.join()
-    state = ledger.state(warehouse, TOTALS)
+    state = reading(warehouse, TOTALS).state
     assert sorted(item.window for item in state.committed) == [window(0), window(1)]
     assert state.version == 2
     assert len(lost) == 4

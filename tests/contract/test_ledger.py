@@ -4,7 +4,6 @@ from datetime import UTC
 
 import pytest
 
-from flows.engine import ledger
 from flows.model.checks import RowBounds, RowCount
 from flows.model.entry import LEDGER_COLUMNS
 from flows.model.errors import CheckFailedError
@@ -12,7 +11,7 @@ from flows.model.window import EVER
 from flows.warehouses.duckdb.warehouse import DuckDB
 from flows.warehouses.interface import ledger_shard
 from tests.contract.conftest import change_by_hand
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, span, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, reading, span, window
 
 
 def test_the_views_tell_what_was_committed_and_from_what(warehouse):
@@ -44,10 +43,10 @@ def test_a_plan_reads_what_a_commit_wrote(warehouse):
     """Windows, versions, what was read, and what was touched."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
     entry = do(warehouse, TOTALS, window(0), upstreams={"core.events": 1})
-    (known,) = ledger.state(warehouse, TOTALS).committed
+    (known,) = reading(warehouse, TOTALS).state.committed
     assert (known.window, known.version, known.upstreams) == (window(0), 1, {"core.events": 1})
     assert (known.began, known.code_version) == (entry.began, entry.code_version)
-    upstream = ledger.upstream(warehouse, TOTALS)
+    upstream = reading(warehouse, TOTALS).upstream
     assert (upstream.touches.within(window(0)), upstream.touches.within(window(1))) == (1, 0)
 
 
@@ -55,9 +54,9 @@ def test_a_table_that_was_dropped_is_made_again(warehouse):
     """What was committed before holds no longer."""
     do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
     change_by_hand(warehouse, "DROP TABLE core.events")
-    assert ledger.state(warehouse, EVENTS).committed == ()
+    assert reading(warehouse, EVENTS).state.committed == ()
     assert do(warehouse, EVENTS, window(1), Rows([event(2, 1)])).version == 3
-    assert [item.window for item in ledger.state(warehouse, EVENTS).committed] == [window(1)]
+    assert [item.window for item in reading(warehouse, EVENTS).state.committed] == [window(1)]
 
 
 def test_a_failure_is_open_until_its_window_is_committed(warehouse):
@@ -87,7 +86,7 @@ def test_a_ledger_of_an_earlier_version_gains_the_columns_that_it_lacks(warehous
     view = f"CREATE OR REPLACE VIEW platform.ledger AS {' UNION ALL '.join(shards)}"
     change_by_hand(warehouse, view.replace("`", '"') if isinstance(warehouse, DuckDB) else view)
     with again(warehouse) as upgraded:
-        assert [commit.window for commit in ledger.state(upgraded, TOTALS).committed] == [window(0)]
+        assert [commit.window for commit in reading(upgraded, TOTALS).state.committed] == [window(0)]
         do(upgraded, TOTALS, window(1))
         found = upgraded.query("SELECT source_behind FROM platform.ledger ORDER BY committed_at", {})
         assert [row["source_behind"] for row in found] == [None, None, 0]

@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from flows.engine import ledger
 from flows.model.errors import CheckFailedError
 from flows.model.window import EVER
 from tests.engine.builders import (
@@ -18,6 +17,7 @@ from tests.engine.builders import (
     do,
     event,
     logged,
+    reading,
     rows,
     span,
     table,
@@ -110,7 +110,7 @@ def test_a_rebuild_touches_where_rows_differ_and_nothing_else(warehouse):
     assert rows(warehouse, EVENTS) == left
     assert do(warehouse, EVENTS, span(0, 7), Rows([event(2, 1, updated=2)]), rebuild=True).rows == 1
     assert rows(warehouse, EVENTS) == [event(2, 1, updated=2)]
-    assert entry.version == ledger.state(warehouse, EVENTS).version - 1
+    assert entry.version == reading(warehouse, EVENTS).state.version - 1
 
 
 def test_a_rebuild_of_less_than_is_committed_holds_for_that_alone(warehouse):
@@ -118,4 +118,4 @@ def test_a_rebuild_of_less_than_is_committed_holds_for_that_alone(warehouse):
     do(warehouse, EVENTS, span(0, 6), Rows([event(1, 0), event(2, 5)]))
     do(warehouse, EVENTS, span(0, 3), Rows([event(1, 0), event(2, 5)]), rebuild=True)
     assert values(warehouse, EVENTS, "id") == [1]
-    assert [commit.window for commit in ledger.state(warehouse, EVENTS).committed] == [span(0, 3)]
+    assert [commit.window for commit in reading(warehouse, EVENTS).state.committed] == [span(0, 3)]

@@ -6,9 +6,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from flows.engine import ledger
 from flows.sources.interface import Batch, arrow_schema
-from tests.engine.builders import Rows, csv, do, rows, table
+from tests.engine.builders import Rows, csv, do, reading, rows, table
 
 COLUMNS = {
     "id": ("INT64", 2**63 - 1, -(2**63)),
@@ -78,7 +77,7 @@ def test_null_is_null(warehouse):
     (row,) = rows(warehouse, COPY)
     assert {name for name, value in row.items() if value is not None} <= {"items"}
     assert not row["items"]
-    assert ledger.state(warehouse, COPY).version == 1
+    assert reading(warehouse, COPY).state.version == 1
 
 
 @pytest.mark.bigquery_gap("the emulator forgets how many digits a NUMERIC(10, 2) has", AssertionError)

@@ -117,9 +117,14 @@ def logged(number, at, amount):
     return {"id": number, "at": day(at), "amount": None if amount is None else Decimal(amount)}
 
 
+def reading(warehouse, subject):
+    """Return what the ledger says of a table."""
+    return ledger.read(warehouse, [subject])[subject.identity]
+
+
 def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None, rebuild=False):  # noqa: PLR0913
     """Do one window, as a run that had planned at version `known`; its SQL may read the two core tables, or `schema`."""
-    state = ledger.state(warehouse, subject)
+    state = reading(warehouse, subject).state
     version = state.version if known is None else known
     schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
     warehouse.prepare(subject)
@@ -131,7 +136,7 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, sch
 
 def todo(warehouse, subject):
     """Return what a run on 2026-01-03 plans of a table whose upstreams have not changed since."""
-    known = ledger.state(warehouse, subject)
+    known = reading(warehouse, subject).state
     return [step.window for step in plan(subject, (), known, {}, Moment(day(2), BEGINNING)).windows]
 
 

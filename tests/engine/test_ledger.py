@@ -8,12 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.engine import ledger
 from flows.model.errors import WarehouseError
 from flows.model.window import subtract
 from flows.project.definition import code_version
 from flows.warehouses.duckdb.warehouse import DuckDB
-from tests.engine.builders import EVENTS, TOTALS, Rows, csv, day, do, event, span, table, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, csv, day, do, event, reading, span, table, window
 
 
 def test_the_ledger_answers_by_plain_sql(warehouse):
@@ -44,19 +43,19 @@ def test_a_dropped_table_is_made_again(warehouse, tmp_path):
     """Commits before hold no longer, be the run cut off that makes it again; what read it is stale."""
     do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
     do(warehouse, EVENTS, window(1), Rows([event(2, 1)]))
-    assert ledger.state(warehouse, EVENTS).committed
+    assert reading(warehouse, EVENTS).state.committed
     warehouse.close()
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as session:
         session.execute("DROP TABLE core.events")
     with closing(DuckDB(tmp_path / "warehouse.duckdb")) as again:
-        state = ledger.state(again, EVENTS)
+        state = reading(again, EVENTS).state
         assert (state.committed, state.version) == ((), 2)
         listed = "SELECT window_start FROM platform.windows WHERE table_name = 'core.events'"
         assert len(again.query(listed, {})) == 2
         assert do(again, EVENTS, window(0), Rows([event(1, 0)])).version == 4
-        state = ledger.state(again, EVENTS)
+        state = reading(again, EVENTS).state
         assert [commit.window for commit in state.committed] == [window(0)]
-        assert ledger.upstream(again, EVENTS).touches.within(window(1)) == 3
+        assert reading(again, EVENTS).upstream.touches.within(window(1)) == 3
         assert again.query(listed, {}) == [{"window_start": day(0)}]
 
 

@@ -2,11 +2,10 @@
 
 import pytest
 
-from flows.engine import ledger
 from flows.engine.plan import plan
 from flows.engine.steps import Moment
 from flows.sql import analyze
-from tests.engine.builders import EVENTS, LOG, Rows, by_day, day, do, event, logged, span, table, window
+from tests.engine.builders import EVENTS, LOG, Rows, by_day, day, do, event, logged, reading, span, table, window
 
 IN_WINDOW = "WHERE at >= @window_start AND at < @window_end"
 CORES = {
@@ -21,10 +20,10 @@ CORES = {
 
 def _stale(warehouse, core, reader):
     """Return the windows of a reader that a run would make again."""
-    known = {core.identity: ledger.upstream(warehouse, core)}
+    known = {core.identity: reading(warehouse, core).upstream}
     schema = {core.identity: core.types}
     reads = analyze(reader.sql, schema, {core.identity: "at"}).dependencies
-    found = plan(reader, reads, ledger.state(warehouse, reader), known, Moment(day(5), day(5)))
+    found = plan(reader, reads, reading(warehouse, reader).state, known, Moment(day(5), day(5)))
     return [step.window for step in found.windows]
 
 
@@ -37,7 +36,7 @@ def test_copying_all_again_makes_only_those_windows_stale_whose_rows_differ(ware
     sql = f"SELECT DATE(at) AS day, COUNT(*) AS n, SUM(amount) AS amount FROM {core.identity} {IN_WINDOW} GROUP BY day"
     reader = table("derived.daily", "day DATE, n INT64, amount NUMERIC", strategy="append", sql=sql, **by_day("day"))
     do(warehouse, core, whole, _Whole(copied))
-    version = ledger.state(warehouse, core).version
+    version = reading(warehouse, core).state.version
     for number in range(5):
         do(warehouse, reader, window(number), upstreams={core.identity: version}, schema={core.identity: core.types})
     again = rebuild and strategy == "merge"

@@ -12,7 +12,6 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step
 from flows.engine.plan import plan
 from flows.engine.steps import Moment
@@ -20,7 +19,7 @@ from flows.model.window import BEGINNING
 from flows.sources.interface import Batch, arrow_schema
 from flows.sql import analyze
 from flows.warehouses.duckdb.warehouse import DuckDB
-from tests.engine.builders import IN_WINDOW, by_day, csv, day, table
+from tests.engine.builders import IN_WINDOW, by_day, csv, day, reading, table
 
 DAYS = 4
 ORDER = ("core.events", "derived.totals", "derived.pairs", "derived.users", "derived.last")
@@ -203,8 +202,8 @@ class World:
         schema = {other: found.types for other, found in others.items()}
         partitions = {other: found.partition.column for other, found in others.items() if found.partition}
         dependencies = analyze(subject.sql, schema, partitions).dependencies if subject.sql else ()
-        upstreams = {item.table: ledger.upstream(self.warehouse, others[item.table]) for item in dependencies}
-        known = ledger.state(self.warehouse, subject)
+        upstreams = {item.table: reading(self.warehouse, others[item.table]).upstream for item in dependencies}
+        known = reading(self.warehouse, subject).state
         versions = {other: upstream.version for other, upstream in upstreams.items()}
         todo = plan(subject, dependencies, known, upstreams, Moment(day(self.clock), BEGINNING))
         source = None if subject.sql else self

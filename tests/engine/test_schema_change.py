@@ -2,7 +2,6 @@
 
 import pytest
 
-from flows.engine import ledger
 from flows.model.errors import CheckFailedError, WarehouseError
 from flows.model.window import EVER
 from tests.engine.builders import (
@@ -16,6 +15,7 @@ from tests.engine.builders import (
     do,
     event,
     logged,
+    reading,
     rows,
     span,
     table,
@@ -82,7 +82,9 @@ def test_a_merge_under_a_new_definition_starts_over(warehouse):
         for number in (0, 1):
             do(warehouse, subject, window(number))
             # Rows that are gone until their window is made again are not taken for complete.
-            assert [commit.window for commit in ledger.state(warehouse, subject).committed][number:] == [window(number)]
+            assert [commit.window for commit in reading(warehouse, subject).state.committed][number:] == [
+                window(number)
+            ]
     assert values(warehouse, USERS, "id") == [1]
 
 

@@ -29,6 +29,8 @@ PATIENCE = 120.0
 """Seconds for which a request is sent again where nobody answers."""
 TRIES = 4
 """How often a job that failed for a reason that may pass is run."""
+PAGE = 50_000
+"""Rows that come with the answer that a query has ended; without a number none do, and are asked for once more."""
 RETRY = DEFAULT_RETRY.with_timeout(PATIENCE)
 _LONGEST_LABEL = 63
 Job = TypeVar("Job", bigquery.QueryJob, bigquery.LoadJob)
@@ -113,7 +115,8 @@ class Jobs:
                 job = self._begin(begin, job_id)
             try:
                 # The client would run the same SQL again under another id.
-                return job, job.result(**({"job_retry": None} if job.job_type == "query" else {}), retry=RETRY)
+                once: dict[str, Any] = {"job_retry": None, "page_size": PAGE} if job.job_type == "query" else {}
+                return job, job.result(**once, retry=RETRY)
             except ERRORS as error:
                 fault = explained(error, cause.subject, link)
                 # A job that has ended in an error has changed nothing; of another nobody knows what it will do.

@@ -42,6 +42,11 @@ def shard_of(identity: str) -> str:
     return quote_table(f"{PLATFORM}.{ledger_shard(identity)}")
 
 
+def is_shard(identity: str) -> bool:
+    """Say whether a table is one that holds entries."""
+    return identity.startswith(f"{PLATFORM}.ledger_")
+
+
 def fence_of(identity: str) -> str:
     """Return the table of one row that holds a table's newest version, quoted; no file's name has a `-`."""
     return quote_table(f"{PLATFORM}.{_fence_name(identity)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound
@@ -14,6 +15,7 @@ from flows.warehouses.bigquery.jobs import RETRY, labels, translated
 from flows.warehouses.bigquery.types import quote, quote_table, schema_field, spelled, type_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from flows.model.table import Table
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 MOST_PARTITIONS = 10_000
 """https://cloud.google.com/bigquery/quotas#partitioned_tables"""
+MOST_ASKED = 16
+"""Of so many tables each is asked for whether it is there."""
+LISTED = 1_000
+"""Tables that one answer lists, at most."""
 _WIDER = {
     "INT64": ("NUMERIC", "BIGNUMERIC", "FLOAT64"),
     "NUMERIC": ("BIGNUMERIC", "FLOAT64"),
@@ -38,6 +44,18 @@ def find(jobs: Jobs, identity: str) -> bigquery.Table | None:
             return jobs.client.get_table(f"{jobs.settings.project}.{identity}", retry=RETRY)
         except NotFound:
             return None
+
+
+def present(jobs: Jobs, identities: Collection[str]) -> set[str]:
+    """Return which tables are there: each of a few is asked for, of many their datasets are listed."""
+    if len(identities) <= MOST_ASKED:
+        return {identity for identity in identities if find(jobs, identity)}
+    found = set()
+    for dataset in {identity.partition(".")[0] for identity in identities}:
+        with translated(dataset), suppress(NotFound):
+            listed = jobs.client.list_tables(f"{jobs.settings.project}.{dataset}", page_size=LISTED, retry=RETRY)
+            found |= {f"{dataset}.{item.table_id}" for item in listed}
+    return found.intersection(identities)
 
 
 def create(jobs: Jobs, table: Table, now: datetime) -> None:

@@ -56,6 +56,8 @@ class BigQuery:
             client = bigquery.Client(**there)
         self._opened = Jobs(client, settings)
         self._prepared: set[str] = set()
+        self._shards: set[str] = set()
+        """Those of the ledger that are known to be there: none ever goes."""
         self._catalog = threading.Lock()
 
     @cached_property
@@ -82,9 +84,13 @@ class BigQuery:
         """Give the table the columns of its file."""
         self.prepare(table)
 
-    def exists(self, identity: str) -> bool:
-        """Say whether a table is there."""
-        return tables.find(self.jobs, identity) is not None
+    def present(self, identities: Iterable[str]) -> set[str]:
+        """Return which of these tables are there."""
+        wanted = set(identities)
+        shards = wanted & self._shards
+        found = tables.present(self.jobs, wanted - shards) | shards
+        self._shards |= {identity for identity in found if ledger.is_shard(identity)}
+        return found
 
     def incarnation(self, table: Table) -> str:
         """Return where and when the table was made."""

@@ -81,10 +81,10 @@ class DuckDB:
             schema.alter(cursor, table)
             work.commit()
 
-    def exists(self, identity: str) -> bool:
-        """Say whether a table is there."""
+    def present(self, identities: Iterable[str]) -> set[str]:
+        """Return which of these tables are there."""
         with self._catalog:
-            return bool(schema.present_columns(self.session, identity))
+            return {identity for identity in identities if schema.present_columns(self.session, identity)}
 
     def incarnation(self, table: Table) -> str:
         """Return the table's comment, which it got when it was made."""
