@@ -164,8 +164,9 @@ def _question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[s
             "PARTITION BY table_name, kind, window_start, window_end, code_version ORDER BY version DESC) = 1"
         ),
         (
-            "SELECT DISTINCT 'failure', table_name, NULL, window_start, window_end, NULL, NULL,"
-            f" CAST(NULL AS TIMESTAMP), NULL, NULL, NULL, NULL FROM {tries} WHERE kind = 'failure'"
+            "SELECT 'failure', table_name, kind, window_start, window_end, MAX(version), NULL, CAST(NULL AS TIMESTAMP),"
+            f" NULL, NULL, NULL, NULL FROM {tries} WHERE kind = 'failure'"
+            " GROUP BY table_name, kind, window_start, window_end"
         ),
         (
             "SELECT 'warning', table_name, w.kind, NULL, NULL, MAX(version), NULL, CAST(NULL AS TIMESTAMP), NULL,"
