@@ -3,7 +3,7 @@
 from flows.engine import ledger
 from flows.model.definition import Change
 from flows.project.definition import code_version, definition_text
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, reading, rows, window
 
 ROUNDED = "SELECT DATE(`at`) AS day, CAST(SUM(amount) AS NUMERIC({})) AS amount FROM core.events"
 ROUNDED += " WHERE `at` >= @window_start AND `at` < @window_end GROUP BY 1"
@@ -31,14 +31,14 @@ def test_two_definitions_are_compared_by_their_kept_text(warehouse):
     }
     again = cents.model_copy(update={"sql": f"-- the same\n{cents.sql.lower().replace('numeric', 'NUMERIC')}"})
     again = again.model_copy(update={"sql": again.sql.replace("date(`at`)", "DATE(`at`)")})
-    assert ledger.state(warehouse, again).changed == {}
-    assert ledger.state(warehouse, whole).changed == {code_version(cents): (Change("sql"),)}
+    assert reading(warehouse, again).state.changed == {}
+    assert reading(warehouse, whole).state.changed == {code_version(cents): (Change("sql"),)}
     assert len(rows(warehouse, TOTALS)) == 1
 
 
 def test_a_ledger_without_texts_makes_nothing_again(warehouse):
     """One that an earlier version wrote names definitions only: the same name is the same definition."""
     do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
-    assert ledger.state(warehouse, EVENTS).changed == {}
+    assert reading(warehouse, EVENTS).state.changed == {}
     other = EVENTS.model_copy(update={"key": ("at",)})
-    assert ledger.state(warehouse, other).changed == {code_version(EVENTS): (Change("unknown"),)}
+    assert reading(warehouse, other).state.changed == {code_version(EVENTS): (Change("unknown"),)}
