@@ -2,10 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-servers test lint bench lock docs cases
+.PHONY: help install demo demo-servers demo-bigquery demo-bigquery-servers test lint bench lock docs cases
 
 help: ## Show these lines
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 install: .venv/.installed ## Make .venv from requirements.lock
 
@@ -23,6 +23,14 @@ demo: install ## Make sample exports of a shop, bring all its tables up to date 
 demo-servers: install ## The same from a MySQL and a MongoDB server, which it installs, starts, fills and ends
 	@tests/servers/install.sh
 	@$(BIN)/python -m tests.servers.demo
+
+demo-bigquery: install ## The demo on an emulator of BigQuery, which it installs, starts and ends, and the same on DuckDB: all rows are compared
+	@tests/servers/install.sh
+	@$(BIN)/python -m tests.servers.bigquery.demo
+
+demo-bigquery-servers: install ## The same from a MySQL and a MongoDB server
+	@tests/servers/install.sh
+	@$(BIN)/python -m tests.servers.bigquery.demo --from-servers
 
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh

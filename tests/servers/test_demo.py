@@ -1,4 +1,9 @@
-"""The demo on real servers."""
+"""The demo on real servers, and on BigQuery beside DuckDB."""
+
+from contextlib import closing
+
+from flows.warehouses.duckdb.warehouse import DuckDB
+from tests.servers.bigquery.demo import differences
 
 
 def test_the_demo_on_servers_gives_the_same_tables(finished_shop, shop):
@@ -9,3 +14,13 @@ def test_the_demo_on_servers_gives_the_same_tables(finished_shop, shop):
     assert "Wool blanket" in done.stdout
     (shop.root / ".derived/servers/warehouse.duckdb").replace(shop.warehouse)
     assert shop.tables() == finished_shop.tables()
+
+
+def test_two_warehouses_differ_by_what_one_of_them_lacks(tmp_path):
+    """A decimal's zeros say nothing; a row that stands twice does."""
+    with closing(DuckDB(tmp_path / "one.duckdb")) as one, closing(DuckDB(tmp_path / "other.duckdb")) as other:
+        for warehouse, type_, rows in ((one, "DECIMAL(9, 2)", "(1), (2)"), (other, "DECIMAL(9, 4)", "(1), (2), (2)")):
+            warehouse.session.execute(f"CREATE SCHEMA core; CREATE TABLE core.t (x {type_})")
+            warehouse.session.execute(f"INSERT INTO core.t VALUES {rows}")
+        assert differences(one, one, "core.t") == (2, [])
+        assert differences(one, other, "core.t") == (2, ["  only in BigQuery: {'x': Decimal('2')}"])
