@@ -38,7 +38,9 @@ def test_any_order_of_the_same_rows_touches_nothing(tmp_path_factory, numbers, r
     [
         ("SUM(x) AS a, MAX(x) AS b, COUNT(*) AS c, AVG(id) AS d, SUM(id) AS e FROM core.readings", {"a"}),
         ("STDDEV(x) AS a, VAR_POP(id) AS b, MIN(x) AS c FROM core.readings", {"a", "b"}),
-        ("ROUND(SUM(x) / COUNT(*), 2) AS a, SUM(x) > 1 AS b, CAST(SUM(x) AS NUMERIC) AS c FROM core.readings", {"a"}),
+        ("ROUND(SUM(x) / COUNT(*), 2) AS a, COUNT(*) > 1 AS b FROM core.readings", {"a"}),
+        ("SUM(x) AS a, CAST(SUM(x) AS NUMERIC) AS b FROM core.readings", set()),
+        ("SUM(x) AS a, SUM(x) > 1 AS b FROM core.readings", set()),
         (
             "t + 1 AS a, y AS b, id AS c FROM (SELECT id, SUM(x) AS t, MAX(x) AS y FROM core.readings GROUP BY id)",
             {"a"},
@@ -55,7 +57,10 @@ def test_any_order_of_the_same_rows_touches_nothing(tmp_path_factory, numbers, r
     ],
 )
 def test_which_columns_drift(select, expected):
-    """Those of FLOAT64 that an aggregate adds up, through whatever they are computed with on the way."""
+    """Those of FLOAT64 that an aggregate adds up, through whatever they are computed with on the way.
+
+    None does where digits of a sum decide about a value of another type: then all are added up in one order.
+    """
     assert drifting(f"SELECT {select}", SCHEMA) == expected
     with_ = f"WITH q AS (SELECT {select}) SELECT * FROM q"
     assert drifting(with_, SCHEMA) == expected
