@@ -4,52 +4,117 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
+from flows.extracts.folder import Folder
+from flows.warehouses.bucket import Bucket
+from tests.servers import google_login
 from tests.sources.staged import Staged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from flows.extracts.store import Store
     from tests.prefect_api import Server
     from tests.servers.mysql import MysqlServer
 
 SAVE = """
 import sys
 from prefect.filesystems import LocalFileSystem
-LocalFileSystem(basepath=sys.argv[1]).save("stage", overwrite=True)
+from prefect_gcp import GcpCredentials
+from prefect_gcp.cloud_storage import GcsBucket
+
+kind, place, key = sys.argv[1:]
+if kind == "folder":
+    block = LocalFileSystem(basepath=place)
+else:
+    bucket, _, folder = place.removeprefix("gs://").partition("/")
+    block = GcsBucket(bucket=bucket, bucket_folder=folder, gcp_credentials=GcpCredentials(service_account_file=key))
+block.save("stage", overwrite=True)
 """
 
 
-def test_what_was_read_is_cached_until_it_is_loaded(
-    mysql_server: MysqlServer, database: str, prefect_server: Server, tmp_path: Path
-) -> None:
-    """A load fails, another run is killed with -9, the third completes: the window is read once, and then Cached.
+@dataclass(frozen=True)
+class Place:
+    """A stage, its store, and the block that a person has saved of it."""
 
-    The stage may be given as a folder, or as a block that a person has saved.
+    address: str
+    block: str
+    store: Store
+    environment: dict[str, str]
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(
+    request: pytest.FixtureRequest, prefect_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    """A stage of each kind."""
+    with google_login.key_file(tmp_path) as key:
+        if request.param == "folder":
+            address, more = str(tmp_path / "stage"), {}
+            store: Store = Folder(tmp_path / "stage")
+        else:
+            server = request.getfixturevalue("bucket_server")
+            address, more = server.address, dict(server.environment)
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.environment["STORAGE_EMULATOR_HOST"])
+            store = Bucket(*server.address.removeprefix("gs://").split("/", 1))
+        more["GOOGLE_APPLICATION_CREDENTIALS"] = str(key)
+        subprocess.run(
+            [sys.executable, "-c", SAVE, request.param, address, str(key)],
+            env=prefect_server.environment,
+            capture_output=True,
+            check=True,
+        )
+        kind = "local-file-system" if request.param == "folder" else "gcs-bucket"
+        yield Place(address, f"{kind}/stage", store, more)
+
+
+def test_what_was_read_is_cached_until_it_is_loaded(
+    mysql_server: MysqlServer, database: str, prefect_server: Server, tmp_path: Path, place: Place
+) -> None:
+    """A load fails, another's run is killed with -9, the next completes: the window is read once, and then Cached.
+
+    The stage may be given by its address, or as a block that a person has saved.
     """
-    subprocess.run(
-        [sys.executable, "-c", SAVE, str(tmp_path / "stage")],
-        env=prefect_server.environment,
-        capture_output=True,
-        check=True,
-    )
     api = {name: value for name, value in prefect_server.environment.items() if name.startswith("PREFECT_")}
-    staged = Staged(tmp_path, mysql_server.url(database), mysql_server, database, api)
-    by_block = replace(staged, more=api | {"DERIVED_STAGE": "local-file-system/stage"})
-    staged.fill()
-    with staged.listening() as asked:
-        failed = staged.ingest_broken("WarehouseError")
+    by_address, by_block = (
+        Staged(
+            tmp_path,
+            mysql_server.url(database),
+            mysql_server,
+            database,
+            place.environment | api | {"DERIVED_STAGE": stage},
+        )
+        for stage in (place.address, place.block)
+    )
+    before = {run["id"] for run in prefect_server.runs("core.things 2024-03-01..2024-03-06")}
+    by_address.fill()
+    with by_address.listening() as asked:
+        failed = by_address.ingest_broken("WarehouseError")
         assert (failed.returncode, failed.stderr.splitlines()[-1]) == (1, "so it goes")
-        assert by_block.ingest_broken("killed").returncode == -9
-        (record,) = (path for path in staged.kept if path.name == "result.json")
+        if isinstance(place.store, Folder):
+            assert by_block.ingest_broken("killed").returncode == -9
+        assert {name.rpartition("/")[2] for name, _ in place.store.files("core.things")} == {
+            "00000.parquet",
+            "bad-rows.json",
+            "manifest.json",
+            "result.json",
+        }
         by_block.ingest("core.things")
     assert list(asked.values()) == [1]
-    assert staged.rows("SELECT count(*) FROM core.things") == [(6,)]
-    assert not record.exists()
-    runs = {run["state_name"]: run["id"] for run in prefect_server.runs("core.things 2024-03-01..2024-03-06")}
-    for state, ended in (("Failed", 3), ("Running", 2), ("Completed", 3)):
-        tasks = {task["name"].split()[0]: task["state_name"] for task in prefect_server.tasks(runs[state], ended)}
+    assert by_address.rows("SELECT count(*) FROM core.things") == [(6,)]
+    assert list(place.store.files("core.things")) == []
+    found = prefect_server.runs("core.things 2024-03-01..2024-03-06")
+    runs = {run["state_name"]: run["id"] for run in found if run["id"] not in before}
+    for state, run in runs.items():
+        tasks = {
+            task["name"].split()[0]: task["state_name"]
+            for task in prefect_server.tasks(run, 2 if state == "Running" else 3)
+        }
         assert tasks["extract"] == ("Completed" if state == "Failed" else "Cached")
         assert tasks["load"] == state
+    assert runs.keys() >= {"Failed", "Completed"}
