@@ -17,17 +17,18 @@ from flows.project.definition import code_version
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
+    from flows.engine.first_copy import FirstCopy
     from flows.engine.steps import Step
     from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.table import Table
     from flows.model.types import Type
     from flows.model.window import Window
-    from flows.sources.interface import Source
+    from flows.sources.interface import Batch, Source
     from flows.warehouses.interface import Staged, Warehouse
 
 KEPT_BAD_ROWS = 1_000
@@ -71,10 +72,16 @@ class TableRun:
         return Query(self.table.sql, self.schema)
 
 
-def commit_step(
-    run: TableRun, step: Step, warehouse: Warehouse, *, first: bool = False, extract: Extract | None = None
+def commit_step(  # noqa: PLR0913 - rows come from one of three places
+    run: TableRun,
+    step: Step,
+    warehouse: Warehouse,
+    *,
+    first: bool = False,
+    extract: Extract | None = None,
+    copy: FirstCopy | None = None,
 ) -> Entry:
-    """Do one window and return its ledger entry.
+    """Do one window, or the next part of a first copy, and return its ledger entry.
 
     Args:
         run: what all windows of the run share.
@@ -83,6 +90,7 @@ def commit_step(
         first: whether it is the run's first, which warns of what there is to say of the source, and from which a
             table that is rebuilt starts over.
         extract: what was read for it, where that is not to be read from its source now.
+        copy: the first copy of which this is a step.
 
     Raises:
         CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
@@ -91,7 +99,7 @@ def commit_step(
     """
     started = time.perf_counter()
     window = step.window
-    entry = entry_of(run, step, warehouse)
+    entry = replace(entry_of(run, step, warehouse), adds=copy is not None and copy.copied is not None)
     bad: list[BadRow] = []
     nulled = Counter[str]()
     with failure_recorded(run, entry, warehouse, bad):
@@ -104,17 +112,26 @@ def commit_step(
             started -= extract.manifest.seconds
             if window is None:  # rows that are missing in windows show as windows that are missing
                 entry = replace(entry, began=extract.manifest.read_at)
-        rows = extract or _rows(run, window, bad, nulled)
+        rows = extract or _rows(run, window, bad, nulled, copy)
         with warehouse.stage(
-            run.table, window, rows, start_over=first and run.rebuild, redefined=first and run.redefined
+            run.table,
+            window,
+            rows,
+            start_over=first and run.rebuild,
+            redefined=first and run.redefined,
+            adds=entry.adds,
         ) as staged:
-            refuse_bad(run.table, window, bad)
+            refuse_bad(run.table, window, bad, before=copy.bad if copy else 0)
             warnings = _check(run, window, staged)
             if bad:
                 remarks += (Notice("quarantine", entry.table, f"{len(bad):,}"),)
             remarks += tuple(Notice("nulled", column, f"{count:,}") for column, count in nulled.items())
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
-            return staged.publish(done, run.known_version, bad)
+            if copy is None:
+                return staged.publish(done, run.known_version, bad)
+            done = staged.publish(copy.entry(done, staged.rows, len(bad)), copy.version, bad)
+            copy.published(done)
+            return done
 
 
 @contextmanager
@@ -165,23 +182,25 @@ def _remarks(run: TableRun, source: Source) -> tuple[Notice, ...]:
 
 
 def _rows(
-    run: TableRun, window: Window | None, bad: list[BadRow], nulled: Counter[str]
+    run: TableRun, window: Window | None, bad: list[BadRow], nulled: Counter[str], copy: FirstCopy | None
 ) -> Query | Generator[pa.RecordBatch]:
     if run.source is None:
         return run.query
-    return good_rows(run, run.source, window, bad, nulled)
+    batches = copy.part() if copy else run.source.read(run.table, window)
+    return good_rows(run.table, window, batches, bad, nulled)
 
 
 def good_rows(
-    run: TableRun, source: Source, window: Window | None, bad: list[BadRow], nulled: Counter[str]
+    table: Table, window: Window | None, batches: Iterable[Batch], bad: list[BadRow], nulled: Counter[str]
 ) -> Generator[pa.RecordBatch]:
     """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
-    for batch in source.read(run.table, window):
+    most = max(KEPT_BAD_ROWS, limit_of(table))
+    for batch in batches:
         bad.extend(batch.bad)
         nulled.update(batch.nulled)
-        if len(bad) > max(KEPT_BAD_ROWS, limit_of(run.table)):
-            del bad[max(KEPT_BAD_ROWS, limit_of(run.table)) :]
-            refuse_bad(run.table, window, bad, "more than ")
+        if len(bad) > most:
+            del bad[most:]
+            refuse_bad(table, window, bad, "more than ")
         yield batch.rows
 
 
@@ -190,14 +209,14 @@ def limit_of(table: Table) -> int:
     return table.source.max_bad_rows if table.source else 0
 
 
-def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str = "") -> None:
-    """Raise QuarantineError where a window has more bad rows than its table allows."""
-    limit = limit_of(table)
-    if len(bad) <= limit:
+def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str = "", before: int = 0) -> None:
+    """Raise QuarantineError where a window has more bad rows than its table allows; `before` were met earlier."""
+    limit, count = limit_of(table), before + len(bad)
+    if not bad or count <= limit:
         return
     first = bad[0]
     raise QuarantineError(
-        f"{table.identity}: {more}{len(bad)} bad row{'s' if len(bad) > 1 else ''} in {window or 'the source'},"
+        f"{table.identity}: {more}{count} bad row{'s' if count > 1 else ''} in {window or 'the source'},"
         f" where max_bad_rows allows {limit}. "
         f"One is {first.place}: {first.reason}. "
         f"Look at them: python -m flows.ingest {table.identity} --quarantine. "

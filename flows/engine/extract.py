@@ -110,7 +110,8 @@ class Extracts:
         entry = entry_of(run, step, self.warehouse)
         try:
             with failure_recorded(run, entry, self.warehouse, bad):
-                files = self.stage.write(slot.folder, good_rows(run, run.source, window, bad, nulled))
+                batches = run.source.read(run.table, window)
+                files = self.stage.write(slot.folder, good_rows(run.table, window, batches, bad, nulled))
                 refuse_bad(run.table, window, bad)
                 manifest = Manifest(
                     table=run.table.identity,

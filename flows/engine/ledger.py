@@ -11,14 +11,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from flows.engine.first_copy import comes_in_parts
+from flows.engine.question import Warning_, question, shard, shards
 from flows.model.change_index import ChangeIndex
 from flows.model.definition import DEFINITIONS, Change, Definition
+from flows.model.entry import Copied
 from flows.model.errors import SqlError
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import as_defined, changes, code_version, definition_text
-from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
 
 
-Warning_ = Literal["unread", "taken_back"]
-"""Kinds of warnings of which a run says what is new."""
 SKEW = timedelta(minutes=5)
 """By how much the clocks of machines may differ without anybody minding."""
 
@@ -47,6 +47,17 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A first copy of which parts are there, and that no commit has ended."""
+
+    window: Window
+    copied: Copied
+    code_version: str
+    holds: bool
+    """Whether it can go on; where it cannot, the table holds rows that have to go."""
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerState:
     """What the ledger knows of a table."""
 
@@ -56,6 +67,8 @@ class LedgerState:
     """In the order of their versions: a later one holds where two overlap."""
     changed: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     """What the table's file changes of definitions that made commits, by code version, where it changes anything."""
+    begun: Begun | None = None
+    """The first copy that is to be ended."""
     ahead: datetime | None = None
     """When commits claim to have begun whose run had a clock that was ahead; what was not over then is to be made."""
 
@@ -106,7 +119,7 @@ class Reading:
         """What a plan of another table must know of this one."""
         committed = merge(commit.window for commit in self.state.committed)
         failed = tuple(window for window in self.tried if not covered(window, committed))
-        if not self.state.committed:
+        if not self.state.committed or self.state.begun:
             return Upstream(failed=failed)
         touched = [(_window(row), row["version"]) for row in self.touched]
         changed = [touch for touch, row in zip(touched, self.touched, strict=True) if row["changed"]]
@@ -129,10 +142,10 @@ def read(warehouse: Warehouse, tables: Iterable[Table], upstreams: Container[str
         upstreams: those of them of which others are planned, which need to know what was touched; None: all.
     """
     by_name = {table.identity: table for table in tables}
-    present = warehouse.present({*by_name, *_shards(by_name)})
-    names = [name for name in by_name if _shard(name) in present]
+    present = warehouse.present({*by_name, *shards(by_name)})
+    names = [name for name in by_name if shard(name) in present]
     found: dict[str, dict[str, list[dict[str, Any]]]] = {name: defaultdict(list) for name in by_name}
-    for row in warehouse.query(*_question(names, upstreams)) if names else ():
+    for row in warehouse.query(*question(names, upstreams)) if names else ():
         found[row["table_name"]][row["part"]].append(row)
     now = warehouse.now()
     readings = {name: _reading(table, found[name], now, is_there=name in present) for name, table in by_name.items()}
@@ -141,61 +154,12 @@ def read(warehouse: Warehouse, tables: Iterable[Table], upstreams: Container[str
 
 def sizes(warehouse: Warehouse, names: Sequence[str]) -> dict[str, int]:
     """Return how many entries the ledger has of tables; those without any are not among them."""
-    shards = warehouse.present(_shards(names))
-    if not shards:
+    present = warehouse.present(shards(names))
+    if not present:
         return {}
-    every = " UNION ALL ".join(f"SELECT table_name FROM {shard}" for shard in sorted(shards))
+    every = " UNION ALL ".join(f"SELECT table_name FROM {shard}" for shard in sorted(present))
     rows = warehouse.query(f"SELECT table_name, COUNT(*) AS n FROM ({every}) GROUP BY table_name", {})
     return {row["table_name"]: row["n"] for row in rows}
-
-
-def _question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[str, dict[str, object]]:
-    """Return one query for all that the ledger says of tables, and its parameters."""
-    places = {name: f"@table_{place}" for place, name in enumerate(names)}
-    read_by_others = places if upstreams is None else {name: places[name] for name in names if name in upstreams}
-    commits = _entries("window_start, window_end, code_version, began, upstreams, source_behind", places)
-    tries, warnings = _entries("window_start, window_end", places), _entries("warnings", places)
-    kinds = ", ".join(f"'{kind}'" for kind in get_args(Warning_))
-    asked = [
-        (
-            "SELECT 'entry' AS part, table_name, kind, window_start, window_end, version, code_version, began,"
-            f" upstreams, source_behind, CAST(NULL AS BOOL) AS changed, CAST(NULL AS STRING) AS subject FROM {commits}"
-            " WHERE kind <> 'failure' QUALIFY ROW_NUMBER() OVER ("
-            "PARTITION BY table_name, kind, window_start, window_end, code_version ORDER BY version DESC) = 1"
-        ),
-        (
-            "SELECT 'failure', table_name, kind, window_start, window_end, MAX(version), NULL, CAST(NULL AS TIMESTAMP),"
-            f" NULL, NULL, NULL, NULL FROM {tries} WHERE kind = 'failure'"
-            " GROUP BY table_name, kind, window_start, window_end"
-        ),
-        (
-            "SELECT 'warning', table_name, w.kind, NULL, NULL, MAX(version), NULL, CAST(NULL AS TIMESTAMP), NULL,"
-            f" NULL, NULL, w.subject FROM {warnings} AS e, UNNEST(warnings) AS w WHERE e.kind = 'commit'"
-            f" AND ARRAY_LENGTH(warnings) > 0 AND w.kind IN ({kinds}) GROUP BY table_name, w.kind, w.subject"
-        ),
-    ]
-    if read_by_others:
-        asked.append(
-            "SELECT 'touch', table_name, NULL, t.range_start, t.range_end, MAX(version), NULL, MAX(committed_at), NULL,"
-            f" NULL, t.changed, NULL FROM {_entries('committed_at, touched', read_by_others)} AS e,"
-            " UNNEST(touched) AS t WHERE kind <> 'failure' GROUP BY table_name, t.range_start, t.range_end, t.changed"
-        )
-    return " UNION ALL ".join(asked), {f"table_{place}": name for place, name in enumerate(names)}
-
-
-def _entries(columns: str, places: Mapping[str, str]) -> str:
-    """GoogleSQL for all entries of the tables whose names stand in parameters.
-
-    It is written anew for each question: what stands in a WITH would be kept as a whole first.
-    """
-    by_shard: dict[str, list[str]] = defaultdict(list)
-    for name, place in places.items():
-        by_shard[_shard(name)].append(place)
-    every = " UNION ALL ".join(
-        f"SELECT table_name, kind, version, {columns} FROM {shard} WHERE table_name IN ({', '.join(ours)})"
-        for shard, ours in sorted(by_shard.items())
-    )
-    return f"({every})"
 
 
 def _reading(table: Table, found: Mapping[str, list[dict[str, Any]]], now: datetime, *, is_there: bool) -> Reading:
@@ -219,9 +183,23 @@ def _state(table: Table, entries: Sequence[Mapping[str, Any]], now: datetime, *,
     # Where a table has changed from windows to a whole or back, commits before that hold no longer.
     is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in entries)
     end = max((row["version"] for row, ends in zip(entries, is_end, strict=True) if ends), default=0)
-    committed = [_committed(row) for row in entries if row["version"] > end]
-    kept, ahead = _in_their_time(table, committed, now)
-    return LedgerState(version, kept, ahead=ahead)
+    since = [row for row in entries if row["version"] > end]
+    early = _early(since, now)
+    committed = [_committed(row) for row in since if row["kind"] == "commit"]
+    kept, ahead = _in_their_time(table, committed, early)
+    return LedgerState(version, kept, begun=_begun(table, since, early), ahead=ahead)
+
+
+def _begun(table: Table, entries: Sequence[Mapping[str, Any]], early: Container[int]) -> Begun | None:
+    """Return the first copy of which the newest part is there, and of whose windows none was committed since."""
+    part = next((row for row in reversed(entries) if row["kind"] == "part"), None)
+    if part is None or table.window is None:
+        return None
+    window = _window(part)
+    if any(row["kind"] == "commit" and window.overlaps(_window(row)) for row in entries):
+        return None
+    holds = comes_in_parts(table) and part["version"] not in early
+    return Begun(window, Copied.parse(part["copied"]), part["code_version"], holds)
 
 
 def _with_changes(warehouse: Warehouse, readings: Mapping[str, Reading]) -> dict[str, Reading]:
@@ -229,7 +207,7 @@ def _with_changes(warehouse: Warehouse, readings: Mapping[str, Reading]) -> dict
     others = {
         name: code_versions
         for name, one in readings.items()
-        if (code_versions := {commit.code_version for commit in one.state.committed} - {code_version(one.table)})
+        if (code_versions := _code_versions(one.state) - {code_version(one.table)})
     }
     texts: dict[tuple[str, str], str] = {}
     if others and warehouse.present([DEFINITIONS]):
@@ -245,8 +223,16 @@ def _with_changes(warehouse: Warehouse, readings: Mapping[str, Reading]) -> dict
         one = readings[name]
         differs = {version: _changes_of(texts.get((name, version)), one.table) for version in code_versions}
         changed = {version: changes for version, changes in differs.items() if changes}
-        found[name] = replace(one, state=replace(one.state, changed=changed))
+        begun = one.state.begun
+        if begun is not None and begun.code_version in changed:
+            begun = replace(begun, holds=False)
+        found[name] = replace(one, state=replace(one.state, changed=changed, begun=begun))
     return found
+
+
+def _code_versions(state: LedgerState) -> set[str]:
+    begun = {state.begun.code_version} if state.begun else set()
+    return begun | {commit.code_version for commit in state.committed}
 
 
 def _changes_of(text: str | None, table: Table) -> tuple[Change, ...]:
@@ -266,30 +252,29 @@ def keep_definition(warehouse: Warehouse, table: Table, run_by: str, git_commit:
     )
 
 
-def _shard(name: str) -> str:
-    return f"platform.{ledger_shard(name)}"
+def _early(entries: Sequence[Mapping[str, Any]], now: datetime) -> set[int]:
+    """Return the versions of commits that claim to have begun when later ones, or the present, were not yet.
 
-
-def _shards(names: Iterable[str]) -> set[str]:
-    return {_shard(name) for name in names}
-
-
-def _in_their_time(
-    table: Table, committed: Sequence[Committed], now: datetime
-) -> tuple[tuple[Committed, ...], datetime | None]:
-    """Return the commits without windows that a clock which was ahead took for over, and how far ahead it was.
-
-    A commit that claims to have begun later than one after it, or than now, was made by such a clock. Its windows hold
-    as far as they were over when a commit before it began.
+    They were made by a clock that was ahead: what begins after another was committed is committed after it.
     """
     latest = now + SKEW
     early: set[int] = set()
-    for commit in reversed(committed):
-        if commit.began > latest:
-            early.add(commit.version)
+    for row in reversed(entries):
+        if _utc(row["began"]) > latest:
+            early.add(row["version"])
         else:
-            latest = min(latest, commit.began + SKEW)
-    if not early:
+            latest = min(latest, _utc(row["committed_at"]) + SKEW)
+    return early
+
+
+def _in_their_time(
+    table: Table, committed: Sequence[Committed], early: Container[int]
+) -> tuple[tuple[Committed, ...], datetime | None]:
+    """Return the commits without windows that a clock which was ahead took for over, and how far ahead it was.
+
+    The windows of a commit that such a clock made hold as far as they were over when a commit before it began.
+    """
+    if not any(commit.version in early for commit in committed):
         return tuple(committed), None
     kept: list[Committed] = []
     lost: list[Window] = []

@@ -60,7 +60,14 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     else:
         found = _plan_derived(facts, table.window)
     versions = {name: upstream.version for name, upstream in upstreams.items()}
-    return replace(found, version=known.version, redefined=known.redefined, upstreams=versions, ahead=known.ahead)
+    return replace(
+        found,
+        version=known.version,
+        redefined=known.redefined,
+        upstreams=versions,
+        ahead=known.ahead,
+        starts_over=known.begun is not None and not known.begun.holds,
+    )
 
 
 def _plan_whole(facts: _Facts) -> Plan:
@@ -99,9 +106,20 @@ def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
     if facts.force:
         windows = tuple(Step(span, "forced", Reason("asked for")) for span in inside)
     else:
-        missing = subtract(inside, [commit.window for commit in facts.known.committed])
-        windows = tuple(Step(span, "missing", Reason("not committed")) for span in missing)
+        windows = tuple(_missing(facts.known, inside))
     return Plan(windows, tuple(_not_closed(spec, closed)))
+
+
+def _missing(known: LedgerState, inside: Sequence[Window]) -> list[Step]:
+    """Return what is not committed: what a first copy has begun, which goes on as it was, and all else."""
+    missing = subtract(inside, [commit.window for commit in known.committed])
+    going_on = known.begun if known.begun and known.begun.holds else None
+    begun = next((span.intersect(going_on.window) for span in missing), None) if going_on else None
+    if going_on is None or begun is None:
+        return [Step(span, "missing", Reason("not committed"), is_first=not known.committed) for span in missing]
+    others = [Step(span, "missing", Reason("not committed")) for span in subtract(missing, [begun])]
+    first = Step(begun, "missing", Reason("begun"), is_first=True, copied=going_on.copied)
+    return sorted([first, *others], key=lambda step: step.window or EVER)
 
 
 def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:

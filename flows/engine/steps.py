@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.model.definition import Change
+    from flows.model.entry import Copied
     from flows.model.window import Window
 
 Cause = Literal["missing", "stale", "lookback", "forced"]
@@ -19,7 +20,7 @@ Cause = Literal["missing", "stale", "lookback", "forced"]
 class Reason:
     """Why a window has to be done; `flows.report` has the words for it."""
 
-    kind: Literal["never made", "not committed", "asked for", "definition", "changed", "due"]
+    kind: Literal["never made", "not committed", "begun", "asked for", "definition", "changed", "due"]
     subject: str = ""
     """The table that changed."""
     span: Window | None = None
@@ -40,6 +41,10 @@ class Step:
     reason: Reason
     taken_back: tuple[str, ...] = ()
     """Tables that have changed or removed rows from which the window was merged before: a merge takes nothing back."""
+    is_first: bool = False
+    """Whether it is the first copy of its table, which may be several commits."""
+    copied: Copied | None = None
+    """How far that has come."""
 
     @property
     def name(self) -> str:
@@ -98,6 +103,8 @@ class Plan:
     """Windows that are left as they are though what they read has changed."""
     ahead: datetime | None = None
     """When a run claims to have begun whose clock was ahead, so that its windows are made again."""
+    starts_over: bool = False
+    """Whether the table holds part of a first copy that cannot go on, which has to go before anything is done."""
 
 
 @dataclass(frozen=True, slots=True)

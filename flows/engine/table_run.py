@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step, record_failure
+from flows.engine.first_copy import first_copy
 from flows.engine.plan import plan
+from flows.engine.prepare import has_rows, prepare
 from flows.engine.steps import Moment, Plan
-from flows.model.column_changes import ColumnChanges
 from flows.model.entry import Notice
 from flows.model.errors import ConflictError, DerivedError, UsageError
 from flows.model.window import BEGINNING, EVER, Window, short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flows.engine.extract import Extracts, Slot
     from flows.engine.readings import Readings
@@ -121,8 +122,9 @@ class Outcome:
 
     @property
     def rows(self) -> int:
-        """Rows of all windows that were done."""
-        return sum(entry.rows for entry in self.entries)
+        """Rows of all windows that were done, and of what there is of one that was not."""
+        done = {entry.window for entry in self.entries if entry.kind == "commit"}
+        return sum(entry.rows for entry in self.entries if entry.kind == "commit" or entry.window not in done)
 
     @property
     def seconds(self) -> float:
@@ -132,7 +134,8 @@ class Outcome:
     @property
     def untried(self) -> tuple[Step, ...]:
         """Steps of the plan that were not tried, as the run gave up."""
-        return self.plan.windows[len(self.entries) + len(self.failures) :]
+        done = sum(entry.kind == "commit" for entry in self.entries)
+        return self.plan.windows[done + len(self.failures) :]
 
 
 class Observer(Protocol):
@@ -179,7 +182,7 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
         if isinstance(found, DerivedError) and todo.windows:
             record_failure(run, todo.windows[0], parts.warehouse, found)
             raise found
-        changed = _prepare(run, todo, parts.warehouse)
+        changed = prepare(run, todo, parts.warehouse)
         if todo.windows:
             ledger.keep_definition(parts.warehouse, table, run.run_by, run.git_commit)
         extracts = _extracts(run, todo, parts, request)
@@ -203,12 +206,8 @@ def _do_steps(
     in_a_row = 0
     for step in outcome.plan.windows:
         try:
-            first = not outcome.entries
-            if extracts is not None:
-                outcome.entries.append(_in_two_steps(extracts, step, observer, first=first))
-            else:
-                work = partial(commit_step, run, step, warehouse, first=first)
-                outcome.entries.append(observer.step(outcome.table, step, work))
+            for entry in _entries(run, step, warehouse, extracts, observer, first=not outcome.entries):
+                outcome.entries.append(entry)
             in_a_row = 0
         except DerivedError as error:
             same = bool(outcome.failures) and type(outcome.failures[-1].error) is type(error)
@@ -239,6 +238,26 @@ def _in_two_steps(extracts: Extracts, step: Step, observer: Observer, *, first: 
         raise
     extracts.committed(entry, slot)
     return entry
+
+
+def _entries(  # noqa: PLR0913 - one for each way to do a step
+    run: TableRun, step: Step, warehouse: Warehouse, extracts: Extracts | None, observer: Observer, *, first: bool
+) -> Iterator[Entry]:
+    """Do a step and give its entry; those of all its parts where it is a first copy."""
+    if extracts is not None:
+        yield _in_two_steps(extracts, step, observer, first=first)
+        return
+    copy = first_copy(run.source, run.table, step, run.known_version, partial(has_rows, run.table, warehouse))
+    try:
+        ended = False
+        while not ended:
+            work = partial(commit_step, run, step, warehouse, first=first, copy=copy)
+            entry = observer.step(run.table.identity, step, work)
+            yield entry
+            first, ended = False, entry.kind == "commit"
+    finally:
+        if copy is not None:
+            copy.close()
 
 
 def make_plan(
@@ -315,28 +334,6 @@ def _table_run(parts: Parts, table: Table, todo: Plan, reached: Reached | None, 
         redefined=todo.redefined,
         unread=parts.readings.of(table.identity)[table.identity].warned["unread"],
     )
-
-
-def _prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
-    """Make the warehouse hold the table, as its file says; return which columns of rows that are there this changes."""
-    table = run.table
-    changes = warehouse.column_changes(table) if run.source else ColumnChanges()
-    copied = bool(changes.added or changes.retyped) and _has_rows(table, warehouse)
-    if todo.windows:
-        warehouse.prepare(table)
-    elif run.source and (changes.added or changes.retyped):
-        run.source.inspect(table)
-        warehouse.extend(table)
-    if table.window is None or not copied:
-        return []
-    return [
-        *(Notice("new_column", name) for name in changes.added),
-        *(Notice("retyped_column", name) for name in changes.retyped),
-    ]
-
-
-def _has_rows(table: Table, warehouse: Warehouse) -> bool:
-    return bool(warehouse.query(f"SELECT 1 AS n FROM `{table.dataset}`.`{table.name}` LIMIT 1", {}))
 
 
 def _taken_back(table: Table, readings: Readings) -> list[Notice]:

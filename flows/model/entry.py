@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from flows.model.types import parse_type
@@ -36,13 +37,34 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """How far the first copy of a table has come that is several commits."""
+
+    position: str
+    """Where its reading goes on, in the source's own words."""
+    rows: int
+    """Rows that the table holds of it."""
+    bad: int
+    """Rows of it that are in quarantine."""
+
+    @classmethod
+    def parse(cls, text: str) -> Copied:
+        """Return what `str` wrote."""
+        return cls(**json.loads(text))
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the ledger; lines are only ever added."""
 
     table: str
     """Identity of the table."""
-    kind: Literal["commit", "failure", "reset"]
-    """A reset says that the table was gone: commits before it hold no longer, and all its rows were touched."""
+    kind: Literal["commit", "part", "failure", "reset"]
+    """A part is a commit of some rows of a first copy, of which no window is complete before the commit that ends it.
+    A reset says that the table was gone: commits before it hold no longer, and all its rows were touched."""
     window: Window | None
     """The range of adjacent windows; None where the whole table was replaced."""
     run_id: str
@@ -57,17 +79,21 @@ class Entry:
     upstreams: Mapping[str, int]
     """The version of each upstream table that was read, by identity."""
     version: int = 0
-    """Counts the table's commits and resets from 1; the warehouse gives it. 0 for a failure."""
+    """Counts the table's commits, parts and resets from 1; the warehouse gives it. 0 for a failure."""
     committed_at: datetime | None = None
     """When it was written to the ledger, by the warehouse's clock; the warehouse gives it."""
     rows: int = 0
-    """Rows that the window holds."""
+    """Rows that the window holds; those of a part alone."""
     bytes: int | None = None
     """Bytes that were read, where the source or the warehouse says."""
     seconds: float = 0.0
     source_behind: float = 0.0
     """Seconds by which the source's clock was behind the warehouse's."""
     touched: tuple[Touched, ...] = ()
+    copied: Copied | None = None
+    """How far a first copy has come with this part."""
+    adds: bool = False
+    """Whether what was read comes beside the parts that are there, in the table and in quarantine; not kept."""
     warnings: tuple[Notice, ...] = field(default=())
     """Checks of severity `warn` that failed, and what there is to say of the source and of the rows."""
     error: str | None = None
@@ -121,5 +147,6 @@ LEDGER_COLUMNS = (
         lambda entry: [{"kind": item.kind, "subject": item.subject, "detail": item.detail} for item in entry.warnings],
     ),
     LedgerColumn("error", parse_type("STRING"), lambda entry: entry.error),
+    LedgerColumn("copied", parse_type("STRING"), lambda entry: entry.copied and str(entry.copied)),
 )
 """What the ledger's tables hold, in any warehouse: they are made, written and read by these names."""

@@ -31,6 +31,8 @@ def describe_reason(reason: Reason) -> str:
             return "never made before"
         case "not committed":
             return "not committed yet"
+        case "begun":
+            return "its first copy goes on where it was cut off"
         case "asked for":
             return "asked for"
         case "definition":
@@ -113,7 +115,8 @@ def describe_kept(name: str, kept: Manifest) -> str:
 
 def describe_entry(name: str, entry: Entry) -> str:
     """Return what was committed for one window as a line."""
-    return f"  {name}  {plural(entry.rows, 'row')}  {entry.seconds:.2f} s"
+    more = ", more to come" if entry.kind == "part" else ""
+    return f"  {name}  {plural(entry.rows, 'row')}{more}  {entry.seconds:.2f} s"
 
 
 SHOWN_FAILURES = 5

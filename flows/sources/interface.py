@@ -44,6 +44,8 @@ class Batch:
     bad: tuple[BadRow, ...] = ()
     nulled: Mapping[str, int] = field(default_factory=dict)
     """How many of the rows have NULL where the source has a value that cannot be read, by column (`on_error: null`)."""
+    position: str | None = None
+    """Where another reading goes on after these rows and all before them; None where it can only begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,20 @@ class Source(Protocol):
         """Give the rows whose cursor lies in the window, or all rows where there is none.
 
         Memory is bounded by a batch. Raises SourceError, or SourceUnavailableError where trying again may help.
+        """
+
+    def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:
+        """Give the rows of a first copy as `read` does, and with each batch its position where that costs nothing.
+
+        Each row comes once, by a key that no other has: so what is read after a position can be added to what was
+        read before it, however much later.
+
+        Args:
+            table: the table, of which nothing but parts of this copy is there.
+            window: the windows that it covers.
+            after: go on after this position of an earlier reading.
+
+        Raises as `read` does, and where it cannot go on there.
         """
 
 

@@ -90,7 +90,10 @@ class Warehouse(Protocol):
     def incarnation(self, table: Table) -> str:
         """Return what a table that is there was given when it was made, and no other table ever is."""
 
-    def stage(
+    def empty(self, table: Table) -> None:
+        """Let all rows of a table go, with a reset in the ledger."""
+
+    def stage(  # noqa: PLR0913 - what becomes of the rows that are there
         self,
         table: Table,
         window: Window | None,
@@ -98,11 +101,13 @@ class Warehouse(Protocol):
         *,
         start_over: bool = False,
         redefined: bool = False,
+        adds: bool = False,
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
 
         Where a merge table is to start over, or a derived one is redefined, all its other rows and windows go when
-        the window is published.
+        the window is published. Where they come beside the parts of a first copy (`Entry.adds`), no row of those parts
+        has their keys.
         """
 
     def keep(self, definition: Definition) -> None:

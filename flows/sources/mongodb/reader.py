@@ -68,6 +68,10 @@ class MongodbReader:
             with closing(interleave(streams, stop=partial(interrupt, client))) as batches:
                 yield from batches
 
+    def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:  # noqa: ARG002 - none is given
+        """Give the documents of a first copy in one reading: their order on the disk is no place to go on from."""
+        return self.read(table, window)
+
     def _batches(self, client: Client, table: Table, found: dict[str, Any]) -> Generator[Batch]:
         """Give what the server sends, converted."""
         with translated(self._settings, table.identity):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,24 +13,26 @@ from flows.model.errors import SourceError
 from flows.sources.connections import unproven
 from flows.sources.mysql.agreement import columns_of
 from flows.sources.mysql.bounded import row_within
+from flows.sources.mysql.in_order import Progress, order_of
 from flows.sources.mysql.inspection import inspection
 from flows.sources.mysql.new import propose
 from flows.sources.mysql.schema import NoTableError, quoted, schema_of
 from flows.sources.mysql.selection import Selection, source_of
 from flows.sources.mysql.session import abort, opened, rows, slots, translated
-from flows.sources.mysql.statements import statements
+from flows.sources.mysql.statements import begin_in_order, statements, statements_in_order
 from flows.sources.mysql.wire import query
 from flows.sources.new_table import TakesLongError
 from flows.sources.parallel import interleave
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from flows.model.table import Table
     from flows.model.window import Window
     from flows.sources.connections import MysqlConnection
     from flows.sources.interface import Batch, Inspection
     from flows.sources.mysql.driver import Session
+    from flows.sources.mysql.in_order import Order
     from flows.sources.mysql.schema import SourceTable
     from flows.sources.mysql.types import SourceColumn
     from flows.sources.new_table import NewTable
@@ -38,6 +40,17 @@ if TYPE_CHECKING:
 _OWN_DATABASES = {"mysql", "information_schema", "performance_schema", "sys"}
 _FIRST_DATE = "1000-01-01"
 """Where MySQL's documented dates begin; what lies before is a zero date or an accident."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of the rows that a query finds."""
+
+    query: int
+    """Its place among those of the reading."""
+    batch: Batch
+    last: tuple[int | str, ...] | None
+    """The key of the last row, where the query gives them in its order."""
 
 
 class MysqlReader:
@@ -94,13 +107,41 @@ class MysqlReader:
         with self._session(table.identity) as session:
             source = self._schema(session, table)
             selection = Selection(table, source, columns_of(table, source))
-            queries = deque(statements(session, selection, window))
-            sessions = [session]
-            streams: list[Callable[[], Generator[Batch]]] = [partial(self._stream, selection, queries, session)]
-            for _ in range(min(self._settings.max_connections, len(queries)) - 1):
-                streams.append(partial(self._extra_stream, selection, queries, sessions))  # noqa: PERF401
-            with closing(interleave(streams, stop=lambda: _abort(sessions))) as batches:
-                yield from batches
+            for part in self._together(session, selection, statements(session, selection, window)):
+                yield part.batch
+
+    def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:
+        """Give the rows of a first copy, with positions where the table's key is the order in which rows are kept.
+
+        Raises as `read` does, and where the table is kept in another order than that of the position.
+        """
+        with self._session(table.identity) as session:
+            source = self._schema(session, table)
+            selection = Selection(table, source, columns_of(table, source))
+            order = order_of(selection)
+            if after is not None:
+                progress = Progress.parse(table.identity, order, after)
+            else:
+                progress = Progress(begin_in_order(session, selection, window) if order else ())
+            if order is None or not progress.ranges:
+                queries = statements(session, selection, window)
+            else:
+                queries = statements_in_order(session, selection, window, order, progress)
+            for part in self._together(session, selection, queries, order if progress.ranges else None):
+                position = order and part.last and progress.read(part.query, part.last, order)
+                yield replace(part.batch, position=position or None)
+
+    def _together(
+        self, session: Session, selection: Selection, queries: Sequence[str], order: Order | None = None
+    ) -> Generator[_Part]:
+        """Give what the queries find, over as many connections as are allowed."""
+        left = deque(enumerate(queries))
+        sessions = [session]
+        streams: list[Callable[[], Generator[_Part]]] = [partial(self._stream, selection, left, session, order)]
+        for _ in range(min(self._settings.max_connections, len(queries)) - 1):
+            streams.append(partial(self._extra_stream, selection, left, sessions, order))  # noqa: PERF401
+        with closing(interleave(streams, stop=lambda: _abort(sessions))) as parts:
+            yield from parts
 
     @contextmanager
     def _session(self, subject: str) -> Iterator[Session]:
@@ -114,18 +155,22 @@ class MysqlReader:
         except NoTableError as error:
             raise SourceError(f"{table.identity}: {error} Mend source.table in the table's file.") from None
 
-    def _stream(self, selection: Selection, queries: deque[str], session: Session) -> Generator[Batch]:
+    def _stream(
+        self, selection: Selection, queries: deque[tuple[int, str]], session: Session, order: Order | None
+    ) -> Generator[_Part]:
         """Give the rows of the queries that no other stream has taken."""
         with translated(self._settings, selection.table.identity):
             while queries:
                 try:
-                    sql = queries.popleft()
+                    place, sql = queries.popleft()
                 except IndexError:
                     return
                 for raw in query(session, sql, len(selection.columns)):
-                    yield selection.batch(raw)
+                    yield _Part(place, selection.batch(raw), order.key(raw) if order else None)
 
-    def _extra_stream(self, selection: Selection, queries: deque[str], sessions: list[Session]) -> Generator[Batch]:
+    def _extra_stream(
+        self, selection: Selection, queries: deque[tuple[int, str]], sessions: list[Session], order: Order | None
+    ) -> Generator[_Part]:
         """Do the same over a connection of its own, where one more is allowed."""
         free = slots(self._settings)
         if not free.acquire(blocking=False):
@@ -133,7 +178,7 @@ class MysqlReader:
         try:
             with opened(self._settings) as session:
                 sessions.append(session)
-                yield from self._stream(selection, queries, session)
+                yield from self._stream(selection, queries, session, order)
         finally:
             free.release()
 

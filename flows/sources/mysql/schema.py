@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.constants import ER
@@ -38,6 +38,8 @@ class SourceTable:
     primary_key: tuple[str, ...]
     indexed: frozenset[str]
     """Columns with which an index starts."""
+    clustered: tuple[str, tuple[str, ...]] | None
+    """The index in whose order the rows are kept, and its columns, whole and ascending; None where it is not known."""
 
     def __str__(self) -> str:
         return f"{self.database}.{self.name}"
@@ -103,8 +105,8 @@ def schema_of(session: Session, text: str, database: str) -> SourceTable:
     )[0]
     indexes = rows(
         session,
-        "SELECT index_name, column_name FROM information_schema.statistics"
-        " WHERE table_schema = %s AND table_name = %s AND (index_name = 'PRIMARY' OR seq_in_index = 1)"
+        "SELECT index_name, column_name, seq_in_index, non_unique, nullable, sub_part, collation AS direction"
+        " FROM information_schema.statistics WHERE table_schema = %s AND table_name = %s"
         " ORDER BY index_name, seq_in_index",
         place,
     )
@@ -131,7 +133,8 @@ def schema_of(session: Session, text: str, database: str) -> SourceTable:
         ),
         primary_key=tuple(row["column_name"] for row in indexes if row["index_name"] == "PRIMARY"),
         # An index over an expression names no column.
-        indexed=frozenset(row["column_name"] for row in _first_of_each(indexes) if row["column_name"]),
+        indexed=frozenset(row["column_name"] for row in indexes if row["column_name"] and row["seq_in_index"] == 1),
+        clustered=None if is_view else _clustered(indexes),
     )
 
 
@@ -163,8 +166,14 @@ def _checks(session: Session, place: tuple[str, str]) -> set[str]:
     return {row["check_clause"] for row in found}
 
 
-def _first_of_each(indexes: list[dict[str, str]]) -> list[dict[str, str]]:
-    seen: dict[str, dict[str, str]] = {}
+def _clustered(indexes: list[dict[str, Any]]) -> tuple[str, tuple[str, ...]] | None:
+    """Return the primary key, or where there is none the only index that InnoDB can take for it."""
+    unique: dict[str, list[dict[str, Any]]] = {}
     for row in indexes:
-        seen.setdefault(row["index_name"], row)
-    return list(seen.values())
+        if not row["non_unique"]:
+            unique.setdefault(row["index_name"], []).append(row)
+    fit = {name: rows for name, rows in unique.items() if not any(row["nullable"] == "YES" for row in rows)}
+    name = "PRIMARY" if "PRIMARY" in fit else next(iter(fit)) if len(fit) == 1 else None
+    if name is None or any(row["sub_part"] or row["direction"] != "A" or not row["column_name"] for row in fit[name]):
+        return None
+    return name, tuple(row["column_name"] for row in fit[name])

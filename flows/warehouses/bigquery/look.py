@@ -24,7 +24,7 @@ class Look:
     version: int
     """The table's version before all else was read: it was this or newer."""
     newest: Mapping[str, Any] | None
-    """The newest commit that overlaps the window."""
+    """The newest commit, or part of a first copy, that overlaps the window."""
     quarantined: int
     """Bad rows of the table that are known."""
     rows: int
@@ -58,13 +58,13 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "")
     shard, overlap = ledger.shard_of(target.table.identity), "TRUE"
     if target.window is not None:
         overlap = "COALESCE(window_start < @window_end AND @window_start < window_end, TRUE)"
-    commits = f"FROM {shard} WHERE table_name = @identity AND kind = 'commit'"
+    entries = f"FROM {shard} WHERE table_name = @identity AND kind"
     latest = "ORDER BY version DESC LIMIT 1"
     wanted = {
         "version": "fence_version",
         "newest": (
-            "(SELECT AS STRUCT version, run_id, run_by, window_start, window_end, committed_at, `rows`, touched"
-            f" {commits} AND {overlap} {latest})"
+            "(SELECT AS STRUCT version, run_id, run_by, window_start, window_end, committed_at, `rows`, touched, copied"
+            f" {entries} IN ('commit', 'part') AND {overlap} {latest})"
         ),
         "quarantined": (
             f"(SELECT COUNT(*) FROM {quarantine.shard_of(target.table.identity)} WHERE table_name = @identity)"

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.target import Target
 
 
-def asked(target: Target, staged: str) -> dict[str, str]:
-    """Return what to ask: in which hours or days the rows differ from those whose place they take."""
-    old = f"(SELECT {target.columns} FROM {target.name} WHERE {_scope(target)})"
+def asked(target: Target, staged: str, *, adds: bool = False) -> dict[str, str]:
+    """Return what to ask: in which hours or days the rows differ from those whose place they take, if any."""
+    scope = "FALSE" if adds else _scope(target)
+    old = f"(SELECT {target.columns} FROM {target.name} WHERE {scope})"
     return {"units": f"ARRAY({difference(target.table, old, staged)})"}
 
 
-def change(target: Target, staged: str, seen: Look, drifting: Sequence[str] = ()) -> Change:
+def change(target: Target, staged: str, seen: Look, drifting: Sequence[str] = (), *, adds: bool = False) -> Change:
     """Return what puts the staged rows in the place of others; nothing where they are the same."""
     units = seen.facts["units"]
     if units and drifting:
@@ -35,7 +36,8 @@ def change(target: Target, staged: str, seen: Look, drifting: Sequence[str] = ()
         else f"TRUNCATE TABLE {target.name}"
     )
     insert = f"INSERT INTO {target.name} ({target.columns}) SELECT {target.columns} FROM {staged}"
-    return Change((delete, insert), touched=touched(target.table, target.window, units))
+    statements = (insert,) if adds else (delete, insert)
+    return Change(statements, touched=touched(target.table, target.window, units))
 
 
 def _scope(target: Target) -> str:

@@ -93,13 +93,18 @@ class StagedRows:
             statements.append(statement)
             parameters += given
         done = replace(
-            entry, version=version + 1, committed_at=now, rows=self.rows, bytes=self.bytes, touched=change.touched
+            entry,
+            version=version + 1,
+            committed_at=now,
+            rows=entry.rows + self.rows,
+            bytes=self.bytes,
+            touched=change.touched,
         )
         fence, given = ledger.set_fence(entry.table, self.look.version, done.version)
         insert, values = ledger.append(done)
         statements = [fence, *statements, insert]
         parameters += [*given, *values]
-        if self.look.quarantined:
+        if self.look.quarantined and not entry.adds:
             taken, given = quarantine.gone(self.target.jobs, done)
             statements += taken
             parameters += given
@@ -114,7 +119,9 @@ class StagedRows:
         """Return the entry where it was this run's own commit, of which no answer came. Raises ConflictError."""
         window = entry.window
         bounds = (window.start, window.end) if window else (None, None)
-        if newest["run_id"] == entry.run_id and (newest["window_start"], newest["window_end"]) == bounds:
+        copied = entry.copied and str(entry.copied)
+        same = (newest["window_start"], newest["window_end"], newest["copied"]) == (*bounds, copied)
+        if newest["run_id"] == entry.run_id and same:
             return replace(
                 entry,
                 version=newest["version"],
@@ -130,9 +137,11 @@ class StagedRows:
 
 
 def stage(
-    target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, start_over: bool, redefined: bool
+    target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, start_over: bool, redefined: bool, adds: bool
 ) -> StagedRows:
     """Put the rows of a window where they can be looked at.
+
+    Those of a part of a first copy come beside the rows that are there, or are merged with them.
 
     Raises:
         WindowError: one lies outside its window.
@@ -151,7 +160,7 @@ def stage(
     if table.strategy == "merge":
         asked = merge.asked(target, staged, start_over=start_over)
     else:
-        asked = replace_.asked(target, staged)
+        asked = replace_.asked(target, staged, adds=adds)
     if _is_bounded(table):
         asked["outside"] = f"(SELECT COUNT(*) FROM {staged} WHERE {target.inside} IS NOT TRUE)"
     seen = look(target, staged, asked, first)
@@ -167,7 +176,7 @@ def stage(
     def change(seen: Look) -> Change:
         if table.strategy == "merge":
             return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined)
-        return replace_.change(target, staged, seen, drifting)
+        return replace_.change(target, staged, seen, drifting, adds=adds)
 
     read = seen.bytes if size is None else size
     return StagedRows(target, relation, count, read, seen, lambda: look(target, staged, asked), change, replaces_all)
@@ -203,7 +212,7 @@ def record(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
         return
     try:
         _keep_bad_rows(attempt, entry, bad)
-        taken, given = quarantine.gone(jobs, failed)
+        taken, given = ([], []) if entry.adds else quarantine.gone(jobs, failed)
         added = quarantine.added(failed, attempt.helping("bad"))
         jobs.query(ledger.transaction(insert, *taken, *added), [*parameters, *given], cause)
     finally:

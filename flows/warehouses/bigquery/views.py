@@ -9,7 +9,8 @@ VIEWS = {
         FROM (SELECT *, {_RESET},
                      MAX(IF(kind = 'reset', committed_at, NULL)) OVER (PARTITION BY table_name) AS reset_at
               FROM `platform`.`ledger`)
-        WHERE kind <> 'reset' AND (reset IS NULL OR IF(kind = 'commit', version > reset, committed_at > reset_at))
+        WHERE kind IN ('commit', 'failure')
+          AND (reset IS NULL OR IF(kind = 'commit', version > reset, committed_at > reset_at))
         QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
     "tables": f"""
@@ -54,7 +55,8 @@ VIEWS = {
     "runs": """
         SELECT run_id, table_name, ANY_VALUE(run_by) AS run_by, ANY_VALUE(code_version) AS code_version,
                ANY_VALUE(git_commit) AS git_commit, MIN(began) AS began, MAX(committed_at) AS ended,
-               COUNTIF(kind = 'commit') AS commits, COUNTIF(kind = 'failure') AS failures, SUM(`rows`) AS `rows`
+               COUNTIF(kind = 'commit') AS commits, COUNTIF(kind = 'failure') AS failures,
+               SUM(IF(kind = 'commit', `rows`, 0)) AS `rows`
         FROM `platform`.`ledger` WHERE kind <> 'reset' GROUP BY run_id, table_name
     """,
 }

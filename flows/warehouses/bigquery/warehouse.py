@@ -20,6 +20,7 @@ from flows.warehouses.bigquery import ledger, tables
 from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
 from flows.warehouses.bigquery.staging import record, stage
 from flows.warehouses.bigquery.target import Attempt, Target
+from flows.warehouses.bigquery.types import quote_table
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -84,6 +85,10 @@ class BigQuery:
         """Give the table the columns of its file."""
         self.prepare(table)
 
+    def empty(self, table: Table) -> None:
+        """Let all rows of a table go, with a reset in the ledger."""
+        ledger.reset(self.jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
+
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""
         wanted = set(identities)
@@ -98,7 +103,7 @@ class BigQuery:
         return f"{self.jobs.settings.project} {present.created.isoformat()}" if present and present.created else ""
 
     @contextmanager
-    def stage(
+    def stage(  # noqa: PLR0913 - what becomes of the rows that are there
         self,
         table: Table,
         window: Window | None,
@@ -106,11 +111,12 @@ class BigQuery:
         *,
         start_over: bool = False,
         redefined: bool = False,
+        adds: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows into a table that helps, which is dropped at the end."""
         attempt = Attempt(self.jobs, table.identity, window, table.owner)
         try:
-            yield stage(Target(attempt, table), rows, start_over=start_over, redefined=redefined)
+            yield stage(Target(attempt, table), rows, start_over=start_over, redefined=redefined, adds=adds)
         finally:
             attempt.drop()
 

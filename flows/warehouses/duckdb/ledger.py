@@ -119,8 +119,8 @@ def next_version(connection: duckdb.DuckDBPyConnection, identity: str, window: W
         overlap = "coalesce(window_start < $window_end AND $window_start < window_end, true)"
         parameters |= {"window_start": window.start, "window_end": window.end}
     row = connection.execute(
-        f"SELECT max(version), max_by(run_id, version) FILTER (kind = 'commit' AND {overlap}),"
-        f" max_by(run_by, version) FILTER (kind = 'commit' AND {overlap})"
+        f"SELECT max(version), max_by(run_id, version) FILTER (kind IN ('commit', 'part') AND {overlap}),"
+        f" max_by(run_by, version) FILTER (kind IN ('commit', 'part') AND {overlap})"
         f" FROM {shard_of(identity)} WHERE table_name = $identity AND version > $known",
         parameters,
     ).fetchone()
@@ -143,6 +143,16 @@ def has_others(connection: duckdb.DuckDBPyConnection, identity: str, window: Win
         {"identity": identity, "window_start": window.start, "window_end": window.end},
     ).fetchone()
     return row is not None
+
+
+def has_commits(connection: duckdb.DuckDBPyConnection, identity: str) -> bool:
+    """Say whether windows are committed since the table was last empty."""
+    row = connection.execute(
+        f"SELECT max(version) FILTER (kind = 'commit') > coalesce(max(version) FILTER (kind = 'reset'), 0)"
+        f" FROM {shard_of(identity)} WHERE table_name = $identity",
+        {"identity": identity},
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def reset(connection: duckdb.DuckDBPyConnection, table: Table) -> None:

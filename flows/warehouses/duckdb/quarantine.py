@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.model.window import Window, covered, merge
 from flows.sql.types import quote_table
@@ -45,10 +45,7 @@ def renew(connection: duckdb.DuckDBPyConnection, entry: Entry, bad: Iterable[Bad
     commit is appended before its bad rows, so that it is not later than they are.
     """
     found = list(bad)
-    known = connection.execute(
-        "SELECT DISTINCT window_start, window_end, found_at FROM platform.quarantine WHERE table_name = ?",
-        [entry.table],
-    ).fetchall()
+    known = _known(connection, entry)
     for start, end, found_at in known:
         window = None if start is None else Window(start.astimezone(UTC), end.astimezone(UTC))
         if _read_again(connection, entry, window, found_at):
@@ -59,6 +56,16 @@ def renew(connection: duckdb.DuckDBPyConnection, entry: Entry, bad: Iterable[Bad
             )
     if found:
         _add(connection, entry, found)
+
+
+def _known(connection: duckdb.DuckDBPyConnection, entry: Entry) -> list[tuple[Any, ...]]:
+    """Return the windows that hold bad rows, and when those were found; none where those of other parts stay."""
+    if entry.adds:
+        return []
+    return connection.execute(
+        "SELECT DISTINCT window_start, window_end, found_at FROM platform.quarantine WHERE table_name = ?",
+        [entry.table],
+    ).fetchall()
 
 
 def _read_again(connection: duckdb.DuckDBPyConnection, entry: Entry, window: Window | None, found_at: datetime) -> bool:

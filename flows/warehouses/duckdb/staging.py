@@ -16,7 +16,7 @@ from flows.sql import to_duckdb
 from flows.sql.types import duckdb_type, quote
 from flows.warehouses.drift import drifting_columns
 from flows.warehouses.duckdb import ledger, quarantine
-from flows.warehouses.duckdb.incoming import insert
+from flows.warehouses.duckdb.incoming import insert, insert_from
 from flows.warehouses.duckdb.merge import merge_rows, owns_rows, settle_keys
 from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
 from flows.warehouses.duckdb.replace import replace_rows
@@ -65,6 +65,8 @@ class StagedRows:
     transaction: Transaction
     replaces_all: bool
     """Whether rows of a merge table go whose key is not among these."""
+    adds: bool
+    """Whether they come beside the rows that are there, none of which has their keys."""
     drifting: tuple[str, ...]
     """Columns in which a difference of the last digits is none."""
 
@@ -90,7 +92,7 @@ class StagedRows:
             ledger.refuse_other_spelling(connection, entry.table)
         touched = tuple(_write(self))
         done = ledger.append(
-            connection, replace(entry, version=version, rows=self.rows, bytes=self.bytes, touched=touched)
+            connection, replace(entry, version=version, rows=entry.rows + self.rows, bytes=self.bytes, touched=touched)
         )
         if self.target.table.source is not None:
             quarantine.renew(connection, done, bad)
@@ -99,24 +101,26 @@ class StagedRows:
 
 
 def stage(
-    target: Target, rows: Query | Generator[pa.RecordBatch], transaction: Transaction, *, replaces_all: bool
+    target: Target, rows: Query | Generator[pa.RecordBatch], transaction: Transaction, *, replaces_all: bool, adds: bool
 ) -> StagedRows:
-    """Put the rows of a window where they can be looked at; a merge's may be for the place of all that are there.
+    """Put the rows of a window where they can be looked at.
+
+    A merge's may be for the place of all that are there, and those of a part come beside them.
 
     Raises:
         WindowError: one lies outside its window.
         CheckFailedError: the window gives several rows of a key, which cannot be combined.
     """
-    place = _place(target, rows)
+    place = _beside(target) if adds else _place(target, rows)
     if not place.straight:
         types = ", ".join(f"{quote(name)} {duckdb_type(type_)}" for name, type_ in target.table.types.items())
         target.run(f"CREATE TEMP TABLE {place.into} ({types})")
     count, size = insert(target, place.into, rows)
     _refuse_outside(target, place, rows, count)
-    if target.table.strategy == "merge":
+    if target.table.strategy == "merge" and not adds:
         count -= settle_keys(target, place.rows)
     drifting = () if place.straight else drifting_columns(target.table, rows)
-    return StagedRows(target, place, count, size, transaction, replaces_all, drifting)
+    return StagedRows(target, place, count, size, transaction, replaces_all, adds, drifting)
 
 
 def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
@@ -133,6 +137,21 @@ def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
     if target.read(f"SELECT 1 FROM {target.name} LIMIT 1"):
         return ASIDE
     return Place(target.name, target.name, _named(table), straight=True)
+
+
+def _beside(target: Target) -> Place:
+    """Choose a place beside the rows that are there: behind them in the table, where DuckDB numbers its rows."""
+    table = target.table
+    if any(name.lower() == "rowid" for name in table.types):
+        return ASIDE
+    newest = target.read(f"SELECT coalesce(max(rowid), -1) FROM {target.name}")[0][0]
+    behind = f"WHERE rowid > {newest}"
+    return Place(
+        target.name,
+        f"(SELECT * FROM {target.name} {behind})",
+        f"(SELECT * FROM {_named(table)} {behind})",
+        straight=True,
+    )
 
 
 def _range(table: Table) -> str:
@@ -177,11 +196,18 @@ def _write(staged: StagedRows) -> list[Touched]:
     """Make the table hold the rows; return what that touches."""
     target, place, rows = staged.target, staged.place, staged.rows
     table, units = target.table, target.units
-    if not place.straight:
+    if staged.adds and not place.straight:
+        insert_from(target, target.name, place.rows)
+    elif not place.straight:
         if table.strategy == "merge":
             return merge_rows(target, place.rows, staged.drifting, replaces_all=staged.replaces_all)
         scope = target.inside if table.strategy == "append" else "true"
         return replace_rows(target, place.rows, scope, staged.drifting)
-    if table.strategy == "append" and target.window and target.window.end - target.window.start <= units.length:
+    if (
+        table.strategy == "append"
+        and not staged.adds
+        and target.window
+        and target.window.end - target.window.start <= units.length
+    ):
         return [Touched(target.window, changed=False)] if rows else []
     return units.touched(target.read(f"SELECT DISTINCT {units.of()}, false FROM {place.rows}"))

@@ -7,7 +7,8 @@ VIEWS = {
         FROM (SELECT *, max(version) FILTER (kind = 'reset') OVER one_table AS reset,
                      max_by(committed_at, version) FILTER (kind = 'reset') OVER one_table AS reset_at
               FROM platform.ledger WINDOW one_table AS (PARTITION BY table_name))
-        WHERE kind <> 'reset' AND (reset IS NULL OR if(kind = 'commit', version > reset, committed_at > reset_at))
+        WHERE kind IN ('commit', 'failure')
+          AND (reset IS NULL OR if(kind = 'commit', version > reset, committed_at > reset_at))
         QUALIFY row_number() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
     "tables": """
@@ -51,7 +52,7 @@ VIEWS = {
         SELECT run_id, table_name, any_value(run_by) AS run_by, any_value(code_version) AS code_version,
                any_value(git_commit) AS git_commit, min(began) AS began, max(committed_at) AS ended,
                count(*) FILTER (kind = 'commit') AS commits, count(*) FILTER (kind = 'failure') AS failures,
-               sum("rows") AS "rows"
+               coalesce(sum("rows") FILTER (kind = 'commit'), 0) AS "rows"
         FROM platform.ledger WHERE kind <> 'reset' GROUP BY run_id, table_name
     """,
 }

@@ -81,6 +81,12 @@ class DuckDB:
             schema.alter(cursor, table)
             work.commit()
 
+    def empty(self, table: Table) -> None:
+        """Let all rows of a table go, with a reset in the ledger."""
+        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+            schema.empty(cursor, table)
+            work.commit()
+
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""
         with self._catalog:
@@ -94,7 +100,7 @@ class DuckDB:
             return found
 
     @contextmanager
-    def stage(
+    def stage(  # noqa: PLR0913 - what becomes of the rows that are there
         self,
         table: Table,
         window: Window | None,
@@ -102,6 +108,7 @@ class DuckDB:
         *,
         start_over: bool = False,
         redefined: bool = False,
+        adds: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
         subject = f"{table.identity} {window or ''}".strip()
@@ -114,7 +121,10 @@ class DuckDB:
             schema.alter(cursor, table)
             target = Target(cursor, table, window)
             given = rows if isinstance(rows, Query | Generator) else rows.batches()
-            yield stage(target, given, work, replaces_all=_starts_over(target, asked=start_over, redefined=redefined))
+            replaces_all = _starts_over(target, asked=start_over, redefined=redefined)
+            # Of a merge, windows beside the first copy may have brought its keys meanwhile.
+            adds = adds and (table.strategy == "append" or not ledger.has_commits(cursor, table.identity))
+            yield stage(target, given, work, replaces_all=replaces_all, adds=adds)
 
     def keep(self, definition: Definition) -> None:
         """Keep a definition; the first of its code version stays."""

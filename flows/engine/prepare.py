@@ -1,0 +1,39 @@
+"""Make the warehouse hold a table, as its file says, before its windows are done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.model.column_changes import ColumnChanges
+from flows.model.entry import Notice
+
+if TYPE_CHECKING:
+    from flows.engine.commit import TableRun
+    from flows.engine.steps import Plan
+    from flows.model.table import Table
+    from flows.warehouses.interface import Warehouse
+
+
+def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
+    """Make the warehouse hold the table, as its file says; return which columns of rows that are there this changes."""
+    table = run.table
+    if todo.starts_over and todo.windows:
+        warehouse.empty(table)
+    changes = warehouse.column_changes(table) if run.source else ColumnChanges()
+    copied = bool(changes.added or changes.retyped) and has_rows(table, warehouse)
+    if todo.windows:
+        warehouse.prepare(table)
+    elif run.source and (changes.added or changes.retyped):
+        run.source.inspect(table)
+        warehouse.extend(table)
+    if table.window is None or not copied:
+        return []
+    return [
+        *(Notice("new_column", name) for name in changes.added),
+        *(Notice("retyped_column", name) for name in changes.retyped),
+    ]
+
+
+def has_rows(table: Table, warehouse: Warehouse) -> bool:
+    """Say whether anything is in a table that is there."""
+    return bool(warehouse.query(f"SELECT 1 AS n FROM `{table.dataset}`.`{table.name}` LIMIT 1", {}))
