@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,16 +79,50 @@ COPY = BY_HOUR.model_copy(
     }
 )
 
+USERS = Table.model_validate(
+    {
+        **EVENTS.model_dump(include={"description", "owner", "schedule"}),
+        "dataset": "derived",
+        "name": "users",
+        "window": {"size": "1 hour", "start": "2026-01-01"},
+        "strategy": "merge",
+        "key": ["id"],
+        "merge": {"first": "min", "last": "max", "amount": "latest"},
+        "latest_by": "last",
+        "columns": [
+            {"name": "id", "type": "INT64"},
+            {"name": "first", "type": "TIMESTAMP"},
+            {"name": "last", "type": "TIMESTAMP"},
+            {"name": "amount", "type": "NUMERIC"},
+        ],
+        "sql": "SELECT id, MIN(at) AS first, MAX(at) AS last, MAX(amount) AS amount FROM core.events"
+        " WHERE at >= @window_start AND at < @window_end GROUP BY id",
+    },
+    strict=False,
+)
+MERGE = """
+    MERGE INTO bare AS o USING (
+      SELECT id, min("at") AS first, max("at") AS last, max(amount) AS amount FROM core.events
+      WHERE "at" >= $window_start AND "at" < $window_end GROUP BY id
+    ) AS n ON o.id = n.id
+    WHEN MATCHED THEN UPDATE SET first = least(o.first, n.first), last = greatest(o.last, n.last),
+      amount = CASE WHEN n.last >= o.last THEN n.amount ELSE o.amount END
+    WHEN NOT MATCHED THEN INSERT VALUES (n.id, n.first, n.last, n.amount)
+"""
+MERGED_WINDOWS, ROWS_A_WINDOW = 365, 10_000
+
 
 def main() -> None:
-    """Run both benchmarks and print their tables."""
+    """Run the benchmarks and print their tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--windows", type=int, default=1_000, help="windows of the backfill")
     arguments.add_argument("--entries", type=int, nargs="+", default=[0, 10_000, 1_000_000], help="ledger entries")
     arguments.add_argument("--rows", type=int, default=10_000_000, help="rows of the big window")
+    arguments.add_argument("--keys", type=int, default=1_000_000, help="keys of the merge")
     chosen = arguments.parse_args()
     _backfill(chosen.windows, chosen.entries)
     _big_window(chosen.rows)
+    _merge(chosen.keys)
 
 
 def _backfill(windows: int, sizes: list[int]) -> None:
@@ -163,14 +198,40 @@ def _one_big_window(rows: int, span: Window) -> tuple[float, float]:
         return bare, _timed(lambda: commit_step(job, Step(span, "missing", Reason("not committed")), warehouse))
 
 
-def _warehouse(folder: Path, rows: int, hours: int) -> DuckDB:
-    """Return a warehouse with so many events, spread over so many hours."""
+def _merge(keys: int) -> None:
+    shown = Shown(title=f"{keys:,} keys merged from {MERGED_WINDOWS} windows of {ROWS_A_WINDOW:,} rows")
+    for name in ("", "ms a window", "ratio"):
+        shown.add_column(name, justify="right")
+    rows = MERGED_WINDOWS * ROWS_A_WINDOW
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(_warehouse(Path(folder), rows, MERGED_WINDOWS, "hash(i) % $keys", keys=keys)) as warehouse,
+    ):
+        warehouse.prepare(USERS)
+        warehouse.session.execute("CREATE TABLE bare AS FROM derived.users")
+        spans = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(MERGED_WINDOWS)]
+        bare = _timed(lambda: [warehouse.session.execute(MERGE, _bounds(span)) for span in spans]) / len(spans)
+        job = TableRun(USERS, "run", "bench", "", 0, {"core.events": 1}, {"core.events": EVENTS.types})
+        steps = [Step(span, "missing", Reason("not committed")) for span in spans]
+        plain = _timed(lambda: [commit_step(job, step, warehouse) for step in steps]) / len(spans)
+        late = steps[len(steps) // 2]
+        change = 'UPDATE core.events SET amount = amount + 1 WHERE "at" >= $window_start AND "at" < $window_end'
+        warehouse.session.execute(change, _bounds(spans[len(spans) // 2]))
+        job = replace(job, known_version=len(steps))
+        again = _timed(lambda: commit_step(job, late, warehouse))
+    for name, seconds, of in (("MERGE", bare, bare), ("derive", plain, bare), ("a late window", again, plain)):
+        shown.add_row(name, f"{seconds * 1000:.1f}", f"{seconds / of:.2f}")
+    Console().print(shown)
+
+
+def _warehouse(folder: Path, rows: int, hours: int, number: str = "i", **given: int) -> DuckDB:
+    """Return a warehouse with so many events, spread over so many hours, with `id` as an expression of their number."""
     warehouse = DuckDB(folder / "warehouse.duckdb")
     warehouse.prepare(EVENTS)
     warehouse.session.execute(
         "INSERT INTO core.events SELECT $start + to_microseconds(CAST(i * ($hours * 3600000000 // $rows) AS BIGINT)),"
-        " i, CAST(i % 50 AS VARCHAR), CAST(i % 977 AS DECIMAL(38, 9)) / 7 FROM range($rows) AS t(i)",
-        {"start": START, "hours": hours, "rows": rows},
+        f" {number}, CAST(i % 50 AS VARCHAR), CAST(i % 977 AS DECIMAL(38, 9)) / 7 FROM range($rows) AS t(i)",
+        {"start": START, "hours": hours, "rows": rows, **given},
     )
     warehouse.session.execute("CHECKPOINT")
     return warehouse

@@ -38,11 +38,20 @@ STRATEGIES = """\
 | `merge` | adds rows, or updates those of the same `key` | one row per user or order, whenever it was seen |
 | `replace` | swaps the whole table | small tables that are made of everything: a top ten |
 
-With `append`, and with `merge` where the key holds the partition column, each row must lie in its window. With any other
-`merge`, several windows can give one key, and `merge:` says for each column how their values combine: `min`, `max`, or
-`latest` by the column `latest_by`. Sums are refused: a window that is derived twice would be counted twice.
-Such a table adds and overwrites and never takes back: where a row from which it was merged has since been changed or
-removed, each run says so until `--rebuild` makes the table from nothing.
+With `append`, and with `merge` where the key holds the partition column, each row must lie in its window, and such a
+`merge` is an `append` whose key is unique. With any other `merge`, several windows can give one key. What each window says
+of it is kept, in a table beside this one, and the row is folded from all that: `merge:` says how for each column.
+
+| rule | the row has |
+| --- | --- |
+| `min`, `max`, `sum` | the least or greatest value, or all added up |
+| `earliest`, `latest` | the value where the column `latest_by` is least or greatest; NULL there loses to any other |
+| none | the value of the newest window that has the key: an update, as people know it |
+
+Where `latest_by` is the same twice, `latest` takes the newer window and `earliest` the older, then the greater row as JSON.
+A window that gives a key twice is a fault unless every column has a rule. So a row that comes late, changes, moves to
+another day or goes is taken back, also from sums, in whatever order windows are made; only keys of which a window says
+something new are folded again.
 
 A window that comes out as it was is no change, and no table that reads it is made again. Sums and averages of FLOAT64 are
 compared up to 1e-12 of the larger value, since a warehouse adds up in any order; where they cancel to nearly nothing they

@@ -19,7 +19,7 @@ To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only windo
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do these windows again though they are committed.")]
 Rebuild = Annotated[
-    bool, typer.Option("--rebuild", help="Make a merge table from nothing, without what its sources have taken back.")
+    bool, typer.Option("--rebuild", help="Make a merge table from nothing, without rows that its source has deleted.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 

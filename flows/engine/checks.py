@@ -153,7 +153,7 @@ def _kept(table: Table, staged: Staged) -> str:
     name = f"`{table.dataset}`.`{table.name}`"
     if staged.replaces_all:
         return f"(SELECT * FROM {name} WHERE FALSE)"
-    if table.strategy == "merge":
+    if table.strategy == "merge" and not table.is_bounded:
         same = " AND ".join(f"`old-row`.`{column}` = `new-row`.`{column}`" for column in table.key)
         renewed = f"EXISTS (SELECT 1 FROM {staged.relation} AS `new-row` WHERE {same})"
         return f"(SELECT * FROM {name} AS `old-row` WHERE NOT {renewed})"

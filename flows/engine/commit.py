@@ -104,8 +104,6 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
     nulled = Counter[str]()
     with failure_recorded(run, entry, warehouse, bad):
         remarks = _remarks(run, run.source) if first and run.source else ()
-        if not run.rebuild:
-            remarks += tuple(Notice("taken_back", table) for table in step.taken_back)
         if extract is not None:
             bad += extract.bad_rows()
             nulled.update(extract.manifest.nulled)

@@ -21,6 +21,7 @@ from flows.model.entry import Copied
 from flows.model.errors import SqlError
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import as_defined, changes, code_version, definition_text
+from flows.warehouses.interface import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -92,8 +93,6 @@ class Upstream:
     complete: tuple[Window, ...] = ()
     """Ranges of its partition column in which all rows are there, disjoint and in order."""
     touches: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
-    changes: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
-    """Those touches that changed or removed rows."""
     changed_at: datetime | None = None
     """When it was touched last."""
     failed: tuple[Window, ...] = ()
@@ -122,12 +121,10 @@ class Reading:
         if not self.state.committed or self.state.begun:
             return Upstream(failed=failed)
         touched = [(_window(row), row["version"]) for row in self.touched]
-        changed = [touch for touch, row in zip(touched, self.touched, strict=True) if row["changed"]]
         return Upstream(
             self.state.version,
             tuple(complete(self.table, self.state)),
             ChangeIndex(touched),
-            ChangeIndex(changed),
             max((_utc(row["began"]) for row in self.touched), default=None),
             failed,
         )
@@ -142,13 +139,15 @@ def read(warehouse: Warehouse, tables: Iterable[Table], upstreams: Container[str
         upstreams: those of them of which others are planned, which need to know what was touched; None: all.
     """
     by_name = {table.identity: table for table in tables}
-    present = warehouse.present({*by_name, *shards(by_name)})
+    kept_apart = {table.identity: parts_of(table.identity) for table in by_name.values() if table.is_folded}
+    present = warehouse.present({*by_name, *shards(by_name), *kept_apart.values()})
+    there = {name for name in by_name if {name, kept_apart.get(name, name)} <= set(present)}
     names = [name for name in by_name if shard(name) in present]
     found: dict[str, dict[str, list[dict[str, Any]]]] = {name: defaultdict(list) for name in by_name}
     for row in warehouse.query(*question(names, upstreams)) if names else ():
         found[row["table_name"]][row["part"]].append(row)
     now = warehouse.now()
-    readings = {name: _reading(table, found[name], now, is_there=name in present) for name, table in by_name.items()}
+    readings = {name: _reading(table, found[name], now, is_there=name in there) for name, table in by_name.items()}
     return _with_changes(warehouse, readings)
 
 

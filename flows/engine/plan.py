@@ -173,22 +173,10 @@ def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *,
         span = dependency.range(window)
         if span is not None and touches.within(span) > read:
             reason = Reason("changed", dependency.table, span)
-            return Step(window, "stale", reason, _taken_back(facts, commit, window))
+            return Step(window, "stale", reason)
         if span is None and look_again:
             return Step(window, "lookback", Reason("changed", dependency.table))
     return None
-
-
-def _taken_back(facts: _Facts, commit: Committed, window: Window) -> tuple[str, ...]:
-    """Return the upstreams that changed or removed rows which a merge had combined with others, as it keeps them."""
-    if not facts.table.merge:
-        return ()
-    return tuple(
-        dependency.table
-        for dependency in facts.dependencies
-        if (span := dependency.range(window)) is not None
-        and facts.upstreams[dependency.table].changes.within(span) > commit.upstreams.get(dependency.table, 0)
-    )
 
 
 def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstream]) -> Callable[[Window], Wait | None]:

@@ -10,7 +10,7 @@ from flows.warehouses.interface import ledger_shard
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-Warning_ = Literal["unread", "taken_back"]
+Warning_ = Literal["unread"]
 """Kinds of warnings of which a run says what is new."""
 
 
@@ -26,19 +26,19 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
     asked = [
         (
             "SELECT 'entry' AS part, table_name, kind, window_start, window_end, version, code_version, began,"
-            f" upstreams, source_behind, CAST(NULL AS BOOL) AS changed, CAST(NULL AS STRING) AS subject,"
+            " upstreams, source_behind, CAST(NULL AS STRING) AS subject,"
             f" committed_at, copied FROM {commits}"
             " WHERE kind <> 'failure' QUALIFY ROW_NUMBER() OVER ("
             "PARTITION BY table_name, kind, window_start, window_end, code_version ORDER BY version DESC) = 1"
         ),
         (
             "SELECT 'failure', table_name, kind, window_start, window_end, MAX(version), NULL, CAST(NULL AS TIMESTAMP),"
-            f" NULL, NULL, NULL, NULL, CAST(NULL AS TIMESTAMP), NULL FROM {tries} WHERE kind = 'failure'"
+            f" NULL, NULL, NULL, CAST(NULL AS TIMESTAMP), NULL FROM {tries} WHERE kind = 'failure'"
             " GROUP BY table_name, kind, window_start, window_end"
         ),
         (
             "SELECT 'warning', table_name, w.kind, NULL, NULL, MAX(version), NULL, CAST(NULL AS TIMESTAMP), NULL,"
-            f" NULL, NULL, w.subject, CAST(NULL AS TIMESTAMP), NULL FROM {warnings} AS e, UNNEST(warnings) AS w"
+            f" NULL, w.subject, CAST(NULL AS TIMESTAMP), NULL FROM {warnings} AS e, UNNEST(warnings) AS w"
             f" WHERE e.kind IN ('commit', 'part') AND ARRAY_LENGTH(warnings) > 0 AND w.kind IN ({kinds})"
             " GROUP BY table_name, w.kind, w.subject"
         ),
@@ -46,9 +46,9 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
     if read_by_others:
         asked.append(
             "SELECT 'touch', table_name, NULL, t.range_start, t.range_end, MAX(version), NULL, MAX(committed_at), NULL,"
-            " NULL, t.changed, NULL, CAST(NULL AS TIMESTAMP), NULL"
+            " NULL, NULL, CAST(NULL AS TIMESTAMP), NULL"
             f" FROM {_entries('committed_at, touched', read_by_others)} AS e,"
-            " UNNEST(touched) AS t WHERE kind <> 'failure' GROUP BY table_name, t.range_start, t.range_end, t.changed"
+            " UNNEST(touched) AS t WHERE kind <> 'failure' GROUP BY table_name, t.range_start, t.range_end"
         )
     return " UNION ALL ".join(asked), {f"table_{place}": name for place, name in enumerate(names)}
 

@@ -39,8 +39,6 @@ class Step:
     """None: the whole table."""
     cause: Cause
     reason: Reason
-    taken_back: tuple[str, ...] = ()
-    """Tables that have changed or removed rows from which the window was merged before: a merge takes nothing back."""
     is_first: bool = False
     """Whether it is the first copy of its table, which may be several commits."""
     copied: Copied | None = None

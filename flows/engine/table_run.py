@@ -15,7 +15,6 @@ from flows.engine.first_copy import first_copy
 from flows.engine.plan import plan
 from flows.engine.prepare import has_rows, prepare
 from flows.engine.steps import Moment, Plan
-from flows.model.entry import Notice
 from flows.model.errors import ConflictError, DerivedError, UsageError
 from flows.model.window import BEGINNING, EVER, Window, short
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from flows.engine.steps import Step
     from flows.extracts.manifest import Manifest
     from flows.extracts.stage import Stage
-    from flows.model.entry import Entry
+    from flows.model.entry import Entry, Notice
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.sources.interface import Source
@@ -194,7 +193,7 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
         if todo.windows:
             parts.readings.forget(table.identity)
     copied_all = request.force and request.bounds == EVER
-    outcome.notices = [*(() if copied_all else changed), *_taken_back(table, parts.readings)]
+    outcome.notices = [] if copied_all else changed
     observer.ended(outcome)
     return outcome
 
@@ -334,10 +333,3 @@ def _table_run(parts: Parts, table: Table, todo: Plan, reached: Reached | None, 
         redefined=todo.redefined,
         unread=parts.readings.of(table.identity)[table.identity].warned["unread"],
     )
-
-
-def _taken_back(table: Table, readings: Readings) -> list[Notice]:
-    """Return which tables changed or removed rows from which this one was merged."""
-    if not table.merge:
-        return []
-    return [Notice("taken_back", name) for name in readings.of(table.identity)[table.identity].warned["taken_back"]]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Strategy = Literal["append", "merge", "replace"]
 Granularity = Literal["hour", "day", "month", "year"]
-MergeRule = Literal["min", "max", "latest"]
+MergeRule = Literal["min", "max", "sum", "earliest", "latest"]
 
 
 class Column(Model):
@@ -95,9 +95,11 @@ class Table(Model):
     key: Annotated[tuple[str, ...], Field(examples=["[item_id]"])] = ()
     """The columns that together name a row; `merge` updates by them."""
     merge: dict[str, MergeRule] = Field(default_factory=dict, examples=["{first_used_at: min, country: latest}"])
-    """How values of two windows combine, for each column outside the key: `min`, `max` or `latest`."""
+    """How values of several windows combine: `min`, `max`, `sum`, `earliest` or `latest`.
+
+    A column without a rule is that of the newest window that has the key."""
     latest_by: Annotated[str | None, Field(examples=["last_used_at"])] = None
-    """The column that says which value is the `latest`."""
+    """The column that says which value is the `earliest` or the `latest`."""
     columns: Annotated[
         tuple[Column, ...], Field(min_length=1, examples=["[{name: day, type: DATE, description: Day of the sale}]"])
     ]
@@ -115,6 +117,19 @@ class Table(Model):
     def identity(self) -> str:
         """`dataset.name`."""
         return f"{self.dataset}.{self.name}"
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether each row belongs to one window, by its partition column: a key that holds it belongs to one, too."""
+        if self.strategy == "append":
+            return True
+        is_derived_merge = self.strategy == "merge" and self.sql is not None
+        return is_derived_merge and self.partition is not None and self.partition.column in self.key
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether each row is folded from what several windows say of its key."""
+        return self.strategy == "merge" and self.sql is not None and not self.is_bounded
 
     @property
     def types(self) -> dict[str, Type]:

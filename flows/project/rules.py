@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from flows.model.window import short
 from flows.project.cron import cron_fault
-from flows.project.text import clip
+from flows.project.text import clip, either
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from flows.model.errors import Fault
-    from flows.project.document import Document, Path
+    from flows.project.document import Document
 
 RESERVED = {"platform", "temp", "system", "main", "information_schema", "pg_catalog", "warehouse"}
-SHOWN_COLUMNS = 3
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 EMAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 UNORDERED = {"ARRAY", "STRUCT", "JSON"}
+NUMBERS = ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64")
 CURSORS = {"DATE", "DATETIME", "TIMESTAMP"}
 WINDOW_EXAMPLE = "`window: {size: 1 day, start: 2026-01-01}`"
 
@@ -259,52 +259,44 @@ def merge_rules(document: Document) -> Iterator[Fault]:  # noqa: C901 - one bran
         type_ = document.columns.get(name)
         if document.text("merge", name) in {"min", "max"} and type_ and type_.name in UNORDERED:
             yield document.fault(("merge", name), f"'{name}' is {type_}, which has no {rules[name]}imum. Write latest.")
+        if document.text("merge", name) == "sum" and type_ and type_.name not in NUMBERS:
+            yield document.fault(
+                ("merge", name),
+                f"'{name}' is {type_}, which cannot be added up. Write latest, or make it a number: {either(NUMBERS)}.",
+            )
     if document.strategy == "merge" and key:
-        yield from _coverage(document, key, named)
+        yield from _owned(document, key, named)
     yield from _latest_by(document, key, rules if isinstance(rules, dict) else {})
 
 
-def _coverage(document: Document, key: list[str], named: list[str]) -> Iterator[Fault]:
+def _owned(document: Document, key: list[str], named: list[str]) -> Iterator[Fault]:
     partition = document.text("partition", "column")
-    if partition in key:
-        if named:
-            yield document.fault(
-                ("merge",),
-                f"the key holds the partition column '{partition}', so that a row belongs to one window and is overwritten. Remove `merge`.",
-            )
-        return
-    lacking = [name for name in document.columns if name not in key and name not in named]
-    if lacking and document.is_derived:
-        place: Path = ("merge",) if named else ("strategy",)
-        example = ", ".join(f"{name}: max" for name in lacking[:SHOWN_COLUMNS])
+    if partition in key and named:
         yield document.fault(
-            place,
-            f"several windows can give one key, so `merge` must say for each other column how values combine: min, max or latest. It lacks {', '.join(lacking)}. Write `merge: {{{example}{', ...' if len(lacking) > SHOWN_COLUMNS else ''}}}`.",
+            ("merge",),
+            f"the key holds the partition column '{partition}', so that a row belongs to one window and is overwritten. Remove `merge`.",
         )
 
 
 def _latest_by(document: Document, key: list[str], rules: dict[str, object]) -> Iterator[Fault]:
     latest_by = document.text("latest_by")
-    uses = [name for name, rule in rules.items() if rule == "latest"]
+    uses = [name for name, rule in rules.items() if rule in {"earliest", "latest"}]
     if uses and not document.has("latest_by"):
         yield document.fault(
             ("merge", uses[0]),
-            "latest needs `latest_by`, the column that says which value is the latest. Write `latest_by: last_used_at`.",
+            f"{rules[uses[0]]} needs `latest_by`, the column that says which value is the {rules[uses[0]]}. Write `latest_by: last_used_at`.",
         )
     if latest_by is None:
         return
     yield from document.unknown_column(("latest_by",), latest_by)
     if not uses:
-        yield document.fault(("latest_by",), "no column has the rule latest, so nothing uses this. Remove it.")
+        yield document.fault(
+            ("latest_by",), "no column has the rule latest or earliest, so nothing uses this. Remove it."
+        )
     elif latest_by in key:
         yield document.fault(
             ("latest_by",),
             f"'{latest_by}' is part of the key and the same in all rows of one. Name a column that tells them apart.",
-        )
-    elif rules.get(latest_by) == "min":
-        yield document.fault(
-            ("merge", latest_by),
-            f"'{latest_by}' says which value is the latest, so it must keep its greatest value. Write max.",
         )
     type_ = document.columns.get(latest_by)
     if type_ and type_.name in UNORDERED:

@@ -36,7 +36,7 @@ SYNONYMS = {
     "doc": "description",
     "path": "from",
 }
-NOT_REPEATABLE = {"sum", "count", "avg", "average", "mean", "add", "total", "concat", "append"}
+SUMMED = {"count", "avg", "average", "mean", "add", "total"}
 
 
 def model_at(path: Path, values: Any) -> type[BaseModel] | None:  # noqa: ANN401 - what a file gives can be anything
@@ -171,11 +171,8 @@ def _unknown_field(name: str, place: Path, model: type[BaseModel] | None) -> str
 
 def _not_in_list(value: object, path: Path, parent: type[BaseModel] | None, error: ErrorDetails) -> str:
     if path[:1] == ("merge",):
-        if str(value).lower() in NOT_REPEATABLE:
-            return (
-                f"'{value}' is not safe to repeat: a window that is derived twice would be counted twice. Write min, max "
-                "or latest; for a running total keep one row per window (strategy append) and add them up when you read."
-            )
+        if str(value).lower() in SUMMED:
+            return f"'{value}' is no rule. Write sum, over what each window counts or adds up; divide where you read."
         known: tuple[object, ...] = get_args(MergeRule)
     elif error["ctx"]["expected"] == "True":
         name = path[-1]

@@ -168,8 +168,6 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
                 "the source has columns that the file does not name and that are not copied; name those that you need: "
                 + json.dumps([notice.subject for notice in notices], ensure_ascii=False)
             )
-        case "taken_back":
-            return f"has since changed or removed rows, which a merge does not take back: {' and '.join(subjects)}"
         case "nulled":
             counts = ", ".join(f"{notice.subject} {notice.detail}" for notice in notices)
             return f"values that cannot be read and are NULL (on_error): {counts}"
@@ -240,9 +238,4 @@ def remarks(outcome: Outcome) -> list[str]:
         if columns := found.get(kind):
             named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
             lines.append(f"{outcome.table}: {named}: {became} rows copied before; {again}")
-    if changed := found.get("taken_back"):
-        lines.append(
-            f"{outcome.table}: {' and '.join(changed)} changed or removed rows from which it was merged, "
-            f"and a merge takes nothing back: python -m flows.derive {outcome.table} --rebuild makes it from nothing"
-        )
     return [*plan_remarks(outcome.table, outcome.plan), *lines, *warning_lines(outcome.entries)]

@@ -79,7 +79,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             start: Only windows from this moment on (UTC). Empty: from the table's start.
             end: Only windows up to this moment (UTC). Empty: up to now.
             force: Do these windows again, also those that are up to date.
-            rebuild: Make a merge table from nothing, without what its sources have taken back.
+            rebuild: Make a merge table from nothing, without rows that its source has deleted.
         """
         tracker = Tracker(table)
         try:

@@ -26,7 +26,7 @@ def drifting_columns(table: Table, rows: object) -> tuple[str, ...]:
     if not floats or not isinstance(rows, Query):
         return ()
     drifting = {name.lower() for name in _of_query(rows)}
-    return tuple(name for name in floats if name.lower() in drifting)
+    return tuple(name for name in floats if name.lower() in drifting or table.merge.get(name) == "sum")
 
 
 @lru_cache(maxsize=64)

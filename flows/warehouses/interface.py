@@ -36,6 +36,11 @@ class Query:
     """Types of the tables that it reads, by identity and column."""
 
 
+def parts_of(identity: str) -> str:
+    """Return the table that holds the parts from which a merge is folded; no file's name has a `-`."""
+    return f"{identity}-parts"
+
+
 def ledger_shard(identity: str) -> str:
     """Return the name of the ledger table, in dataset `platform`, that holds a table's entries."""
     return f"ledger_{zlib.crc32(identity.encode()) % LEDGER_SHARDS:03d}"

@@ -182,11 +182,8 @@ class World:
         self.run(name, most)
 
     def follows(self, name):
-        """Say whether the table follows every change: not a snapshot, and not what a merge had to take back."""
-        if name in {"derived.pairs", "derived.last"} and self.table("derived.totals").partition != DAILY:
-            return False
-        merges = name == "derived.users" or self.table("derived.totals").strategy == "merge"
-        return self.only_insert or name == "core.events" or not merges
+        """Say whether the table follows every change: not a snapshot."""
+        return name not in {"derived.pairs", "derived.last"} or self.table("derived.totals").partition == DAILY
 
     def table(self, name):
         """Return a table as its file says now."""

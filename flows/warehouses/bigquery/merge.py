@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flows.model.errors import CheckFailedError, WarehouseError
 from flows.model.window import END, Size, Window
 from flows.model.window import merge as join_ranges
-from flows.warehouses.bigquery import ledger, replace
+from flows.warehouses.bigquery import ledger, parts, replace
 from flows.warehouses.bigquery.drift import differ
 from flows.warehouses.bigquery.look import Change, Look
 from flows.warehouses.bigquery.target import EXPIRY, bound
@@ -32,11 +32,6 @@ MOST_RANGES = 200
 """Ranges of partitions that one statement names; of more, those with the smallest gaps between them are joined."""
 
 
-def owns_rows(table: Table) -> bool:
-    """Say whether a key belongs to one window: it contains the partition column."""
-    return table.partition is not None and table.partition.column in table.key
-
-
 def asked(target: Target, staged: str, *, start_over: bool) -> dict[str, str]:
     """Return what to ask: which parts of the key may be NULL, and how many rows share theirs with another.
 
@@ -47,12 +42,18 @@ def asked(target: Target, staged: str, *, start_over: bool) -> dict[str, str]:
     if start_over and target.table.source is not None:
         again = {**replace.asked(target, _latest(target, staged)), "others": _others(target)}
     nulls = ", ".join(f"COALESCE(LOGICAL_OR({quote(name)} IS NULL), FALSE) AS k{i}" for i, name in enumerate(key))
-    shared = f"SELECT COUNT(*) AS n FROM {staged} GROUP BY {listed(key)}"
+    keys = parts.window_keys(target, staged) if target.table.is_folded else staged
     return {
-        "nulls": f"(SELECT AS STRUCT {nulls} FROM {staged})",
-        "surplus": f"(SELECT COALESCE(SUM(n - 1), 0) FROM ({shared}))",
+        "nulls": f"(SELECT AS STRUCT {nulls} FROM {keys})",
+        "surplus": surplus(target, staged),
         **again,
     }
+
+
+def surplus(target: Target, staged: str) -> str:
+    """SQL for how many rows share their key with another."""
+    shared = f"SELECT COUNT(*) AS n FROM {staged} GROUP BY {listed(target.table.key)}"
+    return f"(SELECT COALESCE(SUM(n - 1), 0) FROM ({shared}))"
 
 
 def _others(target: Target) -> str:
@@ -72,7 +73,7 @@ def settled(target: Target, staged: str, seen: Look) -> str:
         return staged
     if table.source is not None:
         return _latest(target, staged)
-    if owns_rows(table) or not table.merge:
+    if table.is_bounded or set(table.types) - {*table.key, *table.merge}:
         twice = target.run(
             "twice", f"SELECT {keys} FROM {staged} GROUP BY {keys} HAVING COUNT(*) > 1 LIMIT {SHOWN_KEYS}"
         ).rows
@@ -99,11 +100,19 @@ def change(  # noqa: PLR0913 - what a publish depends on
     if start_over and table.source is not None and not redefined and not seen.facts["others"]:
         return replace.change(target, staged, seen)
     start_over = start_over or (redefined and table.sql is not None)
-    places, parameters = ("FALSE", []) if start_over else _places(target, staged, seen)
-    units = _delta(target, staged, seen, drifting, (places, parameters))
+    statements, incoming, keys = [], staged, staged
+    if table.is_folded:
+        found = target.run("moved", parts.moved_keys(target, staged, start_over=start_over)).rows
+        if not found[0]["n"] and not start_over:
+            return Change()
+        keys = parts.moved(target)
+        of_parts = _same_key(table, seen, [f"`new-row`.k{i}" for i in range(len(table.key))], "v_")
+        incoming = parts.folded(target, staged, of_parts, start_over=start_over)
+        statements = parts.statements(target, staged, start_over=start_over)
+    places, parameters = ("FALSE", []) if start_over else _places(target, keys, seen)
+    units = _delta(target, incoming, seen, drifting, (places, parameters))
     delta = target.helping("delta")
     same_key = _same_key(table, seen, [f"`new-row`.v{i}" for i in _key_places(table)])
-    statements = []
     if start_over:
         statements.append(f"TRUNCATE TABLE {target.name}")
     elif any(unit["is_change"] for unit in units):
@@ -113,7 +122,9 @@ def change(  # noqa: PLR0913 - what a publish depends on
         )
     if units:
         values = ", ".join(f"v{i}" for i in range(len(table.types)))
-        statements.append(f"INSERT INTO {target.name} ({target.columns}) SELECT {values} FROM {delta}")
+        statements.append(
+            f"INSERT INTO {target.name} ({target.columns}) SELECT {values} FROM {delta} WHERE NOT is_gone"
+        )
     return Change(tuple(statements), tuple(parameters), touched(table, target.window, units), start_over)
 
 
@@ -145,7 +156,7 @@ def _places(target: Target, staged: str, seen: Look) -> tuple[str, list[Paramete
 
 
 def _delta(
-    target: Target, staged: str, seen: Look, drifting: Sequence[str], among: tuple[str, Sequence[Parameter]]
+    target: Target, incoming: str, seen: Look, drifting: Sequence[str], among: tuple[str, Sequence[Parameter]]
 ) -> list[dict[str, Any]]:
     """Make the table of the rows to write; return the hours or days that they touch."""
     table, (places, parameters) = target.table, among
@@ -159,57 +170,21 @@ def _delta(
     cursor = table.source.cursor if table.source else None
     newer = f"COALESCE({old}{quote(cursor)} > {new}{quote(cursor)}, FALSE)" if cursor else "FALSE"
     written = ", ".join(f"{new}{quote(name)} AS v{i}" for i, name in enumerate(table.types))
-    delta = target.helping("delta")
+    delta, gone = target.helping("delta"), "`new-row`.`is-gone`" if table.is_folded else "FALSE"
     script = (
         f"CREATE OR REPLACE TABLE {delta} {EXPIRY} AS\nSELECT {written},"
-        f" `old-row`.`is-there` IS NOT NULL AS is_change, {unit_of(table, old)} AS old_unit,"
+        f" `old-row`.`is-there` IS NOT NULL AS is_change, {gone} AS is_gone, {unit_of(table, old)} AS old_unit,"
         f" {unit_of(table, new)} AS new_unit\n"
-        f"FROM {_incoming(target, staged, places, same_key)} AS `new-row`\n"
+        f"FROM {incoming} AS `new-row`\n"
         f"LEFT JOIN {old_rows} AS `old-row` ON {same_key}\n"
-        f"WHERE `old-row`.`is-there` IS NULL OR (({differs or 'FALSE'}) AND NOT {newer});\n"
+        f"WHERE IF({gone}, `old-row`.`is-there`, `old-row`.`is-there` IS NULL"
+        f" OR (({differs or 'FALSE'}) AND NOT {newer}));\n"
         "SELECT unit_start, LOGICAL_OR(was_there) AS is_change FROM (\n"
-        f"  SELECT new_unit AS unit_start, is_change AS was_there FROM {delta}\n"
+        f"  SELECT new_unit AS unit_start, is_change AS was_there FROM {delta} WHERE NOT is_gone\n"
         f"  UNION ALL SELECT old_unit, TRUE FROM {delta} WHERE is_change\n"
         ") GROUP BY unit_start"
     )
     return target.run("delta", script, parameters).rows
-
-
-def _incoming(target: Target, staged: str, places: str, same_key: str) -> str:
-    """SQL for the row that each staged key shall have."""
-    table = target.table
-    if not table.merge:
-        return staged
-    combined = ", ".join(_combined(table, name) for name in table.types)
-    return (
-        f"(SELECT {combined} FROM (SELECT {target.columns} FROM {staged} UNION ALL"
-        f" SELECT {target.columns} FROM {target.name} AS `old-row` WHERE {places}"
-        f" AND EXISTS (SELECT 1 FROM {staged} AS `new-row` WHERE {same_key})) AS `both-rows`"
-        f" GROUP BY {', '.join(f'`both-rows`.{quote(name)}' for name in table.key)})"
-    )
-
-
-def _combined(table: Table, name: str) -> str:
-    """SQL for a column of the row that a key shall have.
-
-    Values that are equally late compare by themselves, so that windows may commit in any order.
-    """
-    rule, column = table.merge.get(name), f"`both-rows`.{quote(name)}"
-    if rule is None:
-        return f"{column} AS {quote(name)}"
-    if rule != "latest":
-        return f"{rule.upper()}({column}) AS {quote(name)}"
-    latest = [other for other, its_rule in sorted(table.merge.items()) if its_rule == "latest"]
-    order = [name for name in (table.latest_by,) if name] + latest
-    by = f"`both-rows`.{quote(order[0])}"
-    rest = ", ".join(
-        f"{value} IS NULL DESC, {value} DESC"
-        for value in (comparable(table.types[other], f"`both-rows`.{quote(other)}") for other in order[1:])
-    )
-    return (
-        f"ARRAY_AGG(STRUCT({column} AS v) ORDER BY {by} IS NOT NULL DESC, {by} DESC, {rest} LIMIT 1)[OFFSET(0)].v"
-        f" AS {quote(name)}"
-    )
 
 
 def _latest(target: Target, staged: str) -> str:
@@ -223,13 +198,15 @@ def _latest(target: Target, staged: str) -> str:
     )
 
 
-def _same_key(table: Table, seen: Look, new: Sequence[str]) -> str:
+def _same_key(table: Table, seen: Look, new: Sequence[str], prefix: str = "") -> str:
     """Return the condition that rows of the table and of others have one key; `new` are its parts in those.
+
+    Columns of the table may have a prefix.
 
     Only equality lets BigQuery find them by a hash. Where a staged part is NULL it is that of texts, in which NULL is
     a text like any other.
     """
-    pairs = [(f"`old-row`.{quote(name)}", part) for name, part in zip(table.key, new, strict=True)]
+    pairs = [(f"`old-row`.{quote(prefix + name)}", part) for name, part in zip(table.key, new, strict=True)]
     return " AND ".join(
         f"TO_JSON_STRING(STRUCT({old} AS k)) = TO_JSON_STRING(STRUCT({part} AS k))" if has_null else f"{old} = {part}"
         for (old, part), has_null in zip(pairs, seen.facts["nulls"].values(), strict=True)

@@ -32,7 +32,7 @@ def change(target: Target, staged: str, seen: Look, drifting: Sequence[str] = ()
     # A constant range of whole partitions is deleted as partitions, which costs nothing.
     delete = (
         f"DELETE FROM {target.name} WHERE {target.inside}"
-        if target.table.strategy == "append"
+        if target.table.is_bounded
         else f"TRUNCATE TABLE {target.name}"
     )
     insert = f"INSERT INTO {target.name} ({target.columns}) SELECT {target.columns} FROM {staged}"
@@ -40,5 +40,11 @@ def change(target: Target, staged: str, seen: Look, drifting: Sequence[str] = ()
     return Change(statements, touched=touched(target.table, target.window, units))
 
 
+def start_over(target: Target, staged: str) -> Change:
+    """Return what puts the staged rows in the place of all others, of which nothing holds any longer."""
+    insert = f"INSERT INTO {target.name} ({target.columns}) SELECT {target.columns} FROM {staged}"
+    return Change((f"TRUNCATE TABLE {target.name}", insert), starts_over=True)
+
+
 def _scope(target: Target) -> str:
-    return target.inside if target.table.strategy == "append" else "TRUE"
+    return target.inside if target.table.is_bounded else "TRUE"

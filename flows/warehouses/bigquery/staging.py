@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.entry import Entry
-    from flows.model.table import Table
     from flows.warehouses.bigquery.jobs import Result
     from flows.warehouses.bigquery.target import Attempt, Target
 
@@ -157,34 +156,40 @@ def stage(
         values = [f"{parsed(type_, quote(name))} AS {quote(name)}" for name, type_ in table.types.items()]
         if values != [f"{quote(name)} AS {quote(name)}" for name in table.types]:
             staged = f"(SELECT {', '.join(values)} FROM {staged})"
-    if table.strategy == "merge":
-        asked = merge.asked(target, staged, start_over=start_over)
-    else:
-        asked = replace_.asked(target, staged, adds=adds)
-    if _is_bounded(table):
-        asked["outside"] = f"(SELECT COUNT(*) FROM {staged} WHERE {target.inside} IS NOT TRUE)"
+    is_merged = table.strategy == "merge"
+    asked = _asked(target, staged, start_over=start_over, adds=adds)
     seen = look(target, staged, asked, first)
     if seen.facts.get("outside"):
         _refuse_outside(target, staged)
-    count, relation, replaces_all = seen.rows, staged, False
+    count, relation = seen.rows, staged
+    replaces_all = is_merged and (start_over or (redefined and table.sql is not None))
     drifting = drifting_columns(table, rows)
-    if table.strategy == "merge":
-        replaces_all = start_over or (redefined and table.sql is not None)
+    if is_merged:
         relation = merge.settled(target, staged, seen)
         count -= seen.facts["surplus"] if table.source else 0
 
     def change(seen: Look) -> Change:
-        if table.strategy == "merge":
+        if is_merged and not table.is_bounded:
             return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined)
+        if replaces_all:
+            return replace_.start_over(target, staged)
         return replace_.change(target, staged, seen, drifting, adds=adds)
 
     read = seen.bytes if size is None else size
     return StagedRows(target, relation, count, read, seen, lambda: look(target, staged, asked), change, replaces_all)
 
 
-def _is_bounded(table: Table) -> bool:
-    """Say whether each row must lie in its window."""
-    return table.strategy == "append" or (table.strategy == "merge" and not table.source and merge.owns_rows(table))
+def _asked(target: Target, staged: str, *, start_over: bool, adds: bool) -> dict[str, str]:
+    """Return what to ask of the staged rows, and of those that are there."""
+    table = target.table
+    if table.strategy == "merge" and not table.is_bounded:
+        return merge.asked(target, staged, start_over=start_over)
+    asked = replace_.asked(target, staged, adds=adds)
+    if table.strategy == "merge":
+        asked["surplus"] = merge.surplus(target, staged)
+    if table.is_bounded:
+        asked["outside"] = f"(SELECT COUNT(*) FROM {staged} WHERE {target.inside} IS NOT TRUE)"
+    return asked
 
 
 def _refuse_outside(target: Target, staged: str) -> None:

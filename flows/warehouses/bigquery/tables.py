@@ -10,9 +10,10 @@ from google.cloud import bigquery
 
 from flows.model.column_changes import ColumnChanges, column_changes
 from flows.model.errors import WarehouseError
-from flows.warehouses.bigquery import ledger
+from flows.warehouses.bigquery import ledger, parts
 from flows.warehouses.bigquery.jobs import RETRY, labels, translated
 from flows.warehouses.bigquery.types import quote, quote_table, schema_field, spelled, type_of
+from flows.warehouses.interface import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -69,6 +70,15 @@ def create(jobs: Jobs, table: Table, now: datetime) -> None:
     with translated(table.identity):
         ledger.create_dataset(jobs, table.dataset, "")
         jobs.client.create_table(made, exists_ok=True, retry=RETRY)
+    if table.is_folded:
+        parts.renew(jobs, table)
+
+
+def prepare_parts(jobs: Jobs, table: Table) -> None:
+    """Make the table of a merge's parts where none fits it; what was merged without it is made again."""
+    if not parts.is_fit(table, find(jobs, parts_of(table.identity))):
+        ledger.reset(jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
+        parts.renew(jobs, table)
 
 
 def changes(table: Table, present: bigquery.Table) -> ColumnChanges:

@@ -55,7 +55,7 @@ def touched(table: Table, window: Window | None, units: Iterable[Mapping[str, An
     ranges: dict[bool, list[Window]] = {False: [], True: []}
     for unit in units:
         span: Window | None = _range(table, unit)
-        if table.strategy == "append" and window is not None and span is not None:
+        if table.is_bounded and window is not None and span is not None:
             span = span.intersect(window)
         if span is not None:
             ranges[unit["is_change"]].append(span)

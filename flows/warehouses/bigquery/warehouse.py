@@ -75,6 +75,8 @@ class BigQuery:
             tables.create(self.jobs, table, self.now())
         else:
             tables.alter(self.jobs, table, present, self.now())
+            if table.is_folded:
+                tables.prepare_parts(self.jobs, table)
 
     def column_changes(self, table: Table) -> ColumnChanges:
         """Return how the table's columns differ from those of its file."""

@@ -23,11 +23,6 @@ _LATEST = '"latest-rows"'
 _DELTA = '"delta-rows"'
 
 
-def owns_rows(table: Table) -> bool:
-    """Say whether a key belongs to one window: it contains the partition column."""
-    return table.partition is not None and table.partition.column in table.key
-
-
 def settle_keys(target: Target, place: str) -> int:
     """Leave one row for each key in a place, or refuse rows that cannot be told apart; return how many went."""
     table, keys = target.table, listed(target.table.key)
@@ -36,7 +31,7 @@ def settle_keys(target: Target, place: str) -> int:
         return 0
     if table.source is not None:
         return _keep_latest(target, place)
-    if owns_rows(table) or not table.merge:
+    if table.is_bounded or set(table.types) - {*table.key, *table.merge}:
         names = ", ".join(table.key)
         shown = "\n".join("  " + ", ".join(map(one_line, key)) for key in twice)
         raise CheckFailedError(
@@ -45,6 +40,12 @@ def settle_keys(target: Target, place: str) -> int:
             f"GROUP BY {names} in the SQL, so that each key has one row."
         )
     return 0
+
+
+def shares_keys(target: Target, place: str) -> bool:
+    """Say whether several rows in a place have one key."""
+    keys = listed(target.table.key)
+    return bool(target.read(f"SELECT {keys} FROM {place} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"))
 
 
 def merge_rows(target: Target, staged: str, drifting: Sequence[str], *, replaces_all: bool) -> list[Touched]:
@@ -61,7 +62,7 @@ def merge_rows(target: Target, staged: str, drifting: Sequence[str], *, replaces
     target.run(
         f'CREATE TEMP TABLE {_DELTA} AS SELECT "new-row".*, "old-row"."row-id",'
         f""" {units.of('"old-row".')} AS "old-unit", {units.of('"new-row".')} AS "new-unit\""""
-        f' FROM {_incoming(target, staged, same_key)} AS "new-row"'
+        f' FROM {staged} AS "new-row"'
         f' LEFT JOIN (SELECT *, {row_id} AS "row-id" FROM {target.name}) AS "old-row" ON {same_key}'
         f' WHERE "old-row"."row-id" IS NULL OR (({differs}) AND NOT {newer})'
     )
@@ -72,17 +73,28 @@ def merge_rows(target: Target, staged: str, drifting: Sequence[str], *, replaces
     )
     target.run(f'DELETE FROM {target.name} WHERE {row_id} IN (SELECT "row-id" FROM {_DELTA})')
     if replaces_all:
-        touched += _remove_others(target, staged, same_key)
+        touched += _remove(target, f"NOT {_among(staged, same_key)}")
     insert_from(target, target.name, _DELTA)
     return units.touched(touched)
 
 
-def _remove_others(target: Target, staged: str, same_key: str) -> list[tuple[Any, ...]]:
-    """Let rows go whose key is not among the staged; return the units in which they were."""
-    others = f'{target.name} AS "old-row" WHERE NOT EXISTS (SELECT 1 FROM {staged} AS "new-row" WHERE {same_key})'
-    touched = target.read(f"""SELECT DISTINCT {target.units.of('"old-row".')}, true FROM {others}""")
+def remove_rows(target: Target, keys: str, kept: str) -> list[Touched]:
+    """Let rows of some keys go, but those of others among them; return what that touches."""
+    goes = f"{_among(keys, _same_key(target, keys))} AND NOT {_among(kept, _same_key(target, kept))}"
+    return target.units.touched(_remove(target, goes))
+
+
+def _among(place: str, same_key: str) -> str:
+    """SQL for whether a row of the table shares its key with one of a place."""
+    return f'EXISTS (SELECT 1 FROM {place} AS "new-row" WHERE {same_key})'
+
+
+def _remove(target: Target, condition: str) -> list[tuple[Any, ...]]:
+    """Let rows go; return the units in which they were."""
+    found = f'{target.name} AS "old-row" WHERE {condition}'
+    touched = target.read(f"""SELECT DISTINCT {target.units.of('"old-row".')}, true FROM {found}""")
     if touched:
-        target.run(f"DELETE FROM {others}")
+        target.run(f"DELETE FROM {found}")
     return touched
 
 
@@ -123,44 +135,6 @@ def _keep_latest(target: Target, place: str) -> int:
     )
     gone = target.run(f'DELETE FROM {place} AS "old-row" USING {_LATEST} AS "new-row" WHERE {same_key}')
     return gone - insert_from(target, place, _LATEST)
-
-
-def _incoming(target: Target, staged: str, same_key: str) -> str:
-    """SQL for the row that each staged key shall have."""
-    table = target.table
-    if not table.merge:
-        return staged
-    combined = ", ".join(_combined(table, name) for name in table.types)
-    state = _state(table)
-    return (
-        f"(SELECT {combined} FROM (SELECT {target.columns}, {state} FROM {staged} UNION ALL"
-        f' SELECT {target.columns}, {state} FROM {target.name} AS "old-row"'
-        f' WHERE EXISTS (SELECT 1 FROM {staged} AS "new-row" WHERE {same_key})) GROUP BY {listed(table.key)})'
-    )
-
-
-def _state(table: Table) -> str:
-    """SQL for the columns of rule `latest` as one value that compares by `latest_by` first.
-
-    Values that are equally late compare by themselves, so that windows may commit in any order.
-    """
-    names = [name for name, rule in table.merge.items() if rule == "latest"]
-    by = table.latest_by
-    fields = ", ".join(f"{quote(name)} := {quote(name)}" for name in sorted(names))
-    if by is None or not fields:
-        return 'NULL AS "latest-state"'
-    late = f'"is-known" := {quote(by)} IS NOT NULL, "latest-by" := {quote(by)}'
-    return f'struct_pack({late}, "latest-values" := struct_pack({fields})) AS "latest-state"'
-
-
-def _combined(table: Table, name: str) -> str:
-    rule = table.merge.get(name)
-    column = quote(name)
-    if rule is None:
-        return column
-    if rule == "latest":
-        return f'max("latest-state")."latest-values".{column} AS {column}'
-    return f"{rule}({column}) AS {column}"
 
 
 def _old(name: str) -> str:

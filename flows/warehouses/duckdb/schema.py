@@ -14,6 +14,7 @@ from flows.model.safe_text import one_line
 from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb import ledger
 from flows.warehouses.duckdb.connection import first_line
+from flows.warehouses.duckdb.parts import renew
 
 if TYPE_CHECKING:
     from flows.model.table import Table
@@ -36,6 +37,8 @@ def create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.dataset)}")
     connection.execute(f"CREATE TABLE {quote_table(table.identity)} ({columns})")
     _name_incarnation(connection, table)
+    if table.is_folded:
+        renew(connection, table)
     ledger.reset(connection, table)
 
 
@@ -112,6 +115,8 @@ def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str) ->
 def empty(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Let all rows go, and with them what the ledger knows of the table: all windows are made again."""
     connection.execute(f"DELETE FROM {quote_table(table.identity)}")
+    if table.is_folded:
+        renew(connection, table)
     ledger.reset(connection, table)
 
 

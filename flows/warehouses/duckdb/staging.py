@@ -17,7 +17,8 @@ from flows.sql.types import duckdb_type, quote
 from flows.warehouses.drift import drifting_columns
 from flows.warehouses.duckdb import ledger, quarantine
 from flows.warehouses.duckdb.incoming import insert, insert_from
-from flows.warehouses.duckdb.merge import merge_rows, owns_rows, settle_keys
+from flows.warehouses.duckdb.merge import merge_rows, settle_keys, shares_keys
+from flows.warehouses.duckdb.parts import fold_parts
 from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
 from flows.warehouses.duckdb.replace import replace_rows
 from flows.warehouses.interface import Query
@@ -126,9 +127,9 @@ def stage(
 def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
     """Choose where rows can be told from others, and compared with those whose place they take."""
     table = target.table
-    if table.merge:
+    if table.is_folded:
         return ASIDE
-    if table.strategy == "append" and isinstance(rows, Query):
+    if table.is_bounded and isinstance(rows, Query):
         if target.read(f"SELECT 1 FROM {target.name} WHERE {target.inside} LIMIT 1"):
             return ASIDE
         relation = f"(SELECT * FROM {_named(table)} WHERE {_range(table)})"
@@ -171,7 +172,7 @@ def _named(table: Table) -> str:
 def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.RecordBatch], count: int) -> None:
     """Raise WindowError with rows that lie outside their window, where there are any."""
     table = target.table
-    if table.strategy != "append" and (table.strategy != "merge" or table.source or not owns_rows(table)):
+    if not table.is_bounded:
         return
     assert table.partition is not None  # noqa: S101 - it is what the window bounds
     given, column, astray = place.rows, table.partition.column, 0
@@ -199,12 +200,14 @@ def _write(staged: StagedRows) -> list[Touched]:
     if staged.adds and not place.straight:
         insert_from(target, target.name, place.rows)
     elif not place.straight:
-        if table.strategy == "merge":
+        if table.is_folded:
+            return fold_parts(target, place.rows, staged.drifting, shared=shares_keys(target, place.rows))
+        if table.strategy == "merge" and table.source is not None:
             return merge_rows(target, place.rows, staged.drifting, replaces_all=staged.replaces_all)
-        scope = target.inside if table.strategy == "append" else "true"
+        scope = target.inside if table.is_bounded else "true"
         return replace_rows(target, place.rows, scope, staged.drifting)
     if (
-        table.strategy == "append"
+        table.is_bounded
         and not staged.adds
         and target.window
         and target.window.end - target.window.start <= units.length

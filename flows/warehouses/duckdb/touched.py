@@ -21,7 +21,7 @@ _HOUR, _DAY = 3_600_000_000, 86_400_000_000
 
 
 class Units:
-    """The hours or days in which a table's touched ranges are counted; those of an append table lie in its window."""
+    """The hours or days in which touched ranges are counted; where each row belongs to one window, they lie in it."""
 
     def __init__(self, table: Table, window: Window | None) -> None:
         self.partition = table.partition
@@ -29,7 +29,7 @@ class Units:
         self.size = _HOUR if table.partition and table.partition.by == "hour" else _DAY
         """In microseconds."""
         self.length = timedelta(microseconds=self.size)
-        self.window = window if table.strategy == "append" else None
+        self.window = window if table.is_bounded else None
 
     def of(self, row: str = "") -> str:
         """SQL for the start of a row's unit, in microseconds since 1970; NULL without a partition."""

@@ -18,7 +18,7 @@ from flows.warehouses.duckdb.connection import open_file, transaction, translate
 from flows.warehouses.duckdb.queries import fetch
 from flows.warehouses.duckdb.staging import stage
 from flows.warehouses.duckdb.target import Target
-from flows.warehouses.interface import Query, ledger_shard
+from flows.warehouses.interface import Query, ledger_shard, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -68,6 +68,10 @@ class DuckDB:
             if not schema.present_columns(self.session, table.identity):
                 with self.session.cursor() as cursor, transaction(cursor) as work:
                     schema.create(cursor, table)
+                    work.commit()
+            elif table.is_folded and not schema.present_columns(self.session, parts_of(table.identity)):
+                with self.session.cursor() as cursor, transaction(cursor) as work:
+                    schema.empty(cursor, table)
                     work.commit()
 
     def column_changes(self, table: Table) -> ColumnChanges:

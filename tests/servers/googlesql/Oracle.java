@@ -88,7 +88,7 @@ public final class Oracle {
       }
       String sql = request.get("sql").getAsString();
       for (String name : contents.keySet()) {
-        sql = sql.replaceAll("(?<![\\w.`])`?" + name.replace(".", "`?\\.`?") + "`?(?![\\w`])", "`" + name + "`");
+        sql = sql.replaceAll("(?<![\\w.`])`?" + name.replace(".", "`?\\.`?") + "`?(?![\\w`-])", "`" + name + "`");
       }
       if (request.has("statement") && request.get("statement").getAsBoolean()) {
         reply.addProperty("kind", Analyzer.analyzeStatement(sql, options, CATALOG).nodeKindString());
