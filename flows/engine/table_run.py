@@ -221,7 +221,11 @@ def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extr
         return None
     from flows.engine.extract import extracts_of  # noqa: PLC0415 - only where there is a stage
 
-    return extracts_of(run, parts.stage, parts.warehouse, refresh=request.force or request.rebuild)
+    try:
+        return extracts_of(run, parts.stage, parts.warehouse, refresh=request.force or request.rebuild)
+    except DerivedError as error:
+        record_failure(run, todo.windows[0], parts.warehouse, error)
+        raise
 
 
 def _in_two_steps(extracts: Extracts, step: Step, observer: Observer, *, first: bool) -> Entry:

@@ -117,7 +117,7 @@ class Stage:
                 whole.append(name)
         for folder, at in newest.items():
             if at < datetime.now(UTC) - KEPT:
-                self._store.remove(folder)
+                self.remove(folder)
         found = [manifest for name in whole if (manifest := self._manifest(name)) is not None]
         return sorted(
             (one for one in found if now - KEPT < one.read_at <= now and all(map(self._store.holds, one.files))),
@@ -129,8 +129,9 @@ class Stage:
         return Extract(manifest, self._store)
 
     def remove(self, folder: str) -> None:
-        """Let go of an extract."""
-        self._store.remove(folder)
+        """Let go of an extract; where that cannot be done now, it goes when it has waited too long."""
+        with suppress(WarehouseError):
+            self._store.remove(folder)
 
     def _put(self, folder: str, file: Written) -> ExtractFile:
         name = f"{folder}/{file.path.name}"
