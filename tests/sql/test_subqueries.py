@@ -54,8 +54,6 @@ def test_a_plain_exists_bounds_the_table_around_it():
         ("SELECT id FROM core.events WHERE nosuch NOT IN (SELECT s FROM core.events)", "'nosuch' is not a column"),
         ("SELECT id, ts, s, j, x FROM core.events LEFT JOIN UNNEST(SPLIT_ALL(s)) AS x", "SPLIT_ALL is not a function"),
         ("SELECT id, ts, s, day FROM core.events JOIN core.day AS d USING (id)", "'core.day' is not a table."),
-        ("SELECT STRING(JSON_QUERY(j, '$.a')) AS x FROM core.events", "STRING does not take JSON. Write JSON_VALUE(j, '$.a')."),
-        ("SELECT STRING(j) AS x FROM core.events", "STRING does not take JSON. Write JSON_VALUE(j)."),
         ("SELECT STRING(id) AS x FROM core.events", "STRING does not take INT64. Write CAST(id AS STRING)."),
         ("SELECT STRING(parts) AS x FROM core.events", "STRING does not take ARRAY<STRING>. Write ARRAY_TO_STRING(parts, ', ')."),
         ("SELECT NET.REG_DOMAIN(s) AS x FROM core.events", "NET.REG_DOMAIN is not supported by the embedded warehouse yet."),

@@ -46,6 +46,9 @@ def _field(part: exp.Expr, value: Value, scope: Scope) -> Value:
     if value.type == t.UNKNOWN:
         return NOTHING
     name = part.name
+    if value.type == t.JSON and '"' not in name:
+        path = quote_text(f'$."{name}"')
+        return Value(t.JSON, f"json_extract({value.sql}, {path})", may_fail=value.may_fail)
     if value.type.name != "STRUCT":
         kind = f"is {value.type}, which has no fields"
         hint = " UNNEST it first." if value.type.element else ""

@@ -11,6 +11,7 @@ from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ def _bracket(node: exp.Expr, scope: Scope) -> Value:
     array, index = expression(node.this, scope), expression(node.expressions[0], scope)
     if t.UNKNOWN in (array.type, index.type):
         return NOTHING
+    if array.type == t.JSON and node.args.get("offset") is None:
+        return _json_part(node, array, index, scope)
     if array.type.element is None or not t.coerces(index.type, t.INT64):
         return scope.unsupported(node, f"{array.type}[{index.type}]")
     place = f"{index.sql} + 1" if not node.args.get("offset") else index.sql
@@ -131,3 +134,17 @@ def _bracket(node: exp.Expr, scope: Scope) -> Value:
     return Value(
         array.type.element, f"CASE WHEN NOT ({known}) THEN {outside} ELSE list_extract({array.sql}, {place}) END"
     )
+
+
+def _json_part(node: exp.Expr, json: Value, index: Value, scope: Scope) -> Value:
+    """Compile a name or a place in brackets after JSON."""
+    key = index.constant
+    if isinstance(key, str) and '"' not in key:
+        path = quote_text(f'$."{key}"')
+    elif isinstance(key, int) and key >= 0:
+        path = f"'$[{key}]'"
+    else:
+        return scope.fault(
+            node, f"'{shown(node)}': a name or place in JSON must be written down. Write json['name'] or json[0]."
+        )
+    return Value(t.JSON, f"json_extract({json.sql}, {path})", may_fail=json.may_fail)

@@ -79,6 +79,9 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 1:
         return None
     value = expression(node.expressions[0], scope)
+    if value.type == t.JSON:
+        read = "CASE WHEN {j} IS NULL THEN NULL WHEN json_type({j}) <> 'VARCHAR' THEN error('the JSON is no STRING') ELSE json_extract_string({j}, '$') END"
+        return Value(t.STRING, once(value.sql, lambda known: read.replace("{j}", known)))
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
         return scope.fault(node, f"{name} does not take {value.type}.{_as_text(node.expressions[0], value)}")
     return Value(t.STRING, cast.cast(value.sql, value.type, t.STRING, "NULL") or "NULL")
@@ -92,9 +95,6 @@ def _with_offset(local: str, utc: str) -> str:
 
 def _as_text(node: exp.Expr, value: Value) -> str:
     """Say what gives the text of a value that STRING does not take."""
-    if value.type == t.JSON:
-        query = isinstance(node, exp.Anonymous) and node.name == "JSON_QUERY"
-        return f" Write JSON_VALUE({', '.join(map(shown, node.expressions if query else [node]))})."
     if value.type.element == t.STRING:
         return f" Write ARRAY_TO_STRING({shown(node)}, ', ')."
     return f" Write CAST({shown(node)} AS STRING)." if cast.exists(value.type, t.STRING) else ""
@@ -174,7 +174,7 @@ def _groups(node: exp.Expr, scope: Scope) -> int | None:
     return None
 
 
-@compiles_call("JSON_VALUE", "JSON_EXTRACT_SCALAR", "JSON_QUERY")
+@compiles_call("JSON_VALUE", "JSON_EXTRACT_SCALAR")
 def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
     value = expression(node.expressions[0], scope)
     path = (
@@ -188,9 +188,5 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.unsupported(node, f"{name} with the path '{shown(node.expressions[-1])}'")
     if value.type not in (t.STRING, t.JSON):
         return scope.fault(node, f"{name} takes JSON or STRING, but '{shown(node.expressions[0])}' is {value.type}.")
-    if name == "JSON_QUERY":
-        if value.type != t.JSON:
-            return scope.unsupported(node, "JSON_QUERY of a STRING")
-        return Value(t.JSON, f"json_extract({value.sql}, {path.sql})")
     scalar = f"json_type({value.sql}, {path.sql}) NOT IN ('OBJECT', 'ARRAY', 'NULL')"
     return Value(t.STRING, f"CASE WHEN {scalar} THEN json_extract_string({value.sql}, {path.sql}) END")

@@ -1,0 +1,197 @@
+"""Calls that take JSON apart and make it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flows.sql import types as t
+from flows.sql.compile import json_texts
+from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.once import once
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.shown import shown
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from flows.sql.compile.scope import Scope
+
+_STEP = r"""\.([A-Za-z_][A-Za-z0-9_]*)|\."([^"\\]+)"|\['([^'\\"]+)'\]|\[([0-9]+)\]"""
+_TEXTS = r'"(?:[^"\\]|\\.)*"'
+# What DuckDB writes otherwise than a text has it: numbers by other digits, and separators without a backslash.
+_OTHER_DIGITS = r"\.[0-9]+0(?:[^0-9]|$)|[0-9][eE]|[0-9.]{18,}|\.0{4,}"
+_SEPARATORS = r"[\x{2028}\x{2029}]|\\u202[89]"
+
+
+@compiles_call("JSON_QUERY", "JSON_EXTRACT")
+def _query(name: str, node: exp.Expr, scope: Scope) -> Value:
+    found = _value_and_path(name, node, scope)
+    if found is None:
+        return NOTHING
+    value, path = found
+    if value.type == t.JSON:
+        return Value(t.JSON, f"json_extract({value.sql}, {path})")
+    text = once(_readable(value.sql), lambda read: f"nullif(CAST(json_extract({read}, {path}) AS VARCHAR), 'null')")
+    return Value(t.STRING, text)
+
+
+@compiles_call("JSON_QUERY_ARRAY", "JSON_EXTRACT_ARRAY")
+def _query_array(name: str, node: exp.Expr, scope: Scope) -> Value:
+    found = _value_and_path(name, node, scope)
+    if found is None:
+        return NOTHING
+    value, path = found
+    element = t.JSON if value.type == t.JSON else t.STRING
+    sql = value.sql if value.type == t.JSON else _readable(value.sql)
+
+    def build(read: str) -> str:
+        items = f"CAST(json_extract({read}, {path}) AS JSON[])"
+        each = f"coalesce(CAST(item AS {t.duckdb_type(element)}), 'null')"
+        return f"CASE WHEN json_type({read}, {path}) = 'ARRAY' THEN list_transform({items}, lambda item: {each}) END"
+
+    return Value(t.array(element), once(sql, build))
+
+
+@compiles_call("JSON_VALUE_ARRAY", "JSON_EXTRACT_STRING_ARRAY")
+def _value_array(name: str, node: exp.Expr, scope: Scope) -> Value:
+    found = _value_and_path(name, node, scope)
+    if found is None:
+        return NOTHING
+    value, path = found
+    sql = value.sql if value.type == t.JSON else _readable(value.sql)
+
+    def build(read: str) -> str:
+        items = f"CAST(json_extract({read}, {path}) AS JSON[])"
+        nested = f"len(list_filter({items}, lambda item: json_type(item) IN ('ARRAY', 'OBJECT'))) > 0"
+        texts = f"CAST(json_extract({read}, {path}) AS VARCHAR[])"
+        return f"CASE WHEN json_type({read}, {path}) <> 'ARRAY' OR {nested} THEN NULL ELSE {texts} END"
+
+    return Value(t.array(t.STRING), once(sql, build))
+
+
+def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, str] | None:
+    """Return the JSON of a call and DuckDB's path into it, or note a fault."""
+    items = node.expressions
+    if not 1 <= len(items) <= 2:  # noqa: PLR2004 - JSON and perhaps a path
+        scope.fault(node, f"{name} takes JSON and a path: {name}(json, '$.name').")
+        return None
+    value = expression(items[0], scope)
+    if value.type not in (t.STRING, t.JSON, t.UNKNOWN):
+        scope.fault(node, f"{name} takes JSON or STRING, but '{shown(items[0])}' is {value.type}.")
+    if value.type not in (t.STRING, t.JSON):
+        return None
+    path = "$" if len(items) == 1 else expression(items[1], scope).constant
+    steps = re.fullmatch(rf"\$(?:{_STEP})*", str(path))
+    if not isinstance(path, str) or steps is None:
+        scope.fault(
+            node, f"{name} with the path '{shown(items[-1])}' is not supported. Write a literal such as '$.a[0].b'."
+        )
+        return None
+    return value, quote_text("$" + "".join(step(*match.groups()) for match in re.finditer(_STEP, path)))
+
+
+def step(plain: str | None, quoted: str | None = None, bracketed: str | None = None, place: str | None = None) -> str:
+    """Return one step of a path into JSON as DuckDB writes it."""
+    return f"[{place}]" if place is not None else f'."{plain or quoted or bracketed}"'
+
+
+def _readable(text: str) -> str:
+    """Return a text of JSON that DuckDB writes as it reads it; NULL where it is none."""
+    failure = "error('a number or a sign in the JSON would be written otherwise: take it with JSON_VALUE')"
+
+    def build(known: str) -> str:
+        bare = f"regexp_replace({known}, {quote_text(_TEXTS)}, '', 'g')"
+        return (
+            f"CASE WHEN NOT json_valid({known}) THEN CASE WHEN contains({known}, '''') THEN {failure} END "
+            f"WHEN regexp_matches({bare}, {quote_text(_OTHER_DIGITS)}) THEN {failure} "
+            f"WHEN regexp_matches({known}, {quote_text(_SEPARATORS)}) THEN {failure} ELSE {known} END"
+        )
+
+    return once(text, build)
+
+
+_KINDS = {
+    "INT64": (t.INT64, "UBIGINT BIGINT DOUBLE"),
+    "FLOAT64": (t.FLOAT64, "UBIGINT BIGINT DOUBLE"),
+    "BOOL": (t.BOOL, "BOOLEAN"),
+}
+
+
+@compiles_call("INT64", "FLOAT64", "BOOL")
+def _strict(name: str, node: exp.Expr, scope: Scope) -> Value:
+    value = _only_json(name, node, scope)
+    if value is None:
+        return NOTHING
+    want, kinds = _KINDS[name]
+    listed = ", ".join(map(quote_text, kinds.split()))
+
+    def build(read: str) -> str:
+        number = f"CAST({read} AS {t.duckdb_type(want)})"
+        if want == t.INT64:
+            number = f"CASE WHEN json_type({read}) = 'DOUBLE' AND CAST({read} AS DOUBLE) <> trunc(CAST({read} AS DOUBLE)) THEN error('the JSON is no INT64') ELSE {number} END"
+        return f"CASE WHEN {read} IS NULL THEN NULL WHEN json_type({read}) NOT IN ({listed}) THEN error('the JSON is no {name}') ELSE {number} END"
+
+    return Value(want, once(value.sql, build))
+
+
+@compiles_call("LAX_STRING", "LAX_INT64", "LAX_FLOAT64", "LAX_BOOL")
+def _lax(name: str, node: exp.Expr, scope: Scope) -> Value:
+    value = _only_json(name, node, scope)
+    if value is None:
+        return NOTHING
+    if name != "LAX_STRING":
+        kind = name.removeprefix("LAX_")
+        return scope.fault(
+            node, f"{name} is not supported by the embedded warehouse. Write SAFE_CAST(JSON_VALUE(json) AS {kind})."
+        )
+    text = once(
+        value.sql,
+        lambda read: (
+            f"CASE json_type({read}) WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL "
+            f"WHEN 'DOUBLE' THEN {json_texts.float_text(f'CAST({read} AS DOUBLE)')} ELSE json_extract_string({read}, '$') END"
+        ),
+    )
+    return Value(t.STRING, text)
+
+
+@compiles_call("JSON_TYPE")
+def _type(name: str, node: exp.Expr, scope: Scope) -> Value:
+    value = _only_json(name, node, scope)
+    if value is None:
+        return NOTHING
+    names = "WHEN 'NULL' THEN 'null' WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'boolean'"
+    return Value(
+        t.STRING,
+        once(
+            value.sql,
+            lambda read: f"CASE WHEN {read} IS NOT NULL THEN CASE json_type({read}) {names} ELSE 'number' END END",
+        ),
+    )
+
+
+def _only_json(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 1:
+        scope.fault(node, f"{name} takes one JSON.")
+        return None
+    value = expression(node.expressions[0], scope)
+    if value.type not in (t.JSON, t.UNKNOWN):
+        hint = f" Write CAST({shown(node.expressions[0])} AS {name.removeprefix('LAX_')})."
+        scope.fault(node, f"{name} takes JSON, but '{shown(node.expressions[0])}' is {value.type}.{hint}")
+    return value if value.type == t.JSON else None
+
+
+@compiles_call("TO_JSON_STRING", "TO_JSON")
+def _to_json(name: str, node: exp.Expr, scope: Scope) -> Value:
+    if len(node.expressions) != 1:
+        return scope.fault(node, f"{name} with other arguments than one value is not supported. Write {name}(value).")
+    value = expression(node.expressions[0], scope)
+    if value.type == t.UNKNOWN:
+        return NOTHING
+    as_text = name == "TO_JSON_STRING"
+    sql = json_texts.written(value.sql, value.type, wide=not as_text)
+    if sql is None:
+        instead = "Take its parts with JSON_VALUE, or put them into a STRUCT."
+        return scope.fault(node, f"{name} of {value.type} is not supported by the embedded warehouse. {instead}")
+    return Value(t.STRING, sql) if as_text else Value(t.JSON, f"CAST({sql} AS JSON)")
