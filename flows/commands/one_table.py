@@ -9,11 +9,13 @@ import typer
 
 from flows.commands.progress import Quiet, Windows
 from flows.commands.terminal import err, out, out_json
+from flows.engine.estimate import with_bytes
 from flows.engine.readings import Readings
 from flows.engine.table_run import make_plan
 from flows.model.errors import DerivedError
 from flows.report.as_json import outcome_json, plan_json
 from flows.report.text import describe_failures, describe_plan, describe_reason, plan_remarks
+from flows.warehouses.interface import Query
 from flows.wiring import api_configured, load_alone, open_warehouse, run_alone
 
 if TYPE_CHECKING:
@@ -60,11 +62,8 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
     project.require_valid(table.identity)
     with closing(open_warehouse(project.root, Quiet().say, write=False)) as warehouse:
         todo = make_plan(project, table, Readings(warehouse, project.tables), request)
-    sql = None
-    if table.sql:
-        from flows.sql import to_duckdb  # noqa: PLC0415 - a core table has no SQL
-
-        sql = to_duckdb(table.sql, project.schema(table.identity), pretty=True)
+        todo = with_bytes(todo, project, table, warehouse)
+        sql = warehouse.shown(Query(table.sql, project.schema(table.identity))) if table.sql else None
     if as_json:
         out_json({**plan_json(table.identity, todo), "sql": sql})
         return

@@ -115,6 +115,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             run.table,
             window,
             rows,
+            run_id=run.run_id,
             start_over=first and run.rebuild,
             redefined=first and run.redefined,
             adds=entry.adds,

@@ -103,6 +103,8 @@ class Plan:
     """When a run claims to have begun whose clock was ahead, so that its windows are made again."""
     starts_over: bool = False
     """Whether the table holds part of a first copy that cannot go on, which has to go before anything is done."""
+    bytes: int | None = None
+    """How much its windows will read together, as a sample of them says; None where nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step, record_failure
+from flows.engine.estimate import with_bytes
 from flows.engine.first_copy import first_copy
 from flows.engine.plan import plan
 from flows.engine.prepare import has_rows, prepare
@@ -175,6 +176,8 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     found = parts.source_of(table) if table.source else None
     reached = found if isinstance(found, Reached) else None
     todo = make_plan(parts.project, table, parts.readings, request, reached)
+    if len(todo.windows) > 1:
+        todo = with_bytes(todo, parts.project, table, parts.warehouse)
     run = _table_run(parts, table, todo, reached, rebuild=request.rebuild)
     observer.planned(table.identity, todo)
     try:

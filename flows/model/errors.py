@@ -139,6 +139,10 @@ class WarehouseError(DerivedError):
     of_lines = True
 
 
+class BudgetError(WarehouseError):
+    """A window would read more than it may, and was not begun."""
+
+
 class WarehouseBusyError(WarehouseError):
     """The warehouse is held by another process."""
 

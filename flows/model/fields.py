@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from flows.model.sizes import parse_bytes
 from flows.model.types import Type, parse_type
 from flows.model.window import Size, midnight
 
@@ -62,5 +63,6 @@ def as_span(value: object) -> object:
 
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 Span = Annotated[timedelta, BeforeValidator(as_span)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 ColumnType = Annotated[Type, BeforeValidator(as_type), PlainSerializer(str)]
 WindowSize = Annotated[Size, BeforeValidator(as_size), PlainSerializer(str)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from flows.model.checks import AnyColumnCheck, AnyTableCheck
-from flows.model.fields import MOST, ColumnType, Model, Moment, Span, WindowSize
+from flows.model.fields import MOST, Bytes, ColumnType, Model, Moment, Span, WindowSize
 from flows.model.source_spec import SourceSpec
 from flows.model.window import END, Window
 
@@ -90,6 +90,11 @@ class Table(Model):
     """How new rows join the table: `append`, `merge` or `replace`."""
     partition: Annotated[Partition | None, Field(examples=["{column: day, by: day}"])] = None
     """How the warehouse divides the table, so that a query reads only the days it asks for."""
+    budget: Annotated[Bytes | None, Field(examples=["50 GB"])] = None
+    """Derived tables: how much a window may read, in MB, GB or TB, where the warehouse counts it (BigQuery); one that
+    would read more is refused before it starts.
+
+    By default `maximum_bytes_billed` of DERIVED_WAREHOUSE."""
     cluster: Annotated[tuple[str, ...], Field(examples=["[item_id]"])] = ()
     """Up to four columns by which the warehouse sorts the rows, the one that queries filter by most first."""
     key: Annotated[tuple[str, ...], Field(examples=["[item_id]"])] = ()

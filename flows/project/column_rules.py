@@ -30,6 +30,8 @@ FORBIDDEN_PREFIXES = (
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PARTITION_TYPES = ("DATE", "TIMESTAMP", "DATETIME")
 CLUSTER_TYPES = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "DATETIME", "TIMESTAMP")
+MOST_PARTITIONS = 10_000
+"""https://cloud.google.com/bigquery/quotas#partitioned_tables"""
 NOT_KEYS = {"FLOAT64", "ARRAY", "STRUCT", "JSON"}
 
 
@@ -120,6 +122,15 @@ def partition(document: Document) -> Iterator[Fault]:
         yield document.fault(
             ("partition", "by"), f"'{name}' is a DATE, which has no hours. Write day, or make the column a TIMESTAMP."
         )
+    start, end = document.moment("window", "start"), document.moment("window", "end")
+    if start and end and document.text("partition", "by") == "hour":
+        hours = int((end - start).total_seconds() // 3600)
+        if hours > MOST_PARTITIONS:
+            yield document.fault(
+                ("partition", "by"),
+                f"from the window's start to its end there are {hours:,} hours, and BigQuery keeps {MOST_PARTITIONS:,} "
+                "partitions in a table. Write day.",
+            )
     if (
         type_.name == "DATE"
         and document.is_derived

@@ -59,6 +59,7 @@ def plan_json(table: str, plan: Plan) -> dict[str, Any]:
         "windows": [
             {**_span(step.window), "cause": step.cause, "reason": describe_reason(step.reason)} for step in plan.windows
         ],
+        "bytes": plan.bytes,
         "waiting": _waiting(plan),
         "behind": [
             {

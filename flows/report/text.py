@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from flows.model.safe_text import one_line
+from flows.model.sizes import shown_bytes
 from flows.model.window import EVER, Window, merge, short
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         first = describe_reason(plan.windows[0].reason)
         why = first if len(reasons) == 1 else f"{len(reasons)} reasons, the first: {first}"
         lines = [f"{table}: to do: {plan_span(plan)} in {plural(len(plan.windows), 'step')} ({why})"]
+        if plan.bytes is not None:
+            lines.append(f"  reads about {shown_bytes(plan.bytes)}")
     else:
         lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
     lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]

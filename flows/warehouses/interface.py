@@ -104,11 +104,14 @@ class Warehouse(Protocol):
         window: Window | None,
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
+        run_id: str = "",
         start_over: bool = False,
         redefined: bool = False,
         adds: bool = False,
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
+
+        What is paid for names the run, `run_id`.
 
         Where a merge table is to start over, or a derived one is redefined, all its other rows and windows go when
         the window is published. Where they come beside the parts of a first copy (`Entry.adds`), no row of those parts
@@ -120,6 +123,12 @@ class Warehouse(Protocol):
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL."""
+
+    def shown(self, query: Query) -> str:
+        """Return the SQL that a person's SELECT becomes here."""
+
+    def price(self, query: Query, window: Window | None) -> int | None:
+        """Return how many bytes a person's SELECT would read for a window; None where nobody counts them."""
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""

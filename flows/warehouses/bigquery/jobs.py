@@ -53,10 +53,12 @@ class Cause:
     """The table and window, for people."""
     name: str = "derived"
     labels: tuple[tuple[str, str], ...] = ()
+    most: int | None = None
+    """Bytes that a job may read, where that is not what all jobs may."""
 
     def to(self, what: str) -> Cause:
         """Return the cause of one job among those of the same window."""
-        return Cause(self.subject, f"{self.name}-{what}", self.labels)
+        return Cause(self.subject, f"{self.name}-{what}", self.labels, self.most)
 
 
 NO_CAUSE = Cause()
@@ -84,7 +86,7 @@ class Jobs:
         config = bigquery.QueryJobConfig(
             query_parameters=list(parameters),
             labels=dict(cause.labels),
-            maximum_bytes_billed=self.settings.maximum_bytes_billed,
+            maximum_bytes_billed=cause.most or self.settings.maximum_bytes_billed,
         )
 
         def begin(number: str) -> bigquery.QueryJob:
@@ -94,6 +96,13 @@ class Jobs:
 
         job, found = self._run(begin, job_id or _new_id(cause), cause)
         return Result(rows_by_name(found), job.total_bytes_processed or 0)
+
+    def price(self, sql: str, parameters: Iterable[Parameter] = (), cause: Cause = NO_CAUSE) -> int:
+        """Return how many bytes a SELECT would read; it does not run, and costs nothing."""
+        config = bigquery.QueryJobConfig(query_parameters=list(parameters), dry_run=True, use_query_cache=False)
+        with translated(cause.subject):
+            told = self.client.query(sql, job_config=config, location=self.settings.location, retry=RETRY)
+        return told.total_bytes_processed or 0
 
     def load(self, begin: Callable[[str], bigquery.LoadJob], cause: Cause) -> None:
         """Run a load job, which `begin` sends under the id that it is given."""

@@ -16,13 +16,14 @@ from google.cloud import bigquery
 
 from flows.model.definition import DEFINITION_COLUMNS, DEFINITIONS
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
+from flows.model.errors import WarehouseError
 from flows.model.window import EVER, Window
 from flows.project.definition import code_version
 from flows.warehouses.bigquery.faults import OVERTAKEN
 from flows.warehouses.bigquery.jobs import RETRY, translated
 from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
 from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
-from flows.warehouses.bigquery.views import VIEWS
+from flows.warehouses.bigquery.views import COSTS, VIEWS
 from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
@@ -207,6 +208,10 @@ def _create_views(jobs: Jobs) -> None:
         shards = _shards(jobs)
     for name, select in VIEWS.items():
         jobs.query(f"CREATE OR REPLACE VIEW {quote_table(f'{PLATFORM}.{name}')} AS {select}")
+    # Whoever may not see what others spend does without.
+    with suppress(WarehouseError):
+        costs = COSTS.format(region=jobs.settings.location.lower())
+        jobs.query(f"CREATE OR REPLACE VIEW {quote_table(f'{PLATFORM}.costs')} AS {costs}")
 
 
 def _shards(jobs: Jobs) -> list[str]:

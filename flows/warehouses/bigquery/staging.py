@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.model.errors import ConflictError, WindowError
+from flows.model.errors import BudgetError, ConflictError, WindowError
+from flows.model.sizes import shown_bytes
 from flows.warehouses.bigquery import ledger, merge, quarantine
 from flows.warehouses.bigquery import replace as replace_
 from flows.warehouses.bigquery.faults import OvertakenError
@@ -110,8 +111,7 @@ class StagedRows:
         if bad:
             statements += quarantine.added(done, self.target.helping("bad"))
         cause = self.target.attempt.cause.to(f"publish-{entry.run_id}-{self.look.version}")
-        named = replace(cause, labels=(*cause.labels, ("derived_run", entry.run_id[:63])))
-        self.target.jobs.query(ledger.transaction(*statements), parameters, named, job_id=cause.name)
+        self.target.jobs.query(ledger.transaction(*statements), parameters, cause, job_id=cause.name)
         return done
 
     def _committed_already(self, entry: Entry, newest: Mapping[str, Any]) -> Entry:
@@ -149,6 +149,7 @@ def stage(
     table, staged, first = target.table, target.helping("stage"), ""
     size = None
     if isinstance(rows, Query):
+        _refuse_beyond_budget(target, rows)
         types = ", ".join(f"{quote(name)} {spelled(type_)}" for name, type_ in table.types.items())
         first = f"CREATE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{rows.sql}\n)"
     else:
@@ -190,6 +191,21 @@ def _asked(target: Target, staged: str, *, start_over: bool, adds: bool) -> dict
     if table.is_bounded:
         asked["outside"] = f"(SELECT COUNT(*) FROM {staged} WHERE {target.inside} IS NOT TRUE)"
     return asked
+
+
+def _refuse_beyond_budget(target: Target, rows: Query) -> None:
+    """Raise BudgetError where a window would read more than it may."""
+    cause = target.attempt.cause
+    most = cause.most or target.jobs.settings.maximum_bytes_billed
+    if most is None:
+        return
+    size = target.jobs.price(rows.sql, target.parameters, cause)
+    if size > most:
+        raise BudgetError(
+            f"{cause.subject}: it would read {shown_bytes(size)}, and may read {shown_bytes(most)}. Bound the SQL by "
+            "@window_start and @window_end on the partition columns of what it reads, make windows smaller, or write "
+            f"`budget: {shown_bytes(size)}` in its file."
+        )
 
 
 def _refuse_outside(target: Target, staged: str) -> None:

@@ -36,6 +36,9 @@ class Attempt:
     """The table."""
     window: Window | None
     owner: str = ""
+    run_id: str = ""
+    budget: int | None = None
+    """Bytes that one of its jobs may read, where that is not what all jobs may."""
     number: str = field(default_factory=lambda: uuid4().hex[:12])
     """Tells this attempt's tables and jobs from those of others."""
     named: set[str] = field(default_factory=set)
@@ -46,8 +49,9 @@ class Attempt:
         """For what its jobs run."""
         window = re.sub(r"\W", "", self.window.start.isoformat()[:16]) if self.window else "whole"
         table = self.identity.replace(".", "-")
-        named = labels(table=table, window=window, attempt=self.number, owner=self.owner)
-        return Cause(f"{self.identity} {self.window or ''}".strip(), f"derived-{table}-{window}-{self.number}", named)
+        named = labels(table=table, window=window, run=self.run_id, attempt=self.number, owner=self.owner)
+        subject = f"{self.identity} {self.window or ''}".strip()
+        return Cause(subject, f"derived-{table}-{window}-{self.number}", named, self.budget)
 
     def helping(self, what: str) -> str:
         """Return a table that helps, quoted; no file's name has a `-`."""

@@ -1,5 +1,18 @@
 """The views of dataset `platform`, by which anybody asks the ledger in plain SQL."""
 
+COSTS = """
+    SELECT REPLACE(label.derived_table, '-', '.') AS table_name, label.derived_window AS `window`,
+           label.derived_run AS run_id, label.derived_owner AS owner, creation_time AS `at`, job_type, statement_type,
+           total_bytes_processed AS bytes, total_bytes_billed AS bytes_billed, total_slot_ms AS slot_ms, job_id
+    FROM (SELECT *, (SELECT AS STRUCT MAX(IF(key = 'derived_table', value, NULL)) AS derived_table,
+                            MAX(IF(key = 'derived_window', value, NULL)) AS derived_window,
+                            MAX(IF(key = 'derived_run', value, NULL)) AS derived_run,
+                            MAX(IF(key = 'derived_owner', value, NULL)) AS derived_owner FROM UNNEST(labels)) AS label
+          FROM `region-{region}`.INFORMATION_SCHEMA.JOBS
+          WHERE parent_job_id IS NULL)
+    WHERE label.derived_table IS NOT NULL
+"""
+"""Who spent what, from BigQuery's own record of jobs, which goes back half a year. Values are as labels have them."""
 _NEWEST = "ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY version DESC) = 1"
 _RESET = "MAX(IF(kind = 'reset', version, NULL)) OVER (PARTITION BY table_name) AS reset"
 VIEWS = {

@@ -111,12 +111,13 @@ class BigQuery:
         window: Window | None,
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
+        run_id: str = "",
         start_over: bool = False,
         redefined: bool = False,
         adds: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows into a table that helps, which is dropped at the end."""
-        attempt = Attempt(self.jobs, table.identity, window, table.owner)
+        attempt = Attempt(self.jobs, table.identity, window, table.owner, run_id, table.budget)
         try:
             yield stage(Target(attempt, table), rows, start_over=start_over, redefined=redefined, adds=adds)
         finally:
@@ -130,10 +131,19 @@ class BigQuery:
         """Run a SELECT in GoogleSQL."""
         return self.jobs.query(sql, parameters_of(parameters)).rows
 
+    def shown(self, query: Query) -> str:
+        """Return a SELECT as it was written."""
+        return query.sql
+
+    def price(self, query: Query, window: Window | None) -> int | None:
+        """Return how many bytes a SELECT would read for a window."""
+        bounds = {"window_start": window.start, "window_end": window.end} if window else {}
+        return self.jobs.price(query.sql, parameters_of(bounds))
+
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
         self._prepare_ledger(entry.table)
-        record(Attempt(self.jobs, entry.table, entry.window), entry, list(bad))
+        record(Attempt(self.jobs, entry.table, entry.window, run_id=entry.run_id), entry, list(bad))
 
     def now(self) -> datetime:
         """Return BigQuery's clock."""

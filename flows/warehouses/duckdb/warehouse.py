@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from flows.sql import to_duckdb
 from flows.warehouses.duckdb import ledger, quarantine, schema
 from flows.warehouses.duckdb.connection import open_file, transaction, translated
 from flows.warehouses.duckdb.queries import fetch
@@ -110,6 +111,7 @@ class DuckDB:
         window: Window | None,
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
+        run_id: str = "",  # noqa: ARG002 - what it costs is nobody's
         start_over: bool = False,
         redefined: bool = False,
         adds: bool = False,
@@ -140,6 +142,14 @@ class DuckDB:
         """Run a SELECT in GoogleSQL."""
         with translated(), self.session.cursor() as cursor:
             return fetch(cursor, sql, parameters)
+
+    def shown(self, query: Query) -> str:
+        """Return a SELECT in DuckDB's SQL."""
+        return to_duckdb(query.sql, query.schema, pretty=True)
+
+    def price(self, query: Query, window: Window | None) -> int | None:  # noqa: ARG002 - it costs nothing here
+        """Return nothing: nobody pays for what is read."""
+        return None
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""

@@ -1,0 +1,32 @@
+"""What a plan will read, before it is carried out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows.model.errors import WarehouseError
+from flows.warehouses.interface import Query
+
+if TYPE_CHECKING:
+    from flows.engine.steps import Plan
+    from flows.model.table import Table
+    from flows.project.project import Project
+    from flows.warehouses.interface import Warehouse
+
+
+def with_bytes(todo: Plan, project: Project, table: Table, warehouse: Warehouse) -> Plan:
+    """Return a plan with how much it will read: what its first, middle and last window would, for all of them.
+
+    Who cannot say so is no reason not to go on: what is wrong shows when the windows are made.
+    """
+    if table.sql is None or not todo.windows:
+        return todo
+    query, count = Query(table.sql, project.schema(table.identity)), len(todo.windows)
+    with suppress(WarehouseError):
+        read = [warehouse.price(query, todo.windows[place].window) for place in {0, count // 2, count - 1}]
+        known = [size for size in read if size is not None]
+        if known:
+            return replace(todo, bytes=sum(known) * count // len(known))
+    return todo
