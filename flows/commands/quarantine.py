@@ -84,7 +84,8 @@ def list_bad_rows(table: str, *, as_json: bool) -> None:
     if found:
         out(
             "Mend them at the source, or in the file: `on_error: null` on the column has NULL there, `type: STRING` "
-            f"the text. Then: python -m flows.ingest {table} --replay"
+            "the text (a column of the key, the cursor or the partition takes no `on_error`). Then: python -m "
+            f"flows.ingest {table} --replay"
         )
 
 

@@ -220,7 +220,8 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
         f"One is {first.place}: {first.reason}. "
         f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
         "Mend them at the source, write `on_error: null` on the column to have NULL there or `type: STRING` to have "
-        "the text, or raise source.max_bad_rows to leave them out; then add --replay instead."
+        "the text, or raise source.max_bad_rows to leave them out; then add --replay instead. (A column of the key, "
+        "the cursor or the partition takes no `on_error`.)"
     )
 
 

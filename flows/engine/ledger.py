@@ -110,6 +110,8 @@ class Reading:
     """The newest version of each range that was touched."""
     tried: Sequence[Window] = ()
     """The ranges of which there are failures, in order."""
+    failing: Sequence[Window] = ()
+    """Those that nothing was committed of since they failed."""
     warned: Mapping[Warning_, tuple[str, ...]] = field(default_factory=dict)
     """The subjects of the warnings that its commits hold since it was last empty, by kind."""
 
@@ -172,7 +174,21 @@ def _reading(table: Table, found: Mapping[str, list[dict[str, Any]]], now: datet
         for kind in get_args(Warning_)
     }
     tried = sorted(EVER if row["window_start"] is None else _window(row) for row in found["failure"])
-    return Reading(table, _state(table, entries, now, is_there=is_there), found["touch"], tried, warned)
+    state = _state(table, entries, now, is_there=is_there)
+    return Reading(table, state, found["touch"], tried, _failing(entries, found["failure"]), warned)
+
+
+def _failing(entries: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> list[Window]:
+    if not failures:
+        return []
+    commits = [row for row in entries if row["kind"] == "commit" and row["window_start"] is not None]
+    newest = ChangeIndex([(_window(row), _microseconds(row["committed_at"])) for row in commits])
+    windows = ((_window(row), row) for row in failures if row["window_start"] is not None)
+    return [window for window, row in windows if newest.within(window) < _microseconds(row["committed_at"])]
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - BEGINNING) // timedelta(microseconds=1)
 
 
 def _state(table: Table, entries: Sequence[Mapping[str, Any]], now: datetime, *, is_there: bool) -> LedgerState:

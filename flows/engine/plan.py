@@ -70,6 +70,13 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     )
 
 
+def failed_last(todo: Plan, failing: Sequence[Window]) -> Plan:
+    """Let windows that failed when they were tried last go last: they must not keep the others from being tried."""
+    failed = ChangeIndex([(window, 1) for window in failing])
+    order = sorted(todo.windows, key=lambda step: step.window is not None and failed.within(step.window))
+    return replace(todo, windows=tuple(order))
+
+
 def _plan_whole(facts: _Facts) -> Plan:
     for dependency in facts.dependencies:
         upstream = facts.upstreams[dependency.table]

@@ -21,7 +21,7 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
     commits = _entries(
         "window_start, window_end, code_version, began, upstreams, source_behind, committed_at, copied", places
     )
-    tries, warnings = _entries("window_start, window_end", places), _entries("warnings", places)
+    tries, warnings = _entries("window_start, window_end, committed_at", places), _entries("warnings", places)
     kinds = ", ".join(f"'{kind}'" for kind in get_args(Warning_))
     asked = [
         (
@@ -33,7 +33,7 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
         ),
         (
             "SELECT 'failure', table_name, kind, window_start, window_end, MAX(version), NULL, CAST(NULL AS TIMESTAMP),"
-            f" NULL, NULL, NULL, CAST(NULL AS TIMESTAMP), NULL FROM {tries} WHERE kind = 'failure'"
+            f" NULL, NULL, NULL, MAX(committed_at), NULL FROM {tries} WHERE kind = 'failure'"
             " GROUP BY table_name, kind, window_start, window_end"
         ),
         (

@@ -13,11 +13,11 @@ from flows.engine import ledger
 from flows.engine.commit import TableRun, commit_step, record_failure
 from flows.engine.estimate import with_bytes
 from flows.engine.first_copy import first_copy
-from flows.engine.plan import plan
+from flows.engine.plan import failed_last, plan
 from flows.engine.prepare import has_rows, prepare
 from flows.engine.steps import Moment, Plan
 from flows.model.errors import ConflictError, DerivedError, UsageError
-from flows.model.window import BEGINNING, EVER, Window, short
+from flows.model.window import BEGINNING, END, EVER, Window, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 PATIENCE = 5
-"""After so many failures of one kind in a row a run gives up."""
+"""After so many failures in a row of one kind, which is the class of the error, a run gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ def make_plan(
     recorded = known.last.behind if known.last else timedelta(0)
     closes = now - (reached.behind(now) if reached else recorded)
     _refuse(table, request, closes)
-    return plan(
+    found_todo = plan(
         table,
         dependencies,
         known,
@@ -292,6 +292,7 @@ def make_plan(
         bounds=request.bounds,
         force=request.force or request.rebuild,
     )
+    return failed_last(found_todo, found[table.identity].failing)
 
 
 def _refuse(table: Table, request: Request, now: datetime) -> None:
@@ -305,6 +306,8 @@ def _refuse(table: Table, request: Request, now: datetime) -> None:
     if table.window is None:
         raise UsageError(f"{table.identity} is made as a whole and has no windows: leave --from and --to out.")
     closed, size = table.window.closed(now), table.window.size
+    options = (("--from", request.bounds.start), ("--to", request.bounds.end))
+    asked = " and ".join(f"{name} {short(moment)}" for name, moment in options if moment not in {BEGINNING, END})
     span = closed.intersect(request.bounds) if closed else None
     if span is None or size.ceiling(span.start) >= size.floor(span.end):
         there = (
@@ -312,7 +315,7 @@ def _refuse(table: Table, request: Request, now: datetime) -> None:
             if closed
             else "none has closed yet"
         )
-        raise UsageError(f"{table.identity}: no window of {size} lies between --from and --to; {there}.")
+        raise UsageError(f"{table.identity}: no window of {size} lies within {asked}; {there}.")
 
 
 def _due(table: Table, now: datetime) -> datetime:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from flows.model.entry import Notice
 from flows.model.safe_text import one_line
 from flows.model.sizes import shown_bytes
 from flows.model.window import EVER, Window, merge, short
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from flows.engine.table_run import Outcome
     from flows.extracts.manifest import Manifest
     from flows.model.definition import Change
-    from flows.model.entry import Entry, Notice
+    from flows.model.entry import Entry
 
 
 def plural(count: int, noun: str) -> str:
@@ -89,8 +92,10 @@ def plan_span(plan: Plan) -> str:
     """Return what a plan does in a few words: `2026-01-01..2026-03-31`, `whole table`, `nothing to do`."""
     if not plan.windows:
         return "nothing to do"
-    first, last = plan.windows[0].window, plan.windows[-1].window
-    return "whole table" if first is None or last is None else str(Window(first.start, last.end))
+    windows = [step.window for step in plan.windows if step.window]
+    if not windows:
+        return "whole table"
+    return str(Window(min(window.start for window in windows), max(window.end for window in windows)))
 
 
 def describe_plan(table: str, plan: Plan) -> list[str]:
@@ -193,10 +198,21 @@ def warning_lines(entries: Iterable[Entry]) -> list[str]:
             found.setdefault(about, []).append((entry, notices))
     lines = []
     for (kind, _), ((entry, notices), *more) in found.items():
+        if kind == "nulled":
+            lines.append(f"warning: {entry.table}: {describe_warning(kind, _summed([notices, *(n for _, n in more)]))}")
+            continue
         where = f"{entry.table} {entry.window}" if entry.window else entry.table
         also = f"\n    and so in {plural(len(more), 'window')} more" if more else ""
         lines.append(f"warning: {where}: {describe_warning(kind, notices)}{also}")
     return lines
+
+
+def _summed(found: Iterable[Sequence[Notice]]) -> list[Notice]:
+    """Return the counts of several commits as those of one."""
+    counts = Counter[str]()
+    for notice in chain.from_iterable(found):
+        counts[notice.subject] += int(notice.detail.replace(",", ""))
+    return [Notice("nulled", subject, f"{count:,}") for subject, count in counts.items()]
 
 
 def _together(entry: Entry) -> dict[tuple[str, str], list[Notice]]:

@@ -82,7 +82,8 @@ def test_a_run_gives_up_after_five_failures_in_a_row(project):
     shop.run("flows.ingest", "core.events", "--force")
     done = shop.run("flows.derive", "derived.numbers", "--force")
     assert done.returncode == 1
-    assert "5 windows failed (2026-01-01..2026-01-06), and 5 windows after them were not tried" in done.stderr
+    # Those that failed in the run before go last.
+    assert "5 windows failed (2026-01-01..2026-01-05, 2026-01-06..2026-01-07), and 5 windows after them" in done.stderr
 
 
 def test_readers_of_a_failed_table_are_tried(project):
@@ -146,3 +147,15 @@ def test_a_full_copy_that_is_up_to_date_names_force(project):
     path.write_text("\n".join([*lines, "strategy: replace", "source: {kind: files, path: events.csv}", ""]))
     assert shop.run("flows.ingest", "core.events").returncode == 0
     assert "waits for its schedule; --force copies it now" in shop.run("flows.ingest", "core.events").stdout
+
+
+def test_windows_that_failed_before_go_last(project):
+    """Five old windows that always fail do not keep new ones from being tried: those come first in the next run."""
+    shop = project(10, 10, 10, 10, 10, 10, 1, 1, 1, 1)
+    shop.run("flows.ingest", "core.events")
+    first = shop.run("flows.derive", "derived.numbers")
+    assert "5 windows failed" in first.stderr
+    assert "5 windows after them were not tried" in first.stderr
+    again = shop.run("flows.derive", "derived.numbers")
+    assert "to do: 2026-01-01..2026-01-11 in 10 steps" in again.stdout
+    assert shop.rows("SELECT count(*) FROM derived.numbers") == [(4,)]
