@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import AcceptedValues, Matches, NotNull, OffendingRows, Range, References, RowCount, Unique
-from flows.model.safe_text import one_line
+from flows.model.safe_text import one_line, row_text
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Broken:
     @property
     def shown(self) -> str:
         """What was found, with the rows."""
-        return self.found + "".join(f"\n    {_shown(row)}" for row in self.rows)
+        return self.found + "".join(f"\n    {row_text(row)}" for row in self.rows)
 
     def __str__(self) -> str:
         return f"{one_line(self.name)}: {self.shown}"
@@ -191,7 +191,3 @@ def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str,
                     name = check.name or f"checks[{number}]"
                     found.append(Broken(name, check.severity, f"{len(rows)} {more}rows at fault", tuple(rows)))
     return found
-
-
-def _shown(row: Mapping[str, Any]) -> str:
-    return one_line(", ".join(f"{name}={'NULL' if value is None else value}" for name, value in row.items()))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNSEEN = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and newline
@@ -31,6 +35,15 @@ def one_line(text: object) -> str:
     'first\\nsecond'
     """
     return _LINE.sub(_escape, str(text))
+
+
+def row_text(row: Mapping[str, object]) -> str:
+    """Return a row's values, by column name, as one line.
+
+    >>> row_text({"day": "2026-01-01", "n": None})
+    'day=2026-01-01, n=NULL'
+    """
+    return one_line(", ".join(f"{name}={'NULL' if value is None else value}" for name, value in row.items()))
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import BudgetError, ConflictError, WindowError
+from flows.model.safe_text import row_text
 from flows.model.sizes import shown_bytes
 from flows.warehouses.bigquery import ledger, merge, quarantine
 from flows.warehouses.bigquery import replace as replace_
@@ -215,7 +216,7 @@ def _refuse_outside(target: Target, staged: str) -> None:
     rows = target.run(
         "outside", f"SELECT {target.columns} FROM {staged} WHERE {target.inside} IS NOT TRUE LIMIT {SHOWN_ROWS}"
     ).rows
-    shown, column = "\n".join(f"  {row}" for row in rows), table.partition.column
+    shown, column = "\n".join(f"  {row_text(row)}" for row in rows), table.partition.column
     raise WindowError(
         f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n"
         f"{shown}\n"

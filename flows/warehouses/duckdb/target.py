@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.model.safe_text import row_text
 from flows.sql.types import quote, quote_table
 from flows.warehouses.duckdb.queries import by_name, execute
 from flows.warehouses.duckdb.touched import Units
@@ -70,7 +71,7 @@ class Target:
 
     def shown(self, sql: str) -> str:
         """Run a SELECT; return its rows for people, one a line."""
-        return "\n".join(f"  {row}" for row in by_name(execute(self.connection, sql, self.parameters)))
+        return "\n".join(f"  {row_text(row)}" for row in by_name(execute(self.connection, sql, self.parameters)))
 
 
 def listed(names: Sequence[str] | dict[str, Any]) -> str:
