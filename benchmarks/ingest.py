@@ -2,6 +2,7 @@
 
 python -m benchmarks.ingest --rows 1000000 --repeats 3
 python -m benchmarks.ingest --peers                       other tools too, installed into ~/.cache/derived/peers
+python -m benchmarks.ingest --parts 3000000               a first copy as one commit and as several, in turns
 python -m benchmarks.ingest --memory 1000000 10000000     the most memory that a copy of so many rows holds, without a
                                                           stage and with one
 
@@ -30,6 +31,7 @@ import pymysql.cursors
 from rich.console import Console
 from rich.table import Table as Shown
 
+from flows.engine.first_copy import PART_ROWS
 from flows.extracts.folder import Folder
 from flows.extracts.stage import Stage
 from flows.model.table import Table
@@ -63,6 +65,12 @@ COLUMNS = {
 BOUND = "mariadb --quick, to nowhere"
 NOTHING = "nothing to do (starts, loads, opens, plans)"
 PEERS = ("connectorx", "dlt[duckdb]", "pyarrow", "pymysql", "sqlalchemy")
+OTHER_PARTS = """
+import runpy
+from flows.engine import first_copy
+first_copy.PART_ROWS = %d
+runpy.run_module("flows.ingest", run_name="__main__")
+"""
 FILE = """\
 description: Payments of the shop.
 owner: shop@example.com
@@ -164,9 +172,12 @@ def project(server: MysqlServer, end: date, stage: str = "") -> Iterator[Callabl
             "PREFECT_API_URL": "",
         }
 
-        def ingest(*arguments: str) -> int:
+        def ingest(*arguments: str, part_rows: int = PART_ROWS) -> int:
+            command = [sys.executable, "-m", "flows.ingest"]
+            if part_rows != PART_ROWS:
+                command = [sys.executable, "-c", OTHER_PARTS % part_rows]
             process = subprocess.Popen(
-                [sys.executable, "-m", "flows.ingest", "core.payments", *arguments],
+                [*command, "core.payments", *arguments],
                 cwd=folder,
                 env=os.environ | environment,
                 stdout=subprocess.DEVNULL,
@@ -242,12 +253,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--parts", type=int, metavar="ROWS")
     parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
     given = parser.parse_args()
     with serving() as server:
         try:
             if given.memory:
                 measure_memory(server, given.memory)
+            elif given.parts:
+                measure_parts(server, given.parts, given.repeats)
             else:
                 measure_time(server, given.rows, given.repeats, peers=given.peers)
         finally:
@@ -282,6 +296,20 @@ def measure_memory(server: MysqlServer, sizes: list[int]) -> None:
         for stage in ("", "stage"):
             with project(server, after_last(server), stage) as ingest:
                 print(f"{size:,} rows{', by way of a stage' * bool(stage)}: {ingest():,} MB at most")
+
+
+def measure_parts(server: MysqlServer, rows: int, repeats: int) -> None:
+    """Print what a first copy costs as one commit and as several."""
+    load(server, rows)
+    end = after_last(server)
+
+    def copy(part_rows: int) -> float:
+        with project(server, end) as ingest:
+            return seconds(lambda: ingest(part_rows=part_rows))
+
+    taken = medians([{"one": copy(rows + 1), "several": copy(PART_ROWS)} for _ in range(repeats)])
+    ratio = taken["several"] / taken["one"]
+    print(f"{rows:,} rows: {taken['one']:.2f} s as one commit, {taken['several']:.2f} s as several: {ratio:.2f} times")
 
 
 def medians(taken: list[dict[str, float]]) -> dict[str, float]:
