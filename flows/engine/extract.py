@@ -22,9 +22,10 @@ from flows.model.window import Window, subtract
 from flows.sources.interface import first_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from flows.engine.commit import TableRun
+    from flows.engine.first_copy import FirstCopy
     from flows.engine.steps import Step
     from flows.extracts.stage import Stage
     from flows.model.bad_row import BadRow
@@ -69,39 +70,41 @@ class Extracts:
     """Whether the source is read again whatever was read of it before."""
     commits: list[tuple[Window, int]]
     """What each commit read of the source, and its version."""
-    kept: Mapping[Window, Manifest]
-    """What lies in the stage, by window."""
+    kept: dict[str, Manifest]
+    """What lies in the stage, by what it is found by."""
 
     def steps(self, planned: Sequence[Step]) -> Iterator[Step]:
         """Give the planned steps, divided so that each range of which there is an extract is a step of its own."""
         for step in planned:
-            spans = [window for window in sorted(self.kept) if _holds(step.window, window) and self._is_good(window)]
             disjoint: list[Window] = []
-            for span in spans:
-                if not disjoint or disjoint[-1].end <= span.start:
-                    disjoint.append(span)
+            for window in sorted(one.window for one in self.kept.values() if one.is_whole and one.window):
+                if _holds(step, window) and self._found(window) and (not disjoint or disjoint[-1].end <= window.start):
+                    disjoint.append(window)
             if step.window is None or not disjoint:
                 yield step
                 continue
             parts = sorted([*disjoint, *subtract([step.window], disjoint)])
             yield from (replace(step, window=part) for part in parts)
 
-    def slot(self, step: Step) -> Slot:
-        """Return where the extract of a step is, or will be."""
-        window = step.window
-        if window is not None and self._is_good(window):
-            found = self.kept[window]
+    def slot(self, step: Step, copy: FirstCopy | None) -> Slot:
+        """Return where the extract of a step is, or will be; or of the next part of a first copy."""
+        if step.window is None:
+            return Slot(None, self.stage.folder(self.run.table.identity))
+        after = _after(copy)
+        found = self._found(step.window, after)
+        if found is not None and (copy is not None or found.is_whole):
             return Slot(found.key, found.folder, found)
-        key = self._key(window) if window else None
-        return Slot(key, self.stage.folder(self.run.table.identity, key))
+        return Slot(self.key(step.window, after), self.stage.folder(self.run.table.identity))
 
-    def read(self, step: Step, slot: Slot) -> Manifest:
-        """Read a step's rows into the stage, unless they are there, and return what was read.
+    def read(self, step: Step, slot: Slot, copy: FirstCopy | None) -> Manifest:
+        """Read a step's rows into the stage, or the next part of them, unless they are there; return what was read.
 
         Raises:
             SourceError, QuarantineError, WarehouseError: nothing was kept; the failure is in the ledger.
         """
         if slot.found is not None:
+            if copy is not None:
+                copy.take(slot.found.position)
             return slot.found
         run, window, started = self.run, step.window, time.perf_counter()
         assert run.source is not None  # noqa: S101 - a table without one has no extracts
@@ -110,15 +113,17 @@ class Extracts:
         entry = entry_of(run, step, self.warehouse)
         try:
             with failure_recorded(run, entry, self.warehouse, bad):
-                batches = run.source.read(run.table, window)
+                batches = copy.part() if copy else run.source.read(run.table, window)
                 files = self.stage.write(slot.folder, good_rows(run.table, window, batches, bad, nulled))
-                refuse_bad(run.table, window, bad)
+                refuse_bad(run.table, window, bad, before=copy.bad if copy else 0)
                 manifest = Manifest(
                     table=run.table.identity,
                     key=slot.key,
                     folder=slot.folder,
                     start=window and window.start,
                     end=window and window.end,
+                    after=_after(copy),
+                    position=copy.position if copy else None,
                     read_at=entry.began,
                     seconds=time.perf_counter() - started,
                     rows=files.rows,
@@ -132,13 +137,13 @@ class Extracts:
         except BaseException:
             self.stage.remove(slot.folder)
             raise
-        if window is not None and window in self.kept:
-            self.stage.remove(self.kept[window].folder)
+        if slot.key is not None and slot.key in self.kept:
+            self.stage.remove(self.kept[slot.key].folder)
         return manifest
 
     def committed(self, entry: Entry, slot: Slot) -> None:
         """Take what a step has committed; what was read for it is not needed any more."""
-        if entry.window is not None:
+        if entry.window is not None and entry.kind == "commit":
             self.commits.append((_read(self.run.table, entry.window), entry.version))
         self.stage.remove(slot.folder)
 
@@ -147,21 +152,17 @@ class Extracts:
         if slot.key is None or (isinstance(error, REFUSED) and not error.transient):
             self.stage.remove(slot.folder)
 
-    def _is_good(self, window: Window) -> bool:
-        """Say whether what lies in the stage for a window may be loaded: nothing was committed of it since."""
-        found = self.kept.get(window)
-        return (
-            found is not None
-            and not self.refresh
-            and found.key == self._key(window)
-            and found.bad_rows <= limit_of(self.run.table)
-        )
+    def _found(self, window: Window, after: str | None = None) -> Manifest | None:
+        """Return what lies in the stage for a window and may be loaded: nothing was committed of it since."""
+        found = None if self.refresh else self.kept.get(self.key(window, after))
+        return found if found is not None and found.bad_rows <= limit_of(self.run.table) else None
 
-    def _key(self, window: Window) -> str:
+    def key(self, window: Window, after: str | None) -> str:
+        """Return what the extract of a window is found by, or that of the part that begins there."""
         table, read = self.run.table, _read(self.run.table, window)
         version = max((version for other, version in self.commits if other.overlaps(read)), default=0)
         values = [table.identity, self.incarnation, self.run.code_version, *map(str, (window.start, window.end))]
-        meaning = json.dumps([*values, str(read.start), version])
+        meaning = json.dumps([*values, str(read.start), version, after])
         return hashlib.sha256(meaning.encode()).hexdigest()[:32]
 
 
@@ -176,9 +177,12 @@ def extracts_of(run: TableRun, stage: Stage, warehouse: Warehouse, *, refresh: b
     """
     known = ledger.read(warehouse, [run.table], ())[run.table.identity].state
     commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
-    kept = stage.kept(run.table.identity, warehouse.now())
-    by_window = {one.window: one for one in kept if one.window}
-    return Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh, commits, by_window)
+    extracts = Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh, commits, {})
+    for one in stage.kept(run.table.identity, warehouse.now()):
+        # Others may share the stage: what is another table's is not looked into.
+        if one.window and one.key == extracts.key(one.window, one.after) and stage.holds(one):
+            extracts.kept[one.key] = one
+    return extracts
 
 
 def _read(table: Table, window: Window) -> Window:
@@ -187,5 +191,13 @@ def _read(table: Table, window: Window) -> Window:
     return Window(first_moment(table, window, overlap), window.end)
 
 
-def _holds(window: Window | None, part: Window) -> bool:
-    return window is not None and window.start <= part.start and part.end <= window.end
+def _holds(step: Step, part: Window) -> bool:
+    """Say whether a step may be divided so that a part of its window is one of its own."""
+    return (
+        step.window is not None and not step.copied and step.window.start <= part.start and part.end <= step.window.end
+    )
+
+
+def _after(copy: FirstCopy | None) -> str | None:
+    """Return what a first copy has come to."""
+    return str(copy.copied) if copy and copy.copied else None

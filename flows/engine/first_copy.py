@@ -110,6 +110,16 @@ class FirstCopy:
                     self._position = batch.position
                 return
 
+    @property
+    def position(self) -> str | None:
+        """Where reading goes on behind the part that `part` gave; None where nothing more is to come."""
+        return self._position
+
+    def take(self, position: str | None) -> None:
+        """Let the next part be one that was read before, behind which reading goes on there."""
+        self.close()
+        self._position, self._is_published = position, False
+
     def entry(self, commit: Entry, rows: int, bad: int) -> Entry:
         """Return the entry of what `part` gave: a part, or the commit of all windows where nothing more is to come."""
         before = self.copied.rows if self.copied else 0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flows.engine.extract import Extracts, Slot
+    from flows.engine.first_copy import FirstCopy
     from flows.engine.readings import Readings
     from flows.engine.steps import Step
     from flows.extracts.manifest import Manifest
@@ -231,39 +232,39 @@ def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extr
         raise
 
 
-def _in_two_steps(extracts: Extracts, step: Step, observer: Observer, *, first: bool) -> Entry:
-    """Read a step's rows into the stage, and bring them from there into the warehouse."""
-    run, slot = extracts.run, extracts.slot(step)
-    manifest = observer.extract(run.table.identity, step, slot, partial(extracts.read, step, slot))
-    extract = extracts.stage.extract(manifest)
-    work = partial(commit_step, run, step, extracts.warehouse, first=first, extract=extract)
-    try:
-        entry = observer.load(run.table.identity, step, work)
-    except DerivedError as error:
-        extracts.failed(error, slot)
-        raise
-    extracts.committed(entry, slot)
-    return entry
-
-
 def _entries(  # noqa: PLR0913 - one for each way to do a step
     run: TableRun, step: Step, warehouse: Warehouse, extracts: Extracts | None, observer: Observer, *, first: bool
 ) -> Iterator[Entry]:
     """Do a step and give its entry; those of all its parts where it is a first copy."""
-    if extracts is not None:
-        yield _in_two_steps(extracts, step, observer, first=first)
-        return
     copy = first_copy(run.source, run.table, step, run.known_version, partial(has_rows, run.table, warehouse))
     try:
         ended = False
         while not ended:
             work = partial(commit_step, run, step, warehouse, first=first, copy=copy)
-            entry = observer.step(run.table.identity, step, work)
+            if extracts is not None:
+                entry = _in_two_steps(extracts, step, copy, observer, work)
+            else:
+                entry = observer.step(run.table.identity, step, work)
             yield entry
             first, ended = False, entry.kind == "commit"
     finally:
         if copy is not None:
             copy.close()
+
+
+def _in_two_steps(
+    extracts: Extracts, step: Step, copy: FirstCopy | None, observer: Observer, load: Callable[..., Entry]
+) -> Entry:
+    """Read a step's rows into the stage, and bring them from there into the warehouse."""
+    slot, table = extracts.slot(step, copy), extracts.run.table.identity
+    manifest = observer.extract(table, step, slot, partial(extracts.read, step, slot, copy))
+    try:
+        entry = observer.load(table, step, partial(load, extract=extracts.stage.extract(manifest)))
+    except DerivedError as error:
+        extracts.failed(error, slot)
+        raise
+    extracts.committed(entry, slot)
+    return entry
 
 
 def make_plan(

@@ -27,7 +27,7 @@ class ExtractFile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What was read of a source for one window, or for one range of adjacent windows."""
+    """What was read of a source for one window, or for one range of adjacent windows, or for a part of a first copy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +40,10 @@ class Manifest(BaseModel):
     start: datetime | None
     """The first moment of the window; None where the whole source was read."""
     end: datetime | None
+    after: str | None = None
+    """Of a part of a first copy: what the copy had come to; None where the part begins with the window."""
+    position: str | None = None
+    """Where reading goes on; None where nothing more is to come."""
     read_at: datetime
     """When reading began, by the warehouse's clock."""
     seconds: float
@@ -59,6 +63,11 @@ class Manifest(BaseModel):
     def window(self) -> Window | None:
         """The window, or range of adjacent ones, that was read."""
         return Window(self.start, self.end) if self.start and self.end else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of its window."""
+        return self.after is None and self.position is None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as values of JSON."""

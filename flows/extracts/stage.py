@@ -1,8 +1,7 @@
 """A stage: extracts as folders of files, each with a manifest, which is written last.
 
-Folders are named `<table>/<key>-<random>` or `<table>/<random>`: the manifest of the newest folder of a key is the one
-that holds. What a run has loaded it takes away again; what nobody came back for goes with the first run that finds it
-older than `KEPT`.
+Folders are named `<table>/<random>`; of two extracts of one key the newer holds. What a run has loaded it takes away
+again; what nobody came back for goes with the first run that finds it older than `KEPT`.
 """
 
 from __future__ import annotations
@@ -65,10 +64,9 @@ class Stage:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def folder(self, table: str, key: str | None) -> str:
+    def folder(self, table: str) -> str:
         """Return a folder for a new extract."""
-        number = uuid4().hex[:12]
-        return f"{table}/{key}-{number}" if key else f"{table}/{number}"
+        return f"{table}/{uuid4().hex}"
 
     def write(self, folder: str, batches: Iterator[pa.RecordBatch]) -> Files:
         """Write rows to files of a folder; of one that is full its successor is written while it is put away."""
@@ -102,7 +100,7 @@ class Stage:
         self._store.write(f"{manifest.folder}/{_MANIFEST}", manifest.model_dump_json(indent=1).encode())
 
     def kept(self, table: str, now: datetime) -> list[Manifest]:
-        """Return the extracts of a table that are whole, the newest last; what has waited too long is removed.
+        """Return the extracts of a table, the newest last; what has waited too long is removed.
 
         Args:
             table: its identity.
@@ -119,10 +117,11 @@ class Stage:
             if at < datetime.now(UTC) - KEPT:
                 self.remove(folder)
         found = [manifest for name in whole if (manifest := self._manifest(name)) is not None]
-        return sorted(
-            (one for one in found if now - KEPT < one.read_at <= now and all(map(self._store.holds, one.files))),
-            key=lambda one: one.read_at,
-        )
+        return sorted((one for one in found if now - KEPT < one.read_at <= now), key=lambda one: one.read_at)
+
+    def holds(self, manifest: Manifest) -> bool:
+        """Say whether the files of an extract are there as they were written."""
+        return all(map(self._store.holds, manifest.files))
 
     def extract(self, manifest: Manifest) -> Extract:
         """Return the extract of which a manifest tells."""

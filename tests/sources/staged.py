@@ -131,4 +131,5 @@ class Staged(Mirror):
                 "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE command_type = 'Query'"
                 " AND argument LIKE 'SELECT `id`%%FROM%%.`things`%%'",
             )
-            asked.update(query.partition(" WHERE ")[2].replace("`at` ", "") for (query,) in found)
+            conditions = (query.partition(" WHERE ")[2].partition(" ORDER BY ")[0] for (query,) in found)
+            asked.update(condition.replace("`at` ", "") for condition in conditions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from decimal import Decimal
@@ -10,8 +11,9 @@ from unittest.mock import patch
 
 import pytest
 
-from flows.engine import commit
+from flows.engine import commit, first_copy
 from flows.model.errors import CheckFailedError, DerivedError, UsageError, WarehouseError
+from flows.sources.mysql import wire
 from tests.sources.staged import TABLE, Staged, ingest
 
 if TYPE_CHECKING:
@@ -87,6 +89,30 @@ def test_a_later_run_loads_what_was_read_and_reads_the_rest(here: Staged) -> Non
     assert copied(here) == FOUND
 
 
+def test_parts_of_a_first_copy_are_extracts(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose load failed is loaded by another run, which reads what comes after it."""
+    monkeypatch.setattr(first_copy, "PART_ROWS", 2_000)
+    monkeypatch.setattr(wire, "BATCH_BYTES", 100_000)
+    here.execute(
+        "INSERT INTO things SELECT 10 + seq, seq, REPEAT('v', 20), '2024-03-02' FROM seq_1_to_9000",
+        "ANALYZE TABLE things",
+    )
+    with here.listening() as asked:
+        with patch.object(commit, "_check", side_effect=[(), WarehouseError("so it goes")]):
+            assert [type(error) for error in ingest()] == [WarehouseError]
+        (first,) = here.rows("SELECT count(*), max(id) FROM core.things")
+        (manifest,) = (json.loads(path.read_text()) for path in here.kept if path.name == "manifest.json")
+        assert ingest() == []
+    assert manifest["rows"] >= 2_000
+    assert asked == {WHOLE: 1, f"{WHOLE} AND ((`id` > {first[1] + manifest['rows']}))": 1}
+    assert here.rows("SELECT count(*), count(DISTINCT id), max(id) FROM core.things") == [(9006, 9006, 9010)]
+    assert here.rows("SELECT kind FROM platform.ledger WHERE kind <> 'failure' ORDER BY version DESC LIMIT 2") == [
+        ("commit",),
+        ("part",),
+    ]
+    assert here.kept == []
+
+
 def test_what_was_read_for_a_table_that_is_gone_or_elsewhere_is_read_again(
     here: Staged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,8 +126,9 @@ def test_what_was_read_for_a_table_that_is_gone_or_elsewhere_is_read_again(
     with here.listening() as asked:
         here.change("DROP TABLE core.things")
         fail(WarehouseError)
-        (rows,) = (path for path in here.kept if path.suffix == ".parquet")
-        rows.write_bytes(rows.read_bytes().replace(b"v5", b"v6"))
+        for path in here.kept:
+            if path.suffix == ".parquet":
+                path.write_bytes(path.read_bytes().replace(b"v5", b"v6"))
         fail(WarehouseError)
         here.write("things", TABLE.replace("name: n, type: NUMERIC", "name: m, from: n, type: STRING"))
         assert ingest() == []
