@@ -36,6 +36,7 @@ STAGE = "DERIVED_STAGE"
 EMBEDDED = "duckdb"
 WAREHOUSE_FILE = "warehouse.duckdb"
 CACHE_FOLDER = "cache"
+_BLOCK_NAME = re.compile(r"[a-z0-9-]+")
 _BLOCK = re.compile(r"(?:gcs-bucket|local-file-system)/[a-z0-9-]+")
 _BUCKET = re.compile(r"gs://(?P<bucket>[a-z0-9._-]+)(?:/(?P<prefix>.*?))?/?")
 
@@ -143,7 +144,7 @@ def load_alone(kind: Kind, name: str) -> Project:
 
 
 def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = True) -> Warehouse:
-    """Open the warehouse that DERIVED_WAREHOUSE names, by default the embedded one under DERIVED_HOME.
+    """Open the warehouse that DERIVED_WAREHOUSE names: an address or a block; by default the embedded one.
 
     Args:
         root: the project's folder.
@@ -154,19 +155,32 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
         UsageError: DERIVED_WAREHOUSE names no warehouse.
     """
     address = os.environ.get(WAREHOUSE) or EMBEDDED
-    if address.startswith("bigquery:"):
-        from flows.warehouses.bigquery.settings import parse_address  # noqa: PLC0415 - an embedded warehouse needs none
-        from flows.warehouses.bigquery.warehouse import BigQuery  # noqa: PLC0415 - slow to import
-
-        return BigQuery(parse_address(address), os.environ.get("BIGQUERY_EMULATOR_HOST"))
     if address != EMBEDDED:
-        raise UsageError(
-            f"{WAREHOUSE}: '{address}' is no warehouse. Write duckdb or bigquery://my-project?location=EU."
-        )
+        return _open_bigquery(address)
     from flows.warehouses.duckdb.warehouse import DuckDB  # noqa: PLC0415 - slow to import
 
     path = (private_home(root) if write else _home(root)) / WAREHOUSE_FILE
     return DuckDB(path if write or path.exists() else Path(":memory:"), report=report)
+
+
+def _open_bigquery(address: str) -> Warehouse:
+    emulator = os.environ.get("BIGQUERY_EMULATOR_HOST")
+    if address.startswith("bigquery:"):
+        from flows.warehouses.bigquery.settings import parse_address  # noqa: PLC0415 - an embedded warehouse needs none
+        from flows.warehouses.bigquery.warehouse import BigQuery  # noqa: PLC0415 - slow to import
+
+        return BigQuery(parse_address(address), emulator)
+    if not _BLOCK_NAME.fullmatch(address) or not api_configured():
+        unknown = ", and no Prefect API is configured that may know a block of that name"
+        raise UsageError(
+            f"{WAREHOUSE}: '{address}' is no warehouse{unknown if _BLOCK_NAME.fullmatch(address) else ''}. "
+            "Write duckdb or bigquery://my-project?location=EU."
+        )
+    from blocks.warehouse import warehouse_block  # noqa: PLC0415 - Prefect is slow to import
+    from flows.warehouses.bigquery.warehouse import BigQuery  # noqa: PLC0415 - slow to import
+
+    block = warehouse_block(address)
+    return BigQuery(block.settings(), emulator, None if emulator else block.credentials())
 
 
 def open_stage(root: Path) -> Stage | None:

@@ -76,6 +76,23 @@ for uri in sys.argv[1], sys.argv[1].replace("{SECRET}", "wrong-{SECRET}"):
 """
 
 
+WAREHOUSE = """
+import os
+from blocks.warehouse import DerivedWarehouse
+from flows.model.errors import UsageError
+from flows.wiring import open_warehouse
+DerivedWarehouse(address="bigquery://my-project?location=EU&maximum_bytes_billed=1000").save("prod")
+DerivedWarehouse(address="bigquery://my-project").save("nowhere")
+os.environ["BIGQUERY_EMULATOR_HOST"] = "http://127.0.0.1:1"
+for name in ("prod", "nowhere", "missing"):
+    os.environ["DERIVED_WAREHOUSE"] = name
+    try:
+        print(open_warehouse(None, print)._opened.settings)
+    except UsageError as error:
+        print(error)
+"""
+
+
 @pytest.fixture(scope="module")
 def api(prefect_server: Server) -> Server:
     """A Prefect server that knows the blocks, with one of each saved."""
@@ -123,6 +140,14 @@ def test_a_connection_is_found_by_its_name(api: Server) -> None:
     assert kinds == "MysqlConnection MongodbConnection MysqlConnection"
     assert "Set DERIVED_CONNECTION_NOWHERE" in error
     assert "save a block mysql-database/nowhere" in error
+
+
+def test_a_warehouse_is_found_by_its_name(api: Server) -> None:
+    """What is wrong with a block is told, and what to write where there is none."""
+    found, wrong, missing = python(api, WAREHOUSE).splitlines()
+    assert found == "BigQuerySettings(project='my-project', location='EU', maximum_bytes_billed=1000)"
+    assert "says no location" in wrong
+    assert "there is no block derived-warehouse/missing. Write duckdb or bigquery://my-project?location=EU" in missing
 
 
 def test_testing_a_connection_says_what_is_wrong_without_the_secret(api: Server) -> None:

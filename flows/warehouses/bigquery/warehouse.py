@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import pyarrow as pa
+    from google.auth.credentials import Credentials
 
     from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
@@ -44,13 +45,16 @@ class BigQuery:
     Args:
         settings: which one, and where.
         emulator: address of an emulator, which asks for no credentials; None: the service.
+        credentials: who asks; None: whoever Google Cloud's environment names.
 
     Raises:
         WarehouseError: Google Cloud's environment names nobody who could ask.
     """
 
-    def __init__(self, settings: BigQuerySettings, emulator: str | None = None) -> None:
-        there: dict[str, Any] = {"project": settings.project, "location": settings.location}
+    def __init__(
+        self, settings: BigQuerySettings, emulator: str | None = None, credentials: Credentials | None = None
+    ) -> None:
+        there: dict[str, Any] = {"project": settings.project, "location": settings.location, "credentials": credentials}
         if emulator:
             there |= {"credentials": AnonymousCredentials(), "client_options": ClientOptions(api_endpoint=emulator)}
         with translated():
