@@ -25,6 +25,7 @@ COLUMNS = {
     ),
     "local": ("DATETIME", datetime(1, 1, 1, 0, 0, 0, 1), datetime(9999, 12, 31, 23, 59, 59, 999999)),  # noqa: DTZ001
     "clock": ("TIME", time(23, 59, 59, 999999), time(0, 0)),
+    "document": ("JSON", '{"a":[1,null,"雪"],"b":{"c":1.5,"d":null}}', "[]"),
     "items": (
         "ARRAY<STRUCT<sku STRING, price NUMERIC, tags ARRAY<STRING>>>",
         [{"sku": "a", "price": Decimal("1.50"), "tags": ["x", "y"]}, {"sku": None, "price": None, "tags": []}],
