@@ -146,6 +146,10 @@ class World:
         self.rows = {}
         self.clock = 0
         self.number = dict.fromkeys(ORDER, 0)
+        self.begin()
+
+    def begin(self):
+        """Let the first days pass."""
         for number in range(DAYS - 1):
             self.clock = number
             self.write(number, number, number, 0)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.types import Parameter
 
 PLATFORM = "platform"
+_SHOWN = "derived_shown"
+"""Label of a shard over which the views are."""
 _DEFINITIONS = quote_table(DEFINITIONS)
 
 
@@ -64,13 +66,18 @@ def create(jobs: Jobs, identity: str) -> None:
         else:
             return
         create_dataset(jobs, PLATFORM, "What is committed, what failed, and what is in quarantine; kept by Derived.")
-        shards = {
-            "ledger": (ledger_shard(identity), _SCHEMA),
-            "quarantine": (quarantine_shard(identity), [schema_field(*column) for column in COLUMNS.items()]),
-        }
-        new = [view for view, (shard, schema) in shards.items() if _create_shard(jobs, shard, schema)]
-    if new:
+        shards = [
+            (ledger_shard(identity), _SCHEMA),
+            (quarantine_shard(identity), [schema_field(*column) for column in COLUMNS.items()]),
+        ]
+        made = [_shard(jobs, name, schema) for name, schema in shards]
+    if not all(shard.labels.get(_SHOWN) for shard in made):
         _create_views(jobs)
+        for shard in made:
+            # Whoever made it may have been killed before there were views.
+            shard.labels = {_SHOWN: "yes"}
+            with translated(identity), suppress(PreconditionFailed):
+                client.update_table(shard, ["labels"], retry=RETRY)
     jobs.query(
         f"CREATE TABLE IF NOT EXISTS {fence_of(identity)} AS SELECT COALESCE(MAX(version), 0) AS version"
         f" FROM {shard_of(identity)} WHERE table_name = @identity",
@@ -220,16 +227,14 @@ def _shards(jobs: Jobs) -> list[str]:
         return sorted(item.table_id for item in tables if item.table_id.startswith(("ledger_", "quarantine_")))
 
 
-def _create_shard(jobs: Jobs, name: str, schema: list[bigquery.SchemaField]) -> bool:
-    """Create a table of all entries or bad rows of some tables; say whether it was missing."""
+def _shard(jobs: Jobs, name: str, schema: list[bigquery.SchemaField]) -> bigquery.Table:
+    """Return a table of all entries or bad rows of some tables, which is made where it is missing."""
     made = bigquery.Table(f"{jobs.settings.project}.{PLATFORM}.{name}", schema=schema)
     made.clustering_fields = ["table_name"]
     try:
-        jobs.client.get_table(made.reference, retry=RETRY)
+        return jobs.client.get_table(made.reference, retry=RETRY)
     except NotFound:
-        jobs.client.create_table(made, exists_ok=True, retry=RETRY)
-        return True
-    return False
+        return jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
 
 _SCHEMA = [schema_field(column.name, column.type, required=column.required) for column in LEDGER_COLUMNS]
