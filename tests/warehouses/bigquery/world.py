@@ -139,10 +139,10 @@ class Hosted(World):
         Process(self, [name], Harm(("before", "after")[number % 2], number // 2 + 1)).end()
 
     def pass_day(self, draw):
-        """Let a row be written and a day begin, and one more be there to come."""
+        """Let a row be written and the next day begin."""
         self.write(draw % 5, draw % 3, draw % 7, draw % 23)
-        self.days += 1
-        self.tick()
+        self.clock += 1
+        self.days = self.clock + 1
 
 
 class Unmade(Hosted):
