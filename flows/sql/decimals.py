@@ -1,26 +1,60 @@
-"""Arithmetic of NUMERIC and BIGNUMERIC as DuckDB expressions: exact, halves away from zero."""
+"""Arithmetic of NUMERIC and BIGNUMERIC as DuckDB expressions: exact, halves away from zero.
+
+A value is named several times: give what costs nothing, such as a column or the parameter of a lambda.
+"""
 
 from __future__ import annotations
 
 
-def divide(left: str, right: str, scale: int) -> str:
-    """Return a NUMERIC or BIGNUMERIC divided by an integer, exactly, halves away from zero."""
-    tens = "1" + "0" * scale
-    units = f"CAST({left} * {tens} AS HUGEINT)"
-    return (
-        f"CAST(({units} // {right} + CASE WHEN abs({units} % {right}) * 2 >= abs({right}) "
-        f"THEN CAST(sign({units}) AS HUGEINT) * sign({right}) ELSE 0 END) AS DECIMAL(38, 0)) * {_one_unit(scale)}"
-    )
+def divide(left: str, right: str) -> str:
+    """Return a NUMERIC divided by an integer that is more than zero, exactly, halves away from zero."""
+    units = "xover // xunder + CASE WHEN abs(xover % xunder) * 2 >= xunder THEN CAST(sign(xover) AS HUGEINT) ELSE 0 END"
+    built = f"CAST(CAST({units} AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
+    of_over = f"list_extract(list_transform([{_units(left, 9)}], lambda xover: {built}), 1)"
+    return f"list_extract(list_transform([CAST({right} AS HUGEINT)], lambda xunder: {of_over}), 1)"
 
 
-def divide_numeric(left: str, right: str, scale: int) -> str:
-    """Return a NUMERIC or BIGNUMERIC divided by another, exactly, halves away from zero; an error beyond 38 digits."""
-    tens = "1" + "0" * scale
-    over, under = f"CAST({left} * {tens} AS HUGEINT) * {tens}", f"CAST({right} * {tens} AS HUGEINT)"
-    return (
-        f"CAST(({over} // {under} + CASE WHEN abs({over} % {under}) * 2 >= abs({under}) "
-        f"THEN CAST(sign({over}) AS HUGEINT) * sign({under}) ELSE 0 END) AS DECIMAL(38, 0)) * {_one_unit(scale)}"
+def divide_numeric(left: str, right: str) -> str:
+    """Return a NUMERIC divided by another, exactly, halves away from zero; an error beyond NUMERIC."""
+    tens = "1" + "0" * 9
+    # Digits before the point of the quotient, then those behind it: their numerator fits HUGEINT where the divisor is small,
+    # and where it is not, they are those of both without their last digits, or one less.
+    whole, rest = "(abs(xover) // abs(xunder))", "(abs(xover) % abs(xunder))"
+    near = f"({rest} // (abs(xunder) // {tens}))"
+    left_over = f"(({rest} - xnear * (abs(xunder) // {tens})) * {tens} - xnear * (abs(xunder) % {tens}))"
+    large = (
+        f"list_extract(list_transform([{near}], lambda xnear: CASE WHEN {left_over} < 0 "
+        f"THEN xnear - 1 + CASE WHEN {left_over} + abs(xunder) >= -{left_over} THEN 1 ELSE 0 END "
+        f"ELSE xnear + CASE WHEN {left_over} >= abs(xunder) - {left_over} THEN 1 ELSE 0 END END), 1)"
     )
+    small = f"(({rest} * {tens} // abs(xunder)) + CASE WHEN {rest} * {tens} % abs(xunder) * 2 >= abs(xunder) THEN 1 ELSE 0 END)"
+    units = f"({whole} * {tens} + CASE WHEN abs(xunder) < 1{'0' * 28} THEN {small} ELSE {large} END)"
+    signed = f"CASE WHEN (xover < 0) <> (xunder < 0) THEN -1 ELSE 1 END * {units}"
+    return _with_units(left, right, 9, f"CAST(CAST({signed} AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))")
+
+
+def divide_bignumeric(left: str, right: str) -> str:
+    """Return a BIGNUMERIC divided by another where 18 places hold the quotient; an error where they do not."""
+    tens = "1" + "0" * 18
+    # What is left over, without common factors, fits 18 places where its denominator is one of 10 ** 18.
+    units = f"((xover // xunder) * {tens} + (xover % xunder) // xfactor * ({tens} // (xunder // xfactor)))"
+    exact = f"CAST(CAST({units} AS DECIMAL(38, 0)) * {_one_unit(18)} AS DECIMAL(38, 18))"
+    checked = f"CASE WHEN {tens} % (xunder // xfactor) <> 0 THEN {_beyond('/')} ELSE {exact} END"
+    reduced = f"list_extract(list_transform([gcd(xover % xunder, xunder)], lambda xfactor: {checked}), 1)"
+    return _with_units(left, right, 18, reduced)
+
+
+def _with_units(left: str, right: str, scale: int, built: str) -> str:
+    """Return SQL of `xover` and `xunder`, which are the units in two values."""
+    of_over = f"list_extract(list_transform([{_units(left, scale)}], lambda xover: {built}), 1)"
+    return f"list_extract(list_transform([{_units(right, scale)}], lambda xunder: {of_over}), 1)"
+
+
+def _units(value: str, scale: int) -> str:
+    """Return a decimal as how many of its last place it holds."""
+    tens = "1" + "0" * scale
+    part = f"CAST({value} - trunc({value}) AS DECIMAL({scale + 1}, {scale}))"
+    return f"(CAST(trunc({value}) AS HUGEINT) * {tens} + CAST({part} * {tens} AS HUGEINT))"
 
 
 def _one_unit(scale: int) -> str:
@@ -35,3 +69,31 @@ def multiply_numeric(left: str, right: str) -> str:
         f"(CAST({whole} * {right} AS DECIMAL(38, 9)) + CAST({part} * {whole_right} AS DECIMAL(38, 9))"
         f" + CAST({part} * {part_right} AS DECIMAL(38, 9)))"
     )
+
+
+def multiply_bignumeric(left: str, right: str) -> str:
+    """Return the product of two BIGNUMERICs where 18 places hold it, without overflow on the way; an error elsewhere."""
+    wholes = [f"CAST(trunc({side}) AS DECIMAL(20, 0))" for side in (left, right)]
+    parts = [f"CAST({side} - trunc({side}) AS DECIMAL(18, 18))" for side in (left, right)]
+    last = f"({parts[0]} * {parts[1]})"
+    return (
+        f"CASE WHEN {last} <> CAST({last} AS DECIMAL(38, 18)) THEN {_beyond('*')} ELSE "
+        f"CAST({wholes[0]} * {wholes[1]} AS DECIMAL(38, 18)) + CAST({wholes[0]} * {parts[1]} AS DECIMAL(38, 18))"
+        f" + CAST({parts[0]} * {wholes[1]} AS DECIMAL(38, 18)) + CAST({last} AS DECIMAL(38, 18)) END"
+    )
+
+
+def _beyond(sign: str) -> str:
+    return f"error('BIGNUMERIC {sign} needs more than 18 places, which the embedded warehouse does not hold: write NUMERIC')"
+
+
+def round_float(number: str, places: str) -> str:
+    """Return a FLOAT64 rounded to places, halves away from zero, as its exact value says: 2.675 is less than it looks.
+
+    It lies in the middle only where as many binary places hold it, and one more.
+    """
+    few = f"CAST(CASE WHEN {places} > 400 THEN 400 WHEN {places} < -400 THEN -400 ELSE {places} END AS INTEGER)"
+    doubled = f"({number} * pow(2, {places} + 1))"
+    printed = f"CAST(printf('%.' || {places} || 'f', {number}) AS DOUBLE)"
+    exact = f"{places} > 0 AND {places} < 300 AND isfinite({number}) AND {doubled} <> floor({doubled})"
+    return f"CASE WHEN {exact} THEN {printed} ELSE round({number}, {few}) END"

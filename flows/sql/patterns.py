@@ -22,3 +22,11 @@ def pattern_fault(pattern: str) -> str | None:
 def groups_of(pattern: str) -> int:
     """Return how many groups of a regular expression keep what they match."""
     return sum(match[1] is not None for match in _GROUP.finditer(pattern))
+
+
+def empty(pattern: str) -> bool:
+    """Say whether a regular expression matches an empty text."""
+    import pyarrow as pa  # noqa: PLC0415 - the same
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    return bool(pc.match_substring_regex(pa.array([""]), pattern)[0].as_py())

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tests.servers.googlesql import Judge
+from tests.sql import edges
 from tests.sql.judged import COLUMNS, NUMBERS, OF_NUMBERS, TEMPLATES, TYPES, VALUES, batches, query
 from tests.sql.judged_queries import renew
 
@@ -63,3 +64,4 @@ if __name__ == "__main__":
         TYPES.write_text(types(judge))
         VALUES.write_text(values(judge))
         renew(judge)
+        edges.FILE.write_text(edges.ask(judge))

@@ -57,12 +57,16 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     groups = scope.groups or () if window is None else ()
     order = ordering(inside.order, scope, groups)
     scope.depth -= window is None
-    frame, reads = over(name, window, scope) if window is not None else ("", None)
-    suffix = f" OVER {frame}" if window is not None else ""
+    frame = over(name, window, scope) if window is not None else None
+    suffix = f" OVER {frame.sql}" if frame is not None else ""
     value = _value(name, node, scope, inside, order=order, suffix=suffix)
     if of_rows and window is None:
         _needs_order(name, node, inside, order, scope)
-    return value._replace(reads=frozenset([(scope.level, value.sql)]) if reads is None else reads)
+    if frame is None or frame.reads is None:
+        value = value._replace(reads=frozenset([(scope.level, value.sql)]))
+    else:
+        value = value._replace(reads=frame.reads)
+    return value._replace(sql=frame.around(value.sql)) if frame is not None and frame.failing else value
 
 
 def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, scope: Scope) -> None:

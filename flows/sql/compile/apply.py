@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile.convert import chosen, converted
-from flows.sql.compile.safe import safely
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions.match import match
 from flows.sql.functions.template import render
+from flows.sql.once import plain, safely
 from flows.sql.reach import cut_origins
 from flows.sql.shown import shown
 
@@ -61,11 +61,7 @@ def apply(  # noqa: PLR0913 - the parts of a call
         converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
     ]
     template = matched.signature.template
-    if safe:
-        may_fail = any(value.may_fail for _, value in arguments)
-        sql = safely(lambda given: render(template, given, safe=True), given_sql, may_fail=may_fail)
-    else:
-        sql = render(template, given_sql, marks)
+    sql = safely(given_sql, lambda names: render(template, names)) if safe else render(template, given_sql, marks)
     origins: frozenset[Origin] = frozenset()
     if name in {"DATE", "TIMESTAMP", "DATETIME"} and len(arguments) == 1:
         origins = cut_origins(arguments[0][1].origins, "day" if name == "DATE" else None)
@@ -77,4 +73,4 @@ def _reads(name: str, values: Sequence[Value]) -> frozenset[Read] | None:
     if name == "IF":
         return chosen(*values)
     first_counts = name in {"COALESCE", "IFNULL"} and values[0].same and values[0].type != t.NULL
-    return frozenset() if first_counts and not values[0].may_fail else None
+    return frozenset() if first_counts and plain(values[0].sql) else None

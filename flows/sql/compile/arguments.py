@@ -12,6 +12,7 @@ from flows.sql.compile import dates
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.zones import UTC, Zone, fixed, known
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -43,4 +44,20 @@ def argument(item: exp.Expr, want: Type, name: str, scope: Scope) -> Value:
     if not t.coerces(value.type, want, value.literal):
         hint = f" Write {want}({shown(item)})." if want.name in {"DATE", "TIMESTAMP", "DATETIME"} else ""
         return scope.fault(item, f"{name} takes {want}, but '{shown(item)}' is {value.type}.{hint}")
-    return Value(want, converted(item, value, want, scope), origins=value.origins, may_fail=value.may_fail)
+    constant = value.constant if value.type == want else None
+    return Value(want, converted(item, value, want, scope), constant=constant, origins=value.origins)
+
+
+def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:
+    """Compile a zone; None where it has a fault."""
+    value = argument(node, t.STRING, name, scope)
+    if value.type == t.UNKNOWN:
+        return None
+    if value.constant is None:
+        return Zone(value.sql, None)
+    text = str(value.constant)
+    offset = fixed(text)
+    if offset is None and not known(text):
+        scope.fault(node, f"'{text}' is not a time zone. Write a name such as 'Europe/Berlin', or an offset: '+05:30'.")
+        return None
+    return Zone(value.sql, offset) if offset else UTC if offset == 0 else Zone(value.sql, None)

@@ -12,16 +12,18 @@ from flows.sql.compile import cast
 from flows.sql.compile.apply import apply
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
-from flows.sql.compile.intervals import moved_by_sign
+from flows.sql.compile.intervals import moved_by_days, moved_by_sign
 from flows.sql.compile.literals import integer
-from flows.sql.compile.once import once
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.decimals import divide_numeric, multiply_numeric
+from flows.sql.decimals import divide_bignumeric, divide_numeric, multiply_bignumeric, multiply_numeric
 from flows.sql.functions import signatures
+from flows.sql.once import bound, failure, once, safely
 from flows.sql.parse.tree import operands
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
@@ -42,9 +44,9 @@ def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
     if t.UNKNOWN in (left.type, right.type):
         return NOTHING
     if sign in "+-" and left.type == t.DATE and t.coerces(right.type, t.INT64):
-        return Value(t.DATE, f"({left.sql} {sign} CAST({right.sql} AS INTEGER))")
+        return moved_by_days(left, sign, (node.expression, right), scope)
     if sign == "+" and right.type == t.DATE and t.coerces(left.type, t.INT64):
-        return Value(t.DATE, f"({right.sql} + CAST({left.sql} AS INTEGER))")
+        return moved_by_days(right, sign, (node.this, left), scope)
     common = t.supertype((side.type if side.type != t.NULL else t.INT64, side.literal) for side in (left, right))
     if common not in t.NUMBERS:
         times = {left.type, right.type} <= {t.TIMESTAMP, t.DATE, t.DATETIME}
@@ -54,12 +56,11 @@ def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
     if sign == "/" and common == t.INT64:
         common = t.FLOAT64
     one, two = converted(node.this, left, common, scope), converted(node.expression, right, common, scope)
-    if common in t.DECIMALS and sign == "*":
-        return Value(common, _product(common, (left, one), (right, two)))
-    if sign == "/":
-        two = two if right.literal and float(right.constant or 0) else _unless_zero(two)
+    if common == t.FLOAT64:
+        return _floats(sign, (left, one), (right, two))
+    if common in t.DECIMALS and sign in "*/":
         return Value(
-            common, divide_numeric(one, two, t.DECIMALS[common]) if common in t.DECIMALS else f"({one} / {two})"
+            common, bound([one, two], lambda names: _decimals(sign, common, (left, names[0]), (right, names[1])))
         )
     if isinstance(node.this, exp.Add | exp.Sub) and one == left.sql and sign in "+-":
         # DuckDB goes down a level for each parenthesis.
@@ -67,23 +68,71 @@ def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
     return Value(common, f"({one} {sign} {two})")
 
 
+def _floats(sign: str, left: tuple[Value, str], right: tuple[Value, str]) -> Value:
+    """Return a sum, difference, product or quotient, with an error where it overflows and what it is made of does not.
+
+    What is added up and multiplied is looked at as a whole: an infinity on the way stays one, or becomes NaN.
+    """
+    (_, one), (divisor, two) = left, right
+    if sign == "/":
+        never_zero = divisor.literal and float(divisor.constant or 0)
+        zero = failure("division by zero: write SAFE_DIVIDE for NULL instead")
+
+        def divided(names: Sequence[str]) -> str:
+            over, under = names
+            quotient = (
+                f"{over} / {under}" if never_zero else f"{over} / CASE WHEN {under} = 0 THEN {zero} ELSE {under} END"
+            )
+            return _finite(quotient, names)
+
+        return Value(t.FLOAT64, bound([one, two], divided))
+    parts = [side.sum if side.sum and side.sql == sql else (sql, (sql,)) for side, sql in (left, right)]
+    raw = f"({parts[0][0]} {sign} {parts[1][0]})"
+    leaves = tuple(dict.fromkeys((*parts[0][1], *parts[1][1])))
+
+    def checked(names: Sequence[str]) -> str:
+        renamed = raw
+        for leaf, name in zip(leaves, names, strict=True):
+            renamed = renamed.replace(leaf, name) if leaf != name else renamed
+        return _finite(renamed, names)
+
+    return Value(t.FLOAT64, bound(leaves, checked), sum=(raw, leaves))
+
+
+def _finite(computed: str, operands: Sequence[str]) -> str:
+    varying = [one for one in operands if not re.match(r"CAST\(('|-?[0-9]|\"\w+\".*AS DOUBLE)", one)]
+    finite = " AND ".join(f"isfinite({one})" for one in varying) or "TRUE"
+    overflow = failure("FLOAT64 overflows")
+    return once(
+        computed,
+        lambda one: (
+            f"CASE WHEN isfinite({one}) THEN {one} WHEN {one} IS NOT NULL AND {finite} THEN {overflow} ELSE {one} END"
+        ),
+    )
+
+
+def _decimals(sign: str, common: Type, left: tuple[Value, str], right: tuple[Value, str]) -> str:
+    (_, one), (divisor, two) = left, right
+    if sign == "*":
+        return _product(common, left, right)
+    exact = divide_numeric(one, two) if common == t.NUMERIC else divide_bignumeric(one, two)
+    if divisor.literal and float(divisor.constant or 0):
+        return exact
+    zero = failure("division by zero: write SAFE_DIVIDE for NULL instead")
+    return f"CASE WHEN {two} = 0 THEN {zero} ELSE {exact} END"
+
+
 def _product(common: Type, left: tuple[Value, str], right: tuple[Value, str]) -> str:
     for (value, sql), (_, other) in ((left, right), (right, left)):
-        if value.type == t.INT64:
-            return f"CAST(CAST({value.sql} AS DECIMAL(19, 0)) * {other} AS {t.duckdb_type(common)})"
+        if value.type == t.INT64 and common == t.NUMERIC:
+            return f"CAST(CAST({sql} AS DECIMAL(19, 0)) * {other} AS {t.duckdb_type(common)})"
         digits = str(value.constant).lstrip("-") if value.literal else ""
         if re.fullmatch(r"[0-9]{0,9}\.[0-9]{1,4}", digits) and common == t.NUMERIC:
             scale = len(digits.split(".")[1])
             short = f"CAST('{value.constant}' AS DECIMAL({9 + scale}, {scale}))"
             return f"CAST({short} * {other} AS DECIMAL(38, 9))"
-        del sql
-    if common == t.BIGNUMERIC:
-        return f"CAST({left[1]} * {right[1]} AS DECIMAL(38, 18))"
-    return multiply_numeric(left[1], right[1])
-
-
-def _unless_zero(sql: str) -> str:
-    return f"CASE WHEN {sql} = 0 THEN error('division by zero: write SAFE_DIVIDE for NULL instead') ELSE {sql} END"
+    multiply = multiply_numeric if common == t.NUMERIC else multiply_bignumeric
+    return multiply(left[1], right[1])
 
 
 @compiles_call("SAFE_DIVIDE")
@@ -96,7 +145,14 @@ def _call_safe_divide(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         pairs = list(zip(node.expressions, (left, right), strict=True))
         return apply(name, node, signatures.scalar(name), pairs, scope)
     one, two = converted(node.expressions[0], left, common, scope), converted(node.expressions[1], right, common, scope)
-    return Value(common, divide_numeric(one, f"nullif({two}, 0)", t.DECIMALS[common]))
+    if common == t.BIGNUMERIC:
+        # What needs more places than are held stays an error.
+        return Value(
+            common, bound([one, two], lambda names: f"CASE WHEN {names[1]} <> 0 THEN {divide_bignumeric(*names)} END")
+        )
+    return Value(
+        common, safely([one, two], lambda names: f"CASE WHEN {names[1]} <> 0 THEN {divide_numeric(*names)} END")
+    )
 
 
 @compiles_call("ROUND")

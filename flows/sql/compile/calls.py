@@ -9,8 +9,8 @@ from sqlglot import exp
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import call_rule, compiles, expression
-from flows.sql.compile.safe import lifted
 from flows.sql.functions import foreign, signatures
+from flows.sql.once import lifted
 from flows.sql.parse.repeat import VARYING
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name
 from flows.sql.shown import shown
@@ -87,7 +87,7 @@ def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | 
     scope.context.lifted = arguments
     value = rule(name, node, scope)
     scope.context.lifted = around
-    return value and value._replace(sql=lifted(value.sql, arguments), may_fail=False)
+    return value and value._replace(sql=lifted(value.sql, arguments))
 
 
 def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:

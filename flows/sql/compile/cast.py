@@ -8,18 +8,23 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
+from flows.sql.compile.dates import within
+from flows.sql.compile.zones import first_of
+from flows.sql.once import bound
 from flows.sql.times import aware, naive
 from flows.sql.types import duckdb_type, quote, quote_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.model.types import Type
 
-_DIGITS = r"\s*[+-]?[0-9]+\s*"
+_DIGITS = r"\s*[+-]?([0-9]+|0[xX][0-9a-fA-F]+)\s*"
 _DECIMAL = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
 _FLOAT = _DECIMAL + r"|\s*[+-]?(?i:inf|infinity|nan)\s*"
 _DAY = r"[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}"
-_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]{0,6})?"
-_ZONE = r"([Zz]| ?UTC|[+-][0-9]{2}(:[0-9]{2})?)"
+_CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]{0,6})?"
+_ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{2})?| [A-Za-z]+([/_+-][A-Za-z0-9]+)*)"
 _FORMS = {
     t.INT64: _DIGITS,
     t.FLOAT64: _FLOAT,
@@ -28,7 +33,7 @@ _FORMS = {
     t.BOOL: "(?i:true|false)",
     t.DATE: _DAY,
     t.DATETIME: rf"{_DAY}([ Tt]{_CLOCK})?",
-    t.TIMESTAMP: rf"{_DAY}([ Tt]{_CLOCK})?{_ZONE}?",
+    t.TIMESTAMP: rf"{_DAY}([ Tt]{_CLOCK}{_ZONE}?)?",
     t.TIME: _CLOCK,
 }
 # How GoogleSQL reads the text is how DuckDB does once its form is known: no form here is read in two ways.
@@ -102,12 +107,36 @@ def _from_text(value: str, want: Type, failure: str) -> str | None:
     if form is None:
         return None
     if want == t.TIMESTAMP:
-        zone = rf"regexp_matches({value}, {quote_text(_CLOCK + _ZONE + '$')})"
-        read = f"CASE WHEN {zone} THEN CAST({value} AS TIMESTAMPTZ) ELSE {aware(f'CAST({value} AS TIMESTAMP)')} END"
+        read = _moment(value)
+    elif want == t.INT64:
+        hexadecimal = f"CAST(regexp_replace(trim({value}), '^[+-]', '') AS BIGINT)"
+        negative = f"CASE WHEN contains({value}, '-') THEN 0 - {hexadecimal} ELSE {hexadecimal} END"
+        read = f"CASE WHEN regexp_matches({value}, '[xX]') THEN {negative} ELSE CAST({value} AS BIGINT) END"
     else:
         read = f"CAST({value} AS {duckdb_type(want)})"
+    if want in (t.DATE, t.DATETIME, t.TIMESTAMP):
+        read = within(read, want)
     known = f"regexp_full_match({value}, {quote_text(form)})"
     return f"CASE WHEN {known} OR {value} IS NULL THEN {read} ELSE {failure} END"
+
+
+def _moment(value: str) -> str:
+    """Return the TIMESTAMP that a text of a known form means; what stands behind its clock is a zone."""
+    split = f"regexp_replace({value}, {quote_text(f'^{_DAY}([ Tt]{_CLOCK})?')}, '')"
+    local = f"CAST(regexp_extract({value}, {quote_text(f'^{_DAY}([ Tt]{_CLOCK})?')}) AS TIMESTAMP)"
+
+    def read(names: Sequence[str]) -> str:
+        zone, time = names
+        hours, minutes = (f"regexp_extract({zone}, '^[+-]([0-9]{{1,2}}):?([0-9]{{2}})?$', {place})" for place in (1, 2))
+        minutes = f"CAST({hours} AS BIGINT) * 60 + coalesce(TRY_CAST({minutes} AS BIGINT), 0)"
+        sign = f"CASE WHEN starts_with({zone}, '-') THEN 1 ELSE -1 END"
+        moved = f"make_timestamptz(epoch_us({time}) + {sign} * ({minutes}) * 60000000)"
+        return (
+            f"CASE WHEN {zone} IN ('', 'Z', 'z', ' UTC') THEN {aware(time)} "
+            f"WHEN regexp_matches({zone}, '^[+-]') THEN {moved} ELSE {first_of(f'trim({zone})', time)} END"
+        )
+
+    return bound([split, local], read)
 
 
 def _to_text(value: str, have: Type) -> str | None:
@@ -119,7 +148,8 @@ def _to_text(value: str, have: Type) -> str | None:
         return f"rtrim(rtrim(CAST({value} AS VARCHAR), '0'), '.')"
     if have == t.FLOAT64:
         short = f"printf('%.15g', {value})"
-        return f"CASE WHEN CAST({short} AS DOUBLE) = {value} THEN {short} ELSE printf('%.17g', {value}) END"
+        exact = f"printf('%.17g', {value})"
+        return f"CASE WHEN CAST({short} AS DOUBLE) = {value} THEN regexp_replace({short}, '^-0$', '0') ELSE {exact} END"
     if have == t.BYTES:
         return f"decode({value})"
     if have == t.TIMESTAMP:

@@ -10,13 +10,13 @@ from flows.model.types import parse_type
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import compiles, expression
-from flows.sql.compile.safe import safely
 from flows.sql.compile.scope import Value
+from flows.sql.once import bound, failure, safely
 from flows.sql.parse.templates import quoted
-from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from flows.model.types import Type
+    from collections.abc import Sequence
+
     from flows.sql.compile.scope import Scope
 
 
@@ -29,6 +29,13 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         want = parse_type(node.args["to"].sql(dialect="bigquery"))
     except ValueError as error:
         return scope.fault(node, str(error))
+    if isinstance(node.this, exp.Array) and want.element is not None and not safe:
+        # What is written down becomes an element as it is written, digit by digit.
+        of = node.args["to"].expressions[0]
+        elements = (exp.Cast(this=one.copy(), to=of.copy()) for one in node.this.expressions)
+        if not any(isinstance(one, exp.Query) for one in node.this.expressions):
+            listed = [expression(one, scope) for one in elements]
+            return Value(want.base, f"CAST([{', '.join(one.sql for one in listed)}] AS {t.duckdb_type(want.base)})")
     value = expression(node.this, scope)
     if value.type == t.UNKNOWN:
         return Value(want.base, "NULL")
@@ -36,24 +43,25 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         read = cast.literal(str(value.constant), want)
         if read is None and not safe:
             return scope.fault(node, f"'{value.constant}' is not a {want}.{quoted(str(value.constant))}")
-        return Value(want, read or f"CAST(NULL AS {t.duckdb_type(want)})", may_fail=False)
-    if value.literal and want.base in t.DECIMALS and value.type in (t.FLOAT64, t.INT64, t.STRING) and not want.decimal:
-        number = cast.decimal_literal(str(value.constant), want)
+        return Value(want, read or f"CAST(NULL AS {t.duckdb_type(want)})")
+    if value.literal and want.base in t.DECIMALS and value.type in (t.FLOAT64, t.INT64, t.STRING):
+        number = cast.decimal_literal(str(value.constant), want.base)
         if number is None and not safe:
             kept = " of 38 digits, which is what the embedded warehouse holds" if want == t.BIGNUMERIC else ""
             return scope.fault(node, f"'{value.constant}' is not a {want}{kept}.")
-        return Value(want, number or f"CAST(NULL AS {t.duckdb_type(want)})", may_fail=False)
+        exact = number or f"CAST(NULL AS {t.duckdb_type(want)})"
+        return Value(want.base, cast.cast(exact, want.base, want, "NULL"))
+    if value.type == t.FLOAT64 and want.base == t.BIGNUMERIC:
+        return scope.fault(
+            node, "FLOAT64 to BIGNUMERIC needs more digits than the embedded warehouse holds. Write NUMERIC."
+        )
     if not cast.exists(value.type, want):
         return scope.fault(node, f"{value.type} cannot be cast to {want}.")
     if safe and cast.reads_text_within(value.type, want):
         return scope.unsupported(node, f"SAFE_CAST of {value.type} to {want}")
-    if safe:
-        sql = safely(lambda given: cast.cast(given[0], value.type, want, "NULL"), [value.sql], may_fail=value.may_fail)
-    else:
-        sql = cast.cast(value.sql, value.type, want, _failure(value, want))
+
+    def build(names: Sequence[str]) -> str:
+        return cast.cast(names[0], value.type, want, failure(f"Could not cast {value.type.name} to {want}: ", names[0]))
+
+    sql = safely([value.sql], build) if safe else bound([value.sql], build)
     return Value(want.base, sql)
-
-
-def _failure(value: Value, want: Type) -> str:
-    """Return the SQL for what a text that cannot be read gives."""
-    return f"error({quote_text(f'Could not cast {value.type.name} to {want}: ')} || CAST({value.sql} AS VARCHAR))"

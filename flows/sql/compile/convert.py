@@ -9,6 +9,7 @@ from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.equality import equal
 from flows.sql.compile.scope import Value
+from flows.sql.once import bound
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
 
@@ -42,7 +43,10 @@ def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
             scope.fault(node, f"'{value.constant}' is not a {want}.{quoted(str(value.constant))}")
         return read or "NULL"
     if value.literal and value.type == t.FLOAT64 and want in t.DECIMALS:
-        return f"CAST('{value.constant}' AS {t.duckdb_type(want)})"
+        number = cast.decimal_literal(str(value.constant), want)
+        if number is None:
+            scope.fault(node, f"'{value.constant}' is not a {want}. Write CAST({value.constant} AS FLOAT64).")
+        return number or "NULL"
     return cast.convert(value.sql, value.type, want)
 
 
@@ -67,16 +71,18 @@ def compare(
         same = _equal(left, right, common, scope)
         return same if sign == "=" else f"(NOT {same})"
     one, two = converted(*left, common, scope), converted(*right, common, scope)
-    plain = f"({one} {sign} {two})"
     if common != t.FLOAT64:
-        return plain
-    nans = [
-        f"CAST(isnan({sql}) AS INTEGER)"
-        for sql, side in ((one, left), (two, right))
-        if not side[1].literal or side[1].type == t.NULL
-    ]
-    result = "TRUE" if sign == "<>" else "FALSE"
-    return f"CASE WHEN {' + '.join(nans)} > 0 THEN {result} ELSE {plain} END" if nans else plain
+        return f"({one} {sign} {two})"
+    literal = [side[1].literal and side[1].type != t.NULL for side in (left, right)]
+
+    def compared(names: Sequence[str]) -> str:
+        nans = [f"isnan({name})" for name, known in zip(names, literal, strict=True) if not known]
+        plain = f"({names[0]} {sign} {names[1]})"
+        result = "TRUE" if sign == "<>" else "FALSE"
+        null = f" AND {names[0]} IS NOT NULL AND {names[1]} IS NOT NULL" if len(nans) > 1 else ""
+        return f"CASE WHEN ({' OR '.join(nans)}){null} THEN {result} ELSE {plain} END" if nans else plain
+
+    return bound([one, two], compared)
 
 
 def _equal(left: tuple[exp.Expr, Value], right: tuple[exp.Expr, Value], common: Type, scope: Scope) -> str:
@@ -92,7 +98,7 @@ def _equal(left: tuple[exp.Expr, Value], right: tuple[exp.Expr, Value], common: 
 def _field(value: Value, place: int) -> Value:
     if value.fields:
         return value.fields[place]
-    return Value(value.type.fields[place][1], f"struct_extract_at({value.sql}, {place + 1})", may_fail=value.may_fail)
+    return Value(value.type.fields[place][1], f"struct_extract_at({value.sql}, {place + 1})")
 
 
 def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope, *, ordered: bool = True) -> Type | None:

@@ -10,11 +10,12 @@ from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.bounds import UNITS
 from flows.sql.compile import dates
-from flows.sql.compile.arguments import argument, date_part
+from flows.sql.compile.arguments import argument, date_part, zone
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.zones import UTC, Zone
 from flows.sql.reach import cut_origins
 from flows.sql.shown import shown
 
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
 @compiles(exp.Extract)
 def _extract(node: exp.Expr, scope: Scope) -> Value:
-    inner, zone = node.expression, None
+    inner = node.expression
+    where: Zone | None = UTC
     if isinstance(inner, exp.AtTimeZone):
-        inner, zone = inner.this, argument(inner.args["zone"], t.STRING, "AT TIME ZONE", scope).sql
+        inner, where = inner.this, zone(inner.args["zone"], "AT TIME ZONE", scope)
     value, part = expression(inner, scope), date_part(node.this, scope)
-    if value.type == t.UNKNOWN or part is None:
+    if value.type == t.UNKNOWN or part is None or where is None:
         return NOTHING
-    found = dates.extract(value.sql, value.type, part, zone)
+    found = dates.extract(value.sql, value.type, part, where)
     if found is None:
         return scope.fault(node, f"EXTRACT({part}) does not take {value.type}.")
     return Value(found[1], found[0])
@@ -76,15 +78,34 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     if value.type == t.DATE and name != "DATE_TRUNC":
         value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)", origins=value.origins)
-    zone = argument(node.expressions[2], t.STRING, name, scope).sql if len(node.expressions) > 2 else None  # noqa: PLR2004
+    where = zone(node.expressions[2], name, scope) if len(node.expressions) > 2 else UTC  # noqa: PLR2004
+    if where is None:
+        return NOTHING
     of_clock = name == "TIME_TRUNC"
-    if of_clock != (value.type == t.TIME) or value.type not in dates.KINDS or (zone and value.type != t.TIMESTAMP):
+    zoned_other = where != UTC and value.type != t.TIMESTAMP
+    if of_clock != (value.type == t.TIME) or value.type not in dates.KINDS or zoned_other:
         return scope.fault(node, f"{name} does not take {value.type}.")
-    sql = dates.truncate(value.sql, value.type, part, zone)
+    sql = dates.truncate(value.sql, value.type, part, where)
     if sql is None:
         return scope.fault(node, f"{name} does not cut {value.type} to {part}.")
-    unit = UNITS.get(part) if zone is None else None
+    unit = UNITS.get(part) if where == UTC else None
     return Value(value.type, sql, origins=cut_origins(value.origins, unit) if unit else frozenset())
+
+
+def zoned(name: str, node: exp.Expr, value: Value, scope: Scope) -> Value | None:
+    """Compile DATE, DATETIME or TIME of a TIMESTAMP, or TIMESTAMP of a date and time, with a zone."""
+    local = value.type == t.TIMESTAMP and name != "TIMESTAMP"
+    if not local and not (name == "TIMESTAMP" and value.type in (t.DATE, t.DATETIME)):
+        return None
+    where = zone(node.expressions[1], name, scope)
+    if where is None:
+        return NOTHING
+    want = Type(name)
+    if name == "TIMESTAMP":
+        given = f"CAST({value.sql} AS TIMESTAMP)" if value.type == t.DATE else value.sql
+        return Value(want, dates.within(where.instant(given), want))
+    found = f"CAST({where.local(value.sql)} AS {t.duckdb_type(want)})"
+    return Value(want, found if name == "TIME" or where == UTC else dates.within(found, want))
 
 
 @compiles_call("LAST_DAY")
@@ -109,22 +130,5 @@ def _series(name: str, node: exp.Expr, scope: Scope) -> Value:
         part, number = unit.name.upper(), amount(step.this, scope)
     if t.UNKNOWN in (first.type, last.type, number.type):
         return Value(t.array(kind), "NULL")
-    if kind == t.TIMESTAMP:
-        length = dates.MICROSECONDS.get(part)
-        micros = f"generate_series(epoch_us({first.sql}), epoch_us({last.sql}), {number.sql} * {length})"
-        sql = f"list_transform({micros}, lambda x: make_timestamptz(x))" if length else None
-    else:
-        months = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}.get(part)
-        days = {"DAY": 1, "WEEK": 7}.get(part)
-        moved = dates.add(first.sql, t.DATE, f"(x * {number.sql})", part) if days or months else None
-        count = (
-            f"(({last.sql} - {first.sql}) // ({number.sql} * {days}))"
-            if days
-            else f"(date_diff('month', {first.sql}, {last.sql}) // ({number.sql} * {months}))"
-        )
-        every = f"list_transform(generate_series(0, {count}), lambda x: {moved})"
-        sql = (
-            f"list_filter({every}, lambda x: CASE WHEN {number.sql} > 0 THEN x <= {last.sql} ELSE x >= {last.sql} END)"
-        )
-        sql = sql if moved else None
+    sql = dates.series(kind, first.sql, last.sql, number.sql, part)
     return Value(t.array(kind), sql) if sql else scope.fault(node, f"{name} does not step by {part}.")

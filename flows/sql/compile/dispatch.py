@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from flows.model.errors import SqlError
 from flows.sql.compile.scope import Read, Relation, Scope, Value
+from flows.sql.once import plain
 from flows.sql.shown import shown
 
 Rule = Callable[[Any, Scope], Value]
@@ -136,12 +137,12 @@ def _lifted(node: exp.Expr, rule: Rule | None, scope: Scope) -> Value:
     arguments, scope.context.lifted = scope.context.lifted, None
     value = rule(node, scope) if rule is not None else scope.unsupported(node)
     scope.context.lifted = arguments
-    if arguments is None or not value.may_fail or value.literal:
+    if arguments is None or plain(value.sql) or value.literal:
         return value
     name = f"a{crc32(value.sql.encode()):08x}"
     if (name, value.sql) not in arguments:
         arguments.append((name, value.sql))
-    return value._replace(sql=name, may_fail=False, fields=())
+    return value._replace(sql=name, fields=())
 
 
 def query(node: exp.Expr, scope: Scope) -> Relation:

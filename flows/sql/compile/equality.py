@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.compile.once import once
+from flows.sql.once import once
 
 if TYPE_CHECKING:
     from flows.model.types import Type

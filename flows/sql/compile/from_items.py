@@ -66,7 +66,6 @@ def _columns(own: str, relation: Relation) -> list[tuple[str, Value]]:
                 f"{own}.{quote(unique)}",
                 literal=value.literal and value.type == t.NULL,
                 origins=value.origins,
-                may_fail=False,
                 drifts=value.drifts,
                 reads=frozenset() if value.same else None,
             ),
@@ -137,7 +136,7 @@ def _table(node: exp.Table, scope: Scope) -> str:
         origins: frozenset[Origin] = frozenset()
         if type_.name in {"TIMESTAMP", "DATETIME", "DATE"}:
             origins = frozenset([Origin(occurrence, name, "day" if type_ == t.DATE else None)])
-        found.append((name, Value(base, sql, origins=origins, may_fail=False)))
+        found.append((name, Value(base, sql, origins=origins)))
     _add(node, scope, alias, found)
     return f"{quote_table(identity)} AS {own}"
 
@@ -175,7 +174,7 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
             f"UNNEST needs an ARRAY, but '{node.expressions[0].sql(dialect='bigquery')[:60]}' is {value.type}.",
         )
     element = t.INT64 if element == t.NULL else element
-    whole = Value(element, f"{own}.{quote('value')}", may_fail=False)
+    whole = Value(element, f"{own}.{quote('value')}")
     offset = node.args.get("offset")
     listed = f"unnest({value.sql}) AS {quote('value')}"
     _add(node, scope, alias, [])
@@ -184,7 +183,7 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
     if offset:
         name = offset.name if isinstance(offset, exp.Identifier) else "offset"
         listed += f", CAST(unnest(range(len({value.sql}))) AS BIGINT) AS {quote('place')}"
-        place = Value(t.INT64, f"{own}.{quote('place')}", may_fail=False)
+        place = Value(t.INT64, f"{own}.{quote('place')}")
         scope.items.append(FromItem(name, [(name, place)], place))
     if value.type == t.UNKNOWN:
         scope.items[scope.items.index(source)] = Anything(alias, [])

@@ -12,10 +12,14 @@ from flows.sql.compile import dates
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.once import once
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
+
+
+_MOST = 2**63 - 1
 
 
 def moved_by_sign(node: exp.Expr, sign: str, scope: Scope) -> Value:
@@ -46,10 +50,9 @@ def moved(  # noqa: PLR0913 - the parts of a move
     part, number = unit.name.upper(), amount(interval.this, scope)
     if t.UNKNOWN in (value.type, number.type):
         return NOTHING
-    count = number.sql if sign == "+" else f"(CAST(0 AS BIGINT) - {number.sql})"
-    if week and part == "WEEK" and value.type == t.TIMESTAMP:
-        part, count = "DAY", f"({count} * 7)"
-    sql = dates.add(value.sql, value.type, count, part)
+    sql = None
+    if value.type != t.TIMESTAMP or part != "WEEK" or week:
+        sql = _moved(value, sign, (interval, number), part, scope)
     if sql is not None:
         return Value(value.type, sql)
     if value.type == t.TIMESTAMP and part in {"WEEK", "MONTH", "QUARTER", "YEAR"}:
@@ -57,6 +60,21 @@ def moved(  # noqa: PLR0913 - the parts of a move
         hint = f" Write TIMESTAMP({verb}(DATE(...), {shown(interval)}))."
         return scope.fault(node, f"GoogleSQL cannot move a TIMESTAMP by a {part}: its length varies.{hint}")
     return scope.fault(node, f"{value.type} cannot be moved by '{shown(interval)}'.")
+
+
+def moved_by_days(value: Value, sign: str, days: tuple[exp.Expr, Value], scope: Scope) -> Value:
+    """Return a DATE plus or minus a number of days."""
+    return Value(t.DATE, _moved(value, sign, days, "DAY", scope) or "NULL")
+
+
+def _moved(value: Value, sign: str, amount: tuple[exp.Expr, Value], part: str, scope: Scope) -> str | None:
+    item, number = amount
+    if isinstance(number.constant, int):
+        number = integer(item, -number.constant if sign == "-" else number.constant, scope)
+        return dates.add(value.sql, value.type, number.sql, part, int(number.constant or 0))
+    # The least INT64 has no opposite, and moves beyond all years anyway.
+    opposite = once(number.sql, lambda one: f"(-CASE WHEN {one} < -{_MOST} THEN {_MOST} ELSE {one} END)")
+    return dates.add(value.sql, value.type, opposite if sign == "-" else number.sql, part)
 
 
 def amount(node: exp.Expr, scope: Scope) -> Value:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.once import once
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.once import once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
@@ -150,7 +150,7 @@ def _lax(name: str, node: exp.Expr, scope: Scope) -> Value:
         value.sql,
         lambda read: (
             f"CASE json_type({read}) WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL "
-            f"WHEN 'DOUBLE' THEN {json_texts.float_text(f'CAST({read} AS DOUBLE)')} ELSE json_extract_string({read}, '$') END"
+            f"WHEN 'DOUBLE' THEN {json_texts.float_text(f'TRY_CAST({read} AS DOUBLE)')} ELSE json_extract_string({read}, '$') END"
         ),
     )
     return Value(t.STRING, text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile import cast
-from flows.sql.compile.once import once
+from flows.sql.once import once
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:

@@ -24,19 +24,19 @@ _INT64 = (-(2**63), 2**63 - 1)
 def _literal(node: exp.Literal, scope: Scope) -> Value:
     text = node.name
     if node.is_string:
-        return Value(t.STRING, quote_text(text), literal=True, constant=text, may_fail=False)
+        return Value(t.STRING, quote_text(text), literal=True, constant=text)
     if re.fullmatch(r"[0-9]+", text):
         return integer(node, int(text), scope)
     if math.isinf(float(text)):
         return scope.fault(node, f"{shown(node)} is greater than any FLOAT64.")
-    return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text, may_fail=False)
+    return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text)
 
 
 def integer(node: exp.Expr, number: int, scope: Scope) -> Value:
     """Return an INT64 literal."""
     if not _INT64[0] <= number <= _INT64[1] + 1:
         return scope.fault(node, f"{number} does not fit INT64. Write NUMERIC '{number}'.")
-    return Value(t.INT64, f"CAST({number} AS BIGINT)", literal=True, constant=number, may_fail=False)
+    return Value(t.INT64, f"CAST({number} AS BIGINT)", literal=True, constant=number)
 
 
 @compiles(exp.Neg)
@@ -45,12 +45,12 @@ def _neg(node: exp.Neg, scope: Scope) -> Value:
     if value.literal and isinstance(value.constant, int):
         return integer(node, -value.constant, scope)
     if value.literal and value.type == t.FLOAT64:
+        opposite = f"-{value.constant}".replace("--", "")
         return Value(
             t.FLOAT64,
-            f"CAST('-{value.constant}' AS DOUBLE)",
+            f"CAST('{opposite}' AS DOUBLE)",
             literal=True,
-            constant=f"-{value.constant}",
-            may_fail=False,
+            constant=opposite,
         )
     if value.type == t.INT64:
         return Value(t.INT64, f"(CAST(0 AS BIGINT) - {value.sql})")
@@ -61,16 +61,16 @@ def _neg(node: exp.Neg, scope: Scope) -> Value:
 
 @compiles(exp.Parameter)
 def _parameter(node: exp.Parameter, _: Scope) -> Value:
-    return Value(t.TIMESTAMP, f"CAST(${node.name.lower()} AS TIMESTAMPTZ)", may_fail=False)
+    return Value(t.TIMESTAMP, f"CAST(${node.name.lower()} AS TIMESTAMPTZ)")
 
 
 @compiles(exp.Null, exp.Boolean, exp.ByteString, reads=("is_bytes",))
 def _constant(node: exp.Expr, _: Scope) -> Value:
     if isinstance(node, exp.Boolean):
-        return Value(t.BOOL, "TRUE" if node.this else "FALSE", literal=True, may_fail=False)
+        return Value(t.BOOL, "TRUE" if node.this else "FALSE", literal=True)
     if isinstance(node, exp.ByteString):
-        return Value(t.BYTES, f"unhex('{node.this.replace(chr(92) + 'x', '')}')", literal=True, may_fail=False)
-    return Value(t.NULL, "NULL", literal=True, may_fail=False)
+        return Value(t.BYTES, f"unhex('{node.this.replace(chr(92) + 'x', '')}')", literal=True)
+    return Value(t.NULL, "NULL", literal=True)
 
 
 @compiles(exp.HexString, reads=("is_integer",))

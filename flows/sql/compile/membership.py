@@ -13,10 +13,13 @@ from flows.sql.compile.convert import comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.equality import among
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.once import bound
 from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.sql.compile.scope import Scope
 
 
@@ -55,13 +58,17 @@ def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
     sql, array = converted(node.this, value, common, scope), listed.sql
     if common != listed.type.element:
         array = f"CAST({array} AS {t.duckdb_type(t.array(common))})"
-    nan = f" AND NOT isnan({sql})" if common == t.FLOAT64 else ""
-    return Value(
-        t.BOOL,
-        f"CASE WHEN coalesce(len({array}), 0) = 0 THEN FALSE WHEN {sql} IS NULL THEN NULL "
-        f"WHEN list_contains({array}, {sql}){nan} THEN TRUE "
-        f"WHEN list_count({array}) < len({array}) THEN NULL ELSE FALSE END",
-    )
+
+    def found(names: Sequence[str]) -> str:
+        one, all_ = names
+        nan = f" AND NOT isnan({one})" if common == t.FLOAT64 else ""
+        return (
+            f"CASE WHEN coalesce(len({all_}), 0) = 0 THEN FALSE WHEN {one} IS NULL THEN NULL "
+            f"WHEN list_contains({all_}, {one}){nan} THEN TRUE "
+            f"WHEN list_count({all_}) < len({all_}) THEN NULL ELSE FALSE END"
+        )
+
+    return Value(t.BOOL, bound([sql, array], found))
 
 
 def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:

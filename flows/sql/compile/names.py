@@ -48,7 +48,7 @@ def _field(part: exp.Expr, value: Value, scope: Scope) -> Value:
     name = part.name
     if value.type == t.JSON and '"' not in name:
         path = quote_text(f'$."{name}"')
-        return Value(t.JSON, f"json_extract({value.sql}, {path})", may_fail=value.may_fail)
+        return Value(t.JSON, f"json_extract({value.sql}, {path})")
     if value.type.name != "STRUCT":
         kind = f"is {value.type}, which has no fields"
         hint = " UNNEST it first." if value.type.element else ""
@@ -59,7 +59,7 @@ def _field(part: exp.Expr, value: Value, scope: Scope) -> Value:
         hint = did_you_mean(name, known) or f" It has {', '.join(known)}."
         problem = "is not a field of the STRUCT" if not found else "is the name of two fields"
         return scope.fault(part, f"'{name}' {problem}.{hint}")
-    return Value(found[0][1], f"struct_extract({value.sql}, {quote_text(found[0][0])})", may_fail=value.may_fail)
+    return Value(found[0][1], f"struct_extract({value.sql}, {quote_text(found[0][0])})")
 
 
 def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
+from flows.sql.once import steady
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
 
@@ -113,14 +114,32 @@ def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[str]:
     return [f"isnan({value.sql}) {'ASC' if way == 'DESC' else 'DESC'} NULLS {nulls}", key]
 
 
-def over(name: str, window: exp.Window, scope: Scope) -> tuple[str, frozenset[Read] | None]:
-    """Return the parentheses after OVER of a call, and what its value depends on: None where that is its own."""
+class Over(NamedTuple):
+    """What follows a call over a window."""
+
+    sql: str
+    """The parentheses after OVER."""
+    reads: frozenset[Read] | None
+    """What its value depends on; None where that is its own."""
+    failing: list[str]
+    """What PARTITION BY and ORDER BY name and can end in an error, which DuckDB takes in neither."""
+
+    def around(self, call: str) -> str:
+        """Return the call, with the errors of what the window is made by."""
+        if not self.failing:
+            return call
+        looked_at = " OR ".join(f"{one} IS NULL" for one in self.failing)
+        return f"CASE WHEN {looked_at} THEN {call} ELSE {call} END"
+
+
+def over(name: str, window: exp.Window, scope: Scope) -> Over:
+    """Compile what follows a call over a window."""
     partition, order, spec = _window_parts(window, scope, ())
     values = [_partition(one, scope) for one in partition]
-    parts = [f"PARTITION BY {', '.join(value.sql for value in values)}"] if values else []
+    parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
     if order:
-        parts.append("ORDER BY " + ", ".join(keys.sql))
+        parts.append("ORDER BY " + ", ".join(map(steady, keys.sql)))
         if spec and spec.args.get("kind") == "RANGE" and len(keys.sql) > 1 and not _whole(spec):
             scope.unsupported(window, "RANGE between numbers of FLOAT64")
     if spec:
@@ -129,7 +148,8 @@ def over(name: str, window: exp.Window, scope: Scope) -> tuple[str, frozenset[Re
     if by_place:
         _needs_order(name, window, keys, scope)
     reads = None if by_place or keys.reads else frozenset(read for value in values for read in value.reads or ())
-    return f"({' '.join(parts)})", reads
+    named = [value.sql for value in (*values, *(value for _, value in keys.items))]
+    return Over(f"({' '.join(parts)})", reads, [sql for sql in named if steady(sql) != sql])
 
 
 def _partition(node: exp.Expr, scope: Scope) -> Value:

@@ -33,12 +33,12 @@ class Value(NamedTuple):
     constant: str | int | None = None
     """The text or the integer of a literal."""
     origins: frozenset[Origin] = frozenset()
-    may_fail: bool = True
-    """Whether computing it can end in an error; what is only read or written down cannot."""
     drifts: bool = False
     """Whether its last digits are those of the order in which an aggregate added up FLOAT64, which is any."""
     fields: tuple[Value, ...] = ()
     """The values of a STRUCT that is written down."""
+    sum: tuple[str, tuple[str, ...]] | None = None
+    """A sum or product of FLOAT64 before it is looked at for overflow, and what it is made of."""
     reads: frozenset[Read] | None = None
     """What it depends on: with nothing it is the same for all rows. None where only the value itself says."""
 

@@ -11,6 +11,7 @@ from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.once import bound, failure
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
@@ -30,8 +31,8 @@ def struct(fields: Sequence[tuple[str, Value]]) -> Value:
     )
     if any(value.type == t.UNKNOWN for _, value in fields):
         return NOTHING
-    literal, may_fail = all(value.literal for _, value in fields), any(value.may_fail for _, value in fields)
-    return Value(type_, f"{{{packed}}}", literal=literal, may_fail=may_fail, fields=tuple(value for _, value in fields))
+    literal = all(value.literal for _, value in fields)
+    return Value(type_, f"{{{packed}}}", literal=literal, fields=tuple(value for _, value in fields))
 
 
 def output_name(node: exp.Expr) -> str | None:
@@ -50,8 +51,7 @@ def fields_of(alias: str, whole: Value) -> list[tuple[str, Value]]:
     if whole.type.name != "STRUCT":
         return [(alias, whole)]
     return [
-        (name, Value(type_, f"struct_extract({whole.sql}, {quote_text(name)})", may_fail=whole.may_fail))
-        for name, type_ in whole.type.fields
+        (name, Value(type_, f"struct_extract({whole.sql}, {quote_text(name)})")) for name, type_ in whole.type.fields
     ]
 
 
@@ -126,14 +126,19 @@ def _bracket(node: exp.Expr, scope: Scope) -> Value:
         return _json_part(node, array, index, scope)
     if array.type.element is None or not t.coerces(index.type, t.INT64):
         return scope.unsupported(node, f"{array.type}[{index.type}]")
-    place = f"{index.sql} + 1" if not node.args.get("offset") else index.sql
-    known = f"{place} BETWEEN 1 AND len({array.sql})"
-    if node.args.get("safe"):
-        return Value(array.type.element, f"CASE WHEN {known} THEN list_extract({array.sql}, {place}) END")
-    outside = "error('Array index is out of bounds: write SAFE_OFFSET for NULL instead')"
-    return Value(
-        array.type.element, f"CASE WHEN NOT ({known}) THEN {outside} ELSE list_extract({array.sql}, {place}) END"
+    first = 1 if node.args.get("offset") else 0
+    outside = (
+        "NULL" if node.args.get("safe") else failure("Array index is out of bounds: write SAFE_OFFSET for NULL instead")
     )
+
+    def taken(names: Sequence[str]) -> str:
+        listed, place = names
+        known = f"{place} >= {first} AND {place} < len({listed}) + {first}"
+        given = f"{listed} IS NOT NULL AND {place} IS NOT NULL"
+        one = f"list_extract({listed}, {place}{'' if first else ' + 1'})"
+        return f"CASE WHEN {known} THEN {one} WHEN {given} THEN {outside} END"
+
+    return Value(array.type.element, bound([array.sql, index.sql], taken))
 
 
 def _json_part(node: exp.Expr, json: Value, index: Value, scope: Scope) -> Value:
@@ -147,4 +152,4 @@ def _json_part(node: exp.Expr, json: Value, index: Value, scope: Scope) -> Value
         return scope.fault(
             node, f"'{shown(node)}': a name or place in JSON must be written down. Write json['name'] or json[0]."
         )
-    return Value(t.JSON, f"json_extract({json.sql}, {path})", may_fail=json.may_fail)
+    return Value(t.JSON, f"json_extract({json.sql}, {path})")

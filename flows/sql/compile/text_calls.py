@@ -11,48 +11,45 @@ from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile import cast, time_formats
 from flows.sql.compile.apply import apply
-from flows.sql.compile.arguments import argument
+from flows.sql.compile.arguments import argument, zone
 from flows.sql.compile.convert import converted
+from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.once import once
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions import signatures
-from flows.sql.patterns import groups_of, pattern_fault
+from flows.sql.once import bound, failure, once
+from flows.sql.patterns import empty, groups_of, pattern_fault
 from flows.sql.shown import shown
 from flows.sql.times import naive
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.sql.compile.scope import Scope
 
 
 @compiles_call("TIMESTAMP", "DATETIME", "DATE")
 def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    if len(node.expressions) == 2 and name == "TIMESTAMP":  # noqa: PLR2004 - a text and a zone
-        return _in_zone(node, scope)
-    if len(node.expressions) != 1:
+    if not 1 <= len(node.expressions) <= 2:  # noqa: PLR2004 - a value, and perhaps a zone
         return None
     item = node.expressions[0]
     value, want = expression(item, scope), Type(name)
+    if len(node.expressions) > 1 and value.type == t.STRING and name == "TIMESTAMP":
+        wrong = failure("a STRING is no TIMESTAMP without a zone")
+        sql = converted(item, value, t.DATETIME, scope) if value.literal else ""
+        local = sql or bound([value.sql], lambda names: cast.cast(names[0], t.STRING, t.DATETIME, wrong))
+        return zoned(name, node, Value(t.DATETIME, local), scope)
+    if len(node.expressions) > 1:
+        return zoned(name, node, value, scope)
     if value.type != t.STRING:
         return apply(name, node, signatures.scalar(name), [(item, value)], scope)
     if value.literal:
         return Value(want, converted(node, value, want, scope))
     if want == t.DATE:
         return scope.fault(node, f"DATE does not take STRING. Write CAST({shown(item)} AS DATE).")
-    return Value(want, cast.cast(value.sql, t.STRING, want, f"error('a STRING is no {want}')") or "NULL")
-
-
-def _in_zone(node: exp.Expr, scope: Scope) -> Value | None:
-    """Compile TIMESTAMP(text, zone); the text holds no zone of its own."""
-    item, zone = node.expressions
-    value = expression(item, scope)
-    given = [(item, value), (zone, expression(zone, scope))]
-    if value.type == t.STRING:
-        sql = converted(item, value, t.DATETIME, scope) if value.literal else ""
-        sql = sql or cast.cast(value.sql, t.STRING, t.DATETIME, "error('a STRING is no TIMESTAMP without a zone')")
-        given[0] = item, Value(t.DATETIME, sql)
-    return apply("TIMESTAMP", node, signatures.scalar("TIMESTAMP"), given, scope)
+    wrong = failure(f"a STRING is no {want}")
+    return Value(want, bound([value.sql], lambda names: cast.cast(names[0], t.STRING, want, wrong)))
 
 
 @compiles_call("NORMALIZE")
@@ -69,13 +66,11 @@ def _normalize(name: str, node: exp.Expr, scope: Scope) -> Value | None:
 @compiles_call("STRING")
 def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) == 2:  # noqa: PLR2004 - a moment and a zone
-        value, zone = (
-            argument(node.expressions[0], t.TIMESTAMP, name, scope),
-            argument(node.expressions[1], t.STRING, name, scope),
-        )
-        return Value(
-            t.STRING, once(f"timezone({zone.sql}, {value.sql})", lambda local: _with_offset(local, naive(value.sql)))
-        )
+        value = argument(node.expressions[0], t.TIMESTAMP, name, scope)
+        where = zone(node.expressions[1], name, scope)
+        if where is None:
+            return NOTHING
+        return Value(t.STRING, once(where.local(value.sql), lambda local: _with_offset(local, naive(value.sql))))
     if len(node.expressions) != 1:
         return None
     value = expression(node.expressions[0], scope)
@@ -84,7 +79,7 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return Value(t.STRING, once(value.sql, lambda known: read.replace("{j}", known)))
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
         return scope.fault(node, f"{name} does not take {value.type}.{_as_text(node.expressions[0], value)}")
-    return Value(t.STRING, cast.cast(value.sql, value.type, t.STRING, "NULL") or "NULL")
+    return Value(t.STRING, bound([value.sql], lambda names: cast.cast(names[0], value.type, t.STRING, "NULL")))
 
 
 def _with_offset(local: str, utc: str) -> str:
@@ -125,12 +120,26 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
     if groups > 1:
         return scope.fault(node, f"{name} takes a pattern with at most one group. Write (?:...) for the others.")
     if name == "REGEXP_EXTRACT_ALL":
-        return Value(t.array(t.STRING), f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})")
+        if empty(pattern_text := str(pattern.constant)):
+            instead = "Write a pattern that matches at least one character."
+            return scope.fault(node, f"{name} with '{pattern_text}', which matches nothing too. {instead}")
+        listed = f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})"
+        return Value(t.array(t.STRING), f"list_transform({listed}, lambda x: coalesce(x, ''))" if groups else listed)
+
     if which > 1:
         every = f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})"
         return Value(t.STRING, f"list_extract({every}, {which})")
-    sql = f"CASE WHEN regexp_matches({value.sql}, {pattern.sql}) THEN regexp_extract({value.sql}, {pattern.sql}, {groups}) END"
-    return Value(t.STRING, sql)
+
+    def extracted(names: Sequence[str]) -> str:
+        (text,) = names
+        found = f"regexp_extract({text}, {pattern.sql}, {groups})"
+        if groups:
+            # A group that took no part gives nothing, one that is empty an empty text: the whole match tells them apart.
+            taken = f"regexp_extract_all({text}, {pattern.sql}, 1)[1]"
+            found = f"CASE WHEN {found} = '' THEN {taken} ELSE {found} END"
+        return f"CASE WHEN regexp_matches({text}, {pattern.sql}) THEN {found} END"
+
+    return Value(t.STRING, bound([value.sql], extracted))
 
 
 @compiles_call("REGEXP_INSTR")
@@ -174,6 +183,17 @@ def _groups(node: exp.Expr, scope: Scope) -> int | None:
     return None
 
 
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+
+
+def _as_written(json: str, number: str) -> str:
+    """Return a number of a JSON text as the text spells it: 1e3, not 1000.0."""
+    spelt = f"list_distinct(regexp_extract_all({json}, {quote_text(_NUMBER)}))"
+    equal = f"list_filter({spelt}, lambda x: TRY_CAST(x AS DOUBLE) = CAST({number} AS DOUBLE))"
+    several = failure("JSON spells one number in two ways: read it with PARSE_JSON")
+    return once(equal, lambda found: f"CASE WHEN len({found}) = 1 THEN {found}[1] ELSE {several} END")
+
+
 @compiles_call("JSON_VALUE", "JSON_EXTRACT_SCALAR")
 def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
     value = expression(node.expressions[0], scope)
@@ -188,5 +208,19 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.unsupported(node, f"{name} with the path '{shown(node.expressions[-1])}'")
     if value.type not in (t.STRING, t.JSON):
         return scope.fault(node, f"{name} takes JSON or STRING, but '{shown(node.expressions[0])}' is {value.type}.")
-    scalar = f"json_type({value.sql}, {path.sql}) NOT IN ('OBJECT', 'ARRAY', 'NULL')"
-    return Value(t.STRING, f"CASE WHEN {scalar} THEN json_extract_string({value.sql}, {path.sql}) END")
+
+    def scalar(names: Sequence[str]) -> str:
+        (json,) = names
+        kind, text = f"json_type({json}, {path.sql})", f"json_extract_string({json}, {path.sql})"
+        found = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN {text} END"
+        if value.type == t.JSON:
+            return found
+        broken = (
+            f"CASE WHEN regexp_matches({json}, '^\\s*[{{\\[]') THEN {failure(f'{name} of broken JSON: ', json)} END"
+        )
+        exact = (
+            f"CASE WHEN {kind} = 'DOUBLE' THEN {once(text, lambda number: _as_written(json, number))} ELSE {found} END"
+        )
+        return f"CASE WHEN json_valid({json}) THEN {exact} ELSE {broken} END"
+
+    return Value(t.STRING, bound([value.sql], scalar))

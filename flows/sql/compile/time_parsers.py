@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from flows.sql import types as t
-from flows.sql.compile.once import once
 from flows.sql.compile.time_formats import allowed, elements
+from flows.sql.once import once
 from flows.sql.times import aware
 from flows.sql.types import quote_text
 

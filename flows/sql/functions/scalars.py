@@ -13,11 +13,11 @@ TRUNC(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
 CEIL(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
 CEILING(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
 FLOOR(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
-ROUND(INT64, INT64) -> FLOAT64 = round(CAST($1 AS DOUBLE), CAST(CASE WHEN abs($2) > 400 THEN sign($2) * 400 ELSE $2 END AS INTEGER))
+ROUND(INT64, INT64) -> FLOAT64 = $round(CAST($1 AS DOUBLE), $2)
 ROUND(NUMERIC) -> NUMERIC = CAST(round($1) AS DECIMAL(38, 9))
 ROUND(NUMERIC, INT64) -> NUMERIC = CAST(round($1, CAST($2 AS INTEGER)) AS DECIMAL(38, 9))
 ROUND(FLOAT64) -> FLOAT64 = round($1)
-ROUND(FLOAT64, INT64) -> FLOAT64 = round($1, CAST(CASE WHEN abs($2) > 400 THEN sign($2) * 400 ELSE $2 END AS INTEGER))
+ROUND(FLOAT64, INT64) -> FLOAT64 = $round($1, $2)
 TRUNC(NUMERIC) -> NUMERIC = CAST(trunc($1) AS DECIMAL(38, 9))
 TRUNC(FLOAT64) -> FLOAT64 = trunc($1)
 CEIL(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9))
@@ -26,11 +26,11 @@ CEILING(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9))
 CEILING(FLOAT64) -> FLOAT64 = ceil($1)
 FLOOR(NUMERIC) -> NUMERIC = CAST(floor($1) AS DECIMAL(38, 9))
 FLOOR(FLOAT64) -> FLOAT64 = floor($1)
-MOD(INT64, INT64) -> INT64 = ($1 % CASE WHEN $2 = 0 THEN !(division by zero) ELSE $2 END)
-MOD(NUMERIC, NUMERIC) -> NUMERIC = CAST($1 % CASE WHEN $2 = 0 THEN !(division by zero) ELSE $2 END AS DECIMAL(38, 9))
-DIV(INT64, INT64) -> INT64 = ($1 // CASE WHEN $2 = 0 THEN !(division by zero) ELSE $2 END)
-SAFE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 <> 0 THEN $1 / $2 END
-IEEE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 IS NULL THEN NULL WHEN $2 <> 0 THEN $1 / $2 WHEN $1 = 0 OR isnan($1) THEN CAST('NaN' AS DOUBLE) WHEN $1 > 0 THEN CAST('Infinity' AS DOUBLE) WHEN $1 < 0 THEN CAST('-Infinity' AS DOUBLE) END
+MOD(INT64, INT64) -> INT64 = ($1 % CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE $2 END)
+MOD(NUMERIC, NUMERIC) -> NUMERIC = CAST($1 % CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE $2 END AS DECIMAL(38, 9))
+DIV(INT64, INT64) -> INT64 = ($1 // CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE $2 END)
+SAFE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 <> 0 AND (isfinite($1 / $2) OR NOT isfinite($1) OR NOT isfinite($2)) THEN $1 / $2 END
+IEEE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 IS NULL THEN NULL WHEN $2 <> 0 THEN $1 / $2 WHEN $1 = 0 OR isnan($1) THEN CAST('NaN' AS DOUBLE) WHEN ($1 > 0) = (signbit($2)) THEN CAST('-Infinity' AS DOUBLE) WHEN $1 IS NOT NULL THEN CAST('Infinity' AS DOUBLE) END
 SAFE_ADD(INT64, INT64) -> INT64 = TRY($1 + $2)
 SAFE_SUBTRACT(INT64, INT64) -> INT64 = TRY($1 - $2)
 SAFE_MULTIPLY(INT64, INT64) -> INT64 = TRY($1 * $2)
@@ -39,9 +39,9 @@ POW(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1
 POWER(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1) AND NOT isinf($2) THEN !(POWER overflows) WHEN isnan(pow($1, $2)) AND NOT isnan($1) AND NOT isnan($2) THEN !(POWER of a negative number) ELSE pow($1, $2) END
 SQRT(FLOAT64) -> FLOAT64 = CASE WHEN $1 < 0 THEN !(SQRT of a negative number) ELSE sqrt($1) END
 EXP(FLOAT64) -> FLOAT64 = CASE WHEN isinf(exp($1)) AND NOT isinf($1) THEN !(EXP overflows) ELSE exp($1) END
-LN(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LN of a number that is not positive) ELSE ln($1) END
-LOG(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LOG of a number that is not positive) ELSE ln($1) END
-LOG10(FLOAT64) -> FLOAT64 = CASE WHEN $1 <= 0 THEN !(LOG10 of a number that is not positive) ELSE log10($1) END
+LN(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 <= 0 THEN !(LN of a number that is not positive) ELSE ln($1) END
+LOG(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 <= 0 THEN !(LOG of a number that is not positive) ELSE ln($1) END
+LOG10(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 <= 0 THEN !(LOG10 of a number that is not positive) ELSE log10($1) END
 IS_NAN(FLOAT64) -> BOOL = isnan($1)
 IS_INF(FLOAT64) -> BOOL = isinf($1)
 IF(BOOL, T, T) -> T = CASE WHEN $1 THEN $2 ELSE $3 END
@@ -63,38 +63,38 @@ CHARACTER_LENGTH(STRING) -> INT64 = length($1)
 BYTE_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
 BYTE_LENGTH(BYTES) -> INT64 = octet_length($1)
 OCTET_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
-UPPER(STRING) -> STRING = upper(replace($1, 'ß', 'SS'))
-LOWER(STRING) -> STRING = lower($1)
+UPPER(STRING) -> STRING = CASE WHEN regexp_matches($1, '[ǰΐΰևẖ-ẚὐ-ῼﬀﬃ-ﬗ]') THEN !(UPPER of a letter that becomes several) ELSE upper(replace(replace(replace(replace($1, 'ß', 'SS'), 'ŉ', chr(700) || 'N'), 'ﬁ', 'FI'), 'ﬂ', 'FL')) END
+LOWER(STRING) -> STRING = lower(replace(CASE WHEN contains($1, 'Σ') THEN regexp_replace($1, '(\p{L})Σ(\z|[^\p{L}])', '\1ς\2', 'g') ELSE $1 END, 'İ', 'i̇'))
 TRIM(STRING) -> STRING = trim($1, $spaces)
 TRIM(STRING, STRING) -> STRING = trim($1, $2)
 LTRIM(STRING) -> STRING = ltrim($1, $spaces)
 LTRIM(STRING, STRING) -> STRING = ltrim($1, $2)
 RTRIM(STRING) -> STRING = rtrim($1, $spaces)
 RTRIM(STRING, STRING) -> STRING = rtrim($1, $2)
-REPLACE(STRING, STRING, STRING) -> STRING = CASE WHEN $2 = '' THEN $1 ELSE replace($1, $2, $3) END
-SUBSTR(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END)
-SUBSTR(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END, CASE WHEN $3 < 0 THEN !(SUBSTR with a negative length) ELSE $3 END)
-SUBSTRING(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END)
-SUBSTRING(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 ELSE $2 END, CASE WHEN $3 < 0 THEN !(SUBSTRING with a negative length) ELSE $3 END)
-LEFT(STRING, INT64) -> STRING = left($1, CASE WHEN $2 < 0 THEN !(LEFT with a negative length) ELSE $2 END)
-RIGHT(STRING, INT64) -> STRING = right($1, CASE WHEN $2 < 0 THEN !(RIGHT with a negative length) ELSE $2 END)
+REPLACE(STRING, STRING, STRING) -> STRING = CASE WHEN $2 = '' AND $3 IS NOT NULL THEN $1 ELSE replace($1, $2, $3) END
+SUBSTR(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END)
+SUBSTR(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 < 0 AND $1 IS NOT NULL AND $2 IS NOT NULL THEN !(SUBSTR with a negative length) WHEN $3 > length($1) THEN length($1) ELSE $3 END)
+SUBSTRING(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END)
+SUBSTRING(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 < 0 AND $1 IS NOT NULL AND $2 IS NOT NULL THEN !(SUBSTRING with a negative length) WHEN $3 > length($1) THEN length($1) ELSE $3 END)
+LEFT(STRING, INT64) -> STRING = left($1, CASE WHEN $2 < 0 AND $1 IS NOT NULL THEN !(LEFT with a negative length) WHEN $2 > length($1) THEN length($1) ELSE $2 END)
+RIGHT(STRING, INT64) -> STRING = right($1, CASE WHEN $2 < 0 AND $1 IS NOT NULL THEN !(RIGHT with a negative length) WHEN $2 > length($1) THEN length($1) ELSE $2 END)
 STARTS_WITH(STRING, STRING) -> BOOL = starts_with($1, $2)
 ENDS_WITH(STRING, STRING) -> BOOL = ends_with($1, $2)
 STRPOS(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
 INSTR(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
-REPEAT(STRING, INT64) -> STRING = repeat($1, CASE WHEN $2 < 0 THEN !(REPEAT with a negative count) ELSE $2 END)
-LPAD(STRING, INT64) -> STRING = lpad($1, CAST(CASE WHEN $2 < 0 THEN !(LPAD to a negative length) ELSE $2 END AS INTEGER), ' ')
-LPAD(STRING, INT64, STRING) -> STRING = lpad($1, CAST(CASE WHEN $2 < 0 OR $3 = '' THEN !(LPAD to a negative length or with nothing) ELSE $2 END AS INTEGER), $3)
-RPAD(STRING, INT64) -> STRING = rpad($1, CAST(CASE WHEN $2 < 0 THEN !(RPAD to a negative length) ELSE $2 END AS INTEGER), ' ')
-RPAD(STRING, INT64, STRING) -> STRING = rpad($1, CAST(CASE WHEN $2 < 0 OR $3 = '' THEN !(RPAD to a negative length or with nothing) ELSE $2 END AS INTEGER), $3)
+REPEAT(STRING, INT64) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN $2 < 0 THEN !(REPEAT with a negative count) WHEN strlen($1) > 0 AND $2 > 1048576 // strlen($1) THEN !(REPEAT gives more than 1 MB) ELSE repeat($1, CASE WHEN $1 = '' THEN 0 ELSE $2 END) END
+LPAD(STRING, INT64) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN $2 < 0 THEN !(LPAD to a negative length) WHEN $2 > 1048576 THEN !(LPAD gives more than 1 MB) ELSE lpad($1, CAST($2 AS INTEGER), ' ') END
+LPAD(STRING, INT64, STRING) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN NULL WHEN $2 < 0 OR $3 = '' THEN !(LPAD to a negative length or with nothing) WHEN $2 > 1048576 THEN !(LPAD gives more than 1 MB) ELSE lpad($1, CAST($2 AS INTEGER), $3) END
+RPAD(STRING, INT64) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN $2 < 0 THEN !(RPAD to a negative length) WHEN $2 > 1048576 THEN !(RPAD gives more than 1 MB) ELSE rpad($1, CAST($2 AS INTEGER), ' ') END
+RPAD(STRING, INT64, STRING) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN NULL WHEN $2 < 0 OR $3 = '' THEN !(RPAD to a negative length or with nothing) WHEN $2 > 1048576 THEN !(RPAD gives more than 1 MB) ELSE rpad($1, CAST($2 AS INTEGER), $3) END
 SPLIT(STRING) -> ARRAY<STRING> = string_split($1, ',')
-SPLIT(STRING, STRING) -> ARRAY<STRING> = string_split($1, $2)
+SPLIT(STRING, STRING) -> ARRAY<STRING> = CASE WHEN $2 IS NOT NULL THEN string_split($1, $2) END
 REGEXP_CONTAINS(STRING, STRING) -> BOOL = regexp_matches($1, $2)
 REGEXP_REPLACE(STRING, STRING, STRING) -> STRING = regexp_replace($1, $2, $3, 'g')
 TO_HEX(BYTES) -> STRING = lower(hex($1))
 FROM_HEX(STRING) -> BYTES = unhex($1)
 TO_BASE64(BYTES) -> STRING = base64($1)
-FROM_BASE64(STRING) -> BYTES = from_base64($1)
+FROM_BASE64(STRING) -> BYTES = from_base64(rpad($1, CAST((length($1) + 3) // 4 * 4 AS INTEGER), '='))
 MD5(STRING) -> BYTES = unhex(md5($1))
 MD5(BYTES) -> BYTES = unhex(md5($1))
 SHA1(STRING) -> BYTES = unhex(sha1($1))
@@ -103,7 +103,7 @@ SHA256(STRING) -> BYTES = unhex(sha256($1))
 SHA256(BYTES) -> BYTES = unhex(sha256($1))
 PARSE_JSON(STRING) -> JSON = CAST($1 AS JSON)
 
-DATE(INT64, INT64, INT64) -> DATE = make_date($1, $2, $3)
+DATE(INT64, INT64, INT64) -> DATE = CASE WHEN $2 IS NULL OR $3 IS NULL THEN NULL WHEN $1 NOT BETWEEN 1 AND 9999 THEN !(a DATE beyond the years 1 to 9999) ELSE make_date($1, $2, $3) END
 DATE(DATE) -> DATE = $1
 DATE(DATETIME) -> DATE = CAST($1 AS DATE)
 DATE(TIMESTAMP) -> DATE = CAST($utc1 AS DATE)
@@ -117,7 +117,7 @@ DATETIME(DATETIME) -> DATETIME = $1
 DATETIME(DATE, TIME) -> DATETIME = ($1 + $2)
 DATETIME(TIMESTAMP) -> DATETIME = $utc1
 DATETIME(TIMESTAMP, STRING) -> DATETIME = timezone($2, $1)
-DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))
+DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = CASE WHEN $1 NOT BETWEEN 1 AND 9999 THEN !(a DATETIME beyond the years 1 to 9999) ELSE make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) END
 TIME(INT64, INT64, INT64) -> TIME = make_time($1, $2, CAST($3 AS DOUBLE))
 TIME(TIMESTAMP) -> TIME = CAST($utc1 AS TIME)
 TIME(DATETIME) -> TIME = CAST($1 AS TIME)
@@ -127,11 +127,11 @@ UNIX_SECONDS(TIMESTAMP) -> INT64 = ((epoch_us($1) - (epoch_us($1) % 1000000 + 10
 UNIX_MILLIS(TIMESTAMP) -> INT64 = ((epoch_us($1) - (epoch_us($1) % 1000 + 1000) % 1000) // 1000)
 UNIX_MICROS(TIMESTAMP) -> INT64 = epoch_us($1)
 UNIX_DATE(DATE) -> INT64 = date_diff('day', DATE '1970-01-01', $1)
-DATE_FROM_UNIX_DATE(INT64) -> DATE = (DATE '1970-01-01' + CAST($1 AS INTEGER))
-TIMESTAMP_SECONDS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000000)
-TIMESTAMP_MILLIS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000)
-TIMESTAMP_MICROS(INT64) -> TIMESTAMP = make_timestamptz($1)
-TIMESTAMP_FROM_UNIX_SECONDS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000000)
+DATE_FROM_UNIX_DATE(INT64) -> DATE = CASE WHEN $1 NOT BETWEEN -719162 AND 2932896 THEN !(a DATE beyond the years 1 to 9999) ELSE DATE '1970-01-01' + CAST($1 AS INTEGER) END
+TIMESTAMP_SECONDS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800 AND 253402300799 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1 * 1000000) END
+TIMESTAMP_MILLIS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800000 AND 253402300799999 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1 * 1000) END
+TIMESTAMP_MICROS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800000000 AND 253402300799999999 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1) END
+TIMESTAMP_FROM_UNIX_SECONDS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800 AND 253402300799 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1 * 1000000) END
 CURRENT_DATE() -> DATE = CAST(make_timestamp(epoch_us(now())) AS DATE)
 CURRENT_TIMESTAMP() -> TIMESTAMP = now()
 CURRENT_DATETIME() -> DATETIME = make_timestamp(epoch_us(now()))
@@ -140,9 +140,9 @@ CURRENT_TIME() -> TIME = CAST(make_timestamp(epoch_us(now())) AS TIME)
 ARRAY_LENGTH(ARRAY<T>) -> INT64 = len($1)
 ARRAY_REVERSE(ARRAY<T>) -> ARRAY<T> = list_reverse($1)
 ARRAY_CONCAT(ARRAY<T>...) -> ARRAY<T> = CASE WHEN $null THEN NULL ELSE list_concat($*) END
-ARRAY_TO_STRING(ARRAY<STRING>, STRING) -> STRING = array_to_string($1, $2)
-GENERATE_ARRAY(INT64, INT64) -> ARRAY<INT64> = generate_series($1, $2)
-GENERATE_ARRAY(INT64, INT64, INT64) -> ARRAY<INT64> = generate_series($1, $2, CASE WHEN $3 = 0 THEN !(GENERATE_ARRAY with a step of zero) ELSE $3 END)
+ARRAY_TO_STRING(ARRAY<STRING>, STRING) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN list_count($1) = 0 THEN '' ELSE list_reduce(list_filter($1, lambda x: x IS NOT NULL), lambda x, y: x || $2 || y) END
+GENERATE_ARRAY(INT64, INT64) -> ARRAY<INT64> = CASE WHEN CAST($2 AS HUGEINT) - $1 >= 16000 THEN !(GENERATE_ARRAY gives more than 16,000 elements) ELSE generate_series($1, $2) END
+GENERATE_ARRAY(INT64, INT64, INT64) -> ARRAY<INT64> = CASE WHEN $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN NULL WHEN $3 = 0 THEN !(GENERATE_ARRAY with a step of zero) WHEN (CAST($2 AS HUGEINT) - $1) // $3 >= 16000 THEN !(GENERATE_ARRAY gives more than 16,000 elements) ELSE generate_series($1, $2, $3) END
 GENERATE_UUID() -> STRING = CAST(uuid() AS VARCHAR)
 RAND() -> FLOAT64 = random()
 """

@@ -1,20 +1,22 @@
 """How a signature's DuckDB side is filled.
 
 `$1` is the first argument, `$*` all of them with commas, `$|` all of them joined by `||`, `$null` whether one is NULL,
-`$utc1` the first one, a TIMESTAMP, as date and time in UTC. `!(text)` raises that error, or gives NULL below `SAFE.`. In
+`$utc1` the first one, a TIMESTAMP, as date and time in UTC. `!(text)` raises that error. In
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
 words with the one sign between them, `$soundex` is the code of the first argument.
-`$divide(total, count)` is an exact quotient of 9 places.
+`$divide(total, count)` is an exact quotient of 9 places, `$round(number, places)` a FLOAT64 rounded as its exact value says.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from flows.sql.decimals import divide
+from flows.sql.decimals import divide, round_float
+from flows.sql.once import bound, failure
 from flows.sql.times import naive
 from flows.sql.types import quote_text
 
@@ -37,6 +39,7 @@ _FIXED = {
     "folded": quote_text(_UNFOLDED),
 }
 _MOST_JOINED = 16
+_ROUND = re.compile(r"\$round\((.+), (\$2)\)")
 _QUOTIENT = re.compile(r"\$divide\((.+), (count.+)\)")
 
 
@@ -62,15 +65,13 @@ def _soundex(text: str) -> str:
     return f"CASE WHEN {letters} = '' THEN '' ELSE left(left({letters}, 1) || {rest} || '000', 4) END"
 
 
-def render(
-    template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None, *, safe: bool = False
-) -> str:
+def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None) -> str:
     """Fill a template with the arguments' SQL and the marks `d`, `s`, `o`, `i` of an aggregate."""
 
     def fill(token: re.Match[str]) -> str:
         mark, error = token.groups()
         if error is not None:
-            return "NULL" if safe else f"error({quote_text(error)})"
+            return failure(error)
         if mark.isdigit():
             return arguments[int(mark) - 1]
         if mark in _FIXED:
@@ -94,7 +95,26 @@ def render(
         }
         return fixed[mark]() if mark in fixed else (marks or {}).get(mark, "")
 
+    rounded = _ROUND.fullmatch(template)
+    if rounded is not None:
+        return bound([_TOKEN.sub(fill, rounded[1]), _TOKEN.sub(fill, rounded[2])], lambda names: round_float(*names))
     quotient = _QUOTIENT.fullmatch(template)
     if quotient is not None:
-        return divide(_TOKEN.sub(fill, quotient[1]), _TOKEN.sub(fill, quotient[2]), 9)
+        return divide(_TOKEN.sub(fill, quotient[1]), _TOKEN.sub(fill, quotient[2]))
+    if marks is None and _several_times(template):
+        given, arguments = arguments, ()
+
+        def build(names: Sequence[str]) -> str:
+            nonlocal arguments
+            arguments = names
+            return _TOKEN.sub(fill, template)
+
+        return bound(given, build)
     return _TOKEN.sub(fill, template)
+
+
+@lru_cache(maxsize=1024)
+def _several_times(template: str) -> bool:
+    """Say whether a template names an argument more than once."""
+    places = [mark for mark, _ in _TOKEN.findall(template) if mark[-1:].isdigit() or mark in {"*", "null"}]
+    return len(places) != len(set(places)) or {"*", "null"} <= set(places)

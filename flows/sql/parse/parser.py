@@ -17,6 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
+from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
 from flows.sql.parse.syntax import refuse_foreign, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
@@ -30,6 +31,7 @@ _PREFIX = "__call_"
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
+_OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
 # GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
 # a grammar of its own.
 _RESERVED = frozenset(
@@ -225,6 +227,8 @@ def _one_select(sql: str) -> exp.Query:
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
         raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
+    if any(token.token_type in _OF_BITS for token in tokens):
+        bind(tree)
     return tree
 
 

@@ -1,0 +1,75 @@
+"""Time zones: names and offsets, the local time of a TIMESTAMP, the TIMESTAMP of a local time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flows.sql.once import bound, once
+from flows.sql.times import aware, naive
+
+_OFFSET = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?")
+_MINUTE = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone."""
+
+    name: str
+    """The SQL of its name; of UTC where it has none."""
+    offset: int | None
+    """How many microseconds it is ahead of UTC; None where that changes over the year, or nobody knows yet."""
+
+    def local(self, timestamp: str) -> str:
+        """Return the local time of a TIMESTAMP, as a DATETIME."""
+        if self.offset is None:
+            return f"timezone({self.name}, {timestamp})"
+        return naive(timestamp) if not self.offset else f"make_timestamp(epoch_us({timestamp}) + {self.offset})"
+
+    def instant(self, local: str) -> str:
+        """Return the TIMESTAMP of a local time; of one that exists twice the first."""
+        if self.offset is None:
+            return first_of(self.name, local)
+        return aware(local) if not self.offset else f"make_timestamptz(epoch_us({local}) - {self.offset})"
+
+
+UTC = Zone("'UTC'", 0)
+
+
+def first_of(zone: str, local: str) -> str:
+    """Return the TIMESTAMP of a local time in a zone whose clock may be set back: DuckDB takes the second of two."""
+
+    def first(late: str, local: str) -> str:
+        before = f"({late} - to_days(1))"
+        ahead = f"epoch_us(timezone({zone}, {before})) - epoch_us({before})"
+        early = f"(epoch_us({local}) - ({ahead}))"
+        return once(
+            early,
+            lambda one: (
+                f"CASE WHEN {one} < epoch_us({late}) AND timezone({zone}, make_timestamptz({one})) = {local} "
+                f"THEN make_timestamptz({one}) ELSE {late} END"
+            ),
+        )
+
+    return once(local, lambda one: bound([f"timezone({zone}, {one})"], lambda late: first(late[0], one)))
+
+
+def fixed(name: str) -> int | None:
+    """Return how many microseconds a zone named by its offset is ahead of UTC; None where it is no offset."""
+    offset = _OFFSET.fullmatch(name)
+    if offset is None:
+        return 0 if name in {"UTC", "Z"} else None
+    minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+    return (-minutes if offset[1] == "-" else minutes) * _MINUTE
+
+
+def known(name: str) -> bool:
+    """Say whether there is a zone of that name."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few queries name a zone
+
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        return False
+    return True

@@ -1,0 +1,339 @@
+"""Every signature, operator and cast over values at the edges of its types, with what GoogleSQL gives for them.
+
+`make cases` asks GoogleSQL's own reference implementation and writes `judged_edges.txt`: below an expression of `$1`, `$2`
+and so on and the types of these, a line for each choice of values. The tests compare without it, once with the values
+written down and once with columns that hold them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.sql.functions import signatures
+from flows.sql.functions.aggregates import AGGREGATES
+from flows.sql.functions.scalars import SCALARS
+from flows.sql.parse.repeat import VARYING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flows.sql.functions.signatures import Signature
+    from tests.servers.googlesql import Judge
+
+FILE = Path(__file__).with_name("judged_edges.txt")
+MOST = 32
+"""How many choices of values an expression has at most."""
+
+_NUMBERS = {
+    "INT64": "3; 0; 1; -1; 2; 64; 9223372036854775807; -9223372036854775808; NULL",
+    "FLOAT64": "1.5; 0.0; -0.0; -2.5; 2.675; 1e300; -1e300; 5e-324; 9007199254740993.0; CAST('nan' AS FLOAT64); "
+    "CAST('inf' AS FLOAT64); CAST('-inf' AS FLOAT64); NULL",
+    "NUMERIC": "NUMERIC '1.5'; NUMERIC '0'; NUMERIC '-2.5'; NUMERIC '0.000000001'; NUMERIC '3'; NUMERIC '123456789012345678901.5'; "
+    "NUMERIC '99999999999999999999999999999.999999999'; NUMERIC '-99999999999999999999999999999.999999999'; NULL",
+    "BIGNUMERIC": "BIGNUMERIC '1.5'; BIGNUMERIC '0'; BIGNUMERIC '-2.5'; BIGNUMERIC '0.0000000001'; BIGNUMERIC '1234567890.12'; NULL",
+}
+_TEXTS = {
+    "STRING": "'abc'; ''; 'ÄÖß ǅ'; 'a,b,,c'; ' \\t x\\u00a0'; '12'; 'bb'; NULL",
+    "BYTES": "b'abc'; b''; b'\\xff\\x00'; b'YWI='; NULL",
+    "BOOL": "TRUE; FALSE; NULL",
+    "JSON": """PARSE_JSON('{"a":{"b":[1,"x",null]},"c":1e3,"d":"t","e":true}'); PARSE_JSON('null'); PARSE_JSON('[1.0,2]'); PARSE_JSON('"s"'); NULL""",
+}
+_TIMES = {
+    "DATE": "DATE '2024-02-29'; DATE '2026-01-31'; DATE '1969-12-31'; DATE '0001-01-01'; DATE '9999-12-31'; DATE '2021-01-03'; NULL",
+    "DATETIME": "DATETIME '2024-02-29 12:34:56.789'; DATETIME '2026-10-25 02:30:00'; DATETIME '2026-03-29 02:30:00'; "
+    "DATETIME '1969-12-31 23:59:59.999999'; DATETIME '0001-01-01 00:00:00'; DATETIME '9999-12-31 23:59:59.999999'; NULL",
+    "TIME": "TIME '12:34:56.789'; TIME '00:00:00'; TIME '23:59:59.999999'; NULL",
+    "TIMESTAMP": "TIMESTAMP '2024-02-29 12:34:56.789+00'; TIMESTAMP '2026-10-25 00:30:00+00'; TIMESTAMP '2026-10-25 01:30:00.5+00'; "
+    "TIMESTAMP '1969-12-31 23:59:59.999999+00'; TIMESTAMP '0001-01-01 00:00:00+00'; TIMESTAMP '9999-12-31 23:59:59.999999+00'; NULL",
+}
+_LISTS = {
+    "ARRAY<INT64>": "[3, 1, 2]; [1]; [9223372036854775807, 1]; [CAST(NULL AS INT64), 5]; ARRAY<INT64>[]; NULL",
+    "ARRAY<FLOAT64>": "[1.5, -2.5, 0.5]; [1.0]; [1e308, 1e308]; [1.0, CAST('nan' AS FLOAT64)]; [CAST('inf' AS FLOAT64), 1.0]; "
+    "[CAST('inf' AS FLOAT64), CAST('-inf' AS FLOAT64)]; [NULL, 2.5]; ARRAY<FLOAT64>[]; NULL",
+    "ARRAY<NUMERIC>": "[NUMERIC '1.5', NUMERIC '-2.25', NUMERIC '1']; [NUMERIC '99999999999999999999999999999.999999999', NUMERIC '1']; "
+    "[NUMERIC '1', NULL]; ARRAY<NUMERIC>[]; NULL",
+    "ARRAY<BIGNUMERIC>": "[BIGNUMERIC '1.5', BIGNUMERIC '0.0000000001']; ARRAY<BIGNUMERIC>[]; NULL",
+    "ARRAY<STRING>": "['b', 'a']; ['', 'ä']; [CAST(NULL AS STRING), 'x']; ARRAY<STRING>[]; NULL",
+    "ARRAY<BYTES>": "[b'b', b'a']; ARRAY<BYTES>[]; NULL",
+    "ARRAY<BOOL>": "[TRUE, FALSE]; [TRUE]; [NULL, FALSE]; ARRAY<BOOL>[]; NULL",
+}
+VALUES = {
+    type_: tuple(f"CAST(NULL AS {type_})" if value == "NULL" else value for value in text.split("; "))
+    for type_, text in {**_NUMBERS, **_TEXTS, **_TIMES, **_LISTS}.items()
+}
+"""Values of each type; the first is an ordinary one."""
+_OF_ANY = ("INT64", "FLOAT64", "STRING")
+"""What stands for any type."""
+
+_ZONES = "'Europe/Berlin'; '+05:30'; '-08'; 'UTC'; 'Nowhere/None'"
+_PARTS = "MICROSECOND MILLISECOND SECOND MINUTE HOUR DAY"
+_LONG_PARTS = "WEEK ISOWEEK WEEK(THURSDAY) MONTH QUARTER YEAR ISOYEAR"
+_ALL_NUMBERS = "INT64 FLOAT64 NUMERIC BIGNUMERIC"
+_ORDERED = f"{_ALL_NUMBERS} STRING BYTES BOOL DATE DATETIME TIME TIMESTAMP"
+_CASTS = f"{_ORDERED} JSON"
+
+
+class Template(NamedTuple):
+    """An expression of `$1`, `$2` and so on."""
+
+    text: str
+    types: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.text} :: {', '.join(self.types)}"
+
+    def filled(self, arguments: Sequence[str]) -> str:
+        """Return the expression with arguments in place."""
+        return re.sub(r"\$(\d)", lambda match: arguments[int(match[1]) - 1], self.text)
+
+    def choices(self) -> list[tuple[str, ...]]:
+        """Return choices of values: each value among ordinary ones, and some of all others."""
+        every = [VALUES[type_] for type_ in self.types]
+        ordinary = tuple(values[0] for values in every)
+        found = [ordinary]
+        for place, values in enumerate(every):
+            found += [(*ordinary[:place], value, *ordinary[place + 1 :]) for value in values[1:]]
+        others = [one for one in product(*every) if one not in found] if len(every) <= 3 else []
+        room = max(0, MOST - len(found))
+        return found + random.Random(str(self)).sample(others, min(room, len(others)))  # noqa: S311
+
+
+def _both(*texts: str, of: str) -> Iterator[Template]:
+    """Give expressions of two values of one type, for each type."""
+    yield from (Template(text, (type_,) * text.count("$")) for text in texts for type_ in of.split())
+
+
+def _one(*texts: str, of: str) -> Iterator[Template]:
+    yield from (Template(text, (type_,)) for text in texts for type_ in of.split())
+
+
+def _operators() -> Iterator[Template]:
+    yield from _both("$1 + $2", "$1 - $2", "$1 * $2", "$1 / $2", "SAFE_DIVIDE($1, $2)", of=_ALL_NUMBERS)
+    yield from _both("$1 = $2", "$1 < $2", "$1 >= $2", "$1 IS DISTINCT FROM $2", "NULLIF($1, $2)", of=_ORDERED)
+    yield from _both("$1 BETWEEN $2 AND $3", "$1 IN ($2, $3)", "GREATEST($1, $2)", of="INT64 FLOAT64 STRING")
+    yield from _both("$1 & $2", "$1 | $2", "$1 ^ $2", "$1 & $2 ^ $1 | $2", "$1 | $2 & $1 + $2", of="INT64")
+    yield from _one("- $1", of=_ALL_NUMBERS)
+    yield from _both("$1 AND $2", "$1 OR $2", of="BOOL")
+    yield from _one("NOT $1", "$1 IS TRUE", "$1 IS NOT FALSE", of="BOOL")
+    yield from _both("$1 || $2", of="STRING BYTES ARRAY<INT64>")
+    yield from _one("$1 LIKE 'a%'", "$1 LIKE '%,_'", "$1 LIKE '\\\\%'", of="STRING")
+    yield from (Template("$1 + $2", pair) for pair in (("DATE", "INT64"), ("INT64", "NUMERIC"), ("NUMERIC", "FLOAT64")))
+    yield from (
+        Template("$1 * $2", pair) for pair in (("INT64", "NUMERIC"), ("NUMERIC", "BIGNUMERIC"), ("INT64", "FLOAT64"))
+    )
+    yield from (
+        Template("$1 = $2", pair) for pair in (("INT64", "FLOAT64"), ("NUMERIC", "FLOAT64"), ("INT64", "NUMERIC"))
+    )
+    yield Template("$1 - $2", ("DATE", "INT64"))
+    yield from (
+        Template(f"$1[{how}($2)]", ("ARRAY<INT64>", "INT64"))
+        for how in ("OFFSET", "SAFE_OFFSET", "ORDINAL", "SAFE_ORDINAL")
+    )
+    yield Template("$1 IN UNNEST($2)", ("INT64", "ARRAY<INT64>"))
+    yield Template("$1 IN UNNEST($2)", ("FLOAT64", "ARRAY<FLOAT64>"))
+
+
+def _casts() -> Iterator[Template]:
+    # The judge is wrong about DATE to DATETIME.
+    wrong = {("DATE", "DATETIME")}
+    for have, want in product(_CASTS.split(), _ORDERED.split()):
+        if have != want and (have, want) not in wrong:
+            yield Template(f"CAST($1 AS {want})", (have,))
+    for want in ("INT64", "FLOAT64", "NUMERIC", "BOOL", "DATE", "DATETIME", "TIMESTAMP", "TIME"):
+        yield Template(f"SAFE_CAST($1 AS {want})", ("STRING",))
+    yield from (
+        Template("SAFE_CAST($1 + 1 AS STRING)", ("INT64",)),
+        Template("SAFE_CAST($1 * $1 AS INT64)", ("FLOAT64",)),
+    )
+    yield from (
+        Template("CAST($1 AS NUMERIC(38, 9))", ("FLOAT64",)),
+        Template("CAST($1 AS NUMERIC(5, 2))", ("NUMERIC",)),
+    )
+    yield from (Template("ARRAY<NUMERIC>[$1]", ("INT64",)), Template("CAST($1 AS ARRAY<FLOAT64>)", ("ARRAY<INT64>",)))
+    texts = {
+        "INT64": "0x1F -0x1f +7 1_0 1.0 9223372036854775808 0x8000000000000000",
+        "FLOAT64": "1e400 .5 5. 1e-400 inf -Infinity NaN 0x1 +1 1e5 abc",
+        "NUMERIC": "1e5 .5 0.0000000005 1e29 nan",
+        "BOOL": "TRUE t 1 False",
+        "DATE": "2026-1-2 2026-02-30 0000-01-01 10000-01-01 2026/01/02 20260102 2026-01-02T03:04:05",
+        "TIME": "24:00:00 1:2:3 12:34 12:34:56.1234567 23:59:60",
+        "DATETIME": "2026-01-02T03:04:05 2026-01-02@24:00:00 2026-1-2@3:4:5 2026-01-02@03:04:05.123456 2026-01-02@03:04:05Z 2026-01-02@03:04",
+        "TIMESTAMP": "2026-01-02@03:04:05+05:30 2026-01-02@03:04:05@Europe/Berlin 2026-01-02@03:04:05-8 2026-01-02T03:04:05Z 2026-01-02+02 "
+        "2026-10-25@02:30:00@Europe/Berlin 2026-01-02@03:04:05@Nowhere/None 0000-01-01 9999-12-31@23:59:59-01 2026-01-02@03:04:05UTC "
+        "2026-01-02@03:04:05@UTC 2026-01-02@03:04:05+0530",
+    }
+    for want, written in texts.items():
+        for text in written.split():
+            yield Template(f"CAST(CONCAT($1, '{text.replace('@', ' ')}') AS {want})", ("NOTHING",))
+
+
+def _dates() -> Iterator[Template]:
+    for kind, parts in (
+        ("DATE", "DAY " + _LONG_PARTS),
+        ("DATETIME", f"{_PARTS} {_LONG_PARTS}"),
+        ("TIMESTAMP", f"{_PARTS} {_LONG_PARTS}"),
+        ("TIME", _PARTS),
+    ):
+        for part in parts.split():
+            if kind != "TIME":
+                yield Template(f"{kind}_TRUNC($1, {part})", (kind,))
+                yield Template(f"{kind}_DIFF($1, $2, {part})", (kind, kind))
+            if "(" not in part or kind != "TIMESTAMP":
+                yield Template(f"EXTRACT({part} FROM $1)", (kind,))
+            if not part.startswith(("ISO", "WEEK(")) and kind != "TIME":
+                yield Template(f"{kind}_ADD($1, INTERVAL $2 {part})", (kind, "INT64"))
+                yield Template(f"{kind}_SUB($1, INTERVAL $2 {part})", (kind, "INT64"))
+    for part in ("WEEK", "ISOWEEK", "MONTH", "QUARTER", "YEAR"):
+        yield Template(f"LAST_DAY($1, {part})", ("DATE",))
+
+
+def _zones() -> Iterator[Template]:
+    for part in ("DAYOFWEEK", "DAYOFYEAR"):
+        yield from _one(f"EXTRACT({part} FROM $1)", of="DATE DATETIME TIMESTAMP")
+    for part in ("HOUR", "MINUTE", "SECOND", "DAY", "WEEK", "MONTH"):
+        yield Template(f"TIMESTAMP_TRUNC($1, {part}, 'Europe/Berlin')", ("TIMESTAMP",))
+        yield Template(f"EXTRACT({part} FROM $1 AT TIME ZONE 'Europe/Berlin')", ("TIMESTAMP",))
+    for zone in _ZONES.split("; "):
+        yield from (Template(f"{name}($1, {zone})", ("TIMESTAMP",)) for name in ("DATE", "DATETIME"))
+        yield Template(f"TIMESTAMP($1, {zone})", ("DATETIME",))
+
+
+def _series_and_formats() -> Iterator[Template]:
+    for step in ("1 DAY", "-3 DAY", "0 DAY", "1 WEEK", "1 MONTH", "1 QUARTER", "-1 MONTH"):
+        yield Template(
+            f"GENERATE_DATE_ARRAY(DATE '2024-01-31', DATE '2024-07-05', INTERVAL {step})[SAFE_OFFSET($1)]", ("INT64",)
+        )
+    yield Template("GENERATE_TIMESTAMP_ARRAY($1, TIMESTAMP_ADD($1, INTERVAL 1 DAY), INTERVAL 7 HOUR)", ("TIMESTAMP",))
+    yield Template("GENERATE_TIMESTAMP_ARRAY($1, $1, INTERVAL 0 HOUR)", ("TIMESTAMP",))
+    for element in ["Y", "m", "d", "H", "M", "S", "j", "B", "b", "A", "a", "y", "I", "p", "%", "F", "T", "D", "R", "e"]:
+        for kind in ("DATE", "DATETIME", "TIMESTAMP", "TIME"):
+            if (kind != "TIME" or element in "HMSIpT%R") and (kind != "DATE" or element not in "HMSIpTR"):
+                yield Template(f"FORMAT_{kind}('%{element}', $1)", (kind,))
+    yield from _one("$1 + INTERVAL 1 DAY", "$1 - INTERVAL 1 DAY", of="DATETIME TIMESTAMP")
+
+
+def _texts() -> Iterator[Template]:
+    for pattern in ("b", "(b)?", "(z)?.", "x*", "^", "[a-c]+", "(?i)A", "([a-z]),"):
+        for name in ("REGEXP_EXTRACT", "REGEXP_EXTRACT_ALL", "REGEXP_CONTAINS"):
+            yield Template(f"{name}($1, r'{pattern}')", ("STRING",))
+        yield Template(f"REGEXP_REPLACE($1, r'{pattern}', r'<\\0>')", ("STRING",))
+    for path in ("$$", "$$.a", "$$.a.b[0]", "$$.a.b[2]", "$$.c", "$$.d", "$$.e", "$$[1]"):
+        yield from (
+            Template(f"{name}($1, '{path}')".replace("$$", "$"), ("JSON",)) for name in ("JSON_VALUE", "JSON_QUERY")
+        )
+    for text in (
+        '{"a": 1e3}',
+        '{"a": 1.50}',
+        '{"a": "x"',
+        "nope",
+        '{"a": true}',
+        '{"a": "\\\\u00e4"}',
+        '{"a": null}',
+        '{"a": 12345678901234567890}',
+    ):
+        yield Template(f"JSON_VALUE(CONCAT($1, '{text}'), '$.a')", ("NOTHING",))
+    yield from _one("ROUND($1, 2)", "ROUND($1, 1)", "ROUND($1, -1)", of="INT64 FLOAT64 NUMERIC")
+    yield from _one("SPLIT($1, CAST(NULL AS STRING))", "SPLIT($1, '')", "LOWER($1)", "UPPER($1)", of="STRING")
+    yield from (Template(f"{name}($1)", ("LETTERS",)) for name in ("LOWER", "UPPER", "LENGTH", "BYTE_LENGTH"))
+
+
+def _calls(name: str, signature: Signature) -> Iterator[Template]:
+    """Give a call with each choice of types."""
+    parameters = [*signature.parameters, signature.parameters[-1]] if signature.repeated else signature.parameters
+    variables = dict.fromkeys(word for one in parameters for word in re.findall(r"\b[TU]\b", str(one)))
+    for chosen in product(*([_OF_ANY, ("INT64",)][: len(variables)])):
+        bound = dict(zip(variables, chosen, strict=True))
+        types = tuple(re.sub(r"\b[TU]\b", lambda match: bound[match[0]], str(one)) for one in parameters)  # noqa: B023
+        yield Template(f"{name}({', '.join(f'${place}' for place in range(1, len(types) + 1))})", types)
+
+
+def _aggregates() -> Iterator[Template]:
+    for name, found in signatures._table(AGGREGATES).items():  # noqa: SLF001 - all of the table
+        for signature in found if name not in _WITHOUT else ():
+            for call in _calls(name, signature):
+                if len(call.types) == 1 and call.types[0] in [*_ALL_NUMBERS.split(), "STRING", "BOOL"]:
+                    inner = call.filled(["x"])
+                    yield Template(f"(SELECT {inner} FROM UNNEST($1) AS x)", (f"ARRAY<{call.types[0]}>",))
+
+
+# A column of one text; what stands behind it is no literal.
+VALUES["NOTHING"] = ("''",)
+VALUES["LETTERS"] = tuple(
+    f"'{text}'" for text in ("straße", "İstanbul", "ǆ ǅ Ǆ", "ŉ ﬁ", "ΣΑΣ", "ÿ µ", "Ⓐ ⓐ", "ი Ი", "𐐀")
+)
+# Of the embedded warehouse alone, or not in the judge.
+_WITHOUT = {"MAX_BY", "MIN_BY", "APPROX_COUNT_DISTINCT", "ANY_VALUE", *VARYING}
+
+
+def templates() -> list[Template]:
+    """Return all expressions."""
+    found = [*_operators(), *_casts(), *_dates(), *_zones(), *_series_and_formats(), *_texts(), *_aggregates()]
+    for name, known in signatures._table(SCALARS).items():  # noqa: SLF001 - the same
+        found += [call for signature in known if name not in _WITHOUT for call in _calls(name, signature)]
+    return [one for one in dict.fromkeys(found) if all(type_ in VALUES for type_ in one.types)]
+
+
+def table(choices: Sequence[Sequence[str]]) -> str:
+    """Return a query for a table with a row for each choice of values."""
+    rows = (
+        f"SELECT {place} AS id, {', '.join(f'{value} AS a{at}' for at, value in enumerate(choice, 1))}"
+        for place, choice in enumerate(choices)
+    )
+    return " UNION ALL ".join(rows)
+
+
+def over_columns(template: Template) -> str:
+    """Return the expression over the columns of the table."""
+    return template.filled([f"a{place}" for place in range(1, len(template.types) + 1)])
+
+
+ERROR = "error"
+
+
+def ask(judge: Judge) -> str:
+    """Return the file."""
+    lines = []
+    for template in templates():
+        choices = template.choices()
+        sql = f"SELECT IFERROR(STRUCT({over_columns(template)} AS v), NULL) AS r FROM cases ORDER BY id"
+        answer = judge.answer(sql, {"cases": table(choices)}, {})
+        if "rows" not in answer:
+            lines.append(f"\n{template}\n  no: {answer['error'][:120]}")
+            continue
+        ((_, type_),) = answer["columns"]
+        lines.append(f"\n{template} -> {type_.removeprefix('STRUCT<v ').removesuffix('>')}")
+        for choice, (row,) in zip(choices, answer["rows"], strict=True):
+            value = ERROR if row is None else json.dumps(row[0][1], ensure_ascii=False)
+            lines.append(f"  {', '.join(choice)} => {value}")
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+class Judged(NamedTuple):
+    """An expression with what GoogleSQL gives."""
+
+    template: Template
+    type: str
+    """The type; an empty text where GoogleSQL has no such expression."""
+    answers: list[str]
+
+
+def known() -> dict[str, Judged]:
+    """Return what the file has, by expression."""
+    found: dict[str, Judged] = {}
+    for block in FILE.read_text().strip().split("\n\n"):
+        head, *lines = block.splitlines()
+        text, _, types = head.rpartition(" :: ")
+        types, _, type_ = types.partition(" -> ")
+        template = Template(text, tuple(types.split(", ")))
+        found[str(template)] = Judged(template, type_, [line.rpartition(" => ")[2] for line in lines])
+    return found
+
+
+def exact(template: Template) -> bool:
+    """Say whether GoogleSQL takes a FLOAT64 that is written down as a decimal, digit by digit."""
+    return "FLOAT64" in template.types and ("NUMERIC" in template.types or "NUMERIC" in template.text)
