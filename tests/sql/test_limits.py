@@ -171,3 +171,23 @@ def test_what_fits_numeric_just_so_is_exact():
     """The last number of each type is one."""
     for type_, last in (("NUMERIC", "9" * 29 + "." + "9" * 9), ("BIGNUMERIC", "9" * 20 + "." + "9" * 18)):
         assert f"'-{last}'" in to_duckdb(f"SELECT {type_} '-{last}' AS x", {})
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        lambda inner: f"({inner}) * n",
+        lambda inner: f"CAST(CAST({inner} AS STRING) AS NUMERIC)",
+        lambda inner: f"({inner}) / n",
+        lambda inner: f"ROUND({inner}, 2)",
+        lambda inner: f"GREATEST({inner}, n)",
+        lambda inner: f"SAFE_DIVIDE({inner}, n)",
+    ],
+)
+def test_sql_grows_no_faster_than_the_query(nest):
+    """Each level adds as much as the one before it: an argument is written once, however often it is used."""
+    schema, lengths, written = {"core.numbers": {"n": Type("NUMERIC")}}, [], "n"
+    for _ in range(12):
+        written = nest(written)
+        lengths.append(len(to_duckdb(f"SELECT {written} AS x FROM core.numbers", schema)))
+    assert lengths[11] - lengths[8] <= 1.1 * (lengths[8] - lengths[5])
