@@ -12,7 +12,7 @@ import typer
 
 from flows.commands.ending import ending
 from flows.commands.one_table import run_command
-from flows.commands.options import DryRun, Force, From, Json, Rebuild, To, asked_range
+from flows.commands.options import Accept, DryRun, Force, From, Json, Rebuild, To, asked_range
 from flows.engine.table_run import Request
 from flows.model.errors import UsageError
 
@@ -26,6 +26,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     dry_run: DryRun = False,
     force: Force = False,
     rebuild: Rebuild = False,
+    accept: Accept = False,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="List the rows that could not be read, by fault; copy nothing.")
     ] = False,
@@ -41,7 +42,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     """Copy the windows of a core table that are missing from its source."""
     with ending(as_json=as_json):
         if new is not None:
-            if start or end or dry_run or force or rebuild or quarantine or replay:
+            if start or end or dry_run or force or rebuild or accept or quarantine or replay:
                 raise UsageError("--new writes a table's file and takes no other option.")
             from flows.commands.new_table import write_new  # noqa: PLC0415 - copying a table needs none of it
 
@@ -59,7 +60,9 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             else:
                 replay_bad_rows(table, dry_run=dry_run, as_json=as_json)
             return
-        run_command("ingest", Request(table, asked_range(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
+        run_command(
+            "ingest", Request(table, asked_range(start, end), force, rebuild, accept), dry_run=dry_run, as_json=as_json
+        )
 
 
 if __name__ == "__main__":

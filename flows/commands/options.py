@@ -19,7 +19,13 @@ To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only windo
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do these windows again though they are committed.")]
 Rebuild = Annotated[
-    bool, typer.Option("--rebuild", help="Make a merge table from nothing, without rows that its source has deleted.")
+    bool,
+    typer.Option(
+        "--rebuild", help="Make a merge table or a copy from nothing, without rows that its source has deleted."
+    ),
+]
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Let rows stay that were copied as an earlier version of the file says.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]
 

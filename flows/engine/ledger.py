@@ -79,9 +79,9 @@ class LedgerState:
         return self.committed[-1] if self.committed else None
 
     @property
-    def redefined(self) -> bool:
-        """Whether the newest commit is of another definition."""
-        return self.last is not None and self.last.code_version in self.changed
+    def changes(self) -> tuple[Change, ...]:
+        """What the table's file changes of the definition of the newest commit."""
+        return self.changed.get(self.last.code_version, ()) if self.last else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +196,13 @@ def _state(table: Table, entries: Sequence[Mapping[str, Any]], now: datetime, *,
     if not is_there:
         return LedgerState(version=version)
     # Where a table has changed from windows to a whole or back, commits before that hold no longer.
-    is_end = (row["kind"] == "reset" or (row["window_start"] is None) != (table.window is None) for row in entries)
-    end = max((row["version"] for row, ends in zip(entries, is_end, strict=True) if ends), default=0)
+    others = (row for row in entries if row["kind"] == "commit" and (row["window_start"] is None) != (not table.window))
+    resets = (row for row in entries if row["kind"] == "reset")
+    end = max((row["version"] for row in (*others, *resets)), default=0)
     since = [row for row in entries if row["version"] > end]
     early = _early(since, now)
-    committed = [_committed(row) for row in since if row["kind"] == "commit"]
+    accepts = [row for row in since if row["kind"] == "accept"]
+    committed = [_committed(_accepted(row, accepts)) for row in since if row["kind"] == "commit"]
     kept, ahead = _in_their_time(table, committed, early)
     return LedgerState(version, kept, begun=_begun(table, since, early), ahead=ahead)
 
@@ -215,6 +217,12 @@ def _begun(table: Table, entries: Sequence[Mapping[str, Any]], early: Container[
         return None
     holds = comes_in_parts(table) and part["version"] not in early
     return Begun(window, Copied.parse(part["copied"]), part["code_version"], holds)
+
+
+def _accepted(row: Mapping[str, Any], accepts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return a commit as one of the definition under which somebody has since accepted it."""
+    later = [accept["code_version"] for accept in accepts if accept["version"] > row["version"]]
+    return {**row, "code_version": later[-1]} if later else row
 
 
 def _with_changes(warehouse: Warehouse, readings: Mapping[str, Reading]) -> dict[str, Reading]:

@@ -63,7 +63,7 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     return replace(
         found,
         version=known.version,
-        redefined=known.redefined,
+        changes=known.changes,
         upstreams=versions,
         ahead=known.ahead,
         starts_over=known.begun is not None and not known.begun.holds,
@@ -97,7 +97,7 @@ def _due_whole(facts: _Facts) -> Step | None:
         return Step(None, "missing", Reason("never made"))
     if facts.force:
         return Step(None, "forced", Reason("asked for"))
-    if facts.known.redefined:
+    if facts.known.changes:
         return Step(None, "stale", _redefined(facts.known))
     for dependency in facts.dependencies:
         if facts.upstreams[dependency.table].touches.newest > last.upstreams.get(dependency.table, 0):

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.engine.commit import record_failure
+from flows.engine.redefine import require_answer
 from flows.model.column_changes import ColumnChanges
 from flows.model.entry import Notice
+from flows.model.errors import DerivedError, UsageError
 
 if TYPE_CHECKING:
     from flows.engine.commit import TableRun
     from flows.engine.steps import Plan
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
+
+
+def require_ready(
+    run: TableRun, todo: Plan, unreached: DerivedError | None, warehouse: Warehouse, *, accept: bool
+) -> None:
+    """Raise where a source does not answer, or a person has to; the failure is in the ledger."""
+    try:
+        if unreached is not None and todo.windows:
+            raise unreached
+        require_answer(run, todo, warehouse, accept=accept)
+    except DerivedError as error:
+        if todo.windows and not isinstance(error, UsageError):
+            record_failure(run, todo.windows[0], warehouse, error)
+        raise
 
 
 def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
@@ -22,7 +39,7 @@ def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
     changes = warehouse.column_changes(table) if run.source else ColumnChanges()
     copied = bool(changes.added or changes.retyped) and has_rows(table, warehouse)
     if todo.windows:
-        warehouse.prepare(table)
+        warehouse.prepare(table, anew=run.rebuild and run.redefined and run.source is not None)
     elif run.source and (changes.added or changes.retyped):
         run.source.inspect(table)
         warehouse.extend(table)

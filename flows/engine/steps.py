@@ -93,8 +93,8 @@ class Plan:
     waiting: tuple[Waiting, ...] = ()
     version: int = 0
     """Version of the table's newest commit."""
-    redefined: bool = False
-    """Whether that commit is of another definition."""
+    changes: tuple[Change, ...] = ()
+    """What the table's file changes of the definition of that commit."""
     upstreams: Mapping[str, int] = field(default_factory=dict)
     """Versions of the tables that it reads: what is read is that new or newer."""
     behind: tuple[Behind, ...] = ()

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from flows.engine import ledger
+from flows.engine import ledger, redefine
 from flows.engine.commit import TableRun, commit_step, record_failure
 from flows.engine.estimate import with_bytes
 from flows.engine.first_copy import first_copy
 from flows.engine.plan import failed_last, plan
-from flows.engine.prepare import has_rows, prepare
+from flows.engine.prepare import has_rows, prepare, require_ready
 from flows.engine.steps import Moment, Plan
 from flows.model.errors import ConflictError, DerivedError, UsageError
 from flows.model.window import BEGINNING, END, EVER, Window, short
@@ -49,7 +49,9 @@ class Request:
     force: bool = False
     """Do these windows again though they are committed."""
     rebuild: bool = False
-    """Make a merge table again from nothing."""
+    """Make a merge table, or any copy, again from nothing."""
+    accept: bool = False
+    """Let rows stay that were copied by an earlier definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +184,11 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     run = _table_run(parts, table, todo, reached, rebuild=request.rebuild)
     observer.planned(table.identity, todo)
     try:
-        if isinstance(found, DerivedError) and todo.windows:
-            record_failure(run, todo.windows[0], parts.warehouse, found)
-            raise found
+        unreached = found if isinstance(found, DerivedError) else None
+        require_ready(run, todo, unreached, parts.warehouse, accept=request.accept)
         changed = prepare(run, todo, parts.warehouse)
+        if table.source and table.window and todo.changes and not request.rebuild:
+            run = redefine.accepted(run, todo, parts.warehouse)
         if todo.windows:
             ledger.keep_definition(parts.warehouse, table, run.run_by, run.git_commit)
         extracts = _extracts(run, todo, parts, request)
@@ -194,10 +197,9 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
         outcome = Outcome(table.identity, todo)
         _do_steps(run, outcome, parts.warehouse, extracts, observer)
     finally:
-        if todo.windows:
+        if todo.windows or todo.changes:
             parts.readings.forget(table.identity)
-    copied_all = request.force and request.bounds == EVER
-    outcome.notices = [] if copied_all else changed
+    outcome.notices = [] if request.force and request.bounds == EVER else changed
     observer.ended(outcome)
     return outcome
 
@@ -298,10 +300,12 @@ def make_plan(
 
 def _refuse(table: Table, request: Request, now: datetime) -> None:
     """Raise UsageError where nothing of the table can be meant."""
-    if request.rebuild and table.strategy != "merge":
+    if sum((request.force, request.rebuild, request.accept)) > 1:
+        raise UsageError("--force, --rebuild and --accept each say something else: give one of them.")
+    if request.rebuild and table.strategy != "merge" and not (table.source and table.window):
         raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
-    if request.rebuild and request.bounds != EVER:
-        raise UsageError("--rebuild makes the whole table again: leave --from and --to out.")
+    if (request.rebuild or request.accept) and request.bounds != EVER:
+        raise UsageError("--rebuild and --accept are of the whole table: leave --from and --to out.")
     if request.bounds == EVER:
         return
     if table.window is None:
@@ -341,6 +345,6 @@ def _table_run(parts: Parts, table: Table, todo: Plan, reached: Reached | None, 
         source=reached.source if reached else None,
         source_behind=reached.behind(parts.warehouse.now()) if reached else timedelta(0),
         rebuild=rebuild,
-        redefined=todo.redefined,
+        redefined=bool(todo.changes),
         unread=parts.readings.of(table.identity)[table.identity].warned["unread"],
     )

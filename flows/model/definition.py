@@ -62,3 +62,18 @@ class Change:
     """`unknown`: the earlier definition's text was not kept."""
     subject: str = ""
     """The column, where it is about one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called for people: `sql`, `type of n`."""
+        said = {"added": "new column", "removed": "without column", "merge": "merge rules"}.get(self.kind, self.kind)
+        between = " of " if self.kind in {"type", "from", "on_error"} else " "
+        return f"{said}{between}{self.subject}" if self.subject else said
+
+    @property
+    def alters_rows(self) -> bool:
+        """Whether rows that are there would be others: not by a new column, nor by what a table can convert itself.
+
+        What `on_error` is about are rows that are not there.
+        """
+        return self.kind not in {"added", "type", "on_error"}

@@ -62,9 +62,10 @@ class Entry:
 
     table: str
     """Identity of the table."""
-    kind: Literal["commit", "part", "failure", "reset"]
+    kind: Literal["commit", "part", "failure", "reset", "accept"]
     """A part is a commit of some rows of a first copy, of which no window is complete before the commit that ends it.
-    A reset says that the table was gone: commits before it hold no longer, and all its rows were touched."""
+    A reset says that the table was gone: commits before it hold no longer, and all its rows were touched.
+    An accept says that what was committed before under other definitions holds under this one."""
     window: Window | None
     """The range of adjacent windows; None where the whole table was replaced."""
     run_id: str
@@ -79,7 +80,7 @@ class Entry:
     upstreams: Mapping[str, int]
     """The version of each upstream table that was read, by identity."""
     version: int = 0
-    """Counts the table's commits, parts and resets from 1; the warehouse gives it. 0 for a failure."""
+    """Counts the table's commits, parts, resets and accepts from 1; the warehouse gives it. 0 for a failure."""
     committed_at: datetime | None = None
     """When it was written to the ledger, by the warehouse's clock; the warehouse gives it."""
     rows: int = 0

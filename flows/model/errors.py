@@ -4,6 +4,7 @@ DerivedError
 ├── UsageError            a command was called with words it does not know (exit code 2)
 ├── TableFileError        one or more table files have faults
 ├── SqlError              a query has faults (lines count from the query's first line)
+├── DefinitionError       a core table's definition changed, and nobody said what becomes of its rows
 ├── CheckFailedError      staged rows broke a check; nothing was published
 ├── WindowError           a row lies outside the window that it was computed for
 ├── ConflictError         another run committed the window first; this one changed nothing
@@ -93,6 +94,10 @@ class SqlError(DerivedError):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(set(faults)))
         super().__init__("\n".join(map(str, self.faults)))
+
+
+class DefinitionError(DerivedError):
+    """A core table's file changes what its rows were copied by; a person says what becomes of them."""
 
 
 class CheckFailedError(DerivedError):

@@ -49,14 +49,7 @@ def describe_reason(reason: Reason) -> str:
 
 def _changes(changes: Iterable[Change]) -> str:
     """Say what a definition changes: `: sql, type of n`."""
-    named = {"added": "new column", "removed": "without column", "merge": "merge rules"}
-    said = [
-        f"{named.get(change.kind, change.kind)} of {change.subject}"
-        if change.kind in {"type", "from", "on_error"}
-        else f"{named.get(change.kind, change.kind)} {change.subject}".strip()
-        for change in changes
-        if change.kind != "unknown"
-    ]
+    said = [change.name for change in changes if change.kind != "unknown"]
     return f": {', '.join(said)}" if said else ""
 
 
@@ -232,6 +225,9 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
             f"{table}: its ledger has commits of {short(plan.ahead)} UTC, later than those after them or than now: the "
             "clock of their run was ahead. What was not over then is made again as it closes."
         )
+    told = any(step.reason.kind == "definition" for step in plan.windows[:1])
+    if not told and any(change.alters_rows for change in plan.changes):
+        lines.append(f"{table}: its file has changed since its rows were made{_changes(plan.changes)}")
     for older in plan.behind:
         are = "window is" if older.windows == 1 else "windows are"
         when = f" of {short(older.changed_at.replace(microsecond=0))} UTC" if older.changed_at else ""

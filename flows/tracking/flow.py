@@ -51,7 +51,7 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     end = request.bounds.end if request.bounds.end < END else None
     run = table_flow(kind)
     with asking_api():
-        state: Any = run(request.table, start, end, request.force, request.rebuild, return_state=True)
+        state: Any = run(request.table, start, end, request.force, request.rebuild, request.accept, return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, Exception):
         raise result
@@ -65,12 +65,13 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
 
     from flows.tracking.observer import Tracker  # noqa: PLC0415
 
-    def run(
+    def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
         table: str,
         start: datetime | None = None,
         end: datetime | None = None,
         force: bool = False,
         rebuild: bool = False,
+        accept: bool = False,
     ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
         """Run one table.
 
@@ -79,14 +80,15 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             start: Only windows from this moment on (UTC). Empty: from the table's start.
             end: Only windows up to this moment (UTC). Empty: up to now.
             force: Do these windows again, also those that are up to date.
-            rebuild: Make a merge table from nothing, without rows that its source has deleted.
+            rebuild: Make a merge table or a copy from nothing, without rows that its source has deleted.
+            accept: Let rows stay that were copied as an earlier version of the file says.
         """
         tracker = Tracker(table)
         try:
             bounds = Window(_utc(start) or BEGINNING, _utc(end) or END)
             if bounds.start >= bounds.end:
                 raise UsageError(f"start {start} is not before end {end}.")
-            outcome = run_one(Request(table, bounds, force, rebuild), tracker)
+            outcome = run_one(Request(table, bounds, force, rebuild, accept), tracker)
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             tracker.failed(error)
             return Failed(message=printable(str(error)), data=error)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -80,14 +80,23 @@ class Staged(Protocol):
 class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
-    def prepare(self, table: Table) -> None:
-        """Create the table where it is missing; with a reset in the ledger where it was there before."""
+    def prepare(self, table: Table, *, anew: bool = False) -> None:
+        """Create the table where it is missing; with a reset in the ledger where it was there before.
+
+        Where it is to be made anew at its first window, a warehouse that alters tables in no transaction does so now.
+        """
 
     def column_changes(self, table: Table) -> ColumnChanges:
         """Return how the table's columns differ from those of its file; not at all where there is no table."""
 
     def extend(self, table: Table) -> None:
         """Give the table the columns of its file, as its next window would; old rows hold NULL in new ones."""
+
+    def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
+        """Give the table the columns of its file, without some, and append the entry that lets its rows stay.
+
+        Raises ConflictError where another run has committed since `known_version`.
+        """
 
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""

@@ -129,8 +129,8 @@ def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, sch
     schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
     warehouse.prepare(subject)
     run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
-    run = replace(run, rebuild=rebuild, redefined=state.redefined)
-    first = rebuild or state.redefined
+    run = replace(run, rebuild=rebuild, redefined=bool(state.changes))
+    first = rebuild or bool(state.changes)
     return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse, first=first)
 
 

@@ -205,7 +205,7 @@ class World:
         versions = {other: upstream.version for other, upstream in upstreams.items()}
         todo = plan(subject, dependencies, known, upstreams, Moment(day(self.clock), BEGINNING))
         source = None if subject.sql else self
-        rest = {"redefined": todo.redefined}
+        rest = {"redefined": bool(todo.changes)}
         job = TableRun(subject, self.run_id, "tester", "", known.version, versions, schema, source, **rest)
         return todo, job
 
@@ -215,7 +215,7 @@ class World:
         if todo.windows:
             self.warehouse.prepare(job.table)
         for number, planned in enumerate(todo.windows[:most]):
-            commit_step(job, planned, self.warehouse, first=not number and todo.redefined)
+            commit_step(job, planned, self.warehouse, first=not number and bool(todo.changes))
 
     def expected(self, name):
         """Compute a table from scratch, in Python."""

@@ -155,7 +155,7 @@ def test_the_form_of_a_run_explains_itself(project):
     """Every parameter has a description, and moments are picked as dates."""
     schema = project.deployment("derived.revenue_by_item")["parameter_openapi_schema"]
     assert schema["required"] == ["table"]
-    assert list(schema["properties"]) == ["table", "start", "end", "force", "rebuild"]
+    assert list(schema["properties"]) == ["table", "start", "end", "force", "rebuild", "accept"]
     assert all(field["description"] for field in schema["properties"].values())
     for name in ("start", "end"):
         assert {"type": "string", "format": "date-time"} in schema["properties"][name]["anyOf"]

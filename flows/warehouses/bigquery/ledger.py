@@ -8,6 +8,7 @@ knows to the next, and so is a compare-and-swap where transactions are serial an
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,10 @@ from google.cloud import bigquery
 
 from flows.model.definition import DEFINITION_COLUMNS, DEFINITIONS
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
-from flows.model.errors import WarehouseError
+from flows.model.errors import ConflictError, WarehouseError
 from flows.model.window import EVER, Window
 from flows.project.definition import code_version
-from flows.warehouses.bigquery.faults import OVERTAKEN
+from flows.warehouses.bigquery.faults import OVERTAKEN, OvertakenError
 from flows.warehouses.bigquery.jobs import RETRY, translated
 from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
 from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
@@ -184,6 +185,23 @@ def reset(jobs: Jobs, table: Table, *statements: str) -> None:
     fence, first = set_fence(table.identity, known, known + 1)
     entry, second = append(reset_of(table, known + 1, jobs.now()))
     jobs.query(transaction(fence, *statements, entry), [*first, *second])
+
+
+def mark(jobs: Jobs, entry: Entry, known: int) -> Entry:
+    """Append an entry that is no commit, where no other run has written one since `known`."""
+    marked = replace(entry, version=known + 1, committed_at=jobs.now())
+    fence, first = set_fence(entry.table, known, marked.version)
+    insert, second = append(marked)
+    try:
+        jobs.query(transaction(fence, insert), [*first, *second])
+    except OvertakenError as error:
+        raise ConflictError(
+            f"{entry.table}: another run has committed in the meantime. This run changed nothing; start it again to do "
+            "what is left."
+        ) from error
+    # Those of an earlier version do not know all kinds of entries.
+    _create_views(jobs)
+    return marked
 
 
 def transaction(*statements: str) -> str:

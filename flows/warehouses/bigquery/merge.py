@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flows.model.errors import CheckFailedError, WarehouseError
+from flows.model.errors import CheckFailedError
 from flows.model.window import END, Size, Window
 from flows.model.window import merge as join_ranges
 from flows.warehouses.bigquery import ledger, parts, replace
@@ -95,8 +95,6 @@ def change(  # noqa: PLR0913 - what a publish depends on
     Rows of another definition are not merged with those of this one, from which nobody could tell them.
     """
     table = target.table
-    if redefined and table.source is not None and not start_over:
-        _refuse_twice(target)
     if start_over and table.source is not None and not redefined and not seen.facts["others"]:
         return replace.change(target, staged, seen)
     start_over = start_over or (redefined and table.sql is not None)
@@ -216,18 +214,6 @@ def _same_key(table: Table, seen: Look, new: Sequence[str], prefix: str = "") ->
 def _key_places(table: Table) -> list[int]:
     names = list(table.types)
     return [names.index(name) for name in table.key]
-
-
-def _refuse_twice(target: Target) -> None:
-    """Raise WarehouseError where rows of another definition share a key, which would from now on name one row."""
-    table, keys = target.table, listed(target.table.key)
-    twice = target.run("twice", f"SELECT {keys} FROM {target.name} GROUP BY {keys} HAVING COUNT(*) > 1 LIMIT 1").rows
-    if twice:
-        raise WarehouseError(
-            f"{table.identity}: rows copied before, under another definition, share the key ({', '.join(table.key)}), "
-            f"such as {', '.join(map(str, twice[0].values()))}. Name more columns in `key`, or drop the table "
-            f"({table.identity}) in the warehouse, so that it is copied again."
-        )
 
 
 def _few(ranges: list[Window]) -> list[Window]:

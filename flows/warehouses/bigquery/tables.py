@@ -16,7 +16,7 @@ from flows.warehouses.bigquery.types import quote, quote_table, schema_field, sp
 from flows.warehouses.interface import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from flows.model.table import Table
@@ -29,6 +29,7 @@ MOST_ASKED = 16
 """Of so many tables each is asked for whether it is there."""
 LISTED = 1_000
 """Tables that one answer lists, at most."""
+_AGAIN = "Copy it again: python -m flows.ingest {} --rebuild."
 _WIDER = {
     "INT64": ("NUMERIC", "BIGNUMERIC", "FLOAT64"),
     "NUMERIC": ("BIGNUMERIC", "FLOAT64"),
@@ -93,7 +94,8 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table, now: datetime) -> N
     todo = changes(table, present)
     _refuse_new_rulers(jobs, table, todo)
     if _is_parted_otherwise(table, present, todo):
-        _make_anew(jobs, table, now)
+        _refuse_new_partition(table)
+        make_anew(jobs, table, now)
         return
     dropped = todo.removed if table.sql is not None else ()
     new = list(todo.added)
@@ -104,8 +106,8 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table, now: datetime) -> N
         if table.source is not None:
             raise WarehouseError(
                 f"{table.identity}: the column {column} cannot become {table.types[column]}: BigQuery turns "
-                f"{_type_in(present, column)} into a wider type only. Name the new column differently, or drop the "
-                "table so that it is copied again."
+                f"{_type_in(present, column)} into a wider type only. Name the new column differently. "
+                + _AGAIN.format(table.identity)
             )
         # All windows are made again under the new definition.
         dropped += (column,)
@@ -186,22 +188,28 @@ def _refuse_new_rulers(jobs: Jobs, table: Table, todo: ColumnChanges) -> None:
     if table.source is not None:
         raise WarehouseError(
             f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
-            f"before do not have. Drop the table ({table.identity}) in the warehouse, so that it is copied again."
+            f"before do not have. {_AGAIN.format(table.identity)}"
         )
     ledger.reset(jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
 
 
-def _make_anew(jobs: Jobs, table: Table, now: datetime) -> None:
-    """Make a table again whose partition is another: BigQuery alters none."""
-    if table.source is not None:
-        raise WarehouseError(
-            f"{table.identity}: its partition cannot be changed. Drop the table ({table.identity}) in the warehouse, "
-            "so that it is copied again."
-        )
+def make_anew(jobs: Jobs, table: Table, now: datetime) -> None:
+    """Make a table again, without any rows, as its file says."""
     ledger.reset(jobs, table)
     with translated(table.identity):
         jobs.client.delete_table(f"{jobs.settings.project}.{table.identity}", not_found_ok=True, retry=RETRY)
     create(jobs, table, now)
+
+
+def drop_columns(jobs: Jobs, table: Table, names: Sequence[str]) -> None:
+    """Drop columns."""
+    for name in names:
+        _run(jobs, table, f"DROP COLUMN IF EXISTS {quote(name)}")
+
+
+def _refuse_new_partition(table: Table) -> None:
+    if table.source is not None:
+        raise WarehouseError(f"{table.identity}: its partition cannot be changed. {_AGAIN.format(table.identity)}")
 
 
 def _type_in(present: bigquery.Table, column: str) -> Type:

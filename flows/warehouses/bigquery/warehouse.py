@@ -23,7 +23,7 @@ from flows.warehouses.bigquery.target import Attempt, Target
 from flows.warehouses.bigquery.types import quote_table
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -71,12 +71,14 @@ class BigQuery:
         ledger.add_columns(self._opened)
         return self._opened
 
-    def prepare(self, table: Table) -> None:
+    def prepare(self, table: Table, *, anew: bool = False) -> None:
         """Create the table and its part of the ledger where they are missing, and alter it to be as its file says."""
         self._prepare_ledger(table.identity)
         present = tables.find(self.jobs, table.identity)
         if present is None:
             tables.create(self.jobs, table, self.now())
+        elif anew:
+            tables.make_anew(self.jobs, table, self.now())
         else:
             tables.alter(self.jobs, table, present, self.now())
             if table.is_folded:
@@ -94,6 +96,12 @@ class BigQuery:
     def empty(self, table: Table) -> None:
         """Let all rows of a table go, with a reset in the ledger."""
         ledger.reset(self.jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
+
+    def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
+        """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""
+        self.prepare(table)
+        tables.drop_columns(self.jobs, table, without)
+        return ledger.mark(self.jobs, entry, known_version)
 
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""

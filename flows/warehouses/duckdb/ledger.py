@@ -87,6 +87,11 @@ def _create_views(connection: duckdb.DuckDBPyConnection, shards: set[str]) -> No
         connection.execute(f"CREATE OR REPLACE VIEW platform.{name} AS {select}")
 
 
+def renew_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views anew: those of an earlier version do not know all kinds of entries."""
+    _create_views(connection, _shards(connection))
+
+
 def refuse_other_spelling(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
     """Raise WarehouseError where DuckDB holds a table's name for that of another: the two differ in case only.
 

@@ -10,13 +10,14 @@ import duckdb
 
 from flows.model.column_changes import ColumnChanges, column_changes
 from flows.model.errors import WarehouseError
-from flows.model.safe_text import one_line
 from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb import ledger
 from flows.warehouses.duckdb.connection import first_line
 from flows.warehouses.duckdb.parts import renew
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.model.table import Table
 
 _INCARNATION = "incarnation "
@@ -66,8 +67,17 @@ def changes(connection: duckdb.DuckDBPyConnection, table: Table) -> ColumnChange
     return column_changes(present, wanted) if present else ColumnChanges()
 
 
-def alter(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Give a table the columns of its file, in the transaction of the window that needs them."""
+def make_anew(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make a table again, without any rows, as its file says."""
+    connection.execute(f"DROP TABLE {quote_table(table.identity)}")
+    create(connection, table)
+
+
+def alter(connection: duckdb.DuckDBPyConnection, table: Table, without: Sequence[str] = ()) -> None:
+    """Give a table the columns of its file, in the transaction of the window that needs them.
+
+    A core table keeps a column that its file has no longer, but for those that it is to be `without`.
+    """
     todo = changes(connection, table)
     name = quote_table(table.identity)
     for old, new in todo.respelled:
@@ -77,8 +87,8 @@ def alter(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column)} {duckdb_type(table.types[column])}")
     for column in todo.retyped:
         _retype(connection, table, column)
-    if table.sql is not None:
-        for column in todo.removed:
+    for column in todo.removed:
+        if table.sql is not None or column in without:
             connection.execute(f"ALTER TABLE {name} DROP COLUMN {quote(column)}")
 
 
@@ -91,7 +101,7 @@ def _refuse_new_rulers(connection: duckdb.DuckDBPyConnection, table: Table, todo
     if table.source is not None:
         raise WarehouseError(
             f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
-            f"before do not have. Drop the table ({table.identity}) in the warehouse, so that it is copied again."
+            f"before do not have. Copy it again: python -m flows.ingest {table.identity} --rebuild."
         )
     empty(connection, table)
 
@@ -108,7 +118,7 @@ def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str) ->
     except duckdb.Error as error:
         raise WarehouseError(
             f"{table.identity}: the column {column} cannot become {table.types[column]}: {first_line(error)}. "
-            f"Name the new column differently, or drop the table so that it is copied again."
+            f"Name the new column differently, or copy it again: python -m flows.ingest {table.identity} --rebuild."
         ) from error
 
 
@@ -118,20 +128,6 @@ def empty(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     if table.is_folded:
         renew(connection, table)
     ledger.reset(connection, table)
-
-
-def refuse_twice(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Raise WarehouseError where rows of another definition share a key, which would from now on name one row."""
-    keys = ", ".join(map(quote, table.key))
-    twice = connection.execute(
-        f"SELECT {keys} FROM {quote_table(table.identity)} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
-    ).fetchone()
-    if twice is not None:
-        raise WarehouseError(
-            f"{table.identity}: rows copied before, under another definition, share the key ({', '.join(table.key)}), "
-            f"such as {', '.join(map(one_line, twice))}. Name more columns in `key`, or drop the table "
-            f"({table.identity}) in the warehouse, so that it is copied again."
-        )
 
 
 @lru_cache(maxsize=1024)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from flows.warehouses.duckdb.target import Target
 from flows.warehouses.interface import Query, ledger_shard, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -61,7 +62,7 @@ class DuckDB:
                     ledger.add_columns(cursor, lacking)
                     work.commit()
 
-    def prepare(self, table: Table) -> None:
+    def prepare(self, table: Table, *, anew: bool = False) -> None:  # noqa: ARG002 - `stage` does
         """Create the table and its part of the ledger where they are missing."""
         with self._catalog, translated():
             self._prepare_ledger(table.identity)
@@ -91,6 +92,16 @@ class DuckDB:
         with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
             schema.empty(cursor, table)
             work.commit()
+
+    def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
+        """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""
+        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+            schema.alter(cursor, table, without)
+            version = ledger.next_version(cursor, table.identity, None, known_version)
+            accepted = ledger.append(cursor, replace(entry, version=version))
+            ledger.renew_views(cursor)
+            work.commit()
+            return accepted
 
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""
@@ -124,7 +135,10 @@ class DuckDB:
             self.session.cursor() as cursor,
             transaction(cursor) as work,
         ):
-            schema.alter(cursor, table)
+            if start_over and redefined and table.source is not None:
+                schema.make_anew(cursor, table)
+            else:
+                schema.alter(cursor, table)
             target = Target(cursor, table, window)
             given = rows if isinstance(rows, Query | Generator) else rows.batches()
             replaces_all = _starts_over(target, asked=start_over, redefined=redefined)
@@ -190,11 +204,12 @@ def _starts_over(target: Target, *, asked: bool, redefined: bool) -> bool:
     connection, table = target.connection, target.table
     if table.strategy != "merge":
         return False
-    if table.source is not None:
-        if redefined and not asked:
-            schema.refuse_twice(connection, table)
-        if asked and not redefined and not ledger.has_others(connection, table.identity, target.window):
-            return True
-    if asked or (redefined and table.sql is not None):
+    if table.source is None:
+        goes = asked or redefined
+    elif redefined or not asked:  # what is redefined is made anew
+        goes = False
+    else:
+        goes = ledger.has_others(connection, table.identity, target.window)
+    if goes:
         schema.empty(connection, table)
-    return False
+    return asked and not goes and not redefined

@@ -1,0 +1,94 @@
+"""What becomes of the rows of a core table whose file changes what they were copied by.
+
+A new column and another type need no answer: rows that are there hold NULL, or are converted. All else a person
+answers: copy again, or let them stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from flows.engine import ledger
+from flows.model.entry import Entry, Touched
+from flows.model.errors import DefinitionError, UsageError
+from flows.model.window import EVER
+from flows.warehouses.interface import ledger_shard
+
+if TYPE_CHECKING:
+    from flows.engine.commit import TableRun
+    from flows.engine.steps import Plan
+    from flows.model.definition import Change
+    from flows.model.table import Table
+    from flows.warehouses.interface import Warehouse
+
+NEVER_ACCEPTED = {"key", "strategy", "partition"}
+"""What says to which row a value belongs, so that rows copied before cannot be found by it."""
+
+
+def require_answer(run: TableRun, todo: Plan, warehouse: Warehouse, *, accept: bool) -> None:
+    """Go on only where somebody has said what becomes of a core table's rows, or nobody has to.
+
+    Raises:
+        DefinitionError: nobody has.
+        UsageError: there is nothing to accept, or what changed cannot be.
+    """
+    table = run.table
+    copies = table.source is not None and table.window is not None
+    asks = tuple(change for change in todo.changes if copies and change.alters_rows)
+    refused = [change.name for change in asks if change.kind in NEVER_ACCEPTED]
+    if accept and not asks:
+        raise UsageError(f"{table.identity}: there is nothing to accept: its rows were copied as its file says.")
+    if accept and refused:
+        raise UsageError(
+            f"{table.identity}: its file changes {' and '.join(refused)}, by which rows are found, so that those "
+            "copied before cannot stay: --rebuild copies all again."
+        )
+    if asks and not (accept or run.rebuild):
+        raise DefinitionError(_question(table, asks, warehouse, may_stay=not refused))
+    if copies and todo.changes and run.source is not None:
+        # Nothing is altered for a file that the source does not fit.
+        run.source.inspect(table)
+
+
+def accepted(run: TableRun, todo: Plan, warehouse: Warehouse) -> TableRun:
+    """Let the rows that are there be of the table's present definition; return the run that goes on from there."""
+    table = run.table
+    ledger.keep_definition(warehouse, table, run.run_by, run.git_commit)
+    retyped = any(change.kind == "type" for change in todo.changes)
+    entry = Entry(
+        table=table.identity,
+        kind="accept",
+        window=None,
+        run_id=run.run_id,
+        run_by=run.run_by,
+        code_version=run.code_version,
+        git_commit=run.git_commit,
+        began=warehouse.now(),
+        upstreams={},
+        touched=(Touched(EVER, changed=True),) if retyped else (),
+    )
+    gone = [change.subject for change in todo.changes if change.kind == "removed"]
+    done = warehouse.accept(table, entry, run.known_version, gone)
+    return replace(run, known_version=done.version, redefined=False)
+
+
+def _question(table: Table, asks: tuple[Change, ...], warehouse: Warehouse, *, may_stay: bool) -> str:
+    """Say what changed, and what each answer costs."""
+    (found,) = warehouse.query(
+        "SELECT COUNT(*) AS commits, SUM(`rows`) AS copied, SUM(seconds) AS seconds FROM ("
+        f"SELECT `rows`, seconds FROM platform.{ledger_shard(table.identity)}"
+        " WHERE table_name = @table_name AND kind = 'commit'"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1)",
+        {"table_name": table.identity},
+    )
+    took = timedelta(seconds=round(found["seconds"] or 0))
+    command = f"python -m flows.ingest {table.identity}"
+    stays = f"; {command} --accept lets them stay as they are" if may_stay else ""
+    what = ", ".join(change.name for change in asks if change.kind != "unknown") or "its definition"
+    return (
+        f"{table.identity}: its file changes what was copied before: {what}. Nothing was copied. "
+        f"{command} --rebuild copies all again ({found['copied'] or 0:,} rows in {found['commits']:,} commits, "
+        f"which took {took}){stays}."
+    )

@@ -1,0 +1,121 @@
+"""A core table whose file changes what its rows were copied by waits for a person."""
+
+import time
+
+import pytest
+
+from flows.commands.progress import Quiet
+from flows.engine import ledger
+from flows.engine.readings import Readings
+from flows.engine.table_run import Author, Parts, Reached, Request, run_table
+from flows.model.errors import DefinitionError, UsageError
+from flows.model.window import EVER
+from flows.project.project import load_project
+from flows.sources.files.reader import FilesReader
+
+NAME = "core.visits"
+FILE = """
+description: Visits.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {{size: 1 day, start: 2026-01-01, end: 2026-01-04}}
+strategy: {strategy}
+key: [id]
+partition: {{column: day, by: day}}
+source: {{kind: files, path: {path}, cursor: day}}
+columns:
+  - {{name: id, type: INT64}}
+  - {{name: day, type: DATE}}
+  - {{name: n, type: {type}{origin}}}
+"""
+GIVEN = {"path": "a.csv", "type": "NUMERIC", "origin": "", "strategy": "merge"}
+
+
+@pytest.fixture
+def run(warehouse, tmp_path):
+    """Write the table's file, and copy it."""
+    (tmp_path / "tables/core").mkdir(parents=True)
+    (tmp_path / "a.csv").write_text("id,day,n,m\n1,2026-01-01,1.5,10\n2,2026-01-02,2.5,20\n")
+    (tmp_path / "b.csv").write_text("id,day,n,m\n1,2026-01-01,7,70\n")
+
+    def run(*, more="", request=None, **changed):
+        (tmp_path / "tables/core/visits.yaml").write_text(FILE.format(**GIVEN | changed) + more)
+        project = load_project(tmp_path)
+        source = Reached(FilesReader(tmp_path), None, time.monotonic())
+        parts = Parts(project, Readings(warehouse, project.tables), Author("tester"), lambda _: source)
+        outcome = run_table(parts, Request(NAME, **request or {}), Quiet())
+        assert not outcome.failures
+        reading = ledger.read(warehouse, [project.tables[NAME]])[NAME]
+        assert not reading.state.changes
+        return reading
+
+    return run
+
+
+def _rows(warehouse, column="n"):
+    found = warehouse.query(f"SELECT id, {column} AS v FROM core.visits ORDER BY id", {})
+    return [(row["id"], None if row["v"] is None else float(row["v"])) for row in found]
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"path": "b.csv"}, "source"),
+        ({"origin": ", from: m"}, "from of n"),
+        ({"path": "b.csv", "origin": ", from: m"}, "source, from of n"),
+    ],
+)
+def test_rows_that_were_copied_otherwise_wait_for_an_answer(run, warehouse, changed, what):
+    """Each run fails and says what copying again costs; once accepted they stay, and changed back it is another change."""
+    run()
+    for _ in range(2):
+        with pytest.raises(DefinitionError, match=f"{what}[.] Nothing was copied[.] .*--rebuild.*2 rows in .*--accept"):
+            run(**changed)
+    before = warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger WHERE kind = 'commit'", {})
+    run(**changed, request={"accept": True})
+    run(**changed)
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+    assert warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger WHERE kind = 'commit'", {}) == before
+    assert {row["state"] for row in warehouse.query("SELECT state FROM platform.windows", {})} == {"committed"}
+    with pytest.raises(DefinitionError):
+        run()
+    with pytest.raises(UsageError, match="nothing to accept"):
+        run(**changed, request={"accept": True})
+
+
+def test_a_rebuild_copies_all_again(run, warehouse):
+    """Rows that the new source does not give are gone, and the columns are in the order of the file."""
+    run()
+    run(path="b.csv", request={"rebuild": True})
+    assert _rows(warehouse) == [(1, 7.0)]
+    with pytest.raises(DefinitionError) as refused:
+        run(path="b.csv", strategy="append")
+    assert "--accept" not in str(refused.value)
+    with pytest.raises(UsageError, match="strategy"):
+        run(path="b.csv", strategy="append", request={"accept": True})
+    run(strategy="append", request={"rebuild": True})
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+
+
+def test_a_new_column_and_another_type_need_no_answer(run, warehouse):
+    """Old rows hold NULL, or are converted, and what is converted is touched everywhere."""
+    reading = run()
+    newest = reading.state.version
+    reading = run(type="BIGNUMERIC", more="  - {name: m, type: INT64}\n")
+    assert _rows(warehouse, "m") == [(1, None), (2, None)]
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+    assert reading.upstream.touches.within(EVER) > newest
+    newest = reading.state.version
+    assert run(type="BIGNUMERIC", more="  - {name: m, type: INT64}\n").state.version == newest
+
+
+def test_a_column_that_is_taken_out_waits_and_comes_back_empty(run, warehouse):
+    """It holds nothing that was true once."""
+    more = "  - {name: m, type: INT64}\n"
+    run(more=more)
+    with pytest.raises(DefinitionError, match="without column m"):
+        run()
+    run(request={"accept": True})
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+    run(more=more)
+    assert _rows(warehouse, "m") == [(1, None), (2, None)]
