@@ -53,7 +53,7 @@ class Shop:
         with duckdb.connect(str(self.warehouse), read_only=True) as session:
             names = session.execute(
                 "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
-                " WHERE schema_name IN ('core', 'derived') ORDER BY 1"
+                " WHERE schema_name IN ('core', 'derived') AND NOT contains(table_name, '-') ORDER BY 1"
             ).fetchall()
             return {name: sorted(map(repr, session.execute(f"FROM {name}").fetchall())) for (name,) in names}
 
