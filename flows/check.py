@@ -15,11 +15,13 @@ from flows.commands.ending import ending
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import out, out_json
 from flows.model.errors import Fault, TableFileError
+from flows.model.sizes import shown_bytes
 from flows.report.reading import advice, reading
 from flows.report.text import plural
 from flows.wiring import open_project
 
 if TYPE_CHECKING:
+    from flows.commands.in_warehouse import Looked
     from flows.project.project import Project
 
 Names = Annotated[
@@ -27,7 +29,12 @@ Names = Annotated[
 ]
 
 
-def main(tables: Names = None, as_json: Json = False) -> None:
+InWarehouse = Annotated[
+    bool, typer.Option("--warehouse", help="Have BigQuery look at the SQL too; it runs nothing, which costs nothing.")
+]
+
+
+def main(tables: Names = None, as_json: Json = False, warehouse: InWarehouse = False) -> None:
     """Check table files: every fault at once, with its line and what to write instead."""
     with ending(as_json=as_json):
         project = open_project(tables or None)
@@ -37,12 +44,35 @@ def main(tables: Names = None, as_json: Json = False) -> None:
             sorted({fault for name in tables for fault in project.validate(name)}) if tables else list(project.faults)
         )
         warnings = _warnings(project, tables or list(project.tables))
+        looked = _look(project, tables or list(project.tables)) if warehouse else []
         if as_json:
-            out_json(_as_json(project, tables or list(project.tables), faults, warnings))
+            out_json(
+                (_looked_json(looked) if warehouse else {})
+                | _as_json(project, tables or list(project.tables), faults, warnings)
+            )
         else:
             _print(project, tables or [], faults, warnings)
-    if faults:
+            _print_looked(project, looked)
+    if faults or any(one.differences for one in looked):
         raise typer.Exit(1)
+
+
+def _look(project: Project, names: list[str]) -> list[Looked]:
+    from flows.commands.in_warehouse import look  # noqa: PLC0415 - other checks need no warehouse
+
+    return look(project, names)
+
+
+def _print_looked(project: Project, looked: list[Looked]) -> None:
+    for one in looked:
+        if not one.differences:
+            out(f"{one.table}: its first window reads {shown_bytes(one.bytes)} in the warehouse")
+        for difference in one.differences:
+            out(f"{project.place(one.table)}: sql: {difference}")
+
+
+def _looked_json(looked: list[Looked]) -> dict[str, object]:
+    return {"warehouse": {one.table: {"bytes": one.bytes, "differences": one.differences} for one in looked}}
 
 
 def _require(project: Project, name: str) -> None:

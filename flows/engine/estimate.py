@@ -25,8 +25,8 @@ def with_bytes(todo: Plan, project: Project, table: Table, warehouse: Warehouse)
         return todo
     query, count = Query(table.sql, project.schema(table.identity)), len(todo.windows)
     with suppress(WarehouseError):
-        read = [warehouse.price(query, todo.windows[place].window) for place in {0, count // 2, count - 1}]
-        known = [size for size in read if size is not None]
+        read = [warehouse.dry_run(query, todo.windows[place].window) for place in {0, count // 2, count - 1}]
+        known = [one.bytes for one in read if one is not None]
         if known:
             return replace(todo, bytes=sum(known) * count // len(known))
     return todo

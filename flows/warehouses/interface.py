@@ -46,6 +46,16 @@ def ledger_shard(identity: str) -> str:
     return f"ledger_{zlib.crc32(identity.encode()) % LEDGER_SHARDS:03d}"
 
 
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a warehouse says of a query without running it."""
+
+    bytes: int
+    """How many it would read."""
+    types: Mapping[str, Type]
+    """The types of its columns, by name."""
+
+
 class Staged(Protocol):
     """The rows of one window that no reader can see yet."""
 
@@ -136,8 +146,8 @@ class Warehouse(Protocol):
     def shown(self, query: Query) -> str:
         """Return the SQL that a person's SELECT becomes here."""
 
-    def price(self, query: Query, window: Window | None) -> int | None:
-        """Return how many bytes a person's SELECT would read for a window; None where nobody counts them."""
+    def dry_run(self, query: Query, window: Window | None) -> DryRun | None:
+        """Return what a person's SELECT would read for a window, and give; None where that is not to be had."""
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""

@@ -17,7 +17,8 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from flows.model.errors import WarehouseUnavailableError
 from flows.warehouses.bigquery.faults import ERRORS, explained
-from flows.warehouses.bigquery.types import parameter, rows_by_name
+from flows.warehouses.bigquery.types import parameter, rows_by_name, type_of
+from flows.warehouses.interface import DryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -97,12 +98,12 @@ class Jobs:
         job, found = self._run(begin, job_id or _new_id(cause), cause)
         return Result(rows_by_name(found), job.total_bytes_processed or 0)
 
-    def price(self, sql: str, parameters: Iterable[Parameter] = (), cause: Cause = NO_CAUSE) -> int:
-        """Return how many bytes a SELECT would read; it does not run, and costs nothing."""
+    def dry_run(self, sql: str, parameters: Iterable[Parameter] = (), cause: Cause = NO_CAUSE) -> DryRun:
+        """Return what a SELECT would read and give; it does not run, and costs nothing."""
         config = bigquery.QueryJobConfig(query_parameters=list(parameters), dry_run=True, use_query_cache=False)
         with translated(cause.subject):
             told = self.client.query(sql, job_config=config, location=self.settings.location, retry=RETRY)
-        return told.total_bytes_processed or 0
+        return DryRun(told.total_bytes_processed or 0, {field.name: type_of(field) for field in told.schema or ()})
 
     def load(self, begin: Callable[[str], bigquery.LoadJob], cause: Cause) -> None:
         """Run a load job, which `begin` sends under the id that it is given."""

@@ -200,7 +200,7 @@ def _refuse_beyond_budget(target: Target, rows: Query) -> None:
     most = cause.most or target.jobs.settings.maximum_bytes_billed
     if most is None:
         return
-    size = target.jobs.price(rows.sql, target.parameters, cause)
+    size = target.jobs.dry_run(rows.sql, target.parameters, cause).bytes
     if size > most:
         raise BudgetError(
             f"{cause.subject}: it would read {shown_bytes(size)}, and may read {shown_bytes(most)}. Bound the SQL by "

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flows.model.table import Table
     from flows.model.window import Window
     from flows.warehouses.bigquery.settings import BigQuerySettings
-    from flows.warehouses.interface import Query, Staged
+    from flows.warehouses.interface import DryRun, Query, Staged
 
 
 class BigQuery:
@@ -147,10 +147,10 @@ class BigQuery:
         """Return a SELECT as it was written."""
         return query.sql
 
-    def price(self, query: Query, window: Window | None) -> int | None:
-        """Return how many bytes a SELECT would read for a window."""
+    def dry_run(self, query: Query, window: Window | None) -> DryRun | None:
+        """Return what a SELECT would read for a window, and give."""
         bounds = {"window_start": window.start, "window_end": window.end} if window else {}
-        return self.jobs.price(query.sql, parameters_of(bounds))
+        return self.jobs.dry_run(query.sql, parameters_of(bounds))
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""

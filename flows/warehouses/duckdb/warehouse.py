@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.window import Window
-    from flows.warehouses.interface import Staged
+    from flows.warehouses.interface import DryRun, Staged
 
 
 class DuckDB:
@@ -161,7 +161,7 @@ class DuckDB:
         """Return a SELECT in DuckDB's SQL."""
         return to_duckdb(query.sql, query.schema, pretty=True)
 
-    def price(self, query: Query, window: Window | None) -> int | None:  # noqa: ARG002 - it costs nothing here
+    def dry_run(self, query: Query, window: Window | None) -> DryRun | None:  # noqa: ARG002 - it costs nothing here
         """Return nothing: nobody pays for what is read."""
         return None
 
