@@ -51,5 +51,6 @@ bench: install ## Run the benchmarks
 lock: install ## Renew requirements.lock from pyproject.toml
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --group dev --no-emit-index-url --universal --generate-hashes --upgrade -o requirements.lock
 
-docs: install ## Write docs/table.md from the models
+docs: install ## Write docs/table.md from the models and docs/sql.md from the table of functions
 	$(BIN)/python docs/generate.py > docs/table.md
+	$(BIN)/python docs/generate_sql.py > docs/sql.md

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
 
-_ADDING = {"SUM", "AVG", "STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP"}
+_ADDING = {
+    "SUM",
+    "AVG",
+    "STDDEV",
+    "STDDEV_SAMP",
+    "STDDEV_POP",
+    "VARIANCE",
+    "VAR_SAMP",
+    "VAR_POP",
+    "CORR",
+    "COVAR_POP",
+    "COVAR_SAMP",
+}
 """Those that add up their arguments; of FLOAT64 the order decides on the last digits."""
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 _ORDERED = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}

@@ -157,3 +157,8 @@ def query(node: exp.Expr, scope: Scope) -> Relation:
 def call_rule(name: str) -> CallRule | None:
     """Return the rule for calls of a function that has one of its own."""
     return _CALLS.get(name)
+
+
+def calls() -> list[str]:
+    """Return the names of all functions that have rules of their own."""
+    return sorted(_CALLS)

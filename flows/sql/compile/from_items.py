@@ -95,7 +95,12 @@ def _table(node: exp.Table, scope: Scope) -> str:
     if node.args.get("pivots"):
         return _pivot(node, scope)
     if not isinstance(node.this, exp.Identifier):
-        scope.unsupported(node, f"the table function '{node.sql(dialect='bigquery')[:40]}'")
+        called = node.sql(dialect="bigquery").partition("(")[0]
+        other = {"EXTERNAL_QUERY": "a core table whose source: reads that database"}.get(
+            called.upper(), "a derived table of its own"
+        )
+        scope.fault(node, f"the table function {called} is not supported. Write {other}, and read it here.")
+        scope.items.append(Anything(node.alias, []))
         return "(SELECT 1)"
     alias = node.alias or node.name
     own = scope.item_name(alias)
@@ -147,7 +152,10 @@ def _names_column(first: str, scope: Scope) -> bool:
 
 def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
     shown = ".".join(part.name for part in node.parts)
-    if identity is not None and node.db:
+    if "*" in node.name:
+        instead = "Read one core table that holds all days, bounded by @window_start and @window_end."
+        scope.fault(node, f"'{shown}': wildcard tables are not supported. {instead}")
+    elif identity is not None and node.db:
         scope.fault(node, f"'{shown}' is not a table.{did_you_mean(shown, scope.context.schema)}")
     elif node.catalog:
         scope.fault(node, f"'{shown}' names a project. Write the table as dataset.name: '{node.db}.{node.name}'.")

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+_BY_PARTITION = " Compare the table's own partition column with @window_start and @window_end."
+_PSEUDO = dict.fromkeys(("_TABLE_SUFFIX", "_PARTITIONTIME", "_PARTITIONDATE", "_FILE_NAME"), _BY_PARTITION)
+"""Columns that BigQuery adds to some tables, with what to write instead."""
+
+
 @compiles(exp.Column, exp.Dot, reads=("table", "db", "catalog"))
 def _column(node: exp.Expr, scope: Scope) -> Value:
     """Compile a path: a column, perhaps of a table, and fields of it."""
@@ -85,7 +90,7 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
         hint = did_you_mean(first, [*known_items, *names])
         known = f" The query knows {', '.join(dict.fromkeys(known_items))}." if known_items else ""
         return scope.fault(path[0], f"'{first}' is not a table or column here.{hint or known}"), []
-    hint = did_you_mean(first, names)
+    hint = _PSEUDO.get(first.upper()) or did_you_mean(first, names)
     return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), []
 
 

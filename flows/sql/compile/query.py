@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.errors import SqlError
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import converted
@@ -18,7 +19,7 @@ from flows.sql.types import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SET = {"with_", "this", "expression", "distinct", "order", "limit", "offset"}
+_SET = {"with_", "this", "expression", "distinct", "order", "limit", "offset", "by_name"}
 _SUBQUERY = {"this", "alias", "with_", "order", "limit", "offset"}
 _SET_WORDS: dict[type[exp.Expr], str] = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
 
@@ -42,7 +43,12 @@ def _with(node: exp.Expr, scope: Scope) -> str:
     if not with_:
         return ""
     if with_.args.get("recursive"):
-        scope.unsupported(with_, "WITH RECURSIVE")
+        scope.fault(
+            with_,
+            "WITH RECURSIVE is not supported by the embedded warehouse. Write a join for each level that there can be.",
+        )
+        # The names that refer to themselves would be one fault more each.
+        raise SqlError(scope.context.faults)
     compiled = []
     for cte in with_.expressions:
         name = cte.alias
@@ -64,6 +70,8 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     left = query(node.this, scope.inner())
     right = query(node.expression, scope.inner())
     word = _SET_WORDS[type(node)]
+    if node.args.get("by_name"):
+        _by_name(node, word, left, right, scope)
     if len(left.columns) != len(right.columns):
         scope.fault(node, f"the sides of {word} give {len(left.columns)} and {len(right.columns)} columns.")
         return left
@@ -85,6 +93,21 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"
     relation = Relation(columns, sql, nodes=left.nodes)
     return _tail(node, relation, scope)
+
+
+def _by_name(node: exp.Expr, word: str, left: Relation, right: Relation, scope: Scope) -> None:
+    """Put the columns of the right side into the order that their names have on the left one."""
+    names, others = ([(name or "").lower() for name, _ in side.columns] for side in (left, right))
+    if sorted(names) != sorted(others) or len(set(names)) < len(names):
+        scope.fault(
+            node, f"{word} BY NAME: both sides must give columns of the same names. Write them out on both sides."
+        )
+        return
+    order = [others.index(name) for name in names]
+    written, own = sql_names(right.columns), scope.inner().item_name("")
+    listed = ", ".join(f"{own}.{quote(written[place])} AS {quote(written[place])}" for place in order)
+    right.sql = f"SELECT {listed} FROM ({right.sql}) AS {own}"
+    right.columns, right.nodes = [right.columns[at] for at in order], [right.nodes[at] for at in order]
 
 
 def _as_types(side: Relation, columns: Sequence[tuple[str | None, Value]], scope: Scope) -> str:

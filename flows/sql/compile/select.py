@@ -13,6 +13,7 @@ from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
+from flows.sql.compile.grouping import SETS, grouping_sets
 from flows.sql.compile.order import tail
 from flows.sql.compile.scope import Relation, Scope, Value
 from flows.sql.compile.structures import distinct, fields_of, output_name, struct
@@ -36,9 +37,10 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     from_ = from_clause(node, scope)
     where = _condition(node.args.get("where"), scope, "WHERE")
     scope.windows = {str(window.name).lower(): window for window in node.args.get("windows") or []}
-    groups = _groups(node, scope)
+    groups, terms = _groups(node, scope)
     if groups is not None:
         scope.groups = set(groups)
+    several = groups is not None and groups != terms
     items = _items(node, scope)
     if scope.aggregated and scope.groups is None:
         scope.groups = set()
@@ -53,15 +55,15 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     _refuse_loose(scope)
     distinct_rows = node.args.get("distinct")
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
-    opaque = limited or scope.windowed or (scope.aggregated and scope.groups is None)
+    opaque = limited or scope.windowed or several or (scope.aggregated and scope.groups is None)
     relation = _relation(node, scope, items, opaque=opaque)
     if one_row:
         relation.one_row = True
         relation.columns = [(name, value._replace(reads=frozenset())) for name, value in relation.columns]
-    if groups is not None or not (scope.aggregated or having):
+    if (groups is not None and not several) or not (scope.aggregated or having):
         relation.requires = scope.requires
     names = sql_names([(name, value) for name, value in relation.columns])
-    grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
+    grouped = f" GROUP BY {', '.join(terms)}" if terms else ""
     head = "SELECT DISTINCT" if distinct_rows else "SELECT"
     if node.args.get("kind") == "STRUCT":
         listed = (
@@ -72,6 +74,9 @@ def select(node: exp.Select, scope: Scope) -> Relation:
             f"{value.sql if value.type != t.NULL else f'CAST({value.sql} AS BIGINT)'} AS {quote(name)}"
             for name, value in zip(names, values, strict=False)
         )
+    if several:
+        # A set of no columns has one row of totals in DuckDB even where there are no rows at all.
+        having = f" HAVING count(*) > 0 AND ({having.removeprefix(' HAVING ')})" if having else " HAVING count(*) > 0"
     relation.sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
     return relation
 
@@ -102,18 +107,18 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
     return f" {word} {boolean(node.this, scope, word).sql}"
 
 
-def _groups(node: exp.Expr, scope: Scope) -> list[str] | None:
+def _groups(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
+    """Return the SQL of all that a query groups by, None where it does not, and the terms of its GROUP BY."""
     group = node.args.get("group")
     if group is None:
-        return None
+        return None, []
     scope.guard(group, {"expressions", "all"})
     if group.args.get("all"):
-        return _groups_of_all(node, scope)
+        groups = _groups_of_all(node, scope)
+        return groups, groups
     groups = []
-    for item in group.expressions:
-        if isinstance(item, exp.Rollup | exp.Cube | exp.GroupingSets):
-            scope.unsupported(item, f"GROUP BY {item.key.upper()}")
-            continue
+
+    def term(item: exp.Expr) -> str:
         target = _select_item(item, node, scope)
         with plain(item, scope, "GROUP BY"):
             value = expression(target, scope)
@@ -121,7 +126,14 @@ def _groups(node: exp.Expr, scope: Scope) -> list[str] | None:
             scope.fault(item, f"a query cannot GROUP BY {value.type.name}.")
         scope.context.decides |= value.drifts
         groups.append(value.sql)
-    return groups
+        return value.sql
+
+    if len(group.expressions) > 1 and any(isinstance(item, SETS) for item in group.expressions):
+        scope.fault(
+            group.expressions[0],
+            "ROLLUP, CUBE and GROUPING SETS stand alone in GROUP BY. Write all sets in GROUPING SETS.",
+        )
+    return groups, [grouping_sets(item, term) if isinstance(item, SETS) else term(item) for item in group.expressions]
 
 
 def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:

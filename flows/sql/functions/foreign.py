@@ -91,6 +91,39 @@ ST_AREA ST_ASTEXT ST_CONTAINS ST_DISTANCE ST_DWITHIN ST_GEOGFROMTEXT ST_GEOGPOIN
 TEXT_ANALYZE TIME_ADD TIME_DIFF TIME_SUB TIME_TRUNC TIMESTAMP_BUCKET TO_BASE32 TO_CODE_POINTS TO_JSON TO_JSON_STRING
 TRANSLATE TYPEOF UNICODE
 """
+_OTHERWISE = r"""
+APPROX_QUANTILES = ARRAY_AGG(value ORDER BY value)[SAFE_OFFSET(n)], or NTILE(100) OVER (ORDER BY value) in a WITH
+APPROX_TOP_COUNT = COUNT(*) by value, ordered and limited
+APPROX_TOP_SUM = SUM(weight) by value, ordered and limited
+ARRAY_FILTER = ARRAY(SELECT x FROM UNNEST(array) AS x WHERE ...)
+ARRAY_TRANSFORM = ARRAY(SELECT ... FROM UNNEST(array) AS x)
+CBRT = POW(x, 1 / 3)
+CODE_POINTS_TO_BYTES = CAST(CODE_POINTS_TO_STRING(numbers) AS BYTES) for numbers below 128
+CSC = 1 / SIN(x)
+COT = 1 / TAN(x)
+DATE_BUCKET = DATE_TRUNC(day, WEEK), or DATE_SUB(day, INTERVAL MOD(...) DAY)
+EDIT_DISTANCE = a comparison by SOUNDEX, or LOWER(one) = LOWER(other)
+FARM_FINGERPRINT = TO_HEX(MD5(text)) as a key, or MOD of a number of the row to take a part of the rows
+FORMAT = CONCAT(...) with CAST(value AS STRING), LPAD and ROUND, or FORMAT_DATE and FORMAT_TIMESTAMP
+HLL_COUNT = COUNT(DISTINCT value) over the rows, or over an ARRAY_AGG(DISTINCT value) of each part
+JSON_ARRAY = TO_JSON([one, two])
+JSON_OBJECT = TO_JSON(STRUCT(one AS name))
+LAX_BOOL = SAFE_CAST(JSON_VALUE(json) AS BOOL)
+LOGICAL_XOR = MOD(COUNTIF(condition), 2) = 1
+ML = a model outside of Derived that writes a table, read here as a core table
+NET = NET.HOST(url), and REGEXP_EXTRACT(NET.HOST(url), r'[^.]+\.[^.]+$') for its last two names
+NORMALIZE_AND_CASEFOLD = LOWER(NORMALIZE(text))
+NULLIFZERO = NULLIF(number, 0)
+PARSE_NUMERIC = CAST(REPLACE(text, ',', '') AS NUMERIC)
+PERCENTILE_CONT = ARRAY_AGG(value IGNORE NULLS ORDER BY value)[SAFE_OFFSET(n)] by group, or NTILE(100) OVER (ORDER BY value)
+PERCENTILE_DISC = ARRAY_AGG(value IGNORE NULLS ORDER BY value)[SAFE_OFFSET(n)] by group, or NTILE(100) OVER (ORDER BY value)
+SAFE_CONVERT_BYTES_TO_STRING = SAFE_CAST(bytes AS STRING), which is NULL where the bytes are no text
+SEC = 1 / COS(x)
+SHA512 = SHA256(text)
+ST = longitude and latitude as two FLOAT64 columns, compared with BETWEEN
+TO_BASE32 = TO_BASE64(bytes), or TO_HEX(bytes)
+"""
+_SAME = dict(line.split(" = ", 1) for line in _OTHERWISE.strip().splitlines())
 _UNCHECKED = frozenset(_GOOGLESQL.split())
 _FAMILIES = {"NET", "HLL_COUNT", "KLL_QUANTILES", "KEYS", "AEAD", "DETERMINISTIC_ENCRYPT", "ML", "OBJ", "VECTOR_INDEX"}
 """What stands before the dot of GoogleSQL's functions with two names."""
@@ -99,7 +132,9 @@ _FAMILIES = {"NET", "HLL_COUNT", "KLL_QUANTILES", "KEYS", "AEAD", "DETERMINISTIC
 def refusal(name: str) -> str:
     """Say why a call of a function that the table of functions lacks is refused, and what to write instead."""
     if name in _UNCHECKED or name.upper().partition(".")[0] in _FAMILIES:
-        return f"{name} is not supported by the embedded warehouse yet."
+        family = name.upper().partition(".")[0]
+        same = _SAME.get(name) or _SAME.get(family) or _SAME.get(family.partition("_")[0], "")
+        return f"{name} is not supported by the embedded warehouse yet.{same and f' Write {same}.'}"
     if name in _INSTEAD:
         return f"{name} is not a function of GoogleSQL. Write {_INSTEAD[name]}."
     near = did_you_mean(name, [*signatures.names(), *_UNCHECKED], _NEAR)

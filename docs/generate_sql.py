@@ -1,0 +1,60 @@
+"""Write docs/sql.md from the table of functions.
+
+python docs/generate_sql.py > docs/sql.md
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from flows.sql.compile import compiler, dispatch  # noqa: F401 - every rule registers itself once the first one is loaded
+from flows.sql.functions import signatures
+from flows.sql.functions.differences import DIFFERENCES, REFUSED
+
+HEAD = """\
+# SQL
+
+A table's SQL is GoogleSQL, BigQuery's dialect: exactly one SELECT. It runs on BigQuery as it is written, and on DuckDB as
+`flows/sql` compiles it. Both give the same types and values: thousands of cases hold what GoogleSQL's own reference
+implementation answers. What is not known to be the same is refused by `check`, by name and with what to write instead.
+
+Written by `make docs` from the table of functions; do not edit.
+
+## Supported
+
+SELECT with joins (INNER, LEFT, RIGHT, FULL, CROSS, USING), UNNEST WITH OFFSET, subqueries, WITH, DISTINCT, GROUP BY with ROLLUP,
+CUBE and GROUPING SETS, HAVING, QUALIFY, window functions with frames and named windows, UNION (BY NAME too), INTERSECT, EXCEPT, ORDER BY, LIMIT;
+`struct.*`, `* EXCEPT`, `* REPLACE`; STRUCTs, ARRAYs and JSON with fields and brackets; IN with lists, arrays, tuples and queries;
+CASE, CAST, SAFE_CAST; SAFE. before every function.
+"""
+NOT_HERE = """
+Another function is refused by its name. What gives other rows on every retry (RAND, CURRENT_DATE, an order that does not tell rows
+apart) is refused too: write @window_end for the clock.
+"""
+
+
+def functions() -> str:
+    """Return a table of all functions, with how each is called."""
+    lines = []
+    for name in sorted({*signatures.names(), *dispatch.calls()}):
+        found = [*signatures.scalar(name), *signatures.aggregate(name), *signatures.window(name)]
+        calls = "; ".join(f"`{name}{one}`" for one in found) or f"`{name}(...)`"
+        lines.append(f"| {name} | {calls} |")
+    return "\n".join(["| function | how it is called |", "| --- | --- |", *lines])
+
+
+def page() -> str:
+    """Return docs/sql.md."""
+    refused = "\n".join(f"| {what} | {instead} |" for what, instead in REFUSED.items())
+    different = "\n".join(f"- **{what}** {why}" for what, why in DIFFERENCES.items())
+    return (
+        f"{HEAD}\n{functions()}\n{NOT_HERE}\n## Refused\n\n| what | write instead |\n| --- | --- |\n{refused}\n\n"
+        f"## Different\n\n{different}\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,28 @@
+"""What the embedded warehouse does otherwise than BigQuery, each with its reason; docs/sql.md tells of them."""
+
+DIFFERENCES = {
+    "BIGNUMERIC": "has 38 digits, 18 of them after the point; BigQuery has 76. A value that needs more ends in an error, "
+    "never in another value.",
+    "JSON": "keeps numbers as they are written where BigQuery writes 1e3 as 1000.0, and names in the order in which they come. "
+    "So no JSON is written as a text again: take its parts with JSON_VALUE.",
+    "FLOAT64": "sums have the last digits of the order in which a warehouse adds up, which is any in both. Write NUMERIC where "
+    "digits matter.",
+}
+"""By what is different; at most five."""
+
+REFUSED = {
+    "Functions of your own (CREATE FUNCTION, JavaScript)": "an expression, or a WITH that computes it once",
+    "Wildcard tables, `_TABLE_SUFFIX`": "one core table that holds all days, bounded by @window_start and @window_end",
+    "`_PARTITIONTIME`, `_PARTITIONDATE`": "the table's own partition column",
+    "EXTERNAL_QUERY, federated tables": "a core table whose `source:` reads that database",
+    "ML.*, remote models": "a core table that holds what the model gave",
+    "GEOGRAPHY, ST_*": "longitude and latitude as two FLOAT64 columns",
+    "HLL_COUNT.*, KLL_QUANTILES.*": "COUNT(DISTINCT ...) over the rows themselves",
+    "Scripts, procedures, DML, DDL": "a table file of its own for each step",
+    "WITH RECURSIVE": "a join for each level that there can be",
+    "PIVOT": "a column for each value: SUM(IF(name = 'value', amount, 0)) AS value",
+    "UNPIVOT": "a SELECT for each column, joined by UNION ALL",
+    "LEFT, FULL, INNER UNION BY NAME, CORRESPONDING": "UNION ALL with the columns written out on both sides",
+    "FORMAT, PERCENTILE_CONT, PERCENTILE_DISC, APPROX_QUANTILES, FARM_FINGERPRINT": "what the refusal of each says",
+}
+"""What no table's SQL may hold, with what to write instead."""
