@@ -257,6 +257,7 @@ def time_of(command: list[str], root: Path) -> Run:
     """Run a command to its end and watch it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DERIVED_")}
     environment["PYTHONPATH"] = str(REPOSITORY)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is compared with it was compiled when it was installed
     started = time.perf_counter()
     with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
         peak = Peak(run.pid)

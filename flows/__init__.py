@@ -1,10 +1,13 @@
 """Derived: one module per thing that a person or a schedule runs."""
 
+import gc
 import os
 import sys
 
 # No plugin of pydantic is used here; looking for one reads the metadata of every installed package at each start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+# A start loads what stays: no need to look for garbage in it after every few hundred values.
+gc.set_threshold(10_000)
 
 _shown = sys.excepthook
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.ending import ending
+from flows.commands.launch import launch
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import out, out_json
 from flows.model.errors import Fault, TableFileError
@@ -137,4 +138,4 @@ def _as_json(project: Project, names: list[str], faults: list[Fault], warnings: 
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    launch(main)

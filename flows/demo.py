@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from flows.commands.all_tables import observing, run_all
 from flows.commands.ending import ending
+from flows.commands.launch import launch
 from flows.commands.terminal import out
 from flows.model.errors import DerivedError
 from flows.project.project import load_project
@@ -107,4 +106,4 @@ def _show(warehouse: Warehouse) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    launch(main)

@@ -15,6 +15,7 @@ import typer
 import yaml
 
 from flows.commands.ending import ending
+from flows.commands.launch import launch
 from flows.commands.terminal import err
 from flows.model.errors import DerivedError, UsageError
 from flows.wiring import open_project
@@ -99,4 +100,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    launch(main)

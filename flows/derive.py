@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.ending import ending
+from flows.commands.launch import launch
 from flows.commands.one_table import run_command
 from flows.commands.options import DryRun, Force, From, Json, Rebuild, To, asked_range
 from flows.engine.table_run import Request
@@ -30,7 +31,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    launch(main)
 else:
     # Run as a command, this module must not import Prefect; imported by Prefect, it must hold a flow.
     from flows.tracking.flow import table_flow

@@ -12,6 +12,7 @@ import typer
 
 from flows.commands.all_tables import observing, run_all
 from flows.commands.ending import ending
+from flows.commands.launch import launch
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import err, out, out_json
 from flows.report.as_json import outcome_json
@@ -67,4 +68,4 @@ def _without_file(project: Project, warehouse: Warehouse) -> list[str]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    launch(main)

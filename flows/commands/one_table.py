@@ -63,7 +63,9 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
     with closing(open_warehouse(project.root, Quiet().say, write=False)) as warehouse:
         todo = make_plan(project, table, Readings(warehouse, project.tables), request)
         todo = with_bytes(todo, project, table, warehouse)
-        sql = warehouse.shown(Query(table.sql, project.schema(table.identity))) if table.sql else None
+        sql = None
+        if table.sql and (todo.windows or as_json):  # where there is nothing to do, nobody sees it
+            sql = warehouse.shown(Query(table.sql, project.schema(table.identity)))
     if as_json:
         out_json({**plan_json(table.identity, todo), "sql": sql})
         return

@@ -42,7 +42,8 @@ _LOADED_FIRST = (
     "flows.project.check_rules",
     "flows.project.shape",
     "flows.project.yaml_file",
-    "flows.sql",
+    "flows.sql.compile.compiler",
+    "flows.sql.reach",
 )
 """What the processes share, since it is loaded before they part."""
 _CODE = Path(__file__).parents[2]

@@ -10,17 +10,16 @@ import sqlglot
 from flows.model.dependency import Dependency, Edge
 from flows.model.errors import Fault, SqlError
 from flows.sql import types as sql_types
-from flows.sql.compile.compiler import Compiled, compiled
 from flows.sql.parse.limits import too_deep
 from flows.sql.parse.parser import parse, parse_any, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
 from flows.sql.parse.write import canonical, first_rows
-from flows.sql.reach import dependencies, shared_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flows.model.types import Type
+    from flows.sql.compile.compiler import Compiled
     from flows.sql.compile.scope import Relation
 
 __all__ = [
@@ -66,6 +65,9 @@ def analyze(
     `partitions` names the partition column of each table that has one; `by_window` says whether the query may name the
     window's parameters. Raises SqlError with every fault found.
     """
+    from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - most runs read queries and compile none
+    from flows.sql.reach import dependencies, shared_ends  # noqa: PLC0415 - the same
+
     tree, nodes, faults_of_tree = read(sql)
     relation, context = compiled(tree, schema, partitions or {})
     try:
@@ -124,6 +126,8 @@ def drifting(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> frozen
 
 def _repeatable(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> Compiled:
     """Compile a query so that what two runs over the same rows make of it differs in nothing but FLOAT64's last digits."""
+    from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - as above
+
     tree = parse_any(sql)
     found = compiled(tree, schema, {})
     others = (value for _, value in found.relation.columns if value.type != sql_types.FLOAT64)
