@@ -16,7 +16,7 @@ import yaml
 
 from flows.commands.ending import ending
 from flows.commands.launch import launch
-from flows.commands.terminal import err
+from flows.commands.terminal import err, out
 from flows.model.errors import DerivedError, UsageError
 from flows.wiring import open_project
 
@@ -97,6 +97,8 @@ def main(
             raise DerivedError(f"{FILE} is out of date. Run: python -m flows.deploy --write")
         if project.faults:
             raise DerivedError("These tables have faults and no deployment; mend them and run this again.")
+        if check:
+            out(f"{FILE} is up to date.")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def test_check_fails_until_the_file_is_up_to_date(project):
     assert _deploy(project, "--check").returncode == 1
     assert not (project / "prefect.yaml").exists()
     _deploy(project, "--write")
-    assert _deploy(project, "--check").returncode == 0
+    done = _deploy(project, "--check")
+    assert (done.returncode, done.stdout) == (0, "prefect.yaml is up to date.\n")
 
     table = project / "tables/core/users.yaml"
     table.write_text(table.read_text().replace('"5 * * * *"', '"7 * * * *"'))
