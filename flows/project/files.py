@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from flows.model.errors import Fault, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 FOLDER = "tables"
@@ -92,7 +92,29 @@ def scan(root: Path) -> Folder:
             other = next(one for one in names if one != name)
             message = f"is the same table as {other}: warehouses do not tell upper from lower case. Rename one of them."
             faults[name].append(Fault(1, message, file=places[name].file))
+    for name, message in _in_respelled_folders(places.values()):
+        faults[name].append(Fault(1, message, file=places[name].file))
     return Folder(root, dict(sorted(places.items())), {name: tuple(found) for name, found in faults.items()})
+
+
+def _in_respelled_folders(places: Iterable[Place]) -> Iterator[tuple[str, str]]:
+    """Give the tables whose folder's name differs from another's in case alone, with what is wrong.
+
+    Where most tables stand in one of them, those of that one are good.
+    """
+    folders: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
+    for place in places:
+        folders[place.dataset.casefold()].setdefault(place.dataset, []).append(place.identity)
+    for spelt in folders.values():
+        usual, *others = sorted(spelt, key=lambda name: -len(spelt[name]))
+        for dataset in spelt if others and len(spelt[usual]) == len(spelt[others[0]]) else others:
+            other = usual if dataset != usual else others[0]
+            message = (
+                f"stands in {FOLDER}/{dataset}, the same dataset as {FOLDER}/{other}: warehouses do not tell upper "
+                "from lower case. Put all tables into one of these folders."
+            )
+            for name in spelt[dataset]:
+                yield name, message
 
 
 def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:

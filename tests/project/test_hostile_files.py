@@ -78,6 +78,17 @@ def test_linked_folders_and_names_of_any_bytes_are_told(tmp_path):
     ]
 
 
+def test_folders_that_differ_in_case_alone_are_one_dataset(tmp_path):
+    """Whatever their tables are named; those of the folder that most of them stand in are good."""
+    for name in ("derived/a", "Derived/b"):
+        write(tmp_path, GOOD, name)
+    assert set(scan(tmp_path).faults) == {"derived.a", "Derived.b"}
+    write(tmp_path, GOOD, "derived/c")
+    (name, (fault,)) = scan(tmp_path).faults.popitem()
+    assert (name, fault.file) == ("Derived.b", "tables/Derived/b.yaml")
+    assert fault.message.startswith("stands in tables/Derived, the same dataset as tables/derived: warehouses do not")
+
+
 @pytest.mark.parametrize("pair", [("orders", "Orders"), ("k", "\u212a"), ("ss", "\u00df"), ("\u00e9", "\u00c9")])
 def test_names_that_differ_in_case_alone_are_faults_of_both(tmp_path, pair):
     """A warehouse would give both one table, whose rows each would overwrite; a run of one is refused as well."""
