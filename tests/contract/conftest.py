@@ -14,7 +14,7 @@ from tests.servers.googlesql import Judge
 
 def pytest_configure(config):
     """Make the marker known."""
-    config.addinivalue_line("markers", "bigquery_gap(reason, raises): BigQuery's emulator, or BigQuery, cannot do it.")
+    config.addinivalue_line("markers", "bigquery_gap(reason, raises): BigQuery's emulator cannot do it.")
 
 
 def change_by_hand(warehouse, sql):
@@ -42,10 +42,10 @@ def warehouse(request, tmp_path):
         with closing(DuckDB(tmp_path / "warehouse.duckdb")) as opened:
             yield opened
         return
-    if gap := request.node.get_closest_marker("bigquery_gap"):
+    server = request.getfixturevalue("bigquery_server")
+    if server.emulator and (gap := request.node.get_closest_marker("bigquery_gap")):
         reason, raises = gap.args
         request.applymarker(pytest.mark.xfail(reason=reason, raises=raises, strict=True))
-    server = request.getfixturevalue("bigquery_server")
     server.clear()
     with closing(server.warehouse()) as opened:
         request.getfixturevalue("recorder").watch(opened)
