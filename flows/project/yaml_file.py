@@ -14,6 +14,7 @@ from flows.model.errors import Fault
 from flows.project.document import Document, Path
 from flows.project.files import MOST_BYTES
 from flows.project.text import clip
+from flows.project.yaml_faults import COMMA, explain
 
 DEEPEST = 20
 MOST_VALUES = 60_000
@@ -60,7 +61,7 @@ def _mended(content: bytes) -> tuple[dict[str, Any], list[Fault], _Builder | Non
         try:
             values = builder.document()
         except yaml.MarkedYAMLError as error:
-            fault, better = _explain(error, text)
+            fault, better = explain(error, text)
             mended.append(fault)
             if better is None or len(mended) > MOST_MENDS:
                 return {}, mended, None
@@ -216,7 +217,7 @@ class _Builder:
             self.lines[place] = line
             if self.stands_alone(event):
                 self.loader.get_event()
-                self.fault(line, place, f"'{clip(key)}' stands alone. {_COMMA}")
+                self.fault(line, place, f"'{clip(key)}' stands alone. {COMMA}")
                 continue
             value, sound = self.value(place, depth + 1)
             if sound:
@@ -292,59 +293,3 @@ def _tag_of(text: str) -> str:
     """Return what YAML takes a text without quotes for."""
     loader: Any = yaml.SafeLoader("")
     return str(loader.resolve(yaml.ScalarNode, text, (True, False))).removeprefix("tag:yaml.org,2002:")
-
-
-_COMMA = "Inside { } a comma ends a value: put the text or type that it belongs to in quotes."
-_FIELD = re.compile(r"(?P<head>\s*(?:- +)*(?P<name>[A-Za-z_]\w*) *: +)(?P<value>\S.*?)(?P<rest>\s+#.*|\s*)")
-_STARTERS = "*&@%`|>!,?]}"
-
-
-def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Fault, str | None]:
-    """Return what is wrong where YAML stopped, and the text with that value in quotes where this mends it."""
-    lines = text.split("\n")
-    mark = error.problem_mark or error.context_mark
-    number = min(mark.line if mark else 0, len(lines) - 1)
-    begun = error.context_mark.line + 1 if error.context_mark else number + 1
-    match = _FIELD.fullmatch(lines[number].rstrip("\r"))
-    problem = error.problem or ""
-    if match:
-        value = match["value"]
-        path = (match["name"],) if not lines[number].startswith((" ", "-")) else ()
-        colon = "mapping values" in problem and ": " in f"{value} " and value[0] not in "'\"{["
-        if value[0] in _STARTERS or colon:
-            why = "a text with a ':' in it" if colon else f"a text that begins with {value[0]}"
-            quoted = "'" + value.replace("'", "''") + "'"
-            shown = clip(quoted) if '"' in value or "\\" in value else f'"{clip(value)}"'
-            instead = f"{match['name']}: {shown}"
-            if match["name"] == "sql":
-                instead = "`sql: |` and the query on the lines below it, indented."
-            message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {instead}"
-            better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
-            return Fault(number + 1, message, path=path), better
-    context = error.context or ""
-    opened = re.search(r"[\[{](?=[^\[{\]}]*\Z)", text[: mark.index]) if mark and "flow node" in context else None
-    if opened:
-        close = "]" if opened[0] == "[" else "}"
-        number = text.count("\n", 0, opened.start()) + 1
-        return Fault(number, f"the {opened[0]} is not closed. Write its {close}."), None
-    line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
-    return Fault(line, _plainly(f"{context} {problem}", begun)), None
-
-
-def _plainly(problem: str, begun: int) -> str:
-    """Say in an analyst's words what a YAML parser says in its own."""
-    words = {
-        "quoted scalar": "the quote that opens here is never closed. Close it with the same quote.",
-        "flow mapping": f"the {{ of line {begun} is not closed, or a comma is missing. {_COMMA}",
-        "flow node": "a value is expected here, or a [ or { above is not closed. Write its ] or }.",
-        "flow sequence": f"the [ of line {begun} is not closed, or a comma is missing.",
-        "mapping values": "a ':' is out of place. Text with a ':' in it needs quotes, and the fields of one group "
-        "the same number of spaces before them.",
-        "block mapping": f"this line belongs to no field. Give it as many spaces as the group that begins on line {begun}.",
-        "block collection": f"this line belongs to no list. Give it as many spaces as the list that begins on line {begun}.",
-        "simple key": "this line is no `field: value`. Write the ':', or put the whole text in quotes.",
-        "alias": "a '*' begins an alias in YAML. Put the text in quotes.",
-        "anchor": "a '&' begins an anchor in YAML. Put the text in quotes.",
-        "cannot start": "this character cannot begin a value in YAML. Put the text in quotes.",
-    }
-    return next((text for sign, text in words.items() if sign in problem), f"is not YAML: {problem.strip()}.")

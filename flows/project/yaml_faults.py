@@ -1,0 +1,95 @@
+"""What is wrong with a file that is no YAML, in an analyst's words."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flows.model.errors import Fault
+from flows.project.text import clip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import yaml
+
+COMMA = "Inside { } a comma ends a value: put the text or type that it belongs to in quotes."
+_FIELD = re.compile(r"(?P<head>\s*(?:- +)*(?P<name>[A-Za-z_]\w*) *: +)(?P<value>\S.*?)(?P<rest>\s+#.*|\s*)")
+_STARTERS = "*&@%`|>!,?]}"
+_BLOCK = re.compile(r"(?P<head>\s*(?:- +)*)(?P<name>[A-Za-z_]\w*) *: +[|>][-+0-9]*\s*(?:#.*)?")
+_KEY = re.compile(r"\s*(?:- +)*[A-Za-z_]\w* *:(?:\s.*)?|\s*#.*")
+
+
+def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Fault, str | None]:
+    """Return what is wrong where YAML stopped, and the text with that value in quotes where this mends it."""
+    lines = text.split("\n")
+    mark = error.problem_mark or error.context_mark
+    number = min(mark.line if mark else 0, len(lines) - 1)
+    begun = error.context_mark.line + 1 if error.context_mark else number + 1
+    match = _FIELD.fullmatch(lines[number].rstrip("\r"))
+    problem = error.problem or ""
+    if match:
+        value = match["value"]
+        path = (match["name"],) if not lines[number].startswith((" ", "-")) else ()
+        colon = "mapping values" in problem and ": " in f"{value} " and value[0] not in "'\"{["
+        if value[0] in _STARTERS or colon:
+            why = "a text with a ':' in it" if colon else f"a text that begins with {value[0]}"
+            quoted = "'" + value.replace("'", "''") + "'"
+            shown = clip(quoted) if '"' in value or "\\" in value else f'"{clip(value)}"'
+            instead = f"{match['name']}: {shown}"
+            if match["name"] == "sql":
+                instead = "`sql: |` and the query on the lines below it, indented."
+            message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {instead}"
+            better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
+            return Fault(number + 1, message, path=path), better
+    if outside := _outside(lines, number):
+        return outside, None
+    context = error.context or ""
+    opened = re.search(r"[\[{](?=[^\[{\]}]*\Z)", text[: mark.index]) if mark and "flow node" in context else None
+    if opened:
+        close = "]" if opened[0] == "[" else "}"
+        number = text.count("\n", 0, opened.start()) + 1
+        return Fault(number, f"the {opened[0]} is not closed. Write its {close}."), None
+    line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
+    return Fault(line, _plainly(f"{context} {problem}", begun)), None
+
+
+def _outside(lines: Sequence[str], number: int) -> Fault | None:
+    """Return the fault of a line before which a block of text ends, since the line is not indented as the text is."""
+    begun = next((line for line in range(number, -1, -1) if _BLOCK.fullmatch(lines[line].rstrip("\r"))), None)
+    if begun is None:
+        return None
+    header = _BLOCK.fullmatch(lines[begun].rstrip("\r"))
+    assert header  # noqa: S101 - it was found by the same expression
+    least = len(header["head"]) + 1
+    written = [line for line in range(begun + 1, number + 1) if lines[line].strip()]
+    spaces = {line: len(lines[line]) - len(lines[line].lstrip(" ")) for line in written}
+    indent = max(least, spaces[written[0]]) if written else least
+    line = next((line for line in written if spaces[line] < indent), None)
+    if line is None or _KEY.fullmatch(lines[line].rstrip("\r")):
+        return None
+    more = max(indent, least + 1)
+    message = (
+        f"this line is outside the text of `{header['name']}: |`, which begins on line {begun + 1}. "
+        f"Begin it with {more} spaces or more, as every line of the text."
+    )
+    return Fault(line + 1, message, path=(header["name"],) if not header["head"] else ())
+
+
+def _plainly(problem: str, begun: int) -> str:
+    """Say in an analyst's words what a YAML parser says in its own."""
+    words = {
+        "quoted scalar": "the quote that opens here is never closed. Close it with the same quote.",
+        "flow mapping": f"the {{ of line {begun} is not closed, or a comma is missing. {COMMA}",
+        "flow node": "a value is expected here, or a [ or { above is not closed. Write its ] or }.",
+        "flow sequence": f"the [ of line {begun} is not closed, or a comma is missing.",
+        "mapping values": "a ':' is out of place. Text with a ':' in it needs quotes, and the fields of one group "
+        "the same number of spaces before them.",
+        "block mapping": f"this line belongs to no field. Give it as many spaces as the group that begins on line {begun}.",
+        "block collection": f"this line belongs to no list. Give it as many spaces as the list that begins on line {begun}.",
+        "simple key": "this line is no `field: value`. Write the ':', or put the whole text in quotes.",
+        "alias": "a '*' begins an alias in YAML. Put the text in quotes.",
+        "anchor": "a '&' begins an anchor in YAML. Put the text in quotes.",
+        "cannot start": "this character cannot begin a value in YAML. Put the text in quotes.",
+    }
+    return next((text for sign, text in words.items() if sign in problem), f"is not YAML: {problem.strip()}.")
