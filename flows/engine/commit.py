@@ -72,6 +72,26 @@ class TableRun:
         return Query(self.table.sql, self.schema)
 
 
+@dataclass
+class Met:
+    """What was met in a source beside good rows."""
+
+    bad: list[BadRow] = field(default_factory=list)
+    nulled: Counter[str] = field(default_factory=Counter)
+    """Values that are NULL as they cannot be read, by column."""
+    undated: int = 0
+    """Rows that belong to no window, as their cursor is NULL."""
+
+    def notices(self, table: Table, *, first: bool) -> tuple[Notice, ...]:
+        """Return what a person should know of it; of rows that every window meets, with a run's first."""
+        cursor = table.source.cursor if table.source else None
+        return (
+            *([Notice("quarantine", table.identity, f"{len(self.bad):,}")] if self.bad else []),
+            *(Notice("nulled", column, f"{count:,}") for column, count in self.nulled.items()),
+            *([Notice("undated", cursor, f"{self.undated:,}")] if cursor and first and self.undated else []),
+        )
+
+
 def commit_step(  # noqa: PLR0913 - rows come from one of three places
     run: TableRun,
     step: Step,
@@ -100,17 +120,17 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
     started = time.perf_counter()
     window = step.window
     entry = replace(entry_of(run, step, warehouse), adds=copy is not None and copy.copied is not None)
-    bad: list[BadRow] = []
-    nulled = Counter[str]()
-    with failure_recorded(run, entry, warehouse, bad):
+    met = Met()
+    with failure_recorded(run, entry, warehouse, met.bad):
         remarks = _remarks(run, run.source) if first and run.source else ()
         if extract is not None:
-            bad += extract.bad_rows()
-            nulled.update(extract.manifest.nulled)
+            met.bad += extract.bad_rows()
+            met.nulled.update(extract.manifest.nulled)
+            met.undated = extract.manifest.undated
             started -= extract.manifest.seconds
             if window is None:  # rows that are missing in windows show as windows that are missing
                 entry = replace(entry, began=extract.manifest.read_at)
-        rows = extract or _rows(run, window, bad, nulled, copy)
+        rows = extract or _rows(run, window, met, copy)
         with warehouse.stage(
             run.table,
             window,
@@ -120,15 +140,13 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             redefined=first and run.redefined,
             adds=entry.adds,
         ) as staged:
-            refuse_bad(run.table, window, bad, before=copy.bad if copy else 0)
+            refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
             warnings = _check(run, window, staged)
-            if bad:
-                remarks += (Notice("quarantine", entry.table, f"{len(bad):,}"),)
-            remarks += tuple(Notice("nulled", column, f"{count:,}") for column, count in nulled.items())
+            remarks += met.notices(run.table, first=first)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             if copy is None:
-                return staged.publish(done, run.known_version, bad)
-            done = staged.publish(copy.entry(done, staged.rows, len(bad)), copy.version, bad)
+                return staged.publish(done, run.known_version, met.bad)
+            done = staged.publish(copy.entry(done, staged.rows, len(met.bad)), copy.version, met.bad)
             copy.published(done)
             return done
 
@@ -180,26 +198,23 @@ def _remarks(run: TableRun, source: Source) -> tuple[Notice, ...]:
     )
 
 
-def _rows(
-    run: TableRun, window: Window | None, bad: list[BadRow], nulled: Counter[str], copy: FirstCopy | None
-) -> Query | Generator[pa.RecordBatch]:
+def _rows(run: TableRun, window: Window | None, met: Met, copy: FirstCopy | None) -> Query | Generator[pa.RecordBatch]:
     if run.source is None:
         return run.query
     batches = copy.part() if copy else run.source.read(run.table, window)
-    return good_rows(run.table, window, batches, bad, nulled)
+    return good_rows(run.table, window, batches, met)
 
 
-def good_rows(
-    table: Table, window: Window | None, batches: Iterable[Batch], bad: list[BadRow], nulled: Counter[str]
-) -> Generator[pa.RecordBatch]:
-    """Give the good rows of a source and put aside the bad ones; stop where they are too many to keep."""
+def good_rows(table: Table, window: Window | None, batches: Iterable[Batch], met: Met) -> Generator[pa.RecordBatch]:
+    """Give the good rows of a source and note what else is met; stop where bad rows are too many to keep."""
     most = max(KEPT_BAD_ROWS, limit_of(table))
     for batch in batches:
-        bad.extend(batch.bad)
-        nulled.update(batch.nulled)
-        if len(bad) > most:
-            del bad[most:]
-            refuse_bad(table, window, bad, "more than ")
+        met.bad.extend(batch.bad)
+        met.nulled.update(batch.nulled)
+        met.undated += batch.undated
+        if len(met.bad) > most:
+            del met.bad[most:]
+            refuse_bad(table, window, met.bad, "more than ")
         yield batch.rows
 
 

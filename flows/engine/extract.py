@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.engine import ledger
-from flows.engine.commit import entry_of, failure_recorded, good_rows, limit_of, refuse_bad
+from flows.engine.commit import Met, entry_of, failure_recorded, good_rows, limit_of, refuse_bad
 from flows.extracts.manifest import Manifest
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, SourceError, WindowError
 from flows.model.window import Window, subtract
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from flows.engine.first_copy import FirstCopy
     from flows.engine.steps import Step
     from flows.extracts.stage import Stage
-    from flows.model.bad_row import BadRow
     from flows.model.entry import Entry
     from flows.model.errors import DerivedError
     from flows.model.table import Table
@@ -108,14 +106,13 @@ class Extracts:
             return slot.found
         run, window, started = self.run, step.window, time.perf_counter()
         assert run.source is not None  # noqa: S101 - a table without one has no extracts
-        bad: list[BadRow] = []
-        nulled = Counter[str]()
+        met = Met()
         entry = entry_of(run, step, self.warehouse)
         try:
-            with failure_recorded(run, entry, self.warehouse, bad):
+            with failure_recorded(run, entry, self.warehouse, met.bad):
                 batches = copy.part() if copy else run.source.read(run.table, window)
-                files = self.stage.write(slot.folder, good_rows(run.table, window, batches, bad, nulled))
-                refuse_bad(run.table, window, bad, before=copy.bad if copy else 0)
+                files = self.stage.write(slot.folder, good_rows(run.table, window, batches, met))
+                refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
                 manifest = Manifest(
                     table=run.table.identity,
                     key=slot.key,
@@ -129,11 +126,12 @@ class Extracts:
                     rows=files.rows,
                     bytes=files.memory,
                     files=files.files,
-                    bad_rows=len(bad),
-                    nulled=dict(nulled),
+                    bad_rows=len(met.bad),
+                    nulled=dict(met.nulled),
+                    undated=met.undated,
                     null_elements=files.null_elements,
                 )
-                self.stage.keep(manifest, bad)
+                self.stage.keep(manifest, met.bad)
         except BaseException:
             self.stage.remove(slot.folder)
             raise

@@ -56,6 +56,8 @@ class Manifest(BaseModel):
     """Rows that the table cannot hold; they are beside the files."""
     nulled: dict[str, int]
     """How many rows have NULL where the source has what cannot be read, by column."""
+    undated: int = 0
+    """How many rows belong to no window, as their cursor is NULL."""
     null_elements: tuple[str, ...]
     """Columns with an array that has NULL in it, which not every warehouse can hold."""
 

@@ -172,6 +172,9 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
         case "nulled":
             counts = ", ".join(f"{notice.subject} {notice.detail}" for notice in notices)
             return f"values that cannot be read and are NULL (on_error): {counts}"
+        case "undated":
+            rows = plural(int(notices[0].detail.replace(",", "")), "row")
+            return f"{rows} whose {subjects[0]} is NULL: they belong to no window and are left out; give them a value"
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
         case _:

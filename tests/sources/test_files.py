@@ -217,14 +217,14 @@ def test_a_line_that_is_too_long_is_a_bad_row(tmp_path):
 
 
 def test_a_key_and_a_cursor_must_be_there(tmp_path):
-    """A row without its key cannot be found again; one without its cursor belongs to no window."""
+    """A row without its key cannot be found again; one without its cursor belongs to no window and is counted."""
     write(
         tmp_path / "a.jsonl", '{"id": 1}\n{"at": "2026-02-01"}\n{"id": 2, "at": "soon"}\n{"id": 3, "at": "2026-02-01"}'
     )
     [batch] = batches(tmp_path, table("a.jsonl", {"id": "INT64", "at": "TIMESTAMP"}, cursor="at", key=("id",)))
     assert [row["id"] for row in batch.rows.to_pylist()] == [3]
+    assert batch.undated == 1
     assert [row.reason for row in batch.bad] == [
-        "at is NULL, and it is the cursor",
         "id is NULL, and it is part of the key",
         "at 'soon' is no date or time such as 2026-01-31 13:05:00",
     ]

@@ -1,4 +1,4 @@
-"""Rows that no window holds by their cursor: counted and told by MySQL and MongoDB, with an index and without."""
+"""Rows that no window holds by their cursor: counted and told by every source; in a database with an index and without."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from flows.model.errors import SourceError
 from flows.model.window import Window, utc
 from flows.sources.mongodb.reader import MongodbReader
 from flows.sources.mysql.reader import MysqlReader
+from tests.shop import Shop
 from tests.sources import mongo
 from tests.sources.core_table import core_table, read
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pymongo.collection import Collection
 
     from flows.sources.interface import Inspection
@@ -165,3 +168,32 @@ def test_overlap_of_documents_does_not_reach_before_the_start(
     table = mongo.core_table(DOCUMENTS, cursor="at", overlap="30 days")
     assert [row["id"] for row in mongo.read(reader, table, first)[0]] == [1]
     assert [row["id"] for row in mongo.read(reader, table, second)[0]] == [1, 2]
+
+
+FILE = """
+description: Events.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-01-04}
+strategy: append
+partition: {column: at, by: day}
+source: {kind: files, path: "events*.csv", cursor: at}
+columns: [{name: n, type: INT64}, {name: at, type: TIMESTAMP}]
+"""
+
+
+@pytest.mark.parametrize("stage", ["", "file"])
+def test_rows_of_files_without_a_cursor_are_counted(tmp_path: Path, stage: str) -> None:
+    """They fill no quarantine, and are told once in a run whatever its windows, with a stage and without."""
+    path = tmp_path / "tables/core/events.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(FILE)
+    (tmp_path / "events1.csv").write_text("n,at\n1,\n2,2026-01-01\n3,2026-01-03\n")
+    (tmp_path / "events2.csv").write_text("n,at\n4,NULL\n5,\n")
+    shop, env = Shop(tmp_path), {"DERIVED_STAGE": f"{tmp_path}/stage"} if stage else {}
+    for asked in ((), ("--force", "--from", "2026-01-02")):
+        done = shop.run("flows.ingest", "core.events", *asked, env=env)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("3 rows whose at is NULL: they belong to no window and are left out") == 1
+    assert shop.rows("SELECT n FROM core.events ORDER BY n") == [(2,), (3,)]
+    assert shop.rows("SELECT count(*) FROM platform.quarantine") == [(0,)]

@@ -55,7 +55,8 @@ class FilesReader:
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the rows whose cursor lies in the window, or all rows where there is none; file by file in name order.
 
-        A row whose cursor cannot be read belongs to no window, and is reported as bad whichever window is read.
+        A row whose cursor cannot be read is reported as bad whichever window is read; one without a cursor belongs to
+        no window and is counted.
 
         Raises:
             SourceError: no file matches, or one has an unknown ending, lacks a column, or is damaged.
@@ -109,59 +110,66 @@ def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
         if size >= BLOCK:
             yield _join(waiting)
             waiting, size = [], 0
-    if size:
+    if waiting:
         yield _join(waiting)
 
 
 def _join(batches: list[Batch]) -> Batch:
     bad = tuple(row for batch in batches for row in batch.bad)
     nulled = sum((Counter(batch.nulled) for batch in batches), Counter[str]())
-    return Batch(pa.concat_batches([batch.rows for batch in batches]), bad, nulled)
+    rows = pa.concat_batches([batch.rows for batch in batches])
+    return Batch(rows, bad, nulled, undated=sum(batch.undated for batch in batches))
 
 
 def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Batch:
     assert table.source is not None  # noqa: S101 - only core tables are read
     bad = [BadRow(f"{place}:{line}", reason, raw[:RAW]) for line, raw, reason in chunk.broken]
     cursor = next((column for column in table.columns if column.name == table.source.cursor), None)
-    if cursor is not None and window is not None:
-        rows = _in_window(_read(chunk, cursor), window)
+    undated = 0
+    if cursor is not None:
+        moments = _read(chunk, cursor)
+        undated = sum(row not in moments.bad for row in pc.indices_nonzero(moments.values.is_null()).to_pylist())
+        rows = _in_window(moments, window)
         if len(rows) < len(chunk.lines):
             chunk = chunk.take(rows)
     columns, rejected = [], Rejected()
     for column in table.columns:
         read = _read(chunk, column)
         columns.append(rejected.column(column, read.values, read.bad))
-        needed = "the cursor" if column is cursor else "part of the key" if column.name in table.key else None
-        if needed:
-            rejected.require(read.values, f"{column.name} is NULL, and it is {needed}", unless=read.bad)
+        if column.name in table.key:
+            rejected.require(read.values, f"{column.name} is NULL, and it is part of the key", unless=read.bad)
     rows = pa.RecordBatch.from_arrays(columns, schema=arrow_schema(table))
     if rejected.reasons:
-        moments = columns[table.columns.index(cursor)] if cursor else None
+        cursors = columns[table.columns.index(cursor)] if cursor else None
         bad += [
             BadRow(
                 f"{place}:{chunk.lines[row]}",
                 "; ".join(reasons),
                 chunk.raw(row)[:RAW],
-                window_of(table, moments[row].as_py()) if moments else None,
+                window_of(table, cursors[row].as_py()) if cursors else None,
             )
             for row, reasons in sorted(rejected.reasons.items())
         ]
-    return Batch(rejected.kept(rows), tuple(bad), rejected.nulled)
+    return Batch(rejected.kept(rows), tuple(bad), rejected.nulled, undated=undated)
 
 
 def _read(chunk: Chunk, column: Column) -> ColumnValues:
     return chunk.column(column.source_path or column.name, column.type)
 
 
-def _in_window(cursor: ColumnValues, window: Window) -> list[int]:
-    """Return the rows whose cursor lies in the window or is not known."""
+def _in_window(cursor: ColumnValues, window: Window | None) -> list[int]:
+    """Return the rows whose cursor lies in the window, or cannot be read; where there is no window, that have one."""
     moments = cursor.values
-    if not pa.types.is_timestamp(moments.type):
-        moments = moments.cast(pa.timestamp("us"))
-    if moments.type.tz is None:
-        moments = moments.cast(pa.int64()).cast(pa.timestamp("us", tz=UTC.tzname(None)))
-    inside = pc.and_(
-        pc.greater_equal(moments, pa.scalar(window.start, moments.type)),
-        pc.less(moments, pa.scalar(window.end, moments.type)),
-    )
-    return pc.indices_nonzero(pc.fill_null(inside, fill_value=True)).to_pylist()  # type: ignore[no-any-return]
+    if window is None:
+        inside = moments.is_valid()
+    else:
+        if not pa.types.is_timestamp(moments.type):
+            moments = moments.cast(pa.timestamp("us"))
+        if moments.type.tz is None:
+            moments = moments.cast(pa.int64()).cast(pa.timestamp("us", tz=UTC.tzname(None)))
+        inside = pc.and_(
+            pc.greater_equal(moments, pa.scalar(window.start, moments.type)),
+            pc.less(moments, pa.scalar(window.end, moments.type)),
+        )
+    rows: list[int] = pc.indices_nonzero(pc.fill_null(inside, fill_value=False)).to_pylist()
+    return sorted({*rows, *cursor.bad}) if cursor.bad else rows
