@@ -37,7 +37,7 @@ InWarehouse = Annotated[
 
 def main(tables: Names = None, as_json: Json = False, warehouse: InWarehouse = False) -> None:
     """Check table files: every fault at once, with its line and what to write instead."""
-    with ending(as_json=as_json):
+    with ending(as_json=as_json, commits=False):
         project = open_project(tables or None)
         for name in tables or ():
             _require(project, name)

@@ -81,7 +81,7 @@ def main(
     check: Annotated[bool, typer.Option("--check", help="Fail where prefect.yaml is out of date.")] = False,
 ) -> None:
     """Write prefect.yaml from the table files, one deployment per table."""
-    with ending():
+    with ending(commits=False):
         if write == check:
             raise UsageError(f"Give {'one of ' if write else ''}--write or --check.")
         project = open_project()

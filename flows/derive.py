@@ -26,7 +26,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: Json = False,
 ) -> None:
     """Make a derived table's windows that are missing or stale and whose upstreams are complete."""
-    with ending(as_json=as_json):
+    with ending(as_json=as_json, commits=not dry_run):
         run_command("derive", Request(table, asked_range(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
 
 

@@ -41,7 +41,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: Json = False,
 ) -> None:
     """Copy the windows of a core table that are missing from its source."""
-    with ending(as_json=as_json):
+    with ending(as_json=as_json, commits=not (dry_run or quarantine or new)):
         if new is not None:
             if start or end or dry_run or force or rebuild or accept or quarantine or replay:
                 raise UsageError("--new writes a table's file and takes no other option.")

@@ -16,14 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-STOPPED = "Stopped. What was committed stays; start it again to do the rest."
+STOPPED = "Stopped."
+STAYS = " What was committed stays; start it again to do the rest."
 CLOSED_PIPE = 141
 """What a shell gives for a command that SIGPIPE ended."""
 
 
 @contextmanager
-def ending(*, as_json: bool = False) -> Iterator[None]:
-    """End with exit code 1 on a failure and 2 on wrong usage, each with its message and no traceback."""
+def ending(*, as_json: bool = False, commits: bool = True) -> Iterator[None]:
+    """End with exit code 1 on a failure and 2 on wrong usage, each with its message and no traceback.
+
+    Args:
+        as_json: whether programs read what is printed.
+        commits: whether what is done may be there after it was stopped.
+    """
+    stopped = STOPPED + (STAYS if commits else "")
     try:
         yield
     except DerivedError as error:
@@ -33,12 +40,15 @@ def ending(*, as_json: bool = False) -> Iterator[None]:
             err(str(error))
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
     except KeyboardInterrupt:
-        err(STOPPED)
+        err(stopped)
         raise typer.Exit(130) from None
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        # Rich makes of the one the other.
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         # Whatever else is written, at the end of the process at the latest, goes nowhere.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         with suppress(BrokenPipeError):
-            err(f"Nobody reads what this prints any more. {STOPPED}")
+            err(f"Nobody reads what this prints any more. {stopped}")
         raise typer.Exit(CLOSED_PIPE) from None

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperCommand
+
+from flows.commands.ending import ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class _Command(TyperCommand):
+    """A command whose help ends as the command does where nobody reads it."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - they are handed on
+        with ending(commits=False):
+            return super().make_context(*arguments, **options)
 
 
 def launch(main: Callable[..., None]) -> None:
     """Run a command with the arguments of this process."""
     # What is loaded by now stays to the end: nobody looks for garbage in it again, and least of all at the end.
     gc.freeze()
-    typer.run(main)
+    app = typer.Typer(add_completion=False)
+    app.command(cls=_Command)(main)
+    app()

@@ -107,9 +107,15 @@ def test_what_a_program_passes_on(tmp_path, arguments):
 
 
 def test_nobody_reads_any_more(tmp_path):
-    """A closed pipe ends the run without a traceback, as it does other commands, and says so where somebody reads."""
+    """A closed pipe ends a command without a traceback, and says so where somebody reads; only what commits has left some."""
     shop = project(tmp_path, [{"id": 1, "v": "good"}])
-    for arguments in (("flows.check",), ("flows.ingest", "core.things"), ("flows.run",)):
+    for *arguments, stays in (
+        ("flows.check", False),
+        ("flows.ingest", "core.things", "--dry-run", False),
+        ("flows.ingest", "core.things", True),
+        ("flows.run", True),
+        ("flows.run", "--help", False),
+    ):
         reader, writer = os.pipe()
         os.close(reader)
         done = subprocess.run(
@@ -124,5 +130,6 @@ def test_nobody_reads_any_more(tmp_path):
         os.close(writer)
         assert done.returncode == 141, arguments
         assert done.stderr.startswith("Nobody reads what this prints any more. Stopped.")
+        assert ("What was committed stays" in done.stderr) is stays
         assert "Traceback" not in done.stderr
         assert "Exception ignored" not in done.stderr
