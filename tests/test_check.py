@@ -112,7 +112,10 @@ def test_ten_faults_give_ten_messages(project):
         (("SELECT DATE", "DELETE FROM core.payments WHERE DATE"), "SELECT"),
         (("owner: team@example.com", "owner: team@example.com\nowner: b@example.com"), "is written twice"),
         (("strategy: append", "strategy: append\n\tkey: [day]"), "indented with a tab"),
-        (("strategy: append", "strategy: merge\nkey: [paid]\nmerge: {day: sum}"), "'day' is DATE, which cannot be added up"),
+        (
+            ("strategy: append", "strategy: merge\nkey: [paid]\nmerge: {day: sum}"),
+            "'day' is DATE, which cannot be added up",
+        ),
         (("strategy: append", "strategy: append\ncluster: &a [*a, *a]"), "alias"),
         (("FROM core.payments AS p", "FROM derived.bad AS p"), "derived.bad -> derived.bad"),
         (("DATE(p.captured_at) AS day", "CURRENT_DATE() AS day"), "CURRENT_DATE"),

@@ -232,11 +232,11 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
     raise QuarantineError(
         f"{table.identity}: {more}{count} bad row{'s' if count > 1 else ''} in {window or 'the source'},"
         f" where max_bad_rows allows {limit}. "
-        f"One is {first.place}: {first.reason}. "
-        f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
+        f"One is {first.place}: {first.reason}.",
+        advice=f"Look at them: python -m flows.ingest {table.identity} --quarantine. "
         "Mend them at the source, write `on_error: null` on the column to have NULL there or `type: STRING` to have "
         "the text, or raise source.max_bad_rows to leave them out; then add --replay instead. (A column of the key, "
-        "the cursor or the partition takes no `on_error`.)"
+        "the cursor or the partition takes no `on_error`.)",
     )
 
 

@@ -40,10 +40,12 @@ class DerivedError(Exception):
     of_lines: bool = False
     """Whether a line of the message ends only where one of ours does, whatever a server or a value put into it."""
 
-    def __init__(self, message: str, lines: Iterable[str] = ()) -> None:
-        """Take a message, and further lines that stand below it."""
+    def __init__(self, message: str, lines: Iterable[str] = (), advice: str = "") -> None:
+        """Take a message, further lines that stand below it, and what to do, which is the same for all of a kind."""
         safe = one_line if self.of_lines else str
-        super().__init__("\n  ".join(map(safe, (message, *lines))))
+        self.found, self.advice = "\n  ".join(map(safe, (message, *lines))), advice
+        space = "\n" if "\n" in self.found else " "
+        super().__init__(f"{self.found}{space}{advice}" if advice else self.found)
 
 
 def told(error: Exception, subject: str) -> DerivedError:

@@ -133,9 +133,10 @@ def describe_failures(outcome: Outcome) -> str:
     windows = merge(failure.window for failure in outcome.failures if failure.window)
     failed = f"{plural(len(outcome.failures), 'window')} failed ({', '.join(map(str, windows))})"
     untried = f", and {plural(len(outcome.untried), 'window')} after them were not tried" if outcome.untried else ""
-    errors = list(dict.fromkeys(str(failure.error) for failure in outcome.failures))
+    errors = list(dict.fromkeys(failure.error.found for failure in outcome.failures))
+    advice = dict.fromkeys(failure.error.advice for failure in outcome.failures if failure.error.advice)
     more = [f"and {plural(len(errors) - SHOWN_FAILURES, 'error')} more"] if len(errors) > SHOWN_FAILURES else []
-    return "\n".join([f"{one_line(outcome.table)}: {failed}{untried}", *errors[:SHOWN_FAILURES], *more])
+    return "\n".join([f"{one_line(outcome.table)}: {failed}{untried}", *errors[:SHOWN_FAILURES], *more, *advice])
 
 
 def describe_outcome(outcome: Outcome) -> str:

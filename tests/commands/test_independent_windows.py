@@ -86,6 +86,19 @@ def test_a_run_gives_up_after_five_failures_in_a_row(project):
     assert "5 windows failed (2026-01-01..2026-01-05, 2026-01-06..2026-01-07), and 5 windows after them" in done.stderr
 
 
+def test_advice_for_windows_that_fail_alike_stands_once(project):
+    """Below what is wrong with each of them."""
+    shop = project(*[1] * 5)
+    shop.run("flows.ingest", "core.events")
+    path = shop.root / "tables/derived/numbers.yaml"
+    path.write_text(path.read_text().replace("DATE(at) AS day", "DATE_ADD(DATE(at), INTERVAL 1 DAY) AS day"))
+    done = shop.run("flows.derive", "derived.numbers")
+    assert done.returncode == 1
+    assert done.stderr.count("have a day outside it") == 5
+    assert done.stderr.count("Bound day by @window_start and @window_end") == 1
+    assert done.stderr.splitlines()[-1].startswith("Bound day by")
+
+
 def test_readers_of_a_failed_table_are_tried(project):
     """What they can do is done; their plan says what waits and why."""
     shop = project(1, 10, *[1] * 8)

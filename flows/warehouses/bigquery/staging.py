@@ -203,9 +203,9 @@ def _refuse_beyond_budget(target: Target, rows: Query) -> None:
     size = target.jobs.dry_run(rows.sql, target.parameters, cause).bytes
     if size > most:
         raise BudgetError(
-            f"{cause.subject}: it would read {shown_bytes(size)}, and may read {shown_bytes(most)}. Bound the SQL by "
-            "@window_start and @window_end on the partition columns of what it reads, make windows smaller, or write "
-            f"`budget: {shown_bytes(size)}` in its file."
+            f"{cause.subject}: it would read {shown_bytes(size)}, and may read {shown_bytes(most)}.",
+            advice="Bound the SQL by @window_start and @window_end on the partition columns of what it reads, make "
+            f"windows smaller, or write `budget: {shown_bytes(size)}` in its file.",
         )
 
 
@@ -218,9 +218,8 @@ def _refuse_outside(target: Target, staged: str) -> None:
     ).rows
     shown, column = "\n".join(f"  {row_text(row)}" for row in rows), table.partition.column
     raise WindowError(
-        f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n"
-        f"{shown}\n"
-        f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window."
+        f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n{shown}",
+        advice=f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window.",
     )
 
 

@@ -187,9 +187,9 @@ def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.Rec
     )
     if shown or astray:
         raise WindowError(
-            f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n"
-            f"{shown}\n"
-            f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window."
+            f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n{shown}",
+            advice=f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one "
+            "window.",
         )
 
 
