@@ -17,7 +17,7 @@ from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import out, out_json
 from flows.model.errors import Fault, TableFileError
 from flows.model.sizes import shown_bytes
-from flows.report.reading import advice, reading
+from flows.report.reading import advice, difference_in_words, reading
 from flows.report.text import plural
 from flows.wiring import open_project
 
@@ -93,11 +93,24 @@ def _warnings(project: Project, names: list[str]) -> list[Fault]:
     ]
 
 
+def _notes(project: Project, names: list[str], *, all_kinds: bool) -> list[Fault]:
+    """Return what differs between the warehouses; of many tables only what ends runs in one that go on in another."""
+    return [
+        Fault(one.line, difference_in_words(one), one.field, project.place(name))
+        for name in names
+        if name in project.tables
+        for one in project.differences(name)
+        if all_kinds or one.kind == "digits"
+    ]
+
+
 def _print(project: Project, named: list[str], faults: list[Fault], warnings: list[Fault]) -> None:
     for fault in faults:
         out(str(fault))
     for warning in warnings:
         out(f"{warning.file}:{warning.line}: {warning.field}: warning: {warning.message}")
+    for note in _notes(project, named or list(project.tables), all_kinds=bool(named)):
+        out(f"{note.file}:{note.line}: {note.field}: note: {note.message}")
     for name in named:
         if not project.validate(name):
             _describe(project, name)
@@ -121,11 +134,11 @@ def _describe(project: Project, name: str) -> None:
 
 def _as_json(project: Project, names: list[str], faults: list[Fault], warnings: list[Fault]) -> dict[str, object]:
     valid = [name for name in names if name in project.tables and not project.validate(name)]
-    faults_and_warnings = {"faults": faults, "warnings": warnings}
+    told = {"faults": faults, "warnings": warnings, "notes": _notes(project, names, all_kinds=True)}
     return {
         **{
             kind: [{"file": one.file, "line": one.line, "field": one.field, "message": one.message} for one in found]
-            for kind, found in faults_and_warnings.items()
+            for kind, found in told.items()
         },
         "tables": {
             name: [

@@ -205,3 +205,39 @@ def test_one_named_table_says_what_it_reads(project):
         "core.payments": True,
         "core.users": False,
     }
+
+
+DIFFERS = """\
+description: Sums of items.
+owner: team@example.com
+schedule: "10 * * * *"
+strategy: replace
+columns:
+  - {name: big, type: BIGNUMERIC}
+  - {name: same, type: "BIGNUMERIC(38, 9)"}
+  - {name: deep, type: "ARRAY<STRUCT<n BIGNUMERIC, j JSON>>"}
+sql: |
+  SELECT BIGNUMERIC '1' AS big, BIGNUMERIC '1' AS same, [STRUCT(BIGNUMERIC '1' AS n, PARSE_JSON('{}') AS j)] AS deep
+"""
+
+
+def test_what_differs_between_the_warehouses_is_told(project):
+    """By columns, wherever the type stands; of a table that is not named only what its runs may fail by."""
+    done = check(project, DIFFERS)
+    digits = [line for line in done.stdout.splitlines() if "note: BIGNUMERIC has 76 digits in BigQuery" in line]
+    assert done.returncode == 0
+    assert [line.split(" note: ")[0] for line in digits] == [
+        "tables/derived/bad.yaml:6: columns.big.type:",
+        "tables/derived/bad.yaml:8: columns.deep.type:",
+    ]
+    assert "BigQuery has no NULL array" not in done.stdout
+    told = json.loads(project.run("flows.check", "derived.bad", "--json").stdout)["notes"]
+    assert [(one["line"], one["message"].split(" ", 1)[0]) for one in told] == [
+        (6, "BIGNUMERIC"),
+        (8, "BigQuery"),
+        (8, "BIGNUMERIC"),
+        (8, "BigQuery"),
+    ]
+    named = project.run("flows.check", "derived.bad").stdout
+    assert "tables/derived/bad.yaml:8: columns.deep.type: note: BigQuery has no NULL array" in named
+    assert "tables/derived/bad.yaml:8: columns.deep.type: note: BigQuery keeps JSON" in named

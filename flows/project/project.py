@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flows.model.errors import Fault, TableFileError, UsageError
 from flows.project import graph
 from flows.project.cache import opened
+from flows.project.differences import differences
 from flows.project.faults import circle_faults, face_of
 from flows.project.files import scan
 from flows.project.reading import Reading
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from flows.model.dependency import Dependency
     from flows.model.table import Table
     from flows.model.types import Type
+    from flows.project.differences import Difference
     from flows.project.faults import Findings
     from flows.project.files import Folder
     from flows.project.table_file import TableFile
@@ -110,6 +112,10 @@ class Project:
     def place(self, identity: str) -> str:
         """Return the path of a table's file, relative to the project."""
         return self._files[identity].file
+
+    def differences(self, identity: str) -> tuple[Difference, ...]:
+        """Return in which of a table's columns the warehouses may hold different values."""
+        return tuple(differences(self._files[identity]))
 
     def validate(self, identity: str) -> tuple[Fault, ...]:
         """Return a table's faults: those of its file, and those that show only beside the tables that it reads."""

@@ -1,4 +1,4 @@
-"""How a query reads its upstreams, in words."""
+"""How a query reads its upstreams, and what of a table differs between the warehouses, in words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flows.model.dependency import Dependency, Edge, Misplaced
+    from flows.project.differences import Difference
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -44,6 +45,27 @@ def advice(dependency: Dependency, bound: Misplaced, place: str) -> str:
         f"the SQL bounds {bound.column} by the window, but {divided}: it is read whole, and what changes in it later "
         f"does not make older windows again. {instead}{more}."
     )
+
+
+def difference_in_words(difference: Difference) -> str:
+    """Say what of a column's values differs between the warehouses, and what to write where that matters."""
+    match difference.kind:
+        case "digits":
+            return (
+                "BIGNUMERIC has 76 digits in BigQuery, and in DuckDB 38, of them 18 after the point: a value that "
+                "needs more is refused there. Write BIGNUMERIC(38, 9), or the digits that it needs, to have the same "
+                "in both."
+            )
+        case "arrays":
+            return (
+                "BigQuery has no NULL array and no NULL in one, which DuckDB keeps: an array that is NULL becomes an "
+                "empty one in BigQuery, and one with NULL in it is refused."
+            )
+        case "json":
+            return (
+                "BigQuery keeps JSON without its spaces and refuses numbers that a double cannot hold; DuckDB keeps it "
+                "as it is written."
+            )
 
 
 def edge(edge: Edge) -> str:
