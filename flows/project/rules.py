@@ -280,7 +280,7 @@ def _owned(document: Document, key: list[str], named: list[str]) -> Iterator[Fau
 
 def _latest_by(document: Document, key: list[str], rules: dict[str, object]) -> Iterator[Fault]:
     latest_by = document.text("latest_by")
-    uses = [name for name, rule in rules.items() if rule in {"earliest", "latest"}]
+    uses = [name for name in rules if document.text("merge", name) in {"earliest", "latest"}]
     if uses and not document.has("latest_by"):
         yield document.fault(
             ("merge", uses[0]),
