@@ -184,6 +184,7 @@ def plain(file: TableFile) -> tuple[Any, ...]:
         file.strategy,
         file.partition,
         file.lookback,
+        file.hourly,
         file.sourced,
         [tuple(column) for column in file.columns],
         [tuple(query) for query in file.queries],
@@ -200,7 +201,7 @@ def _faults(file: str, given: Iterable[Any]) -> tuple[Fault, ...]:
 
 
 def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
-    name, faults, strategy, partition, lookback, sourced, columns, queries, references = given
+    name, faults, strategy, partition, lookback, hourly, sourced, columns, queries, references = given
     return TableFile(
         file=name,
         identity=identity,
@@ -208,6 +209,7 @@ def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has
         strategy=strategy,
         partition=partition,
         lookback=lookback,
+        hourly=tuple(hourly) if hourly else None,
         sourced=sourced,
         columns=tuple(ListedColumn(*column) for column in columns),
         queries=tuple(Query(*query) for query in queries),

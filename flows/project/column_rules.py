@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.model.paths import steps
@@ -10,6 +11,7 @@ from flows.project.text import clip, either
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from flows.model.errors import Fault
     from flows.project.document import Document, Path
@@ -123,14 +125,13 @@ def partition(document: Document) -> Iterator[Fault]:
             ("partition", "by"), f"'{name}' is a DATE, which has no hours. Write day, or make the column a TIMESTAMP."
         )
     start, end = document.moment("window", "start"), document.moment("window", "end")
-    if start and end and document.text("partition", "by") == "hour":
-        hours = int((end - start).total_seconds() // 3600)
-        if hours > MOST_PARTITIONS:
-            yield document.fault(
-                ("partition", "by"),
-                f"from the window's start to its end there are {hours:,} hours, and BigQuery keeps {MOST_PARTITIONS:,} "
-                "partitions in a table. Write day.",
-            )
+    if (
+        start
+        and end
+        and document.text("partition", "by") == "hour"
+        and (message := too_many_hours(start, end, "its end"))
+    ):
+        yield document.fault(("partition", "by"), message)
     if (
         type_.name == "DATE"
         and document.is_derived
@@ -143,6 +144,17 @@ def partition(document: Document) -> Iterator[Fault]:
             f"a window of {document.size} is shorter than a day, and '{name}' is a DATE, which cannot say to which of a day's "
             "windows a row belongs: each would overwrite the others. Write `size: 1 day`, or make the column a TIMESTAMP.",
         )
+
+
+def too_many_hours(start: datetime, end: datetime, called: str) -> str | None:
+    """Say that a table by hour has more partitions than BigQuery keeps, or return None where it has not."""
+    hours = (end - start) // timedelta(hours=1)
+    if hours <= MOST_PARTITIONS:
+        return None
+    return (
+        f"from the window's start to {called} there are {hours:,} hours, and BigQuery keeps {MOST_PARTITIONS:,} "
+        "partitions in a table. Write day."
+    )
 
 
 def cluster(document: Document) -> Iterator[Fault]:

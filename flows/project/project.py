@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from flows.model.errors import Fault, TableFileError, UsageError
 from flows.project import graph
 from flows.project.cache import opened
+from flows.project.column_rules import too_many_hours
 from flows.project.differences import differences
 from flows.project.faults import circle_faults, face_of
 from flows.project.files import scan
@@ -162,13 +164,16 @@ class Project:
         return tuple(name for name in names if name in self.tables)
 
 
-def load_project(root: Path, names: Iterable[str] | None = None, *, cache: Path | None = None) -> Project:
+def load_project(
+    root: Path, names: Iterable[str] | None = None, *, cache: Path | None = None, now: datetime | None = None
+) -> Project:
     """Load a project's tables.
 
     Args:
         root: the project's folder, which holds `tables/`.
         names: only these tables, and those that their SQL and checks name; all where it is None.
         cache: the folder in which to keep what the files gave; nothing is kept where it is None.
+        now: until when windows without an end are counted; None: the machine's clock.
 
     Raises:
         UsageError: there is no folder `tables/`.
@@ -180,4 +185,14 @@ def load_project(root: Path, names: Iterable[str] | None = None, *, cache: Path 
         ways_back = reading.ways_back(findings)
         reading.keep()
     files = reading.files if names is None else {name: reading.files[name] for name in reading.beside(findings)}
+    today = now or datetime.now(UTC)
+    findings = {name: _counted(found, reading.files[name], today) for name, found in findings.items()}
     return Project(folder, files, findings, ways_back, cache)
+
+
+def _counted(found: Findings, file: TableFile, now: datetime) -> Findings:
+    """Return what was found of a file with what only the time says, which nobody may keep."""
+    message = too_many_hours(datetime.fromisoformat(file.hourly[0]), now, "today") if file.hourly else None
+    if file.hourly is None or message is None:
+        return found
+    return found._replace(faults=(*found.faults, file.fault(file.hourly[1], "partition.by", message)))

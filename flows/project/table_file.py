@@ -87,6 +87,8 @@ class TableFile:
     """The partition column."""
     lookback: int | None = None
     """The line on which a lookback stands that is not 0."""
+    hourly: tuple[str, int] | None = None
+    """Where it is partitioned by hour and its windows have no end: the first one's start, and the line that says so."""
     sourced: bool = False
     """Whether it names a source, be it well or badly."""
     columns: tuple[ListedColumn, ...] = ()
@@ -215,6 +217,7 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
         strategy=document.strategy,
         partition=document.text("partition", "column"),
         lookback=document.line(("window", "lookback")) if is_lookback else None,
+        hourly=_hourly(document),
         sourced=("source",) in document.lines,
         columns=tuple(_columns(document)),
         queries=tuple(_queries(document)),
@@ -241,6 +244,13 @@ def _told_by_type(fault: Fault, document: Document) -> bool:
     from flows.project.shape import is_open  # noqa: PLC0415 - as above
 
     return isinstance(type_, str) and is_open(type_) and _REST_OF_TYPE.fullmatch(str(path[-1])) is not None
+
+
+def _hourly(document: Document) -> tuple[str, int] | None:
+    start = document.moment("window", "start")
+    if start is None or document.has("window", "end") or document.text("partition", "by") != "hour":
+        return None
+    return start.isoformat(), document.line(("partition", "by"))
 
 
 def _columns(document: Document) -> Iterator[ListedColumn]:

@@ -1,6 +1,7 @@
 """A folder of tables and its graph: what shows only beside other files."""
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from pathlib import Path
 from textwrap import indent
@@ -372,3 +373,26 @@ def test_every_graph_is_ordered_or_has_its_circle_named(tmp_path_factory, edges)
     assert set(project.after) == set(project.tables) - project.invalid
     for name, ups in project.after.items():
         assert set(ups) == {f"derived.{up}" for down, up in edges if f"derived.{down}" == name}
+
+
+def test_hours_of_windows_without_an_end_are_counted_to_today(root):
+    """What is known of the file from earlier times changes nothing of that."""
+    text = (
+        "description: A table.\nowner: data@example.com\nschedule: '5 * * * *'\n"
+        "window: {size: 1 hour, start: 2025-01-01}\nstrategy: append\npartition: {column: at, by: hour}\n"
+        "columns:\n  - {name: at, type: TIMESTAMP}\n"
+        "sql: SELECT created_at AS at FROM core.orders WHERE created_at >= @window_start AND created_at < @window_end\n"
+    )
+    (root / "tables/derived").mkdir()
+    (root / "tables/derived/a.yaml").write_text(text)
+    last = datetime(2026, 2, 21, 16, 59, tzinfo=UTC)
+    assert load_project(root, cache=root / "cache", now=last).faults == ()
+    project = load_project(root, cache=root / "cache", now=last + timedelta(minutes=1))
+    (message,) = map(str, project.faults)
+    assert message == (
+        "tables/derived/a.yaml:6: partition.by: from the window's start to today there are 10,001 hours, and BigQuery "
+        "keeps 10,000 partitions in a table. Write day."
+    )
+    assert "derived.a" not in project.after
+    (root / "tables/derived/a.yaml").write_text(text.replace("by: hour", "by: day"))
+    assert load_project(root, cache=root / "cache").faults == ()

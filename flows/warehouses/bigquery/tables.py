@@ -17,14 +17,11 @@ from flows.warehouses.interface import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from flows.model.table import Table
     from flows.model.types import Type
     from flows.warehouses.bigquery.jobs import Jobs
 
-MOST_PARTITIONS = 10_000
-"""https://cloud.google.com/bigquery/quotas#partitioned_tables"""
 MOST_ASKED = 16
 """Of so many tables each is asked for whether it is there."""
 LISTED = 1_000
@@ -60,9 +57,8 @@ def present(jobs: Jobs, identities: Collection[str]) -> set[str]:
     return found.intersection(identities)
 
 
-def create(jobs: Jobs, table: Table, now: datetime) -> None:
+def create(jobs: Jobs, table: Table) -> None:
     """Create a table; what the ledger knows of one of that name holds no longer."""
-    _refuse_many_partitions(table, now)
     made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=_schema(table))
     made.time_partitioning = _partitioning(table)
     _describe(made, table)
@@ -89,13 +85,13 @@ def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
     return ColumnChanges(added=found.added, retyped=found.retyped, removed=found.removed)
 
 
-def alter(jobs: Jobs, table: Table, present: bigquery.Table, now: datetime) -> None:
+def alter(jobs: Jobs, table: Table, present: bigquery.Table) -> None:
     """Give a table the columns, description, labels and clustering of its file."""
     todo = changes(table, present)
     _refuse_new_rulers(jobs, table, todo)
     if _is_parted_otherwise(table, present, todo):
         _refuse_new_partition(table)
-        make_anew(jobs, table, now)
+        make_anew(jobs, table)
         return
     dropped = todo.removed if table.sql is not None else ()
     new = list(todo.added)
@@ -165,20 +161,6 @@ def _is_parted_otherwise(table: Table, present: bigquery.Table, todo: ColumnChan
     )
 
 
-def _refuse_many_partitions(table: Table, now: datetime) -> None:
-    """Raise WarehouseError where a table would soon have more partitions than BigQuery allows."""
-    if table.partition is None or table.partition.by != "hour" or table.window is None:
-        return
-    end = min(table.window.end or now, now)
-    hours = int((end - table.window.start).total_seconds() // 3600)
-    if hours > MOST_PARTITIONS:
-        raise WarehouseError(
-            f"{table.identity}: by: hour gives {hours:,} partitions since {table.window.start:%Y-%m-%d}, of which "
-            f"BigQuery keeps {MOST_PARTITIONS:,} in a table. "
-            f"Write partition: {{column: {table.partition.column}, by: day}}."
-        )
-
-
 def _refuse_new_rulers(jobs: Jobs, table: Table, todo: ColumnChanges) -> None:
     """Let no old row stay where what says to which place a row belongs is new: it could not be found again."""
     ruling = {*table.key, *([table.partition.column] if table.partition else [])}
@@ -193,12 +175,12 @@ def _refuse_new_rulers(jobs: Jobs, table: Table, todo: ColumnChanges) -> None:
     ledger.reset(jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
 
 
-def make_anew(jobs: Jobs, table: Table, now: datetime) -> None:
+def make_anew(jobs: Jobs, table: Table) -> None:
     """Make a table again, without any rows, as its file says."""
     ledger.reset(jobs, table)
     with translated(table.identity):
         jobs.client.delete_table(f"{jobs.settings.project}.{table.identity}", not_found_ok=True, retry=RETRY)
-    create(jobs, table, now)
+    create(jobs, table)
 
 
 def drop_columns(jobs: Jobs, table: Table, names: Sequence[str]) -> None:

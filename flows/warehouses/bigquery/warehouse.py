@@ -76,11 +76,11 @@ class BigQuery:
         self._prepare_ledger(table.identity)
         present = tables.find(self.jobs, table.identity)
         if present is None:
-            tables.create(self.jobs, table, self.now())
+            tables.create(self.jobs, table)
         elif anew:
-            tables.make_anew(self.jobs, table, self.now())
+            tables.make_anew(self.jobs, table)
         else:
-            tables.alter(self.jobs, table, present, self.now())
+            tables.alter(self.jobs, table, present)
             if table.is_folded:
                 tables.prepare_parts(self.jobs, table)
 
