@@ -52,7 +52,7 @@ VIEWS = {
         SELECT run_id, table_name, any_value(run_by) AS run_by, any_value(code_version) AS code_version,
                any_value(git_commit) AS git_commit, min(began) AS began, max(committed_at) AS ended,
                count(*) FILTER (kind = 'commit') AS commits, count(*) FILTER (kind = 'failure') AS failures,
-               coalesce(sum("rows") FILTER (kind = 'commit'), 0) AS "rows"
+               CAST(coalesce(sum("rows") FILTER (kind = 'commit'), 0) AS BIGINT) AS "rows"
         FROM platform.ledger WHERE kind <> 'reset' GROUP BY run_id, table_name
     """,
 }
