@@ -65,6 +65,13 @@ def check(project, text, name="bad"):
     return done
 
 
+def test_an_append_without_an_end_is_refused(project):
+    """Its windows would hold rows of later ones; the message has the condition that is missing."""
+    done = check(project, GOOD.replace(" AND p.captured_at < @window_end", "")).stdout
+    assert "tables/derived/bad.yaml:11: sql: nothing bounds day from above" in done
+    assert "Add AND captured_at < @window_end, so" in done
+
+
 def test_the_examples_have_no_faults(project):
     """The shipped tables are good, and so is the one that the other cases start from."""
     done = check(project, GOOD)

@@ -103,7 +103,7 @@ class _Comparison:
                 faults.update(found if not self.file.sourced else ())
             elif found is not None:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
-                faults.update((*self.output(found), *self.lookback(found)))
+                faults.update((*self.output(found), *self.lookback(found), *self.open_end(found)))
         faults.update(self.references())
         for check in self.file.queries:
             found = self.analysis(check) if not check.own and check.names is not None else None
@@ -177,6 +177,16 @@ class _Comparison:
                 "the SQL bounds every table that it reads by the window, and changes in those are repaired anyway. "
             )
             yield self.file.fault(line, "window.lookback", message + "Remove it.")
+
+    def open_end(self, found: Analysis) -> Iterator[Fault]:
+        """Say where windows would give rows of later ones, which are refused as they come."""
+        file, column = self.file, self.file.partition or ""
+        if file.query is not None and file.strategy == "append" and column in found.running_on:
+            message = (
+                f"nothing bounds {column} from above, so that a window gives the rows of later ones too, and fails. "
+                f"Add AND {found.running_on[column]}, so that each row belongs to one window."
+            )
+            yield file.fault(file.query.at(found.lines[column]), "sql", message)
 
     def references(self) -> Iterator[Fault]:
         own = self.file.types

@@ -51,6 +51,8 @@ class Analysis:
     """Names and types of what it gives, in its order."""
     lines: Mapping[str, int]
     """The line on which each of these stands, by name."""
+    running_on: Mapping[str, str]
+    """Columns whose values surely go on past the window's end, each with the condition that is missing."""
 
 
 def analyze(
@@ -66,6 +68,7 @@ def analyze(
     window's parameters. Raises SqlError with every fault found.
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - most runs read queries and compile none
+    from flows.sql.open_end import has_open_end, running_on  # noqa: PLC0415 - the same
     from flows.sql.reach import dependencies, shared_ends  # noqa: PLC0415 - the same
 
     tree, nodes, faults_of_tree = read(sql)
@@ -84,7 +87,23 @@ def analyze(
         raise SqlError(faults)
     columns = tuple((name or "", output(value.type)) for name, value in relation.columns)
     lines = {name: line_of(node) for (name, _), node in zip(columns, relation.nodes, strict=False)}
-    return Analysis(dependencies(context.occurrences, by_window=by_window), columns, lines)
+    open_ended = {
+        name or "": _end_of(
+            origin.column, schema[origin.occurrence.table][origin.column], start=not origin.occurrence.lower
+        )
+        for name, value in (relation.columns if by_window and has_open_end(nodes) else ())
+        if (origin := running_on(value.origins)) is not None
+    }
+    return Analysis(dependencies(context.occurrences, by_window=by_window), columns, lines, open_ended)
+
+
+def _end_of(column: str, type_: Type | str, *, start: bool) -> str:
+    """Return the condition that keeps a column's values before the window's end, and behind its start."""
+    name = str(type_)
+    moments = [
+        f"{name}(@{one})" if name in {"DATE", "DATETIME"} else f"@{one}" for one in ("window_start", "window_end")
+    ]
+    return f"{f'{column} >= {moments[0]} AND ' if start else ''}{column} < {moments[1]}"
 
 
 def names_of(sql: str) -> tuple[dict[str, int], tuple[Fault, ...]]:

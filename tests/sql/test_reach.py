@@ -201,3 +201,31 @@ def test_what_lies_outside_the_reach_changes_nothing(connection, sql):
     whole, cut = (Counter(run(connection, sql.replace("core.", schema), window)) for schema in ("few.", "part."))
     assert whole == cut
     assert whole
+
+
+@pytest.mark.parametrize(
+    ("sql", "missing"),
+    [
+        ("SELECT DATE(ts) AS day FROM core.events WHERE ts >= @window_start GROUP BY 1", "ts < @window_end"),
+        ("SELECT DATE(ts) AS day FROM core.events", "ts >= @window_start AND ts < @window_end"),
+        ("SELECT day FROM core.days WHERE DATE(@window_start) <= day AND id > 1", "day < DATE(@window_end)"),
+        (
+            "WITH x AS (SELECT ts FROM core.events WHERE ts > @window_start) SELECT DATE(x.ts) AS day FROM x",
+            "ts < @window_end",
+        ),
+        ("SELECT day FROM core.days WHERE day = DATE(@window_start)", None),
+        ("SELECT day FROM core.days WHERE day < DATE_ADD(DATE(@window_start), INTERVAL 1 DAY)", None),
+        ("SELECT day FROM core.days WHERE NOT (day >= DATE_ADD(DATE(@window_start), INTERVAL 1 DAY))", None),
+        ("SELECT day FROM core.days WHERE DATE_DIFF(day, DATE(@window_start), DAY) < 1", None),
+        ("SELECT day FROM core.days WHERE TIMESTAMP_DIFF(@window_start, TIMESTAMP(day), DAY) >= 0", None),
+        ("SELECT DATE(@window_start) AS day FROM core.days WHERE day >= DATE(@window_start)", None),
+        (
+            "SELECT day FROM core.days WHERE NOT EXISTS (SELECT 1 FROM core.events WHERE ts > @window_start)",
+            None,
+        ),
+        ("SELECT DATE(ts) AS day FROM core.events WHERE ts >= @window_start ORDER BY ts, id LIMIT 1", None),
+    ],
+)
+def test_rows_that_go_on_past_the_end(sql, missing):
+    """Where nothing but lower bounds names the window the missing condition is known; where something might, it is not."""
+    assert analyze(sql, SCHEMA, PARTITIONS).running_on.get("day") == missing
