@@ -91,6 +91,8 @@ class Extracts:
         after = _after(copy)
         found = self._found(step.window, after)
         if found is not None and (copy is not None or found.is_whole):
+            if copy is not None:  # here, as who knows what reading would give does not ask for it
+                copy.take(found.position)
             return Slot(found.key, found.folder, found)
         return Slot(self.key(step.window, after), self.stage.folder(self.run.table.identity))
 
@@ -101,13 +103,11 @@ class Extracts:
             SourceError, QuarantineError, WarehouseError: nothing was kept; the failure is in the ledger.
         """
         if slot.found is not None:
-            if copy is not None:
-                copy.take(slot.found.position)
             return slot.found
         run, window, started = self.run, step.window, time.perf_counter()
         assert run.source is not None  # noqa: S101 - a table without one has no extracts
         met = Met()
-        entry = entry_of(run, step, self.warehouse)
+        entry = entry_of(run, step, self.warehouse, copy)
         try:
             with failure_recorded(run, entry, self.warehouse, met.bad):
                 batches = copy.part() if copy else run.source.read(run.table, window)

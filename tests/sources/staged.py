@@ -18,11 +18,14 @@ from flows.wiring import run_alone
 from tests.sources.project import Mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pytest
 
+    from flows.engine.extract import Slot
+    from flows.engine.steps import Step
+    from flows.extracts.manifest import Manifest
     from flows.model.errors import DerivedError
 
 TABLE = """\
@@ -58,9 +61,17 @@ runpy.run_module("flows.ingest", run_name="__main__")
 """Lets loads end before they publish: in an error, or with their process."""
 
 
+class Knowing(Quiet):
+    """Does not ask for what lies in the stage, as Prefect does not where its cache knows it."""
+
+    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:
+        """Return what was read before, or read."""
+        return slot.found or super().extract(table, step, slot, work)
+
+
 def ingest(**asked: bool) -> list[DerivedError]:
     """Copy things in this process; return why windows failed."""
-    with closing(Quiet()) as observer:
+    with closing(Knowing()) as observer:
         outcome = run_alone("ingest", Request("core.things", **asked), observer)
     return [failure.error for failure in outcome.failures]
 
