@@ -12,7 +12,7 @@ from flows.engine import ledger
 from flows.model.errors import CheckFailedError
 from flows.model.window import EVER
 from flows.warehouses.duckdb.warehouse import DuckDB
-from tests.engine.builders import LOG, Rows, by_day, day, do, logged, rows, span, table, touched, values, window
+from tests.engine.builders import LOG, Rows, by_day, csv, day, do, logged, rows, span, table, touched, values, window
 
 DAYS = 3
 BY_WINDOW = "FROM core.log WHERE `at` >= @window_start AND `at` < @window_end"
@@ -115,6 +115,26 @@ def test_only_what_differs_is_touched(warehouse):
     placed = placed.model_copy(update={"columns": placed.columns[::-1]})
     assert touched(do(warehouse, placed, window(1))) == [(1, 2, True)]
     assert [(row["id"], row["most"]) for row in rows(warehouse, placed)] == [(1, 5)]
+
+
+def test_small_terms_of_a_large_sum_are_not_lost(warehouse):
+    """Each differs by less than last digits may from what is there, and all together by more."""
+    core = table(
+        "core.measured", "id INT64, at TIMESTAMP, v FLOAT64", strategy="append", **by_day("at"), **csv(cursor="at")
+    )
+    total = table(
+        "derived.total",
+        "id INT64, v FLOAT64",
+        strategy="merge",
+        key=["id"],
+        merge={"v": "sum"},
+        sql="SELECT id, v FROM core.measured WHERE `at` >= @window_start AND `at` < @window_end",
+    )
+    terms = [1e15, *[500.0] * 5]
+    do(warehouse, core, EVER, Rows([{"id": 1, "at": day(number), "v": v} for number, v in enumerate(terms)]))
+    for number in range(len(terms)):
+        do(warehouse, total, window(number), schema={core.identity: core.types})
+    assert values(warehouse, total, "v") == pytest.approx([sum(terms)], rel=1e-12, abs=0)
 
 
 def test_a_key_that_holds_the_partition_column_belongs_to_one_window(warehouse):

@@ -69,8 +69,10 @@ def fold_parts(target: Target, staged: str, drifting: Sequence[str], *, shared: 
             f" {_as_parts(target.table)} FROM {target.name})"
         )
     target.run(f"CREATE TEMP TABLE {_FOLDED} AS {_folded(target, rows)}")
-    touched = merge_rows(target, _FOLDED, drifting, replaces_all=False)
-    return touched if is_newest else [*touched, *remove_rows(target, _MOVED, _FOLDED)]
+    if is_newest:
+        # What a window adds is no drift, however little it is: rows that stand for parts would never hold it.
+        return merge_rows(target, _FOLDED, (), replaces_all=False)
+    return [*merge_rows(target, _FOLDED, drifting, replaces_all=False), *remove_rows(target, _MOVED, _FOLDED)]
 
 
 def _difference(target: Target, new: str, old: str) -> str:
