@@ -121,7 +121,8 @@ def _missing(known: LedgerState, inside: Sequence[Window]) -> list[Step]:
     """Return what is not committed: what a first copy has begun, which goes on as it was, and all else."""
     missing = subtract(inside, [commit.window for commit in known.committed])
     going_on = known.begun if known.begun and known.begun.holds else None
-    begun = next((span.intersect(going_on.window) for span in missing), None) if going_on else None
+    shared = (span.intersect(going_on.window) for span in missing) if going_on else ()
+    begun = next(filter(None, shared), None)
     if going_on is None or begun is None:
         return [Step(span, "missing", Reason("not committed"), is_first=not known.committed) for span in missing]
     others = [Step(span, "missing", Reason("not committed")) for span in subtract(missing, [begun])]

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.engine.ledger import Committed, LedgerState, Upstream, complete
+from flows.engine.ledger import Begun, Committed, LedgerState, Upstream, complete
 from flows.engine.plan import plan
 from flows.engine.steps import Moment
 from flows.model.change_index import ChangeIndex
 from flows.model.definition import Change
 from flows.model.dependency import Dependency, Edge
+from flows.model.entry import Copied
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import code_version
 from flows.report.text import describe_reason, describe_wait
@@ -159,6 +160,15 @@ def test_a_core_tables_missing_windows_are_ranges():
     assert [item.window for item in plan(subject, [], LedgerState(), {}, at(365)).windows] == [span(0, 365)]
     state = LedgerState(2, (committed(subject, 0, 3), committed(subject, 5, 9, version=2)))
     assert [item.window for item in plan(subject, [], state, {}, at(10)).windows] == [span(3, 5), span(9, 10)]
+
+
+def test_a_first_copy_goes_on_behind_windows_that_were_never_copied():
+    """As where the table's start was moved to before the copy, and some windows there were asked for."""
+    subject, copied = core(), Copied("position", rows=7, bad=0)
+    begun = Begun(span(4, 8), copied, code_version(subject), holds=True)
+    state = LedgerState(3, (committed(subject, 2, 4, version=3),), begun=begun)
+    found = [(step.window, step.is_first, step.copied) for step in plan(subject, [], state, {}, at(10)).windows]
+    assert found == [(span(0, 2), False, None), (span(4, 8), True, copied), (span(8, 10), False, None)]
 
 
 def test_a_core_table_is_complete_up_to_its_first_gap():
