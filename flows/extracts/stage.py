@@ -23,7 +23,7 @@ from flows.extracts.folder import md5_of
 from flows.extracts.manifest import KEPT, ExtractFile, Manifest
 from flows.extracts.parquet import has_null_element, written
 from flows.model.bad_row import BadRow
-from flows.model.errors import WarehouseError
+from flows.model.errors import ConflictError, WarehouseError
 from flows.model.window import Window
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ class Extract:
             for place, reason, raw, *span in json.loads(content)
         ]
 
-    def _gone(self) -> WarehouseError:
-        return WarehouseError(f"{self.manifest.table}: another run has taken its extract away. Start it again.")
+    def _gone(self) -> ConflictError:
+        return ConflictError(f"{self.manifest.table}: another run has taken its extract away. Start it again.")
 
 
 def _bounds(window: Window | None) -> list[str]:
