@@ -119,7 +119,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
     """
     started = time.perf_counter()
     window = step.window
-    entry = replace(entry_of(run, step, warehouse), adds=copy is not None and copy.copied is not None)
+    entry = entry_of(run, step, warehouse, copy)
     met = Met()
     with failure_recorded(run, entry, warehouse, met.bad):
         remarks = _remarks(run, run.source) if first and run.source else ()
@@ -173,8 +173,8 @@ def record_failure(run: TableRun, step: Step, warehouse: Warehouse, error: Excep
     warehouse.record(replace(entry_of(run, step, warehouse), kind="failure", error=str(error)))
 
 
-def entry_of(run: TableRun, step: Step, warehouse: Warehouse) -> Entry:
-    """Return the beginning of a step's entry."""
+def entry_of(run: TableRun, step: Step, warehouse: Warehouse, copy: FirstCopy | None = None) -> Entry:
+    """Return the beginning of the entry of a step, or of the next part of a first copy."""
     return Entry(
         table=run.table.identity,
         kind="commit",
@@ -186,6 +186,7 @@ def entry_of(run: TableRun, step: Step, warehouse: Warehouse) -> Entry:
         began=warehouse.now(),
         upstreams=run.upstreams,
         source_behind=run.source_behind.total_seconds(),
+        adds=copy is not None and copy.copied is not None,
     )
 
 

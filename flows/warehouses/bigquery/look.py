@@ -24,7 +24,7 @@ class Look:
     version: int
     """The table's version before all else was read: it was this or newer."""
     newest: Mapping[str, Any] | None
-    """The newest commit, or part of a first copy, that overlaps the window."""
+    """The newest commit, or part of a first copy, that overlaps the window; or reset, where that is in the way."""
     quarantined: int
     """Bad rows of the table that are known."""
     rows: int
@@ -46,7 +46,7 @@ class Change:
     """Whether all that was committed before holds no longer."""
 
 
-def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "") -> Look:
+def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "", *, adds: bool = False) -> Look:
     """Ask once for all that a publish depends on.
 
     Args:
@@ -54,17 +54,19 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "")
         staged: the staged rows, as GoogleSQL in a FROM clause.
         asked: what the strategy wants to know: expressions by name.
         first: a statement that makes the staged rows, where they are made by SQL.
+        adds: whether they come beside the parts of a first copy, which must not have gone.
     """
     shard, overlap = ledger.shard_of(target.table.identity), "TRUE"
     if target.window is not None:
         overlap = "COALESCE(window_start < @window_end AND @window_start < window_end, TRUE)"
-    entries = f"FROM {shard} WHERE table_name = @identity AND kind"
-    latest = "ORDER BY version DESC LIMIT 1"
+    rival = f"kind IN ('commit', 'part') AND {overlap}"
+    if adds:
+        rival = f"({rival} OR kind = 'reset')"
     wanted = {
         "version": "fence_version",
         "newest": (
             "(SELECT AS STRUCT version, run_id, run_by, window_start, window_end, committed_at, `rows`, touched, copied"
-            f" {entries} IN ('commit', 'part') AND {overlap} {latest})"
+            f" FROM {shard} WHERE table_name = @identity AND {rival} ORDER BY version DESC LIMIT 1)"
         ),
         "quarantined": (
             f"(SELECT COUNT(*) FROM {quarantine.shard_of(target.table.identity)} WHERE table_name = @identity)"

@@ -48,8 +48,14 @@ def gone(jobs: Jobs, entry: Entry) -> tuple[list[str], list[Parameter]]:
     The rows of the window go, and those of any window that has by now been read again piece by piece. A commit is
     appended at the moment at which its bad rows are, so that it is not later than they are.
     """
+    since = ""
+    if entry.adds:  # the bad rows of parts before this one stay
+        ledger = quote_table(f"platform.{ledger_shard(entry.table)}")
+        parts = f"SELECT MAX(committed_at) FROM {ledger} WHERE table_name = @identity AND kind = 'part'"
+        since = f" AND found_at > ({parts})"
     known = jobs.query(
-        f"SELECT DISTINCT window_start, window_end, found_at FROM {shard_of(entry.table)} WHERE table_name = @identity",
+        f"SELECT DISTINCT window_start, window_end, found_at FROM {shard_of(entry.table)}"
+        f" WHERE table_name = @identity{since}",
         [parameter("identity", entry.table)],
     ).rows
     if not known:

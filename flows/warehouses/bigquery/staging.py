@@ -20,6 +20,7 @@ from flows.warehouses.bigquery.loading import load, parsed
 from flows.warehouses.bigquery.look import Change, Look, look
 from flows.warehouses.bigquery.target import EXPIRY
 from flows.warehouses.bigquery.types import quote, spelled
+from flows.warehouses.conflict import overtaken
 from flows.warehouses.drift import drifting_columns
 from flows.warehouses.interface import Query
 
@@ -105,7 +106,7 @@ class StagedRows:
         insert, values = ledger.append(done)
         statements = [fence, *statements, insert]
         parameters += [*given, *values]
-        if self.look.quarantined and not entry.adds:
+        if self.look.quarantined:
             taken, given = quarantine.gone(self.target.jobs, done)
             statements += taken
             parameters += given
@@ -130,10 +131,7 @@ class StagedRows:
                 bytes=self.bytes,
                 touched=ledger.touched_of(newest["touched"]),
             )
-        raise ConflictError(
-            f"{entry.table}: run {newest['run_id']} of {newest['run_by']} has committed {window or 'the table'} in the "
-            "meantime. This run changed nothing; start it again to do what is left."
-        )
+        raise overtaken(entry.table, window, newest["run_id"], newest["run_by"])
 
 
 def stage(
@@ -160,7 +158,7 @@ def stage(
             staged = f"(SELECT {', '.join(values)} FROM {staged})"
     is_merged = table.strategy == "merge"
     asked = _asked(target, staged, start_over=start_over, adds=adds)
-    seen = look(target, staged, asked, first)
+    seen = look(target, staged, asked, first, adds=adds)
     if seen.facts.get("outside"):
         _refuse_outside(target, staged)
     count, relation = seen.rows, staged
@@ -178,7 +176,9 @@ def stage(
         return replace_.change(target, staged, seen, drifting, adds=adds)
 
     read = seen.bytes if size is None else size
-    return StagedRows(target, relation, count, read, seen, lambda: look(target, staged, asked), change, replaces_all)
+    return StagedRows(
+        target, relation, count, read, seen, lambda: look(target, staged, asked, adds=adds), change, replaces_all
+    )
 
 
 def _asked(target: Target, staged: str, *, start_over: bool, adds: bool) -> dict[str, str]:
@@ -233,7 +233,7 @@ def record(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
         return
     try:
         _keep_bad_rows(attempt, entry, bad)
-        taken, given = ([], []) if entry.adds else quarantine.gone(jobs, failed)
+        taken, given = quarantine.gone(jobs, failed)
         added = quarantine.added(failed, attempt.helping("bad"))
         jobs.query(ledger.transaction(insert, *taken, *added), [*parameters, *given], cause)
     finally:

@@ -10,10 +10,11 @@ import duckdb
 
 from flows.model.definition import DEFINITION_COLUMNS, DEFINITIONS
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
-from flows.model.errors import ConflictError, WarehouseError
+from flows.model.errors import WarehouseError
 from flows.model.window import EVER, Window
 from flows.project.definition import code_version
 from flows.sql.types import duckdb_type, quote, quote_table
+from flows.warehouses.conflict import overtaken
 from flows.warehouses.duckdb import quarantine
 from flows.warehouses.duckdb.views import VIEWS
 from flows.warehouses.interface import ledger_shard
@@ -112,29 +113,30 @@ def refuse_other_spelling(connection: duckdb.DuckDBPyConnection, identity: str) 
         )
 
 
-def next_version(connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None, known: int) -> int:
+def next_version(
+    connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None, known: int, *, adds: bool = False
+) -> int:
     """Return the version of the table's next commit.
 
     Raises:
-        ConflictError: the window was committed by another run since `known`.
+        ConflictError: the window was committed by another run since `known`; or the table was emptied, where the
+            commit adds to the parts that were there.
     """
     parameters: dict[str, object] = {"identity": identity, "known": known}
     overlap = "true"
     if window is not None:
         overlap = "coalesce(window_start < $window_end AND $window_start < window_end, true)"
         parameters |= {"window_start": window.start, "window_end": window.end}
+    emptied = "kind = 'reset'" if adds else "false"
+    rival = f"(kind IN ('commit', 'part') AND {overlap} OR {emptied})"
     row = connection.execute(
-        f"SELECT max(version), max_by(run_id, version) FILTER (kind IN ('commit', 'part') AND {overlap}),"
-        f" max_by(run_by, version) FILTER (kind IN ('commit', 'part') AND {overlap})"
+        f"SELECT max(version), max_by(run_id, version) FILTER {rival}, max_by(run_by, version) FILTER {rival}"
         f" FROM {shard_of(identity)} WHERE table_name = $identity AND version > $known",
         parameters,
     ).fetchone()
     newest, run_id, run_by = row or (None, None, None)
     if run_id is not None:
-        raise ConflictError(
-            f"{identity}: run {run_id} of {run_by} has committed {window or 'the table'} in the meantime. "
-            "This run changed nothing; start it again to do what is left."
-        )
+        raise overtaken(identity, window, run_id, run_by)
     return int(newest or known) + 1
 
 

@@ -59,12 +59,17 @@ def renew(connection: duckdb.DuckDBPyConnection, entry: Entry, bad: Iterable[Bad
 
 
 def _known(connection: duckdb.DuckDBPyConnection, entry: Entry) -> list[tuple[Any, ...]]:
-    """Return the windows that hold bad rows, and when those were found; none where those of other parts stay."""
+    """Return the windows that hold bad rows, and when those were found; those of parts before this one stay."""
+    since = ""
     if entry.adds:
-        return []
+        since = (
+            f" AND found_at > (SELECT max(committed_at) FROM {quote_table(f'platform.{ledger_shard(entry.table)}')}"
+            " WHERE table_name = $table_name AND kind = 'part' AND version <> $version)"
+        )
     return connection.execute(
-        "SELECT DISTINCT window_start, window_end, found_at FROM platform.quarantine WHERE table_name = ?",
-        [entry.table],
+        "SELECT DISTINCT window_start, window_end, found_at FROM platform.quarantine"
+        f" WHERE table_name = $table_name{since}",
+        {"table_name": entry.table, **({"version": entry.version} if entry.adds else {})},
     ).fetchall()
 
 
@@ -111,6 +116,6 @@ def _add(connection: duckdb.DuckDBPyConnection, entry: Entry, found: list[BadRow
         f"INSERT INTO platform.quarantine ({', '.join(_COLUMNS)})"
         f" SELECT $table_name, window_start, window_end, $run_id, $now, place, reason, raw FROM {_FOUND} AS bad"
         f" WHERE NOT EXISTS (SELECT 1 FROM platform.quarantine AS q WHERE {same})",
-        {"table_name": entry.table, "run_id": entry.run_id, "now": datetime.now(UTC)},
+        {"table_name": entry.table, "run_id": entry.run_id, "now": entry.committed_at or datetime.now(UTC)},
     )
     connection.execute(f"DROP TABLE {_FOUND}")

@@ -88,7 +88,7 @@ class StagedRows:
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
         """Commit the rows, the bad rows and the entry in one transaction."""
         connection = self.target.connection
-        version = ledger.next_version(connection, entry.table, entry.window, known_version)
+        version = ledger.next_version(connection, entry.table, entry.window, known_version, adds=entry.adds)
         if version == 1:
             ledger.refuse_other_spelling(connection, entry.table)
         touched = tuple(_write(self))
