@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from flows.commands.progress import Quiet
+from flows.engine import first_copy
+from flows.engine.table_run import Request
 from flows.model.window import utc
+from flows.sources.mysql import statements, wire
+from flows.wiring import run_alone
 
 START = utc("2026-01-01")
 ROWS = 12_000
@@ -177,3 +187,75 @@ def test_a_copy_that_is_killed_goes_on(mirror, kind, split):
     things.write_file("2026-01-22")
     things.ingest()
     assert things.same()
+
+
+IDS = st.integers(0, 400)
+CHANGES = st.lists(st.tuples(st.sampled_from(["put", "put", "delete"]), IDS), max_size=25)
+
+
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, derandomize=True)
+@given(
+    between=st.lists(CHANGES, min_size=3, max_size=8),
+    cuts=st.sets(st.integers(1, 6), min_size=1),
+    split=st.sampled_from([10**9, 50]),
+)
+def test_whatever_happens_between_parts(mirror, between, cuts, split):
+    """Rows are written, inserted and deleted behind each part, and runs are cut off: the copy is what one commit gives.
+
+    A row that the source has is copied as it is; one that it has deleted may be there, as no cursor tells of that.
+    """
+    shutil.rmtree(mirror.root / ".derived", ignore_errors=True)
+    mirror.execute(
+        "DROP TABLE IF EXISTS things",
+        "CREATE TABLE things (id INT PRIMARY KEY, v TEXT, n INT, made_at DATETIME(6), at DATETIME(6), KEY (at))",
+    )
+    mirror.write("things", FILE.format(end="2026-01-11", key="id", columns="  - {name: id, type: INT64}\n"))
+    seen = count(1)
+
+    def put(number, moment):
+        mirror.execute(
+            f"REPLACE INTO things VALUES ({number}, '{next(seen)} {'x' * 2_000}', {number}, '2026-01-0{1 + number % 9}',"
+            f" '2026-01-01' + INTERVAL {moment} MINUTE)"
+        )
+
+    mirror.execute(
+        "INSERT INTO things WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < 399)"
+        f" SELECT n, '0 {'x' * 2_000}', n, '2026-01-01' + INTERVAL n % 9 DAY, '2026-01-01' + INTERVAL n % 10 DAY"
+        " FROM r WHERE n % 3",
+        "ANALYZE TABLE things",
+    )
+    changes, parts = iter(between), count(1)
+    published = first_copy.FirstCopy.published
+
+    def changed(self, entry):
+        published(self, entry)
+        if entry.kind == "part":
+            for kind, number in next(changes, ()):
+                if kind == "put":
+                    put(number, 10 * 24 * 60 + next(seen))
+                else:
+                    mirror.execute(f"DELETE FROM things WHERE id = {number}")
+            if next(parts) in cuts:
+                raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(mirror.root)
+        patch.setenv("DERIVED_CONNECTION_SHOP", mirror.url)
+        patch.setattr(first_copy, "PART_ROWS", 40)
+        patch.setattr(wire, "BATCH_BYTES", 80_000)
+        patch.setattr(statements, "SPLIT_ROWS", split)
+        patch.setattr(first_copy.FirstCopy, "published", changed)
+        ended = False
+        while not ended:
+            with suppress(KeyboardInterrupt):
+                run_alone("ingest", Request("core.things"), Quiet())
+                ended = True
+        assert next(parts) > 3
+        mirror.write("things", FILE.format(end="2026-01-21", key="id", columns="  - {name: id, type: INT64}\n"))
+        run_alone("ingest", Request("core.things"), Quiet())
+    copied = dict(mirror.rows("SELECT id, v FROM core.things"))
+    there = dict(mirror.execute("SELECT id, v FROM things"))
+    deleted = {number for some in between for kind, number in some if kind == "delete"}
+    assert mirror.rows("SELECT count(*) FROM core.things") == [(len(copied),)]
+    assert {number: copied.get(number) for number in there} == there
+    assert copied.keys() - there.keys() <= deleted
