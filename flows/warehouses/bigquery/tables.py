@@ -66,9 +66,11 @@ def create(jobs: Jobs, table: Table) -> None:
     ledger.reset(jobs, table)
     with translated(table.identity):
         ledger.create_dataset(jobs, table.dataset, "")
-        jobs.client.create_table(made, exists_ok=True, retry=RETRY)
     if table.is_folded:
+        # First, so that none is ever beside a table that it says nothing of.
         parts.renew(jobs, table)
+    with translated(table.identity):
+        jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
 
 def prepare_parts(jobs: Jobs, table: Table) -> None:
@@ -177,7 +179,7 @@ def _refuse_new_rulers(jobs: Jobs, table: Table, todo: ColumnChanges) -> None:
 
 def make_anew(jobs: Jobs, table: Table) -> None:
     """Make a table again, without any rows, as its file says."""
-    ledger.reset(jobs, table)
+    # Its commits hold no longer from then on, whether or not the ledger comes to say so.
     with translated(table.identity):
         jobs.client.delete_table(f"{jobs.settings.project}.{table.identity}", not_found_ok=True, retry=RETRY)
     create(jobs, table)
