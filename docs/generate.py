@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 FROM_PATH = {"dataset", "name"}
 """Given by where the file stands."""
 EXAMPLES = Path(__file__).parent.parent / "tables"
-VALUES = {str: "text", int: "number", datetime: "date or time", timedelta: "length of time", Size: "size", Type: "type"}
+VALUES = {
+    bool: "`true` or `false`",
+    str: "text",
+    int: "number",
+    datetime: "date or time",
+    timedelta: "length of time",
+    Size: "size",
+    Type: "type",
+}
 STRATEGIES = """\
 | strategy | a commit | use it for |
 | --- | --- | --- |

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import AcceptedValues, Matches, NotNull, OffendingRows, Range, References, RowCount, Unique
 from flows.model.safe_text import one_line, row_text
-from flows.warehouses.interface import Query
+from flows.warehouses.interface import Query, every_row, no_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,13 +152,14 @@ def _kept(table: Table, staged: Staged) -> str:
     """GoogleSQL for the rows of a table whose place the staged ones do not take."""
     name = f"`{table.dataset}`.`{table.name}`"
     if staged.replaces_all:
-        return f"(SELECT * FROM {name} WHERE FALSE)"
+        return f"(SELECT * FROM {name} WHERE {no_row(table)})"
     if table.strategy == "merge" and not table.is_bounded:
         same = " AND ".join(f"`old-row`.`{column}` = `new-row`.`{column}`" for column in table.key)
+        every = f"{every_row(table, '`old-row`.')} AND " if table.partition and table.partition.require_filter else ""
         renewed = f"EXISTS (SELECT 1 FROM {staged.relation} AS `new-row` WHERE {same})"
-        return f"(SELECT * FROM {name} AS `old-row` WHERE NOT {renewed})"
+        return f"(SELECT * FROM {name} AS `old-row` WHERE {every}NOT {renewed})"
     if table.partition is None or table.partition_type is None or table.strategy == "replace":
-        return f"(SELECT * FROM {name} WHERE FALSE)"
+        return f"(SELECT * FROM {name} WHERE {no_row(table)})"
     column, kind = table.partition.column, table.partition_type.name
     start, end = (f"@window_{edge}" if kind == "TIMESTAMP" else f"{kind}(@window_{edge})" for edge in ("start", "end"))
     return f"(SELECT * FROM {name} WHERE `{column}` < {start} OR `{column}` >= {end})"

@@ -9,6 +9,7 @@ from flows.engine.redefine import require_answer
 from flows.model.column_changes import ColumnChanges
 from flows.model.entry import Notice
 from flows.model.errors import DerivedError, UsageError
+from flows.warehouses.interface import every_row
 
 if TYPE_CHECKING:
     from flows.engine.commit import TableRun
@@ -53,4 +54,6 @@ def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
 
 def has_rows(table: Table, warehouse: Warehouse) -> bool:
     """Say whether anything is in a table that is there."""
-    return bool(warehouse.query(f"SELECT 1 AS n FROM `{table.dataset}`.`{table.name}` LIMIT 1", {}))
+    return bool(
+        warehouse.query(f"SELECT 1 AS n FROM `{table.dataset}`.`{table.name}` WHERE {every_row(table)} LIMIT 1", {})
+    )

@@ -67,6 +67,8 @@ class Dependency:
     """At how many places the query reads the table."""
     misplaced: tuple[Misplaced, ...] = ()
     """What the query bounds of the table in vain, where that leaves a snapshot."""
+    unfiltered: bool = False
+    """Whether it is read somewhere without any condition on its partition column alone."""
 
     def at(self, line: Callable[[int], int]) -> Dependency:
         """Return the same with lines of the query's file in place of lines of the query."""

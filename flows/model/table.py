@@ -69,6 +69,8 @@ class Partition(Model):
     """A column of type DATE, TIMESTAMP or DATETIME."""
     by: Annotated[Granularity, Field(examples=["day"])]
     """`hour` (not of a DATE), `day`, `month` or `year`."""
+    require_filter: Annotated[bool, Field(examples=["true"])] = False
+    """Whether BigQuery refuses queries that do not bound the column; DuckDB refuses none."""
 
 
 class Table(Model):

@@ -183,6 +183,7 @@ def plain(file: TableFile) -> tuple[Any, ...]:
         _plain_faults(file.faults),
         file.strategy,
         file.partition,
+        file.requires_filter,
         file.lookback,
         file.hourly,
         file.sourced,
@@ -201,13 +202,14 @@ def _faults(file: str, given: Iterable[Any]) -> tuple[Fault, ...]:
 
 
 def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
-    name, faults, strategy, partition, lookback, hourly, sourced, columns, queries, references = given
+    name, faults, strategy, partition, requires_filter, lookback, hourly, sourced, columns, queries, references = given
     return TableFile(
         file=name,
         identity=identity,
         faults=_faults(name, faults),
         strategy=strategy,
         partition=partition,
+        requires_filter=requires_filter,
         lookback=lookback,
         hourly=tuple(hourly) if hourly else None,
         sourced=sourced,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.model.table import Column, Table
 
 _FIELDS = {"strategy", "partition", "key", "merge", "latest_by", "source"}
-_LEFT_OUT = {"source": {"max_bad_rows", "overlap"}}
+_LEFT_OUT = {"source": {"max_bad_rows", "overlap"}, "partition": {"require_filter"}}
 
 
 def code_version(table: Table) -> str:

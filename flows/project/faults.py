@@ -37,6 +37,8 @@ class Face(NamedTuple):
     """Types by column; None for a type that is none."""
     partition: str | None
     """The partition column."""
+    requires_filter: bool
+    """Whether BigQuery refuses to read it without a condition on that column."""
     mend: str | None
     """Where its own file's first fault stands, as `file:line`."""
 
@@ -63,7 +65,7 @@ class Findings(NamedTuple):
 def face_of(file: TableFile) -> Face:
     """Return what others see of a file's table."""
     mend = f"{file.faults[0].file}:{file.faults[0].line}" if file.faults else None
-    return Face(file.types, file.partition, mend)
+    return Face(file.types, file.partition, file.requires_filter, mend)
 
 
 def examine(file: TableFile, faces: Mapping[str, Face], folder: Folder) -> tuple[TableFile, Findings]:
@@ -104,10 +106,12 @@ class _Comparison:
             elif found is not None:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
                 faults.update((*self.output(found), *self.lookback(found), *self.open_end(found)))
+                faults.update(self.unfiltered(query, found))
         faults.update(self.references())
         for check in self.file.queries:
             found = self.analysis(check) if not check.own and check.names is not None else None
-            faults.update(found if isinstance(found, tuple) else ())
+            if found is not None:
+                faults.update(found if isinstance(found, tuple) else self.unfiltered(check, found))
         return Findings(tuple(sorted(faults)), None if dependencies is None else dump(dependencies))
 
     def analysis(self, query: Query) -> Analysis | tuple[Fault, ...]:
@@ -169,6 +173,16 @@ class _Comparison:
                 message = f"the SQL gives a column '{name}' that `columns` does not list.{example}"
                 yield file.fault(file.query.at(found.lines[name]) if file.query else 1, "sql", message)
 
+    def unfiltered(self, query: Query, found: Analysis) -> Iterator[Fault]:
+        """Say where BigQuery would refuse to read a table, as nothing is asked of its partition column."""
+        for one in found.dependencies:
+            if one.unfiltered and self.faces[one.table].requires_filter and one.table != self.file.identity:
+                message = (
+                    f"{one.table} has `require_filter`, and nothing here bounds {one.column}, so BigQuery refuses to "
+                    f"read it. Write WHERE {one.column} >= ... where it is read."
+                )
+                yield self.file.fault(query.at((query.names or {})[one.table]), query.field, message)
+
     def lookback(self, found: Analysis) -> Iterator[Fault]:
         """Say where nothing would ever be looked back for."""
         line = self.file.lookback
@@ -201,6 +215,12 @@ class _Comparison:
                 if face.mend is None:
                     near = did_you_mean(one.other, face.types) or f" Its columns are {listed(face.types)}."
                     yield self.file.fault(one.line, one.field, f"{one.table} has no column '{one.other}'.{near}")
+            elif face.requires_filter and one.table != self.file.identity:
+                message = (
+                    f"{one.table} has `require_filter`, and this reads it whole, which BigQuery refuses. "
+                    "Write a check with `sql` that bounds its partition column."
+                )
+                yield self.file.fault(one.line, one.field, message)
             elif mine and its and not _comparable(parse_type(mine), parse_type(its)):
                 message = f"the column is {mine} and {one.table}.{one.other} is {its}: they can never be equal."
                 yield self.file.fault(one.line, one.field, message)

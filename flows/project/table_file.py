@@ -85,6 +85,8 @@ class TableFile:
     strategy: str | None = None
     partition: str | None = None
     """The partition column."""
+    requires_filter: bool = False
+    """Whether BigQuery refuses to read it without a condition on that column."""
     lookback: int | None = None
     """The line on which a lookback stands that is not 0."""
     hourly: tuple[str, int] | None = None
@@ -216,6 +218,7 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
         values=None if found else dump(document.values),
         strategy=document.strategy,
         partition=document.text("partition", "column"),
+        requires_filter=document.get("partition", "require_filter") is True,
         lookback=document.line(("window", "lookback")) if is_lookback else None,
         hourly=_hourly(document),
         sourced=("source",) in document.lines,

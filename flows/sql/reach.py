@@ -58,10 +58,12 @@ class Occurrence:
     lower: Edge | None = None
     upper: Edge | None = None
     misplaced: tuple[Misplaced, ...] = ()
+    is_filtered: bool = False
+    """Whether a condition is about the partition column alone, be it by the window or not."""
 
     def again(self) -> Occurrence:
         """Return the same read at another place."""
-        return Occurrence(self.table, self.partition, self.lower, self.upper, self.misplaced)
+        return Occurrence(self.table, self.partition, self.lower, self.upper, self.misplaced, self.is_filtered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def restrict(limit: Limit) -> None:
     if limit.origin.column != occurrence.partition:
         occurrence.misplaced += (Misplaced(limit.origin.column, line_of(limit.condition)),)
         return
+    occurrence.is_filtered = True
     if sign in {">=", ">", "="}:
         low = value.low
         if sign == ">" and unit and low.floor == unit and value.low == value.high:
@@ -215,6 +218,7 @@ def dependencies(occurrences: Iterable[Occurrence], *, by_window: bool) -> tuple
 def _dependency(table: str, places: Sequence[Occurrence], *, by_window: bool) -> Dependency:
     column, count = places[0].partition, len(places)
     snapshot: Snapshot | None = None
+    unfiltered = column is not None and not all(place.is_filtered for place in places)
     if not by_window:
         snapshot = "made whole"
     elif column is None:
@@ -223,7 +227,7 @@ def _dependency(table: str, places: Sequence[Occurrence], *, by_window: bool) ->
         snapshot = "unbounded" if any(place.upper is None and place.lower is None for place in places) else "open"
     if snapshot is not None:
         misplaced = {one.column: one for place in places for one in place.misplaced} if by_window else {}
-        return Dependency(table, None, column, snapshot, count, tuple(misplaced.values()))
+        return Dependency(table, None, column, snapshot, count, tuple(misplaced.values()), unfiltered)
     start = _lowest([place.lower or Edge("beginning") for place in places])
     end = _highest([place.upper for place in places if place.upper])
-    return Dependency(table, (start, end), column, places=count)
+    return Dependency(table, (start, end), column, places=count, unfiltered=unfiltered)

@@ -41,6 +41,21 @@ def parts_of(identity: str) -> str:
     return f"{identity}-parts"
 
 
+def every_row(table: Table, row: str = "") -> str:
+    """GoogleSQL for what holds for every row of a table, by its partition column where a query must name that."""
+    if table.partition is None or table.partition_type is None or not table.partition.require_filter:
+        return "TRUE"
+    column, kind = f"{row}`{table.partition.column}`", table.partition_type.name
+    first = {"DATE": "0001-01-01", "DATETIME": "0001-01-01 00:00:00", "TIMESTAMP": "0001-01-01 00:00:00+00"}[kind]
+    return f"({column} >= {kind} '{first}' OR {column} IS NULL)"
+
+
+def no_row(table: Table, row: str = "") -> str:
+    """GoogleSQL for what holds for none, by the same column."""
+    every = every_row(table, row)
+    return "FALSE" if every == "TRUE" else f"({every} AND FALSE)"
+
+
 def ledger_shard(identity: str) -> str:
     """Return the name of the ledger table, in dataset `platform`, that holds a table's entries."""
     return f"ledger_{zlib.crc32(identity.encode()) % LEDGER_SHARDS:03d}"

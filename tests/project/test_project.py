@@ -1,5 +1,6 @@
 """A folder of tables and its graph: what shows only beside other files."""
 
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
@@ -396,3 +397,32 @@ def test_hours_of_windows_without_an_end_are_counted_to_today(root):
     assert "derived.a" not in project.after
     (root / "tables/derived/a.yaml").write_text(text.replace("by: hour", "by: day"))
     assert load_project(root, cache=root / "cache").faults == ()
+
+
+def test_a_table_that_requires_a_filter_is_read_by_one(root):
+    """A bound by the window or a constant will do, under any name; none, or one beside OR with another column, will not."""
+    core = root / "tables/core/orders.yaml"
+    text = re.sub(r"partition: \{(.*)\}", r"partition: {\1, require_filter: true}", core.read_text())
+    core.write_text(re.sub(r"(?m)^checks:\n(  .*\n|\n)+", "", text))
+    good = [
+        "created_at >= '2026-01-01'",
+        "created_at IS NOT NULL AND order_id = 1",
+        "DATE(created_at) IN ('2026-01-01', '2026-01-02')",
+        "created_at > '2026-01-01' OR created_at IS NULL",
+    ]
+    bad = ["order_id = 1", "created_at > '2026-01-01' OR order_id = 1", "TRUE"]
+    for number, condition in enumerate(good):
+        derived(root, f"good_{number}", f"SELECT order_id FROM core.orders WHERE {condition}")
+    derived(
+        root,
+        "good_renamed",
+        "SELECT n AS order_id FROM (SELECT order_id AS n, created_at AS c FROM core.orders) WHERE c > '2026-01-01'",
+    )
+    for number, condition in enumerate(bad):
+        derived(root, f"bad_{number}", f"SELECT order_id\nFROM core.orders\nWHERE {condition}")
+    found = [one for one in faults(root) if "require_filter" in one]
+    assert [one.partition(": sql: ")[0] for one in found if "/bad_" in one] == [
+        f"tables/derived/bad_{number}.yaml:9" for number in range(len(bad))
+    ]
+    assert not [one for one in found if "/good_" in one]
+    assert "core.orders has `require_filter`, and nothing here bounds created_at, so BigQuery refuses" in found[-1]

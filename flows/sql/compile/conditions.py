@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flows.sql.compile.scope import FromItem, Scope
-    from flows.sql.reach import Origin
+    from flows.sql.reach import Occurrence, Origin
 
 
 def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) -> None:
@@ -33,6 +33,22 @@ def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) 
                 restrict(limit)
             elif sides is None:
                 scope.requires.append(limit)
+        _note_filter(one, scope, own)
+
+
+def _note_filter(condition: exp.Expr, scope: Scope, own: set[Occurrence]) -> None:
+    """Note which of the tables a condition asks for their partition column alone."""
+    open_ = {one for one in own if one.partition and not one.is_filtered}
+    if not open_ or condition.find(exp.Query):
+        return
+    columns = list(condition.find_all(exp.Column))
+    found = [{origin.occurrence for origin in _origins(one, scope) if _is_ruling(origin)} for one in columns]
+    for occurrence in open_.intersection(*found) if found else ():
+        occurrence.is_filtered = True
+
+
+def _is_ruling(origin: Origin) -> bool:
+    return origin.column == origin.occurrence.partition
 
 
 def _limits(condition: exp.Expr, scope: Scope) -> Iterator[Limit]:

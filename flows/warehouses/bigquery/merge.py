@@ -19,6 +19,7 @@ from flows.warehouses.bigquery.look import Change, Look
 from flows.warehouses.bigquery.target import EXPIRY, bound
 from flows.warehouses.bigquery.types import comparable, listed, parameter, quote
 from flows.warehouses.bigquery.units import touched, truncated, unit_of
+from flows.warehouses.interface import every_row, no_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ def change(  # noqa: PLR0913 - what a publish depends on
         of_parts = _same_key(table, seen, [f"`new-row`.k{i}" for i in range(len(table.key))], "v_")
         incoming = parts.folded(target, staged, of_parts, start_over=start_over)
         statements = parts.statements(target, staged, start_over=start_over)
-    places, parameters = ("FALSE", []) if start_over else _places(target, keys, seen)
+    places, parameters = (no_row(table, "`old-row`."), []) if start_over else _places(target, keys, seen)
     units = _delta(target, incoming, seen, drifting, (places, parameters))
     delta = target.helping("delta")
     same_key = _same_key(table, seen, [f"`new-row`.v{i}" for i in _key_places(table)])
@@ -136,7 +137,8 @@ def _places(target: Target, staged: str, seen: Look) -> tuple[str, list[Paramete
     start = truncated(table, by.upper(), "`old-row`.")
     rows = target.run(
         "places",
-        f"SELECT DISTINCT {start} AS place FROM {target.name} AS `old-row` JOIN {staged} AS `new-row` ON {same_key}",
+        f"SELECT DISTINCT {start} AS place FROM {target.name} AS `old-row` JOIN {staged} AS `new-row` ON {same_key}"
+        + (f" WHERE {every_row(table, '`old-row`.')}" if table.partition.require_filter else ""),
     ).rows
     known = [row["place"].astimezone(UTC) for row in rows if row["place"] is not None]
     size, column = Size(1, by), f"`old-row`.{quote(table.partition.column)}"
@@ -150,7 +152,7 @@ def _places(target: Target, staged: str, seen: Look) -> tuple[str, list[Paramete
         )
         for name, _, moment in bounds:
             parameters.append(parameter(f"{name}_{i}", bound(table.partition_type, moment), table.partition_type))
-    return f"({' OR '.join(conditions) or 'FALSE'})", parameters
+    return f"({' OR '.join(conditions) or no_row(table, '`old-row`.')})", parameters
 
 
 def _delta(

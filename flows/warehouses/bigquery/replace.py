@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flows.warehouses.bigquery.drift import settle
 from flows.warehouses.bigquery.look import Change, Look
 from flows.warehouses.bigquery.units import difference, touched
+from flows.warehouses.interface import every_row, no_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def asked(target: Target, staged: str, *, adds: bool = False) -> dict[str, str]:
     """Return what to ask: in which hours or days the rows differ from those whose place they take, if any."""
-    scope = "FALSE" if adds else _scope(target)
+    scope = no_row(target.table) if adds else _scope(target)
     old = f"(SELECT {target.columns} FROM {target.name} WHERE {scope})"
     return {"units": f"ARRAY({difference(target.table, old, staged)})"}
 
@@ -47,4 +48,4 @@ def start_over(target: Target, staged: str) -> Change:
 
 
 def _scope(target: Target) -> str:
-    return target.inside if target.table.is_bounded else "TRUE"
+    return target.inside if target.table.is_bounded else every_row(target.table)

@@ -26,6 +26,8 @@ MOST_ASKED = 16
 """Of so many tables each is asked for whether it is there."""
 LISTED = 1_000
 """Tables that one answer lists, at most."""
+_TOLD = ("schema", "description", "labels", "clustering_fields", "require_partition_filter")
+"""What BigQuery is told of a table that is there."""
 _AGAIN = "Copy it again: python -m flows.ingest {} --rebuild."
 _WIDER = {
     "INT64": ("NUMERIC", "BIGNUMERIC", "FLOAT64"),
@@ -119,21 +121,28 @@ def _patch(jobs: Jobs, table: Table, new: list[str], *, is_stale: bool, present:
     """Add columns, and tell BigQuery what the file says of the table, where it says something new."""
     there = (find(jobs, table.identity) or present) if is_stale else present
     described = {column.name.lower(): column.description for column in table.columns}
-    before = (there.schema, there.description, there.labels, there.clustering_fields)
+    before = _told(there)
     there.schema = [
         *(_with_description(field, described.get(field.name.lower(), field.description)) for field in there.schema),
         *(field for field in _schema(table) if field.name in new),
     ]
     _describe(there, table)
-    if before != (there.schema, there.description, there.labels, there.clustering_fields):
+    if before != _told(there):
         with translated(table.identity):
-            jobs.client.update_table(there, ["schema", "description", "labels", "clustering_fields"], retry=RETRY)
+            jobs.client.update_table(there, _TOLD, retry=RETRY)
+
+
+def _told(there: bigquery.Table) -> list[object]:
+    return [getattr(there, name) for name in _TOLD]
 
 
 def _describe(made: bigquery.Table, table: Table) -> None:
     made.description = table.description
     made.labels = dict(labels(owner=table.owner, dataset=table.dataset))
     made.clustering_fields = list(table.cluster) or None
+    requires_filter = table.partition is not None and table.partition.require_filter
+    if bool(made.require_partition_filter) != requires_filter:
+        made.require_partition_filter = requires_filter
 
 
 def _with_description(field: bigquery.SchemaField, description: str | None) -> bigquery.SchemaField:
