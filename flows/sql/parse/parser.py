@@ -15,6 +15,7 @@ from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.sql.parse.forms import foreign_forms
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
@@ -199,7 +200,7 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
         return faults
     for call in nodes.of(exp.Anonymous):
         call.set("this", call.name.removeprefix(_PREFIX).upper())
-    return Parsed(tree, nodes, tuple(_parameter_faults(nodes)))
+    return Parsed(tree, nodes, (*foreign_forms(nodes), *_parameter_faults(nodes)))
 
 
 def _one_select(sql: str) -> exp.Query:

@@ -35,6 +35,11 @@ _CLAUSES = (
 )
 _CLOSES = {"(": ")", "[": "]"}
 _TEXTS = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING, TokenType.IDENTIFIER}
+_AFTER_GROUPS = {")", "HAVING", "QUALIFY", "WINDOW", "ORDER BY", "LIMIT", "UNION", "EXCEPT", "INTERSECT", ";"}
+_MAYBE_FOREIGN = re.compile(
+    r"\bNOTNULL\b|\bISNULL\b|\*\s*EXCLUDE\b|\bLIMIT\s[^()]*,"
+    r"|,\s*(?:--[^\n]*\s*)*(?:[);]|HAVING\b|QUALIFY\b|WINDOW\b|ORDER\b|LIMIT\b|UNION\b|EXCEPT\b|INTERSECT\b|\Z)"
+)
 _CONDITIONS = {"WHERE", "HAVING", "QUALIFY", "ON"}
 _FOREIGN_WORDS = {
     "TOP": "ORDER BY and LIMIT at the end",
@@ -75,6 +80,7 @@ def refuse_foreign(sql: str, tokens: Sequence[Token]) -> None:
         *(_foreign_types(tokens) if "CAST" in words or "ARRAY" in words else ()),
         *(_foreign_operators(sql, tokens) if any(sign in sql for sign in ("==", "::", "~")) else ()),
         *(_foreign_intervals(tokens) if "INTERVAL" in words else ()),
+        *(_foreign_words(tokens) if _MAYBE_FOREIGN.search(words) else ()),
     ]
     if faults:
         raise SqlError(faults)
@@ -95,6 +101,34 @@ def _refuse_statement(tokens: Sequence[Token]) -> None:
         if token.token_type == TokenType.PLACEHOLDER:
             message = "a positional parameter (?) has no value here. Write @window_start or @window_end."
             raise SqlError([Fault(token.line, message)])
+
+
+def _foreign_words(tokens: Sequence[Token]) -> Iterator[Fault]:
+    """Give a fault for each word and comma that the parser takes without leaving a trace of it in the tree."""
+    depth, clause = 0, ""
+    for place, token in enumerate(tokens):
+        word = "" if token.token_type in _TEXTS else token.text.upper()
+        before = tokens[place - 1] if place else token
+        after = tokens[place + 1] if place + 1 < len(tokens) else None
+        if word in {"NOTNULL", "ISNULL"} and before.token_type in _ENDS_VALUE:
+            instead = "IS NOT NULL" if word == "NOTNULL" else "IS NULL"
+            yield Fault(token.line, f"GoogleSQL has no {word}. Write {instead}.")
+        elif word == "EXCLUDE" and before.token_type == TokenType.STAR:
+            yield Fault(token.line, "GoogleSQL has no * EXCLUDE. Write * EXCEPT (columns).")
+        elif word == "(":
+            depth += 1
+        elif word == ")":
+            depth -= 1
+            clause = "" if depth < 0 or not clause.startswith(f"{depth}:") else clause
+        if word == "LIMIT":
+            clause = f"{depth}:LIMIT"
+        elif word in {"GROUP BY", "OFFSET"}:
+            clause = f"{depth}:{word}"
+        elif word == "," and clause == f"{depth}:LIMIT":
+            yield Fault(token.line, "GoogleSQL has no LIMIT with two numbers. Write LIMIT count OFFSET skipped.")
+            clause = ""
+        elif word == "," and clause == f"{depth}:GROUP BY" and (after is None or after.text.upper() in _AFTER_GROUPS):
+            yield Fault(token.line, "the query ends after a comma in GROUP BY. Name what follows, or remove it.")
 
 
 def _foreign_types(tokens: Sequence[Token]) -> Iterator[Fault]:

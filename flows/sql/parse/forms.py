@@ -1,0 +1,108 @@
+"""Forms of other dialects that the parser takes for GoogleSQL, and would drop or read as something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.model.errors import Fault
+from flows.sql.parse.tree import line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flows.sql.parse.tree import Nodes
+
+
+def foreign_forms(nodes: Nodes) -> Iterator[Fault]:
+    """Give a fault for each part of a query that GoogleSQL does not have."""
+    for kind, refused in _FORMS.items():
+        for node in nodes.of(kind):
+            if message := refused(node):
+                yield Fault(line_of(node), message)
+
+
+def _distinct(node: exp.Expr) -> str | None:
+    if not node.args.get("on"):
+        return None
+    keep = "QUALIFY ROW_NUMBER() OVER (PARTITION BY what is distinct ORDER BY which comes first) = 1"
+    return f"GoogleSQL has no DISTINCT ON. Write {keep}."
+
+
+def _alias(node: exp.Expr) -> str | None:
+    columns = node.args.get("columns")
+    if not columns or (isinstance(node.parent, exp.Unnest) and len(columns) == 1 and not node.this):
+        return None
+    return (
+        f"GoogleSQL has no names of columns after that of a table: '{node.name}(...)'. "
+        "Write each name with AS in the SELECT that gives the column."
+    )
+
+
+def _cte(node: exp.Expr) -> str | None:
+    if node.args.get("materialized") is None and not node.args.get("scalar"):
+        return None
+    return "GoogleSQL has no [NOT] MATERIALIZED. Write WITH name AS (SELECT ...)."
+
+
+def _group(node: exp.Expr) -> str | None:
+    if any(node.args.values()):
+        # DISTINCT is read as the opposite of ALL.
+        distinct = node.args.get("all") is False
+        return "GROUP BY DISTINCT is not supported. Write each set once, without DISTINCT." if distinct else None
+    return "the query ends after 'GROUP BY'. Name what to group by, or leave it out."
+
+
+def _set_operation(node: exp.Expr) -> str | None:
+    if isinstance(node, exp.Union) or node.args.get("distinct") is not False:
+        return None
+    return f"GoogleSQL has no {node.key.upper()} ALL. Write {node.key.upper()} DISTINCT."
+
+
+def _frame(node: exp.Expr) -> str | None:
+    kind = str(node.args.get("kind") or "ROWS").upper()
+    if kind not in {"ROWS", "RANGE"}:
+        return f"GoogleSQL has no frames by {kind}. Write ROWS or RANGE."
+    return "GoogleSQL has no EXCLUDE in a frame. Leave it out." if node.args.get("exclude") else None
+
+
+def _limit(node: exp.Expr) -> str | None:
+    return "GoogleSQL has no LIMIT BY. Write QUALIFY ROW_NUMBER() OVER (...) <= n." if node.expressions else None
+
+
+def _join(node: exp.Expr) -> str | None:
+    method = node.args.get("method")
+    if not method:
+        return None
+    instead = "JOIN ... USING (columns)" if str(method).upper() == "NATURAL" else "JOIN ... ON"
+    return f"GoogleSQL has no {str(method).upper()} JOIN. Write {instead}."
+
+
+def _select(node: exp.Expr) -> str | None:
+    if node.args.get("locks"):
+        return "GoogleSQL has no FOR UPDATE or FOR SHARE. Leave it out."
+    if node.args.get("laterals"):
+        return "GoogleSQL has no LATERAL VIEW. Write CROSS JOIN UNNEST(array) AS item."
+    for key, word in {"sort": "SORT BY", "cluster": "CLUSTER BY", "distribute": "DISTRIBUTE BY"}.items():
+        if node.args.get(key):
+            return f"GoogleSQL has no {word}. Write ORDER BY."
+    return None
+
+
+_FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
+    exp.Distinct: _distinct,
+    exp.TableAlias: _alias,
+    exp.CTE: _cte,
+    exp.Group: _group,
+    exp.Except: _set_operation,
+    exp.Intersect: _set_operation,
+    exp.WindowSpec: _frame,
+    exp.Limit: _limit,
+    exp.Join: _join,
+    exp.Select: _select,
+    exp.NullSafeEQ: lambda _: "GoogleSQL has no '<=>'. Write IS NOT DISTINCT FROM.",
+    exp.Mod: lambda node: (
+        f"GoogleSQL has no '%'. Write MOD({node.this.sql('bigquery')}, {node.expression.sql('bigquery')})."
+    ),
+}
