@@ -53,6 +53,10 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             raise UsageError("--quarantine lists the bad rows, --replay tries them again: give one of them.")
         if replay and (start or end):
             raise UsageError("--replay does the windows of the bad rows: leave --from and --to out.")
+        if (quarantine or replay) and (force or rebuild or accept):
+            raise UsageError("--quarantine and --replay are about bad rows: leave --force, --rebuild and --accept out.")
+        if quarantine and (start or end or dry_run):
+            raise UsageError("--quarantine lists all bad rows and does nothing: leave --from, --to and --dry-run out.")
         if quarantine or replay:
             from flows.commands.quarantine import list_bad_rows, replay_bad_rows  # noqa: PLC0415 - the same
 

@@ -132,7 +132,7 @@ def describe_failures(outcome: Outcome) -> str:
         return str(outcome.failures[0].error)
     windows = merge(failure.window for failure in outcome.failures if failure.window)
     failed = f"{plural(len(outcome.failures), 'window')} failed ({', '.join(map(str, windows))})"
-    untried = f", and {plural(len(outcome.untried), 'window')} after them were not tried" if outcome.untried else ""
+    untried = f", and {plural(len(outcome.untried), 'more window')} not tried" if outcome.untried else ""
     errors = list(dict.fromkeys(failure.error.found for failure in outcome.failures))
     advice = dict.fromkeys(failure.error.advice for failure in outcome.failures if failure.error.advice)
     more = [f"and {plural(len(errors) - SHOWN_FAILURES, 'error')} more"] if len(errors) > SHOWN_FAILURES else []

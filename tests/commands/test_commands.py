@@ -112,6 +112,8 @@ def test_a_changed_definition_is_derived_again(shop):
         (["flows.derive", "derived.top_items", "--from", "2026-01-01"], "has no windows: leave --from and --to out"),
         (["flows.derive", REVENUE, "--rebuild"], "--force does what --rebuild would"),
         (["flows.ingest", "core.orders", "--quarantine", "--replay"], "give one of them"),
+        (["flows.ingest", "core.orders", "--replay", "--force"], "leave --force, --rebuild and --accept out"),
+        (["flows.ingest", "core.orders", "--quarantine", "--dry-run"], "leave --from, --to and --dry-run out"),
         (["flows.check", "tables/core/orders.yaml"], "Write core.orders, without the folder and the ending."),
         (["flows.check", "derived.nothing"], "derived.nothing"),
     ],

@@ -83,7 +83,7 @@ def test_a_run_gives_up_after_five_failures_in_a_row(project):
     done = shop.run("flows.derive", "derived.numbers", "--force")
     assert done.returncode == 1
     # Those that failed in the run before go last.
-    assert "5 windows failed (2026-01-01..2026-01-05, 2026-01-06..2026-01-07), and 5 windows after them" in done.stderr
+    assert "5 windows failed (2026-01-01..2026-01-05, 2026-01-06..2026-01-07), and 5 more windows not tried" in done.stderr
 
 
 def test_advice_for_windows_that_fail_alike_stands_once(project):
@@ -168,7 +168,7 @@ def test_windows_that_failed_before_go_last(project):
     shop.run("flows.ingest", "core.events")
     first = shop.run("flows.derive", "derived.numbers")
     assert "5 windows failed" in first.stderr
-    assert "5 windows after them were not tried" in first.stderr
+    assert "and 5 more windows not tried" in first.stderr
     again = shop.run("flows.derive", "derived.numbers")
     assert "to do: 2026-01-01..2026-01-11 in 10 steps" in again.stdout
     assert shop.rows("SELECT count(*) FROM derived.numbers") == [(4,)]
