@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from flows.sql.compile import compiler, dispatch  # noqa: F401 - every rule registers itself once the first one is loaded
 from flows.sql.functions import signatures
 from flows.sql.functions.differences import DIFFERENCES, REFUSED
+from flows.sql.parse.repeat import VARYING
 
 HEAD = """\
 # SQL
@@ -31,15 +32,14 @@ CUBE and GROUPING SETS, HAVING, QUALIFY, window functions with frames and named 
 CASE, CAST, SAFE_CAST; SAFE. before every function.
 """
 NOT_HERE = """
-Another function is refused by its name. What gives other rows on every retry (RAND, CURRENT_DATE, an order that does not tell rows
-apart) is refused too: write @window_end for the clock.
+Another function is refused by its name, and so is an order that does not tell rows apart: it gives other rows on every retry.
 """
 
 
 def functions() -> str:
     """Return a table of all functions, with how each is called."""
     lines = []
-    for name in sorted({*signatures.names(), *dispatch.calls()}):
+    for name in sorted({*signatures.names(), *dispatch.calls()} - {*VARYING}):
         found = [*signatures.scalar(name), *signatures.aggregate(name), *signatures.window(name)]
         calls = "; ".join(f"`{name}{one}`" for one in found) or f"`{name}(...)`"
         lines.append(f"| {name} | {calls} |")
@@ -48,7 +48,7 @@ def functions() -> str:
 
 def page() -> str:
     """Return docs/sql.md."""
-    refused = "\n".join(f"| {what} | {instead} |" for what, instead in REFUSED.items())
+    refused = "\n".join(f"| {what} | {instead} |" for what, instead in (REFUSED | VARYING).items())
     different = "\n".join(f"- **{what}** {why}" for what, why in DIFFERENCES.items())
     return (
         f"{HEAD}\n{functions()}\n{NOT_HERE}\n## Refused\n\n| what | write instead |\n| --- | --- |\n{refused}\n\n"

@@ -83,7 +83,9 @@ def test_a_run_gives_up_after_five_failures_in_a_row(project):
     done = shop.run("flows.derive", "derived.numbers", "--force")
     assert done.returncode == 1
     # Those that failed in the run before go last.
-    assert "5 windows failed (2026-01-01..2026-01-05, 2026-01-06..2026-01-07), and 5 more windows not tried" in done.stderr
+    assert (
+        "5 windows failed (2026-01-01..2026-01-05, 2026-01-06..2026-01-07), and 5 more windows not tried" in done.stderr
+    )
 
 
 def test_advice_for_windows_that_fail_alike_stands_once(project):
