@@ -34,8 +34,8 @@ class Absent:
 
     @property
     def near(self) -> str:
-        """`Did you mean 'price'?` where a name is near; empty where none is."""
-        return did_you_mean(self.names[-1], self.others)
+        """`Did you mean 'item.price'?` where a name is near; empty where none is."""
+        return did_you_mean(self.path, [path_to((*self.names[:-1], name)) for name in self.others])
 
 
 @dataclass

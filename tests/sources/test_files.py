@@ -428,7 +428,7 @@ def test_names_are_compared_with_those_of_the_files(tmp_path):
     assert found.warnings == (
         f"no field 'prize' {where} prize is NULL there. Did you mean 'price'?",
         f"no field 'in.town' {where} town is NULL there.",
-        f"no field 'items.sky' {where} items is NULL there. Did you mean 'sku'?",
+        f"no field 'items.sky' {where} items is NULL there. Did you mean 'items.sku'?",
     )
     assert found.unread == ("price", "in.city", "items.sku")
     write(tmp_path / "a/2.jsonl", '{"prize": 1, "in": {"town": "Bonn"}, "items": [{"sky": "a"}]}')
