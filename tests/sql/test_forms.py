@@ -62,6 +62,7 @@ def test_a_form_that_googlesql_does_not_have_is_refused(sql, told):
         "SELECT y FROM d.t, UNNEST(x) AS y",
         "SELECT DISTINCT a FROM d.t EXCEPT DISTINCT SELECT a FROM d.u",
         "SELECT * EXCEPT (x) FROM d.t",
+        "SELECT a FROM d.t WHERE a IS NOT DISTINCT FROM b",
     ],
 )
 def test_forms_of_googlesql_stand(sql):

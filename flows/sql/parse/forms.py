@@ -101,7 +101,6 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Limit: _limit,
     exp.Join: _join,
     exp.Select: _select,
-    exp.NullSafeEQ: lambda _: "GoogleSQL has no '<=>'. Write IS NOT DISTINCT FROM.",
     exp.Mod: lambda node: (
         f"GoogleSQL has no '%'. Write MOD({node.this.sql('bigquery')}, {node.expression.sql('bigquery')})."
     ),

@@ -37,7 +37,7 @@ _CLOSES = {"(": ")", "[": "]"}
 _TEXTS = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING, TokenType.IDENTIFIER}
 _AFTER_GROUPS = {")", "HAVING", "QUALIFY", "WINDOW", "ORDER BY", "LIMIT", "UNION", "EXCEPT", "INTERSECT", ";"}
 _MAYBE_FOREIGN = re.compile(
-    r"\bNOTNULL\b|\bISNULL\b|\*\s*EXCLUDE\b|\bLIMIT\s[^()]*,"
+    r"<=>|\bNOTNULL\b|\bISNULL\b|\*\s*EXCLUDE\b|\bLIMIT\s[^()]*,"
     r"|,\s*(?:--[^\n]*\s*)*(?:[);]|HAVING\b|QUALIFY\b|WINDOW\b|ORDER\b|LIMIT\b|UNION\b|EXCEPT\b|INTERSECT\b|\Z)"
 )
 _CONDITIONS = {"WHERE", "HAVING", "QUALIFY", "ON"}
@@ -110,7 +110,9 @@ def _foreign_words(tokens: Sequence[Token]) -> Iterator[Fault]:
         word = "" if token.token_type in _TEXTS else token.text.upper()
         before = tokens[place - 1] if place else token
         after = tokens[place + 1] if place + 1 < len(tokens) else None
-        if word in {"NOTNULL", "ISNULL"} and before.token_type in _ENDS_VALUE:
+        if word == "<=>":
+            yield Fault(token.line, "GoogleSQL has no '<=>'. Write IS NOT DISTINCT FROM.")
+        elif word in {"NOTNULL", "ISNULL"} and before.token_type in _ENDS_VALUE:
             instead = "IS NOT NULL" if word == "NOTNULL" else "IS NULL"
             yield Fault(token.line, f"GoogleSQL has no {word}. Write {instead}.")
         elif word == "EXCLUDE" and before.token_type == TokenType.STAR:
