@@ -59,13 +59,13 @@ class BigQueryServer:
         return BigQuery(parse_address(self.address), self.emulator)
 
     def clear(self) -> None:
-        """Drop all tables but the shards of ledger and quarantine and the views over them, which are emptied."""
+        """Drop all tables but the shards of ledger and quarantine, definitions and the views over them, which are emptied."""
         client = self.warehouse().jobs.client
         for dataset in client.list_datasets():
             for table in client.list_tables(dataset.reference):
                 if dataset.dataset_id != "platform" or "-" in table.table_id:
                     client.delete_table(table.reference, not_found_ok=True)
-                elif table.table_id.startswith(("ledger_", "quarantine_")):
+                elif table.table_id.startswith(("ledger_", "quarantine_", "definitions")):
                     client.query_and_wait(f"TRUNCATE TABLE `platform`.`{table.table_id}`")
 
     def start(self) -> None:
