@@ -164,8 +164,14 @@ def test_a_name_that_no_document_has_is_a_fault(mongodb_server: MongodbServer, c
     with pytest.raises(SourceError, match="nothing was read") as caught:
         reader(mongodb_server).inspect(core_table(columns))
     message = str(caught.value)
-    assert "columns.city: no document of shop_test.things has a field 'address.town'. Did you mean 'town_'?" in message
-    assert "columns.items: no document of shop_test.things has a field 'items.prize'. Did you mean 'price'?" in message
+    assert (
+        "columns.city: no document of shop_test.things has a field 'address.town'. Did you mean 'address.town_'?"
+        in message
+    )
+    assert (
+        "columns.items: no document of shop_test.things has a field 'items.prize'. Did you mean 'items.price'?"
+        in message
+    )
     assert "sku" not in message
     collection.insert_one({"_id": 200, "address": {"town": "Bonn"}, "items": [{"prize": 1}]})
     found = reader(mongodb_server).inspect(core_table(columns))
