@@ -48,8 +48,9 @@ cases: install ## Ask GoogleSQL's own analyzer (Java 17, Maven) for the types an
 bench: install ## Run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file"; done
 
-lock: install ## Renew requirements.lock from pyproject.toml
+lock: install ## Renew requirements.lock and, of the same versions, requirements-runtime.lock from pyproject.toml
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --group dev --no-emit-index-url --universal --generate-hashes --upgrade -o requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --constraints requirements.lock --no-emit-index-url --universal --generate-hashes -o requirements-runtime.lock
 
 docs: install ## Write docs/table.md from the models and docs/sql.md from the table of functions
 	$(BIN)/python docs/generate.py > docs/table.md

@@ -2,6 +2,7 @@
 
 python -m flows.deploy --write    write it
 python -m flows.deploy --check    say whether it is up to date (exit code 1 where it is not)
+python -m flows.deploy --pool     make the work pool of its deployments, or bring it up to date with work-pools/
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import yaml
 
 from flows.commands.ending import ending
 from flows.commands.launch import launch
+from flows.commands.pool import make_pool
 from flows.commands.terminal import err, out
 from flows.model.errors import DerivedError, UsageError
 from flows.wiring import open_project
@@ -79,11 +81,22 @@ def _literal(text: str) -> str:
 def main(
     write: Annotated[bool, typer.Option("--write", help="Write prefect.yaml.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Fail where prefect.yaml is out of date.")] = False,
+    pool: Annotated[bool, typer.Option("--pool", help="Make the work pool, or bring it up to date.")] = False,
+    image: Annotated[str | None, typer.Option("--image", help="With --pool: the image that its pods run.")] = None,
+    claim: Annotated[
+        str | None,
+        typer.Option("--claim", help="With --pool: the volume claim with the warehouse's file, on one node."),
+    ] = None,
 ) -> None:
-    """Write prefect.yaml from the table files, one deployment per table."""
+    """Write prefect.yaml from the table files, one deployment per table, and make the work pool that they run in."""
     with ending(commits=False):
-        if write == check:
-            raise UsageError(f"Give {'one of ' if write else ''}--write or --check.")
+        if [write, check, pool].count(True) != 1:
+            raise UsageError("Give one of --write, --check and --pool.")
+        if not pool and (image or claim):
+            raise UsageError("--image and --claim belong to --pool.")
+        if pool:
+            make_pool(WORK_POOL, image, claim)
+            return
         project = open_project()
         for fault in project.faults:
             err(str(fault))

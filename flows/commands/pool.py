@@ -1,0 +1,44 @@
+"""The work pool in which the deployments run: python -m flows.deploy --pool."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flows.commands.terminal import out
+from flows.model.errors import UsageError
+from flows.wiring import api_configured
+
+TEMPLATE = Path("work-pools/kubernetes.json")
+PODS_OF_A_CLAIM = 2
+"""How many runs may share the embedded warehouse's file: one writes, and one waits or reads its source."""
+
+
+def make_pool(name: str, image: str | None, claim: str | None) -> None:
+    """Make the work pool or bring it up to date with its file.
+
+    Args:
+        name: the pool's name.
+        image: what its pods run; None leaves what was given before.
+        claim: the volume claim that holds the embedded warehouse; None leaves what was given before.
+
+    Raises:
+        ApiError: the API does not answer.
+        UsageError: no API is configured, the file is missing or cannot be read, or a pool of another type is there.
+    """
+    if not api_configured():
+        raise UsageError("No Prefect API is configured. Set PREFECT_API_URL, or log in: prefect cloud login")
+    try:
+        template: dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no {TEMPLATE} here. Run this in the folder of the repository.") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{TEMPLATE}:{error.lineno}: no valid JSON ({error.msg}).") from None
+    from flows.tracking.pool import bring_pool  # noqa: PLC0415 - Prefect is slow to import
+
+    defaults: dict[str, Any] = {} if image is None else {"image": image}
+    if claim is not None:
+        defaults["warehouse_claim"] = {"claimName": claim}
+    made = bring_pool(name, template, defaults, PODS_OF_A_CLAIM if claim is not None else None)
+    out(f"The work pool '{name}' was {'made' if made else 'brought up to date'}.")

@@ -1,0 +1,70 @@
+"""The Kubernetes work pool on a Prefect server: made from a base job template, or brought up to date with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect import get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.exceptions import ObjectNotFound
+
+from blocks.api import asking_api
+from flows.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import WorkPool
+
+TYPE = "kubernetes"
+
+
+@asking_api()
+def bring_pool(name: str, template: dict[str, Any], defaults: dict[str, Any], limit: int | None) -> bool:
+    """Make the work pool, or bring its template up to date; returns whether it was made.
+
+    Args:
+        name: the pool's name.
+        template: its base job template.
+        defaults: what this cluster gives for the template's variables; what an earlier call gave for others stays.
+        limit: how many pods may run at once; None leaves it as it is.
+
+    Raises:
+        ApiError: the API does not answer.
+        UsageError: the pool is there and of another type.
+    """
+    with get_client(sync_client=True) as client:
+        try:
+            pool: WorkPool | None = client.read_work_pool(name)
+        except ObjectNotFound:
+            pool = None
+        if pool is not None and pool.type != TYPE:
+            raise UsageError(
+                f"The work pool '{name}' is of type {pool.type}. Delete it to have one of type {TYPE}: "
+                f"prefect work-pool delete {name}"
+            )
+        filled = _with_defaults(template, (_defaults(pool.base_job_template) if pool else {}) | defaults)
+        if pool is None:
+            client.create_work_pool(
+                WorkPoolCreate(name=name, type=TYPE, base_job_template=filled, concurrency_limit=limit)
+            )
+        else:
+            changed = WorkPoolUpdate(base_job_template=filled)
+            if limit is not None:
+                changed = WorkPoolUpdate(base_job_template=filled, concurrency_limit=limit)
+            client.update_work_pool(name, changed)
+    return pool is None
+
+
+KEPT = ("image", "warehouse_claim")
+"""The variables whose values are a cluster's own: a new version of the template leaves them as they are."""
+
+
+def _defaults(template: dict[str, Any]) -> dict[str, Any]:
+    properties = template.get("variables", {}).get("properties", {})
+    return {name: properties[name]["default"] for name in KEPT if "default" in properties.get(name, {})}
+
+
+def _with_defaults(template: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    variables = template["variables"]
+    properties = variables["properties"]
+    given = {name: properties[name] | {"default": value} for name, value in defaults.items()}
+    return template | {"variables": variables | {"properties": properties | given}}

@@ -1,0 +1,108 @@
+"""`python -m flows.deploy --pool` and the pods that its template makes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from tests.prefect_api import REPOSITORY, clean_environment
+
+TEMPLATE = json.loads((REPOSITORY / "work-pools/kubernetes.json").read_text(encoding="utf-8"))
+
+
+def _pool(*options, environment, cwd=REPOSITORY):
+    return subprocess.run(
+        [sys.executable, "-m", "flows.deploy", "--pool", *options],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def pool(prefect_server):
+    """What the server knows of the pool, which is gone afterwards."""
+    yield lambda: prefect_server.call("GET", "work_pools/kubernetes")
+    prefect_server.call("DELETE", "work_pools/kubernetes")
+
+
+def _default(pool, variable):
+    return pool["base_job_template"]["variables"]["properties"][variable].get("default")
+
+
+def test_the_pool_is_made_once_and_then_brought_up_to_date(prefect_server, pool):
+    """What a cluster gave of its own stays when the template is renewed; a claim limits the pods that share it."""
+    environment = prefect_server.environment
+    done = _pool("--image", "registry.example.com/derived:7", environment=environment)
+    assert (done.returncode, done.stdout) == (0, "The work pool 'kubernetes' was made.\n"), done.stderr
+    made = pool()
+    assert (made["type"], made["concurrency_limit"]) == ("kubernetes", None)
+    assert _default(made, "image") == "registry.example.com/derived:7"
+    assert made["base_job_template"]["job_configuration"] == TEMPLATE["job_configuration"]
+
+    done = _pool("--claim", "warehouse", environment=environment)
+    assert (done.returncode, done.stdout) == (0, "The work pool 'kubernetes' was brought up to date.\n"), done.stderr
+    renewed = pool()
+    assert renewed["concurrency_limit"] == 2
+    assert _default(renewed, "image") == "registry.example.com/derived:7"
+    assert _default(renewed, "warehouse_claim") == {"claimName": "warehouse"}
+
+
+def test_a_pool_of_another_type_is_left_alone(prefect_server, pool):
+    """It may be somebody's; the message says how to be rid of it."""
+    prefect_server.call("POST", "work_pools/", name="kubernetes", type="process")
+    done = _pool(environment=prefect_server.environment)
+    assert done.returncode == 2
+    assert "is of type process" in done.stderr
+    assert "prefect work-pool delete kubernetes" in done.stderr
+    assert pool()["type"] == "process"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "No Prefect API is configured"),
+        (("--write",), "Give one of --write, --check and --pool."),
+    ],
+)
+def test_wrong_usage_is_told(options, said, tmp_path):
+    """Without an API there is no pool to make."""
+    done = _pool(*options, environment=clean_environment(HOME=str(tmp_path), PREFECT_HOME=str(tmp_path)))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+
+
+def test_the_worker_makes_a_restricted_job_of_the_template():
+    """Every placeholder is filled or gone, the limits are the variables', and PodSecurity `restricted` holds."""
+    from prefect.client.schemas.objects import FlowRun  # noqa: PLC0415 - seconds to import
+    from prefect.utilities.templating import apply_values  # noqa: PLC0415
+    from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration  # noqa: PLC0415
+
+    properties = TEMPLATE["variables"]["properties"]
+    values = {name: variable["default"] for name, variable in properties.items() if "default" in variable}
+    given = {"memory": "4Gi", "cpu": "2", "timeout": 900, "warehouse_claim": {"claimName": "warehouse"}}
+    configuration = KubernetesWorkerJobConfiguration(**apply_values(TEMPLATE["job_configuration"], values | given))
+    configuration.prepare_for_flow_run(FlowRun(flow_id=uuid.uuid4(), name="core.orders"))
+    job = configuration.job_manifest
+    assert "{{" not in json.dumps(job)
+    assert job["spec"]["activeDeadlineSeconds"] == 900
+    assert job["spec"]["parallelism"] == job["spec"]["completions"] == 1
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["resources"] == {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "4Gi"}}
+    assert pod["volumes"][1] == {"name": "warehouse", "persistentVolumeClaim": {"claimName": "warehouse"}}
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not pod["automountServiceAccountToken"]
+    assert not pod["enableServiceLinks"]
