@@ -73,10 +73,15 @@ class Server:
                 return found
             time.sleep(0.3)
 
-    def logs(self, flow_run: str) -> str:
+    def logs(self, flow_run: str, until: str = "") -> str:
         """Return what a flow run has logged; logs arrive in batches, some seconds after they were written."""
-        found = self.call("POST", "logs/filter", logs={"flow_run_id": {"any_": [flow_run]}}, sort="TIMESTAMP_ASC")
-        return "\n".join(line["message"] for line in found)
+        deadline = time.monotonic() + 20
+        while True:
+            found = self.call("POST", "logs/filter", logs={"flow_run_id": {"any_": [flow_run]}}, sort="TIMESTAMP_ASC")
+            text = "\n".join(line["message"] for line in found)
+            if until in text or time.monotonic() > deadline:
+                return text
+            time.sleep(0.3)
 
 
 @contextmanager

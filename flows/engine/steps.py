@@ -65,6 +65,11 @@ class Wait:
     failed: Window | None = None
     """The range of the upstream that was tried in vain."""
 
+    @property
+    def is_for_rows(self) -> bool:
+        """Whether it is for rows that an upstream lacks; all else waits for time, or for a reason to do anything."""
+        return self.kind in {"rows", "completeness"}
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:

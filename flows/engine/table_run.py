@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from flows.sources.interface import Source
     from flows.warehouses.interface import Warehouse
 
-
 PATIENCE = 5
 """After so many failures in a row of one kind, which is the class of the error, a run gives up."""
 
@@ -122,6 +121,8 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     """What there is to say of the table as a whole."""
+    defined: Table | None = None
+    """The table as its file defines it; None where that has faults."""
 
     @property
     def rows(self) -> int:
@@ -194,7 +195,7 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
         extracts = _extracts(run, todo, parts, request)
         if extracts is not None:
             todo = replace(todo, windows=tuple(extracts.steps(todo.windows)))
-        outcome = Outcome(table.identity, todo)
+        outcome = Outcome(table.identity, todo, defined=table)
         _do_steps(run, outcome, parts.warehouse, extracts, observer)
     finally:
         if todo.windows or todo.changes:
@@ -315,11 +316,9 @@ def _refuse(table: Table, request: Request, now: datetime) -> None:
     asked = " and ".join(f"{name} {short(moment)}" for name, moment in options if moment not in {BEGINNING, END})
     span = closed.intersect(request.bounds) if closed else None
     if span is None or size.ceiling(span.start) >= size.floor(span.end):
-        there = (
-            f"those that have closed go from {short(closed.start)} to {short(closed.end)}"
-            if closed
-            else "none has closed yet"
-        )
+        there = "none has closed yet"
+        if closed:
+            there = f"those that have closed go from {short(closed.start)} to {short(closed.end)}"
         raise UsageError(f"{table.identity}: no window of {size} lies within {asked}; {there}.")
 
 

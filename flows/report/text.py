@@ -153,10 +153,25 @@ def describe_end(outcome: Outcome) -> str:
         return f"{f'{done}; ' if outcome.entries else ''}failed: {describe_failures(outcome)}"
     if outcome.entries:
         return done
-    if not outcome.plan.waiting:
-        return "nothing to do, all its windows are committed"
-    waiting = outcome.plan.waiting[0]
-    return f"nothing to do; {f'{waiting.window} ' if waiting.window else ''}{describe_wait(waiting.wait)}"
+    return f"nothing to do{describe_idle(outcome.plan)}"
+
+
+def describe_idle(plan: Plan) -> str:
+    """Return why a plan does nothing."""
+    if not plan.waiting:
+        return ", all its windows are committed"
+    waiting = next((one for one in plan.waiting if one.wait.is_for_rows), plan.waiting[0])
+    return f"; {f'{waiting.window} ' if waiting.window else ''}{describe_wait(waiting.wait)}"
+
+
+def describe_committed(outcome: Outcome) -> str:
+    """Return how much was committed: `3 windows, 48,211 rows`."""
+    rows = plural(outcome.rows, "row")
+    spec = outcome.defined.window if outcome.defined else None
+    if spec is None:
+        return f"whole table, {rows}"
+    spans = [entry.window for entry in outcome.entries if entry.kind == "commit" and entry.window]
+    return f"{plural(sum(sum(1 for _ in spec.size.split(span)) for span in spans), 'window')}, {rows}"
 
 
 def describe_warning(kind: str, notices: Sequence[Notice]) -> str:

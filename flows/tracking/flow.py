@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.engine.table_run import Request
 from flows.model.errors import DerivedError, UsageError
-from flows.model.safe_text import printable
 from flows.model.window import BEGINNING, END, Window
-from flows.report.as_json import outcome_json
-from flows.report.text import describe_failures
 from flows.wiring import run_alone
 
 if TYPE_CHECKING:
@@ -60,10 +57,13 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
 
 def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:
     """Return the Prefect flow around `run_one`."""
-    from prefect import flow, get_run_logger  # noqa: PLC0415 - only where it runs
-    from prefect.states import Failed  # noqa: PLC0415
+    from prefect import flow  # noqa: PLC0415 - only where it runs
 
+    from flows.tracking.final_state import failed_state, final_state  # noqa: PLC0415
+    from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
+
+    show_no_traceback_of_ours()
 
     def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
         table: str,
@@ -91,12 +91,11 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             outcome = run_one(Request(table, bounds, force, rebuild, accept), tracker)
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             tracker.failed(error)
-            return Failed(message=printable(str(error)), data=error)
+            return failed_state(error)
+        state = final_state(outcome)
         if outcome.failures:
-            message = printable(describe_failures(outcome))
-            get_run_logger().error("%s", message)
-            return Failed(message=message, data=DerivedError(message))
-        return dict(outcome_json(outcome))
+            tracker.error(str(state.message))
+        return state
 
     run.__name__ = kind
     # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.

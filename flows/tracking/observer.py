@@ -88,6 +88,10 @@ class Tracker:
         """Write to the log of the flow run."""
         get_run_logger().info("%s", printable(line))
 
+    def error(self, text: str) -> None:
+        """Write what failed to the log of the flow run."""
+        get_run_logger().error("%s", printable(text))
+
     def ended(self, outcome: Outcome) -> None:
         """Log what there is to know, and publish what was done."""
         for line in remarks(outcome):
@@ -96,7 +100,7 @@ class Tracker:
 
     def failed(self, error: DerivedError) -> None:
         """Log and publish why nothing could be done."""
-        get_run_logger().error("%s", printable(str(error)))
+        self.error(str(error))
         self._publish(error_markdown(self._table, error))
 
     def _publish(self, markdown: str) -> None:

@@ -40,6 +40,24 @@ sql: |
 """
 
 
+BROKEN = """\
+description: Accounts that were not opened on the first day; its first window is empty, and then there is work.
+owner: shop@example.com
+schedule: "30 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-01-03}
+strategy: append
+partition: {column: day, by: day}
+columns:
+  - {name: day,   type: DATE,  description: Day of the sign-up (UTC)}
+  - {name: value, type: INT64, description: Anything}
+sql: |
+  SELECT DATE(u.signed_up_at) AS day, SUM(CAST(u.handle AS INT64)) AS value
+  FROM core.users AS u
+  WHERE u.signed_up_at >= @window_start AND u.signed_up_at < @window_end AND u.handle <> 'ada'
+  GROUP BY day
+"""
+
+
 @dataclass(frozen=True)
 class Project:
     """A project whose tables are deployed to a server."""
@@ -71,6 +89,7 @@ def project(tmp_path_factory, prefect_server):
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(REPOSITORY / "tables", root / "tables")
     (root / "tables/derived/accounts_by_day.yaml").write_text(ACCOUNTS)
+    (root / "tables/derived/broken.yaml").write_text(BROKEN)
     (root / ".derived/shop").mkdir(parents=True)
     (root / ".derived/shop/users.csv").write_text(USERS)
 
@@ -91,9 +110,9 @@ def project(tmp_path_factory, prefect_server):
 
 @pytest.fixture(scope="module")
 def worker(project, tmp_path_factory):
-    """A process worker, to which the deployments of two tables are moved."""
+    """A process worker, to which the deployments of some tables are moved."""
     project.server.call("POST", "work_pools/", name="local", type="process")
-    for name in ("core.users", "derived.accounts_by_day"):
+    for name in ("core.users", "derived.accounts_by_day", "derived.broken"):
         project.server.call(
             "PATCH",
             f"deployments/{project.deployment(name)['id']}",
@@ -107,12 +126,16 @@ def worker(project, tmp_path_factory):
         yield log
 
 
-def _run(project, name, **parameters):
-    """Start a run of a deployment and return it once it has ended."""
+def _start(project, name, **parameters):
+    """Start a run of a deployment and return its id."""
     path = f"deployments/{project.deployment(name)['id']}/create_flow_run"
     state = {"type": "SCHEDULED", "message": "asked for by a test"}
-    run = project.server.call("POST", path, parameters=parameters, state=state)
-    return project.server.wait(run["id"])
+    return project.server.call("POST", path, parameters=parameters, state=state)["id"]
+
+
+def _run(project, name, **parameters):
+    """Start a run of a deployment and return it once it has ended."""
+    return project.server.wait(_start(project, name, **parameters))
 
 
 def _artifact(project, table):
@@ -162,7 +185,12 @@ def test_the_form_of_a_run_explains_itself(project):
 
 
 def test_a_worker_runs_both_flows(project, worker):
-    """A run of each flow completes; its name says what it did, its windows are task runs, an artifact tells of it."""
+    """A run of each flow completes; its name says what it did, its windows are task runs, an artifact tells of it.
+
+    The state's name says whether anything was committed, and its message how much, or what is waited for.
+    """
+    derive = ("-m", "flows.derive", "derived.accounts_by_day", "--from", "2026-01-02", "--to", "2026-01-04")
+    assert project.python(*derive).returncode == 0
     ingested = _run(project, "core.users")
     assert ingested["state_type"] == "COMPLETED", f"{project.server.logs(ingested['id'])}\n{worker.read_text()}"
     assert ingested["name"].startswith("core.users 2026-01-01..")
@@ -170,6 +198,9 @@ def test_a_worker_runs_both_flows(project, worker):
     derived = _run(project, "derived.accounts_by_day", start="2026-01-02T00:00:00Z", end="2026-01-04T00:00:00Z")
     assert derived["state_type"] == "COMPLETED", f"{project.server.logs(derived['id'])}\n{worker.read_text()}"
     assert derived["name"] == "derived.accounts_by_day 2026-01-02..2026-01-04"
+    assert (derived["state_name"], derived["state"]["message"]) == ("Committed", "2 windows, 1 row")
+    assert ingested["state_name"] == "Committed"
+    assert ingested["state"]["message"].endswith(" windows, 3 rows")
 
     tasks = project.server.tasks(derived["id"], ended=2)
     assert {task["name"] for task in tasks} == {"2026-01-02..2026-01-03", "2026-01-03..2026-01-04"}
@@ -179,6 +210,23 @@ def test_a_worker_runs_both_flows(project, worker):
     artifact = _artifact(project, "derived.accounts_by_day")
     assert "| 2026-01-0" in artifact
     assert "[core.users](/artifacts/key/core--users)" in artifact
+
+    assert project.python(*derive).returncode == 0
+    idle = {run["state_name"]: run for run in project.server.runs("derived.accounts_by_day nothing to do")}
+    assert idle.keys() == {"Waiting", "UpToDate"}
+    assert {run["state_type"] for run in idle.values()} == {"COMPLETED"}
+    assert "core.users has no rows yet" in idle["Waiting"]["state"]["message"]
+    assert idle["UpToDate"]["state"]["message"] == "nothing to do, all its windows are committed"
+
+
+def test_a_run_that_committed_some_windows_and_failed_says_both(project, worker):
+    """It is failed by type, so that people hear of it, and named so that who reads the table starts; no traceback."""
+    run = _run(project, "derived.broken")
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "PartlyCommitted")
+    message = run["state"]["message"]
+    assert message.startswith("Committed: 1 window, 0 rows. Failed: derived.broken 2026-01-02..2026-01-03: ")
+    assert "Traceback" not in project.server.logs(run["id"], until=message)
+    assert "Traceback" not in worker.read_text()
 
 
 def test_a_command_is_tracked_where_an_api_is_configured(project):

@@ -1,0 +1,39 @@
+"""The state in which a run ends: a name that triggers match, and a message that says what was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect.states import Completed, Failed
+
+from flows.model.errors import DerivedError
+from flows.model.safe_text import printable
+from flows.report.as_json import outcome_json
+from flows.report.text import describe_committed, describe_failures, describe_idle
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+    from flows.engine.table_run import Outcome
+
+
+def final_state(outcome: Outcome) -> State[Any]:
+    """Return how a run ends: what it gave, or which windows failed."""
+    committed = any(entry.kind == "commit" for entry in outcome.entries)
+    if outcome.failures:
+        failed = describe_failures(outcome)
+        if committed:
+            message = f"Committed: {describe_committed(outcome)}. Failed: {failed}"
+            return failed_state(DerivedError(failed), name="PartlyCommitted", message=message)
+        return failed_state(DerivedError(failed))
+    if committed:
+        name, message = "Committed", describe_committed(outcome)
+    else:
+        waits = any(waiting.wait.is_for_rows for waiting in outcome.plan.waiting)
+        name, message = "Waiting" if waits else "UpToDate", f"nothing to do{describe_idle(outcome.plan)}"
+    return Completed(name=name, message=printable(message), data=dict(outcome_json(outcome)))
+
+
+def failed_state(error: DerivedError, *, name: str = "Failed", message: str = "") -> State[Any]:
+    """Return how a run ends that has failed; who called it gets the error."""
+    return Failed(name=name, message=printable(message or str(error)), data=error)
