@@ -1,6 +1,7 @@
 """What copying a collection from MongoDB costs, beside what merely reading it costs in the same run.
 
 python -m benchmarks.ingest_mongodb --documents 300000 --repeats 3
+python -m benchmarks.ingest_mongodb --documents 300000 --parts 3    a first copy as one commit and as three
 
 Needs a server as the tests do. Each line is the median of the repeats, which take turns, so that a busy machine slows
 all of them.
@@ -40,6 +41,17 @@ DATABASE = "derived_bench"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SECONDS = 30
 """From one order to the next."""
+IN_PARTS = """
+import runpy, sys
+from flows.engine import first_copy
+from flows.sources.mongodb import reader
+first_copy.PART_ROWS = %d
+if not first_copy.PART_ROWS:
+    reader.begins_in_order = lambda *_: False
+sys.argv[:] = ["ingest", "core.orders"]
+runpy.run_module("flows.ingest", run_name="__main__")
+"""
+"""`flows.ingest` with parts of so many documents; with 0 as one commit, in the order in which the server keeps them."""
 FILE = """\
 description: Orders of the shop.
 owner: shop@example.com
@@ -117,8 +129,8 @@ def write_file(folder: str, end: str) -> Path:
     return file
 
 
-def whole_copy(server: MongodbServer, end: str) -> float:
-    """Return the seconds of a process that copies the collection into an empty warehouse, as one commit."""
+def whole_copy(server: MongodbServer, end: str, part_rows: int) -> tuple[float, float]:
+    """Return the seconds of a process that copies the collection into an empty warehouse, and those of its CPU."""
     with tempfile.TemporaryDirectory() as folder:
         write_file(folder, end)
         environment = {
@@ -126,15 +138,18 @@ def whole_copy(server: MongodbServer, end: str) -> float:
             "DERIVED_CONNECTION_BENCH": server.uri(DATABASE),
             "PREFECT_API_URL": "",
         }
-        return seconds(
-            lambda: subprocess.run(
-                [sys.executable, "-m", "flows.ingest", "core.orders"],
-                cwd=folder,
-                env=os.environ | environment,
-                check=True,
-                capture_output=True,
-            )
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-c", IN_PARTS % part_rows],
+            cwd=folder,
+            env=os.environ | environment,
+            stdout=subprocess.DEVNULL,
         )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+        return time.perf_counter() - began, usage.ru_utime + usage.ru_stime
 
 
 def raw(server: MongodbServer) -> None:
@@ -167,17 +182,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=300_000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--parts", type=int, metavar="COUNT")
     given = parser.parse_args()
     end = f"{START + timedelta(days=given.documents * SECONDS // 86_400 + 1):%Y-%m-%d}"
     with tempfile.TemporaryDirectory() as folder:
         table = load_file(Path(folder), write_file(folder, end))
     with serving() as server:
         load(server, given.documents)
+        if given.parts:
+            measure_parts(server, end, given.documents, given.parts, given.repeats)
+            return
         readers: dict[str, Callable[[], float]] = {
             "raw BSON, to nowhere": lambda: seconds(lambda: raw(server)),
             "pymongo, documents only": lambda: seconds(lambda: dicts(server)),
             "ours, to nowhere": lambda: seconds(lambda: ours(server, table)),
-            "ours, into DuckDB, whole process": lambda: whole_copy(server, end),
+            "ours, into DuckDB, whole process": lambda: whole_copy(server, end, 0)[0],
         }
         taken: dict[str, list[float]] = {name: [] for name in readers}
         for _ in range(given.repeats):
@@ -185,6 +204,16 @@ def main() -> None:
                 taken[name].append(work())
         server.client.drop_database(DATABASE)
     show(given.documents, {name: statistics.median(each) for name, each in taken.items()})
+
+
+def measure_parts(server: MongodbServer, end: str, documents: int, parts: int, repeats: int) -> None:
+    """Print what a first copy costs as one commit and as several."""
+    sizes = {"one commit": 0, "several": documents // parts}
+    taken = [{name: whole_copy(server, end, size) for name, size in sizes.items()} for _ in range(repeats)]
+    for place, what in enumerate(("seconds", "seconds of CPU")):
+        one, several = (statistics.median(each[name][place] for each in taken) for name in sizes)
+        ratio = several / one
+        print(f"{documents:,} documents: {one:.2f} {what} as one commit, {several:.2f} in parts: {ratio:.3f} times")
 
 
 def show(documents: int, medians: dict[str, float]) -> None:

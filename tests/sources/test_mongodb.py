@@ -200,7 +200,7 @@ def test_a_server_that_dies_in_the_middle_is_told(after: int) -> None:
         many(server.client["shop_test"]["things"], 30_000)
         server.stop()
         server.start(die_after_getmores=after)
-        whole = reader(server, uri=server.uri(serverSelectionTimeoutMS=500))
+        whole = reader(server, uri=server.uri(serverSelectionTimeoutMS=3000))
         batches = whole.read(core_table(THINGS), None)
         seen: list[int] = []
         with pytest.raises(SourceUnavailableError):

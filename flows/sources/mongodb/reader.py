@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +13,7 @@ from flows.model.source_spec import MongodbSource
 from flows.sources.connections import unproven
 from flows.sources.mongodb.bson_columns import Converter
 from flows.sources.mongodb.bson_walk import document_edges
+from flows.sources.mongodb.in_order import ORDER, begins_in_order, behind, position_of
 from flows.sources.mongodb.inspection import inspection, require
 from flows.sources.mongodb.session import interrupt, opened, slots, translated
 from flows.sources.mongodb.window import condition
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 DOCUMENTS = 16384
 """Documents that are converted at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read of a collection."""
+
+    window: Window | None
+    rest: tuple[dict[str, Any], ...] = ({},)
+    """What is left of the window, as filters of which each finds another part of it."""
+    in_order: bool = False
+    """Whether it is read in the order of `_id`."""
 
 
 class MongodbReader:
@@ -62,39 +74,57 @@ class MongodbReader:
 
         Raises SourceError, or SourceUnavailableError where trying again may help.
         """
+        with self._client(table.identity) as client:
+            yield from self._alongside(client, table, _Reading(window))
+
+    def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:
+        """Give the documents of a first copy, with positions where the table's key is their `_id`.
+
+        Raises as `read` does, and where the source has lost the order of the position.
+        """
         source = _source(table)
         with self._client(table.identity) as client:
-            streams = [partial(self._batches, client, table, condition(table, source, window))]
-            with closing(interleave(streams, stop=partial(interrupt, client))) as batches:
-                yield from batches
+            database = client[self._settings.database]
+            if after is not None:
+                reading = _Reading(window, tuple(behind(database, table, source, after)), in_order=True)
+            else:
+                reading = _Reading(window, in_order=begins_in_order(database, table, source, window))
+            yield from self._alongside(client, table, reading)
 
-    def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:  # noqa: ARG002 - none is given
-        """Give the documents of a first copy in one reading: their order on the disk is no place to go on from."""
-        return self.read(table, window)
+    def _alongside(self, client: Client, table: Table, reading: _Reading) -> Generator[Batch]:
+        """Give the batches of a reading, which goes on while they are looked at."""
+        streams = [partial(self._batches, client, table, reading)]
+        with closing(interleave(streams, stop=partial(interrupt, client))) as batches:
+            yield from batches
 
-    def _batches(self, client: Client, table: Table, found: dict[str, Any]) -> Generator[Batch]:
+    def _batches(self, client: Client, table: Table, reading: _Reading) -> Generator[Batch]:
         """Give what the server sends, converted."""
         with translated(self._settings, table.identity):
             converter = Converter(table)
-            for data in self._sent(client, table, found):
+            for data in self._sent(client, table, reading):
                 begin = document_edges(data)
                 for start in range(0, len(begin) - 1, DOCUMENTS):
                     some = begin[start : start + DOCUMENTS + 1]
-                    yield converter.batch(data[some[0] : some[-1]], [place - some[0] for place in some])
+                    batch = converter.batch(data[some[0] : some[-1]], [place - some[0] for place in some])
+                    yield replace(batch, position=position_of(data[some[-2] : some[-1]])) if reading.in_order else batch
 
-    def _sent(self, client: Client, table: Table, found: dict[str, Any]) -> Iterator[bytes]:
-        """Give the documents that match, many at once, as the server sends them. Raises the driver's errors."""
+    def _sent(self, client: Client, table: Table, reading: _Reading) -> Iterator[bytes]:
+        """Give the documents of a reading, many at once, as the server sends them. Raises the driver's errors."""
         source, database = _source(table), client[self._settings.database]
         limit = self._settings.statement_timeout * 1000
+        inside, order = condition(table, source, reading.window), ORDER if reading.in_order else None
         empty = True
-        with database[source.collection].find_raw_batches(found, max_time_ms=limit) as cursor:
-            for sent in cursor:
-                data = cast("bytes", sent)
-                empty = empty and not data
-                yield data
-            # A cursor that broke ends like one that was read to its end.
-            if cursor.cursor_id != 0:
-                raise SourceUnavailableError(f"{table.identity}: the server's cursor ended before its end.")
+        for rest in reading.rest:
+            found = {"$and": [inside, rest]} if rest else inside
+            collection = database[source.collection]
+            with collection.find_raw_batches(found, sort=order, hint=order, max_time_ms=limit) as cursor:
+                for sent in cursor:
+                    data = cast("bytes", sent)
+                    empty = empty and not data
+                    yield data
+                # A cursor that broke ends like one that was read to its end.
+                if cursor.cursor_id != 0:
+                    raise SourceUnavailableError(f"{table.identity}: the server's cursor ended before its end.")
         if empty:
             require(database, table, source)
 
