@@ -129,7 +129,9 @@ class Jobs:
                 return job, job.result(**once, retry=RETRY)
             except ERRORS as error:
                 fault = explained(error, cause.subject, link)
-                # A job that has ended in an error has changed nothing; of another nobody knows what it will do.
+                # Of a job that has ended in an error a second run makes the same again: a statement or a transaction
+                # that fails has changed nothing, and what scripts make beside one they replace. Of a job that has not
+                # ended nobody knows what it will do.
                 has_ended = job.state == "DONE" and job.error_result is not None
                 if not (has_ended and isinstance(fault, WarehouseUnavailableError)) or attempt == TRIES:
                     raise fault from error

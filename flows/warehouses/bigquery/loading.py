@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +27,17 @@ if TYPE_CHECKING:
 _EXPIRES = timedelta(days=1)
 
 
-def load(attempt: Attempt, what: str, types: Mapping[str, Type], rows: Extract | Iterator[pa.RecordBatch]) -> int:
-    """Make a table that helps, and load rows into it; return how many bytes they had in memory.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was sent to a table that helps."""
+
+    rows: int
+    bytes: int
+    """Bytes that the rows had in memory."""
+
+
+def load(attempt: Attempt, what: str, types: Mapping[str, Type], rows: Extract | Iterator[pa.RecordBatch]) -> Loaded:
+    """Make a table that helps, and load rows into it.
 
     An extract's objects in a bucket are loaded by one job, which reads them by itself; files are uploaded.
     """
@@ -45,19 +55,20 @@ def load(attempt: Attempt, what: str, types: Mapping[str, Type], rows: Extract |
         _load_objects(attempt, what, schema, uris)
     for place, path in enumerate(place for place in rows.places if isinstance(place, Path)):
         _load_file(attempt, what, schema, path, place)
-    return rows.manifest.bytes
+    return Loaded(rows.manifest.rows, rows.manifest.bytes)
 
 
 def _load_batches(
     attempt: Attempt, what: str, schema: list[bigquery.SchemaField], batches: Iterator[pa.RecordBatch]
-) -> int:
-    size = 0
+) -> Loaded:
+    rows = size = 0
     with tempfile.TemporaryDirectory(prefix="derived-") as folder:
         for place, file in enumerate(written(Path(folder), _checked(attempt, batches))):
             _load_file(attempt, what, schema, file.path, place)
             file.path.unlink()
+            rows += file.rows
             size += file.memory
-    return size
+    return Loaded(rows, size)
 
 
 def parsed(type_: Type, value: str, depth: int = 0) -> str:

@@ -34,7 +34,7 @@ def renew(jobs: Jobs, table: Table) -> None:
     made.clustering_fields = [_part(column) for column in table.key][:MOST_CLUSTERS]
     with translated(table.identity):
         jobs.client.delete_table(name, not_found_ok=True, retry=RETRY)
-        jobs.client.create_table(made, retry=RETRY)
+        jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
 
 def is_fit(table: Table, present: bigquery.Table | None) -> bool:

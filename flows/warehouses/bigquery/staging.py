@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.model.errors import BudgetError, ConflictError, WindowError
+from flows.model.errors import BudgetError, ConflictError, WarehouseUnavailableError, WindowError
 from flows.model.safe_text import row_text
 from flows.model.sizes import shown_bytes
 from flows.warehouses.bigquery import ledger, merge, quarantine
@@ -146,19 +146,25 @@ def stage(
         CheckFailedError: the window gives several rows of a key, which cannot be combined.
     """
     table, staged, first = target.table, target.helping("stage"), ""
-    size = None
+    loaded = None
     if isinstance(rows, Query):
         _refuse_beyond_budget(target, rows)
         types = ", ".join(f"{quote(name)} {spelled(type_)}" for name, type_ in table.types.items())
-        first = f"CREATE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{rows.sql}\n)"
+        first = (
+            f"CREATE OR REPLACE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{rows.sql}\n)"
+        )
     else:
-        size = load(target.attempt, "stage", table.types, rows)
+        loaded = load(target.attempt, "stage", table.types, rows)
         values = [f"{parsed(type_, quote(name))} AS {quote(name)}" for name, type_ in table.types.items()]
         if values != [f"{quote(name)} AS {quote(name)}" for name in table.types]:
             staged = f"(SELECT {', '.join(values)} FROM {staged})"
     is_merged = table.strategy == "merge"
     asked = _asked(target, staged, start_over=start_over, adds=adds)
     seen = look(target, staged, asked, first, adds=adds)
+    if loaded is not None and seen.rows != loaded.rows:
+        raise WarehouseUnavailableError(
+            f"{target.attempt.cause.subject}: {loaded.rows:,} rows were sent to BigQuery, which has {seen.rows:,}."
+        )
     if seen.facts.get("outside"):
         _refuse_outside(target, staged)
     count, relation = seen.rows, staged
@@ -175,7 +181,7 @@ def stage(
             return replace_.start_over(target, staged)
         return replace_.change(target, staged, seen, drifting, adds=adds)
 
-    read = seen.bytes if size is None else size
+    read = loaded.bytes if loaded else seen.bytes
     return StagedRows(
         target, relation, count, read, seen, lambda: look(target, staged, asked, adds=adds), change, replaces_all
     )

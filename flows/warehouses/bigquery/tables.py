@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import bigquery
 
 from flows.model.column_changes import ColumnChanges, column_changes
@@ -113,7 +113,7 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table) -> None:
         dropped += (column,)
         new.append(column)
     for column in dropped:
-        _run(jobs, table, f"DROP COLUMN {quote(column)}")
+        _run(jobs, table, f"DROP COLUMN IF EXISTS {quote(column)}")
     _patch(jobs, table, new, is_stale=bool(dropped or todo.retyped), present=present)
 
 
@@ -127,9 +127,14 @@ def _patch(jobs: Jobs, table: Table, new: list[str], *, is_stale: bool, present:
         *(field for field in _schema(table) if field.name in new),
     ]
     _describe(there, table)
-    if before != _told(there):
-        with translated(table.identity):
+    if before == _told(there):
+        return
+    with translated(table.identity):
+        try:
             jobs.client.update_table(there, _TOLD, retry=RETRY)
+        except PreconditionFailed:
+            # The answer to this was lost, or another process has altered the table since.
+            alter(jobs, table, jobs.client.get_table(there.reference, retry=RETRY))
 
 
 def _told(there: bigquery.Table) -> list[object]:

@@ -1,6 +1,6 @@
 """The emulator's command, taught what BigQuery does and it does not; it runs in the emulator's own environment.
 
-- A job whose id is known is refused, and not run again.
+- A job has the id that it was sent with, also where it uploads a file; where that is known it is refused, and not run again.
 - A script takes query parameters, which the emulator gives to single statements only.
 - `tables.patch` with a schema adds columns to what is stored, and `ALTER TABLE` changes the schema that `tables.get` gives.
 - A table may have a column of type BIGNUMERIC, though of 38 digits only.
@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
@@ -75,7 +76,7 @@ def _follow_alter(tree: exp.Expression, project: str, catalog: Any) -> None:
     fields = {field.name: field for field in known.schema_.fields}
     for action in tree.args["actions"]:
         if isinstance(action, exp.Drop):
-            del fields[action.this.name]
+            fields.pop(action.this.name, None)
         elif isinstance(action, exp.AlterColumn):
             name = action.this.name
             type_ = action.args["dtype"].sql("bigquery").partition("(")[0]
@@ -105,13 +106,34 @@ _stores_new_columns(MemoryCatalogRepository)
 _stores_new_columns(DuckDBCatalogRepository)
 
 
-handle_query_job = jobs._handle_query_job
+def _runs_once(handle: Any) -> Any:
+    """Let what runs a job refuse one whose id is known."""
+
+    async def handled(project_id: str, job_id: str, *args: Any, ctx: Any = None, **options: Any) -> Any:
+        _refuse_known(ctx or args[-1], project_id, job_id)
+        return await handle(project_id, job_id, *args, **({"ctx": ctx} if ctx else {}), **options)
+
+    return handled
 
 
-async def _handle(project_id: str, job_id: str, *args: Any, ctx: Any, **options: Any) -> Any:
-    if ctx.catalog.get_job(project_id, job_id) is not None:
-        raise resource_already_exists(ResourceRef("job", project_id, "", job_id))
-    return await handle_query_job(project_id, job_id, *args, ctx=ctx, **options)
+def _refuse_known(context: Any, project: str, job_id: str) -> None:
+    if context.catalog.get_job(project, job_id) is not None:
+        raise resource_already_exists(ResourceRef("job", project, "", job_id))
+
+
+run_load, load_of = upload._run_load, upload._load_configuration_from_envelope
+uploaded: ContextVar[str] = ContextVar("uploaded")
+
+
+def _named_load(envelope: dict[str, Any]) -> dict[str, Any]:
+    return load_of(envelope) | {"jobId": envelope["jobReference"]["jobId"]}
+
+
+async def _load_once(*, project_id: str, configuration: dict[str, Any], ctx: Any, **rest: Any) -> Any:
+    known = dict(configuration)
+    uploaded.set(known.pop("jobId"))
+    _refuse_known(ctx, project_id, uploaded.get())
+    return await run_load(project_id=project_id, configuration=known, ctx=ctx, **rest)
 
 
 def _groups_by_its_own_columns(translate: Any) -> Any:
@@ -150,7 +172,10 @@ def _keeps_digits(rewrite: Any) -> Any:
 
 translator.rewrite_create_table_schema_ctas = _keeps_digits(translator.rewrite_create_table_schema_ctas)
 SQLTranslator.translate = _groups_by_its_own_columns(SQLTranslator.translate)
-jobs._handle_query_job = _handle
+jobs._handle_query_job = _runs_once(jobs._handle_query_job)
+jobs._handle_load_job_with_async_envelope = _runs_once(jobs._handle_load_job_with_async_envelope)
+upload._run_load, upload._load_configuration_from_envelope = _load_once, _named_load
+upload._new_job_id = uploaded.get
 executor._run_query_body = _run
 upload._is_permitted_media_type = lambda _: True
 # What it stores things in has 38 digits.

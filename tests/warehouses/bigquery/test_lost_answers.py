@@ -1,16 +1,27 @@
-"""A job whose answer is lost runs once: the same id is sent again, and its own commit is known."""
+"""A job whose answer is lost runs once: the same id is sent again, and its own commit is known.
+
+What the warehouse did and no longer knows of, or did half before it failed, is made again.
+"""
 
 import json
+import re
+import time
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 
 import pytest
 import requests
 
-from flows.engine.commit import TableRun, commit_step
+from flows.engine.commit import TableRun, commit_step, entry_of
 from flows.engine.steps import Reason, Step
+from flows.model.bad_row import BadRow
 from flows.model.window import EVER
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, window
+from tests.contract.test_schema_change import with_column
+from tests.engine.builders import EVENTS, LOG, TOTALS, USERS, Rows, day, do, event, logged, reading, rows, window
+from tests.warehouses.bigquery.world import is_write
+
+NOT_YET = Reason("not committed")
 
 
 @pytest.fixture
@@ -54,9 +65,90 @@ def test_a_window_whose_publish_was_not_answered_is_known_as_its_own(warehouse):
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
     warehouse.prepare(TOTALS)
     run = TableRun(TOTALS, "same", "tester", "abc", 0, {}, {"core.events": EVENTS.types})
-    step = Step(window(0), "missing", Reason("not committed"))
+    step = Step(window(0), "missing", NOT_YET)
     first = commit_step(run, step, warehouse)
     again = commit_step(run, step, warehouse)
     assert replace(again, began=first.began, seconds=first.seconds, bytes=first.bytes) == first
     assert len(rows(warehouse, TOTALS)) == 1
     assert len(warehouse.query("SELECT * FROM platform.ledger WHERE table_name = 'derived.totals'", {})) == 1
+
+
+def forget(warehouse, monkeypatch):
+    """Let the first answer to each request that writes get lost, of every other one with all that is known of the job.
+
+    Return how often each was sent.
+    """
+    sent = Counter()
+    session = warehouse.jobs.client._http  # noqa: SLF001 - the client's own connection
+    request = session.request
+
+    def lossy(method, url, data=None, **options):
+        answer = request(method, url, data=data, **options)
+        if not is_write(method, url, data):
+            return answer
+        number = (method, url, str(data))
+        sent[number] += 1
+        if sent[number] > 1:
+            return answer
+        job = re.search(r'"jobId": "([^"]+)"', str(data)) if "/jobs" in url and "upload" not in url else None
+        if job and len(sent) % 2:
+            request("DELETE", f"{url.partition('?')[0]}/{job[1]}/delete")
+        raise requests.ConnectionError("the answer is lost")
+
+    monkeypatch.setattr(session, "request", lossy)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    return sent
+
+
+def story(warehouse):
+    """Make tables in all ways, alter and empty them; return the one whose file has changed."""
+    do(warehouse, EVENTS, window(0), Rows([event(1, 0), event(2, 0)], [BadRow("id=7", "no number", "x")]))
+    do(warehouse, EVENTS, window(1), Rows([event(1, 0, 1, amount=5)]))
+    do(warehouse, LOG, EVER, Rows([logged(1, 0, 5), logged(2, 1, 7)]))
+    do(warehouse, USERS, window(0))
+    do(warehouse, TOTALS, window(0))
+    failed = entry_of(
+        TableRun(EVENTS, "run-2", "tester", "abc", 0, {}, {}), Step(window(1), "missing", NOT_YET), warehouse
+    )
+    warehouse.record(replace(failed, kind="failure", error="so it goes"), [BadRow("id=8", "no number", "x", window(1))])
+    wide = with_column(with_column(EVENTS, "note", "STRING"), "amount", "BIGNUMERIC")
+    accepted = replace(failed, kind="accept", window=None)
+    warehouse.accept(wide, accepted, reading(warehouse, EVENTS).state.version, ["updated"])
+    warehouse.empty(TOTALS)
+    retyped = with_column(with_column(TOTALS, "n", "INT64"), "amount", "STRING").model_copy(
+        update={"description": "Another.", "sql": "SELECT DATE '2026-01-01' AS day, 'x' AS amount, 1 AS n"}
+    )
+    do(warehouse, retyped, window(0))
+    warehouse.prepare(USERS, anew=True)
+    do(warehouse, USERS, window(0))
+    return retyped
+
+
+def test_whatever_is_not_answered_is_done_once(warehouse, monkeypatch):
+    """Each write is sent twice, which leaves what one leaves, also where nobody remembers that it was sent."""
+    sent = forget(warehouse, monkeypatch)
+    retyped = story(warehouse)
+    events = warehouse.query("SELECT id, amount, note FROM core.events ORDER BY id", {})
+    assert [tuple(row.values()) for row in events] == [(1, 5, None), (2, 1, None)]
+    assert rows(warehouse, LOG) == [logged(1, 0, 5), logged(2, 1, 7)]
+    assert rows(warehouse, USERS) == [{"id": 1, "first": day(0), "last": day(0), "amount": 5}]
+    assert rows(warehouse, retyped) == [{"day": day(0).date(), "amount": "x", "n": 1}]
+    # A failure of whose record nobody remembers stands twice.
+    told = "SELECT DISTINCT table_name, version, kind, `rows` FROM platform.ledger ORDER BY table_name, version"
+    assert [tuple(row.values()) for row in warehouse.query(told, {})] == [
+        ("core.events", 0, "failure", 0),
+        ("core.events", 1, "commit", 2),
+        ("core.events", 2, "commit", 1),
+        ("core.events", 3, "accept", 0),
+        ("core.log", 1, "commit", 2),
+        ("derived.first_use", 1, "commit", 1),
+        ("derived.first_use", 2, "reset", 0),
+        ("derived.first_use", 3, "commit", 1),
+        ("derived.totals", 1, "commit", 1),
+        ("derived.totals", 2, "reset", 0),
+        ("derived.totals", 3, "commit", 1),
+    ]
+    bad = warehouse.query("SELECT place FROM platform.quarantine ORDER BY place", {})
+    assert [row["place"] for row in bad] == ["id=7", "id=8"]
+    assert len(sent) > 80
+    assert min(sent.values()) == 2

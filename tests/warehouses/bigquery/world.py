@@ -40,7 +40,7 @@ class Harm:
 
         def request(method, url, data=None, **options):
             nonlocal left
-            counts = _is_write(method, url, data) and self.only in str(data)
+            counts = is_write(method, url, data) and self.only in str(data)
             left -= counts
             is_now = counts and left == 0
             if is_now and self.how in {"before", "pause"}:
@@ -59,7 +59,7 @@ class Harm:
 UNHARMED = Harm("", 0)
 
 
-def _is_write(method, url, data):
+def is_write(method, url, data):
     """Say whether a request changes something: a query does where it holds such a statement."""
     if method == "POST" and "/jobs" in url and "upload" not in url:
         return bool(_STATEMENT.search(data))

@@ -1,5 +1,5 @@
 DECLARE fence_version INT64;
-CREATE TABLE `platform`.`stage-derived-totals-attempt` (`day` DATE, `amount` NUMERIC)
+CREATE OR REPLACE TABLE `platform`.`stage-derived-totals-attempt` (`day` DATE, `amount` NUMERIC)
 OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 SELECT `day`, `amount` FROM (
 SELECT DATE(`at`) AS day, SUM(amount) AS amount FROM core.events WHERE `at` >= @window_start AND `at` < @window_end GROUP BY 1

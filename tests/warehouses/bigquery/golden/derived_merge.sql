@@ -1,5 +1,5 @@
 DECLARE fence_version INT64;
-CREATE TABLE `platform`.`stage-derived-first_use-attempt` (`id` INT64, `first` TIMESTAMP, `last` TIMESTAMP, `amount` NUMERIC)
+CREATE OR REPLACE TABLE `platform`.`stage-derived-first_use-attempt` (`id` INT64, `first` TIMESTAMP, `last` TIMESTAMP, `amount` NUMERIC)
 OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 SELECT `id`, `first`, `last`, `amount` FROM (
 SELECT id, `at` AS first, `at` AS last, amount FROM core.log WHERE `at` >= @window_start AND `at` < @window_end

@@ -1,5 +1,5 @@
 DECLARE fence_version INT64;
-CREATE TABLE `platform`.`stage-derived-large-attempt` (`id` INT64)
+CREATE OR REPLACE TABLE `platform`.`stage-derived-large-attempt` (`id` INT64)
 OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) AS
 SELECT `id` FROM (
 SELECT id FROM core.events WHERE amount > 1
