@@ -43,6 +43,7 @@ _LOADED_FIRST = (
     "flows.project.shape",
     "flows.project.yaml_file",
     "flows.sql.compile.compiler",
+    "flows.sql.open_end",
     "flows.sql.reach",
 )
 """What the processes share, since it is loaded before they part."""
@@ -161,8 +162,8 @@ def serve(ends: Iterable[int]) -> None:
     """Work at each end of a pair in a process of its own, until the other end is closed."""
     for module in _LOADED_FIRST:
         importlib.import_module(module)
-    # Trees of queries are many and full of circles. Looking for those after every few hundred nodes takes as long as
-    # the work itself; it is enough to look between some batches, at nothing that was there before.
+    # Trees of queries are taken apart, and little else has circles: it is enough to look for those between some
+    # batches, at nothing that was there before.
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -183,6 +184,8 @@ def _work(end: int) -> None:
     done = 0
     from multiprocessing.connection import Connection  # noqa: PLC0415 - as above
 
+    from flows.sql import forget  # noqa: PLC0415 - slow to import, and only the processes need it
+
     with Connection(end) as connection:
         while True:
             try:
@@ -190,7 +193,11 @@ def _work(end: int) -> None:
             except (EOFError, OSError):
                 return
             context = context if news is None else news
-            connection.send([_WORK[kind](job, context) for job in jobs])
+            found = []
+            for job in jobs:
+                found.append(_WORK[kind](job, context))
+                forget()
+            connection.send(found)
             done += 1
             if not done % BATCHES_A_COLLECTION:
                 gc.collect()

@@ -11,7 +11,7 @@ from flows.model.dependency import Dependency, Edge
 from flows.model.errors import Fault, SqlError
 from flows.sql import types as sql_types
 from flows.sql.parse.limits import too_deep
-from flows.sql.parse.parser import parse, parse_any, read, tables
+from flows.sql.parse.parser import forget, parse, parse_any, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
 from flows.sql.parse.write import canonical, first_rows
 
@@ -31,6 +31,7 @@ __all__ = [
     "canonical",
     "drifting",
     "first_rows",
+    "forget",
     "names_of",
     "parse",
     "tables",
@@ -71,7 +72,7 @@ def analyze(
     from flows.sql.open_end import has_open_end, running_on  # noqa: PLC0415 - the same
     from flows.sql.reach import dependencies, shared_ends  # noqa: PLC0415 - the same
 
-    tree, nodes, faults_of_tree = read(sql)
+    tree, nodes, faults_of_tree, _ = read(sql)
     relation, context = compiled(tree, schema, partitions or {})
     try:
         faults = [
@@ -111,7 +112,7 @@ def names_of(sql: str) -> tuple[dict[str, int], tuple[Fault, ...]]:
 
     Raises SqlError where it cannot be read at all.
     """
-    _, nodes, faults = read(sql)
+    _, nodes, faults, _ = read(sql)
     names: dict[str, int] = {}
     for node in base_tables(nodes):
         identity = table_identity(node)

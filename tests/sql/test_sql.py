@@ -1,5 +1,7 @@
 """What is wrong with a query is said all at once, by line, with what to write instead."""
 
+import gc
+
 import duckdb
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from flows.model.errors import SqlError
 from flows.model.types import parse_type
-from flows.sql import analyze, canonical, first_rows, parse, tables, to_duckdb
+from flows.sql import analyze, canonical, first_rows, forget, parse, tables, to_duckdb
 
 SCHEMA = {
     "core.payments": {
@@ -270,6 +272,21 @@ def test_long_conditions_are_no_deep_ones():
     assert "nests too deeply" in only(f"SELECT {deep} AS x")
     deep = "ABS(" * 300 + "1" + ")" * 300
     assert "nests too deeply" in only(f"SELECT {deep} AS x")
+
+
+def test_trees_that_are_forgotten_are_freed_at_once():
+    """What thousands of queries are made into needs no search for circles to be freed."""
+    sql = "SELECT o.order_id, i.price FROM core.orders AS o, o.items AS i WHERE o.created_at >= @window_start"
+    analyze(sql, SCHEMA, {})
+    forget()
+    gc.collect()
+    gc.disable()
+    try:
+        analyze(sql, SCHEMA, {})
+        forget()
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
 
 
 def test_parameters_stay_parameters():

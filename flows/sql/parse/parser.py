@@ -6,12 +6,12 @@ every call keeps the name and the arguments that were written, so that the table
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.parsers.bigquery import BigQueryParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
@@ -28,6 +28,8 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# The parser copies each table of every FROM to find paths of arrays among them, which few have: see `_unnest_paths`.
+BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
 _PREFIX = "__call_"
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
@@ -146,6 +148,8 @@ class Parsed(NamedTuple):
     nodes: Nodes
     faults: tuple[Fault, ...]
     """The faults that a tree can have."""
+    unrepeatable: tuple[Fault, ...]
+    """Those of a table's SQL alone: what can give other rows on every retry."""
 
 
 def parse(sql: str) -> exp.Query:
@@ -153,18 +157,18 @@ def parse(sql: str) -> exp.Query:
 
     Raises SqlError with the line on which the word at fault stands.
     """
-    tree, _, faults = read(sql)
-    if faults:
-        raise SqlError(faults)
-    return tree.copy()
+    found = read(sql)
+    if found.faults:
+        raise SqlError(found.faults)
+    return found.tree.copy()
 
 
 def parse_any(sql: str) -> exp.Query:
     """Parse exactly one SELECT; the tree is shared, so nobody may change it. Raises SqlError."""
-    tree, _, faults = _parsed(sql)
-    if faults:
-        raise SqlError(faults)
-    return tree
+    found = _parsed(sql)
+    if found.faults:
+        raise SqlError(found.faults)
+    return found.tree
 
 
 def read(sql: str) -> Parsed:
@@ -172,23 +176,37 @@ def read(sql: str) -> Parsed:
 
     Raises SqlError where there is no tree.
     """
-    tree, nodes, faults = _parsed(sql)
-    return Parsed(tree, nodes, (*faults, *_unrepeatable(sql)))
+    found = _parsed(sql)
+    return found._replace(faults=(*found.faults, *found.unrepeatable))
 
 
-@lru_cache(maxsize=256)
-def _unrepeatable(sql: str) -> tuple[Fault, ...]:
-    return tuple(unrepeatable(_parsed(sql).nodes))
+_MOST_KEPT = 256
+_KEPT: dict[str, Parsed | tuple[Fault, ...]] = {}
+"""Trees by their queries, or the faults for which there is none."""
+
+
+def forget() -> None:
+    """Let go of every tree: what has one must not use it any more.
+
+    Trees are full of circles, in which nothing is freed before somebody looks for it: they are opened here.
+    """
+    for found in _KEPT.values():
+        if isinstance(found, Parsed):
+            found.nodes.part()
+    _KEPT.clear()
 
 
 def _parsed(sql: str) -> Parsed:
-    found = _parse(sql)
+    found = _KEPT.get(sql)
+    if found is None:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        found = _KEPT[sql] = _parse(sql)
     if not isinstance(found, Parsed):
         raise SqlError(found)
     return found
 
 
-@lru_cache(maxsize=256)
 def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     """Return a query's tree, or the faults for which there is none."""
     try:
@@ -196,11 +214,27 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     except SqlError as error:
         return error.faults
     nodes = Nodes(tree)
+    if _unnest_paths(nodes):
+        nodes = Nodes(tree)
     if faults := tuple(_missing_values(nodes)):
         return faults
     for call in nodes.of(exp.Anonymous):
         call.set("this", call.name.removeprefix(_PREFIX).upper())
-    return Parsed(tree, nodes, (*foreign_forms(nodes), *_parameter_faults(nodes)))
+    return Parsed(tree, nodes, (*foreign_forms(nodes), *_parameter_faults(nodes)), tuple(unrepeatable(nodes)))
+
+
+def _unnest_paths(nodes: Nodes) -> bool:
+    """Make UNNEST(t.items) of t.items in FROM t, t.items; say whether there is any."""
+    found = False
+    for select in nodes.of(exp.Select):
+        joins, from_ = select.args.get("joins"), select.args.get("from_")
+        if joins and from_:
+            known = {item.alias_or_name.lower() for item in (from_, *joins)}
+            paths = (join.this for join in joins if isinstance(join.this, exp.Table) and join.this.db)
+            if any(path.parts[0].name.lower() in known for path in paths):
+                BigQuery().parser()._implicit_unnests_to_explicit(select)
+                found = True
+    return found
 
 
 def _one_select(sql: str) -> exp.Query:

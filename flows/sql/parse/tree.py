@@ -46,6 +46,11 @@ class Nodes:
         for node in self._all:
             self._by_kind.setdefault(type(node), []).append(node)
 
+    def part(self) -> None:
+        """Take the tree apart: each node is freed with the last one that names it."""
+        for node in self._all:
+            node.parent = None
+
     def of(self, *kinds: type[_Node]) -> list[_Node]:
         """Return those of some kinds."""
         found = [kind for kind in self._by_kind if issubclass(kind, kinds)]
