@@ -35,7 +35,7 @@ demo-bigquery-servers: install ## The same from a MySQL and a MongoDB server
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh
 	$(BIN)/python -m flows.deploy --check
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 lint: install ## Check style, format and types
 	$(BIN)/ruff check

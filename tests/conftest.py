@@ -11,11 +11,18 @@ from tests import prefect_api
 from tests.machine import pytest_make_collect_report, pytest_runtest_makereport
 from tests.servers import bigquery, buckets, mongodb, mysql
 from tests.shop import finished_shop, shop
+from tests.workers import pytest_collection_modifyitems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["finished_shop", "pytest_make_collect_report", "pytest_runtest_makereport", "shop"]
+__all__ = [
+    "finished_shop",
+    "pytest_collection_modifyitems",
+    "pytest_make_collect_report",
+    "pytest_runtest_makereport",
+    "shop",
+]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("project", deadline=None)
