@@ -5,15 +5,16 @@ ARG BASE=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${BASE} AS built
 COPY requirements-runtime.lock /build/
-# pip is not needed where the packages are used. The Google API client's descriptions of 400 services (110 MB) are not
-# either: none of them is called by name. Arrow's are headers.
+# Nothing of a pod uses what is removed here, about 220 MB: descriptions of 400 Google services, parts of Arrow for
+# other stores and protocols, a second backend of zstandard, the pages of Prefect's UI, headers and tests.
 RUN python3 -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --no-compile --no-deps --require-hashes \
         --requirement /build/requirements-runtime.lock \
     && cd /venv/lib/python3*/site-packages \
-    && rm -rf googleapiclient/discovery_cache/documents pyarrow/include pyarrow/src pyarrow/tests numpy/*/tests \
-    && /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash . \
-    && /venv/bin/pip uninstall --quiet --yes pip
+    && rm -rf googleapiclient/discovery_cache/documents zstandard/_cffi*.so prefect/server/ui prefect/server/ui-v2 \
+        pyarrow/*flight* pyarrow/*substrait* pyarrow/*s3* pyarrow/include pyarrow/src pyarrow/tests numpy/*/tests \
+    && /venv/bin/pip uninstall --quiet --yes setuptools pip \
+    && /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 COPY flows /app/flows
 COPY blocks /app/blocks
 COPY tables /app/tables
@@ -33,6 +34,7 @@ ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     PREFECT_HOME=/tmp/prefect \
+    DERIVED_HOME=/var/lib/derived \
     DO_NOT_TRACK=1 \
     DERIVED_GIT_COMMIT=${COMMIT}
 WORKDIR /app

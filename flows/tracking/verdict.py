@@ -1,0 +1,75 @@
+"""When a run is to be told what became of its pod; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from flows.model.pod_fault import WAITING, Cluster, PodFault, Seen
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+State = Literal["SCHEDULED", "PENDING", "RUNNING", "CRASHED"]
+
+AFTERWARDS = timedelta(seconds=120)
+"""How long after its pod's end Prefect may still give a run a state because of it."""
+EVICTIONS = 3
+"""How many pods of one run may be evicted until it is given up: Prefect would make a new one for ever."""
+MORE_MEMORY = "AwaitingMoreMemory"
+"""The name of the state in which a run waits for its second pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as Prefect knows it."""
+
+    id: str
+    state: State
+    name: str
+    """The state's."""
+    at: datetime
+    """When it came into that state."""
+    job: str
+    """Its latest job in this namespace; empty where it has none yet."""
+
+
+def verdict(run: Run, cluster: Cluster, patience: timedelta, now: datetime, missing: datetime | None) -> Seen | None:
+    """Return what a run is to be told; None as long as all is well, or may become so.
+
+    Args:
+        run: the run.
+        cluster: what Kubernetes says.
+        patience: how long a pod may wait for what may come: a node, an image, a free quota.
+        now: the time.
+        missing: since when it is known that the run has no living pod.
+    """
+    if run.name in set(PodFault) | {MORE_MEMORY}:
+        return None  # it has been told
+    seen = cluster.faults.get(run.job)
+    if seen is not None and seen.fault is PodFault.EVICTED:
+        return seen if cluster.evictions.get(run.id, 0) >= EVICTIONS or _is_its_end(run, seen) else None
+    if seen is not None and seen.fault in WAITING:
+        return seen if run.state == "PENDING" and now - max(seen.since, run.at) >= patience else None
+    if seen is not None and (_is_its_end(run, seen) or (run.state == "SCHEDULED" and _is_loop(run, seen))):
+        return seen
+    if run.state in {"RUNNING", "PENDING"} and run.job not in cluster.alive:
+        since = max(run.at, missing or now)
+        if now - since >= patience:
+            return seen or Seen(PodFault.GONE, since)
+    if seen is not None and seen.fault is PodFault.NODE_LOST and run.state == "RUNNING":
+        return seen if now - seen.since >= patience else None
+    return None
+
+
+def _is_its_end(run: Run, seen: Seen) -> bool:
+    """Say whether Prefect gave the run up because of what was seen."""
+    if seen.fault is PodFault.GONE:
+        return False  # of a process that ended by itself Prefect says as much
+    return run.state == "CRASHED" and seen.since - AFTERWARDS <= run.at <= seen.since + AFTERWARDS
+
+
+def _is_loop(run: Run, seen: Seen) -> bool:
+    """Say whether a run is to be started again only to meet its deadline again: what ended it counts as a SIGTERM."""
+    return seen.fault is PodFault.DEADLINE and run.at <= seen.since + AFTERWARDS

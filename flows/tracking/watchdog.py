@@ -1,0 +1,170 @@
+"""Tells runs what became of their pods: one look at Kubernetes and at Prefect, and what follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from kubernetes_asyncio import client as kubernetes
+from kubernetes_asyncio import config
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+from prefect.client.schemas.objects import State, StateType
+
+from flows.model.pod_fault import Cluster, PodFault, Seen
+from flows.report.pod_text import describe_more_memory, describe_pod
+from flows.tracking.pods import RUN, Object, read_cluster
+from flows.tracking.verdict import MORE_MEMORY, Run, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+PAGE = 200
+LATELY = timedelta(minutes=15)
+"""How long ago a run may have crashed to be told why."""
+CANCELLING = 45
+"""Seconds that the worker, or the pod itself, has to end a run before it is said to be ended."""
+TWICE = "twice the memory"
+"""The tag of a run that had its second pod."""
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+class Watchdog:
+    """Watches the pods of one work pool in one namespace."""
+
+    def __init__(
+        self, namespace: str, pool: str, patience: timedelta, most_memory: str, say: Callable[[str], None]
+    ) -> None:
+        self._namespace, self._pool, self._patience = namespace, pool, patience
+        self._most_memory, self._say = most_memory, say
+        self._missing: dict[str, datetime] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    async def watch(self, every: float) -> None:
+        """Look again and again. A look that fails, as the API does not answer, is said and repeated."""
+        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        async with kubernetes.ApiClient() as api, get_client() as prefect:
+            while True:
+                try:
+                    await self.look(kubernetes.CoreV1Api(api), prefect)
+                except Exception as error:  # noqa: BLE001 - whatever it was, the next look may do
+                    self._say(f"looking failed, and is tried again: {type(error).__name__}: {error}")
+                await asyncio.sleep(every)
+
+    async def look(self, api: kubernetes.CoreV1Api, prefect: PrefectClient) -> None:
+        """Look once."""
+        pods = [pod async for pod in _all(api.list_namespaced_pod, namespace=self._namespace, label_selector=RUN)]
+        events = [
+            event
+            async for event in _all(api.list_namespaced_event, namespace=self._namespace, field_selector="type=Warning")
+        ]
+        cluster, now = read_cluster(pods, events), datetime.now(UTC)
+        runs = await self._runs(prefect, now)
+        self._missing = {
+            run.id: self._missing.get(run.id, now)
+            for run, _ in runs
+            if run.state in {"RUNNING", "PENDING"} and run.job not in cluster.alive
+        }
+        await asyncio.gather(*(self._judge(prefect, run, of, cluster, now) for run, of in runs))
+
+    async def _runs(self, prefect: PrefectClient, now: datetime) -> list[tuple[Run, FlowRun]]:
+        """Return the runs of this namespace that have not ended, or crashed lately."""
+        open_states = {"type": {"any_": [StateType.RUNNING, StateType.PENDING]}}
+        crashed = {"type": {"any_": [StateType.CRASHED]}}
+        again = {"name": {"any_": ["AwaitingRetry"]}}
+        filters = [{"state": open_states}, {"state": again}, {"state": crashed, "end_time": {"after_": now - LATELY}}]
+        found: dict[UUID, FlowRun] = {}
+        for chosen in filters:
+            offset = 0
+            while True:
+                page = await prefect.read_flow_runs(
+                    flow_run_filter=FlowRunFilter.model_validate(chosen),
+                    work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [self._pool]}}),
+                    limit=PAGE,
+                    offset=offset,
+                )
+                found |= {run.id: run for run in page}
+                offset += PAGE
+                if len(page) < PAGE:
+                    break
+        return [(self._run(run), run) for run in found.values() if self._is_here(run) and run.state is not None]
+
+    def _is_here(self, run: FlowRun) -> bool:
+        return (run.infrastructure_pid or "").startswith(f"{self._namespace}:")
+
+    def _run(self, run: FlowRun) -> Run:
+        state = cast("State[Any]", run.state)
+        job = (run.infrastructure_pid or "").partition(":")[2]
+        return Run(str(run.id), cast("Any", state.type.value), state.name or "", state.timestamp, job)
+
+    async def _judge(self, prefect: PrefectClient, run: Run, of: FlowRun, cluster: Cluster, now: datetime) -> None:
+        seen = verdict(run, cluster, self._patience, now, self._missing.get(run.id))
+        if seen is None or (run.id, run.job) in self._told:
+            return
+        self._told.add((run.id, run.job))
+        more = self._more_memory(of, seen)
+        if more:
+            await self._again(prefect, of, seen.memory, more)
+        else:
+            await self._end(prefect, run, seen, alive=run.job in cluster.alive)
+
+    def _more_memory(self, of: FlowRun, seen: Seen) -> str:
+        """Return what a second pod is to have; empty where there is to be none."""
+        if seen.fault is not PodFault.OUT_OF_MEMORY or TWICE in of.tags or of.deployment_id is None:
+            return ""
+        had = _bytes(seen.memory)
+        more = min(2 * had, _bytes(self._most_memory))
+        return f"{more // 2**20}Mi" if more > had > 0 else ""
+
+    async def _again(self, prefect: PrefectClient, of: FlowRun, memory: str, more: str) -> None:
+        await prefect.update_flow_run(
+            of.id, job_variables=(of.job_variables or {}) | {"memory": more}, tags=[*of.tags, TWICE]
+        )
+        message = describe_more_memory(memory, more)
+        await prefect.set_flow_run_state(of.id, State(type=StateType.SCHEDULED, name=MORE_MEMORY, message=message))
+        self._say(f"{of.name}: {message}")
+
+    async def _end(self, prefect: PrefectClient, run: Run, seen: Seen, *, alive: bool) -> None:
+        """Give a run its last state; its job goes too, where only a cancelled run makes the worker delete it."""
+        message = describe_pod(seen)
+        if run.state == "PENDING" or (run.state == "RUNNING" and alive and seen.fault is not PodFault.NODE_LOST):
+            await self._cancel(prefect, UUID(run.id), message)
+        state: State[Any] = State(type=StateType.CRASHED, name=seen.fault.value, message=message)
+        await prefect.set_flow_run_state(run.id, state, force=True)
+        self._say(f"{run.job}: {seen.fault.value}: {message}")
+
+    async def _cancel(self, prefect: PrefectClient, run: UUID, message: str) -> None:
+        await prefect.set_flow_run_state(run, State(type=StateType.CANCELLING, message=message))
+        for _ in range(CANCELLING):
+            await asyncio.sleep(1)
+            state = (await prefect.read_flow_run(run)).state
+            if state is not None and state.is_final():
+                return
+
+
+async def _all(listing: Callable[..., Any], **chosen: str) -> AsyncIterator[Object]:
+    """Give all objects of a listing, page by page, as they come over the wire."""
+    following = None
+    while True:
+        answer = await listing(**chosen, limit=500, _continue=following, _preload_content=False)
+        page = json.loads(await answer.read())
+        if "items" not in page:
+            raise RuntimeError(f"Kubernetes answers {page.get('message') or page}")
+        for item in page["items"]:
+            yield item
+        following = page["metadata"].get("continue")
+        if not following:
+            return
+
+
+def _bytes(quantity: str) -> int:
+    """Read a quantity of Kubernetes, such as 512Mi; 0 where it is none."""
+    found = re.fullmatch(r"(\d+)([kMGT]i?|Ki)?", quantity)
+    return int(found[1]) * _UNITS[found[2] or ""] if found else 0
