@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-servers demo-bigquery demo-bigquery-servers test lint bench lock docs cases
+.PHONY: help install demo demo-servers demo-bigquery demo-bigquery-servers test test-kubernetes lint bench lock docs cases
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -35,7 +35,11 @@ demo-bigquery-servers: install ## The same from a MySQL and a MongoDB server
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh
 	$(BIN)/python -m flows.deploy --check
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --ignore tests/kubernetes
+
+test-kubernetes: install ## Run the image in a Kubernetes of its own, which this builds, starts and ends (root, Debian, Go)
+	@tests/servers/install.sh
+	tests/kubernetes/run
 
 lint: install ## Check style, format and types
 	$(BIN)/ruff check
