@@ -12,10 +12,8 @@ from flows.model.window import BEGINNING, END, Window, utc
 if TYPE_CHECKING:
     from datetime import datetime
 
-From = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="Only windows that begin at or after this, UTC.")
-]
-To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only windows that end at or before this, UTC.")]
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="Only windows that end after this, UTC.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Only windows that begin before this, UTC.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Do these windows again though they are committed.")]
 Rebuild = Annotated[

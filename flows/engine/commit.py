@@ -81,6 +81,8 @@ class Met:
     """Values that are NULL as they cannot be read, by column."""
     undated: int = 0
     """Rows that belong to no window, as their cursor is NULL."""
+    outside: int = 0
+    """Rows that lie before the table's start or after its end."""
 
     def notices(self, table: Table, *, first: bool) -> tuple[Notice, ...]:
         """Return what a person should know of it; of rows that every window meets, with a run's first."""
@@ -89,6 +91,7 @@ class Met:
             *([Notice("quarantine", table.identity, f"{len(self.bad):,}")] if self.bad else []),
             *(Notice("nulled", column, f"{count:,}") for column, count in self.nulled.items()),
             *([Notice("undated", cursor, f"{self.undated:,}")] if cursor and first and self.undated else []),
+            *([Notice("outside", cursor, f"{self.outside:,}")] if cursor and first and self.outside else []),
         )
 
 
@@ -126,7 +129,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
         if extract is not None:
             met.bad += extract.bad_rows()
             met.nulled.update(extract.manifest.nulled)
-            met.undated = extract.manifest.undated
+            met.undated, met.outside = extract.manifest.undated, extract.manifest.outside
             started -= extract.manifest.seconds
             if window is None:  # rows that are missing in windows show as windows that are missing
                 entry = replace(entry, began=extract.manifest.read_at)
@@ -213,6 +216,7 @@ def good_rows(table: Table, window: Window | None, batches: Iterable[Batch], met
         met.bad.extend(batch.bad)
         met.nulled.update(batch.nulled)
         met.undated += batch.undated
+        met.outside += batch.outside
         if len(met.bad) > most:
             del met.bad[most:]
             refuse_bad(table, window, met.bad, "more than ")

@@ -129,6 +129,7 @@ class Extracts:
                     bad_rows=len(met.bad),
                     nulled=dict(met.nulled),
                     undated=met.undated,
+                    outside=met.outside,
                     null_elements=files.null_elements,
                 )
                 self.stage.keep(manifest, met.bad)

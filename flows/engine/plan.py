@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flows.engine.steps import Behind, Moment, Plan, Reason, Step, Wait, Waiting
+from flows.engine.steps import Behind, Lacking, Moment, Plan, Reason, Step, Wait, Waiting
 from flows.model.change_index import ChangeIndex
-from flows.model.window import END, EVER, Window, covered, subtract
+from flows.model.window import END, EVER, Window, covered, merge, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,8 +65,18 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
         version=known.version,
         changes=known.changes,
         upstreams=versions,
+        lacking=_lacking(facts) if found.windows else (),
         ahead=known.ahead,
         starts_over=known.begun is not None and not known.begun.holds,
+    )
+
+
+def _lacking(facts: _Facts) -> tuple[Lacking, ...]:
+    """Return what failed of the tables that are read whole, as they are; of others the range is waited for."""
+    return tuple(
+        Lacking(dependency.table, tuple(merge(failed)))
+        for dependency in facts.dependencies
+        if dependency.reach is None and (failed := facts.upstreams[dependency.table].failed)
     )
 
 

@@ -91,6 +91,15 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """What a table that is read whole lacks of its own windows."""
+
+    table: str
+    failed: tuple[Window, ...]
+    """Ranges that were tried in vain."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run does, oldest first, what waits, and of which state of the ledger that is true."""
 
@@ -104,6 +113,8 @@ class Plan:
     """Versions of the tables that it reads: what is read is that new or newer."""
     behind: tuple[Behind, ...] = ()
     """Windows that are left as they are though what they read has changed."""
+    lacking: tuple[Lacking, ...] = ()
+    """What is read though it is not whole: the rows that come of it would else be less without a word."""
     ahead: datetime | None = None
     """When a run claims to have begun whose clock was ahead, so that its windows are made again."""
     starts_over: bool = False

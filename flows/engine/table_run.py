@@ -44,7 +44,7 @@ class Request:
 
     table: str
     bounds: Window = EVER
-    """Only windows that lie in this range."""
+    """Only windows that hold a moment of this range."""
     force: bool = False
     """Do these windows again though they are committed."""
     rebuild: bool = False
@@ -286,21 +286,21 @@ def make_plan(
     now = readings.warehouse.now()
     recorded = known.last.behind if known.last else timedelta(0)
     closes = now - (reached.behind(now) if reached else recorded)
-    _refuse(table, request, closes)
+    bounds = _bounds(table, request, closes)
     found_todo = plan(
         table,
         dependencies,
         known,
         {item.table: found[item.table].upstream for item in dependencies},
         Moment(closes, _due(table, now)),
-        bounds=request.bounds,
+        bounds=bounds,
         force=request.force or request.rebuild,
     )
     return failed_last(found_todo, found[table.identity].failing)
 
 
-def _refuse(table: Table, request: Request, now: datetime) -> None:
-    """Raise UsageError where nothing of the table can be meant."""
+def _bounds(table: Table, request: Request, now: datetime) -> Window:
+    """Return the range of whole windows that is asked for. Raises UsageError where nothing can be meant."""
     if sum((request.force, request.rebuild, request.accept)) > 1:
         raise UsageError("--force, --rebuild and --accept each say something else: give one of them.")
     if request.rebuild and table.strategy != "merge" and not (table.source and table.window):
@@ -308,18 +308,17 @@ def _refuse(table: Table, request: Request, now: datetime) -> None:
     if (request.rebuild or request.accept) and request.bounds != EVER:
         raise UsageError("--rebuild and --accept are of the whole table: leave --from and --to out.")
     if request.bounds == EVER:
-        return
+        return EVER
     if table.window is None:
         raise UsageError(f"{table.identity} is made as a whole and has no windows: leave --from and --to out.")
     closed, size = table.window.closed(now), table.window.size
+    span = closed.intersect(request.bounds) if closed else None
+    if span is not None:
+        return Window(size.floor(span.start), size.ceiling(span.end))
+    there = f"those that have closed go from {short(closed.start)} to {short(closed.end)}" if closed else ""
     options = (("--from", request.bounds.start), ("--to", request.bounds.end))
     asked = " and ".join(f"{name} {short(moment)}" for name, moment in options if moment not in {BEGINNING, END})
-    span = closed.intersect(request.bounds) if closed else None
-    if span is None or size.ceiling(span.start) >= size.floor(span.end):
-        there = "none has closed yet"
-        if closed:
-            there = f"those that have closed go from {short(closed.start)} to {short(closed.end)}"
-        raise UsageError(f"{table.identity}: no window of {size} lies within {asked}; {there}.")
+    raise UsageError(f"{table.identity}: no window of {size} lies within {asked}; {there or 'none has closed yet'}.")
 
 
 def _due(table: Table, now: datetime) -> datetime:

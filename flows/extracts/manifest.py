@@ -58,6 +58,8 @@ class Manifest(BaseModel):
     """How many rows have NULL where the source has what cannot be read, by column."""
     undated: int = 0
     """How many rows belong to no window, as their cursor is NULL."""
+    outside: int = 0
+    """How many rows lie before the table's start or after its end."""
     null_elements: tuple[str, ...]
     """Columns with an array that has NULL in it, which not every warehouse can hold."""
 

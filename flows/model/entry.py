@@ -29,7 +29,9 @@ class Touched:
 class Notice:
     """Something that a person should know of a table or of one of its commits; `flows.report` has the words for it."""
 
-    kind: Literal["check", "unread", "quarantine", "nulled", "undated", "source", "new_column", "retyped_column"]
+    kind: Literal[
+        "check", "unread", "quarantine", "nulled", "undated", "outside", "source", "new_column", "retyped_column"
+    ]
     subject: str = ""
     """What it is about: a check, a column or another table."""
     detail: str = ""

@@ -61,6 +61,9 @@ def plan_json(table: str, plan: Plan) -> dict[str, Any]:
         ],
         "bytes": plan.bytes,
         "waiting": _waiting(plan),
+        "lacking": [
+            {"table": less.table, "failed": [_span(window) for window in less.failed]} for less in plan.lacking
+        ],
         "behind": [
             {
                 "table": older.table,

@@ -191,6 +191,12 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
         case "undated":
             rows = plural(int(notices[0].detail.replace(",", "")), "row")
             return f"{rows} whose {subjects[0]} is NULL: they belong to no window and are left out; give them a value"
+        case "outside":
+            rows = plural(int(notices[0].detail.replace(",", "")), "row")
+            return (
+                f"{rows} whose {subjects[0]} lies before the table's start or after its end: left out; to have them "
+                "write another start or end into `window`"
+            )
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
         case _:
@@ -247,6 +253,9 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
     told = any(step.reason.kind == "definition" for step in plan.windows[:1])
     if not told and any(change.alters_rows for change in plan.changes):
         lines.append(f"{table}: its file has changed since its rows were made{_changes(plan.changes)}")
+    for less in plan.lacking:
+        windows = f"window {less.failed[0]}" if len(less.failed) == 1 else f"windows {', '.join(map(str, less.failed))}"
+        lines.append(f"{table}: reads {less.table} as it is, without what failed of it: {windows}")
     for older in plan.behind:
         are = "window is" if older.windows == 1 else "windows are"
         when = f" of {short(older.changed_at.replace(microsecond=0))} UTC" if older.changed_at else ""

@@ -46,6 +46,8 @@ class Batch:
     """How many of the rows have NULL where the source has a value that cannot be read, by column (`on_error: null`)."""
     undated: int = 0
     """Rows met on the way that belong to no window, as their cursor is NULL; 0 where `inspect` tells of them."""
+    outside: int = 0
+    """Rows met on the way that lie before the table's start or after its end."""
     position: str | None = None
     """Where another reading goes on after these rows and all before them; None where it can only begin anew."""
 

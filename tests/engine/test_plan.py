@@ -16,7 +16,7 @@ from flows.model.dependency import Dependency, Edge
 from flows.model.entry import Copied
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import code_version
-from flows.report.text import describe_reason, describe_wait
+from flows.report.text import describe_reason, describe_wait, plan_remarks
 from tests.engine.builders import START, by_day, csv, day, span, table
 
 VISITS = {
@@ -190,6 +190,18 @@ def test_bounds_and_force_choose_windows():
     found = plan(subject, [WINDOWED], state, events(), at(5), bounds=inside, force=True)
     assert windows(found) == [2, 3]
     assert {item.cause for item in found.windows} == {"forced"}
+
+
+def test_a_plan_says_what_it_reads_without_what_failed():
+    """A table that is read whole is read as it is: which of its windows failed is told with what is made of it."""
+    failed = (Window(day(1), day(2)), Window(day(2), day(3)), Window(day(4), day(5)))
+    users = {"core.users": Upstream(4, (EVER,), ChangeIndex([(EVER, 3)]), failed=failed)}
+    found = plan(visits(), [SNAPSHOT], LedgerState(), users, at(2))
+    [remark] = plan_remarks("derived.visits", found)
+    assert remark.startswith("derived.visits: reads core.users as it is, without what failed of it: windows ")
+    assert remark.endswith(" 2026-01-02..2026-01-04, 2026-01-05..2026-01-06")
+    held = plan(visits(), [WINDOWED], LedgerState(), {**events(), **users}, at(2))
+    assert plan_remarks("derived.visits", held) == []
 
 
 def test_a_replaced_table_follows_its_upstreams_changes():

@@ -107,6 +107,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, message):
     with pytest.raises(SourceError, match=r".") as raised:
         batches(tmp_path, table("a.*", {"id": "INT64", "name": "STRING"}))
     assert message in str(raised.value)
+    assert str(raised.value).startswith((name, "No file"))
 
 
 @pytest.mark.parametrize(
@@ -151,16 +152,21 @@ def test_broken_lines_of_json_are_bad_rows(tmp_path):
         b'{"v": "\\ud800"}',
         b'{"v": NaN}',
         b'{"v": "b"}',
+        b'{"v": "c", "w": {"$numberLong": "1"}, "v": "d"}',
+        b'{"v" :"\\u0022:", "w": [{"x":1,"\\u0078":2}]}',
+        b'{"v" : "\\": e", "w": [{"v": 1}, {"v": 2}]}',
     ]
     write(tmp_path / "a.jsonl", b"\n".join(lines))
     [batch] = batches(tmp_path, table("a.jsonl", {"v": "STRING"}))
-    assert batch.rows.to_pylist() == [{"v": "a"}, {"v": "b"}]
+    assert batch.rows.to_pylist() == [{"v": "a"}, {"v": "b"}, {"v": '": e'}]
     assert [(row.place, row.reason.split(":")[0]) for row in batch.bad] == [
         ("a.jsonl:2", "it is no JSON"),
         ("a.jsonl:5", "it is no document; each line should be an object"),
         ("a.jsonl:6", "it is no JSON"),
         ("a.jsonl:7", "it is no JSON"),
         ("a.jsonl:8", "it is no JSON"),
+        ("a.jsonl:10", "a document has the name 'v' twice"),
+        ("a.jsonl:11", "a document has the name 'x' twice"),
     ]
     assert batch.bad[2].raw == '{"v": "\ufffd"}'
 

@@ -183,17 +183,18 @@ columns: [{name: n, type: INT64}, {name: at, type: TIMESTAMP}]
 
 
 @pytest.mark.parametrize("stage", ["", "file"])
-def test_rows_of_files_without_a_cursor_are_counted(tmp_path: Path, stage: str) -> None:
+def test_rows_of_files_that_no_window_holds_are_counted(tmp_path: Path, stage: str) -> None:
     """They fill no quarantine, and are told once in a run whatever its windows, with a stage and without."""
     path = tmp_path / "tables/core/events.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(FILE)
-    (tmp_path / "events1.csv").write_text("n,at\n1,\n2,2026-01-01\n3,2026-01-03\n")
-    (tmp_path / "events2.csv").write_text("n,at\n4,NULL\n5,\n")
+    (tmp_path / "events1.csv").write_text("n,at\n1,\n2,2026-01-01\n3,2026-01-03\n6,2025-12-31 23:59\n")
+    (tmp_path / "events2.csv").write_text("n,at\n4,NULL\n5,\n7,2026-01-04\n")
     shop, env = Shop(tmp_path), {"DERIVED_STAGE": f"{tmp_path}/stage"} if stage else {}
     for asked in ((), ("--force", "--from", "2026-01-02")):
         done = shop.run("flows.ingest", "core.events", *asked, env=env)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("3 rows whose at is NULL: they belong to no window and are left out") == 1
+        assert done.stderr.count("2 rows whose at lies before the table's start or after its end: left out") == 1
     assert shop.rows("SELECT n FROM core.events ORDER BY n") == [(2,), (3,)]
     assert shop.rows("SELECT count(*) FROM platform.quarantine") == [(0,)]

@@ -8,9 +8,9 @@ from flows.model.errors import SourceError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from flows.model.types import Type
+    from flows.sources.files.file import ProjectFile
     from flows.sources.values.column_values import ColumnValues
 
 Broken = tuple[int, str, str]
@@ -39,10 +39,10 @@ def shown(line: int, text: bytes, reason: str) -> Broken:
     return line, text.decode(errors="replace"), reason
 
 
-def require_column(path: Path, name: str, names: Sequence[str]) -> None:
+def require_column(file: ProjectFile, name: str, names: Sequence[str]) -> None:
     """Raise SourceError where a file has no such column."""
     if name not in names:
         raise SourceError(
-            f"{path}: it has no column '{name}'.{did_you_mean(name, names)} It has {', '.join(names)}. "
+            f"{file}: it has no column '{name}'.{did_you_mean(name, names)} It has {', '.join(names)}. "
             "Where the file has another name for it, say so: from: <name>."
         )

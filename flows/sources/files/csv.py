@@ -18,10 +18,10 @@ from flows.sources.values.text_columns import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from flows.model.types import Type
     from flows.sources.files.chunk import Broken
+    from flows.sources.files.file import ProjectFile
 
 NULLS = ["", "NULL", "\\N"]
 """What stands for NULL in CSV where it is not quoted."""
@@ -66,52 +66,52 @@ class CsvChunk:
         return self.texts[row].decode(errors="replace")
 
 
-def read_csv(path: Path, columns: Iterable[str]) -> Iterator[CsvChunk]:
+def read_csv(file: ProjectFile, columns: Iterable[str]) -> Iterator[CsvChunk]:
     """Give the records of CSV below its header. Raises SourceError."""
     header: list[str] = []
     wanted = list(dict.fromkeys(map(plain_name, columns)))
-    for records in _csv_records(path):
+    for records in _csv_records(file):
         if not header:
-            header = _take_header(path, records)
+            header = _take_header(file, records)
             if len(header) == 1 and header != wanted:
-                _refuse_other_divisions(path, header[0])
+                _refuse_other_divisions(file, header[0])
             for name in wanted:
-                require_column(path, name, header)
-        yield _records(path, records, header, wanted)
+                require_column(file, name, header)
+        yield _records(file, records, header, wanted)
     if not header:
-        raise SourceError(f"{path}: it is empty; its first line should name the columns.")
+        raise SourceError(f"{file}: it is empty; its first line should name the columns.")
 
 
-def csv_names(path: Path) -> list[str]:
+def csv_names(file: ProjectFile) -> list[str]:
     """Return the names of a file's columns. Raises SourceError."""
-    return next((_take_header(path, records) for records in _csv_records(path)), [])
+    return next((_take_header(file, records) for records in _csv_records(file)), [])
 
 
-def _take_header(path: Path, records: Records) -> list[str]:
+def _take_header(file: ProjectFile, records: Records) -> list[str]:
     """Take the header off a file's first records."""
     if not records.texts or any(line < records.lines[0] for line, _, _ in records.broken):
-        raise SourceError(f"{path}: its first line is no header with the names of the columns.")
+        raise SourceError(f"{file}: its first line is no header with the names of the columns.")
     record, records.lines = records.texts.pop(0), records.lines[1:]
     if not _is_record(record):
-        raise SourceError(f"{path}: its first line is no header: {_fault_of(record)}.")
+        raise SourceError(f"{file}: its first line is no header: {_fault_of(record)}.")
     try:
         header = [name.decode() for name in _split_fields(record)]
     except UnicodeDecodeError:
-        raise SourceError(f"{path}: its header is no UTF-8 text; export it as UTF-8.") from None
+        raise SourceError(f"{file}: its header is no UTF-8 text; export it as UTF-8.") from None
     for name in header:
         if header.count(name) > 1:
-            raise SourceError(f"{path}: its header names '{name}' twice.")
+            raise SourceError(f"{file}: its header names '{name}' twice.")
     return header
 
 
-def _refuse_other_divisions(path: Path, header: str) -> None:
+def _refuse_other_divisions(file: ProjectFile, header: str) -> None:
     """Raise SourceError where the fields seem to be divided by something else than commas."""
     for mark, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if mark in header:
-            raise SourceError(f"{path}: its fields seem to be divided by {word}. Export it with commas.")
+            raise SourceError(f"{file}: its fields seem to be divided by {word}. Export it with commas.")
 
 
-def _csv_records(path: Path) -> Iterator[Records]:
+def _csv_records(file: ProjectFile) -> Iterator[Records]:
     r"""Give the records of a file, its header first; a record may go over several lines where a field is quoted.
 
     Empty lines are left out. What RFC 4180 does not know is broken: text after a closing quote, as in `"say \"hi\""`,
@@ -119,7 +119,7 @@ def _csv_records(path: Path) -> Iterator[Records]:
     """
     rest: list[bytes] = []
     rest_line = 1
-    for line, texts in lines_of(path):
+    for line, texts in lines_of(file):
         start = rest_line if rest else line
         records, rest, rest_line = _split([*rest, *texts], start, last=False)
         yield without_too_long(records)
@@ -192,7 +192,7 @@ def _end_of_record(texts: list[bytes], start: int) -> int:
     return len(texts) + 1
 
 
-def _records(path: Path, records: Records, header: list[str], wanted: list[str]) -> CsvChunk:
+def _records(file: ProjectFile, records: Records, header: list[str], wanted: list[str]) -> CsvChunk:
     broken = [shown(*item) for item in records.broken]
     values = _parse(records.texts, header, wanted)
     if values is None:
@@ -209,7 +209,7 @@ def _records(path: Path, records: Records, header: list[str], wanted: list[str])
         records = Records([records.texts[index] for index in fitting], lines)
         values = _parse(records.texts, header, wanted)
         if values is None:
-            raise SourceError(f"{path}: its records could not be told apart near line {records.lines[0]}.")
+            raise SourceError(f"{file}: its records could not be told apart near line {records.lines[0]}.")
     return CsvChunk(records.texts, values, records.lines, broken)
 
 

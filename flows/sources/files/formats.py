@@ -13,20 +13,20 @@ from flows.sources.files.parquet import parquet_names, read_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from flows.sources.files.chunk import Chunk
+    from flows.sources.files.file import ProjectFile
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """How files of one format are read."""
 
-    read: Callable[[Path, Iterable[str]], Iterator[Chunk]]
+    read: Callable[[ProjectFile, Iterable[str]], Iterator[Chunk]]
     """Gives the rows of a file, from which columns at these paths will be read."""
-    names: Callable[[Path], list[str]] | None = None
+    names: Callable[[ProjectFile], list[str]] | None = None
     """Gives the names of a file's columns, where the file itself says them."""
-    sample: Callable[[Path], list[dict[str, Any]]] | None = None
+    sample: Callable[[ProjectFile], list[dict[str, Any]]] | None = None
     """Gives some of the file's documents, where only they say their names."""
 
 
@@ -40,14 +40,14 @@ FORMATS = {
 }
 
 
-def format_of(path: Path) -> Format:
+def format_of(file: ProjectFile) -> Format:
     """Return the format of a file. Raises SourceError where its name does not say it."""
-    name = path.name.lower()
+    name = file.path.name.lower()
     for ending in ("", *COMPRESSIONS):
         for known, format_ in FORMATS.items():
             if name.endswith(known + ending) and not (ending and known == ".parquet"):
                 return format_
     raise SourceError(
-        f"{path}: its name does not say what it holds. It should end in {', '.join(FORMATS)}, "
+        f"{file}: its name does not say what it holds. It should end in {', '.join(FORMATS)}, "
         f"and all but .parquet may be followed by {' or '.join(COMPRESSIONS)}."
     )

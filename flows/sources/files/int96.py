@@ -10,31 +10,32 @@ import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
+
+    from flows.sources.files.file import ProjectFile
 
 NANOSECONDS = 1000
 """Of a microsecond."""
 
 
-def too_fine(path: Path, file: pq.ParquetFile, columns: Collection[str]) -> dict[str, frozenset[int]]:
+def too_fine(file: ProjectFile, opened: pq.ParquetFile, columns: Collection[str]) -> dict[str, frozenset[int]]:
     """Return the rows, from 1, of which microseconds do not hold all digits, by column of the first level.
 
     Args:
-        path: the file.
-        file: the same, opened so that it gives microseconds.
+        file: the file.
+        opened: the same, opened so that it gives microseconds.
         columns: what is read of it.
     """
-    leaves = [file.schema.column(index) for index in range(len(file.schema))]
+    leaves = [opened.schema.column(index) for index in range(len(opened.schema))]
     old = {leaf.path.split(".")[0] for leaf in leaves if leaf.physical_type == "INT96"}
     found: dict[str, frozenset[int]] = {}
     if not old.intersection(columns):
         return found
-    with pq.ParquetFile(path, pre_buffer=False, coerce_int96_timestamp_unit="ns") as exact:
+    with pq.ParquetFile(file.path, pre_buffer=False, coerce_int96_timestamp_unit="ns") as exact:
         for name in sorted(old.intersection(columns)):
             rows: set[int] = set()
             before = 1
-            for group in range(file.num_row_groups):
-                rounded = _read(file, group, name)
+            for group in range(opened.num_row_groups):
+                rounded = _read(opened, group, name)
                 rows.update(before + row for row in _differing(rounded, _read(exact, group, name)))
                 before += len(rounded)
             if rows:

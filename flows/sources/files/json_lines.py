@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +13,22 @@ from flows.model.errors import SourceError
 from flows.sources.files.chunk import shown
 from flows.sources.files.lines import Records, lines_of, not_empty, without_too_long
 from flows.sources.values.documents import DigitsLostError, Documents, parse_exactly
+from flows.sources.values.texts import shown as as_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from flows.model.types import Type
     from flows.sources.files.chunk import Broken
+    from flows.sources.files.file import ProjectFile
     from flows.sources.values.column_values import ColumnValues
 
 DOCUMENTS = 1024
 """Lines of JSON that are parsed at once."""
+_NAMED = re.compile(rb'"[ \t\r\n]*:')
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
+_QUOTE = b"u0022"
+"""A quote as an escape, behind which a colon is no name's either."""
 
 
 @dataclass
@@ -51,13 +58,13 @@ class JsonChunk:
         return self.texts[row].decode(errors="replace")
 
 
-def read_json(path: Path, _: Iterable[str]) -> Iterator[JsonChunk]:
+def read_json(file: ProjectFile, _: Iterable[str]) -> Iterator[JsonChunk]:
     """Give the documents of JSON Lines. Raises SourceError."""
     first = True
-    for records in _lines(path):
+    for records in _lines(file):
         if first and records.texts and records.texts[0].lstrip().startswith(b"["):
             raise SourceError(
-                f"{path}: it is one JSON array, which cannot be read piece by piece. "
+                f"{file}: it is one JSON array, which cannot be read piece by piece. "
                 "Write one document a line: mongoexport without --jsonArray."
             )
         first = first and not records.texts
@@ -67,15 +74,19 @@ def read_json(path: Path, _: Iterable[str]) -> Iterator[JsonChunk]:
             yield _documents(Records(records.texts[some], records.lines[some], [] if start else records.broken))
 
 
-def json_sample(path: Path) -> list[dict[str, Any]]:
+def json_sample(file: ProjectFile) -> list[dict[str, Any]]:
     """Return the first documents of a file. Raises SourceError."""
-    return next(([*chunk.documents.rows] for chunk in read_json(path, ())), [])
+    return next(([*chunk.documents.rows] for chunk in read_json(file, ())), [])
 
 
-def _lines(path: Path) -> Iterator[Records]:
+def _lines(file: ProjectFile) -> Iterator[Records]:
     """Give the lines of a file; empty ones are left out."""
-    for line, texts in lines_of(path):
+    for line, texts in lines_of(file):
         yield without_too_long(not_empty([text.removesuffix(b"\r") for text in texts], line))
+
+
+class _TwiceError(ValueError):
+    """A document has a name twice: which of the values is meant, only its writer knows."""
 
 
 def _documents(records: Records) -> JsonChunk:
@@ -84,20 +95,57 @@ def _documents(records: Records) -> JsonChunk:
         documents = [orjson.loads(text) for text in records.texts]
     except orjson.JSONDecodeError:
         documents = [_parsed(text) for text in records.texts]
-    if set(map(type, documents)) <= {dict}:
+    if set(map(type, documents)) <= {dict} and _have_names_once(b"".join(records.texts), documents):
         return JsonChunk(records.texts, Documents(documents, digits=False), records.lines, broken)
     good = []
     for index, (document, text, line) in enumerate(zip(documents, records.texts, records.lines, strict=True)):
-        if isinstance(document, dict):
-            good.append(index)
-        elif isinstance(document, orjson.JSONDecodeError):
+        if isinstance(document, orjson.JSONDecodeError):
             if text.strip():
                 broken.append(shown(line, text, f"it is no JSON: {document}"))
-        else:
+        elif not isinstance(document, dict):
             broken.append(shown(line, text, "it is no document; each line should be an object: {...}"))
+        elif (name := _name_that_stands_twice(text, document)) is not None:
+            broken.append(shown(line, text, f"a document has the name {as_shown(name)} twice"))
+        else:
+            good.append(index)
     chunk = JsonChunk(records.texts, Documents(documents, digits=False), records.lines).take(good)
     chunk.broken = broken
     return chunk
+
+
+def _have_names_once(text: bytes, documents: list[dict[str, Any]]) -> bool:
+    """Say whether it is sure that all names of a text are in what a parser made of it: as many are written of it."""
+    if _QUOTE in text or _SPACED.search(text):
+        return False
+    try:
+        return text.count(b'":') == orjson.dumps(documents).count(b'":')
+    except TypeError:  # it is nested deeply
+        return False
+
+
+def _name_that_stands_twice(text: bytes, document: dict[str, Any]) -> str | None:
+    """Return a name that a parser met twice in one document, of which it has kept the last value."""
+    try:
+        if _QUOTE not in text and len(_NAMED.findall(text)) == orjson.dumps(document).count(b'":'):
+            return None
+    except TypeError:
+        pass
+    try:
+        json.loads(text, object_pairs_hook=_require_once)
+    except _TwiceError as error:
+        return str(error)
+    except RecursionError:
+        pass
+    return None
+
+
+def _require_once(pairs: list[tuple[str, Any]]) -> None:
+    """Raise _TwiceError with the first name that stands twice."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise _TwiceError(name)
+        seen.add(name)
 
 
 def _parsed(text: bytes) -> Any:  # noqa: ANN401 - any JSON, or the error

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from flows.model.errors import SourceError
+from flows.sources.files.file import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+    from flows.sources.files.file import ProjectFile
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 BLOCK = 2**20
@@ -36,15 +38,15 @@ class Records:
     """What is no record: its line, how it begins, and what is wrong with it."""
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, list[bytes]]]:
+def lines_of(file: ProjectFile) -> Iterator[tuple[int, list[bytes]]]:
     """Give runs of whole lines, each with the number of its first line."""
     line = 1
     carry: list[bytes] = []
     carried = 0
     first = True
-    for read in _blocks(path):
+    for read in _blocks(file):
         if first:
-            _refuse_other_text(path, read)
+            _refuse_other_text(file, read)
         block = read.removeprefix(_BOM) if first else read
         first = False
         end = block.rfind(b"\n")
@@ -86,30 +88,30 @@ def without_too_long(records: Records) -> Records:
     return kept
 
 
-def _refuse_other_text(path: Path, block: bytes) -> None:
+def _refuse_other_text(file: ProjectFile, block: bytes) -> None:
     """Raise SourceError where a file begins as text that would not be taken apart as it is meant."""
     if block.startswith(_UTF_16) or b"\0" in block[:_UNIT]:
-        raise SourceError(f"{path}: it is UTF-16 or UTF-32, or no text. Export it as UTF-8.")
+        raise SourceError(f"{file}: it is UTF-16 or UTF-32, or no text. Export it as UTF-8.")
     if b"\n" not in block and b"\r" in block.rstrip(b"\r"):
         raise SourceError(
-            f"{path}: its lines end in CR alone, so that it would be one long line. End them in LF or CRLF: "
-            f"tr '\\r' '\\n' < {path.name} > new-{path.name}"
+            f"{file}: its lines end in CR alone, so that it would be one long line. End them in LF or CRLF: "
+            f"tr '\\r' '\\n' < {file.path.name} > new-{file.path.name}"
         )
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(file: ProjectFile) -> Iterator[bytes]:
     """Give a file's content in blocks, decompressed where its name says so.
 
     Raises:
         SourceError: it cannot be opened, or is cut off or damaged.
     """
-    compression = COMPRESSIONS.get(path.suffix.lower())
+    compression = COMPRESSIONS.get(file.path.suffix.lower())
     try:
-        with pa.OSFile(str(path)) as file:
-            if compression and not file.size():
-                raise SourceError(f"{path}: it is empty, which no {compression} file is; export it again.")
-            with pa.CompressedInputStream(file, compression) if compression else file as stream:
+        with pa.OSFile(str(file.path)) as opened:
+            if compression and not opened.size():
+                raise SourceError(f"{file}: it is empty, which no {compression} file is; export it again.")
+            with pa.CompressedInputStream(opened, compression) if compression else opened as stream:
                 while block := stream.read(BLOCK):
                     yield block
     except OSError as error:
-        raise SourceError(f"{path}: it cannot be read: {error}. Is it whole? Export it again.") from error
+        raise SourceError(f"{file}: it cannot be read: {why(error)}. Is it whole? Export it again.") from error

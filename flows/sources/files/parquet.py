@@ -12,16 +12,17 @@ import pyarrow.parquet as pq
 from flows.model.errors import SourceError
 from flows.model.paths import steps
 from flows.sources.files.chunk import require_column
+from flows.sources.files.file import why
 from flows.sources.files.int96 import too_fine
 from flows.sources.values.arrow_columns import from_arrow
 from flows.sources.values.column_values import ColumnValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from flows.model.types import Type
     from flows.sources.files.chunk import Broken
+    from flows.sources.files.file import ProjectFile
 
 ROWS = 16_384
 """Rows of Parquet that are read at once."""
@@ -65,36 +66,36 @@ class ParquetChunk:
         return str({name: _as_text(column, row) for name, column in named})
 
 
-def read_parquet(path: Path, columns: Iterable[str]) -> Iterator[ParquetChunk]:
+def read_parquet(file: ProjectFile, columns: Iterable[str]) -> Iterator[ParquetChunk]:
     """Give the rows of Parquet. Raises SourceError."""
     try:
         # Nanoseconds reach from 1677 to 2262 only, and INT96 beyond.
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20, coerce_int96_timestamp_unit="us") as file:
-            names = file.schema_arrow.names
+        with pq.ParquetFile(file.path, pre_buffer=False, buffer_size=2**20, coerce_int96_timestamp_unit="us") as opened:
+            names = opened.schema_arrow.names
             wanted = dict.fromkeys(column if column in names else steps(column)[0] for column in columns)
             for name in wanted:
-                require_column(path, name, names)
+                require_column(file, name, names)
                 if names.count(name) > 1:
-                    raise SourceError(f"{path}: it has two columns '{name}'. Give each its own name.")
-            lost = too_fine(path, file, list(wanted))
+                    raise SourceError(f"{file}: it has two columns '{name}'. Give each its own name.")
+            lost = too_fine(file, opened, list(wanted))
             row = 1
-            for batch in file.iter_batches(batch_size=ROWS, columns=list(wanted), use_threads=False):
+            for batch in opened.iter_batches(batch_size=ROWS, columns=list(wanted), use_threads=False):
                 yield ParquetChunk(batch, range(row, row + batch.num_rows), lost)
                 row += batch.num_rows
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(file, error) from error
 
 
-def parquet_names(path: Path) -> list[str]:
+def parquet_names(file: ProjectFile) -> list[str]:
     """Return the names of a file's columns. Raises SourceError."""
     try:
-        return list(pq.read_schema(path).names)
+        return list(pq.read_schema(file.path).names)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(file, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> SourceError:
-    return SourceError(f"{path}: it cannot be read as Parquet: {error}. Is it whole? Export it again.")
+def _unreadable(file: ProjectFile, error: Exception) -> SourceError:
+    return SourceError(f"{file}: it cannot be read as Parquet: {why(error)}. Is it whole? Export it again.")
 
 
 def _as_text(column: pa.Array, row: int) -> str:

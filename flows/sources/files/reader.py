@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
+from flows.sources.files.file import ProjectFile
 from flows.sources.files.find import find
 from flows.sources.files.formats import format_of
 from flows.sources.files.inspection import inspection
@@ -62,9 +63,9 @@ class FilesReader:
             SourceError: no file matches, or one has an unknown ending, lacks a column, or is damaged.
         """
         paths = [column.source_path or column.name for column in table.columns]
-        files = find(self.root, _path(table)).found
-        for path, format_ in [(path, format_of(path)) for path in files]:
-            yield from _joined(_batches(table, window, format_.read(path, paths), str(path.relative_to(self.root))))
+        files = [ProjectFile(path, self.root) for path in find(self.root, _path(table)).found]
+        for file, format_ in [(file, format_of(file)) for file in files]:
+            yield from _joined(_batches(table, window, format_.read(file, paths), str(file)))
 
     def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:  # noqa: ARG002 - none is given
         """Give the rows of a first copy in one reading: another may find other files."""
@@ -118,20 +119,23 @@ def _join(batches: list[Batch]) -> Batch:
     bad = tuple(row for batch in batches for row in batch.bad)
     nulled = sum((Counter(batch.nulled) for batch in batches), Counter[str]())
     rows = pa.concat_batches([batch.rows for batch in batches])
-    return Batch(rows, bad, nulled, undated=sum(batch.undated for batch in batches))
+    undated, outside = sum(batch.undated for batch in batches), sum(batch.outside for batch in batches)
+    return Batch(rows, bad, nulled, undated=undated, outside=outside)
 
 
 def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Batch:
     assert table.source is not None  # noqa: S101 - only core tables are read
     bad = [BadRow(f"{place}:{line}", reason, raw[:RAW]) for line, raw, reason in chunk.broken]
     cursor = next((column for column in table.columns if column.name == table.source.cursor), None)
-    undated = 0
+    undated = outside = 0
     if cursor is not None:
-        moments = _read(chunk, cursor)
-        undated = sum(row not in moments.bad for row in pc.indices_nonzero(moments.values.is_null()).to_pylist())
-        rows = _in_window(moments, window)
-        if len(rows) < len(chunk.lines):
-            chunk = chunk.take(rows)
+        read = _read(chunk, cursor)
+        undated = sum(row not in read.bad for row in pc.indices_nonzero(read.values.is_null()).to_pylist())
+        moments = _moments(read.values)
+        outside = _outside(table, moments)
+        inside = sorted({*_in_window(moments, window), *read.bad})
+        if len(inside) < len(chunk.lines):
+            chunk = chunk.take(inside)
     columns, rejected = [], Rejected()
     for column in table.columns:
         read = _read(chunk, column)
@@ -150,26 +154,39 @@ def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Bat
             )
             for row, reasons in sorted(rejected.reasons.items())
         ]
-    return Batch(rejected.kept(rows), tuple(bad), rejected.nulled, undated=undated)
+    return Batch(rejected.kept(rows), tuple(bad), rejected.nulled, undated=undated, outside=outside)
 
 
 def _read(chunk: Chunk, column: Column) -> ColumnValues:
     return chunk.column(column.source_path or column.name, column.type)
 
 
-def _in_window(cursor: ColumnValues, window: Window | None) -> list[int]:
-    """Return the rows whose cursor lies in the window, or cannot be read; where there is no window, that have one."""
-    moments = cursor.values
+def _moments(cursor: pa.Array) -> pa.Array:
+    """Return the values of a cursor, a day or a time without a zone, as moments in UTC."""
+    moments = cursor if pa.types.is_timestamp(cursor.type) else cursor.cast(pa.timestamp("us"))
+    if moments.type.tz is None:
+        moments = moments.cast(pa.int64()).cast(pa.timestamp("us", tz=UTC.tzname(None)))
+    return moments
+
+
+def _in_window(moments: pa.Array, window: Window | None) -> list[int]:
+    """Return the rows whose cursor lies in the window; where there is no window, that have one."""
     if window is None:
         inside = moments.is_valid()
     else:
-        if not pa.types.is_timestamp(moments.type):
-            moments = moments.cast(pa.timestamp("us"))
-        if moments.type.tz is None:
-            moments = moments.cast(pa.int64()).cast(pa.timestamp("us", tz=UTC.tzname(None)))
         inside = pc.and_(
             pc.greater_equal(moments, pa.scalar(window.start, moments.type)),
             pc.less(moments, pa.scalar(window.end, moments.type)),
         )
     rows: list[int] = pc.indices_nonzero(pc.fill_null(inside, fill_value=False)).to_pylist()
-    return sorted({*rows, *cursor.bad}) if cursor.bad else rows
+    return rows
+
+
+def _outside(table: Table, moments: pa.Array) -> int:
+    """Return how many rows lie before the table's start or after its end."""
+    if table.window is None:
+        return 0
+    beyond = pc.less(moments, pa.scalar(table.window.start, moments.type))
+    if table.window.end is not None:
+        beyond = pc.or_(beyond, pc.greater_equal(moments, pa.scalar(table.window.end, moments.type)))
+    return int(pc.sum(beyond).as_py() or 0)
