@@ -14,9 +14,12 @@ from flows.sql.parse.limits import too_deep
 from flows.sql.parse.parser import forget, parse, parse_any, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
 from flows.sql.parse.write import canonical, first_rows
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from sqlglot import exp
 
     from flows.model.types import Type
     from flows.sql.compile.compiler import Compiled
@@ -80,7 +83,7 @@ def analyze(
             *context.faults,
             *dict.fromkeys(context.unrepeatable),
             *shared_ends(nodes),
-            *_output_faults(relation),
+            *_output_faults(tree, relation),
         ]
     except RecursionError:
         raise SqlError([too_deep()]) from None
@@ -163,11 +166,15 @@ def output(type_: Type) -> Type:
     return sql_types.INT64 if type_ == sql_types.NULL else type_
 
 
-def _output_faults(relation: Relation) -> Iterator[Fault]:
+def _output_faults(tree: exp.Query, relation: Relation) -> Iterator[Fault]:
+    if tree.args.get("kind"):
+        kind = tree.args["kind"]
+        yield Fault(line_of(tree), f"SELECT AS {kind} gives no columns. Leave AS {kind} out.")
+        return
     seen: set[str] = set()
     for node, (name, value) in zip(relation.nodes, relation.columns, strict=False):
         if not name:
-            text = node.sql(dialect="bigquery", comments=False)[:60]
+            text = shown(node)
             yield Fault(line_of(node), f"the column '{text}' has no name. Write {text} AS name.")
         elif name.lower() in seen:
             yield Fault(line_of(node), f"two columns are named '{name}'. Give one of them another name with AS.")

@@ -16,7 +16,7 @@ FORMS = [
     "SELECT id, (WITH w AS (SELECT e.ts AS x) SELECT COUNT(*) FROM w WHERE w.x < @window_end) AS n FROM core.events AS e",
     "SELECT id FROM core.events AS e WHERE id IN (WITH w AS (SELECT e.ts AS x, d.id FROM core.days AS d) SELECT id FROM w)",
     "SELECT ARRAY(WITH w AS (SELECT e.ts AS x) SELECT x FROM w ORDER BY x) AS n FROM core.events AS e",
-    "SELECT id FROM core.events AS e QUALIFY EXISTS (WITH w AS (SELECT e.ts AS x), v AS (SELECT x FROM w) SELECT 1 FROM v AS a JOIN v AS b ON a.x = b.x)",
+    "SELECT id, COUNT(*) OVER () AS n FROM core.events AS e QUALIFY EXISTS (WITH w AS (SELECT e.ts AS x), v AS (SELECT x FROM w) SELECT 1 FROM v AS a JOIN v AS b ON a.x = b.x)",
     "SELECT e.id FROM core.events AS e JOIN core.days AS d ON d.id = e.id AND EXISTS (WITH w AS (SELECT e.ts AS x) SELECT 1 FROM w) WHERE e.ts < @window_start",
     "SELECT e.id, COUNT(*) AS n FROM core.events AS e GROUP BY id HAVING EXISTS (SELECT 1 FROM core.days AS d WHERE d.id = e.id)",
 ]  # fmt: skip

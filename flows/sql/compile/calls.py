@@ -11,7 +11,7 @@ from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import call_rule, compiles, expression
 from flows.sql.functions import foreign, signatures
 from flows.sql.once import lifted
-from flows.sql.parse.repeat import VARYING
+from flows.sql.parse.repeat import VARYING, refused
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name
 from flows.sql.shown import shown
 
@@ -93,9 +93,15 @@ def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | 
 def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:
     loose = len(scope.loose)
     for item in node.expressions:
-        a_name = isinstance(item, exp.Column) and len(item.parts) == 1
-        if not isinstance(item, _NO_VALUES) and not (a_name and foreign.is_of_others(name)):
+        if not isinstance(item, (*_NO_VALUES, exp.Query)) and not (foreign.is_of_others(name) and _of_others(item)):
             expression(item, scope)
     # It may be an aggregate for all that is known, whose columns need no group.
     del scope.loose[loose:]
-    return scope.fault(node, foreign.refusal(name))
+    return scope.fault(node, refused(name) if name in VARYING else foreign.refusal(name))
+
+
+def _of_others(item: exp.Expr) -> bool:
+    """Say whether an argument of another dialect's function may be a part, a type or words of its grammar."""
+    a_name = isinstance(item, exp.Column) and len(item.parts) == 1
+    a_type = isinstance(item, exp.Anonymous) and all(isinstance(one, exp.Literal) for one in item.expressions or [item])
+    return a_name or a_type or isinstance(item, exp.Alias | exp.In)

@@ -26,7 +26,7 @@ def boolean(node: exp.Expr, scope: Scope, where: str) -> Value:
     """Compile a condition."""
     value = expression(node, scope)
     if not t.coerces(value.type, t.BOOL):
-        scope.fault(node, f"{where} needs a condition, but '{shown(node)}' is {value.type}.")
+        return scope.fault(node, f"{where} needs a condition, but '{shown(node)}' is {value.type}.")
     scope.context.decides |= value.drifts
     return value
 

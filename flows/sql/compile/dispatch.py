@@ -15,7 +15,6 @@ from sqlglot import exp
 from flows.model.errors import SqlError
 from flows.sql.compile.scope import Read, Relation, Scope, Value
 from flows.sql.once import plain
-from flows.sql.shown import shown
 
 Rule = Callable[[Any, Scope], Value]
 QueryRule = Callable[[Any, Scope], Relation]
@@ -105,7 +104,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     rule, parts = _EXPRESSIONS.get(type(node), _NO_RULE)
     for key, part in node.args.items():
         if key not in parts and part:
-            return scope.unsupported(node, f"{key.strip('_').replace('_', ' ').upper()} in '{shown(node)}'")
+            return scope.unsupported(node)
     mark, context = len(scope.loose), scope.context
     drifts, context.drifts = context.drifts, False
     reads, context.reads = context.reads, set()

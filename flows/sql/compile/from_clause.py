@@ -10,7 +10,7 @@ from flows.sql.compile.clauses import plain
 from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean, compare
 from flows.sql.compile.from_items import from_item
-from flows.sql.compile.scope import FromItem, Scope, Value
+from flows.sql.compile.scope import NOTHING, FromItem, Scope, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,9 @@ def _join(join: exp.Expr, scope: Scope) -> str:
                 scope.fault(
                     join, f"{(side + ' ') if side else ''}JOIN needs ON or USING. Write CROSS JOIN for every pair."
                 )
+                # What would be joined by USING is ambiguous without it: no fault of its own.
+                for source in scope.items[before:]:
+                    source.columns = [(name, NOTHING) for name, _ in source.columns]
     if not condition:
         return f" CROSS JOIN {item}"
     return f" {side + ' ' if side else ''}JOIN {item}{condition}"

@@ -14,6 +14,7 @@ from flows.sql.compile.scope import Anything, FromItem, Scope, Value
 from flows.sql.compile.structures import fields_of
 from flows.sql.parse.tree import table_identity
 from flows.sql.reach import Occurrence, Origin
+from flows.sql.shown import shown
 from flows.sql.types import quote, quote_table
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def from_item(node: exp.Expr, scope: Scope) -> str:
         own = scope.item_name(node.alias)
         _add(node, scope, node.alias, _columns(own, relation), relation)
         return f"({relation.sql}) AS {own}"
-    scope.unsupported(node, f"'{node.sql(dialect='bigquery')[:40]}' in FROM")
+    scope.unsupported(node, f"'{shown(node)}' in FROM")
     return "(SELECT 1)"
 
 
@@ -95,7 +96,7 @@ def _table(node: exp.Table, scope: Scope) -> str:
     if node.args.get("pivots"):
         return _pivot(node, scope)
     if not isinstance(node.this, exp.Identifier):
-        called = node.sql(dialect="bigquery").partition("(")[0]
+        called = shown(node).partition("(")[0]
         other = {"EXTERNAL_QUERY": "a core table whose source: reads that database"}.get(
             called.upper(), "a derived table of its own"
         )
@@ -151,19 +152,19 @@ def _names_column(first: str, scope: Scope) -> bool:
 
 
 def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
-    shown = ".".join(part.name for part in node.parts)
+    written = ".".join(part.name for part in node.parts)
     if "*" in node.name:
         instead = "Read one core table that holds all days, bounded by @window_start and @window_end."
-        scope.fault(node, f"'{shown}': wildcard tables are not supported. {instead}")
+        scope.fault(node, f"'{written}': wildcard tables are not supported. {instead}")
     elif identity is not None and node.db:
-        scope.fault(node, f"'{shown}' is not a table.{did_you_mean(shown, scope.context.schema)}")
+        scope.fault(node, f"'{written}' is not a table.{did_you_mean(written, scope.context.schema)}")
     elif node.catalog:
-        scope.fault(node, f"'{shown}' names a project. Write the table as dataset.name: '{node.db}.{node.name}'.")
+        scope.fault(node, f"'{written}' names a project. Write the table as dataset.name: '{node.db}.{node.name}'.")
     else:
         near = [name for name in scope.context.schema if name.rpartition(".")[2].lower() == node.name.lower()]
         ctes = [name for around in scope.outward() for name in around.ctes]
-        hint = f" Did you mean '{near[0]}'?" if near else did_you_mean(shown, [*ctes, *scope.context.schema])
-        scope.fault(node, f"'{shown}' has no dataset. Write it as dataset.name.{hint}")
+        hint = f" Did you mean '{near[0]}'?" if near else did_you_mean(written, [*ctes, *scope.context.schema])
+        scope.fault(node, f"'{written}' has no dataset. Write it as dataset.name.{hint}")
 
 
 def _unnest(node: exp.Unnest, scope: Scope) -> str:
@@ -179,7 +180,7 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
     if value.type.element is None and value.type != t.UNKNOWN:
         scope.fault(
             node,
-            f"UNNEST needs an ARRAY, but '{node.expressions[0].sql(dialect='bigquery')[:60]}' is {value.type}.",
+            f"UNNEST needs an ARRAY, but '{shown(node.expressions[0])}' is {value.type}.",
         )
     element = t.INT64 if element == t.NULL else element
     whole = Value(element, f"{own}.{quote('value')}")

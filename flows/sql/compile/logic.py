@@ -41,7 +41,8 @@ def _logic(node: exp.Expr, scope: Scope) -> Value:
 
 @compiles(exp.Not)
 def _not(node: exp.Expr, scope: Scope) -> Value:
-    return Value(t.BOOL, f"(NOT {boolean(node.this, scope, 'NOT').sql})")
+    value = boolean(node.this, scope, "NOT")
+    return value if value is NOTHING else Value(t.BOOL, f"(NOT {value.sql})")
 
 
 @compiles(exp.Is)

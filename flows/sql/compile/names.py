@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 
 _BY_PARTITION = " Compare the table's own partition column with @window_start and @window_end."
-_PSEUDO = dict.fromkeys(("_TABLE_SUFFIX", "_PARTITIONTIME", "_PARTITIONDATE", "_FILE_NAME"), _BY_PARTITION)
-"""Columns that BigQuery adds to some tables, with what to write instead."""
+_PSEUDO = {
+    **dict.fromkeys(("_TABLE_SUFFIX", "_PARTITIONTIME", "_PARTITIONDATE", "_FILE_NAME"), _BY_PARTITION),
+    **dict.fromkeys(("SESSION_USER", "SYSTEM_USER", "USER"), " Leave it out; the ledger records who ran what."),
+    **dict.fromkeys(
+        ("SYSDATE", "NOW", "GETDATE"), " Write @window_end: the clock would give other rows on every retry."
+    ),
+    **dict.fromkeys(
+        ("ROWNUM", "ROWID"), " Write ROW_NUMBER() OVER (ORDER BY ...) with columns that tell all rows apart."
+    ),
+}
+"""Columns that BigQuery adds to some tables, and words of other dialects, with what to write instead."""
 
 
 @compiles(exp.Column, exp.Dot, reads=("table", "db", "catalog"))
@@ -117,6 +126,9 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
     if len(values) > len(known) > 0:
         # A table with a fault may have a column of that name as well, or not.
         values = known
+    if len(values) > 1 and not known:
+        # All of them stand for faults, of which nobody knows the columns.
+        return NOTHING, []
     if len(values) > 1:
         choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias)
         unnamed = "" if all(alias for alias, _ in values) else " Give each subquery a name with AS."

@@ -202,14 +202,14 @@ def _whole(spec: exp.Expr) -> bool:
 
 
 def _limit(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
-    """Compile LIMIT and OFFSET; say whether there is one."""
-    sql = ""
+    """Compile LIMIT and OFFSET; say whether there is one without a fault."""
+    sql, faults = "", len(scope.context.faults)
     for key in ("limit", "offset"):
         part = node.args.get(key)
         if part is not None:
             scope.guard(part, {"expression", "this"})
             sql += f" {key.upper()} {count(part.expression, scope)}"
-    return sql, bool(sql)
+    return sql, bool(sql) and len(scope.context.faults) == faults
 
 
 def count(node: exp.Expr, scope: Scope) -> int:

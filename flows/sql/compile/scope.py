@@ -12,6 +12,7 @@ from flows.model.errors import Fault
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
 from flows.sql.parse.tree import line_of
+from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class Scope:
 
     def unsupported(self, node: exp.Expr, what: str | None = None) -> Value:
         """Refuse a construct by name."""
-        what = what or (node.sql_name() if isinstance(node, exp.Func) else node.sql("bigquery")[:60])
+        what = what or f"'{shown(node)}'"
         return self.fault(node, f"{what} is not supported by the embedded warehouse yet.")
 
     def guard(self, node: exp.Expr, known: Iterable[str]) -> None:
@@ -201,8 +202,8 @@ class Scope:
         for key, part in node.args.items():
             if part and key not in known:
                 first = part[0] if isinstance(part, list) else part
-                what = first.sql(dialect="bigquery")[:40] if isinstance(first, exp.Expr) else key
-                self.unsupported(node, f"'{what.strip()}' ({key.strip('_').replace('_', ' ').upper()})")
+                words = shown(first).strip() if isinstance(first, exp.Expr) else ""
+                self.unsupported(node, f"'{words or shown(node)}'")
 
     def cte(self, name: str) -> Relation | None:
         """Return the CTE of that name, here or around."""

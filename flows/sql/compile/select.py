@@ -15,7 +15,7 @@ from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
 from flows.sql.compile.grouping import SETS, grouping_sets
 from flows.sql.compile.order import tail
-from flows.sql.compile.scope import Relation, Scope, Value
+from flows.sql.compile.scope import Anything, Relation, Scope, Value
 from flows.sql.compile.structures import distinct, fields_of, output_name, struct
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
@@ -37,7 +37,9 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     from_ = from_clause(node, scope)
     where = _condition(node.args.get("where"), scope, "WHERE")
     scope.windows = {str(window.name).lower(): window for window in node.args.get("windows") or []}
+    faults = len(scope.context.faults)
     groups, terms = _groups(node, scope)
+    ungrouped = len(scope.context.faults) > faults
     if groups is not None:
         scope.groups = set(groups)
     several = groups is not None and groups != terms
@@ -48,11 +50,14 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     scope.aliases = {name.lower(): value for _, name, value in items if name}
     having = _condition(node.args.get("having"), scope, "HAVING")
     qualify = _condition(node.args.get("qualify"), scope, "QUALIFY")
+    if qualify and not scope.windowed:
+        scope.fault(node.args["qualify"], "QUALIFY needs a window function. Write its conditions in WHERE or HAVING.")
     values = [value for _, _, value in items]
     one_row = node.args.get("from_") is None or (scope.aggregated and groups is None)
     columns = [(item.unalias(), value) for item, _, value in items]
     ordered, limited = tail(node, scope, columns, one_row=one_row)
-    _refuse_loose(scope)
+    if not ungrouped:
+        _refuse_loose(scope)
     distinct_rows = node.args.get("distinct")
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
     opaque = limited or scope.windowed or several or (scope.aggregated and scope.groups is None)
@@ -203,6 +208,8 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
             return []
         columns = found
     names = [name for name, _ in columns]
+    if any(isinstance(one, Anything) for one in scope.items):
+        return []
     for left_out in star.args.get("except_") or []:
         if left_out.name.lower() not in {name.lower() for name in names}:
             scope.fault(

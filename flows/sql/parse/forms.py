@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from flows.model.errors import Fault
 from flows.sql.parse.tree import line_of
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +56,10 @@ def _group(node: exp.Expr) -> str | None:
 
 
 def _set_operation(node: exp.Expr) -> str | None:
+    if node.args.get("side") or node.args.get("kind"):
+        return (
+            "the columns of both sides of BY NAME have to be the same here. Write NULL AS name for one that is missing."
+        )
     if isinstance(node, exp.Union) or node.args.get("distinct") is not False:
         return None
     return f"GoogleSQL has no {node.key.upper()} ALL. Write {node.key.upper()} DISTINCT."
@@ -64,7 +69,21 @@ def _frame(node: exp.Expr) -> str | None:
     kind = str(node.args.get("kind") or "ROWS").upper()
     if kind not in {"ROWS", "RANGE"}:
         return f"GoogleSQL has no frames by {kind}. Write ROWS or RANGE."
-    return "GoogleSQL has no EXCLUDE in a frame. Leave it out." if node.args.get("exclude") else None
+    if node.args.get("exclude"):
+        return "GoogleSQL has no EXCLUDE in a frame. Leave it out."
+    for place in ("start", "end"):
+        bound = node.args.get(place)
+        if bound and bound != "CURRENT ROW" and not node.args.get(f"{place}_side"):
+            words = bound if isinstance(bound, str) else shown(bound)
+            return f"'{words}' in a frame lacks its direction. Write {words} PRECEDING or {words} FOLLOWING."
+    return None
+
+
+def _zone(node: exp.Expr) -> str | None:
+    if node.find_ancestor(exp.AtTimeZone) or isinstance(node.parent, exp.Extract | exp.Cast):
+        return None
+    moment, zone = shown(node.this), shown(node.args["zone"])
+    return f"GoogleSQL has AT TIME ZONE inside EXTRACT alone. Write DATETIME({moment}, {zone})."
 
 
 def _limit(node: exp.Expr) -> str | None:
@@ -95,13 +114,16 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.TableAlias: _alias,
     exp.CTE: _cte,
     exp.Group: _group,
+    exp.Union: _set_operation,
     exp.Except: _set_operation,
     exp.Intersect: _set_operation,
     exp.WindowSpec: _frame,
     exp.Limit: _limit,
     exp.Join: _join,
     exp.Select: _select,
-    exp.Mod: lambda node: (
-        f"GoogleSQL has no '%'. Write MOD({node.this.sql('bigquery')}, {node.expression.sql('bigquery')})."
+    exp.AtTimeZone: _zone,
+    exp.ParseJSON: lambda node: (
+        f"JSON {shown(node.this)} as a literal is not supported. Write PARSE_JSON({shown(node.this)})."
     ),
+    exp.Mod: lambda node: f"GoogleSQL has no '%'. Write MOD({shown(node.this)}, {shown(node.expression)}).",
 }

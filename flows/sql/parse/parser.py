@@ -15,14 +15,16 @@ from sqlglot.parsers.bigquery import BigQueryParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.sql.parse.dialects import refuse_foreign
 from flows.sql.parse.forms import foreign_forms
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
-from flows.sql.parse.syntax import refuse_foreign, syntax_fault, token_fault
+from flows.sql.parse.syntax import syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
+from flows.sql.parse.words import NO_CALLS
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -35,110 +37,6 @@ _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
-# GoogleSQL's reserved words: none of them names a function but IF, LEFT and RIGHT. What looks like a call of another has
-# a grammar of its own.
-_RESERVED = frozenset(
-    [
-        "ALL",
-        "AND",
-        "ANY",
-        "ARRAY",
-        "AS",
-        "ASC",
-        "ASSERT_ROWS_MODIFIED",
-        "AT",
-        "BETWEEN",
-        "BY",
-        "CASE",
-        "CAST",
-        "COLLATE",
-        "CONTAINS",
-        "CREATE",
-        "CROSS",
-        "CUBE",
-        "CURRENT",
-        "DEFAULT",
-        "DEFINE",
-        "DESC",
-        "DISTINCT",
-        "ELSE",
-        "END",
-        "ENUM",
-        "ESCAPE",
-        "EXCEPT",
-        "EXCLUDE",
-        "EXISTS",
-        "EXTRACT",
-        "FALSE",
-        "FETCH",
-        "FOLLOWING",
-        "FOR",
-        "FROM",
-        "FULL",
-        "GROUP",
-        "GROUPING",
-        "GROUPS",
-        "HASH",
-        "HAVING",
-        "IGNORE",
-        "IN",
-        "INNER",
-        "INTERSECT",
-        "INTERVAL",
-        "INTO",
-        "IS",
-        "JOIN",
-        "LATERAL",
-        "LIKE",
-        "LIMIT",
-        "LOOKUP",
-        "MERGE",
-        "NATURAL",
-        "NEW",
-        "NO",
-        "NOT",
-        "NULL",
-        "NULLS",
-        "OF",
-        "ON",
-        "OR",
-        "ORDER",
-        "OUTER",
-        "OVER",
-        "PARTITION",
-        "PRECEDING",
-        "PROTO",
-        "QUALIFY",
-        "RANGE",
-        "RECURSIVE",
-        "RESPECT",
-        "ROLLUP",
-        "ROWS",
-        "SELECT",
-        "SET",
-        "SOME",
-        "STRUCT",
-        "TABLESAMPLE",
-        "THEN",
-        "TO",
-        "TREAT",
-        "TRUE",
-        "UNBOUNDED",
-        "UNION",
-        "UNNEST",
-        "USING",
-        "WHEN",
-        "WHERE",
-        "WINDOW",
-        "WITH",
-        "WITHIN",
-        "SAFE_CAST",
-        "MAKE_INTERVAL",
-        "VALUES",
-        "PIVOT",
-        "UNPIVOT",
-    ]
-)
 
 
 class Parsed(NamedTuple):
@@ -216,11 +114,11 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     nodes = Nodes(tree)
     if _unnest_paths(nodes):
         nodes = Nodes(tree)
-    if faults := tuple(_missing_values(nodes)):
+    if faults := (*_missing_values(nodes), *foreign_forms(nodes)):
         return faults
     for call in nodes.of(exp.Anonymous):
         call.set("this", call.name.removeprefix(_PREFIX).upper())
-    return Parsed(tree, nodes, (*foreign_forms(nodes), *_parameter_faults(nodes)), tuple(unrepeatable(nodes)))
+    return Parsed(tree, nodes, tuple(_parameter_faults(nodes)), tuple(unrepeatable(nodes)))
 
 
 def _unnest_paths(nodes: Nodes) -> bool:
@@ -302,7 +200,7 @@ def _literal(written: str, token: Token) -> tuple[TokenType, str]:
 def _is_call(word: str, before: TokenType | None) -> bool:
     from sqlglot.parsers.bigquery import BigQueryParser  # noqa: PLC0415 - loaded with the dialect, named here alone
 
-    if word in _RESERVED:
+    if word in NO_CALLS:
         return False
     if word == "REPLACE" and before in {TokenType.STAR, TokenType.R_PAREN}:
         return False
@@ -327,7 +225,11 @@ def _parameter_faults(nodes: Nodes) -> Iterator[Fault]:
     for node in nodes.of(exp.Parameter, exp.Placeholder, exp.SessionParameter):
         if isinstance(node, exp.Parameter) and node.name.lower() in PARAMETERS:
             continue
+        if isinstance(node.this, exp.Parameter):
+            yield Fault(line_of(node), f"'@{shown(node.this)}' is a variable of a server, which no query here has.")
         name = node.name if isinstance(node.name, str) else ""
+        if isinstance(node.this, exp.Parameter) or isinstance(node.parent, exp.Parameter):
+            continue
         near = meant(name)
         hint = f" Did you mean '@{near}'?" if near else did_you_mean(name, PARAMETERS).replace("'window", "'@window")
         message = f"'@{name}' is not a parameter.{hint or ' Write @window_start or @window_end.'}"

@@ -26,13 +26,17 @@ VARYING = {
 """Functions that differ from one run to the next, with why they are refused and what to write."""
 
 
+def refused(name: str) -> str:
+    """Say why a function that differs from one run to the next is refused."""
+    return f"{name} cannot stand in a table's SQL: {VARYING[name]}"
+
+
 def unrepeatable(nodes: Nodes) -> Iterator[Fault]:
     """Give a fault for each word of a query that can give other rows on every retry."""
     for node in nodes.of(exp.Anonymous, *KEYWORD_CALLS):
         name = call_name(node) or ""
-        reason = VARYING.get(name)
-        if reason is not None:
-            yield Fault(line_of(node), f"{name} cannot stand in a table's SQL: {reason}")
+        if name in VARYING:
+            yield Fault(line_of(node), refused(name))
     for select in nodes.of(exp.Select, exp.SetOperation, exp.Subquery):
         offset = select.args.get("offset")
         if offset and not select.args.get("limit"):

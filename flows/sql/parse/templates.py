@@ -11,8 +11,10 @@ _CLOSED = re.compile(
     r"""['"]{3}.*?['"]{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`[^`\n]*`|/\*.*?\*/|--[^\n]*|\#[^\n]*""", re.DOTALL
 )
 _TEMPLATE = re.compile(
-    r"\{%.*?%\}|\{\{.*?\}\}|\$?\{[^{}\n]{0,80}\}|(?<![\w$])\$+\w*|(?<![:\w]):[A-Za-z_]\w*|%\(\w+\)s", re.DOTALL
+    r"\{%.*?%\}|\{\{.*?\}\}|\$?\{[^{}\n]{0,80}\}|(?<![\w$])\$+\w*|(?<![:\w]):[A-Za-z_]\w*|%\(\w+\)s|(?<=[=<>(,] )%s\b",
+    re.DOTALL,
 )
+_GOES_ON = re.compile(r"\{%[-+]?\s*(?:end|el)\w+")
 _MARKS = re.compile(r"[{$%:]")
 _STARTS = {"start", "begin", "beginning", "from", "since", "ds", "execution", "logical"}
 _ENDS = {"end", "stop", "finish", "to", "until", "next", "tomorrow"}
@@ -38,6 +40,7 @@ def refuse_templates(sql: str) -> None:
     faults = [
         Fault(bare.count("\n", 0, match.start()) + 1, _refusal(sql[match.start() : match.end()]))
         for match in _TEMPLATE.finditer(bare)
+        if not _GOES_ON.match(match[0])
     ]
     if faults:
         raise SqlError(faults)

@@ -1,0 +1,224 @@
+"""Clauses, lists and names that stand where GoogleSQL has no place for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot.tokenizer_core import TokenType
+
+from flows.sql.parse.reader import CLAUSES, RANKS
+from flows.sql.parse.spelling import TEXTS
+from flows.sql.parse.words import RESERVED
+
+if TYPE_CHECKING:
+    from flows.sql.parse.reader import Reader, Rule
+
+_FROM, _LAST_OF_SELECT = RANKS["FROM"], RANKS["WINDOW"]
+_BEGINS_LIST = {
+    "(",
+    "[",
+    ",",
+    "SELECT",
+    "DISTINCT",
+    "ALL",
+    "BY",
+    "GROUP BY",
+    "ORDER BY",
+    "PARTITION BY",
+    "WITH",
+    "FROM",
+    "USING",
+}
+_ENDS_LIST = {")", "]", ",", ";", "", "WHERE", "GROUP BY", "HAVING", "QUALIFY", "WINDOW", "ORDER BY", "LIMIT", "UNION", "INTERSECT", "EXCEPT", "ROWS", "RANGE", "ON", "JOIN"}  # fmt: skip
+_WITH_COMMAS = {"SUBSTR": "SUBSTR(text, 2, 3)", "SUBSTRING": "SUBSTRING(text, 2, 3)", "TRIM": "TRIM(text, 'x'), LTRIM or RTRIM", "OVERLAY": "CONCAT(LEFT(text, 1), 'x', SUBSTR(text, 3))"}  # fmt: skip
+
+
+def _comma(reader: Reader, at: int) -> str | None:
+    before, after, frame = reader.word(at - 1), reader.word(at + 1), reader.frame
+    if before in _BEGINS_LIST and not (before == "ALL" and reader.word(at - 2) != "SELECT"):
+        return f"nothing stands between '{before}' and the comma. Write what is missing, or remove the comma."
+    if frame.called == "EXTRACT" and not frame.rank and frame.opener == "(":
+        return f"EXTRACT takes no comma. Write EXTRACT({before} FROM {reader.written(at + 1) if after else 'ts'})."
+    if frame.rank == RANKS["LIMIT"]:
+        return "GoogleSQL has no LIMIT with two numbers. Write LIMIT count OFFSET skipped."
+    if before == "*" and frame.called == "COUNT":
+        return "COUNT(*) takes nothing else. Write COUNT(*), or COUNT(value)."
+    if frame.rank == 1 and after in {")", "FROM", "", ";"}:
+        return None
+    if after in _ENDS_LIST:
+        where = CLAUSES[frame.rank - 1] if frame.rank else "a list"
+        return f"nothing follows the comma in {where}. Write what is missing, or remove the comma."
+    if frame.rank == 0 and frame.with_ and not frame.joined:
+        return _with_name(reader, at + 1)
+    return None
+
+
+def _with_name(reader: Reader, at: int) -> str | None:
+    name, after = reader.word(at), reader.word(at + 1)
+    if name in {"SELECT", ""}:
+        return f"nothing follows the comma before '{name}'. Remove it." if name else None
+    if after == "(" and reader.word(at + 2) not in {"SELECT", "WITH", "("}:
+        return None
+    if after != "AS":
+        return f"'{reader.written(at)}' in WITH needs AS. Write WITH {reader.written(at)} AS (SELECT ...)."
+    return None
+
+
+def _with(reader: Reader, at: int) -> str | None:
+    frame = reader.frame
+    if frame.rank or frame.joined or frame.with_ or (at and reader.word(at - 1) != "("):
+        return None
+    begins = at + 1 + (reader.word(at + 1) == "RECURSIVE")
+    if reader.word(begins) == "(":
+        return None
+    frame.with_ = True
+    return _with_name(reader, begins)
+
+
+def _select(reader: Reader, at: int) -> str | None:
+    frame, before = reader.frame, reader.word(at - 1)
+    if frame.opener == "CASE":
+        return "a query inside a CASE stands in brackets: (SELECT ...)."
+    if not frame.joined and (frame.rank or (at and not (before == "(" or (frame.with_ and before == ")")))):
+        return f"the query after '{reader.written(at - 1)}' stands in brackets. Write (SELECT ...)."
+    frame.rank, frame.joined = 1, False
+    return None
+
+
+def _from(reader: Reader, at: int) -> str | None:
+    frame = reader.frame
+    if reader.word(at - 1) == "DISTINCT" and reader.word(at - 2) in {"IS", "NOT"}:
+        return None
+    if frame.rank == 0:
+        called = frame.called
+        if called in {"SUBSTRING", "SUBSTR", "TRIM", "OVERLAY"}:
+            return f"{called} takes no FROM. Write its arguments with commas, as in {_WITH_COMMAS[called]}."
+        return None if frame.opener else "'FROM' stands before any SELECT. Write SELECT columns FROM table."
+    return _clause(reader, at)
+
+
+def _clause(reader: Reader, at: int) -> str | None:
+    frame, word = reader.frame, reader.word(at)
+    if word == "WINDOW" and reader.word(at + 2) != "AS":
+        return "WINDOW needs AS. Write WINDOW name AS (PARTITION BY ... ORDER BY ...)."
+    if reader.word(at + 1) in _ENDS_LIST - {"", ";"}:
+        return f"nothing follows {word}. Write what belongs there, or leave it out."
+    if frame.rank == 0 or word == "PARTITION BY":
+        return None
+    rank = RANKS[word]
+    if rank == frame.rank:
+        how = "Join its conditions with AND." if word in {"WHERE", "HAVING", "QUALIFY"} else "Write it once."
+        return f"{word} stands twice in one SELECT. {how}"
+    if rank < frame.rank:
+        return f"{word} stands after {CLAUSES[frame.rank - 1]}. The order is {', '.join(CLAUSES)}."
+    frame.rank = rank
+    return None
+
+
+def _join(reader: Reader, _: int) -> str | None:
+    rank = reader.frame.rank
+    return f"JOIN stands after {CLAUSES[rank - 1]}. The order is FROM, JOIN, WHERE, GROUP BY." if rank > _FROM else None
+
+
+def _set_operation(reader: Reader, at: int) -> str | None:
+    frame, word, after = reader.frame, reader.word(at), reader.word(at + 1)
+    if reader.word(at - 1) == "*":
+        return None if after == "(" else "* EXCEPT needs brackets. Write * EXCEPT (columns)."
+    if after not in {"ALL", "DISTINCT"}:
+        kinds = "UNION ALL, or UNION DISTINCT to drop rows that stand twice" if word == "UNION" else f"{word} DISTINCT"
+        return f"{word} says nothing of rows that stand twice. Write {kinds}."
+    if frame.rank > _LAST_OF_SELECT:
+        last = CLAUSES[frame.rank - 1]
+        return f"{last} stands before {word}. Write it after the last SELECT, or put its SELECT in brackets."
+    if frame.joins_by not in {"", f"{word} {after}"}:
+        return f"{frame.joins_by} and {word} {after} stand side by side. Put brackets around what belongs together."
+    frame.rank, frame.joined, frame.joins_by = 0, True, f"{word} {after}"
+    follows = reader.word(at + 2)
+    if follows == "":
+        return f"the query ends after '{word} {after}'. Write what follows it, or remove it."
+    if follows not in {"SELECT", "WITH", "(", "BY", "CORRESPONDING", "STRICT"}:
+        return f"{word} {after} joins SELECTs. Write {word} {after} SELECT ... FROM {reader.written(at + 2)}."
+    return None
+
+
+def _side(reader: Reader, at: int) -> str | None:
+    word, after = reader.word(at), reader.word(at + 1)
+    if reader.frame.rank != _FROM or after in {
+        "JOIN",
+        "OUTER",
+        "(",
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+        "SEMI",
+        "ANTI",
+        "HASH",
+        "",
+    }:
+        return None
+    return f"'{word}' needs JOIN. Write {word} JOIN."
+
+
+def _bracket(reader: Reader, at: int) -> str | None:
+    if reader.word(at - 1) not in {"FROM", "JOIN", "."} or reader.word(at + 2) != "]":
+        return None
+    name = reader.tokens[at + 1].text
+    return f"'[{name}]' is no name. Write it as `{name}`."
+
+
+def _as(reader: Reader, at: int) -> str | None:
+    after, called = reader.word(at + 1), reader.frame.called
+    is_cast = called in {"CAST", "SAFE_CAST"} and not reader.frame.rank
+    if after in {")", ",", "", "FROM"}:
+        return f"AS needs {'a type' if is_cast else 'a name'} after it."
+    if not after.isidentifier() and after not in {"'", "("}:
+        return f"AS needs {'a type' if is_cast else 'a name'} before '{after}'."
+    if after == "'" and reader.tokens[at + 1].token_type in TEXTS:
+        name = reader.tokens[at + 1].text
+        return f"a name is no text. Write AS {name if name.isidentifier() else f'`{name}`'}."
+    if is_cast or after not in RESERVED or after in {"STRUCT", "NOT"}:
+        return None
+    if (after == "OF" and reader.word(at - 1) == "SYSTEM_TIME") or (after == "SELECT" and not reader.frame.rank):
+        return None
+    name = reader.written(at + 1)
+    return f"'{name}' is a word of SQL itself. Choose another name, or write it as `{name}`."
+
+
+def _closing(reader: Reader, at: int) -> str | None:
+    if reader.frame.opener == "CASE":
+        return "a CASE has no END. Write END after its last THEN or ELSE."
+    around = reader.frames[-2] if len(reader.frames) > 1 else None
+    if around is None or not around.with_ or around.rank or around.joined or reader.frame.opener != "(":
+        return None
+    after = reader.word(at + 1)
+    if after in {"", ";"}:
+        return "the query ends after WITH. Write the SELECT that reads it."
+    if after in {",", "SELECT", "AS", "(", ")", "WITH"}:
+        return None
+    return f"before '{reader.written(at + 1)}' a comma is missing between the queries of WITH, or their SELECT."
+
+
+def _using(reader: Reader, at: int) -> str | None:
+    name = reader.written(at + 1) if reader.word(at + 1) else "column"
+    if reader.word(at + 1) == "(" or reader.frame.rank != _FROM:
+        return None
+    return f"USING needs brackets. Write USING ({name})."
+
+
+CLAUSE_RULES: dict[TokenType, Rule] = {
+    TokenType.COMMA: _comma,
+    TokenType.WITH: _with,
+    TokenType.SELECT: _select,
+    TokenType.FROM: _from,
+    **dict.fromkeys(
+        (TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.WINDOW), _clause
+    ),
+    **dict.fromkeys((TokenType.ORDER_BY, TokenType.LIMIT, TokenType.PARTITION_BY), _clause),
+    TokenType.JOIN: _join,
+    **dict.fromkeys((TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER), _side),
+    **dict.fromkeys((TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT), _set_operation),
+    TokenType.L_BRACKET: _bracket,
+    TokenType.ALIAS: _as,
+    TokenType.USING: _using,
+    **dict.fromkeys((TokenType.R_PAREN, TokenType.R_BRACKET), _closing),
+}

@@ -1,0 +1,86 @@
+"""What GoogleSQL's grammar has no place for, though a lenient parser takes it, or drops it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from flows.model.errors import Fault
+from flows.sql.parse.clauses import CLAUSE_RULES
+from flows.sql.parse.reader import Reader
+from flows.sql.parse.spelling import ENDS_VALUE, TEXTS
+from flows.sql.parse.values import VALUE_RULES
+from flows.sql.parse.words import NEVER_FOLLOW, RESERVED, VALUES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE}
+_CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END}
+_QUOTED = {*TEXTS, TokenType.IDENTIFIER}
+_PAIRS = {"(": ")", "[": "]"}
+_RULES = {**CLAUSE_RULES, **VALUE_RULES}
+
+
+def misplaced(sql: str, tokens: Sequence[Token], words: set[str]) -> Iterator[Fault]:
+    """Give the first word or sign that stands where GoogleSQL has no place for it.
+
+    What follows it may be read otherwise than it was meant. `words` are all words of the query, in capitals.
+    """
+    reader, before = Reader(sql, tokens), TokenType.SEMICOLON
+    for at, token in enumerate(tokens):
+        kind = token.token_type
+        rule = _RULES.get(kind)
+        a_field, before = before == TokenType.DOT, kind
+        if a_field and kind not in TEXTS:
+            continue
+        if kind == TokenType.SEMICOLON:
+            break
+        if rule is not None and (message := rule(reader, at)):
+            yield Fault(token.line, f"syntax error: {message}")
+            return
+        if kind in _OPENS:
+            reader.open(at)
+        elif kind in _CLOSES:
+            reader.close()
+    if len(reader.frames) > 1:
+        yield from brackets(sql, tokens)
+    elif words & NEVER_FOLLOW:
+        yield from _reserved(sql, tokens)
+
+
+def brackets(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
+    """Give a fault for the first bracket that has no other."""
+    opened: list[int] = []
+    for place, token in enumerate(tokens):
+        if token.text in _PAIRS and token.token_type not in _QUOTED:
+            opened.append(place)
+        elif token.text in _PAIRS.values() and token.token_type not in _QUOTED:
+            if not opened or _PAIRS[tokens[opened[-1]].text] != token.text:
+                message = f"this '{token.text}' closes nothing. Remove it, or write what opens it."
+                yield Fault(token.line, f"syntax error: {message}")
+                return
+            opened.pop()
+    if opened:
+        token = tokens[opened[-1]]
+        left = tokens[opened[-1] - 1]
+        after = f" after {sql[left.start : left.end + 1]}" if opened[-1] else ""
+        message = f"the '{token.text}'{after} is not closed. Write its '{_PAIRS[token.text]}'."
+        yield Fault(token.line, f"syntax error: {message}")
+
+
+def _reserved(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
+    """Give a fault for a reserved word that stands where only the name of what is before it could."""
+    for left, token in pairwise(tokens):
+        word = token.text.upper()
+        if word not in NEVER_FOLLOW or token.token_type in _QUOTED:
+            continue
+        if left.token_type in ENDS_VALUE and left.text.upper() not in RESERVED - VALUES:
+            name = sql[token.start : token.end + 1]
+            message = (
+                f"'{name}' is a word of SQL itself. Write it as `{name}` where it is a name, or a comma before it."
+            )
+            yield Fault(token.line, f"syntax error: {message}")
+            return
