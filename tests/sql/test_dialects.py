@@ -76,7 +76,7 @@ def test_what_a_lenient_parser_takes_is_refused(sql):
 
 def test_words_of_other_dialects_are_names_elsewhere():
     """They are not reserved: columns, tables and aliases may be called so, and texts and comments may hold anything."""
-    words = "top prewhere overlap filter div mod xor minus sample glob regexp rlike similar ties final option settings pivot separator placing only"
+    words = "top prewhere overlap filter div mod minus sample similar ties final option settings pivot separator placing only"
     sql = ", ".join(f"t.{word}, {word} + 1 AS {word}_1" for word in words.split())
     schema = {"d.t": dict.fromkeys(words.split(), "INT64")}
     text = "'WITH TOTALS ** BETWEEN SYMMETRIC' AS x -- a // b, TOP 10"

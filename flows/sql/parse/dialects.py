@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 # One line each: the words by which a query shows it, in capitals, as a pattern of what is not quoted; what the form is called, with
 # a ! where GoogleSQL has it and Derived does not; what to write. A form is looked for where its first word stands in a query.
 _FORMS = r"""
-WITH: WITH (?:TOTALS|ROLLUP|CUBE)\b | WITH TOTALS or WITH ROLLUP | GROUP BY ROLLUP (columns), which gives the totals as rows with NULL
-BETWEEN: BETWEEN A?SYMMETRIC (?!AND\b|[.+*/-]) | BETWEEN SYMMETRIC | BETWEEN LEAST(one, other) AND GREATEST(one, other)
+TOTALS: WITH TOTALS\b | WITH TOTALS | GROUP BY ROLLUP (columns), which gives the totals as rows with NULL
+ROLLUP: WITH ROLLUP\b | WITH ROLLUP | GROUP BY ROLLUP (columns), which gives the totals as rows with NULL
+SYMMETRIC: BETWEEN SYMMETRIC (?!AND\b|[.+*/-]) | BETWEEN SYMMETRIC | BETWEEN LEAST(one, other) AND GREATEST(one, other)
+ASYMMETRIC: BETWEEN ASYMMETRIC (?!AND\b|[.+*/-]) | BETWEEN ASYMMETRIC | BETWEEN
 ROWS: ROWS (?:UNBOUNDED|CURRENT|\S+) (?:PRECEDING|FOLLOWING|ROW) AND\b | two bounds without BETWEEN | ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 RANGE: RANGE (?:UNBOUNDED|CURRENT|\S+) (?:PRECEDING|FOLLOWING|ROW) AND\b | two bounds without BETWEEN | RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-BETWEEN: (?:ROWS|RANGE) BETWEEN (?:UNBOUNDED PRECEDING|CURRENT ROW|\S+ (?:PRECEDING|FOLLOWING)) (?!AND\b) | frames by BETWEEN without AND | ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+ROWS: ROWS BETWEEN (?:UNBOUNDED PRECEDING|CURRENT ROW|\S+ (?:PRECEDING|FOLLOWING)) (?!AND\b) | frames by BETWEEN without AND | ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+RANGE: RANGE BETWEEN (?:UNBOUNDED PRECEDING|CURRENT ROW|\S+ (?:PRECEDING|FOLLOWING)) (?!AND\b) | frames by BETWEEN without AND | RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 WITHIN: WITHIN GROUP \( | WITHIN GROUP | the order inside the call, as in STRING_AGG(text, ',' ORDER BY text)
 SORT: SORT BY\b | SORT BY | ORDER BY
 CLUSTER: CLUSTER BY\b | CLUSTER BY | ORDER BY
@@ -45,16 +48,16 @@ LATERAL: LATERAL VIEW\b | LATERAL VIEW | CROSS JOIN UNNEST(array) AS item
 LATERAL: LATERAL (?:FLATTEN )?\( | LATERAL | CROSS JOIN UNNEST(array) AS item, or a subquery in SELECT
 FLATTEN: TABLE \( FLATTEN\b | FLATTEN | CROSS JOIN UNNEST(array) AS item
 TOP: SELECT (?:DISTINCT |ALL )?TOP (?:\d|\() | TOP | ORDER BY and LIMIT at the end
-LIMIT: LIMIT ALL\b | LIMIT ALL | no LIMIT at all
-LIMIT: LIMIT \S+ PERCENT\b | LIMIT in PERCENT | QUALIFY PERCENT_RANK() OVER (ORDER BY value) <= 0.1
+ALL: LIMIT ALL\b | LIMIT ALL | no LIMIT at all
+PERCENT: LIMIT \S+ PERCENT\b | LIMIT in PERCENT | QUALIFY PERCENT_RANK() OVER (ORDER BY value) <= 0.1
 TIES: WITH TIES\b | WITH TIES | QUALIFY RANK() OVER (ORDER BY value) <= 10
 NOLOCK: \( NOLOCK \) | (NOLOCK) | the table alone
 INTO: INTO [#\w]* | SELECT INTO | the SELECT alone: its rows go to the table that the file names
 FILTER: \) FILTER \( | FILTER | COUNTIF(condition), or SUM(IF(condition, value, NULL))
 INDEX: (?:USE|FORCE|IGNORE) INDEX\b | hints of indexes | the table alone
 SEPARATOR: (?:\w|[')\]]) SEPARATOR ' | SEPARATOR | STRING_AGG(text, ',' ORDER BY text)
-TIME: WITH (?:LOCAL )?TIME ZONE\b | TIMESTAMP WITH TIME ZONE | TIMESTAMP, which is a moment
-TIME: WITHOUT TIME ZONE\b | TIMESTAMP WITHOUT TIME ZONE | DATETIME
+ZONE: WITH (?:LOCAL )?TIME ZONE\b | TIMESTAMP WITH TIME ZONE | TIMESTAMP, which is a moment
+ZONE: WITHOUT TIME ZONE\b | TIMESTAMP WITHOUT TIME ZONE | DATETIME
 USING: CONVERT \(.*? USING\b | CONVERT USING | the text alone, which is UTF-8
 LEADING: TRIM \( LEADING\b | TRIM(LEADING ...) | LTRIM(text, 'x')
 TRAILING: TRIM \( TRAILING\b | TRIM(TRAILING ...) | RTRIM(text, 'x')
@@ -64,7 +67,8 @@ TO: (?:CEIL|FLOOR|ROUND) \( (?:\w|[. ])+ TO [A-Z]+ \) | CEIL(... TO ...) | TIMES
 SAMPLE: (?:USING SAMPLE\b|SAMPLE \() | SAMPLE | WHERE MOD(id, 10) = 0, which takes the same rows on every retry
 TABLESAMPLE: TABLESAMPLE\b | !TABLESAMPLE | WHERE MOD(id, 10) = 0, which takes the same rows on every retry
 SYSTEM_TIME: FOR SYSTEM_TIME\b | !FOR SYSTEM_TIME | the table alone: windows are made again when it changes
-TIMESTAMP: (?:AT|BEFORE) \( TIMESTAMP => | AT (TIMESTAMP => ...) | the table alone: windows are made again when it changes
+AT: AT \( TIMESTAMP => | AT (TIMESTAMP => ...) | the table alone: windows are made again when it changes
+BEFORE: BEFORE \( TIMESTAMP => | BEFORE (TIMESTAMP => ...) | the table alone: windows are made again when it changes
 STATEMENT: (?:AT|BEFORE) \( STATEMENT => | BEFORE (STATEMENT => ...) | the table alone: windows are made again when it changes
 MATCH_RECOGNIZE: MATCH_RECOGNIZE \( | !MATCH_RECOGNIZE | LAG and LEAD with QUALIFY
 RENAME: \* RENAME \( | * RENAME | * EXCEPT (old), old AS new
@@ -92,9 +96,8 @@ PARTITION: PARTITION \( | PARTITION (...) | WHERE with a condition on the partit
 OVERLAPS: OVERLAPS\b(?! [,.=<>)]) | OVERLAPS | start_one < end_other AND start_other < end_one
 COLLATE: COLLATE (?!\() | !COLLATE | LOWER(text) to compare without case
 ARRAY: ARRAY \( (?!(?:\( )*(?:SELECT|WITH)\b) | ARRAY(one, other) | [one, other]
-GROUP: GROUP BY DISTINCT\b | !GROUP BY DISTINCT | each set once, without DISTINCT
-DAY: EXTRACT \( (?:DAY OF (?:WEEK|YEAR))\b | DAY OF WEEK | EXTRACT(DAYOFWEEK FROM ts)
-IF: IF [^(].* THEN\b | IF ... THEN | IF(condition, value, other)
+DISTINCT: GROUP BY DISTINCT\b | !GROUP BY DISTINCT | each set once, without DISTINCT
+OF: EXTRACT \( (?:DAY OF (?:WEEK|YEAR))\b | DAY OF WEEK | EXTRACT(DAYOFWEEK FROM ts)
 EXCLUDE: \* EXCLUDE\b | * EXCLUDE | * EXCEPT (columns)
 MATERIALIZED: AS (?:NOT )?MATERIALIZED \( | [NOT] MATERIALIZED | WITH name AS (SELECT ...)
 ANY: LIKE (?:ANY|SOME|ALL) \( | !LIKE ANY | one LIKE for each pattern, joined by OR
@@ -128,9 +131,7 @@ _TYPOGRAPHY = re.compile(f"[{''.join(_INSTEAD_OF_TYPOGRAPHY)}]")
 _PLURALS = {
     f"{part}S" for part in ("MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 }
-_SIGNS = re.compile(
-    r"\*\*|//|&&|@>|:=|=<|=!|==|\(\+\)|(?<=[\w)\]]):(?=[A-Za-z_])|\^@|\|/|->>?|#>>?|<=>|~~\*?|!~\*?|~\*?"
-)
+_SIGNS = re.compile(r"\*\*|//|&&|@>|:=|=<|=!|==|\(\+\)|:(?=[A-Za-z_])|\^@|\|/|->>?|#>>?|<=>|~~\*?|!~\*?|~\*?")
 _INSTEAD_OF_SIGNS = {
     "**": "POW({left}, 2)",
     "//": "DIV({left}, 2)",
@@ -248,7 +249,7 @@ def _foreign_signs(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
             continue
         if sign[0] == "->" and any(one.text.upper().startswith("ARRAY_") for one in tokens[:place]):
             continue
-        if sign[0] == ":" and place > 1 and tokens[place - 2].text == ":":
+        if sign[0] == ":" and (tokens[place - 1].token_type not in ENDS_VALUE or tokens[place - 2].text == ":"):
             continue
         value = spelt_before(sql, tokens, place) if place else "x"
         yield Fault(token.line, f"GoogleSQL has no '{sign[0]}'. Write {_INSTEAD_OF_SIGNS[sign[0]].format(left=value)}.")

@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault
 from flows.sql.parse.clauses import CLAUSE_RULES
-from flows.sql.parse.reader import Reader
+from flows.sql.parse.reader import QUOTED, Reader
 from flows.sql.parse.spelling import ENDS_VALUE, TEXTS
 from flows.sql.parse.values import VALUE_RULES
 from flows.sql.parse.words import NEVER_FOLLOW, RESERVED, VALUES
@@ -17,11 +17,16 @@ from flows.sql.parse.words import NEVER_FOLLOW, RESERVED, VALUES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from flows.sql.parse.reader import Rule
+
 _OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE}
 _CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END}
-_QUOTED = {*TEXTS, TokenType.IDENTIFIER}
 _PAIRS = {"(": ")", "[": "]"}
-_RULES = {**CLAUSE_RULES, **VALUE_RULES}
+_RULES: dict[TokenType, Rule] = {
+    **dict.fromkeys((*_OPENS, TokenType.SEMICOLON), lambda *_: None),
+    **CLAUSE_RULES,
+    **VALUE_RULES,
+}
 
 
 def misplaced(sql: str, tokens: Sequence[Token], words: set[str]) -> Iterator[Fault]:
@@ -29,16 +34,15 @@ def misplaced(sql: str, tokens: Sequence[Token], words: set[str]) -> Iterator[Fa
 
     What follows it may be read otherwise than it was meant. `words` are all words of the query, in capitals.
     """
-    reader, before = Reader(sql, tokens), TokenType.SEMICOLON
+    reader, rules, dot = Reader(sql, tokens), _RULES, TokenType.DOT
     for at, token in enumerate(tokens):
         kind = token.token_type
-        rule = _RULES.get(kind)
-        a_field, before = before == TokenType.DOT, kind
-        if a_field and kind not in TEXTS:
+        rule = rules.get(kind)
+        if rule is None or (at and tokens[at - 1].token_type == dot and kind not in TEXTS):
             continue
         if kind == TokenType.SEMICOLON:
             break
-        if rule is not None and (message := rule(reader, at)):
+        if message := rule(reader, at):
             yield Fault(token.line, f"syntax error: {message}")
             return
         if kind in _OPENS:
@@ -55,9 +59,9 @@ def brackets(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
     """Give a fault for the first bracket that has no other."""
     opened: list[int] = []
     for place, token in enumerate(tokens):
-        if token.text in _PAIRS and token.token_type not in _QUOTED:
+        if token.text in _PAIRS and token.token_type not in QUOTED:
             opened.append(place)
-        elif token.text in _PAIRS.values() and token.token_type not in _QUOTED:
+        elif token.text in _PAIRS.values() and token.token_type not in QUOTED:
             if not opened or _PAIRS[tokens[opened[-1]].text] != token.text:
                 message = f"this '{token.text}' closes nothing. Remove it, or write what opens it."
                 yield Fault(token.line, f"syntax error: {message}")
@@ -75,7 +79,7 @@ def _reserved(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
     """Give a fault for a reserved word that stands where only the name of what is before it could."""
     for left, token in pairwise(tokens):
         word = token.text.upper()
-        if word not in NEVER_FOLLOW or token.token_type in _QUOTED:
+        if word not in NEVER_FOLLOW or token.token_type in QUOTED:
             continue
         if left.token_type in ENDS_VALUE and left.text.upper() not in RESERVED - VALUES:
             name = sql[token.start : token.end + 1]

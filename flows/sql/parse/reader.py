@@ -13,6 +13,8 @@ from flows.sql.parse.spelling import TEXTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+QUOTED = {*TEXTS, TokenType.IDENTIFIER}
+"""What is no word of SQL, whatever it holds."""
 CLAUSES = ("SELECT", "FROM", "WHERE", "GROUP BY", "HAVING", "QUALIFY", "WINDOW", "ORDER BY", "LIMIT")
 """The clauses of a SELECT in their order."""
 RANKS = {word: rank for rank, word in enumerate(CLAUSES, 1)}
@@ -52,9 +54,14 @@ class Reader:
 
     def word(self, at: int) -> str:
         """Return a word in capitals, nothing for a name in backticks or a text, or where the query has ended."""
-        if not 0 <= at < len(self.tokens) or self.tokens[at].token_type in {*TEXTS, TokenType.IDENTIFIER}:
-            return "" if at >= len(self.tokens) else "'"
-        return " ".join(self.tokens[at].text.upper().split())
+        if not 0 <= at < len(self.tokens):
+            return "" if at > 0 else "'"
+        token = self.tokens[at]
+        if token.token_type in QUOTED:
+            return "'"
+        text = token.text.upper()
+        # Two words of one token stand apart as they were written.
+        return text if text.isalnum() else " ".join(text.split())
 
     def written(self, at: int) -> str:
         """Return a word as the query spells it."""

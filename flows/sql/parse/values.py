@@ -64,7 +64,7 @@ def _text(reader: Reader, at: int) -> str | None:
     token, before, after = reader.tokens[at], reader.word(at - 1), reader.word(at + 1)
     if token.token_type == TokenType.NATIONAL_STRING:
         return f"GoogleSQL has no N'...'. Write {_SAME_AS_TEXT['N']}."
-    if after == "." or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM):
+    if "." in (before, after) or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM):
         return f"{reader.written(at)} is a text, and no name. Write `{token.text}`."
     if not at:
         return None
@@ -78,13 +78,6 @@ def _text(reader: Reader, at: int) -> str | None:
         )
     if beside and left.token_type == TokenType.VAR and (before in _SAME_AS_TEXT or before.startswith("_")):
         return f"GoogleSQL has no {left.text}'...'. Write {_SAME_AS_TEXT.get(before, 'the text alone')}."
-    return None
-
-
-def _named_text(reader: Reader, at: int) -> str | None:
-    """Find a text behind a dot."""
-    if reader.word(at + 1) == "'" and reader.tokens[at + 1].token_type in TEXTS:
-        return f"{reader.written(at + 1)} is a text, and no name. Write `{reader.tokens[at + 1].text}`."
     return None
 
 
@@ -155,7 +148,6 @@ VALUE_RULES: dict[TokenType, Rule] = {
     TokenType.IN: _in,
     TokenType.NUMBER: _number,
     **dict.fromkeys(TEXTS, _text),
-    TokenType.DOT: _named_text,
     TokenType.IS: _is,
     TokenType.NOT: _not,
     TokenType.ALL: _all,
