@@ -176,7 +176,8 @@ def _as(reader: Reader, at: int) -> str | None:
     if after == "'" and reader.tokens[at + 1].token_type in TEXTS:
         name = reader.tokens[at + 1].text
         return f"a name is no text. Write AS {name if name.isidentifier() else f'`{name}`'}."
-    if is_cast or after not in RESERVED or after in {"STRUCT", "NOT"}:
+    # `at` is what many call a time; it stands in backticks in what BigQuery is sent.
+    if is_cast or after not in RESERVED or after in {"STRUCT", "NOT", "AT"}:
         return None
     if (after == "OF" and reader.word(at - 1) == "SYSTEM_TIME") or (after == "SELECT" and not reader.frame.rank):
         return None
