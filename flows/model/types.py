@@ -40,6 +40,9 @@ ALIASES = {
 DECIMALS = {"NUMERIC": (38, 9), "BIGNUMERIC": (38, 18)}
 
 
+_KNOWN: dict[tuple[object, ...], Type] = {}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Type:
     """A GoogleSQL type; `str()` gives its canonical spelling."""
@@ -53,21 +56,19 @@ class Type:
     decimal: tuple[int, int] | None = None
     """(precision, scale) of NUMERIC and BIGNUMERIC where the file gives them."""
 
-    # Types are compared more often than anything else, and most of them differ in their names.
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        if not isinstance(other, Type):
-            return NotImplemented
-        return (
-            self.name == other.name
-            and self.element == other.element
-            and self.fields == other.fields
-            and self.decimal == other.decimal
-        )
+    # Types are compared more often than anything else.
+    def __new__(  # noqa: PYI034 - it keeps objects of this class alone
+        cls,
+        name: str,
+        element: Type | None = None,
+        fields: tuple[tuple[str, Type], ...] = (),
+        decimal: tuple[int, int] | None = None,
+    ) -> Type:
+        """Return the only object of its kind, which is equal to itself alone."""
+        return _KNOWN.setdefault((name, element, fields, decimal), object.__new__(cls))
 
-    def __hash__(self) -> int:
-        return hash(self.name)
+    def __reduce__(self) -> tuple[type[Type], tuple[object, ...]]:
+        return type(self), (self.name, self.element, self.fields, self.decimal)
 
     def __str__(self) -> str:
         if self.element is not None:

@@ -171,7 +171,7 @@ class _Comparison:
             if types and None not in (column.name for column in file.columns) and name.lower() not in spellings:
                 example = f" Add {{name: {name}, type: {type_}}} to `columns`, or remove it from the SQL."
                 message = f"the SQL gives a column '{name}' that `columns` does not list.{example}"
-                yield file.fault(file.query.at(found.lines[name]) if file.query else 1, "sql", message)
+                yield file.fault(file.query.at(found.line(name)) if file.query else 1, "sql", message)
 
     def unfiltered(self, query: Query, found: Analysis) -> Iterator[Fault]:
         """Say where BigQuery would refuse to read a table, as nothing is asked of its partition column."""
@@ -200,7 +200,7 @@ class _Comparison:
                 f"nothing bounds {column} from above, so that a window gives the rows of later ones too, and fails. "
                 f"Add AND {found.running_on[column]}, so that each row belongs to one window."
             )
-            yield file.fault(file.query.at(found.lines[column]), "sql", message)
+            yield file.fault(file.query.at(found.line(column)), "sql", message)
 
     def references(self) -> Iterator[Fault]:
         own = self.file.types

@@ -53,10 +53,14 @@ class Analysis:
     """One for each table that it reads, in the order of their names."""
     columns: tuple[tuple[str, Type], ...]
     """Names and types of what it gives, in its order."""
-    lines: Mapping[str, int]
-    """The line on which each of these stands, by name."""
+    nodes: Mapping[str, exp.Expr]
+    """What each of these is computed from, by name."""
     running_on: Mapping[str, str]
     """Columns whose values surely go on past the window's end, each with the condition that is missing."""
+
+    def line(self, name: str) -> int:
+        """Return the line on which a column stands."""
+        return line_of(self.nodes[name])
 
 
 def analyze(
@@ -90,7 +94,7 @@ def analyze(
     if faults:
         raise SqlError(faults)
     columns = tuple((name or "", output(value.type)) for name, value in relation.columns)
-    lines = {name: line_of(node) for (name, _), node in zip(columns, relation.nodes, strict=False)}
+    by_name = {name: node for (name, _), node in zip(columns, relation.nodes, strict=False)}
     open_ended = {
         name or "": _end_of(
             origin.column, schema[origin.occurrence.table][origin.column], start=not origin.occurrence.lower
@@ -98,7 +102,7 @@ def analyze(
         for name, value in (relation.columns if by_window and has_open_end(nodes) else ())
         if (origin := running_on(value.origins)) is not None
     }
-    return Analysis(dependencies(context.occurrences, by_window=by_window), columns, lines, open_ended)
+    return Analysis(dependencies(context.occurrences, by_window=by_window), columns, by_name, open_ended)
 
 
 def _end_of(column: str, type_: Type | str, *, start: bool) -> str:

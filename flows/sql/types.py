@@ -87,7 +87,7 @@ def array(element: Type) -> Type:
 
 def coerces(given: Type, wanted: Type, literal: bool = False) -> bool:
     """Say whether GoogleSQL turns a value of one type into another without a CAST."""
-    if given in (wanted, NULL) or UNKNOWN in (given, wanted):
+    if given is wanted or given is NULL or given is UNKNOWN or wanted is UNKNOWN:
         return True
     if wanted in _COERCE.get(given, ()) or (literal and wanted in _COERCE_LITERAL.get(given, ())):
         return True
@@ -112,11 +112,13 @@ def supertype(types: Iterable[tuple[Type, bool]]) -> Type | None:
     It is the type of one of them: of one that is no literal, where that is possible.
     """
     values = list(types)
-    if any(type_ == UNKNOWN for type_, _ in values):
+    different = {type_ for type_, _ in values}
+    if UNKNOWN in different:
         return UNKNOWN
+    different.discard(NULL)
+    if len(different) == 1:
+        return different.pop()
     typed = [(type_, literal) for type_, literal in values if type_ != NULL]
-    if typed and all(type_ == typed[0][0] for type_, _ in typed):
-        return typed[0][0]
     for wanted, _ in sorted(typed, key=_preference):
         if all(coerces(type_, wanted, literal) for type_, literal in typed):
             return wanted

@@ -27,12 +27,14 @@ def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) 
     own = set(scope.context.occurrences[scope.first :])
     if sides is not None:
         own &= {origin.occurrence for side in sides for _, value in side.columns for origin in value.origins}
-    for one in operands(node, exp.And):
+    conditions = operands(node, exp.And)
+    for one in conditions:
         for limit in _limits(one.unnest(), scope):
             if limit.origin.occurrence in own:
                 restrict(limit)
             elif sides is None:
                 scope.requires.append(limit)
+    for one in conditions:
         _note_filter(one, scope, own)
 
 

@@ -65,7 +65,7 @@ def compiles_call(*names: str) -> Callable[[_C], _C]:
 
 
 _NOTHING_READ: frozenset[Read] = frozenset()
-_OPERATORS = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
+_OPERATORS = {exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor}
 _LONGEST = 499
 """How many operators may stand in a row; DuckDB goes down 1,000 levels."""
 _LONG = 20
@@ -77,24 +77,25 @@ MOST_SQL = 2**20
 def expression(node: exp.Expr, scope: Scope) -> Value:
     """Compile one expression."""
     context = scope.context
-    if id(node) in context.compiled:
+    if context.compiled and id(node) in context.compiled:
         value = context.compiled.pop(id(node))
         context.drifts, context.reads = context.drifts or value.drifts, context.reads | (value.reads or set())
         return value
-    chain = _long_chain(node)
-    if len(chain) > _LONGEST:
-        message = f"more than {_LONGEST} operators stand in a row. Write the values into an ARRAY, or use a WITH."
-        scope.fault(node, message)
-        raise SqlError(context.faults)
-    for one in chain:
-        context.compiled[id(one)] = _compiled(one, scope)
+    if type(node) in _OPERATORS and type(node.this) in _OPERATORS:
+        chain = _long_chain(node)
+        if len(chain) > _LONGEST:
+            message = f"more than {_LONGEST} operators stand in a row. Write the values into an ARRAY, or use a WITH."
+            scope.fault(node, message)
+            raise SqlError(context.faults)
+        for one in chain:
+            context.compiled[id(one)] = _compiled(one, scope)
     return _compiled(node, scope)
 
 
 def _long_chain(node: exp.Expr) -> list[exp.Expr]:
     """Return the left sides of operators whose left side is an operator again, the innermost first, where they are many."""
     chain: list[exp.Expr] = []
-    while isinstance(node, _OPERATORS) and isinstance(node.this, _OPERATORS):
+    while type(node) in _OPERATORS and type(node.this) in _OPERATORS:
         node = node.this
         chain.append(node)
     return chain[::-1] if len(chain) > _LONG else []
@@ -103,7 +104,7 @@ def _long_chain(node: exp.Expr) -> list[exp.Expr]:
 def _compiled(node: exp.Expr, scope: Scope) -> Value:
     rule, parts = _EXPRESSIONS.get(type(node), _NO_RULE)
     for key, part in node.args.items():
-        if key not in parts and part:
+        if part and key not in parts:
             return scope.unsupported(node)
     mark, context = len(scope.loose), scope.context
     drifts, context.drifts = context.drifts, False
@@ -122,7 +123,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         own = _NOTHING_READ
     elif own is None:
         own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else _NOTHING_READ
-    if value.reads != own or (context.drifts and not value.drifts):
+    if value.reads is not own or (context.drifts and not value.drifts):
         value = value._replace(drifts=value.drifts or context.drifts, reads=own)
     context.drifts, context.reads = drifts or value.drifts, reads
     reads.update(own)

@@ -38,7 +38,10 @@ def _join(join: exp.Expr, scope: Scope) -> str:
     before = len(scope.items)
     item = from_item(join.this, scope)
     for source in _filled(scope, before, side):
-        source.columns = [(name, value._replace(reads=None)) for name, value in source.columns]
+        source.columns = [
+            (name, value._replace(reads=frozenset([(scope.level, value.sql)])) if value.same else value)
+            for name, value in source.columns
+        ]
     on, using = join.args.get("on"), join.args.get("using")
     if using:
         condition = _using(join, using, scope, before, side)

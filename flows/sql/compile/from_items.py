@@ -39,7 +39,7 @@ def from_item(node: exp.Expr, scope: Scope) -> str:
         if node.args.get("pivots"):
             return _pivot(node, scope)
         own = scope.item_name(node.alias)
-        _add(node, scope, node.alias, _columns(own, relation), relation)
+        _add(node, scope, node.alias, _columns(own, relation, scope), relation)
         return f"({relation.sql}) AS {own}"
     scope.unsupported(node, f"'{shown(node)}' in FROM")
     return "(SELECT 1)"
@@ -57,18 +57,18 @@ def _pivot(node: exp.Expr, scope: Scope) -> str:
     return "(SELECT 1)"
 
 
-def _columns(own: str, relation: Relation) -> list[tuple[str, Value]]:
+def _columns(own: str, relation: Relation, scope: Scope) -> list[tuple[str, Value]]:
     names = sql_names(relation.columns)
     return [
         (
             name or "",
             Value(
                 value.type,
-                f"{own}.{quote(unique)}",
+                sql := f"{own}.{quote(unique)}",
                 literal=value.literal and value.type == t.NULL,
                 origins=value.origins,
                 drifts=value.drifts,
-                reads=frozenset() if value.same else None,
+                reads=frozenset() if value.same else frozenset([(scope.level, sql)]),
             ),
         )
         for unique, (name, value) in zip(names, relation.columns, strict=True)
@@ -123,7 +123,7 @@ def _table(node: exp.Table, scope: Scope) -> str:
             raise SqlError(scope.context.faults)
         relation = cte.again()
         scope.context.occurrences += relation.occurrences
-        _add(node, scope, alias, _columns(own, relation), relation)
+        _add(node, scope, alias, _columns(own, relation, scope), relation)
         return f"{relation.sql} AS {own}"
     identity = table_identity(node) if node.db else node.name
     columns = scope.context.columns(identity or "")
@@ -142,7 +142,7 @@ def _table(node: exp.Table, scope: Scope) -> str:
         origins: frozenset[Origin] = frozenset()
         if type_.name in {"TIMESTAMP", "DATETIME", "DATE"}:
             origins = frozenset([Origin(occurrence, name, "day" if type_ == t.DATE else None)])
-        found.append((name, Value(base, sql, origins=origins)))
+        found.append((name, Value(base, sql, origins=origins, reads=frozenset([(scope.level, sql)]))))
     _add(node, scope, alias, found)
     return f"{quote_table(identity)} AS {own}"
 

@@ -36,13 +36,13 @@ _PSEUDO = {
 @compiles(exp.Column, exp.Dot, reads=("table", "db", "catalog"))
 def _column(node: exp.Expr, scope: Scope) -> Value:
     """Compile a path: a column, perhaps of a table, and fields of it."""
-    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
-        return scope.fault(node, foreign.refusal(shown(node).partition("(")[0]))
     parts: list[exp.Expr] = []
     root = node
     while isinstance(root, exp.Dot):
         parts.insert(0, root.expression)
         root = root.this
+    if parts and isinstance(parts[-1], exp.Func):
+        return scope.fault(node, foreign.refusal(shown(node).partition("(")[0]))
     if isinstance(root, exp.Column):
         if isinstance(root.this, exp.Star):
             return scope.fault(node, "'*' can only stand in the SELECT list or in COUNT(*).")
@@ -83,11 +83,11 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
         found = _resolve_in(around, path)
         if found is not None:
             value, left = found
-            scope.context.reads |= {(around.level, value.sql)} if value.reads is None else value.reads
-            aliased = value is around.aliases.get(first.lower())
-            taken = aliased or value.type == t.UNKNOWN or (around is not scope and value.sql in (around.groups or ()))
-            if not taken and around.groups is not None and not around.depth:
-                around.loose.append((path[0], ".".join(part.name for part in path)))
+            scope.context.reads.update([(around.level, value.sql)] if value.reads is None else value.reads)
+            if around.groups is not None and not around.depth and value is not around.aliases.get(first.lower()):
+                taken = value.type == t.UNKNOWN or (around is not scope and value.sql in around.groups)
+                if not taken:
+                    around.loose.append((path[0], ".".join(part.name for part in path)))
             return value, left
     if not any(around.items for around in scope.outward()):
         # The same words on one line for all columns, so that the query has one fault.

@@ -61,11 +61,22 @@ class FromItem:
     columns: list[tuple[str, Value]]
     whole: Value | None = None
     """An element of an array, where the item is an UNNEST."""
+    key: str = field(init=False)
+    """The alias as names are compared."""
+    _of: list[tuple[str, Value]] | None = field(init=False, default=None)
+    _named: dict[str, list[Value]] = field(init=False)
+    """The columns `_of` by their names."""
+
+    def __post_init__(self) -> None:
+        self.key = self.alias.lower()
 
     def find(self, name: str) -> list[Value]:
         """Return the columns of that name."""
-        name = name.lower()
-        return [value for known, value in self.columns if known.lower() == name]
+        if self._of is not self.columns:
+            self._of, self._named = self.columns, {}
+            for known, value in self.columns:
+                self._named.setdefault(known.lower(), []).append(value)
+        return self._named.get(name.lower(), [])
 
 
 class Anything(FromItem):
@@ -218,9 +229,9 @@ class Scope:
 
     def item(self, alias: str) -> FromItem | None:
         """Return the item of the FROM clause with that alias."""
-        alias = alias.lower()
-        for one in self.items if alias else ():
-            if one.alias.lower() == alias:
+        key = alias.lower()
+        for one in self.items:
+            if one.key == key and key:
                 return one
         return None
 

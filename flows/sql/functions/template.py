@@ -67,50 +67,58 @@ def _soundex(text: str) -> str:
 
 def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None) -> str:
     """Fill a template with the arguments' SQL and the marks `d`, `s`, `o`, `i` of an aggregate."""
-
-    def fill(token: re.Match[str]) -> str:
-        mark, error = token.groups()
-        if error is not None:
-            return failure(error)
-        if mark.isdigit():
-            return arguments[int(mark) - 1]
-        if mark in _FIXED:
-            return _FIXED[mark]
-        if mark == "soundex":
-            return _soundex(arguments[0])
-        if mark.startswith("fold"):
-            return _folded(arguments[int(mark[4:]) - 1])
-        if mark.startswith("utc"):
-            return naive(arguments[int(mark[3:]) - 1])
-        fixed = {
-            "*": lambda: ", ".join(arguments),
-            "|": lambda: _joined(arguments),
-            "null": lambda: " OR ".join(f"{argument} IS NULL" for argument in arguments),
-            "x": lambda: f" ORDER BY {arguments[0]}" if (marks or {}).get("x") else "",
-            "y": lambda: (
-                f" ORDER BY CASE WHEN isfinite({arguments[0]}) THEN {arguments[0]} END"
-                if (marks or {}).get("x")
-                else ""
-            ),
-        }
-        return fixed[mark]() if mark in fixed else (marks or {}).get(mark, "")
-
-    rounded = _ROUND.fullmatch(template)
+    rounded = _ROUND.fullmatch(template) if "$round" in template else None
     if rounded is not None:
-        return bound([_TOKEN.sub(fill, rounded[1]), _TOKEN.sub(fill, rounded[2])], lambda names: round_float(*names))
-    quotient = _QUOTIENT.fullmatch(template)
+        both = [_filled(rounded[place], arguments, marks) for place in (1, 2)]
+        return bound(both, lambda names: round_float(*names))
+    quotient = _QUOTIENT.fullmatch(template) if "$divide" in template else None
     if quotient is not None:
-        return divide(_TOKEN.sub(fill, quotient[1]), _TOKEN.sub(fill, quotient[2]))
+        return divide(_filled(quotient[1], arguments, marks), _filled(quotient[2], arguments, marks))
     if marks is None and _several_times(template):
-        given, arguments = arguments, ()
+        return bound(arguments, lambda names: _filled(template, names, None))
+    return _filled(template, arguments, marks)
 
-        def build(names: Sequence[str]) -> str:
-            nonlocal arguments
-            arguments = names
-            return _TOKEN.sub(fill, template)
 
-        return bound(given, build)
-    return _TOKEN.sub(fill, template)
+def _filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
+    pieces, rest = _pieces(template)
+    written = [text + _filling(mark, error, arguments, marks or {}) for text, mark, error in pieces]
+    return "".join((*written, rest))
+
+
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[tuple[tuple[str, str, str | None], ...], str]:
+    """Return the marks and errors of a template, each with the text before it, and the text behind the last one."""
+    pieces, place = [], 0
+    for token in _TOKEN.finditer(template):
+        pieces.append((template[place : token.start()], token[1] or "", token[2]))
+        place = token.end()
+    return tuple(pieces), template[place:]
+
+
+def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapping[str, str]) -> str:
+    """Return what stands for a mark of a template, or for an error."""
+    if error is not None:
+        return failure(error)
+    if mark.isdigit():
+        return arguments[int(mark) - 1]
+    if mark in _FIXED:
+        return _FIXED[mark]
+    if mark == "*":
+        return ", ".join(arguments)
+    if mark == "|":
+        return _joined(arguments)
+    if mark == "null":
+        return " OR ".join(f"{argument} IS NULL" for argument in arguments)
+    if mark == "soundex":
+        return _soundex(arguments[0])
+    if mark.startswith("fold"):
+        return _folded(arguments[int(mark[4:]) - 1])
+    if mark.startswith("utc"):
+        return naive(arguments[int(mark[3:]) - 1])
+    if mark in {"x", "y"}:
+        key = arguments[0] if mark == "x" else f"CASE WHEN isfinite({arguments[0]}) THEN {arguments[0]} END"
+        return f" ORDER BY {key}" if marks.get("x") else ""
+    return marks.get(mark, "")
 
 
 @lru_cache(maxsize=1024)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # The parser copies each table of every FROM to find paths of arrays among them, which few have: see `_unnest_paths`.
 BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
+_DIALECT = BigQuery()
 _PREFIX = "__call_"
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
@@ -130,23 +131,22 @@ def _unnest_paths(nodes: Nodes) -> bool:
             known = {item.alias_or_name.lower() for item in (from_, *joins)}
             paths = (join.this for join in joins if isinstance(join.this, exp.Table) and join.this.db)
             if any(path.parts[0].name.lower() in known for path in paths):
-                BigQuery().parser()._implicit_unnests_to_explicit(select)
+                _DIALECT.parser()._implicit_unnests_to_explicit(select)
                 found = True
     return found
 
 
 def _one_select(sql: str) -> exp.Query:
-    dialect = BigQuery()
     try:
         refuse_long(sql)
         refuse_templates(sql)
-        spelt = dialect.tokenize(sql)
+        spelt = _DIALECT.tokenize(sql)
         if not spelt:
             raise SqlError([Fault(1, "there is no query here. Write a SELECT.")])
         refuse_deep(spelt)
         refuse_foreign(sql, spelt)
         tokens = _named_calls(sql, spelt)
-        statements = dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
+        statements = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
         statements = [tree for tree in statements if tree and not isinstance(tree, exp.Semicolon)]
     except ParseError as error:
         raise SqlError([syntax_fault(sql, spelt, error)]) from None
@@ -198,8 +198,6 @@ def _literal(written: str, token: Token) -> tuple[TokenType, str]:
 
 
 def _is_call(word: str, before: TokenType | None) -> bool:
-    from sqlglot.parsers.bigquery import BigQueryParser  # noqa: PLC0415 - loaded with the dialect, named here alone
-
     if word in NO_CALLS:
         return False
     if word == "REPLACE" and before in {TokenType.STAR, TokenType.R_PAREN}:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlglot import exp
 
@@ -53,10 +54,18 @@ class Nodes:
 
     def of(self, *kinds: type[_Node]) -> list[_Node]:
         """Return those of some kinds."""
-        found = [kind for kind in self._by_kind if issubclass(kind, kinds)]
+        found = [self._by_kind[kind] for kind in _with_subclasses(kinds) if kind in self._by_kind]
         if len(found) > 1:
             return [node for node in self._all if isinstance(node, kinds)]
-        return [node for kind in found for node in self._by_kind[kind] if isinstance(node, kinds)]
+        return cast("list[_Node]", found[0]) if found else []
+
+
+@lru_cache
+def _with_subclasses(kinds: tuple[type[exp.Expr], ...]) -> tuple[type[exp.Expr], ...]:
+    found = list(kinds)
+    for kind in found:
+        found += [one for one in kind.__subclasses__() if one not in found]
+    return tuple(found)
 
 
 def base_tables(nodes: Nodes) -> Iterator[exp.Table]:
