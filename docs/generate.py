@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from flows.model.checks import COLUMN_CHECKS, TABLE_CHECKS
 from flows.model.fields import Model
+from flows.model.resources import Resources
 from flows.model.source_spec import SOURCES
 from flows.model.table import Column, Partition, Table, WindowSpec
 from flows.model.types import SCALARS, Type
@@ -34,6 +35,7 @@ VALUES = {
     bool: "`true` or `false`",
     str: "text",
     int: "number",
+    float: "number",
     datetime: "date or time",
     timedelta: "length of time",
     Size: "size",
@@ -108,6 +110,7 @@ def page() -> str:
         "## `window`\n\n" + _fields(WindowSpec) + "\n" + WINDOWS,
         "## `strategy`\n\n" + STRATEGIES,
         "## `partition`\n\n" + _fields(Partition),
+        "## `resources`\n\n" + _fields(Resources),
         "## `columns`\n\n" + _fields(Column),
         _types(),
         "## Checks of a column\n\n" + _checks(COLUMN_CHECKS),

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from flows.model.checks import AnyColumnCheck, AnyTableCheck
 from flows.model.fields import MOST, Bytes, ColumnType, Model, Moment, Span, WindowSize
+from flows.model.resources import Resources
 from flows.model.source_spec import SourceSpec
 from flows.model.window import END, Window
 
@@ -97,6 +98,8 @@ class Table(Model):
     would read more is refused before it starts.
 
     By default `maximum_bytes_billed` of DERIVED_WAREHOUSE."""
+    resources: Annotated[Resources | None, Field(examples=["{cpu: 2, memory: 8 GB, timeout: 4 hours}"])] = None
+    """What a run on Kubernetes gets, where that is not what the work pool gives every run."""
     cluster: Annotated[tuple[str, ...], Field(examples=["[item_id]"])] = ()
     """Up to four columns by which the warehouse sorts the rows, the one that queries filter by most first."""
     key: Annotated[tuple[str, ...], Field(examples=["[item_id]"])] = ()

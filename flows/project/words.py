@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from flows.model.checks import COLUMN_CHECKS, TABLE_CHECKS, Limits, RowBounds, check_kind
 from flows.model.errors import did_you_mean
+from flows.model.resources import Resources
 from flows.model.source_spec import SOURCES
 from flows.model.table import Column, MergeRule, Partition, Table, WindowSpec
 from flows.project.document import value_at
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from flows.project.document import Document, Path
 
-NESTED: dict[str, type[BaseModel]] = {"window": WindowSpec, "partition": Partition}
+NESTED: dict[str, type[BaseModel]] = {"window": WindowSpec, "partition": Partition, "resources": Resources}
 SYNONYMS = {
     "cron": "schedule",
     "query": "sql",
@@ -44,7 +45,7 @@ def model_at(path: Path, values: Any) -> type[BaseModel] | None:  # noqa: ANN401
     match path:
         case ():
             return Table
-        case ("window" | "partition" as name,):
+        case ("window" | "partition" | "resources" as name,):
             return NESTED[name]
         case ("source",):
             kind = values.get("kind") if isinstance(values, dict) else None
