@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-servers demo-bigquery demo-bigquery-servers test test-kubernetes lint bench lock docs cases
+.PHONY: help install demo local demo-servers demo-bigquery demo-bigquery-servers test test-kubernetes lint bench lock docs cases
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -31,6 +31,9 @@ demo-bigquery: install ## The demo on an emulator of BigQuery, which it installs
 demo-bigquery-servers: install ## The same from a MySQL and a MongoDB server
 	@tests/servers/install.sh
 	@$(BIN)/python -m tests.servers.bigquery.demo --from-servers
+
+local: install ## See it all on this machine: a Prefect server, a worker and the demo's tables as deployments, until Ctrl-C
+	@exec $(BIN)/python -m flows.local
 
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh

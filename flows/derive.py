@@ -37,3 +37,12 @@ else:
     from flows.tracking.flow import table_flow
 
     derive = table_flow("derive")
+
+
+def __getattr__(name: str) -> object:
+    """Return the flow of one table, as `dataset-name`: the entrypoint of its deployment."""
+    if "-" not in name:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from flows.tracking.form import flow_of_table  # noqa: PLC0415 - Prefect is slow to import
+
+    return flow_of_table("derive", name)

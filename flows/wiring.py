@@ -274,6 +274,20 @@ def api_configured() -> bool:
     return PrefectSettings(os.environ, Path(), Path.home()).api_configured
 
 
+def require_api() -> None:
+    """Raise UsageError where no Prefect API is configured."""
+    if not api_configured():
+        raise UsageError(
+            "No Prefect API is configured. Set PREFECT_API_URL, as in http://127.0.0.1:4200/api, or log in: "
+            "prefect cloud login"
+        )
+
+
+def use_api(url: str, home: Path, **more: str) -> None:
+    """Have this process, and those that it starts from now on, use a Prefect API; `home` is where it keeps things."""
+    os.environ.update(PREFECT_API_URL=url, PREFECT_HOME=str(home), **more)
+
+
 def connection(name: str, kind: type[Settings]) -> Settings:
     """Return a connection's settings, from a Prefect block where an API is configured. Raises SourceError, ApiError."""
     if api_configured():

@@ -96,12 +96,17 @@ def process(command, log: Path, **options):
             running.wait()
 
 
-@contextmanager
-def server(home: Path):
-    """Run a Prefect server on SQLite, without its scheduler: no run starts by itself."""
+def free_port() -> int:
+    """Return a port on which nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def server(home: Path, port: int | None = None):
+    """Run a Prefect server on SQLite, without its scheduler: no run starts by itself."""
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     environment = clean_environment(
         PREFECT_HOME=str(home),

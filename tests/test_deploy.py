@@ -3,10 +3,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 import yaml
 
+from flows.report.schedule import describe_schedule
 from tests.prefect_api import REPOSITORY, clean_environment
 
 
@@ -31,11 +33,17 @@ def _deploy(project, action):
 def test_prefect_takes_every_key_of_the_file(project):
     """Prefect drops keys that it does not know and a file with an invalid entry: here nothing is lost."""
     from prefect.cli.deploy._models import PrefectYamlModel  # noqa: PLC0415 - seconds to import
+    from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger  # noqa: PLC0415
 
     assert _deploy(project, "--write").returncode == 0
     written = yaml.safe_load((project / "prefect.yaml").read_text(encoding="utf-8"))
     assert len(written["deployments"]) == len(list(project.glob("tables/*/*.yaml")))
     assert PrefectYamlModel.model_validate(written).model_dump(mode="json", exclude_unset=True) == written
+    triggers = [trigger for one in written["deployments"] for trigger in one.get("triggers", [])]
+    assert triggers
+    for trigger in triggers:
+        assert trigger.keys() <= DeploymentEventTrigger.model_fields.keys()
+        assert DeploymentEventTrigger.model_validate(trigger).schedule_after == timedelta(seconds=60)
 
 
 def test_the_file_says_what_writes_it_and_is_written_the_same_again(project):
@@ -85,3 +93,33 @@ def test_text_of_a_table_is_no_template(project):
     written = (project / "prefect.yaml").read_text()
     assert "$HOME" in written
     assert "{{" not in written
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("10 * * * *", "hourly at :10"),
+        ("*/15 * * * *", "every 15 minutes"),
+        ("5 */6 * * *", "every 6 hours at :05"),
+        ("30 6 * * *", "daily at 06:30"),
+        ("30 6 * * 7", "Sundays at 06:30"),
+        ("0 6 * * 1-5", "Mondays to Fridays at 06:00"),
+        ("0 6 1 * *", "monthly on day 1 at 06:00"),
+        ("*/7 * * * *", "cron */7 * * * *"),
+        ("0 6 1 1 *", "cron 0 6 1 1 *"),
+    ],
+)
+def test_a_schedule_is_called_by_what_it_does(cron, words):
+    """Where there are no such words, by its cron."""
+    assert describe_schedule(cron) == words
+
+
+def test_a_table_runs_after_the_tables_that_its_sql_reads(project):
+    """Core tables have no trigger; runs are known by their names, be they of a deployment or not."""
+    _deploy(project, "--write")
+    written = {one["name"]: one for one in yaml.safe_load((project / "prefect.yaml").read_text())["deployments"]}
+    [trigger] = written["derived.revenue_by_item"]["triggers"]
+    assert trigger["expect"] == ["prefect.flow-run.Committed", "prefect.flow-run.PartlyCommitted", "derived.committed"]
+    assert trigger["match"]["prefect.resource.name"] == ["core.orders *", "core.payments *"]
+    assert (trigger["threshold"], trigger["within"]) == (1, trigger["schedule_after"])
+    assert "triggers" not in written["core.orders"]

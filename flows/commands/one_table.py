@@ -9,14 +9,11 @@ import typer
 
 from flows.commands.progress import Quiet, Windows
 from flows.commands.terminal import err, out, out_json
-from flows.engine.estimate import with_bytes
-from flows.engine.readings import Readings
-from flows.engine.table_run import make_plan
 from flows.model.errors import DerivedError
 from flows.report.as_json import outcome_json, plan_json
-from flows.report.text import describe_failures, describe_plan, describe_reason, plan_remarks
-from flows.warehouses.interface import Query
-from flows.wiring import api_configured, load_alone, open_warehouse, run_alone
+from flows.report.text import describe_failures, describe_plan, plan_remarks
+from flows.tracking.dry_run import dry_run as dry_run_of
+from flows.wiring import api_configured, run_alone
 
 if TYPE_CHECKING:
     from flows.engine.table_run import Outcome, Request
@@ -57,24 +54,17 @@ def _end(outcome: Outcome, *, as_json: bool) -> None:
 
 def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
     """Show the windows and the SQL that a run would have; write nothing."""
-    project = load_alone(kind, request.table)
-    table = project.table(request.table)
-    project.require_valid(table.identity)
-    with closing(open_warehouse(project.root, Quiet().say, write=False)) as warehouse:
-        todo = make_plan(project, table, Readings(warehouse, project.tables), request)
-        todo = with_bytes(todo, project, table, warehouse)
-        sql = None
-        if table.sql and (todo.windows or as_json):  # where there is nothing to do, nobody sees it
-            sql = warehouse.shown(Query(table.sql, project.schema(table.identity)))
+    found = dry_run_of(kind, request, Quiet().say, idle_sql=as_json)
+    todo, sql = found.plan, found.sql
     if as_json:
-        out_json({**plan_json(table.identity, todo), "sql": sql})
+        out_json({**plan_json(request.table, todo), "sql": sql})
         return
-    for line in describe_plan(table.identity, todo):
+    for line in describe_plan(request.table, todo):
         out(line)
-    for line in plan_remarks(table.identity, todo):
+    for line in plan_remarks(request.table, todo):
         err(line)
-    for step in todo.windows:
-        out(f"  {step.name}  {describe_reason(step.reason)}")
+    for line in found.steps:
+        out(f"  {line}")
     if sql and todo.windows:
         window = todo.windows[0].window
         if window is not None:

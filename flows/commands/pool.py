@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.commands.terminal import out
 from flows.model.errors import UsageError
-from flows.wiring import api_configured
+from flows.wiring import project_folder, require_api
 
 TEMPLATE = Path("work-pools/kubernetes.json")
 PODS_OF_A_CLAIM = 2
@@ -27,8 +27,7 @@ def make_pool(name: str, image: str | None, claim: str | None) -> None:
         ApiError: the API does not answer.
         UsageError: no API is configured, the file is missing or cannot be read, or a pool of another type is there.
     """
-    if not api_configured():
-        raise UsageError("No Prefect API is configured. Set PREFECT_API_URL, or log in: prefect cloud login")
+    require_api()
     try:
         template: dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -40,5 +39,21 @@ def make_pool(name: str, image: str | None, claim: str | None) -> None:
     defaults: dict[str, Any] = {} if image is None else {"image": image}
     if claim is not None:
         defaults["warehouse_claim"] = {"claimName": claim}
-    made = bring_pool(name, template, defaults, PODS_OF_A_CLAIM if claim is not None else None)
+    _say(name, made=bring_pool(name, template, defaults, PODS_OF_A_CLAIM if claim is not None else None))
+
+
+def make_process_pool(name: str) -> None:
+    """Make a work pool whose runs are processes in this folder, or bring it up to date.
+
+    Raises:
+        ApiError: the API does not answer.
+        UsageError: no API is configured, or a pool of another type is there.
+    """
+    require_api()
+    from flows.tracking.local import bring_local_pool  # noqa: PLC0415 - Prefect is slow to import
+
+    _say(name, made=bring_local_pool(name, project_folder()))
+
+
+def _say(name: str, *, made: bool) -> None:
     out(f"The work pool '{name}' was {'made' if made else 'brought up to date'}.")

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.engine.table_run import Request
 from flows.model.errors import DerivedError, UsageError
+from flows.model.safe_text import printable
 from flows.model.window import BEGINNING, END, Window
+from flows.report.text import describe_plan, plan_remarks
 from flows.wiring import run_alone
 
 if TYPE_CHECKING:
@@ -55,10 +57,12 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     return state.state_details.flow_run_id, result
 
 
-def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow[..., Any]:
-    """Return the Prefect flow around `run_one`."""
+def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: str | None = None) -> Flow[..., Any]:
+    """Return the Prefect flow around `run_one`; it refuses any table but `only`, where that is given."""
     from prefect import flow  # noqa: PLC0415 - only where it runs
+    from prefect.states import Completed  # noqa: PLC0415
 
+    from flows.tracking.dry_run import dry_run as dry_run_of  # noqa: PLC0415
     from flows.tracking.final_state import failed_state, final_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
@@ -72,6 +76,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
         force: bool = False,
         rebuild: bool = False,
         accept: bool = False,
+        dry_run: bool = False,
     ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
         """Run one table.
 
@@ -82,19 +87,33 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome]) -> Flow
             force: Do these windows again, also those that are up to date.
             rebuild: Make a merge table or a copy from nothing, without rows that its source has deleted.
             accept: Let rows stay that were copied as an earlier version of the file says.
+            dry_run: Say in the log what would be done; write nothing.
         """
         tracker = Tracker(table)
         try:
             bounds = Window(_utc(start) or BEGINNING, _utc(end) or END)
             if bounds.start >= bounds.end:
                 raise UsageError(f"start {start} is not before end {end}.")
-            outcome = run_one(Request(table, bounds, force, rebuild, accept), tracker)
+            if only is not None and table != only:
+                raise UsageError(
+                    f"This deployment brings {only} up to date, not {table}: run the deployment of that name."
+                )
+            request = Request(table, bounds, force, rebuild, accept)
+            if dry_run:
+                found = dry_run_of(kind, request, tracker.say)
+                lines = [*describe_plan(table, found.plan), *plan_remarks(table, found.plan), *found.steps]
+                for line in lines:
+                    tracker.say(line)
+                return Completed(name="DryRun", message=printable(lines[0]))
+            outcome = run_one(request, tracker)
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             tracker.failed(error)
             return failed_state(error)
         state = final_state(outcome)
         if outcome.failures:
             tracker.error(str(state.message))
+        if state.name in {"Committed", "PartlyCommitted"}:
+            tracker.committed()
         return state
 
     run.__name__ = kind

@@ -8,6 +8,7 @@ from prefect import get_client, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import FlowRunContext
+from prefect.events import emit_event
 from prefect.tasks import exponential_backoff
 
 from flows.extracts.manifest import KEPT, Manifest
@@ -15,10 +16,12 @@ from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
 from flows.report.markdown import artifact_key, error_markdown, outcome_markdown
 from flows.report.text import describe_kept, describe_plan, plan_span, remarks
+from flows.tracking.deployment import COMMITTED
 from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from prefect import Task
     from prefect.client.schemas.objects import State, TaskRun
@@ -41,16 +44,20 @@ class Tracker:
         self._table = table
         self._task: Any = _window_task(table)
         self._storage: Any = None
+        self._name = table
 
     def planned(self, table: str, plan: Plan) -> None:
         """Name the flow run by its plan."""
         for line in describe_plan(table, plan):
             self.say(line)
-        context = FlowRunContext.get()
-        if context is None or context.flow_run is None:
-            raise RuntimeError("planned is called outside of the flow run")
+        self._name = f"{table} {plan_span(plan)}"
         with get_client(sync_client=True) as client:
-            client.update_flow_run(context.flow_run.id, name=f"{table} {plan_span(plan)}")
+            client.update_flow_run(_flow_run(), name=self._name)
+
+    def committed(self) -> None:
+        """Tell those who wait for the table's rows that there are new ones."""
+        resource = {"prefect.resource.id": f"prefect.flow-run.{_flow_run()}", "prefect.resource.name": self._name}
+        emit_event(COMMITTED, resource)
 
     def reach(self, table: str, work: Callable[[], Reached]) -> Reached:  # noqa: ARG002 - the task knows it
         """Reach the source as a task run."""
@@ -105,6 +112,13 @@ class Tracker:
 
     def _publish(self, markdown: str) -> None:
         create_markdown_artifact(markdown, key=artifact_key(self._table), description=self._table)
+
+
+def _flow_run() -> UUID:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("this is called outside of the flow run")
+    return context.flow_run.id
 
 
 def _window_task(table: str) -> Task[..., Any]:

@@ -152,7 +152,7 @@ def test_each_table_has_one_deployment(project):
     for name, file in files.items():
         deployment = project.deployment(name)
         flow = "ingest" if "source" in file else "derive"
-        assert deployment["entrypoint"] == f"flows.{flow}.{flow}"
+        assert deployment["entrypoint"] == f"flows.{flow}.{name.replace('.', '-')}"
         assert deployment["parameters"] == {"table": name}
         assert deployment["work_pool_name"] == "kubernetes"
         assert set(deployment["tags"]) == {
@@ -168,17 +168,18 @@ def test_a_deployment_runs_on_the_schedule_of_its_table_and_once_at_a_time(proje
     """The cron of the file is in UTC and active; a second run waits for the first."""
     deployment = project.deployment("derived.revenue_by_item")
     [schedule] = deployment["schedules"]
-    assert (schedule["slug"], schedule["active"]) == ("cron", True)
+    assert (schedule["slug"], schedule["active"]) == ("hourly at :10", True)
     assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("10 * * * *", "UTC")
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 
 
 def test_the_form_of_a_run_explains_itself(project):
-    """Every parameter has a description, and moments are picked as dates."""
+    """Every parameter has a title and a description, moments are picked as dates, and the table is fixed."""
     schema = project.deployment("derived.revenue_by_item")["parameter_openapi_schema"]
-    assert schema["required"] == ["table"]
-    assert list(schema["properties"]) == ["table", "start", "end", "force", "rebuild", "accept"]
+    assert schema["properties"]["table"]["const"] == "derived.revenue_by_item"
+    assert [field["title"] for field in schema["properties"].values()][:3] == ["Table", "From", "To"]
+    assert list(schema["properties"]) == ["table", "start", "end", "force", "rebuild", "accept", "dry_run"]
     assert all(field["description"] for field in schema["properties"].values())
     for name in ("start", "end"):
         assert {"type": "string", "format": "date-time"} in schema["properties"][name]["anyOf"]
@@ -227,6 +228,24 @@ def test_a_run_that_committed_some_windows_and_failed_says_both(project, worker)
     assert message.startswith("Committed: 1 window, 0 rows. Failed: derived.broken 2026-01-02..2026-01-03: ")
     assert "Traceback" not in project.server.logs(run["id"], until=message)
     assert "Traceback" not in worker.read_text()
+
+
+OF_ONE_TABLE = """
+from flows import ingest
+run = getattr(ingest, "core-users")
+for state in run("core.users", dry_run=True, return_state=True), run("core.orders", return_state=True):
+    print(state.type.value, state.name, state.message)
+"""
+
+
+def test_the_flow_of_a_deployment_can_say_what_it_would_do_and_refuses_other_tables(project):
+    """A dry run commits nothing, and its state's name starts no other run."""
+    done = project.python("-c", OF_ONE_TABLE)
+    dry, other = done.stdout.splitlines()
+    assert dry.startswith("COMPLETED DryRun core.users: "), done.stderr
+    assert other == (
+        "FAILED Failed This deployment brings core.users up to date, not core.orders: run the deployment of that name."
+    )
 
 
 def test_a_command_is_tracked_where_an_api_is_configured(project):

@@ -1,0 +1,126 @@
+"""Deploy for a person: what is asked, shown while it goes on, and said at the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.commands.terminal import err, out, out_json
+from flows.model.safe_text import one_line
+from flows.report.text import plural
+from flows.tracking.deployment import deployments
+from flows.wiring import require_api
+
+if TYPE_CHECKING:
+    from flows.project.project import Project
+    from flows.tracking.deployer import Deployed
+
+
+class _Bar:
+    """A bar on a terminal; nothing elsewhere."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        if shown and sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415 - slow to import
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+
+    def begin(self, total: int) -> None:
+        """Show the bar."""
+        if self._bar is not None and total:
+            self._task = self._bar.add_task("deployments", total=total)
+            self._bar.start()
+
+    def done(self, name: str) -> None:
+        """Advance it."""
+        if self._task is not None:
+            self._bar.update(self._task, advance=1, description=one_line(name))
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def deploy_project(project: Project, *, yes: bool, as_json: bool) -> None:
+    """Make the deployments of Prefect's API those of the project.
+
+    Args:
+        project: the project.
+        yes: whether deployments of tables that are gone go without a question.
+        as_json: whether programs read what is printed; they are asked nothing.
+
+    Raises:
+        UsageError: no API is configured, it does not answer or refuses who asks, or the work pool is missing.
+        DerivedError: tables have faults, or deployments failed.
+    """
+    require_api()
+    wanted = [(project.tables[one["name"]], one) for one in deployments(project)]
+    from flows.tracking.deployer import deploy  # noqa: PLC0415 - Prefect is slow to import
+
+    bar = _Bar(shown=not as_json)
+
+    def may_delete(names: list[str]) -> bool:
+        bar.close()
+        if yes or as_json or not sys.stdin.isatty():
+            return yes
+        err(f"{plural(len(names), 'deployment')} of tables without a file: {', '.join(names)}")
+        return typer.confirm("Delete?", err=True)
+
+    try:
+        result = deploy(wanted, lambda name: name in project.tables or name in project.broken, may_delete, bar)
+    finally:
+        bar.close()
+    if as_json:
+        out_json(_as_json(result, project))
+    else:
+        _print(result)
+    if project.faults or result.failed:
+        raise typer.Exit(1)
+
+
+def _as_json(result: Deployed, project: Project) -> dict[str, object]:
+    return {
+        "created": result.created,
+        "updated": result.updated,
+        "unchanged": result.unchanged,
+        "deleted": result.deleted,
+        "left": result.left,
+        "failed": result.failed,
+        "faults": [str(fault) for fault in project.faults],
+    }
+
+
+def _print(result: Deployed) -> None:
+    for verb, names in (("created", result.created), ("updated", result.updated), ("deleted", result.deleted)):
+        for name in names:
+            out(f"{verb:<8} {name}")
+    for name, message in result.failed.items():
+        err(f"{name}: {message}")
+    if result.left:
+        left = ", ".join(result.left)
+        err(f"{plural(len(result.left), 'deployment')} of tables without a file stay: {left}. Delete them with --yes.")
+    counts = {
+        "created": result.created,
+        "updated": result.updated,
+        "unchanged": result.unchanged,
+        "deleted": result.deleted,
+        "failed": result.failed,
+    }
+    total = sum(len(counts[word]) for word in ("created", "updated", "unchanged", "failed"))
+    out(
+        f"{plural(total, 'deployment')}: "
+        + ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names or word == "unchanged")
+    )

@@ -1,0 +1,66 @@
+"""See it all on this machine: a Prefect server, a worker, and the demo's tables as deployments.
+
+python -m flows.local
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from flows.commands.deploying import deploy_project
+from flows.commands.ending import ending
+from flows.commands.launch import launch
+from flows.commands.processes import free_port, processes, wait_for
+from flows.commands.terminal import out
+from flows.demo import EXPORTS
+from flows.model.errors import DerivedError
+from flows.shop import write_exports
+from flows.tracking.deployment import WORK_POOL
+from flows.wiring import open_project, private_home, project_folder, use_api
+
+PORT = 4200
+LOOK = """\
+
+Look at {ui}/runs: the core tables are copied first; a minute after each commit the tables that read it follow.
+{ui}/deployments has a form for each table. Logs are in {logs}. Press Ctrl-C to end; what was made stays in {logs}.
+"""
+
+
+def main(
+    port: Annotated[int, typer.Option("--port", help="Where the server listens; another if that is taken.")] = PORT,
+) -> None:
+    """Run a Prefect server, a worker and the demo's deployments on this machine until Ctrl-C."""
+    with ending():
+        root = project_folder()
+        project = open_project()
+        home = private_home(root)
+        os.umask(0o077)  # what stands in that folder is for its owner alone
+        write_exports(root / EXPORTS)
+        logs = home / "prefect"
+        logs.mkdir(exist_ok=True)
+        port = free_port(port)
+        ui = f"http://127.0.0.1:{port}"
+        use_api(f"{ui}/api", logs, PREFECT_SERVER_UI_API_URL=f"{ui}/api", PREFECT_SERVER_ANALYTICS_ENABLED="false")
+        with processes(logs) as start:
+            out(f"Starting a Prefect server on port {port} ...")
+            wait_for(start("server", "server", "start", "--host", "127.0.0.1", "--port", str(port)), f"{ui}/api/health")
+            from flows.tracking.local import bring_local_pool, run_now  # noqa: PLC0415 - it reads where the server is
+
+            bring_local_pool(WORK_POOL, root)
+            deploy_project(project, yes=True, as_json=False)
+            worker = start("worker", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2")
+            run_now(name for name, table in project.tables.items() if table.source)
+            out(LOOK.format(ui=ui, logs=logs))
+            try:
+                worker.wait()
+            except KeyboardInterrupt:
+                out("Ending ...")
+                return
+            raise DerivedError(f"The worker has ended: {logs}/worker.log says why.")
+
+
+if __name__ == "__main__":
+    launch(main)

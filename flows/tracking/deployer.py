@@ -1,0 +1,268 @@
+"""Make a Prefect server's deployments those of the project, with as few requests as that takes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httpx
+from prefect import get_client
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from flows.model.errors import UsageError
+from flows.tracking.deployment import WORK_POOL, kind_of
+from flows.tracking.desired import automations_of, is_same, payload_of
+from flows.tracking.pace import BusyError, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+    from prefect.client.orchestration import PrefectClient
+
+    from flows.model.table import Table
+
+FLOWS = ("derive", "ingest")
+PAGE = 200
+MOST_DELETED = 50
+_BUSY = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.BAD_GATEWAY}
+_REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
+
+class Progress(Protocol):
+    """Is told how far it is."""
+
+    def begin(self, total: int) -> None:
+        """Hear how many deployments are to be made."""
+
+    def done(self, name: str) -> None:
+        """Hear that one is made, or failed."""
+
+
+@dataclass(slots=True)
+class Deployed:
+    """What was done, by the deployments' names."""
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """Those of tables that are gone, which nobody wanted deleted."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Why a deployment could not be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the server has."""
+
+    flows: dict[str, str]
+    """Ids of flows by name."""
+    deployments: dict[tuple[str, str], dict[str, Any]]
+    """By names of the flow and the table."""
+    automations: dict[str, list[dict[str, Any]]]
+    """Those that run a deployment, by its id."""
+
+
+def deploy(
+    wanted: Iterable[tuple[Table, dict[str, Any]]],
+    keep: Callable[[str], bool],
+    may_delete: Callable[[list[str]], bool],
+    progress: Progress,
+) -> Deployed:
+    """Make the server's deployments those that are wanted.
+
+    Args:
+        wanted: tables, each with its deployment as prefect.yaml has it.
+        keep: says whether there is a file for a table, so that its deployment stays.
+        may_delete: is asked whether deployments of tables without files go, by their names.
+        progress: is told how far it is.
+
+    Raises:
+        UsageError: the API does not answer or refuses who asks, or there is no work pool.
+    """
+    with _said():
+        return asyncio.run(_deploy(list(wanted), keep, may_delete, progress))
+
+
+async def _deploy(
+    wanted: list[tuple[Table, dict[str, Any]]],
+    keep: Callable[[str], bool],
+    may_delete: Callable[[list[str]], bool],
+    progress: Progress,
+) -> Deployed:
+    result = Deployed()
+    async with get_client() as client:
+        await _require_pool(client)
+        known = await _read(client)
+        todo, pace = [], Pace()
+        for table, deployment in wanted:
+            there = known.deployments.get((kind_of(table), table.identity))
+            payload = payload_of(table, deployment, known.flows[kind_of(table)])
+            if there and is_same(payload, deployment, there, known.automations.get(there["id"], [])):
+                result.unchanged.append(table.identity)
+            else:
+                make = partial(_make, client, payload, deployment.get("triggers", []), there)
+                names = result.updated if there else result.created
+                todo.append(partial(_tell, table.identity, partial(pace.patiently, make), names, result, progress))
+        progress.begin(len(todo))
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # the pace is told of every refusal
+            await pace.run(todo)
+        result.created.sort()
+        result.updated.sort()
+
+        moved, gone = _surplus(known, {table.identity: kind_of(table) for table, _ in wanted}, keep)
+        if gone and may_delete(sorted(gone.values())):
+            moved |= gone
+        else:
+            result.left = sorted(gone.values())
+        await _delete(client, list(moved))
+        result.deleted = sorted(moved.values())
+    return result
+
+
+async def _tell(
+    name: str, make: Callable[[], Awaitable[None]], made: list[str], result: Deployed, progress: Progress
+) -> None:
+    """Make one deployment, and tell how that went; the error of one stops no other."""
+    try:
+        await make()
+    except BusyError as error:
+        result.failed[name] = f"Prefect's API has no time for it: {error}"
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == httpx.codes.UNAUTHORIZED:
+            raise
+        result.failed[name] = _detail(error)
+    else:
+        made.append(name)
+    progress.done(name)
+
+
+def _surplus(
+    known: Known, kinds: Mapping[str, str], keep: Callable[[str], bool]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the deployments of the other flow of a table whose source became SQL or back, and those without a file.
+
+    Both are names by id. What has another entrypoint is none of ours.
+    """
+    ours = {key: one for key, one in known.deployments.items() if str(one["entrypoint"]).startswith(f"flows.{key[0]}.")}
+    moved = {one["id"]: name for (flow, name), one in ours.items() if kinds.get(name, flow) != flow}
+    return moved, {one["id"]: name for (_, name), one in ours.items() if not keep(name)}
+
+
+async def _require_pool(client: PrefectClient) -> None:
+    try:
+        await client.request("GET", "/work_pools/{name}", path_params={"name": WORK_POOL})
+    except PrefectHTTPStatusError as error:
+        # Whoever answers at a wrong address does not know what was looked for.
+        if error.response.status_code != httpx.codes.NOT_FOUND or WORK_POOL not in error.response.text:
+            raise
+        raise UsageError(
+            f"There is no work pool '{WORK_POOL}' at {PREFECT_API_URL.value()}. Make it: "
+            "python -m flows.deploy --pool, or without a cluster: python -m flows.deploy --pool --process"
+        ) from None
+
+
+async def _read(client: PrefectClient) -> Known:
+    flows = {}
+    for name in FLOWS:
+        answer = await client.request("POST", "/flows/", json={"name": name})
+        flows[name] = answer.json()["id"]
+    names = {id_: name for name, id_ in flows.items()}
+    chosen = {"flows": {"name": {"any_": list(FLOWS)}}, "sort": "NAME_ASC"}
+    deployments = {
+        (names[one["flow_id"]], one["name"]): one for one in await _pages(client, "/deployments/filter", chosen)
+    }
+    automations: dict[str, list[dict[str, Any]]] = {}
+    for one in await _pages(client, "/automations/filter", {}):
+        for action in one["actions"]:
+            if action["type"] == "run-deployment" and action["deployment_id"]:
+                automations.setdefault(action["deployment_id"], []).append(one)
+    return Known(flows, deployments, automations)
+
+
+async def _pages(client: PrefectClient, path: Any, body: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 - Prefect lists its paths
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = await client.request("POST", path, json={**body, "limit": PAGE, "offset": len(found)})
+        page: list[dict[str, Any]] = answer.json()
+        found += page
+        if len(page) < PAGE:
+            return found
+
+
+async def _make(
+    client: PrefectClient, payload: dict[str, Any], triggers: list[dict[str, Any]], there: dict[str, Any] | None
+) -> None:
+    """Make or change one deployment; its version is what says that it is done, so triggers go before a change."""
+    if there:
+        await _request(client, "DELETE", f"/automations/owned-by/prefect.deployment.{there['id']}")
+    answer = await _request(client, "POST", "/deployments/", json=payload)
+    for automation in automations_of(triggers, answer.json()["id"]):
+        await _request(client, "POST", "/automations/", json=automation)
+
+
+async def _delete(client: PrefectClient, ids: list[str]) -> None:
+    for one in ids:
+        await client.request("DELETE", f"/automations/owned-by/prefect.deployment.{one}")  # type: ignore[arg-type]
+    for first in range(0, len(ids), MOST_DELETED):
+        some = {"id": {"any_": ids[first : first + MOST_DELETED]}}
+        await client.request(
+            "POST",
+            "/deployments/bulk_delete",  # type: ignore[arg-type]
+            json={"deployments": some, "limit": MOST_DELETED},
+        )
+
+
+async def _request(client: PrefectClient, method: Any, path: Any, **more: Any) -> httpx.Response:  # noqa: ANN401 - Prefect lists its paths
+    try:
+        return await client.request(method, path, **more)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code in _BUSY:
+            raise BusyError(_detail(error)) from error
+        raise
+    except httpx.TransportError as error:
+        raise BusyError(f"{type(error).__name__} {error}".strip()) from error
+
+
+def _detail(error: PrefectHTTPStatusError) -> str:
+    try:
+        said = error.response.json()
+    except ValueError:
+        said = error.response.text
+    said = said.get("detail", said) if isinstance(said, dict) else said
+    return f"Prefect's API answers {error.response.status_code}: {said}"
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Raise UsageError where the API does not answer, or refuses who asks."""
+    url = PREFECT_API_URL.value()
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found: BaseException = group
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+        raise _told(found, url) from None
+    except Exception as error:  # noqa: BLE001 - what is not known is raised as it is
+        raise _told(error, url) from None
+
+
+def _told(error: BaseException, url: object) -> BaseException:
+    if isinstance(error, PrefectHTTPStatusError) and error.response.status_code in _REFUSED:
+        return UsageError(
+            f"Prefect's API at {url} refuses who asks ({error.response.status_code}). Set PREFECT_API_KEY (Cloud) or "
+            "PREFECT_API_AUTH_STRING (a server of your own), or log in: prefect cloud login"
+        )
+    if isinstance(error, PrefectHTTPStatusError):
+        return UsageError(f"{_detail(error)}. Is {url} the address of Prefect's API, with /api at its end?")
+    if isinstance(error, httpx.HTTPError) or str(error).startswith("Failed to reach API"):
+        return UsageError(
+            f"Prefect's API at {url} does not answer ({type(error).__name__}). Start it, or set PREFECT_API_URL."
+        )
+    return error

@@ -1,0 +1,107 @@
+"""What a deployment and its triggers are on the server: what is sent to make them, and whether they are so already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+
+from flows.tracking.deployment import trigger_name
+from flows.tracking.form import form
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from flows.model.table import Table
+
+_WRITTEN = ("version", "description", "tags", "entrypoint", "parameters", "job_variables", "pull_steps", "path")
+_TRIGGER = ("type", "posture", "expect", "match", "match_related", "after", "for_each", "threshold", "within")
+
+
+def payload_of(table: Table, deployment: dict[str, Any], flow: str) -> dict[str, Any]:
+    """Return the request that makes a deployment, as `prefect deploy` sends it."""
+    [schedule] = deployment["schedules"]
+    limit = deployment["concurrency_limit"]
+    return {
+        "flow_id": flow,
+        "name": deployment["name"],
+        "version": deployment["version"],
+        "version_info": {"type": deployment["version_type"], "version": deployment["version"]},
+        "description": deployment["description"],
+        "tags": deployment["tags"],
+        "entrypoint": deployment["entrypoint"],
+        "parameters": deployment["parameters"],
+        "parameter_openapi_schema": form(table),
+        "enforce_parameter_schema": True,
+        "schedules": [
+            DeploymentScheduleCreate(
+                schedule=CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"]),
+                active=schedule["active"],
+                slug=schedule["slug"],
+            ).model_dump(mode="json")
+        ],
+        "concurrency_limit": limit["limit"],
+        "concurrency_options": {"collision_strategy": limit["collision_strategy"]},
+        "work_pool_name": deployment["work_pool"]["name"],
+        "job_variables": deployment["work_pool"].get("job_variables", {}),
+        "pull_steps": [],
+        "path": None,
+    }
+
+
+def is_same(
+    payload: dict[str, Any], deployment: dict[str, Any], there: dict[str, Any], automations: list[dict[str, Any]]
+) -> bool:
+    """Say whether a deployment and its triggers are as they would be made, whoever changed them last."""
+    limit = there.get("global_concurrency_limit") or {}
+    own = [one for one in automations if one["name"] == trigger_name(there["name"])]
+    return (
+        all(payload[name] == there[name] for name in _WRITTEN)
+        and payload["work_pool_name"] == there["work_pool_name"]
+        and there["enforce_parameter_schema"]
+        and _schedules(payload["schedules"]) == _schedules(there["schedules"])
+        and payload["concurrency_limit"] == limit.get("limit")
+        and payload["concurrency_options"]["collision_strategy"]
+        == (there["concurrency_options"] or {}).get("collision_strategy")
+        and _triggers(automations_of(deployment.get("triggers", []), there["id"])) == _triggers(own)
+    )
+
+
+def _schedules(schedules: list[dict[str, Any]]) -> list[Any]:
+    return sorted(
+        [str(one["slug"]), one["active"], one["schedule"].get("cron"), one["schedule"].get("timezone")]
+        for one in schedules
+    )
+
+
+def automations_of(triggers: list[dict[str, Any]], deployment: UUID | str) -> list[dict[str, Any]]:
+    """Return the automations that `prefect deploy` makes of triggers."""
+    found = []
+    for one in triggers:
+        trigger = DeploymentEventTrigger.model_validate(one)
+        trigger.set_deployment_id(deployment)  # type: ignore[arg-type]
+        found.append(trigger.as_automation().model_dump(mode="json"))
+    return found
+
+
+def _triggers(automations: list[dict[str, Any]]) -> list[Any]:
+    """Return what automations do, in an order of its own."""
+    return sorted(
+        (
+            [one["name"], one["enabled"], *(_plain(one["trigger"].get(name)) for name in _TRIGGER)]
+            + [_plain(action) for action in one["actions"]]
+            for one in automations
+        ),
+        key=str,
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON in which the order of lists, which stand for sets, says nothing."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return sorted(map(_plain, value), key=str)
+    return value

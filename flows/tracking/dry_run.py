@@ -1,0 +1,57 @@
+"""What a run would do, found out without writing anything; without Prefect."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.engine.estimate import with_bytes
+from flows.engine.readings import Readings
+from flows.engine.table_run import make_plan
+from flows.report.text import describe_reason
+from flows.warehouses.interface import Query
+from flows.wiring import load_alone, open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.engine.steps import Plan
+    from flows.engine.table_run import Request
+    from flows.wiring import Kind
+
+
+class DryRun(NamedTuple):
+    """What a run would do."""
+
+    plan: Plan
+    sql: str | None
+    """A derived table's SQL as the warehouse would get it; None where nobody asked for it."""
+
+    @property
+    def steps(self) -> list[str]:
+        """A line for each window, with the reason."""
+        return [f"{step.name}  {describe_reason(step.reason)}" for step in self.plan.windows]
+
+
+def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sql: bool = False) -> DryRun:
+    """Return what a run would do.
+
+    Args:
+        kind: which flow.
+        request: what is asked for.
+        say: is told what it waits for.
+        idle_sql: whether to give the SQL also where there is nothing to do.
+
+    Raises:
+        DerivedError: as a run does before it begins.
+    """
+    project = load_alone(kind, request.table)
+    table = project.table(request.table)
+    project.require_valid(table.identity)
+    with closing(open_warehouse(project.root, say, write=False)) as warehouse:
+        todo = make_plan(project, table, Readings(warehouse, project.tables), request)
+        todo = with_bytes(todo, project, table, warehouse)
+        sql = None
+        if table.sql and (todo.windows or idle_sql):
+            sql = warehouse.shown(Query(table.sql, project.schema(table.identity)))
+    return DryRun(todo, sql)

@@ -1,0 +1,106 @@
+"""The flow of one table's deployment: the form that a person sees in the UI, and the refusal of any other table."""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import datetime
+from functools import cache, partial
+from inspect import Parameter, Signature
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect.utilities.callables import generate_parameter_schema
+from pydantic import Field
+
+from flows.model.errors import DerivedError
+from flows.project.table_file import load_file
+from flows.tracking.flow import tracked
+from flows.wiring import project_folder, run_alone
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+    from flows.model.table import Table
+    from flows.wiring import Kind
+
+_NAME = re.compile(r"(\w+)-(\w+)", re.ASCII)
+_ANY = "dataset.name"
+
+
+def flow_of_table(kind: Kind, name: str) -> Flow[..., Any]:
+    """Return the flow of the deployment of one table.
+
+    Args:
+        kind: which flow brings it up to date.
+        name: `dataset-name`, the last part of a deployment's entrypoint.
+
+    Raises:
+        AttributeError: that is no name of a table.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise AttributeError(f"module 'flows.{kind}' has no attribute '{name}'")
+    made = tracked(kind, partial(run_alone, kind), only=f"{found[1]}.{found[2]}")
+    # What Prefect makes the form of; runs are called with the function's own parameters.
+    made.__signature__ = _signature(f"{found[1]}.{found[2]}", _windows(found[1], found[2]))  # type: ignore[attr-defined]
+    return made
+
+
+def form(table: Table) -> dict[str, Any]:
+    """Return the schema of the parameters of a table's deployment, as Prefect makes it of that flow."""
+    made = copy.deepcopy(_schema(describe_windows(table)))
+    made["properties"]["table"] |= {"const": table.identity, "default": table.identity}
+    return made
+
+
+@cache
+def _schema(windows: str) -> dict[str, Any]:
+    return generate_parameter_schema(_signature(_ANY, windows), {}).model_dump(exclude_unset=True)
+
+
+def _signature(identity: str, windows: str) -> Signature:
+    moment = datetime | None
+    return Signature(
+        [
+            _field("table", Literal[identity], identity, "Table", "What this deployment brings up to date."),
+            _field("start", moment, None, "From", f"Only windows that begin at or after this, UTC. {windows}"),
+            _field("end", moment, None, "To", f"Only windows that end at or before this, UTC. {windows}"),
+            _field("force", bool, False, "Force", "Do these windows again though they are committed."),
+            _field(
+                "rebuild",
+                bool,
+                False,
+                "Rebuild",
+                "Make a merge table or a copy from nothing, without rows that its source has deleted.",
+            ),
+            _field(
+                "accept",
+                bool,
+                False,
+                "Accept",
+                "Let rows stay that were copied as an earlier version of the file says.",
+            ),
+            _field("dry_run", bool, False, "Dry run", "Say in the log what would be done; write nothing."),
+        ]
+    )
+
+
+def _field(name: str, kind: Any, default: object, title: str, description: str) -> Parameter:  # noqa: ANN401 - any type
+    info = Field(default=default, description=description, json_schema_extra={"title": title})
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=info, annotation=kind)
+
+
+def describe_windows(table: Table) -> str:
+    """Say what windows a table has, for who is to give two moments."""
+    if table.window is None:
+        return "This table is made whole: leave it empty."
+    until = f" to {table.window.end:%Y-%m-%d}" if table.window.end else ""
+    return f"Its windows are {table.window.size} long, from {table.window.start:%Y-%m-%d}{until}."
+
+
+def _windows(dataset: str, name: str) -> str:
+    root = project_folder()
+    try:
+        return describe_windows(load_file(root, root / f"tables/{dataset}/{name}.yaml"))
+    except DerivedError:  # a run says what is wrong
+        return ""

@@ -1,0 +1,88 @@
+"""How many requests a server bears at a time, found out while they are made."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+MOST = 16
+STEP = 6
+"""After how many pieces of work it is looked at how fast they went, for each that is done at a time."""
+WORTH = 1.15
+"""How much faster twice as many at a time must be."""
+TRIES = 8
+"""How often a piece of work is tried for which the server has no time."""
+
+
+class BusyError(Exception):
+    """The server has no time just now."""
+
+
+class Pace:
+    """Does work with as many pieces at a time as pay: SQLite has one writer, PostgreSQL many."""
+
+    def __init__(self) -> None:
+        self._width = 1
+        self._grows = True
+        self._best = 0.0
+        self._tries = TRIES
+        self._running = 0
+        self._done = 0
+        self._since = time.monotonic()
+        self._changed = asyncio.Condition()
+
+    async def run(self, pieces: Iterable[Callable[[], Awaitable[None]]]) -> None:
+        """Do all pieces of work."""
+        async with asyncio.TaskGroup() as group:
+            for piece in pieces:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: self._running < self._width)
+                    self._running += 1
+                group.create_task(self._one(piece))
+
+    async def patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do a part of a piece, again after a while where the server is busy; fewer pieces at a time from then on.
+
+        Raises BusyError where that does not help; others then need not wait as long.
+        """
+        for attempt in range(self._tries):
+            try:
+                await work()
+                break
+            except BusyError:
+                self._narrow()
+                if attempt + 1 >= self._tries:
+                    self._tries = 1
+                    raise
+                await asyncio.sleep(min(0.25 * 2**attempt, 8))
+
+    async def _one(self, piece: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await piece()
+        finally:
+            async with self._changed:
+                self._running -= 1
+                self._done += 1
+                self._look()
+                self._changed.notify_all()
+
+    def _narrow(self) -> None:
+        self._width = max(1, self._width // 2)
+        self._grows = False
+
+    def _look(self) -> None:
+        """Go on to twice as many at a time for as long as that is faster."""
+        if not self._grows or self._done < STEP * self._width:
+            return
+        rate = self._done / (time.monotonic() - self._since)
+        if rate < self._best * WORTH:
+            self._narrow()
+        elif self._width == MOST:
+            self._grows = False
+        else:
+            self._best, self._width = rate, self._width * 2
+        self._done, self._since = 0, time.monotonic()

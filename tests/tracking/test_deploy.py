@@ -1,0 +1,207 @@
+"""`python -m flows.deploy` against `prefect deploy --all`, on real servers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import prefect_api
+from tests.prefect_api import PREFECT, REPOSITORY, Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OWN = {"id", "created", "updated", "flow_id", "work_queue_id", "concurrency_limit_id", "deployment_id", "created_by"}
+"""What a server makes up by itself."""
+
+
+@dataclass(frozen=True)
+class Deploying:
+    """A project and a server of its own."""
+
+    root: Path
+    server: Server
+
+    def run(self, *command: str, fails: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a Python command in the project."""
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.root,
+            env=self.server.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == fails, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    def deploy(self, *options: str, fails: int = 0) -> dict[str, Any]:
+        """Deploy and return what is said of it."""
+        said: dict[str, Any] = json.loads(self.run("-m", "flows.deploy", "--json", *options, fails=fails).stdout)
+        return said
+
+    def state(self) -> dict[str, Any]:
+        """Return deployments and their automations by name, without what servers make up."""
+        deployments = self.server.call("POST", "deployments/filter")
+        automations = self.server.call("POST", "automations/filter")
+        return {
+            one["name"]: _plain(one)
+            | {"automations": [_plain(a) for a in automations if a["actions"][0]["deployment_id"] == one["id"]]}
+            for one in deployments
+        }
+
+    def change(self, table: str, old: str, new: str) -> None:
+        """Change a table's file."""
+        path = self.root / f"tables/{table.replace('.', '/')}.yaml"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items() if key not in OWN}
+    if isinstance(value, str) and value.startswith("deployment:"):
+        return "deployment"  # a limit's name holds an id
+    if isinstance(value, list):
+        return sorted(map(_plain, value), key=str)
+    return value
+
+
+@pytest.fixture(scope="module")
+def deploying(tmp_path_factory):
+    """The example tables, one of them with resources, beside a new server that has the work pool."""
+    root = tmp_path_factory.mktemp("deploying")
+    shutil.copytree(REPOSITORY / "tables", root / "tables")
+    with prefect_api.server(tmp_path_factory.mktemp("server")) as server:
+        made = Deploying(root, server)
+        made.change("core.users", "strategy:", "resources: {cpu: 0.5, memory: 4 GB, timeout: 2 hours}\nstrategy:")
+        yield made
+
+
+def test_nothing_is_made_without_the_work_pool(deploying):
+    """The message says how to make it, and the exit code that this is no failure of a table."""
+    said = deploying.run("-m", "flows.deploy", fails=2).stderr
+    assert "There is no work pool 'kubernetes'" in said
+    assert "python -m flows.deploy --pool" in said
+
+
+@pytest.fixture(scope="module")
+def deployed(deploying):
+    """The same with the pool and all deployments; each test leaves it so."""
+    deploying.server.call("POST", "work_pools/", name="kubernetes", type="process")
+    deploying.deploy()
+    return deploying
+
+
+def test_the_server_is_left_as_prefect_leaves_it(deployed):
+    """Deployments, schedules, limits, forms and triggers are equal field by field."""
+    tables = sorted(f"{path.parent.name}.{path.stem}" for path in deployed.root.glob("tables/*/*.yaml"))
+    ours = deployed.state()
+    assert sum(bool(one["automations"]) for one in ours.values()) == 5
+    assert ours["core.users"]["job_variables"] == {"cpu": "500m", "memory": "4000M", "timeout": 7200}
+
+    ids = [one["id"] for one in deployed.server.call("POST", "deployments/filter")]
+    deployed.server.call("POST", "deployments/bulk_delete", deployments={"id": {"any_": ids}})
+    for one in deployed.server.call("POST", "automations/filter"):
+        deployed.server.call("DELETE", f"automations/{one['id']}")
+    deployed.run("-m", "flows.deploy", "--write")
+    deployed.run(*PREFECT[1:], "--no-prompt", "deploy", "--all")
+    assert deployed.state() == ours
+    assert deployed.deploy()["unchanged"] == tables
+
+
+def test_only_what_changed_is_made_again(deployed):
+    """A new time takes the place of the old one; schedules and triggers that are gone go; the rest is not touched."""
+    before = {one["name"]: one for one in deployed.server.call("POST", "deployments/filter")}
+    deployed.change("core.users", '"5 * * * *"', '"30 6 * * 1"')
+    deployed.change("derived.top_items", "FROM derived.revenue_by_item", "FROM derived.revenue_by_item_of_nobody")
+    said = deployed.deploy(fails=1)
+    assert said["updated"] == ["core.users"]
+    assert "tables/derived/top_items.yaml" in said["faults"][0]
+    after = {one["name"]: one for one in deployed.server.call("POST", "deployments/filter")}
+    assert {name for name in after if after[name]["updated"] != before[name]["updated"]} == {"core.users"}
+    [schedule] = after["core.users"]["schedules"]
+    assert (schedule["slug"], schedule["schedule"]["cron"]) == ("Mondays at 06:30", "30 6 * * 1")
+    deployed.change("derived.top_items", "_of_nobody", "")  # its deployment stayed as it was
+
+
+def test_what_was_changed_on_the_server_is_set_right(deployed):
+    """A trigger that somebody deleted, a schedule that was added, a parameter that was changed."""
+    right = deployed.state()
+    there = {one["name"]: one["id"] for one in deployed.server.call("POST", "deployments/filter")}
+    for one in deployed.server.call("POST", "automations/filter"):
+        if one["actions"][0]["deployment_id"] == there["derived.top_items"]:
+            deployed.server.call("DELETE", f"automations/{one['id']}")
+    more = [{"slug": "often", "schedule": {"cron": "* * * * *", "timezone": "UTC"}, "active": True}]
+    url = f"{deployed.server.url}/deployments/{there['core.users']}"
+    assert prefect_api.httpx.post(f"{url}/schedules", json=more).is_success
+    assert prefect_api.httpx.patch(
+        f"{deployed.server.url}/deployments/{there['core.orders']}", json={"description": "mine"}
+    ).is_success
+    assert deployed.deploy()["updated"] == ["core.orders", "core.users", "derived.top_items"]
+    assert deployed.state() == right
+
+
+def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
+    """It stays without --yes, and goes with its triggers; one of a file with faults stays in any case."""
+    (deployed.root / "tables/derived/top_items.yaml").rename(deployed.root / "top_items.yaml")
+    said = deployed.run("-m", "flows.deploy")
+    assert "1 deployment of tables without a file stay: derived.top_items" in said.stderr
+    assert deployed.deploy("--yes")["deleted"] == ["derived.top_items"]
+    assert "derived.top_items" not in deployed.state()
+    names = [one["name"] for one in deployed.server.call("POST", "automations/filter")]
+    assert names
+    assert not [name for name in names if name.startswith("derived.top_items")]
+    (deployed.root / "top_items.yaml").rename(deployed.root / "tables/derived/top_items.yaml")
+    assert deployed.run("-m", "flows.deploy").stdout == (
+        "created  derived.top_items\n8 deployments: 1 created, 7 unchanged\n"
+    )
+
+
+def test_an_error_of_one_deployment_stops_no_other(deployed):
+    """What the server refuses is told with its reason, and the exit code is 1."""
+    template = {
+        "variables": {"type": "object", "properties": {"cpu": {"type": "integer"}}},
+        "job_configuration": {"command": ""},
+    }
+    deployed.server.call("PATCH", "work_pools/kubernetes", base_job_template=template)
+    deployed.change("core.users", "Users as", "Accounts as")
+    deployed.change("core.orders", "Orders as", "All orders as")
+    said = deployed.deploy(fails=1)
+    assert said["updated"] == ["core.orders"]
+    assert "Validation failed for field 'cpu'" in said["failed"]["core.users"]
+    template["variables"]["properties"]["cpu"]["type"] = "string"
+    deployed.server.call("PATCH", "work_pools/kubernetes", base_job_template=template)
+    assert deployed.deploy()["updated"] == ["core.users"]
+
+
+def test_wrong_use_is_told(deployed):
+    """No API, none that answers, an address of something else: each with what to do, and exit code 2."""
+    for url, message in (
+        ("", "No Prefect API is configured. Set PREFECT_API_URL"),
+        ("http://127.0.0.1:1/api", "does not answer"),
+        (deployed.server.url.removesuffix("/api"), "with /api at its end"),
+    ):
+        said = deployed.run("-m", "flows.deploy", fails=2, PREFECT_API_URL=url).stderr
+        assert message in said, said
+
+
+def test_a_deployment_runs_its_own_table_alone(deployed):
+    """The form shows the table as it is, with its windows, and the server refuses any other."""
+    [payments] = [one for one in deployed.server.call("POST", "deployments/filter") if one["name"] == "core.payments"]
+    fields = payments["parameter_openapi_schema"]["properties"]
+    assert fields["table"]["const"] == "core.payments"
+    assert "1 day long, from 2026-01-01" in fields["start"]["description"]
+    wrong = prefect_api.httpx.post(
+        f"{deployed.server.url}/deployments/{payments['id']}/create_flow_run",
+        json={"parameters": {"table": "core.users"}},
+    )
+    assert not wrong.is_success
+    assert "'core.payments' was expected" in wrong.text
