@@ -200,6 +200,9 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     finally:
         if todo.windows or todo.changes:
             parts.readings.forget(table.identity)
+    if not outcome.failures and (request.rebuild or request.accept or (request.force and request.bounds == EVER)):
+        # No row is left of which there is anything to say.
+        outcome.plan = replace(outcome.plan, changes=())
     outcome.notices = [] if request.force and request.bounds == EVER else changed
     observer.ended(outcome)
     return outcome

@@ -100,6 +100,8 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         lines = [f"{table}: to do: {plan_span(plan)} in {plural(len(plan.windows), 'step')} ({why})"]
         if plan.bytes is not None:
             lines.append(f"  reads about {shown_bytes(plan.bytes)}")
+    elif any(change.alters_rows for change in plan.changes):
+        lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}"]
     else:
         lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
     lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]
@@ -251,7 +253,7 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
             "clock of their run was ahead. What was not over then is made again as it closes."
         )
     told = any(step.reason.kind == "definition" for step in plan.windows[:1])
-    if not told and any(change.alters_rows for change in plan.changes):
+    if plan.windows and not told and any(change.alters_rows for change in plan.changes):
         lines.append(f"{table}: its file has changed since its rows were made{_changes(plan.changes)}")
     for less in plan.lacking:
         windows = f"window {less.failed[0]}" if len(less.failed) == 1 else f"windows {', '.join(map(str, less.failed))}"

@@ -11,6 +11,7 @@ from flows.engine.table_run import Author, Parts, Reached, Request, run_table
 from flows.model.errors import DefinitionError, UsageError
 from flows.model.window import EVER
 from flows.project.project import load_project
+from flows.report.text import describe_plan, remarks
 from flows.sources.files.reader import FilesReader
 
 NAME = "core.visits"
@@ -31,6 +32,16 @@ columns:
 GIVEN = {"path": "a.csv", "type": "NUMERIC", "origin": "", "strategy": "merge"}
 
 
+class Told(Quiet):
+    """Keeps what the newest run said before it did anything."""
+
+    lines: tuple[str, ...] = ()
+
+    def planned(self, table, plan):
+        """Keep what is said."""
+        Told.lines = tuple(describe_plan(table, plan))
+
+
 @pytest.fixture
 def run(warehouse, tmp_path):
     """Write the table's file, and copy it."""
@@ -43,8 +54,9 @@ def run(warehouse, tmp_path):
         project = load_project(tmp_path)
         source = Reached(FilesReader(tmp_path), None, time.monotonic())
         parts = Parts(project, Readings(warehouse, project.tables), Author("tester"), lambda _: source)
-        outcome = run_table(parts, Request(NAME, **request or {}), Quiet())
+        outcome = run_table(parts, Request(NAME, **request or {}), Told())
         assert not outcome.failures
+        assert not any("has changed" in line for line in remarks(outcome))
         reading = ledger.read(warehouse, [project.tables[NAME]])[NAME]
         assert not reading.state.changes
         return reading
@@ -71,6 +83,7 @@ def test_rows_that_were_copied_otherwise_wait_for_an_answer(run, warehouse, chan
     for _ in range(2):
         with pytest.raises(DefinitionError, match=f"{what}[.] Nothing was copied[.] .*--rebuild.*2 rows in .*--accept"):
             run(**changed)
+        assert Told.lines == (f"{NAME}: its file changes what was copied before: {what}",)
     before = warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger WHERE kind = 'commit'", {})
     run(**changed, request={"accept": True})
     run(**changed)
