@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import did_you_mean
@@ -10,10 +10,14 @@ from flows.model.paths import path_to, steps
 from flows.sources.values.documents import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from flows.model.table import Table
     from flows.model.types import Type
+
+
+_DEEPEST = 8
+"""How many names one below the other are looked through for one that is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,12 @@ class Absent:
     """The column that reads it."""
     names: tuple[str, ...]
     """Where it would stand, as names one below the other."""
+    wanted: tuple[str, ...]
+    """What the file looks for below it, with it."""
     others: tuple[str, ...]
     """Names that documents have there and the file does not give."""
+    known: tuple[tuple[str, ...], ...] = ()
+    """Where documents have any value, as names one below the other."""
 
     @property
     def path(self) -> str:
@@ -35,7 +43,31 @@ class Absent:
     @property
     def near(self) -> str:
         """`Did you mean 'item.price'?` where a name is near; empty where none is."""
-        return did_you_mean(self.path, [path_to((*self.names[:-1], name)) for name in self.others])
+        beside = [path_to((*self.names[:-1], name)) for name in self.others]
+        return elsewhere(self.wanted, self.known) or did_you_mean(self.path, beside)
+
+
+def elsewhere(names: tuple[str, ...], known: Iterable[tuple[str, ...]]) -> str:
+    """Return `Did you mean 'address.zip'?` where what is looked for as `zip` or `address_zip` stands there."""
+    wanted, last = _spelt(names), _spelt(names[-1:])
+    places = sorted((path for path in known if path != names), key=lambda path: (len(path), path))
+    alike = [path for path in places if _spelt(path) == wanted] or [
+        path for path in places if _spelt(path[-1:]) == last
+    ]
+    return f" Did you mean '{path_to(alike[0])}'?" if alike else ""
+
+
+def _spelt(names: Iterable[str]) -> str:
+    return "".join(names).replace("_", "").replace(".", "").casefold()
+
+
+def _paths(values: Iterable[Any], place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Give every place of documents that a path can name; what stands in arrays has none."""
+    for value in values:
+        if isinstance(value, dict) and len(place) < _DEEPEST:
+            for name, inner in value.items():
+                yield (*place, name)
+                yield from _paths([inner], (*place, name))
 
 
 @dataclass
@@ -48,12 +80,20 @@ class Named:
     """Whether a column takes what stands there as it is, with all names."""
     below: dict[str, Named] = field(default_factory=dict)
 
+    def only(self) -> Iterator[str]:
+        """Give the names below, as long as there is one alone."""
+        for name, below in self.below.items() if len(self.below) == 1 else ():
+            yield name
+            yield from below.only()
+
     def compare(self, documents: Iterable[Any]) -> tuple[list[Absent], list[str]]:
         """Return the names that none of the documents has, and the paths that the file does not read."""
         absent: list[Absent] = []
         unread: list[str] = []
-        self._compare(list(documents), (), absent, unread)
-        return absent, unread
+        values = list(documents)
+        self._compare(values, (), absent, unread)
+        known = tuple(dict.fromkeys(_paths(values, ()))) if absent else ()
+        return [replace(one, known=known) for one in absent], unread
 
     def _compare(self, values: list[Any], place: tuple[str, ...], absent: list[Absent], unread: list[str]) -> None:
         documents = [value for value in _flat(values) if isinstance(value, dict)]
@@ -65,7 +105,7 @@ class Named:
             unread += [path_to((*place, name)) for name in others]
         for name, below in self.below.items():
             if name not in seen:
-                absent.append(Absent(below.column, (*place, name), others))
+                absent.append(Absent(below.column, (*place, name), (*place, name, *below.only()), others))
             elif below.below:
                 below._compare(  # noqa: SLF001 - its own class
                     [document[name] for document in documents if name in document], (*place, name), absent, unread

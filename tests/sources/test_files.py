@@ -446,6 +446,30 @@ def test_names_are_compared_with_those_of_the_files(tmp_path):
     assert FilesReader(tmp_path).inspect(table("c.parquet", dotted)).unread == ()
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("zip", "address.zip"),
+        ("address_zip", "address.zip"),
+        ("addressZip", "address.zip"),
+        ("home.zip", "address.zip"),
+        ("address.geo.lon", "address.geo.lng.lon"),
+        ("address.eur", "address.`price.eur`.eur"),
+    ],
+)
+def test_a_path_that_stands_elsewhere_is_named(tmp_path, written, meant):
+    """A name alone, or one below another, is answered with the whole path: in documents and in Parquet."""
+    row = {"id": 1, "name": {"x": 1}, "address": {"zip": "1", "geo": {"lng": {"lon": 2.5}}, "price.eur": {"eur": 1}}}
+    write(tmp_path / "a.jsonl", json.dumps(row))
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "b.parquet")
+    columns = {"v": ("STRING", written)}
+    (warning,) = FilesReader(tmp_path).inspect(table("a.jsonl", columns)).warnings
+    with pytest.raises(SourceError) as refused:
+        rows(tmp_path, table("b.parquet", columns))
+    assert warning.endswith(f" Did you mean '{meant}'?")
+    assert f" Did you mean '{meant}'?" in str(refused.value)
+
+
 @pytest.mark.parametrize("path", ["`price.eur`", "price.eur"])
 def test_names_with_dots_are_read(tmp_path, path):
     """In backticks everywhere; as they are where names are not divided at dots."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from flows.model.errors import SourceError, did_you_mean
+from flows.sources.fields import elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from flows.model.types import Type
     from flows.sources.files.file import ProjectFile
@@ -39,10 +40,20 @@ def shown(line: int, text: bytes, reason: str) -> Broken:
     return line, text.decode(errors="replace"), reason
 
 
-def require_column(file: ProjectFile, name: str, names: Sequence[str]) -> None:
-    """Raise SourceError where a file has no such column."""
+def require_column(
+    file: ProjectFile,
+    name: str,
+    names: Sequence[str],
+    paths: Iterable[tuple[str, ...]] = (),
+    wanted: tuple[str, ...] = (),
+) -> None:
+    """Raise SourceError where a file has no such column.
+
+    `paths` are those of what its columns hold, `wanted` is the path that begins with the column.
+    """
     if name not in names:
+        near = elsewhere(wanted or (name,), paths) or did_you_mean(name, names)
         raise SourceError(
-            f"{file}: it has no column '{name}'.{did_you_mean(name, names)} It has {', '.join(names)}. "
+            f"{file}: it has no column '{name}'.{near} It has {', '.join(names)}. "
             "Where the file has another name for it, say so: from: <name>."
         )

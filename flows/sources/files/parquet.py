@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from flows.model.errors import SourceError
 from flows.model.paths import steps
+from flows.sources.fields import elsewhere
 from flows.sources.files.chunk import require_column
 from flows.sources.files.file import why
 from flows.sources.files.int96 import too_fine
@@ -44,7 +45,8 @@ class ParquetChunk:
         values = self.rows.column(first)
         for step in inner:
             if not pa.types.is_struct(values.type) or step not in {field.name for field in values.type}:
-                raise SourceError(f"{path}: {values.type} has no field '{step}'.")
+                near = elsewhere(tuple(steps(path)), _paths(self.rows.schema, ()))
+                raise SourceError(f"{path}: {values.type} has no field '{step}'.{near}")
             values = pc.struct_field(values, step)
         found = from_arrow(values, type_, path)
         lost = self.too_fine.get(first, frozenset()) if "timestamp" in str(values.type) else frozenset()
@@ -72,9 +74,9 @@ def read_parquet(file: ProjectFile, columns: Iterable[str]) -> Iterator[ParquetC
         # Nanoseconds reach from 1677 to 2262 only, and INT96 beyond.
         with pq.ParquetFile(file.path, pre_buffer=False, buffer_size=2**20, coerce_int96_timestamp_unit="us") as opened:
             names = opened.schema_arrow.names
-            wanted = dict.fromkeys(column if column in names else steps(column)[0] for column in columns)
-            for name in wanted:
-                require_column(file, name, names)
+            wanted = {path[0]: path for path in ((one,) if one in names else tuple(steps(one)) for one in columns)}
+            for name, path in wanted.items():
+                require_column(file, name, names, _paths(opened.schema_arrow, ()), path)
                 if names.count(name) > 1:
                     raise SourceError(f"{file}: it has two columns '{name}'. Give each its own name.")
             lost = too_fine(file, opened, list(wanted))
@@ -84,6 +86,14 @@ def read_parquet(file: ProjectFile, columns: Iterable[str]) -> Iterator[ParquetC
                 row += batch.num_rows
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from error
+
+
+def _paths(fields: Iterable[pa.Field], place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Give every place that a path can name."""
+    for field_ in fields:
+        yield (*place, field_.name)
+        if pa.types.is_struct(field_.type):
+            yield from _paths(field_.type, (*place, field_.name))
 
 
 def parquet_names(file: ProjectFile) -> list[str]:
