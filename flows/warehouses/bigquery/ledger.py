@@ -20,11 +20,12 @@ from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
 from flows.model.errors import ConflictError, WarehouseError
 from flows.model.window import EVER, Window
 from flows.project.definition import code_version
+from flows.warehouses.bigquery import views
 from flows.warehouses.bigquery.faults import OVERTAKEN, OvertakenError
 from flows.warehouses.bigquery.jobs import RETRY, translated
 from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
 from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
-from flows.warehouses.bigquery.views import COSTS, VIEWS
+from flows.warehouses.bigquery.views import PLATFORM
 from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.jobs import Jobs
     from flows.warehouses.bigquery.types import Parameter
 
-PLATFORM = "platform"
 _SHOWN = "derived_shown"
 """Label of a shard over which the views are."""
 _DEFINITIONS = quote_table(DEFINITIONS)
@@ -73,7 +73,7 @@ def create(jobs: Jobs, identity: str) -> None:
         ]
         made = [_shard(jobs, name, schema) for name, schema in shards]
     if not all(shard.labels.get(_SHOWN) for shard in made):
-        _create_views(jobs)
+        views.create(jobs)
         for shard in made:
             # Whoever made it may have been killed before there were views.
             shard.labels = {_SHOWN: "yes"}
@@ -86,19 +86,22 @@ def create(jobs: Jobs, identity: str) -> None:
     )
 
 
-def add_columns(jobs: Jobs) -> None:
-    """Give a ledger of an earlier version the columns of this one, NULL in the lines that are there."""
+def bring_up_to_date(jobs: Jobs) -> None:
+    """Give a ledger of an earlier version the columns of this one, NULL in the lines that are there, and its views."""
     with translated():
         try:
-            view = jobs.client.get_table(f"{jobs.settings.project}.{PLATFORM}.ledger", retry=RETRY)
+            shown = jobs.client.get_table(f"{jobs.settings.project}.{PLATFORM}.ledger", retry=RETRY)
         except NotFound:
             return
-    if {column.name for column in LEDGER_COLUMNS} <= {field.name for field in view.schema}:
-        return
-    for shard in _shards(jobs):
-        if shard.startswith("ledger_"):
-            _add_columns(jobs, f"{jobs.settings.project}.{PLATFORM}.{shard}")
-    _create_views(jobs)
+    if {column.name for column in LEDGER_COLUMNS} - {field.name for field in shown.schema}:
+        for shard in views.names(jobs):
+            if is_shard(f"{PLATFORM}.{shard}"):
+                _add_columns(jobs, f"{jobs.settings.project}.{PLATFORM}.{shard}")
+        views.create(jobs)
+    elif views.version_of(shown) < views.VERSION:
+        # Whoever may only read asks the older ones, and the next who writes renews them.
+        with suppress(WarehouseError):
+            views.create(jobs)
 
 
 def _add_columns(jobs: Jobs, shard: str) -> None:
@@ -208,8 +211,6 @@ def mark(jobs: Jobs, entry: Entry, known: int) -> Entry:
             ) from error
         # It is this one, of which no answer came.
         marked = replace(marked, version=newest["version"], committed_at=newest["committed_at"])
-    # Those of an earlier version do not know all kinds of entries.
-    _create_views(jobs)
     return marked
 
 
@@ -237,30 +238,6 @@ def touched_of(rows: list[dict[str, Any]]) -> tuple[Touched, ...]:
 
 def _fence_name(identity: str) -> str:
     return f"fence-{identity.replace('.', '-')}"
-
-
-def _create_views(jobs: Jobs) -> None:
-    """Let the views be over all shards that there are, also where another run makes one at the same time."""
-    shards, shown = _shards(jobs), None
-    while shards != shown:
-        shown = shards
-        for view, columns in (("ledger", [column.name for column in LEDGER_COLUMNS]), ("quarantine", list(COLUMNS))):
-            tables = [quote_table(f"{PLATFORM}.{name}") for name in shown if name.startswith(f"{view}_")]
-            every = "\nUNION ALL ".join(f"SELECT {listed(columns)} FROM {table}" for table in tables)
-            jobs.query(f"CREATE OR REPLACE VIEW {quote_table(f'{PLATFORM}.{view}')} AS\n{every}")
-        shards = _shards(jobs)
-    for name, select in VIEWS.items():
-        jobs.query(f"CREATE OR REPLACE VIEW {quote_table(f'{PLATFORM}.{name}')} AS {select}")
-    # Whoever may not see what others spend does without.
-    with suppress(WarehouseError):
-        costs = COSTS.format(region=jobs.settings.location.lower())
-        jobs.query(f"CREATE OR REPLACE VIEW {quote_table(f'{PLATFORM}.costs')} AS {costs}")
-
-
-def _shards(jobs: Jobs) -> list[str]:
-    with translated():
-        tables = jobs.client.list_tables(f"{jobs.settings.project}.{PLATFORM}", retry=RETRY)
-        return sorted(item.table_id for item in tables if item.table_id.startswith(("ledger_", "quarantine_")))
 
 
 def _shard(jobs: Jobs, name: str, schema: list[bigquery.SchemaField]) -> bigquery.Table:

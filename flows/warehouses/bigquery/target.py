@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from flows.warehouses.bigquery.faults import ERRORS
 from flows.warehouses.bigquery.jobs import RETRY, Cause, labels
-from flows.warehouses.bigquery.ledger import PLATFORM
 from flows.warehouses.bigquery.types import listed, parameter, quote, quote_table
+from flows.warehouses.bigquery.views import PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

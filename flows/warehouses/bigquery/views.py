@@ -1,5 +1,29 @@
 """The views of dataset `platform`, by which anybody asks the ledger in plain SQL."""
 
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from flows.model.entry import LEDGER_COLUMNS
+from flows.model.errors import WarehouseError
+from flows.warehouses.bigquery.jobs import RETRY, translated
+from flows.warehouses.bigquery.quarantine import COLUMNS
+from flows.warehouses.bigquery.types import listed, quote_table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flows.warehouses.bigquery.jobs import Jobs
+
+PLATFORM = "platform"
+VERSION = 1
+"""Counts up with each change of the views below, so that they reach warehouses that have older ones."""
+_LABEL = "derived_views"
+"""Of the view over the ledger's shards: the version of those that ask it."""
 COSTS = """
     SELECT REPLACE(label.derived_table, '-', '.') AS table_name, label.derived_window AS `window`,
            label.derived_run AS run_id, label.derived_owner AS owner, creation_time AS `at`, job_type, statement_type,
@@ -73,3 +97,60 @@ VIEWS = {
         FROM `platform`.`ledger` WHERE kind <> 'reset' GROUP BY run_id, table_name
     """,
 }
+
+
+def create(jobs: Jobs) -> None:
+    """Let the views be those of this version, over all shards that there are."""
+    version = _version(jobs)
+    _unite(jobs)
+    if version < VERSION:
+        for name, select in VIEWS.items():
+            jobs.query(f"CREATE OR REPLACE VIEW {_view(name)} AS {select}")
+    labelled = bigquery.Table(f"{jobs.settings.project}.{PLATFORM}.ledger")
+    labelled.labels = {_LABEL: str(max(version, VERSION))}
+    with translated():
+        jobs.client.update_table(labelled, ["labels"], retry=RETRY)
+    if version < VERSION or "costs" not in names(jobs):
+        # Whoever may not see what others spend does without.
+        with suppress(WarehouseError):
+            costs = COSTS.format(region=jobs.settings.location.lower())
+            jobs.query(f"CREATE OR REPLACE VIEW {_view('costs')} AS {costs}")
+
+
+def version_of(shown: bigquery.Table) -> int:
+    """Return the version of the views that ask the one over the ledger's shards."""
+    return int(shown.labels.get(_LABEL, 0))
+
+
+def names(jobs: Jobs) -> set[str]:
+    """Return the tables and views that there are."""
+    with translated():
+        return {item.table_id for item in jobs.client.list_tables(f"{jobs.settings.project}.{PLATFORM}", retry=RETRY)}
+
+
+def _version(jobs: Jobs) -> int:
+    with translated():
+        try:
+            return version_of(jobs.client.get_table(f"{jobs.settings.project}.{PLATFORM}.ledger", retry=RETRY))
+        except NotFound:
+            return 0
+
+
+def _unite(jobs: Jobs) -> None:
+    """Let two views be over all shards, also where another run makes one at the same time."""
+    shards, shown = _shards(names(jobs)), None
+    while shards != shown:
+        shown = shards
+        for view, columns in (("quarantine", list(COLUMNS)), ("ledger", [column.name for column in LEDGER_COLUMNS])):
+            tables = [quote_table(f"{PLATFORM}.{name}") for name in shown if name.startswith(f"{view}_")]
+            every = "\nUNION ALL ".join(f"SELECT {listed(columns)} FROM {table}" for table in tables)
+            jobs.query(f"CREATE OR REPLACE VIEW {_view(view)} AS\n{every}")
+        shards = _shards(names(jobs))
+
+
+def _shards(tables: Collection[str]) -> list[str]:
+    return sorted(name for name in tables if name.startswith(("ledger_", "quarantine_")))
+
+
+def _view(name: str) -> str:
+    return quote_table(f"{PLATFORM}.{name}")

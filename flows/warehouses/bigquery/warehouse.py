@@ -67,8 +67,8 @@ class BigQuery:
 
     @cached_property
     def jobs(self) -> Jobs:
-        """What runs jobs, once the ledger has the columns of this version."""
-        ledger.add_columns(self._opened)
+        """What runs jobs, once the ledger is as this version has it."""
+        ledger.bring_up_to_date(self._opened)
         return self._opened
 
     def prepare(self, table: Table, *, anew: bool = False) -> None:

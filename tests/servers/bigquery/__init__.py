@@ -18,6 +18,7 @@ import requests
 
 from flows.warehouses.bigquery.settings import parse_address
 from flows.warehouses.bigquery.warehouse import BigQuery
+from flows.warehouses.interface import ledger_shard
 from tests.servers import Unavailable, free_port
 
 if TYPE_CHECKING:
@@ -59,14 +60,16 @@ class BigQueryServer:
         return BigQuery(parse_address(self.address), self.emulator)
 
     def clear(self) -> None:
-        """Drop all tables but the shards of ledger and quarantine, definitions and the views over them, which are emptied."""
+        """Drop all tables but the shards of ledger and quarantine and the views over them; those that hold rows are emptied."""
         client = self.warehouse().jobs.client
         for dataset in client.list_datasets():
             for table in client.list_tables(dataset.reference):
-                if dataset.dataset_id != "platform" or "-" in table.table_id:
+                if dataset.dataset_id != "platform" or "-" in table.table_id or table.table_id == "definitions":
                     client.delete_table(table.reference, not_found_ok=True)
-                elif table.table_id.startswith(("ledger_", "quarantine_", "definitions")):
-                    client.query_and_wait(f"TRUNCATE TABLE `platform`.`{table.table_id}`")
+                elif table.table_id in {"ledger", "quarantine"}:
+                    for row in client.query_and_wait(f"SELECT DISTINCT table_name FROM `platform`.`{table.table_id}`"):
+                        shard = ledger_shard(row[0]).replace("ledger", table.table_id)
+                        client.query_and_wait(f"TRUNCATE TABLE `platform`.`{shard}`")
 
     def start(self) -> None:
         """Start the emulator, again if need be, and wait until it answers."""

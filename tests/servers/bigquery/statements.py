@@ -45,7 +45,7 @@ class Recorder:
             if told in self.jobs:
                 return query(sql, given, *args, **options)
             # What it drops is there before it, and what it makes after it.
-            before = _named_tables(warehouse, sql)
+            before = _named_tables(warehouse, sql) if "DROP " in sql else {}
             try:
                 return query(sql, given, *args, **options)
             finally:

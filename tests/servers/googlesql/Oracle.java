@@ -37,6 +37,11 @@ public final class Oracle {
   private static final Gson GSON = new GsonBuilder().serializeNulls().disableHtmlEscaping().create();
   private static final LanguageOptions LANGUAGE = language();
   private static final SimpleCatalog CATALOG = catalog();
+  // Requests name the same tables and values over and over, and each of them is a query.
+  private static final Map<String, Given> GIVEN = new HashMap<>();
+  private static final Map<String, Value> VALUES = new HashMap<>();
+
+  private record Given(List<SimpleColumn> columns, TableContent rows) {}
 
   private static LanguageOptions language() {
     LanguageOptions options = new LanguageOptions().enableMaximumLanguageFeatures();
@@ -145,18 +150,26 @@ public final class Oracle {
 
   /** Adds a table whose columns and rows are those of a query. Contents are kept by one name, so `a.b` is one name here. */
   private static void add(Map<String, TableContent> contents, String name, String sql) {
+    Given given = GIVEN.computeIfAbsent(name + " AS " + sql, key -> given(name, sql));
+    CATALOG.addSimpleTable(new SimpleTable(name, given.columns()));
+    contents.put(name, given.rows());
+  }
+
+  private static Given given(String name, String sql) {
     try (PreparedQuery query = prepare(sql, options(), Map.of())) {
       List<SimpleColumn> columns = new ArrayList<>();
       for (SimpleColumn column : query.getColumns()) {
         columns.add(new SimpleColumn(name, column.getName(), column.getType()));
       }
-      TableContent rows = query.execute(Map.of());
-      CATALOG.addSimpleTable(new SimpleTable(name, columns));
-      contents.put(name, rows);
+      return new Given(columns, query.execute(Map.of()));
     }
   }
 
   private static Value value(String expression) {
+    return VALUES.computeIfAbsent(expression, Oracle::computed);
+  }
+
+  private static Value computed(String expression) {
     try (PreparedQuery query = prepare("SELECT " + expression, options(), Map.of())) {
       return query.execute(Map.of()).getTableData().get(0).get(0);
     }

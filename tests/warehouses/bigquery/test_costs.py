@@ -1,7 +1,6 @@
 """What a window may cost is known before it, and by whom it was spent after it."""
 
 import json
-from contextlib import closing
 
 import pytest
 
@@ -10,14 +9,6 @@ from flows.model.window import EVER
 from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, reading, rows, window
 
 READ = 60_000_000_000
-
-
-@pytest.fixture
-def warehouse(bigquery_server):
-    """An empty warehouse."""
-    bigquery_server.clear()
-    with closing(bigquery_server.warehouse()) as opened:
-        yield opened
 
 
 def watch(warehouse, size=0):

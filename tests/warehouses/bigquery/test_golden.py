@@ -5,7 +5,6 @@ The files are written anew with DERIVED_WRITE_GOLDEN=1.
 
 import os
 import re
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,6 @@ from tests.servers.bigquery.statements import Recorder
 
 GOLDEN = Path(__file__).with_name("golden")
 LARGE = table("derived.large", "id INT64", strategy="replace", sql="SELECT id FROM core.events WHERE amount > 1")
-
-
-@pytest.fixture
-def warehouse(bigquery_server):
-    """An empty warehouse."""
-    bigquery_server.clear()
-    with closing(bigquery_server.warehouse()) as opened:
-        yield opened
 
 
 def append(warehouse):

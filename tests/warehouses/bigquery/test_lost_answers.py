@@ -7,10 +7,8 @@ import json
 import re
 import time
 from collections import Counter
-from contextlib import closing
 from dataclasses import replace
 
-import pytest
 import requests
 
 from flows.engine.commit import TableRun, commit_step, entry_of
@@ -22,14 +20,6 @@ from tests.engine.builders import EVENTS, LOG, TOTALS, USERS, Rows, day, do, eve
 from tests.warehouses.bigquery.world import is_write
 
 NOT_YET = Reason("not committed")
-
-
-@pytest.fixture
-def warehouse(bigquery_server):
-    """An empty warehouse."""
-    bigquery_server.clear()
-    with closing(bigquery_server.warehouse()) as opened:
-        yield opened
 
 
 def lose_answers(warehouse, monkeypatch, count):

@@ -1,8 +1,6 @@
 """A table is made by several requests: wherever its maker dies among them, the next run makes it whole."""
 
-from contextlib import closing, suppress
-
-import pytest
+from contextlib import suppress
 
 from flows.model.window import EVER
 from flows.warehouses.interface import parts_of
@@ -11,14 +9,6 @@ from tests.engine.builders import EVENTS, LOG, USERS, Rows, do, event, logged, r
 
 class Killed(BaseException):
     """Stands for the end of the process."""
-
-
-@pytest.fixture
-def warehouse(bigquery_server):
-    """An empty warehouse."""
-    bigquery_server.clear()
-    with closing(bigquery_server.warehouse()) as opened:
-        yield opened
 
 
 def die_before(monkeypatch, warehouse, left, work):
