@@ -66,6 +66,8 @@ class Extracts:
     """Tells the table from another of its name, in another warehouse or in this one before it was dropped."""
     refresh: bool
     """Whether the source is read again whatever was read of it before."""
+    emptied: int
+    """Version of what emptied the table last."""
     commits: list[tuple[Window, int]]
     """What each commit read of the source, and its version."""
     kept: dict[str, Manifest]
@@ -75,7 +77,7 @@ class Extracts:
         """Give the planned steps, divided so that each range of which there is an extract is a step of its own."""
         for step in planned:
             disjoint: list[Window] = []
-            for window in sorted(one.window for one in self.kept.values() if one.is_whole and one.window):
+            for window in sorted(one.window for one in self.kept.values() if one.window and _makes_a_step(step, one)):
                 if _holds(step, window) and self._found(window) and (not disjoint or disjoint[-1].end <= window.start):
                     disjoint.append(window)
             if step.window is None or not disjoint:
@@ -160,7 +162,8 @@ class Extracts:
         """Return what the extract of a window is found by, or that of the part that begins there."""
         table, read = self.run.table, _read(self.run.table, window)
         version = max((version for other, version in self.commits if other.overlaps(read)), default=0)
-        values = [table.identity, self.incarnation, self.run.code_version, *map(str, (window.start, window.end))]
+        values = [table.identity, self.incarnation, self.emptied, self.run.code_version]
+        values += map(str, (window.start, window.end))
         meaning = json.dumps([*values, str(read.start), version, after])
         return hashlib.sha256(meaning.encode()).hexdigest()[:32]
 
@@ -176,7 +179,9 @@ def extracts_of(run: TableRun, stage: Stage, warehouse: Warehouse, *, refresh: b
     """
     known = ledger.read(warehouse, [run.table], ())[run.table.identity].state
     commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
-    extracts = Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh, commits, {})
+    # A clock that was ahead may have taken windows for over whose rows were still to come.
+    refresh = refresh or known.ahead is not None
+    extracts = Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh, known.emptied, commits, {})
     for one in stage.kept(run.table.identity, warehouse.now()):
         # Others may share the stage: what is another table's is not looked into.
         if one.window and one.key == extracts.key(one.window, one.after) and stage.holds(one):
@@ -195,6 +200,15 @@ def _holds(step: Step, part: Window) -> bool:
     return (
         step.window is not None and not step.copied and step.window.start <= part.start and part.end <= step.window.end
     )
+
+
+def _makes_a_step(step: Step, one: Manifest) -> bool:
+    """Say whether an extract is all of a window, or the first part of a first copy that begins as the step does.
+
+    That goes on to the end of the windows that had closed when it was read.
+    """
+    begins = step.is_first and step.window is not None and step.window.start == one.start
+    return one.is_whole or (begins and one.after is None)
 
 
 def _after(copy: FirstCopy | None) -> str | None:

@@ -19,7 +19,7 @@ from flows.model.change_index import ChangeIndex
 from flows.model.definition import DEFINITIONS, Change, Definition
 from flows.model.entry import Copied
 from flows.model.errors import SqlError
-from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
+from flows.model.window import BEGINNING, END, EVER, SKEW, Window, covered, merge, subtract
 from flows.project.definition import as_defined, changes, code_version, definition_text
 from flows.warehouses.interface import parts_of
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
-
-
-SKEW = timedelta(minutes=5)
-"""By how much the clocks of machines may differ without anybody minding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +66,8 @@ class LedgerState:
     """What the table's file changes of definitions that made commits, by code version, where it changes anything."""
     begun: Begun | None = None
     """The first copy that is to be ended."""
+    emptied: int = 0
+    """Version of what emptied the table last; what was committed before holds no longer."""
     ahead: datetime | None = None
     """When commits claim to have begun whose run had a clock that was ahead; what was not over then is to be made."""
 
@@ -159,23 +157,22 @@ def sizes(warehouse: Warehouse, names: Sequence[str]) -> dict[str, int]:
     if not present:
         return {}
     every = " UNION ALL ".join(f"SELECT table_name FROM {shard}" for shard in sorted(present))
-    rows = warehouse.query(f"SELECT table_name, COUNT(*) AS n FROM ({every}) GROUP BY table_name", {})
-    return {row["table_name"]: row["n"] for row in rows}
+    counts = f"SELECT table_name, COUNT(*) AS n FROM ({every}) GROUP BY table_name"
+    return {row["table_name"]: row["n"] for row in warehouse.query(counts, {})}
 
 
 def _reading(table: Table, found: Mapping[str, list[dict[str, Any]]], now: datetime, *, is_there: bool) -> Reading:
     entries = sorted(found["entry"], key=lambda row: row["version"])
-    resets = (row["version"] for row in entries if row["kind"] == "reset" or not is_there)
-    emptied = max(resets, default=0)
+    emptied = max((row["version"] for row in entries if row["kind"] == "reset" or not is_there), default=0)
     warned: dict[Warning_, tuple[str, ...]] = {
         kind: tuple(
             sorted(row["subject"] for row in found["warning"] if row["kind"] == kind and row["version"] > emptied)
         )
         for kind in get_args(Warning_)
     }
-    tried = sorted(EVER if row["window_start"] is None else _window(row) for row in found["failure"])
-    state = _state(table, entries, now, is_there=is_there)
-    return Reading(table, state, found["touch"], tried, _failing(entries, found["failure"]), warned)
+    tried = sorted(map(_window, found["failure"]))
+    failing = _failing(entries, found["failure"])
+    return Reading(table, _state(table, entries, now, is_there=is_there), found["touch"], tried, failing, warned)
 
 
 def _failing(entries: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> list[Window]:
@@ -204,7 +201,7 @@ def _state(table: Table, entries: Sequence[Mapping[str, Any]], now: datetime, *,
     accepts = [row for row in since if row["kind"] == "accept"]
     committed = [_committed(_accepted(row, accepts)) for row in since if row["kind"] == "commit"]
     kept, ahead = _in_their_time(table, committed, early)
-    return LedgerState(version, kept, begun=_begun(table, since, early), ahead=ahead)
+    return LedgerState(version, kept, begun=_begun(table, since, early), emptied=end, ahead=ahead)
 
 
 def _begun(table: Table, entries: Sequence[Mapping[str, Any]], early: Container[int]) -> Begun | None:
@@ -336,14 +333,13 @@ def complete(table: Table, known: LedgerState) -> list[Window]:
 
 
 def _committed(row: Mapping[str, Any]) -> Committed:
-    window = EVER if row["window_start"] is None else _window(row)
     upstreams = {item["table_name"]: item["version"] for item in row["upstreams"]}
     behind = timedelta(seconds=row["source_behind"] or 0)
-    return Committed(window, row["version"], row["code_version"], _utc(row["began"]), upstreams, behind)
+    return Committed(_window(row), row["version"], row["code_version"], _utc(row["began"]), upstreams, behind)
 
 
 def _window(row: Mapping[str, Any]) -> Window:
-    return Window(_utc(row["window_start"]), _utc(row["window_end"]))
+    return EVER if row["window_start"] is None else Window(_utc(row["window_start"]), _utc(row["window_end"]))
 
 
 def _utc(moment: datetime) -> datetime:

@@ -24,7 +24,7 @@ from flows.extracts.manifest import KEPT, ExtractFile, Manifest
 from flows.extracts.parquet import has_null_element, written
 from flows.model.bad_row import BadRow
 from flows.model.errors import ConflictError, WarehouseError
-from flows.model.window import Window
+from flows.model.window import SKEW, Window
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -102,6 +102,8 @@ class Stage:
     def kept(self, table: str, now: datetime) -> list[Manifest]:
         """Return the extracts of a table, the newest last; what has waited too long is removed.
 
+        So is what a clock that was ahead has read: of windows that it took for over, whatever is still to come lacks.
+
         Args:
             table: its identity.
             now: by the warehouse's clock.
@@ -117,6 +119,9 @@ class Stage:
             if at < datetime.now(UTC) - KEPT:
                 self.remove(folder)
         found = [manifest for name in whole if (manifest := self._manifest(name)) is not None]
+        for manifest in found:
+            if manifest.read_at > now + SKEW:
+                self.remove(manifest.folder)
         return sorted((one for one in found if now - KEPT < one.read_at <= now), key=lambda one: one.read_at)
 
     def holds(self, manifest: Manifest) -> bool:

@@ -28,6 +28,8 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 """Before every row."""
 END = datetime.max.replace(tzinfo=UTC)
 """After every row."""
+SKEW = timedelta(minutes=5)
+"""By how much the clocks of machines may differ without anybody minding."""
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 HOURS_A_DAY = 24
 MONTHS_A_YEAR = 12

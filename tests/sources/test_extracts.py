@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -52,6 +53,16 @@ def copied(staged: Staged) -> list[tuple]:
     return staged.rows("SELECT id, n, v FROM core.things ORDER BY id")
 
 
+def in_parts(staged: Staged, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Let a first copy be parts of two thousand rows."""
+    monkeypatch.setattr(first_copy, "PART_ROWS", 2_000)
+    monkeypatch.setattr(wire, "BATCH_BYTES", 100_000)
+    staged.execute(
+        f"INSERT INTO things SELECT 10 + seq, seq, REPEAT('v', 20), '2024-03-02' FROM seq_1_to_{rows}",
+        "ANALYZE TABLE things",
+    )
+
+
 def test_failed_loads_and_a_killed_process_read_each_window_once(staged: Staged) -> None:
     """Three loads fail, a fourth is killed with -9, the fifth commits; bad rows and NULLs come with the rows."""
     staged.ingest("core.things", "--from", "2024-03-03", "--to", "2024-03-04")
@@ -91,12 +102,7 @@ def test_a_later_run_loads_what_was_read_and_reads_the_rest(here: Staged) -> Non
 
 def test_parts_of_a_first_copy_are_extracts(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
     """One whose load failed is loaded by another run, which reads what comes after it."""
-    monkeypatch.setattr(first_copy, "PART_ROWS", 2_000)
-    monkeypatch.setattr(wire, "BATCH_BYTES", 100_000)
-    here.execute(
-        "INSERT INTO things SELECT 10 + seq, seq, REPEAT('v', 20), '2024-03-02' FROM seq_1_to_9000",
-        "ANALYZE TABLE things",
-    )
+    in_parts(here, monkeypatch, 9_000)
     with here.listening() as asked:
         with patch.object(commit, "_check", side_effect=[(), WarehouseError("so it goes")]):
             assert [type(error) for error in ingest()] == [WarehouseError]
@@ -111,6 +117,51 @@ def test_parts_of_a_first_copy_are_extracts(here: Staged, monkeypatch: pytest.Mo
         ("part",),
     ]
     assert here.kept == []
+
+
+def test_a_first_part_is_found_again_though_more_has_closed(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy goes on to where windows had closed when it was read; what has closed since is read by itself."""
+    in_parts(here, monkeypatch, 5_000)
+    before = WHOLE.replace("03-06", "03-05")
+    with here.listening() as asked:
+        here.write("things", TABLE.replace("end: 2024-03-06", "end: 2024-03-05"))
+        with patch.object(commit, "_check", side_effect=WarehouseError("so it goes")):
+            assert [type(error) for error in ingest()] == [WarehouseError]
+        here.write("things", TABLE)
+        assert ingest() == []
+    assert asked[before] == 1
+    assert [sql for sql in asked if sql.startswith(f"{before} AND ((`id` > ")] != []
+    assert asked[">= '2024-03-04 23:55:00' AND < '2024-03-06 00:00:00'"] == 1
+    assert len(asked) == 3
+    assert here.rows("SELECT count(*), count(DISTINCT id) FROM core.things") == [(5006, 5006)]
+
+
+def test_what_was_read_before_a_table_was_emptied_is_not_loaded(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that began again under another definition, and then under the first one, reads what there is now."""
+    in_parts(here, monkeypatch, 5_000)
+    other = TABLE.replace("key: [id]", "key: [id]\npartition: {column: at, by: day}")
+    for text, before in ((TABLE, []), (other, [()])):
+        here.write("things", text)
+        with patch.object(commit, "_check", side_effect=[*before, WarehouseError("so it goes")]):
+            assert [type(error) for error in ingest()] == [WarehouseError]
+    here.execute("DELETE FROM things WHERE id BETWEEN 100 AND 199")
+    here.write("things", TABLE)
+    assert ingest() == []
+    assert here.rows("SELECT count(*), count(DISTINCT id) FROM core.things") == [(4906, 4906)]
+    assert here.rows("SELECT count(*) FROM platform.ledger WHERE kind = 'reset'") == [(1,)]
+
+
+def test_what_a_clock_that_was_ahead_has_read_goes(here: Staged) -> None:
+    """When the time comes of which it spoke, nobody could tell any more that its windows were not over."""
+    fail(WarehouseError)
+    (path,) = (path for path in here.kept if path.name == "manifest.json")
+    manifest = json.loads(path.read_text())
+    ahead = datetime.fromisoformat(manifest["read_at"]) + timedelta(hours=1)
+    path.write_text(json.dumps(manifest | {"read_at": ahead.isoformat()}))
+    with here.listening() as asked:
+        fail(WarehouseError)
+    assert asked == {WHOLE: 1}
+    assert not path.exists()
 
 
 def test_what_was_read_for_a_table_that_is_gone_or_elsewhere_is_read_again(
