@@ -72,6 +72,15 @@ def test_an_append_without_an_end_is_refused(project):
     assert "Add AND captured_at < @window_end, so" in done
 
 
+def test_a_table_of_one_window_needs_no_parameters(project):
+    """There is no later window whose rows it could hold; a constant end is enough, and with two windows it is not."""
+    constant = GOOD.replace(">= @window_start", ">= '2026-01-01'").replace("< @window_end", "< '2026-02-01'")
+    window = GOOD[GOOD.index("window: ") :].partition("\n")[0]
+    for size, end, refused in [("1 month", "02-01", False), ("1 month", "03-01", True), ("1 day", "02-01", True)]:
+        text = constant.replace(window, f"window: {{size: {size}, start: 2026-01-01, end: 2026-{end}}}")
+        assert ("from above" in check(project, text).stdout) is refused
+
+
 def test_the_examples_have_no_faults(project):
     """The shipped tables are good, and so is the one that the other cases start from."""
     done = check(project, GOOD)

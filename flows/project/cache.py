@@ -186,6 +186,7 @@ def plain(file: TableFile) -> tuple[Any, ...]:
         file.requires_filter,
         file.lookback,
         file.hourly,
+        file.one_window,
         file.sourced,
         [tuple(column) for column in file.columns],
         [tuple(query) for query in file.queries],
@@ -202,7 +203,8 @@ def _faults(file: str, given: Iterable[Any]) -> tuple[Fault, ...]:
 
 
 def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
-    name, faults, strategy, partition, requires_filter, lookback, hourly, sourced, columns, queries, references = given
+    name, faults, strategy, partition, requires_filter, lookback, hourly, one_window, sourced, *lists = given
+    columns, queries, references = lists
     return TableFile(
         file=name,
         identity=identity,
@@ -212,6 +214,7 @@ def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has
         requires_filter=requires_filter,
         lookback=lookback,
         hourly=tuple(hourly) if hourly else None,
+        one_window=one_window,
         sourced=sourced,
         columns=tuple(ListedColumn(*column) for column in columns),
         queries=tuple(Query(*query) for query in queries),

@@ -195,6 +195,8 @@ class _Comparison:
     def open_end(self, found: Analysis) -> Iterator[Fault]:
         """Say where windows would give rows of later ones, which are refused as they come."""
         file, column = self.file, self.file.partition or ""
+        if file.one_window:
+            return  # no later one
         if file.query is not None and file.strategy == "append" and column in found.running_on:
             message = (
                 f"nothing bounds {column} from above, so that a window gives the rows of later ones too, and fails. "

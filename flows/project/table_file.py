@@ -91,6 +91,8 @@ class TableFile:
     """The line on which a lookback stands that is not 0."""
     hourly: tuple[str, int] | None = None
     """Where it is partitioned by hour and its windows have no end: the first one's start, and the line that says so."""
+    one_window: bool = False
+    """Whether its first window is its last."""
     sourced: bool = False
     """Whether it names a source, be it well or badly."""
     columns: tuple[ListedColumn, ...] = ()
@@ -221,6 +223,7 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
         requires_filter=document.get("partition", "require_filter") is True,
         lookback=document.line(("window", "lookback")) if is_lookback else None,
         hourly=_hourly(document),
+        one_window=_has_one_window(document),
         sourced=("source",) in document.lines,
         columns=tuple(_columns(document)),
         queries=tuple(_queries(document)),
@@ -254,6 +257,11 @@ def _hourly(document: Document) -> tuple[str, int] | None:
     if start is None or document.has("window", "end") or document.text("partition", "by") != "hour":
         return None
     return start.isoformat(), document.line(("partition", "by"))
+
+
+def _has_one_window(document: Document) -> bool:
+    start, end, size = document.moment("window", "start"), document.moment("window", "end"), document.size
+    return None not in (start, end, size) and size.next(start) >= end  # type: ignore[union-attr, arg-type, operator]
 
 
 def _columns(document: Document) -> Iterator[ListedColumn]:
