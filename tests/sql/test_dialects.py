@@ -89,3 +89,4 @@ def test_a_table_that_nobody_knows_has_one_fault():
     assert len(faults("SELECT y, o FROM d.nosuch, UNNEST(x) AS y WITH OFFSET AS o")) == 1
     assert len(faults("SELECT * EXCEPT (a) REPLACE (1 AS b) FROM d.nosuch")) == 1
     assert len(faults("SELECT a, COUNT(*) AS n FROM d.t GROUP BY nosuch")) == 1
+    assert len(faults("SELECT y, o FROM d.t LEFT JOIN UNNEST(FOO(s)) AS y WITH OFFSET AS o")) == 1

@@ -53,9 +53,9 @@ NOTHING = Value(t.UNKNOWN, "NULL")
 """What stands for an expression with a fault."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class FromItem:
-    """One item of a FROM clause."""
+    """One item of a FROM clause; equal to itself alone."""
 
     alias: str
     columns: list[tuple[str, Value]]
