@@ -53,7 +53,8 @@ def names(document: Document) -> Iterator[Fault]:
             )
         elif len(name) > MOST_NAME:
             yield document.fault(place, f"'{clip(name)}' has {len(name)} letters. A column name may have {MOST_NAME}.")
-        elif prefix := next((word for word in FORBIDDEN_PREFIXES if name.upper().startswith(word)), None):
+        elif name.upper().startswith(FORBIDDEN_PREFIXES):
+            prefix = next(word for word in FORBIDDEN_PREFIXES if name.upper().startswith(word))
             yield document.fault(
                 place, f"'{clip(name)}' begins with {prefix}, which BigQuery keeps for itself. Write another name."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from flows.project.text import clip
 
@@ -22,6 +23,7 @@ _PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?")
 _PLAIN = re.compile(r"[-0-9*,/ ]+")
 
 
+@lru_cache(maxsize=1024)
 def cron_fault(cron: str) -> str | None:
     """Say what is wrong with a schedule, or return None where it is right."""
     if cron.strip() in NICKNAMES:

@@ -28,7 +28,7 @@ def value_at(path: Path, values: Any) -> Any:  # noqa: ANN401 - what a file give
     for part in path:
         if type(values) is dict:
             values = values.get(part)
-        elif isinstance(values, tuple) and isinstance(part, int) and part < len(values):
+        elif type(values) is tuple and type(part) is int and part < len(values):
             values = values[part]
         else:
             return None
@@ -94,7 +94,7 @@ class Document:
 
     def text(self, *path: str | int) -> str | None:
         """Return the text at a path."""
-        value = self.get(*path)
+        value = value_at(path, self.values)
         return value if isinstance(value, str) else None
 
     def texts(self, *path: str | int) -> Iterator[tuple[Path, str]]:
@@ -106,9 +106,10 @@ class Document:
 
     def items(self, *path: str | int) -> Iterator[tuple[Path, Any]]:
         """Give the items of the list at a path, each with its own."""
-        value = self.get(*path)
-        for index, item in enumerate(value if isinstance(value, tuple) else ()):
-            yield (*path, index), item
+        value = value_at(path, self.values)
+        if isinstance(value, tuple):
+            for index, item in enumerate(value):
+                yield (*path, index), item
 
     @property
     def strategy(self) -> str | None:

@@ -38,25 +38,26 @@ def apply(  # noqa: PLR0913 - the parts of a call
     marks: Mapping[str, str] | None = None,
 ) -> Value:
     """Choose the signature that fits and fill its template."""
+    given = [value.type for _, value in arguments]
     matched = match(candidates, [(value.type, value.literal) for _, value in arguments])
-    if any(value.type == t.UNKNOWN for _, value in arguments):
+    if t.UNKNOWN in given:
         return Value(matched.result, "NULL") if matched and matched.result != t.UNKNOWN else NOTHING
     if matched is None:
-        given = ", ".join(str(value.type) for _, value in arguments)
         known = " or ".join(f"{name}{one}" for one in candidates)
         return scope.fault(
-            node, f"{name}({given}) does not exist, or not in the embedded warehouse yet. It knows {known}."
+            node,
+            f"{name}({', '.join(map(str, given))}) does not exist, or not in the embedded warehouse yet. It knows {known}.",
         )
-    if name in _COMPARING and any(value.type == t.JSON for _, value in arguments):
+    if name in _COMPARING and t.JSON in given:
         return scope.fault(node, f"JSON cannot be compared, as {name} does. Compare what JSON_VALUE gives.")
     if matched.result.element is not None and matched.result.element.element is not None:
         return scope.fault(node, f"{name} would give an ARRAY of ARRAYs. Put each into a STRUCT.")
-    inexact = name in _INEXACT or any(value.type == t.FLOAT64 and not value.literal for _, value in arguments)
-    for (item, value), want in zip(arguments, matched.wanted, strict=True):
-        if value.type in t.DECIMALS and want == t.FLOAT64 and not inexact:
-            return scope.unsupported(
-                node, f"{name} of {value.type}: write CAST({shown(item)} AS FLOAT64), as the exact {name}"
-            )
+    if t.FLOAT64 in matched.wanted and name not in _INEXACT and not _is_inexact(arguments):
+        for (item, value), want in zip(arguments, matched.wanted, strict=True):
+            if value.type in t.DECIMALS and want == t.FLOAT64:
+                return scope.unsupported(
+                    node, f"{name} of {value.type}: write CAST({shown(item)} AS FLOAT64), as the exact {name}"
+                )
     given_sql = [
         converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
     ]
@@ -66,6 +67,10 @@ def apply(  # noqa: PLR0913 - the parts of a call
     if name in {"DATE", "TIMESTAMP", "DATETIME"} and len(arguments) == 1:
         origins = cut_origins(arguments[0][1].origins, "day" if name == "DATE" else None)
     return Value(matched.result, sql, origins=origins, reads=_reads(name, [value for _, value in arguments]))
+
+
+def _is_inexact(arguments: Sequence[tuple[exp.Expr, Value]]) -> bool:
+    return any(value.type == t.FLOAT64 and not value.literal for _, value in arguments)
 
 
 def _reads(name: str, values: Sequence[Value]) -> frozenset[Read] | None:

@@ -124,7 +124,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     elif own is None:
         own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else _NOTHING_READ
     if value.reads is not own or (context.drifts and not value.drifts):
-        value = value._replace(drifts=value.drifts or context.drifts, reads=own)
+        value = value.depending(own, drifts=value.drifts or context.drifts)
     context.drifts, context.reads = drifts or value.drifts, reads
     reads.update(own)
     if scope.groups is not None and not scope.depth and value.sql in scope.groups:

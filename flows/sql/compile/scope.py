@@ -46,7 +46,13 @@ class Value(NamedTuple):
     @property
     def same(self) -> bool:
         """Whether it is the same for all rows."""
-        return self.reads == frozenset() and self.type != t.UNKNOWN
+        return self.reads is not None and not self.reads and self.type != t.UNKNOWN
+
+    def depending(self, reads: frozenset[Read], *, drifts: bool) -> Value:
+        """Return the value with what it depends on, and whether it drifts; every expression is one of these."""
+        return Value(
+            self.type, self.sql, self.literal, self.constant, self.origins, drifts, self.fields, self.sum, reads
+        )
 
 
 NOTHING = Value(t.UNKNOWN, "NULL")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.types import Type
+from flows.model.types import parse_type
 from flows.sql import types as t
 from flows.sql.compile import cast, time_formats
 from flows.sql.compile.apply import apply
@@ -34,7 +34,7 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if not 1 <= len(node.expressions) <= 2:  # noqa: PLR2004 - a value, and perhaps a zone
         return None
     item = node.expressions[0]
-    value, want = expression(item, scope), Type(name)
+    value, want = expression(item, scope), parse_type(name)
     if len(node.expressions) > 1 and value.type == t.STRING and name == "TIMESTAMP":
         wrong = failure("a STRING is no TIMESTAMP without a zone")
         sql = converted(item, value, t.DATETIME, scope) if value.literal else ""

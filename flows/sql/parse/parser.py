@@ -160,7 +160,7 @@ def _one_select(sql: str) -> exp.Query:
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
         raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
-    if any(token.token_type in _OF_BITS for token in tokens):
+    if any(sign in sql for sign in "&^|") and any(token.token_type in _OF_BITS for token in tokens):
         bind(tree)
     return tree
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -43,9 +44,9 @@ class Nodes:
 
     def __init__(self, tree: exp.Expr) -> None:
         self._all = tuple(tree.walk())
-        self._by_kind: dict[type[exp.Expr], list[exp.Expr]] = {}
+        self._by_kind: defaultdict[type[exp.Expr], list[exp.Expr]] = defaultdict(list)
         for node in self._all:
-            self._by_kind.setdefault(type(node), []).append(node)
+            self._by_kind[type(node)].append(node)
 
     def part(self) -> None:
         """Take the tree apart: each node is freed with the last one that names it."""
