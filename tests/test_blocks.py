@@ -10,8 +10,11 @@ import pytest
 
 from tests.prefect_api import PREFECT
 from tests.servers import mongodb
+from tests.servers.google_login import key_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.prefect_api import Server
 
 SECRET = "hunter2hunter2"  # noqa: S105 - the tests look for it
@@ -93,12 +96,27 @@ for name in ("prod", "nowhere", "missing"):
 """
 
 
+SAVED = """
+from blocks import GcsBucket, connection
+from blocks.warehouse import DerivedWarehouse
+from flows.sources.connections import MysqlConnection
+print(repr(connection("shop_us", MysqlConnection)))
+bucket = GcsBucket.load("derived")
+print(f"{bucket.bucket}/{bucket.bucket_folder.rstrip('/')}")
+warehouse = DerivedWarehouse.load("derived")
+print(warehouse.settings().location)
+print(warehouse.credentials().service_account_email)
+"""
+
+
 @pytest.fixture(scope="module")
 def api(prefect_server: Server) -> Server:
     """A Prefect server that knows the blocks, with one of each saved."""
     registered = run(prefect_server, *PREFECT, "block", "register", "-m", "blocks")
     assert "MySQL database" in registered
     assert "MongoDB database" in registered
+    for name in ("Derived warehouse", "GCP Credentials", "GCS Bucket"):
+        assert name in registered
     python(prefect_server, SAVE)
     return prefect_server
 
@@ -149,6 +167,56 @@ def test_a_warehouse_is_found_by_its_name(api: Server) -> None:
     assert found == "BigQuerySettings(project='my-project', location='EU', maximum_bytes_billed=1000)"
     assert "says no location" in wrong
     assert "there is no block derived-warehouse/missing. Write duckdb or bigquery://my-project?location=EU" in missing
+
+
+def test_blocks_are_saved_from_a_file(api: Server, tmp_path: Path) -> None:
+    """Of connections, credentials, warehouse and stage, which refer to each other; runs find them, and no secret is shown."""
+    with key_file(tmp_path) as key:
+        file = tmp_path / "connections.env"
+        file.write_text(
+            f"DERIVED_CONNECTION_SHOP_US='mysql://reader:{SECRET}@db.example.com/shop?max_connections=3'\n"
+            f"DERIVED_CONNECTION_EVENTS=mongodb://reader:{SECRET}@db.example.com/events\n"
+            "DERIVED_WAREHOUSE=bigquery://my-project?location=EU\nDERIVED_STAGE=gs://stage/shop\n"
+            f"GOOGLE_APPLICATION_CREDENTIALS={key}\n"
+        )
+        said = run(api, sys.executable, "-m", "blocks", str(file))
+    assert said.splitlines() == [
+        "saved mongodb-database/events, from DERIVED_CONNECTION_EVENTS",
+        "saved mysql-database/shop-us, from DERIVED_CONNECTION_SHOP_US",
+        "saved gcp-credentials/derived, from GOOGLE_APPLICATION_CREDENTIALS",
+        "saved derived-warehouse/derived, from DERIVED_WAREHOUSE",
+        "saved gcs-bucket/derived, from DERIVED_STAGE",
+    ]
+    shown, bucket, warehouse, account = python(api, SAVED).splitlines()
+    assert "max_connections=3" in shown
+    assert (bucket, warehouse, account) == ("stage/shop", "EU", "ingest@test-project.iam.gserviceaccount.com")
+
+
+def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> None:
+    """The message names the variable, and shows neither what it holds nor a traceback."""
+    file = tmp_path / "connections.env"
+    for text, message in (
+        (
+            f"DERIVED_CONNECTION_A=mysql://reader:{SECRET}@db/shop\nDERIVED_CONNECTION_B=mysqll://x:{SECRET}@db/x",
+            "DERIVED_CONNECTION_B begins with no known kind",
+        ),
+        ("DERIVED_WAREHOUSE=bigquery://my-project", "says no location"),
+        ("DERIVED_STAGE=s3://bucket", "is no stage"),
+        ("OTHER=1", "Nothing to save"),
+    ):
+        file.write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "blocks", str(file)],
+            env=api.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in {1, 2}
+        assert message in done.stderr
+        assert SECRET not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+    assert "a" not in [one["name"] for one in api.call("POST", "block_documents/filter")]
 
 
 def test_testing_a_connection_says_what_is_wrong_without_the_secret(api: Server) -> None:

@@ -1,0 +1,48 @@
+"""Save connections, the warehouse, the stage and credentials as Prefect's blocks, from the environment or a file.
+
+python -m blocks                  from the environment
+python -m blocks connections.env  from a file of lines NAME=value
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path  # noqa: TC003 - typer evaluates it
+from typing import Annotated
+
+import typer
+
+from flows.commands.ending import ending
+from flows.commands.launch import launch
+from flows.commands.terminal import out
+from flows.model.errors import UsageError
+from flows.wiring import project_folder, require_api
+
+
+def main(
+    file: Annotated[
+        Path | None, typer.Argument(help="A file of lines NAME=value; by default the environment is read.")
+    ] = None,
+) -> None:
+    """Save blocks of what DERIVED_CONNECTION_<NAME>, DERIVED_WAREHOUSE and DERIVED_STAGE say; no secret is printed."""
+    with ending(commits=False):
+        require_api()
+        variables = dict(os.environ) if file is None else _read(file)
+        from blocks.saving import planned, save  # noqa: PLC0415 - Prefect is slow to import
+
+        # All of them are looked at before the first is saved.
+        for one in planned(variables, project_folder()):
+            save(one)
+            out(f"saved {one.address}, from {one.variable}")
+
+
+def _read(file: Path) -> dict[str, str]:
+    from dotenv import dotenv_values  # noqa: PLC0415 - the environment needs none
+
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.")
+    return {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
+
+
+if __name__ == "__main__":
+    launch(main)
