@@ -27,6 +27,9 @@ def _turn(item: pytest.Item) -> int:
 
 def _server(item: pytest.Item) -> str | None:
     assert isinstance(item, pytest.Function)
-    if hasattr(item, "callspec") and item.callspec.params.get("warehouse") == "bigquery":
-        return "bigquery_server"
+    # What a fixture asks for by the name of a parameter is not among its test's fixtures.
+    asked = item.callspec.params if hasattr(item, "callspec") else {}
+    for server in (f"{asked.get(name)}_server" for name in ("warehouse", "things")):
+        if server in SERVERS:
+            return server
     return next((server for server in SERVERS if server in item.fixturenames), None)

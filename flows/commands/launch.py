@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -28,4 +29,8 @@ def launch(main: Callable[..., None]) -> None:
     gc.freeze()
     app = typer.Typer(add_completion=False)
     app.command(cls=_Command)(main)
-    app()
+    try:
+        app()
+    finally:
+        # Nothing is left to stop: who presses Ctrl-C now ends the process, and nothing that ends by itself tells of it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

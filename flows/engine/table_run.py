@@ -315,8 +315,7 @@ def _bounds(table: Table, request: Request, now: datetime) -> Window:
     if table.window is None:
         raise UsageError(f"{table.identity} is made as a whole and has no windows: leave --from and --to out.")
     closed, size = table.window.closed(now), table.window.size
-    span = closed.intersect(request.bounds) if closed else None
-    if span is not None:
+    if closed and (span := closed.intersect(request.bounds)):
         return Window(size.floor(span.start), size.ceiling(span.end))
     there = f"those that have closed go from {short(closed.start)} to {short(closed.end)}" if closed else ""
     options = (("--from", request.bounds.start), ("--to", request.bounds.end))

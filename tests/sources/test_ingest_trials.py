@@ -45,6 +45,12 @@ columns:
   - {{name: made_at, type: TIMESTAMP}}
   - {{name: at, type: TIMESTAMP, checks: [not_null]}}
 """
+RUNS = 2
+"""How many runs at least have to end well while others write."""
+WRITING = 8
+"""For how many seconds they write at least."""
+PATIENCE = 90
+"""And for how many at most: an hour of the things' time passes in each, and the windows end after 96."""
 KILLS = 5
 HOURS = 48
 
@@ -179,7 +185,7 @@ def test_a_writer_that_commits_late_loses_nothing(things: MysqlThings | MongodbT
         writer.start()
     try:
         runs = 0
-        while time.monotonic() - began < 8:
+        while (runs < RUNS or time.monotonic() - began < WRITING) and time.monotonic() - began < PATIENCE:
             # The run knows that an hour has passed when it has, which its own clock does not say.
             until = (START + int((clock() - START) / HOUR) * HOUR).strftime("%Y-%m-%dT%H:%M")
             done = shop.run("flows.ingest", "core.things", "--to", until, env={"DERIVED_CONNECTION_SHOP": things.url})
@@ -189,7 +195,7 @@ def test_a_writer_that_commits_late_loses_nothing(things: MysqlThings | MongodbT
         stop.set()
         for writer in writers:
             writer.join()
-    assert runs > 1
+    assert runs >= RUNS
     done = shop.run("flows.ingest", "core.things", env={"DERIVED_CONNECTION_SHOP": things.url})
     assert done.returncode == 0, done.stderr
     assert copied(shop) == things.rows()
@@ -225,8 +231,8 @@ def test_a_run_or_its_server_killed_at_random_moments(things: MysqlThings | Mong
                 things.restart()
             said = run.communicate()[1]
             ended["killed" if run.returncode < 0 else "failed" if run.returncode else "done"] += 1
-            # What the driver does when Ctrl-C comes while Python ends is its own.
-            assert "Traceback" not in said or "atexit" in said, said
+            # Python tells of a Ctrl-C that meets a callback, as one of the driver's that garbage collection makes.
+            assert "Traceback" not in said or "Exception ignored in" in said, said
             assert victim != "patience" or run.returncode in {0, 130, -signal.SIGINT}
     assert ended["killed"] + ended["failed"] > KILLS // 2
     done = shop.run("flows.ingest", "core.things", env={"DERIVED_CONNECTION_SHOP": things.url})
