@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from flows.model.errors import WarehouseBusyError, WarehouseError
-from flows.warehouses.duckdb.connection import transaction
+from flows.warehouses.duckdb.connection import transaction, translated
 from flows.warehouses.duckdb.warehouse import DuckDB
 
 SPILL = """
@@ -165,3 +165,17 @@ def test_one_process_may_open_the_file_twice(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     with closing(DuckDB(path)) as one, closing(DuckDB(path)) as two:
         assert one.query("SELECT 1 AS x", {}) == two.query("SELECT 1 AS x", {}) == [{"x": 1}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT unhex('a' || repeat('ä', 300))", "hex digit"),
+        ("SELECT CAST('{a' || repeat('ä', 300) AS JSON)", "Malformed JSON"),
+        ("SELECT timezone(zone, TIMESTAMP '2026-01-01') FROM (VALUES ('Nö/where')) AS r(zone)", "is not a time zone"),
+    ],
+)
+def test_what_the_engine_says_is_told_whole(warehouse, sql, said):
+    """Also where it cuts a text within a character, which Python cannot read."""
+    with pytest.raises(WarehouseError, match=said), translated("core.x"):
+        warehouse.session.execute(sql).fetchall()

@@ -125,6 +125,9 @@ def translated(subject: str = "") -> Iterator[None]:
                 f"{where}another run changed the same rows first, so this one changed nothing: {first_line(error)}"
             ) from error
         raise WarehouseError(f"{where}{first_line(error)}") from error
+    except UnicodeDecodeError as error:
+        # DuckDB cuts the text of some errors within a character.
+        raise WarehouseError(f"{where}{error.object.decode(errors='replace').partition(chr(10))[0]}") from error
     except RuntimeError as error:
         # DuckDB tells Ctrl-C in the middle of a query so.
         if "interrupted" in str(error).lower():
@@ -134,4 +137,6 @@ def translated(subject: str = "") -> Iterator[None]:
 
 def first_line(error: Exception) -> str:
     """Return what an error of DuckDB says, without the place in the SQL."""
-    return str(error).split("\n", 1)[0]
+    line = str(error).split("\n", 1)[0]
+    zone = re.search(r"Unknown TimeZone '(.*)'", line)
+    return f"'{zone[1]}' is not a time zone. Write its name, such as Europe/Berlin, or +05:30" if zone else line
