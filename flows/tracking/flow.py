@@ -82,8 +82,8 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
 
         Args:
             table: The table's name with its dataset, such as `derived.revenue_by_item`.
-            start: Only windows from this moment on (UTC). Empty: from the table's start.
-            end: Only windows up to this moment (UTC). Empty: up to now.
+            start: Only windows that end after this moment (UTC). Empty: from the table's start.
+            end: Only windows that begin before this moment (UTC). Empty: up to now.
             force: Do these windows again, also those that are up to date.
             rebuild: Make a merge table or a copy from nothing, without rows that its source has deleted.
             accept: Let rows stay that were copied as an earlier version of the file says.

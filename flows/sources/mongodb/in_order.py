@@ -19,6 +19,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from flows.model.errors import SourceError
 from flows.model.paths import steps
+from flows.sources.mongodb.inspection import NO_LISTING
 from flows.sources.mongodb.window import condition
 
 if TYPE_CHECKING:
@@ -122,10 +123,13 @@ def _has_order(database: Database[dict[str, Any]], source: MongodbSource) -> boo
     """Say whether each `_id` is there once and in an index: a view has none, a cluster one for each of its shards."""
     if database.client.is_mongos:
         return False
+    name = {"name": source.collection}
     try:
-        found = list(database.list_collections(filter={"name": source.collection}, authorizedCollections=True))
-    except OperationFailure:
-        return False
+        found = list(database.list_collections(filter=name, nameOnly=True, authorizedCollections=True))
+    except OperationFailure as error:
+        if error.code in NO_LISTING:
+            return False
+        raise
     return [one.get("type", "collection") for one in found] == ["collection"]
 
 

@@ -32,8 +32,8 @@ SAMPLE = 100
 _LOOK_SECONDS = 5
 """How long the whole collection is looked through for names that the sample does not have."""
 _RANGES = (1, -1)
-_NO_LISTING = {13, 166}
-"""The user may not list indexes, or it is a view, which has none."""
+NO_LISTING = {13, 166}
+"""The user may not list collections or indexes, or it is a view, which has none."""
 
 
 def require(database: Database[dict[str, Any]], table: Table, source: MongodbSource) -> None:
@@ -41,7 +41,7 @@ def require(database: Database[dict[str, Any]], table: Table, source: MongodbSou
     try:
         known = database.list_collection_names(authorizedCollections=True)
     except OperationFailure as error:
-        if error.code in _NO_LISTING:
+        if error.code in NO_LISTING:
             return
         raise
     if source.collection not in known:
@@ -126,7 +126,7 @@ def _index(database: Database[dict[str, Any]], table: Table, source: MongodbSour
     try:
         indexes = database[source.collection].index_information().values()
     except OperationFailure as error:
-        if error.code in _NO_LISTING:
+        if error.code in NO_LISTING:
             return []
         raise
     # One of some documents only may not be used.
