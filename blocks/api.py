@@ -1,26 +1,63 @@
-"""What it means that Prefect's API does not answer."""
+"""What it means that Prefect's API does not answer, or refuses."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flows.model.errors import ApiError
+import httpx
+from prefect.settings import PREFECT_API_URL
+
+from flows.model.errors import ApiError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
 
 @contextmanager
 def asking_api() -> Iterator[None]:
-    """Raise ApiError where Prefect's API does not answer."""
+    """Raise ApiError where Prefect's API does not answer, UsageError where it refuses who asks or is something else."""
     try:
         yield
     except Exception as error:
-        # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
-        if str(error).startswith("Failed to reach API"):
-            raise ApiError(f"{error}. Start it, or unset PREFECT_API_URL to run without it.") from error
-        if type(error).__module__.startswith("httpx"):
-            why = f"Prefect's API does not answer ({error})"
-            raise ApiError(f"{why}. Start it, or unset PREFECT_API_URL to run without it.") from error
-        raise
+        told = told_of(error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def told_of(error: Exception) -> ApiError | UsageError | None:
+    """Return what an error of Prefect's client says for a person; None where it is none of its connection."""
+    # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
+    if str(error).startswith("Failed to reach API"):
+        return ApiError(f"{error}. Start it, or unset PREFECT_API_URL to run without it.")
+    if isinstance(error, httpx.HTTPStatusError):
+        return _refused(error)
+    if isinstance(error, httpx.HTTPError):
+        why = f"Prefect's API does not answer ({type(error).__name__} {error})".replace(" )", ")")
+        return ApiError(f"{why}. Start it, or unset PREFECT_API_URL to run without it.")
+    return None
+
+
+def detail_of(error: httpx.HTTPStatusError) -> str:
+    """Return what the API answers in place of what it was asked for."""
+    try:
+        said = error.response.json()
+    except ValueError:
+        said = error.response.text
+    said = said.get("detail", said) if isinstance(said, dict) else said
+    return f"Prefect's API answers {error.response.status_code}: {said}"
+
+
+def _refused(error: httpx.HTTPStatusError) -> ApiError | UsageError:
+    url, code = PREFECT_API_URL.value(), error.response.status_code
+    if code in REFUSED:
+        return UsageError(
+            f"Prefect's API at {url} refuses who asks ({code}). Set PREFECT_API_KEY (Cloud) or PREFECT_API_AUTH_STRING "
+            "(a server of your own), or log in: prefect cloud login"
+        )
+    if code in {httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED}:
+        return UsageError(f"{detail_of(error)}. Is {url} the address of Prefect's API, with /api at its end?")
+    return ApiError(detail_of(error))

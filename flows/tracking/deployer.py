@@ -13,7 +13,8 @@ from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.model.errors import UsageError
+from blocks.api import asking_api, detail_of
+from flows.model.errors import ApiError, UsageError
 from flows.tracking.deployment import WORK_POOL, kind_of
 from flows.tracking.desired import automations_of, is_same, payload_of
 from flows.tracking.pace import BusyError, Pace
@@ -29,7 +30,6 @@ FLOWS = ("derive", "ingest")
 PAGE = 200
 MOST_DELETED = 50
 _BUSY = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.BAD_GATEWAY}
-_REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 
 class Progress(Protocol):
@@ -136,7 +136,7 @@ async def _tell(
     except PrefectHTTPStatusError as error:
         if error.response.status_code == httpx.codes.UNAUTHORIZED:
             raise
-        result.failed[name] = _detail(error)
+        result.failed[name] = detail_of(error)
     else:
         made.append(name)
     progress.done(name)
@@ -223,46 +223,24 @@ async def _request(client: PrefectClient, method: Any, path: Any, **more: Any) -
         return await client.request(method, path, **more)
     except PrefectHTTPStatusError as error:
         if error.response.status_code in _BUSY:
-            raise BusyError(_detail(error)) from error
+            raise BusyError(detail_of(error)) from error
         raise
     except httpx.TransportError as error:
         raise BusyError(f"{type(error).__name__} {error}".strip()) from error
 
 
-def _detail(error: PrefectHTTPStatusError) -> str:
-    try:
-        said = error.response.json()
-    except ValueError:
-        said = error.response.text
-    said = said.get("detail", said) if isinstance(said, dict) else said
-    return f"Prefect's API answers {error.response.status_code}: {said}"
-
-
 @contextmanager
 def _said() -> Iterator[None]:
-    """Raise UsageError where the API does not answer, or refuses who asks."""
-    url = PREFECT_API_URL.value()
+    """Raise UsageError where the API does not answer, or refuses who asks: without it there is nothing to deploy to."""
     try:
-        yield
-    except BaseExceptionGroup as group:
-        found: BaseException = group
-        while isinstance(found, BaseExceptionGroup):
-            found = found.exceptions[0]
-        raise _told(found, url) from None
-    except Exception as error:  # noqa: BLE001 - what is not known is raised as it is
-        raise _told(error, url) from None
+        with asking_api():
+            try:
+                yield
+            except BaseExceptionGroup as group:
+                raise _first(group) from None
+    except ApiError as error:
+        raise UsageError(str(error).replace("unset PREFECT_API_URL to run without it", "set PREFECT_API_URL")) from None
 
 
-def _told(error: BaseException, url: object) -> BaseException:
-    if isinstance(error, PrefectHTTPStatusError) and error.response.status_code in _REFUSED:
-        return UsageError(
-            f"Prefect's API at {url} refuses who asks ({error.response.status_code}). Set PREFECT_API_KEY (Cloud) or "
-            "PREFECT_API_AUTH_STRING (a server of your own), or log in: prefect cloud login"
-        )
-    if isinstance(error, PrefectHTTPStatusError):
-        return UsageError(f"{_detail(error)}. Is {url} the address of Prefect's API, with /api at its end?")
-    if isinstance(error, httpx.HTTPError) or str(error).startswith("Failed to reach API"):
-        return UsageError(
-            f"Prefect's API at {url} does not answer ({type(error).__name__}). Start it, or set PREFECT_API_URL."
-        )
-    return error
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,15 +184,38 @@ def test_an_error_of_one_deployment_stops_no_other(deployed):
     assert deployed.deploy()["updated"] == ["core.users"]
 
 
+class _Refusing(BaseHTTPRequestHandler):
+    """Knows nobody, as an API does whose key is wrong."""
+
+    def do_GET(self) -> None:
+        """Refuse."""
+        self.send_response(401)
+        self.end_headers()
+        self.wfile.write(b'{"exception_message": "Unauthorized"}')
+
+    def do_POST(self) -> None:
+        """Refuse."""
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 def test_wrong_use_is_told(deployed):
-    """No API, none that answers, an address of something else: each with what to do, and exit code 2."""
-    for url, message in (
-        ("", "No Prefect API is configured. Set PREFECT_API_URL"),
-        ("http://127.0.0.1:1/api", "does not answer"),
-        (deployed.server.url.removesuffix("/api"), "with /api at its end"),
-    ):
-        said = deployed.run("-m", "flows.deploy", fails=2, PREFECT_API_URL=url).stderr
-        assert message in said, said
+    """No API, none that answers, another address, a wrong key: each with what to do, and exit code 2."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as refusing:
+        threading.Thread(target=refusing.serve_forever, daemon=True).start()
+        key = f"http://127.0.0.1:{refusing.server_port}/api"
+        for url, command, message in (
+            ("", ("flows.deploy",), "No Prefect API is configured. Set PREFECT_API_URL"),
+            ("http://127.0.0.1:1/api", ("flows.deploy",), "Failed to reach API at http://127.0.0.1:1/api"),
+            (deployed.server.url.removesuffix("/api"), ("flows.deploy",), "with /api at its end"),
+            (key, ("flows.deploy",), "refuses who asks (401). Set PREFECT_API_KEY"),
+            (key, ("flows.deploy", "--pool", "--process"), "refuses who asks (401). Set PREFECT_API_KEY"),
+        ):
+            said = deployed.run("-m", *command, fails=2, PREFECT_API_URL=url).stderr
+            assert message in said, said
+        refusing.shutdown()
 
 
 def test_a_deployment_runs_its_own_table_alone(deployed):

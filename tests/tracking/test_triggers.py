@@ -1,0 +1,113 @@
+"""Runs follow what they read: a chain of three tables on a real server, with a real worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests import prefect_api
+from tests.prefect_api import PREFECT, REPOSITORY, process
+from tests.tracking.test_prefect import ACCOUNTS, USERS
+
+PERIOD = 20
+"""Seconds of the throttle in this trial, in place of 60."""
+SLACK = 60
+"""Seconds that a run may take to start, on a busy machine."""
+YEARLY = """\
+description: All accounts.
+owner: shop@example.com
+schedule: "0 0 1 1 *"
+strategy: replace
+columns:
+  - {name: accounts, type: INT64, description: How many there are}
+sql: SELECT SUM(accounts) AS accounts FROM derived.accounts_by_day
+"""
+CHAIN = ("core.users", "derived.accounts_by_day", "derived.accounts")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A project of three tables, of which each reads the one before."""
+    made = tmp_path_factory.mktemp("chain")
+    for table, text in zip(CHAIN, ((REPOSITORY / "tables/core/users.yaml").read_text(), ACCOUNTS, YEARLY), strict=True):
+        path = made / f"tables/{table.replace('.', '/')}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (made / ".derived/shop").mkdir(parents=True)
+    (made / ".derived/shop/users.csv").write_text(USERS)
+    return made
+
+
+def _python(root, server, *command):
+    environment = server.environment
+    subprocess.run((sys.executable, "-m", *command), cwd=root, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def _runs(server, table):
+    """Return the runs of a table's deployment, whatever they are called by now."""
+    found = server.call("POST", "flow_runs/filter", deployments={"name": {"any_": [table]}}, sort="START_TIME_ASC")
+    return [run for run in found if run["state_type"] != "CANCELLED"]
+
+
+def _commit(server, flow):
+    """Have a run without a deployment end as one that has committed, as the server is told of it."""
+    state = {"type": "COMPLETED", "name": "Committed", "message": "1 window"}
+    return server.call("POST", "flow_runs/", flow_id=flow, name="core.users 2026-01-01..2026-01-02", state=state)
+
+
+def _wait_for_run(server, table, seconds):
+    deadline = time.monotonic() + seconds
+    while not _runs(server, table):
+        assert time.monotonic() < deadline, f"no run of {table} after {seconds} s"
+        time.sleep(0.5)
+    return _runs(server, table)[0]
+
+
+def _moment(run, name):
+    return datetime.fromisoformat(run[name])
+
+
+def _is_prompt(run, ready):
+    """Say whether a run started once its time had come and there was a server."""
+    late = _moment(run, "start_time") - max(_moment(run, "expected_start_time"), ready)
+    return late < timedelta(seconds=SLACK)
+
+
+@pytest.mark.timeout(600)
+def test_a_burst_of_commits_starts_one_run_of_each_table_that_follows(root, tmp_path_factory):
+    """Twenty commits, and then the server is started anew: each table follows once, a period after the commits began."""
+    home, port = tmp_path_factory.mktemp("server"), prefect_api.free_port()
+    with prefect_api.server(home, port) as server:
+        _python(root, server, "flows.deploy", "--pool", "--process")
+        _python(root, server, "flows.deploy", "--write")
+        file = root / "prefect.yaml"
+        file.write_text(file.read_text().replace(": 60\n", f": {PERIOD}\n"))
+        _python(root, server, "prefect", "--no-prompt", "deploy", "--all")
+        _python(root, server, "flows.ingest", "core.users")
+        [begun] = server.runs("core.users 2026-01-01..2026-04-01")
+        flow = server.call("GET", "flows/name/ingest")["id"]
+        with ThreadPoolExecutor(4) as pool:
+            runs = list(pool.map(lambda _: _commit(server, flow), range(19)))
+        burst = max(_moment(run, "end_time") for run in runs) - _moment(begun, "end_time")
+        waiting = _wait_for_run(server, CHAIN[1], SLACK)
+        assert waiting["state_type"] == "SCHEDULED"
+    log, command = root / "worker.log", (*PREFECT, "worker", "start", "--pool", "kubernetes", "--type", "process")
+    environment = server.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    with prefect_api.server(home, port) as server, process(command, log, env=environment, cwd=root):
+        ready = datetime.now(UTC)
+        first = server.wait(waiting["id"])
+        assert first["state_name"] == "Committed", server.logs(first["id"])
+        assert _is_prompt(first, ready)
+        second = server.wait(_wait_for_run(server, CHAIN[2], SLACK)["id"])
+        assert second["state_name"] == "Committed", server.logs(second["id"])
+        wait = _moment(second, "expected_start_time") - _moment(first, "end_time")
+        assert timedelta(seconds=PERIOD - 5) < wait < timedelta(seconds=PERIOD + SLACK)
+        assert _is_prompt(second, ready)
+        # On a machine so busy that the burst took longer than a period, there is one run for each.
+        assert len(_runs(server, CHAIN[1])) <= 1 + burst // timedelta(seconds=PERIOD)
+        assert [len(_runs(server, table)) for table in (CHAIN[0], CHAIN[2])] == [0, 1]
