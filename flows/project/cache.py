@@ -46,6 +46,15 @@ class Cache:
     def __init__(self, connection: sqlite3.Connection | None) -> None:
         self._connection = connection
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any file."""
+        if self._connection is None:
+            return True
+        with suppress(sqlite3.Error):
+            return self._connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
+        return True
+
     def files(self, keys: Mapping[str, bytes]) -> dict[str, TableFile]:
         """Return what is known of files, by identity, of those whose key is the same."""
         found = {}

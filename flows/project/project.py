@@ -180,6 +180,8 @@ def load_project(
     """
     folder, named = scan(root), set(names or ())
     with opened(cache) as kept, Workers(folder) as workers:
+        if names is None and kept.is_empty:
+            workers.prepare(len(folder.places))
         reading = Reading(folder, kept, workers)
         findings = reading.findings(name for name in folder.places if names is None or name in named)
         ways_back = reading.ways_back(findings)

@@ -68,6 +68,11 @@ class Workers:
             connection.close()
         self._end()
 
+    def prepare(self, files: int) -> None:
+        """Start the processes that this many files will need, which takes as long as reading them from the disk."""
+        if files > FEW:
+            self._start(_processes())
+
     def describe(self, jobs: Sequence[tuple[str, str, str, bytes | str]]) -> list[TableFile]:
         """Return what each file gives by itself, but for what its SQL names."""
         done = self._spread("describe", jobs, None)
@@ -92,7 +97,7 @@ class Workers:
         answers: list[Any] = [None] * len(jobs)
         waiting = deque(range(start, min(start + BATCH, len(jobs))) for start in range(0, len(jobs), BATCH))
         busy: dict[Connection[Any, Any], range] = {}
-        news = dict.fromkeys(self._connections or self._start(min(MOST_PROCESSES, os.cpu_count() or 1)), context)
+        news = dict.fromkeys(self._connections or self._start(_processes()), context)
         while waiting or busy:
             for connection in self._connections or self._start(1):
                 if waiting and connection not in busy:
@@ -145,6 +150,10 @@ class Workers:
             theirs.close()
             self._connections.append(Connection(ours.detach()))
         return self._connections
+
+
+def _processes() -> int:
+    return min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
 def _lost(file: TableFile) -> TableFile:

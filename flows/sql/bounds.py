@@ -69,6 +69,9 @@ class Bound:
     high: Edge
 
 
+_START, _END = (Bound(edge, edge) for edge in (Edge("start"), Edge("end")))
+
+
 def bound(node: exp.Expr) -> Bound | None:
     """Read an expression of the window's parameters; None where it is anything else."""
     if isinstance(node, _NEVER):
@@ -85,8 +88,7 @@ def _read(node: exp.Expr) -> Bound | None:
     if isinstance(node, exp.Paren):
         return _read(node.this)
     if isinstance(node, exp.Parameter):
-        edge = Edge("start" if node.name.lower() == "window_start" else "end")
-        return Bound(edge, edge)
+        return _START if node.name.lower() == "window_start" else _END
     if isinstance(node, exp.Add) and isinstance(node.this, exp.Interval):
         return _moved(_read(node.expression), node.this, 1)
     if isinstance(node, (exp.Add, exp.Sub)):

@@ -119,7 +119,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         )
         raise SqlError(context.faults)
     own = value.reads
-    if value.sql in context.alike:
+    if context.alike and value.sql in context.alike:
         own = _NOTHING_READ
     elif own is None:
         own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else _NOTHING_READ
