@@ -12,7 +12,7 @@ RUN python3 -m venv /venv \
         --requirement /build/requirements-runtime.lock \
     && cd /venv/lib/python3*/site-packages \
     && rm -rf googleapiclient/discovery_cache/documents zstandard/_cffi*.so prefect/server/ui prefect/server/ui-v2 \
-        pyarrow/*flight* pyarrow/*substrait* pyarrow/*s3* pyarrow/include pyarrow/src pyarrow/tests numpy/*/tests \
+        pyarrow/*flight* pyarrow/*s3* pyarrow/include pyarrow/src pyarrow/tests numpy/*/tests \
     && /venv/bin/pip uninstall --quiet --yes setuptools pip \
     && /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 COPY flows /app/flows
