@@ -164,20 +164,13 @@ def _for_pods(url: str) -> str:
 
 
 def _deploy(server: prefect_api.Server, project: Path) -> None:
-    for command in (
-        ("flows.deploy", "--pool", "--image", IMAGE, "--claim", "warehouse"),
-        ("flows.deploy", "--write"),
-        ("prefect", "--no-prompt", "deploy", "--all"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=project,
-            env=server.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    for options in (("--pool", "--image", IMAGE, "--claim", "warehouse"), ("--yes",)):
+        command = [sys.executable, "-m", "flows.deploy", *options]
+        done = subprocess.run(command, cwd=project, env=server.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # Here runs start when a test starts them.
+    for automation in server.call("POST", "automations/filter"):
+        server.call("DELETE", f"automations/{automation['id']}")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 from tests.kubernetes.conftest import PATIENCE
 from tests.kubernetes.image import IMAGE, PODMAN
 
+pytestmark = pytest.mark.timeout(900)  # the first of them starts all that they share
 TABLE = "derived.revenue_by_item"
 AGAIN = {"force": True, "start": "2026-03-01T00:00:00Z", "end": "2026-03-08T00:00:00Z"}
 """A run that has a week to make again."""
