@@ -88,7 +88,7 @@ class Extracts:
 
     def slot(self, step: Step, copy: FirstCopy | None) -> Slot:
         """Return where the extract of a step is, or will be; or of the next part of a first copy."""
-        if step.window is None:
+        if step.window is None or _is_of_files(self.run.table):
             return Slot(None, self.stage.folder(self.run.table.identity))
         after = _after(copy)
         found = self._found(step.window, after)
@@ -180,13 +180,18 @@ def extracts_of(run: TableRun, stage: Stage, warehouse: Warehouse, *, refresh: b
     known = ledger.read(warehouse, [run.table], ())[run.table.identity].state
     commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
     # A clock that was ahead may have taken windows for over whose rows were still to come.
-    refresh = refresh or known.ahead is not None
+    refresh = refresh or known.ahead is not None or _is_of_files(run.table)
     extracts = Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh, known.emptied, commits, {})
     for one in stage.kept(run.table.identity, warehouse.now()):
         # Others may share the stage: what is another table's is not looked into.
         if one.window and one.key == extracts.key(one.window, one.after) and stage.holds(one):
             extracts.kept[one.key] = one
     return extracts
+
+
+def _is_of_files(table: Table) -> bool:
+    """Say whether what is read is only for the run that reads it: files grow and change, and have no clock to tell."""
+    return table.source is not None and table.source.kind == "files"
 
 
 def _read(table: Table, window: Window) -> Window:

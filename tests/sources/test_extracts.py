@@ -228,6 +228,18 @@ def test_a_full_copy_is_its_run_s_alone(here: Staged) -> None:
     assert copied(here) == FOUND
 
 
+def test_what_was_read_of_files_is_its_run_s_alone(here: Staged) -> None:
+    """They may have grown since: their window may not have been over by a right clock."""
+    here.write("things", TABLE.replace("kind: mysql, connection: shop, table: things", "kind: files, path: things.csv"))
+    path = here.root / "things.csv"
+    path.write_text("id,n,v,at\n1,1,a,2024-03-01\n")
+    fail(WarehouseError)
+    assert here.kept == []
+    path.write_text("id,n,v,at\n1,1,a,2024-03-01\n2,2,b,2024-03-01\n")
+    assert ingest() == []
+    assert copied(here) == [(1, Decimal(1), "a"), (2, Decimal(2), "b")]
+
+
 def test_a_stage_that_cannot_be_used_says_so(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line, with what to set instead."""
     (here.root / "stage").write_text("no folder")

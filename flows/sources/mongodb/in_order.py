@@ -107,8 +107,9 @@ def _kind(data: bytes) -> int:
 
 
 def _is_nan(value: object) -> bool:
-    number = value.to_decimal() if isinstance(value, Decimal128) else value
-    return number != number  # noqa: PLR0124 - which holds of no number alone
+    return (
+        value.to_decimal().is_nan() if isinstance(value, Decimal128) else isinstance(value, float) and math.isnan(value)
+    )
 
 
 def _can_be_cut(table: Table) -> bool:
