@@ -12,7 +12,7 @@ import argparse
 import tempfile
 from collections import Counter, defaultdict
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,12 +29,13 @@ from flows.model.window import utc
 from flows.project.definition import code_version
 from flows.project.project import load_project
 from flows.sources.files.reader import FilesReader
-from flows.warehouses.bigquery import ledger
-from flows.warehouses.bigquery.types import parameter, schema_field
+from flows.warehouses.bigquery import ledger, views
+from flows.warehouses.bigquery.types import schema_field
+from flows.warehouses.interface import ledger_shard
 from tests.servers.bigquery import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import requests
 
@@ -148,31 +149,41 @@ def parts_of(project: Project, warehouse: BigQuery, *, every: bool = False) -> P
 
 def fill(warehouse: BigQuery, project: Project, windows: int) -> None:
     """Make the tables, and let the ledger say that all their windows are committed."""
-    by_shard: dict[str, list[Table]] = defaultdict(list)
+    jobs, client = warehouse.jobs, warehouse.jobs.client
+    for dataset in ("core", "derived"):
+        ledger.create_dataset(jobs, dataset, "")
+    warehouse.prepare(next(iter(project.tables.values())))
+    entries: dict[str, list[dict[str, object]]] = defaultdict(list)
     for table in project.tables.values():
-        by_shard[ledger.shard_of(table.identity)].append(table)
-    for shard, ours in by_shard.items():
-        warehouse.prepare(ours[0])
-        for table in ours[1:]:
-            schema = [schema_field(name, type_) for name, type_ in table.types.items()]
-            name = f"{warehouse.jobs.settings.project}.{table.identity}"
-            warehouse.jobs.client.create_table(bigquery.Table(name, schema))
-        entries = " UNION ALL ".join(
-            f"SELECT '{table.identity}' AS name, '{code_version(table)}' AS code,"
-            f" {'NULL' if table.source else repr(project.upstreams(table.identity)[0].table)} AS upstream"
-            for table in ours
-        )
-        warehouse.jobs.query(
-            f"INSERT INTO {shard} (table_name, kind, version, window_start, window_end, committed_at, began,"
-            " code_version, upstreams, touched, warnings)"
-            f" SELECT name, 'commit', 1 + i, TIMESTAMP_ADD(@start, INTERVAL i DAY),"
-            " TIMESTAMP_ADD(@start, INTERVAL i + 1 DAY), CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), code,"
-            f" IF(upstream IS NULL, [], [STRUCT(upstream AS table_name, {windows} AS version)]),"
-            " [STRUCT(TIMESTAMP_ADD(@start, INTERVAL i DAY) AS range_start,"
-            " TIMESTAMP_ADD(@start, INTERVAL i + 1 DAY) AS range_end, FALSE AS changed)], []"
-            f" FROM ({entries}) CROSS JOIN UNNEST(GENERATE_ARRAY(0, {windows - 1})) AS i",
-            [parameter("start", START)],
-        )
+        schema = [schema_field(name, type_) for name, type_ in table.types.items()]
+        client.create_table(bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema), exists_ok=True)
+        entries[ledger_shard(table.identity)] += committed(project, table, windows)
+    for shard, lines in entries.items():
+        name = f"{jobs.settings.project}.platform.{shard}"
+        client.create_table(bigquery.Table(name, ledger.SCHEMA), exists_ok=True)
+        client.load_table_from_json(lines, name, job_config=bigquery.LoadJobConfig(schema=ledger.SCHEMA)).result()
+    views.create(jobs)
+
+
+def committed(project: Project, table: Table, windows: int) -> Iterator[dict[str, object]]:
+    """Give an entry for each window of a table, as JSON."""
+    upstreams = [] if table.source else [project.upstreams(table.identity)[0].table]
+    now = datetime.now(UTC).isoformat()
+    for number in range(windows):
+        start, end = ((START + timedelta(days=number + more)).isoformat() for more in (0, 1))
+        yield {
+            "table_name": table.identity,
+            "kind": "commit",
+            "version": number + 1,
+            "window_start": start,
+            "window_end": end,
+            "committed_at": now,
+            "began": now,
+            "code_version": code_version(table),
+            "upstreams": [{"table_name": name, "version": windows} for name in upstreams],
+            "touched": [{"range_start": start, "range_end": end, "changed": False}],
+            "warnings": [],
+        }
 
 
 def publish(server: BigQueryServer) -> Sent:

@@ -47,6 +47,7 @@ def run(warehouse, tmp_path):
     """Write the table's file, and copy it."""
     (tmp_path / "tables/core").mkdir(parents=True)
     (tmp_path / "a.csv").write_text("id,day,n,m\n1,2026-01-01,1.5,10\n2,2026-01-02,2.5,20\n")
+    (tmp_path / "bad.csv").write_text("id,day,n,m\n1,2026-01-01,seven,70\n")
     (tmp_path / "b.csv").write_text("id,day,n,m\n1,2026-01-01,7,70\n")
 
     def run(*, more="", request=None, **changed):
@@ -97,8 +98,11 @@ def test_rows_that_were_copied_otherwise_wait_for_an_answer(run, warehouse, chan
 
 
 def test_a_rebuild_copies_all_again(run, warehouse):
-    """Rows that the new source does not give are gone, and the columns are in the order of the file."""
+    """Rows that the new source does not give are gone; those that are there stay until the new ones are."""
     run()
+    with pytest.raises(AssertionError):
+        run(path="bad.csv", request={"rebuild": True})
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
     run(path="b.csv", request={"rebuild": True})
     assert _rows(warehouse) == [(1, 7.0)]
     with pytest.raises(DefinitionError) as refused:

@@ -68,7 +68,7 @@ def create(jobs: Jobs, identity: str) -> None:
             return
         create_dataset(jobs, PLATFORM, "What is committed, what failed, and what is in quarantine; kept by Derived.")
         shards = [
-            (ledger_shard(identity), _SCHEMA),
+            (ledger_shard(identity), SCHEMA),
             (quarantine_shard(identity), [schema_field(*column) for column in COLUMNS.items()]),
         ]
         made = [_shard(jobs, name, schema) for name, schema in shards]
@@ -180,9 +180,16 @@ def reset_of(table: Table, version: int, now: datetime) -> Entry:
     )
 
 
-def reset(jobs: Jobs, table: Table, *statements: str) -> None:
-    """Run statements with the record that what was committed before them holds no longer, in one transaction."""
-    known = int(jobs.query(f"SELECT version FROM {fence_of(table.identity)}").rows[0]["version"])
+def version(jobs: Jobs, identity: str) -> int:
+    """Return a table's newest version."""
+    return int(jobs.query(f"SELECT version FROM {fence_of(identity)}").rows[0]["version"])
+
+
+def reset(jobs: Jobs, table: Table, known: int, *statements: str) -> None:
+    """Run statements with the record that what was committed before them holds no longer, in one transaction.
+
+    Raises OvertakenError where another run has committed since version `known`.
+    """
     if not known and not statements:
         return
     fence, first = set_fence(table.identity, known, known + 1)
@@ -250,4 +257,5 @@ def _shard(jobs: Jobs, name: str, schema: list[bigquery.SchemaField]) -> bigquer
         return jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
 
-_SCHEMA = [schema_field(column.name, column.type, required=column.required) for column in LEDGER_COLUMNS]
+SCHEMA = [schema_field(column.name, column.type, required=column.required) for column in LEDGER_COLUMNS]
+"""Of a shard."""

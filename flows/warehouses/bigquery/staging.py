@@ -168,13 +168,17 @@ def stage(
     if seen.facts.get("outside"):
         _refuse_outside(target, staged)
     count, relation = seen.rows, staged
-    replaces_all = is_merged and (start_over or (redefined and table.sql is not None))
+    # A copy by another definition: no row of the earlier one stays.
+    is_anew = start_over and redefined and table.source is not None
+    replaces_all = is_anew or (is_merged and (start_over or (redefined and table.sql is not None)))
     drifting = drifting_columns(table, rows)
     if is_merged:
         relation = merge.settled(target, staged, seen)
         count -= seen.facts["surplus"] if table.source else 0
 
     def change(seen: Look) -> Change:
+        if is_anew:
+            return replace_.start_over(target, relation)
         if is_merged and not table.is_bounded:
             return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined)
         if replaces_all:

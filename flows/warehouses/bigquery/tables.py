@@ -61,16 +61,19 @@ def present(jobs: Jobs, identities: Collection[str]) -> set[str]:
 
 def create(jobs: Jobs, table: Table) -> None:
     """Create a table; what the ledger knows of one of that name holds no longer."""
+    known = ledger.version(jobs, table.identity)
+    if find(jobs, table.identity):
+        return  # Another run has made it since it was looked for, and may have committed.
     made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=_schema(table))
     made.time_partitioning = _partitioning(table)
     _describe(made, table)
     # Of a table that is there and a ledger that knows of no reset nobody could tell that it is empty.
-    ledger.reset(jobs, table)
+    ledger.reset(jobs, table, known, *_without_parts(jobs, table))
     with translated(table.identity):
         ledger.create_dataset(jobs, table.dataset, "")
     if table.is_folded:
         # First, so that none is ever beside a table that it says nothing of.
-        parts.renew(jobs, table)
+        parts.make_fit(jobs, table, find(jobs, parts_of(table.identity)))
     with translated(table.identity):
         jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
@@ -78,8 +81,20 @@ def create(jobs: Jobs, table: Table) -> None:
 def prepare_parts(jobs: Jobs, table: Table) -> None:
     """Make the table of a merge's parts where none fits it; what was merged without it is made again."""
     if not parts.is_fit(table, find(jobs, parts_of(table.identity))):
-        ledger.reset(jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
-        parts.renew(jobs, table)
+        empty(jobs, table)
+        # Another run may have done the same meanwhile, and have committed.
+        parts.make_fit(jobs, table, find(jobs, parts_of(table.identity)))
+
+
+def empty(jobs: Jobs, table: Table) -> None:
+    """Let all rows of a table go, with its parts and with a reset in the ledger."""
+    known = ledger.version(jobs, table.identity)
+    ledger.reset(jobs, table, known, f"TRUNCATE TABLE {quote_table(table.identity)}", *_without_parts(jobs, table))
+
+
+def _without_parts(jobs: Jobs, table: Table) -> list[str]:
+    name = parts_of(table.identity)
+    return [f"TRUNCATE TABLE {quote_table(name)}"] if table.is_folded and find(jobs, name) else []
 
 
 def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
@@ -89,18 +104,24 @@ def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
     return ColumnChanges(added=found.added, retyped=found.retyped, removed=found.removed)
 
 
-def alter(jobs: Jobs, table: Table, present: bigquery.Table) -> None:
-    """Give a table the columns, description, labels and clustering of its file."""
+def alter(jobs: Jobs, table: Table, present: bigquery.Table, *, anew: bool = False) -> None:
+    """Give a table the columns, description, labels and clustering of its file.
+
+    Where its rows are to be made `anew`, all that are there go with the next window, and keep nothing from changing.
+    """
     todo = changes(table, present)
-    _refuse_new_rulers(jobs, table, todo)
-    if _is_parted_otherwise(table, present, todo):
-        _refuse_new_partition(table)
+    narrower = [name for name in todo.retyped if not _is_wider(_type_in(present, name), table.types[name])]
+    if not anew:
+        _refuse_new_rulers(jobs, table, todo)
+    if _is_parted_otherwise(table, present, todo) or (anew and narrower):
+        if not anew:
+            _refuse_new_partition(table)
         make_anew(jobs, table)
         return
-    dropped = todo.removed if table.sql is not None else ()
+    dropped = todo.removed if table.sql is not None or anew else ()
     new = list(todo.added)
     for column in todo.retyped:
-        if _is_wider(_type_in(present, column), table.types[column]):
+        if column not in narrower:
             _run(jobs, table, f"ALTER COLUMN {quote(column)} SET DATA TYPE {spelled(table.types[column])}")
             continue
         if table.source is not None:
@@ -188,7 +209,7 @@ def _refuse_new_rulers(jobs: Jobs, table: Table, todo: ColumnChanges) -> None:
             f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
             f"before do not have. {_AGAIN.format(table.identity)}"
         )
-    ledger.reset(jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
+    empty(jobs, table)
 
 
 def make_anew(jobs: Jobs, table: Table) -> None:

@@ -20,7 +20,6 @@ from flows.warehouses.bigquery import ledger, tables
 from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
 from flows.warehouses.bigquery.staging import record, stage
 from flows.warehouses.bigquery.target import Attempt, Target
-from flows.warehouses.bigquery.types import quote_table
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -77,10 +76,8 @@ class BigQuery:
         present = tables.find(self.jobs, table.identity)
         if present is None:
             tables.create(self.jobs, table)
-        elif anew:
-            tables.make_anew(self.jobs, table)
         else:
-            tables.alter(self.jobs, table, present)
+            tables.alter(self.jobs, table, present, anew=anew)
             if table.is_folded:
                 tables.prepare_parts(self.jobs, table)
 
@@ -95,7 +92,7 @@ class BigQuery:
 
     def empty(self, table: Table) -> None:
         """Let all rows of a table go, with a reset in the ledger."""
-        ledger.reset(self.jobs, table, f"TRUNCATE TABLE {quote_table(table.identity)}")
+        tables.empty(self.jobs, table)
 
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
         """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""

@@ -1,64 +1,80 @@
-"""A table is made by several requests: wherever its maker dies among them, the next run makes it whole."""
+"""A table is made by several requests: whatever comes between them, the next run makes it whole."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 
+import pytest
+
+from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from flows.warehouses.interface import parts_of
 from tests.engine.builders import EVENTS, LOG, USERS, Rows, do, event, logged, reading, rows, todo, window
+from tests.warehouses.bigquery.world import is_write
+
+PARTS = parts_of(USERS.identity)
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def die_before(monkeypatch, warehouse, left, work):
-    """Do work that dies before one of its requests that make or drop a table; say whether it did."""
-    client = warehouse.jobs.client
+def die():
+    """End the process."""
+    raise Killed
 
-    def counted(send):
-        def sent(*arguments, **options):
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-            return send(*arguments, **options)
 
-        return sent
+def before_request(warehouse, monkeypatch, number, happen, work):
+    """Let something happen before one of the requests by which work writes; return how many there were."""
+    session, sent = warehouse.jobs.client._http, 0  # noqa: SLF001 - the client's own connection
+    request = session.request
 
-    with monkeypatch.context() as patched, suppress(Killed):
-        for name in ("create_table", "delete_table"):
-            patched.setattr(client, name, counted(getattr(client, name)))
+    def sending(method, url, data=None, **options):
+        nonlocal sent
+        if is_write(method, url, data):
+            sent += 1
+            if sent == number:
+                happen()
+        return request(method, url, data=data, **options)
+
+    with monkeypatch.context() as patched, suppress(Killed, ConflictError):
+        patched.setattr(session, "request", sending)
         work()
-    return left <= 0
+    return sent
 
 
-def test_a_merge_that_was_dropped_is_made_with_all_its_rows(warehouse, monkeypatch):
-    """Parts that were left behind stand for no rows of the new table."""
-    do(warehouse, LOG, EVER, Rows([logged(1, 0, 5), logged(2, 1, 7)]))
-    for number in (0, 1):
-        do(warehouse, USERS, window(number))
+@pytest.mark.parametrize("gone", [USERS.identity, PARTS])
+@pytest.mark.parametrize("happens", ["it dies", "another run commits"])
+def test_a_merge_of_which_something_is_gone_is_made_with_all_its_rows(
+    warehouse, bigquery_server, monkeypatch, gone, happens
+):
+    """Parts that were left behind stand for no rows of the new table, and no parts that it has are lost."""
+    do(warehouse, LOG, EVER, Rows([logged(1, 0, 5), logged(2, 0, 7)]))
+    do(warehouse, USERS, window(0))
     made = rows(warehouse, USERS)
-    left = 1
-    while True:
-        warehouse.jobs.client.delete_table(f"{warehouse.jobs.settings.project}.{USERS.identity}", not_found_ok=True)
-        died = die_before(monkeypatch, warehouse, left, lambda: warehouse.prepare(USERS))
-        assert todo(warehouse, USERS) == [window(0), window(1)]
-        for number in (0, 1):
-            do(warehouse, USERS, window(number))
+
+    def overtake():
+        with closing(bigquery_server.warehouse()) as other:
+            do(other, USERS, window(0))
+
+    happen = die if happens == "it dies" else overtake
+    number = sent = 0
+    while number == 0 or sent >= number:
+        number += 1
+        warehouse.jobs.client.delete_table(f"{warehouse.jobs.settings.project}.{gone}")
+        sent = before_request(warehouse, monkeypatch, number, happen, lambda: warehouse.prepare(USERS))
+        warehouse.prepare(USERS)
+        if window(0) in todo(warehouse, USERS):
+            do(warehouse, USERS, window(0))
         assert rows(warehouse, USERS) == made
-        if not died:
-            break
-        left += 1
-    assert left == 4
-    assert warehouse.present([parts_of(USERS.identity)])
+        assert warehouse.query(f"SELECT COUNT(*) AS n FROM `derived`.`{PARTS.partition('.')[2]}`", {}) == [{"n": 2}]
+    assert number > 2
 
 
 def test_a_table_that_is_made_anew_holds_no_rows_that_the_ledger_does_not_know(warehouse, monkeypatch):
     """Its rows go before what the ledger says of them does."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
-    assert die_before(monkeypatch, warehouse, 1, lambda: warehouse.prepare(EVENTS, anew=True))
-    assert reading(warehouse, EVENTS).state.committed
-    assert die_before(monkeypatch, warehouse, 2, lambda: warehouse.prepare(EVENTS, anew=True))
-    assert not reading(warehouse, EVENTS).state.committed
-    do(warehouse, EVENTS, EVER, Rows([event(2, 0)]))
+    other = EVENTS.model_copy(update={"partition": EVENTS.partition.model_copy(update={"by": "month"})})
+    for number, is_known in ((1, True), (2, False), (3, False), (4, False)):
+        before_request(warehouse, monkeypatch, number, die, lambda: warehouse.prepare(other, anew=True))
+        assert bool(reading(warehouse, EVENTS).state.committed) is is_known
+    do(warehouse, other, EVER, Rows([event(2, 0)]))
     assert [row["id"] for row in rows(warehouse, EVENTS)] == [2]
