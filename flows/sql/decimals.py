@@ -44,6 +44,17 @@ def divide_bignumeric(left: str, right: str) -> str:
     return _with_units(left, right, 18, reduced)
 
 
+def numeric_to_places(value: str, places: str, *, rounded: bool) -> str:
+    """Return a NUMERIC with so many places, halves away from zero or cut off; an error beyond NUMERIC."""
+    tens = f"CAST('1' || repeat('0', CAST(9 - {places} AS INTEGER)) AS HUGEINT)"
+    over = "xunits + CAST(sign(xunits) AS HUGEINT) * (xtens // 2)" if rounded else "xunits"
+    built = f"CAST(CAST(({over}) // xtens * xtens AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
+    of_units = f"list_extract(list_transform([{_units(value, 9)}], lambda xunits: {built}), 1)"
+    found = f"list_extract(list_transform([{tens}], lambda xtens: {of_units}), 1)"
+    few = f"CASE WHEN {places} >= 9 THEN {value} WHEN {places} < -29 THEN 0 * {value} ELSE {found} END"
+    return f"CASE WHEN {value} IS NOT NULL AND {places} IS NOT NULL THEN CAST({few} AS DECIMAL(38, 9)) END"
+
+
 def _with_units(left: str, right: str, scale: int, built: str) -> str:
     """Return SQL of `xover` and `xunder`, which are the units in two values."""
     of_over = f"list_extract(list_transform([{_units(left, scale)}], lambda xover: {built}), 1)"

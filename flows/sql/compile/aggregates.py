@@ -38,6 +38,8 @@ _ADDING = {
 """Those that add up their arguments; of FLOAT64 the order decides on the last digits."""
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 _ORDERED = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
+_QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES"}
+_MOST_QUANTILES = 10_000
 _BY = {"MAX_BY", "MIN_BY"}
 
 
@@ -71,6 +73,8 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     scope.depth -= window is None
     frame = over(name, window, scope) if window is not None else None
     suffix = f" OVER {frame.sql}" if frame is not None else ""
+    if name in _QUANTILES and "ORDER BY" in suffix:
+        return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
     value = _value(name, node, scope, inside, order=order, suffix=suffix)
     if of_rows and window is None:
         _needs_order(name, node, inside, order, scope)
@@ -115,10 +119,13 @@ def _value(  # noqa: PLR0913 - the parts of a call
     arguments = inside.arguments
     if inside.having is not None:
         name, arguments = ("MAX_BY" if inside.most else "MIN_BY"), [arguments[0], inside.having]
-    if of_rows and (inside.limit or inside.nulls or order.sql) and name not in _ORDERED:
+    if name in _QUANTILES and (said := _quantile_fault(name, inside, window=bool(suffix))):
+        return scope.fault(node, said)
+    nulls = inside.nulls if name not in _QUANTILES else None
+    if of_rows and (inside.limit or nulls or order.sql) and name not in _ORDERED:
         return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
     ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
-    if of_rows and ignore:
+    if of_rows and ignore and nulls:
         ignore, suffix = "", f" FILTER (WHERE {arguments[0][1].sql} IS NOT NULL){suffix}"
     candidates = signatures.aggregate(name) if of_rows else signatures.window(name)
     if inside.distinct and name not in _SAME_DISTINCT and not all(one.distinct for one in candidates):
@@ -145,6 +152,22 @@ def _value(  # noqa: PLR0913 - the parts of a call
             return scope.unsupported(node, f"{name} with LIMIT")
         return Value(value.type, f"list_slice({value.sql}, 1, {inside.limit})")
     return value
+
+
+def _quantile_fault(name: str, inside: _Inside, *, window: bool) -> str:
+    """Say what is wrong with a call of PERCENTILE_CONT and the like; an empty text where nothing is."""
+    if inside.nulls is exp.RespectNulls:
+        return f"{name} with RESPECT NULLS is not supported. Leave it out: NULLs are ignored."
+    given = [value.constant for _, value in inside.arguments[1:]]
+    if name == "APPROX_QUANTILES":
+        if window:
+            return "APPROX_QUANTILES takes no OVER. Write PERCENTILE_DISC(value, 0.5) OVER (...)."
+        good = [isinstance(number, int) and 0 < number <= _MOST_QUANTILES for number in given]
+        wanted = f"a whole number from 1 to {_MOST_QUANTILES:,}, written down: APPROX_QUANTILES(value, 4)"
+    else:
+        good = [isinstance(number, int | float | str) and 0 <= float(number) <= 1 for number in given]
+        wanted = f"a number from 0 to 1, written down: {name}(value, 0.5)"
+    return "" if good in ([True], []) else f"{name} takes {wanted}."
 
 
 def _read(items: list[exp.Expr], scope: Scope) -> _Inside:

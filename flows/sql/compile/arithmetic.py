@@ -15,7 +15,13 @@ from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import moved_by_days, moved_by_sign
 from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.decimals import divide_bignumeric, divide_numeric, multiply_bignumeric, multiply_numeric
+from flows.sql.decimals import (
+    divide_bignumeric,
+    divide_numeric,
+    multiply_bignumeric,
+    multiply_numeric,
+    numeric_to_places,
+)
 from flows.sql.functions import signatures
 from flows.sql.once import bound, failure, once, safely
 from flows.sql.parse.tree import operands
@@ -155,12 +161,22 @@ def _call_safe_divide(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     )
 
 
-@compiles_call("ROUND")
-def _round(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+@compiles_call("ROUND", "TRUNC")
+def _to_places(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 2:  # noqa: PLR2004 - a number and its places
         return None
     pairs = [(item, expression(item, scope)) for item in node.expressions]
-    (_, number), (_, places) = pairs
+    (item, number), (_, places) = pairs
+    if number.type == t.NUMERIC and (name == "TRUNC" or not isinstance(places.constant, int)):
+        if not t.coerces(places.type, t.INT64):
+            return scope.fault(node, f"{name} takes a number of places, but '{shown(pairs[1][0])}' is {places.type}.")
+        given = [number.sql, converted(*pairs[1], t.INT64, scope)]
+        return Value(t.NUMERIC, bound(given, lambda names: numeric_to_places(*names, rounded=name == "ROUND")))
+    if name == "TRUNC" and number.type != t.UNKNOWN:
+        return scope.fault(
+            node,
+            f"TRUNC of {number.type} to places is not supported. Write TRUNC(CAST({shown(item)} AS NUMERIC), ...).",
+        )
     if number.type in t.DECIMALS:
         if not isinstance(places.constant, int):
             return scope.unsupported(node, f"ROUND of {number.type} to a number of places that is no literal")

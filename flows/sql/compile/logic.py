@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.sql import types as t
+from flows.sql.compile.apply import apply
 from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted
-from flows.sql.compile.dispatch import compiles, expression
+from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.functions import signatures
 from flows.sql.parse.tree import operands
 from flows.sql.shown import shown
 
@@ -30,6 +32,23 @@ _COMPARE: dict[type[exp.Expr], str] = {
 def _compare(node: exp.Expr, scope: Scope) -> Value:
     left, right = expression(node.this, scope), expression(node.expression, scope)
     return Value(t.BOOL, compare(node, (node.this, left), _COMPARE[type(node)], (node.expression, right), scope))
+
+
+@compiles_call("NULLIF")
+def _nullif(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    """Compile NULLIF of STRUCTs, of which a part that is NULL decides; the table of functions has all others."""
+    if len(node.expressions) != 2:  # noqa: PLR2004 - a value, and what is NULL instead
+        return None
+    pairs = [(item, expression(item, scope)) for item in node.expressions]
+    if not any(value.type.name == "STRUCT" for _, value in pairs):
+        return apply(name, node, signatures.scalar(name), pairs, scope)
+    same = compare(node, pairs[0], "=", pairs[1], scope)
+    common = comparable(node, [value for _, value in pairs], scope, ordered=False)
+    return (
+        Value(common, f"CASE WHEN {same} THEN NULL ELSE {converted(*pairs[0], common, scope)} END")
+        if common
+        else NOTHING
+    )
 
 
 @compiles(exp.And, exp.Or)

@@ -24,6 +24,8 @@ STRING_AGG(STRING, STRING) -> STRING = string_agg($d$1, $2$s)$o
 ARRAY_AGG(T) -> ARRAY<T> = array_agg($d$1$s)$o
 ARRAY_CONCAT_AGG(ARRAY<T>) -> ARRAY<T> = flatten(array_agg($1$s)$o)
 APPROX_COUNT_DISTINCT(T) -> INT64 = count(DISTINCT $1)$o
+APPROX_QUANTILES(FLOAT64, INT64) -> ARRAY<FLOAT64> = list_extract(list_transform([array_agg($d$1 ORDER BY $1) FILTER (WHERE CASE WHEN isnan($1) THEN !(APPROX_QUANTILES of NaN) ELSE $1 IS NOT NULL END)$o], lambda xs: CASE WHEN xs IS NOT NULL THEN list_transform(generate_series(0, $2), lambda xi: list_extract(xs, greatest(1, (len(xs) * xi + $2 - 1) // $2))) END), 1)
+APPROX_QUANTILES(T, INT64) -> ARRAY<T> = list_extract(list_transform([array_agg($d$1 ORDER BY $1) FILTER (WHERE $1 IS NOT NULL)$o], lambda xs: CASE WHEN xs IS NOT NULL THEN list_transform(generate_series(0, $2), lambda xi: list_extract(xs, greatest(1, (len(xs) * xi + $2 - 1) // $2))) END), 1)
 MAX_BY(T, U) -> T = arg_max_null($1, $2)$o
 MIN_BY(T, U) -> T = arg_min_null($1, $2)$o
 STDDEV(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE stddev_samp($dCASE WHEN isfinite($1) THEN $1 END$y)$o END
@@ -53,4 +55,7 @@ LEAD(T, INT64, T) -> T = lead($1, $2, $3)$o
 FIRST_VALUE(T) -> T = first_value($1$i)$o
 LAST_VALUE(T) -> T = last_value($1$i)$o
 NTH_VALUE(T, INT64) -> T = nth_value($1, $2$i)$o
+PERCENTILE_CONT(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN !(PERCENTILE_CONT of NaN or infinity) ELSE quantile_cont($1, $2)$o END
+PERCENTILE_DISC(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN isnan($1) THEN 1 END)$o > 0 THEN !(PERCENTILE_DISC of NaN) ELSE quantile_disc($1, $2)$o END
+PERCENTILE_DISC(T, FLOAT64) -> T = quantile_disc($1, $2)$o
 """
