@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,10 +42,10 @@ class Bucket:
     def __init__(self, bucket: str, prefix: str = "", client: Client | None = None) -> None:
         self._address = f"gs://{bucket}/{prefix}".rstrip("/")
         self._prefix = f"{prefix}/" if prefix else ""
-        # For traces the client would ask for the bucket itself, in a thread, by a right that is not needed.
-        os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         with self._told():
             self._client = client or Client()
+        # For traces the client would ask for the bucket itself, in a thread, by a right that is not needed.
+        self._client._bucket_metadata_cache = None  # noqa: SLF001 - there is no other way but the whole environment
         self._bucket = self._client.bucket(bucket)
 
     @contextmanager
