@@ -36,8 +36,11 @@ def told_of(error: Exception) -> ApiError | UsageError | None:
     if isinstance(error, httpx.HTTPStatusError):
         return _refused(error)
     if isinstance(error, httpx.HTTPError):
-        why = f"Prefect's API does not answer ({type(error).__name__} {error})".replace(" )", ")")
-        return ApiError(f"{why}. Start it, or unset PREFECT_API_URL to run without it.")
+        why = f"{type(error).__name__} {error}".strip()
+        return ApiError(
+            f"Prefect's API at {PREFECT_API_URL.value()} does not answer ({why}). Start it, or unset "
+            "PREFECT_API_URL to run without it."
+        )
     return None
 
 

@@ -208,7 +208,7 @@ def test_wrong_use_is_told(deployed):
         key = f"http://127.0.0.1:{refusing.server_port}/api"
         for url, command, message in (
             ("", ("flows.deploy",), "No Prefect API is configured. Set PREFECT_API_URL"),
-            ("http://127.0.0.1:1/api", ("flows.deploy",), "Failed to reach API at http://127.0.0.1:1/api"),
+            ("http://127.0.0.1:1/api", ("flows.deploy",), "Prefect's API at http://127.0.0.1:1/api does not answer"),
             (deployed.server.url.removesuffix("/api"), ("flows.deploy",), "with /api at its end"),
             (key, ("flows.deploy",), "refuses who asks (401). Set PREFECT_API_KEY"),
             (key, ("flows.deploy", "--pool", "--process"), "refuses who asks (401). Set PREFECT_API_KEY"),
