@@ -94,8 +94,8 @@ class Table(Model):
     partition: Annotated[Partition | None, Field(examples=["{column: day, by: day}"])] = None
     """How the warehouse divides the table, so that a query reads only the days it asks for."""
     budget: Annotated[Bytes | None, Field(examples=["50 GB"])] = None
-    """Derived tables: how much a window may read, in MB, GB or TB, where the warehouse counts it (BigQuery); one that
-    would read more is refused before it starts.
+    """Derived tables: how much a window's SQL and its checks may read, in MB, GB or TB, where the warehouse counts it
+    (BigQuery); one that would read more is refused before it starts.
 
     By default `maximum_bytes_billed` of DERIVED_WAREHOUSE."""
     resources: Annotated[Resources | None, Field(examples=["{cpu: 2, memory: 8 GB, timeout: 4 hours}"])] = None

@@ -30,7 +30,8 @@ _WORDS = {
     "billingNotEnabled": "the project has no billing account, without which BigQuery changes no rows: {message}.",
     "bytesBilledLimitExceeded": (
         "it would read more than is allowed: {message}. Bound the SQL by @window_start and @window_end on the "
-        "partition columns of what it reads, or raise maximum_bytes_billed in DERIVED_WAREHOUSE."
+        "partition columns of what it reads, or raise `budget` in its file, or maximum_bytes_billed in "
+        "DERIVED_WAREHOUSE where it has none."
     ),
     "notFound": "{message}.",
     "quotaExceeded": (

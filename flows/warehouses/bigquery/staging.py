@@ -207,7 +207,7 @@ def _asked(target: Target, staged: str, *, start_over: bool, adds: bool) -> dict
 def _refuse_beyond_budget(target: Target, rows: Query) -> None:
     """Raise BudgetError where a window would read more than it may."""
     cause = target.attempt.cause
-    most = cause.most or target.jobs.settings.maximum_bytes_billed
+    most = target.attempt.budget or target.jobs.settings.maximum_bytes_billed
     if most is None:
         return
     size = target.jobs.dry_run(rows.sql, target.parameters, cause).bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 EXPIRY = "OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY))"
 """Of a table that helps, where nobody is left to drop it."""
+BUDGETED = {"stage", "check"}
+"""What runs the SQL of a person. How much a publish reads is for the rows that are there to say, not for its author."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Attempt:
     owner: str = ""
     run_id: str = ""
     budget: int | None = None
-    """Bytes that one of its jobs may read, where that is not what all jobs may."""
+    """Bytes that a window may read, where that is not what all jobs may."""
     number: str = field(default_factory=lambda: uuid4().hex[:12])
     """Tells this attempt's tables and jobs from those of others."""
     named: set[str] = field(default_factory=set)
@@ -51,7 +53,7 @@ class Attempt:
         table = self.identity.replace(".", "-")
         named = labels(table=table, window=window, run=self.run_id, attempt=self.number, owner=self.owner)
         subject = f"{self.identity} {self.window or ''}".strip()
-        return Cause(subject, f"derived-{table}-{window}-{self.number}", named, self.budget)
+        return Cause(subject, f"derived-{table}-{window}-{self.number}", named)
 
     def helping(self, what: str) -> str:
         """Return a table that helps, quoted; no file's name has a `-`."""
@@ -124,7 +126,10 @@ class Target:
 
     def run(self, what: str, sql: str, parameters: Sequence[Parameter] = ()) -> Result:
         """Run a query or script with the window's bounds and more parameters."""
-        return self.jobs.query(sql, [*self.parameters, *parameters], self.attempt.cause.to(what))
+        cause = self.attempt.cause.to(what)
+        if what in BUDGETED:
+            cause = replace(cause, most=self.attempt.budget)
+        return self.jobs.query(sql, [*self.parameters, *parameters], cause)
 
 
 def bound(type_: Type, moment: datetime) -> object:

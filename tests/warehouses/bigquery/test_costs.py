@@ -6,9 +6,16 @@ import pytest
 
 from flows.model.errors import BudgetError
 from flows.model.window import EVER
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, reading, rows, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, by_day, do, event, reading, rows, table, window
 
 READ = 60_000_000_000
+CHECKED = table(
+    TOTALS.identity,
+    [{"name": "day", "type": "DATE", "checks": ["not_null"]}, {"name": "amount", "type": "NUMERIC"}],
+    strategy="append",
+    sql=TOTALS.sql,
+    **by_day("day"),
+)
 
 
 def watch(warehouse, size=0):
@@ -32,20 +39,21 @@ def watch(warehouse, size=0):
 
 
 def test_a_window_beyond_its_budget_is_not_begun(warehouse):
-    """One within it is, and no job of it may read more."""
+    """One within it is, and no job that stages or checks it may read more; what publishes it may."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
-    subject = TOTALS.model_copy(update={"budget": READ - 1})
+    subject = CHECKED.model_copy(update={"budget": READ - 1})
     warehouse.prepare(subject)
     sent = watch(warehouse, READ)
     with pytest.raises(BudgetError, match="it would read 60 GB, and may read 60 GB") as refused:
         do(warehouse, subject, window(0))
     assert "`budget: 60 GB`" in str(refused.value)
-    assert [job for job in sent if "CREATE TABLE `platform`.`stage" in job["query"]["query"]] == []
+    assert [job for job in sent if "TABLE `platform`.`stage" in job["query"]["query"]] == []
     assert reading(warehouse, subject).state.committed == ()
     assert rows(warehouse, subject) == []
-    do(warehouse, TOTALS.model_copy(update={"budget": READ}), window(0))
-    spent = [job for job in sent if "derived_table" in job.get("labels", {})][1:]
-    assert {job["query"]["maximumBytesBilled"] for job in spent} == {str(READ)}
+    do(warehouse, CHECKED.model_copy(update={"budget": READ}), window(0))
+    stage, check, publish = [job for job in sent if "derived_table" in job.get("labels", {})][1:]
+    assert stage["query"]["maximumBytesBilled"] == check["query"]["maximumBytesBilled"] == str(READ)
+    assert publish["query"].get("maximumBytesBilled") is None
     assert len(rows(warehouse, subject)) == 1
 
 
