@@ -47,6 +47,7 @@ def main(archive: Path) -> None:
         build += ["--build-arg", f"BASE={BASE}", "--build-arg", "COMMIT=0123abc"]
         build += [word for mount in mounts for word in ("--volume", mount)]
         subprocess.run([*build, context], check=True)
+    archive.unlink(missing_ok=True)  # podman adds to no archive
     save = [*PODMAN, "save", "--quiet", "--format", "docker-archive", "--output", archive, IMAGE]
     subprocess.run(save, check=True)
 
