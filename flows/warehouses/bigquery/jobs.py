@@ -84,11 +84,10 @@ class Jobs:
             cause: for what.
             job_id: the same for the same work: of two jobs of one id only one ever runs.
         """
-        config = bigquery.QueryJobConfig(
-            query_parameters=list(parameters),
-            labels=dict(cause.labels),
-            maximum_bytes_billed=cause.most or self.settings.maximum_bytes_billed,
-        )
+        config = bigquery.QueryJobConfig(query_parameters=list(parameters), labels=dict(cause.labels))
+        most = cause.most or self.settings.maximum_bytes_billed
+        if most is not None:  # the client would send None as a text
+            config.maximum_bytes_billed = most
 
         def begin(number: str) -> bigquery.QueryJob:
             return self.client.query(
