@@ -24,7 +24,8 @@ from rich.table import Table as Shown
 from flows.commands.all_tables import run_all
 from flows.commands.progress import Quiet
 from flows.engine.readings import Readings
-from flows.engine.table_run import Author, Parts, Reached, Request, run_table
+from flows.engine.request import Author, Reached, Request
+from flows.engine.table_run import Parts, run_table
 from flows.model.window import utc
 from flows.project.definition import code_version
 from flows.project.project import load_project

@@ -14,7 +14,7 @@ from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.one_table import run_command
 from flows.commands.options import Accept, DryRun, Force, From, Json, Rebuild, To, asked_range
-from flows.engine.table_run import Request
+from flows.engine.request import Request
 from flows.model.errors import UsageError
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from blocks.stage import StageBlock
-    from flows.engine.table_run import Author, Observer, Outcome, Parts, Reached, Request
+    from flows.engine.request import Author, Reached, Request
+    from flows.engine.table_run import Observer, Outcome, Parts
     from flows.extracts.stage import Stage
     from flows.model.table import Table
     from flows.project.project import Project
@@ -87,7 +88,7 @@ def source_key(table: Table) -> SourceKey:
 
 
 def _reached(table: Table, root: Path, observer: Observer) -> Reached | DerivedError:
-    from flows.engine.table_run import reach  # noqa: PLC0415 - as above
+    from flows.engine.request import reach  # noqa: PLC0415 - as above
 
     try:
         return observer.reach(table.identity, lambda: reach(source_of(table, root)))
@@ -245,7 +246,7 @@ def all_parts(project: Project, observer: Observer) -> Iterator[Parts]:
 
 def author(root: Path) -> Author:
     """Return who runs this, and from which commit the project's files come."""
-    from flows.engine.table_run import Author  # noqa: PLC0415 - as above
+    from flows.engine.request import Author  # noqa: PLC0415 - as above
 
     name = os.environ.get("DERIVED_RUN_BY") or f"{_user()}@{socket.gethostname()}"
     return Author(name, os.environ.get("DERIVED_GIT_COMMIT") or _git_commit(root.resolve()))

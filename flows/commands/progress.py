@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.engine.extract import Slot
+    from flows.engine.request import Reached
     from flows.engine.steps import Plan, Step
-    from flows.engine.table_run import Outcome, Reached
+    from flows.engine.table_run import Outcome
     from flows.extracts.manifest import Manifest
     from flows.model.entry import Entry
 

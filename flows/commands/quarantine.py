@@ -15,7 +15,7 @@ import typer
 from flows.commands.one_table import run_command
 from flows.commands.progress import Quiet
 from flows.commands.terminal import err, out, out_json
-from flows.engine.table_run import Request
+from flows.engine.request import Request
 from flows.model.errors import DerivedError
 from flows.model.safe_text import one_line
 from flows.model.window import EVER, Window

@@ -56,13 +56,17 @@ class _ColumnTest:
     parameters: tuple[tuple[str, object], ...] = ()
 
 
-def broken(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]]) -> list[Broken]:
+def broken(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]], into: Table) -> list[Broken]:
     """Return the checks that the staged rows break: those of columns, then those of the table.
 
-    `schema` has the types of the table and of all that its checks name.
+    Args:
+        table: the table.
+        staged: the rows.
+        schema: the types of the table and of all that its checks name.
+        into: the table that is to hold the rows, and holds those beside which they come.
     """
     tests = [
-        _column_test(table, staged, column, check, f"c{i}_{j}")
+        _column_test((table, into), staged, column, check, f"c{i}_{j}")
         for i, column in enumerate(table.columns)
         for j, check in enumerate(column.checks)
     ]
@@ -94,7 +98,7 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
     ]
 
 
-def _column_test(own: Table, staged: Staged, column: Column, check: Check, name: str) -> _ColumnTest:
+def _column_test(own: tuple[Table, Table], staged: Staged, column: Column, check: Check, name: str) -> _ColumnTest:
     """Return a check of staged rows as SQL; `name` makes its parameters and joins unlike those of others.
 
     Names of the engine's own hold a `-`, as no column's name may.
@@ -136,8 +140,8 @@ def _column_test(own: Table, staged: Staged, column: Column, check: Check, name:
         case References():
             dataset, table, other = check.references.split(".")
             places = [f"`{dataset}`.`{table}`"]
-            if f"{dataset}.{table}" == own.identity:
-                places = [staged.relation, _kept(own, staged)]
+            if f"{dataset}.{table}" == own[0].identity:
+                places = [staged.relation, _kept(own[1], staged)]
             there = " UNION ALL ".join(f"SELECT `{other}` AS `there-value` FROM {place}" for place in places)
             other_value = f"`{name}-row`.`there-value`"
             join = (

@@ -14,7 +14,7 @@ from flows.engine.checks import broken
 from flows.model.entry import Entry, Notice
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, told
 from flows.project.definition import code_version
-from flows.warehouses.interface import Query
+from flows.warehouses.interface import Query, no_row, shadow_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -54,11 +54,20 @@ class TableRun:
     source_behind: timedelta = timedelta(0)
     """By how much the source's clock is behind the warehouse's."""
     rebuild: bool = False
-    """Whether the table starts over from nothing."""
+    """Whether a core table starts over from nothing."""
     redefined: bool = False
-    """Whether the table's newest commit, when the run planned, was of another definition."""
+    """Whether a core table's newest commit, when the run planned, was of another definition."""
     unread: Sequence[str] = ()
     """Columns of the source of which the table's commits said already that they are left out."""
+    generation: int = 0
+    """Into which generation of the table the rows go."""
+    is_shadow: bool = False
+    """Whether that is one which readers do not see yet."""
+
+    @cached_property
+    def into(self) -> Table:
+        """The table that holds the rows of the generation."""
+        return shadow_of(self.table, self.generation) if self.is_shadow else self.table
 
     @cached_property
     def code_version(self) -> str:
@@ -133,18 +142,19 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             started -= extract.manifest.seconds
             if window is None:  # rows that are missing in windows show as windows that are missing
                 entry = replace(entry, began=extract.manifest.read_at)
-        rows = extract or _rows(run, window, met, copy)
+        rows = extract or _rows(run, step, met, copy)
         with warehouse.stage(
-            run.table,
+            run.into,
             window,
             rows,
             run_id=run.run_id,
+            generation=run.generation,
             start_over=first and run.rebuild,
             redefined=first and run.redefined,
             adds=entry.adds,
         ) as staged:
             refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
-            warnings = _check(run, window, staged)
+            warnings = () if step.cause == "trim" else _check(run, window, staged)
             remarks += met.notices(run.table, first=first)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             if copy is None:
@@ -180,7 +190,7 @@ def entry_of(run: TableRun, step: Step, warehouse: Warehouse, copy: FirstCopy | 
     """Return the beginning of the entry of a step, or of the next part of a first copy."""
     return Entry(
         table=run.table.identity,
-        kind="commit",
+        kind="trim" if step.cause == "trim" else "commit",
         window=step.window,
         run_id=run.run_id,
         run_by=run.run_by,
@@ -190,6 +200,7 @@ def entry_of(run: TableRun, step: Step, warehouse: Warehouse, copy: FirstCopy | 
         upstreams=run.upstreams,
         source_behind=run.source_behind.total_seconds(),
         adds=copy is not None and copy.copied is not None,
+        generation=run.generation,
     )
 
 
@@ -202,11 +213,19 @@ def _remarks(run: TableRun, source: Source) -> tuple[Notice, ...]:
     )
 
 
-def _rows(run: TableRun, window: Window | None, met: Met, copy: FirstCopy | None) -> Query | Generator[pa.RecordBatch]:
+def _rows(run: TableRun, step: Step, met: Met, copy: FirstCopy | None) -> Query | Generator[pa.RecordBatch]:
+    if step.cause == "trim":
+        return _no_rows(run.into)
     if run.source is None:
         return run.query
-    batches = copy.part() if copy else run.source.read(run.table, window)
-    return good_rows(run.table, window, batches, met)
+    batches = copy.part() if copy else run.source.read(run.table, step.window)
+    return good_rows(run.table, step.window, batches, met)
+
+
+def _no_rows(table: Table) -> Query:
+    names = ", ".join(f"`{name}`" for name in table.types)
+    sql = f"SELECT {names} FROM `{table.dataset}`.`{table.name}` WHERE {no_row(table)}"
+    return Query(sql, {table.identity: table.types})
 
 
 def good_rows(table: Table, window: Window | None, batches: Iterable[Batch], met: Met) -> Generator[pa.RecordBatch]:
@@ -248,7 +267,7 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
 def _check(run: TableRun, window: Window | None, staged: Staged) -> tuple[Notice, ...]:
     """Return the warnings. Raises CheckFailedError where a check of severity `fail` is broken."""
     table = run.table
-    found = broken(table, staged, run.schema)
+    found = broken(table, staged, run.schema, run.into)
     failed = [item for item in found if item.severity == "fail"]
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)

@@ -1,4 +1,4 @@
-"""What a plan will read, before it is carried out."""
+"""What a plan will read, and how long it takes, before it is carried out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,32 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.model.errors import WarehouseError
-from flows.warehouses.interface import Query
+from flows.warehouses.interface import Query, ledger_shard
 
 if TYPE_CHECKING:
     from flows.engine.steps import Plan
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.warehouses.interface import Warehouse
+
+
+def estimated(todo: Plan, project: Project, table: Table, warehouse: Warehouse) -> Plan:
+    """Return a plan with how much it will read, and how long a generation that it is about takes."""
+    if len(todo.windows) > 1:
+        todo = with_bytes(todo, project, table, warehouse)
+    return _with_seconds(todo, table, warehouse) if todo.succession else todo
+
+
+def _with_seconds(todo: Plan, table: Table, warehouse: Warehouse) -> Plan:
+    (found,) = warehouse.query(
+        f"SELECT AVG(seconds) AS seconds FROM platform.{ledger_shard(table.identity)}"
+        " WHERE table_name = @table_name AND kind = 'commit'",
+        {"table_name": table.identity},
+    )
+    if todo.succession is None or found["seconds"] is None:
+        return todo
+    left = (todo.succession.windows - todo.succession.done) * found["seconds"]
+    return replace(todo, succession=replace(todo.succession, seconds=left))
 
 
 def with_bytes(todo: Plan, project: Project, table: Table, warehouse: Warehouse) -> Plan:

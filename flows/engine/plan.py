@@ -13,7 +13,7 @@ from flows.model.window import END, EVER, Window, covered, merge, subtract
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from flows.engine.ledger import Committed, LedgerState, Upstream
+    from flows.engine.state import Committed, LedgerState, Upstream
     from flows.model.dependency import Dependency
     from flows.model.table import Table, WindowSpec
 
@@ -29,6 +29,7 @@ class _Facts:
     moment: Moment
     bounds: Window
     force: bool
+    unfinished: tuple[str, ...]
 
 
 def plan(  # noqa: PLR0913 - the facts that a plan follows from
@@ -40,6 +41,7 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     *,
     bounds: Window = EVER,
     force: bool = False,
+    unfinished: Sequence[str] = (),
 ) -> Plan:
     """Return the missing, stale and lookback windows that are ready, oldest first, and why the others wait.
 
@@ -51,8 +53,9 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
         moment: when.
         bounds: plan only windows that lie in this range.
         force: plan those windows though they are committed.
+        unfinished: tables that it has to wait for until their rows are as their files say.
     """
-    facts = _Facts(table, dependencies, known, upstreams, moment, bounds, force)
+    facts = _Facts(table, dependencies, known, upstreams, moment, bounds, force, tuple(unfinished))
     if table.window is None:
         found = _plan_whole(facts)
     elif table.source is not None:
@@ -88,6 +91,8 @@ def failed_last(todo: Plan, failing: Sequence[Window]) -> Plan:
 
 
 def _plan_whole(facts: _Facts) -> Plan:
+    if facts.unfinished:
+        return Plan(waiting=(Waiting(None, Wait("generation", facts.unfinished)),))
     for dependency in facts.dependencies:
         upstream = facts.upstreams[dependency.table]
         if not upstream.version:
@@ -108,7 +113,7 @@ def _due_whole(facts: _Facts) -> Step | None:
     if facts.force:
         return Step(None, "forced", Reason("asked for"))
     if facts.known.changes:
-        return Step(None, "stale", _redefined(facts.known))
+        return Step(None, "stale", Reason("definition", changes=facts.known.changes))
     for dependency in facts.dependencies:
         if facts.upstreams[dependency.table].touches.newest > last.upstreams.get(dependency.table, 0):
             return Step(None, "stale", Reason("changed", dependency.table))
@@ -145,14 +150,13 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     newest = list(spec.size.split(closed))[-spec.lookback :] if closed and spec.lookback else []
     look_again = newest[0].start if newest else END
     committed = _by_window(facts.known.committed)
-    since = _since(facts.known)
-    blocked = _blocker(facts.dependencies, facts.upstreams)
-    planned: list[Step] = []
+    blocked = _blocker(facts)
+    planned = [Step(span, "trim", Reason("outside")) for span in _outside(facts.known, spec)]
     waiting: list[Waiting] = []
     behind: Counter[str] = Counter()
     for span in _inside(spec, closed, facts.bounds):
         for window in spec.size.split(span):
-            due = _due(facts, committed.get(window), window, since, look_again=window.start >= look_again)
+            due = _due(facts, committed.get(window), window, look_again=window.start >= look_again)
             if due is None and facts.force:
                 due = Step(window, "forced", Reason("asked for"))
             if due is None:
@@ -177,12 +181,15 @@ def _behind(facts: _Facts, commit: Committed) -> list[str]:
     ]
 
 
-def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *, look_again: bool) -> Step | None:
+def _outside(known: LedgerState, spec: WindowSpec) -> list[Window]:
+    """Return the ranges of windows that the table has no longer."""
+    return subtract(merge(commit.window for commit in known.committed), [Window(spec.start, spec.end or END)])
+
+
+def _due(facts: _Facts, commit: Committed | None, window: Window, *, look_again: bool) -> Step | None:
     """Say why a window has to be done, or None where it is up to date."""
     if commit is None:
         return Step(window, "missing", Reason("not committed"))
-    if commit.version <= since:
-        return Step(window, "stale", _redefined(facts.known))
     for dependency in facts.dependencies:
         touches = facts.upstreams[dependency.table].touches
         read = commit.upstreams.get(dependency.table, 0)
@@ -197,12 +204,14 @@ def _due(facts: _Facts, commit: Committed | None, window: Window, since: int, *,
     return None
 
 
-def _blocker(dependencies: Sequence[Dependency], upstreams: Mapping[str, Upstream]) -> Callable[[Window], Wait | None]:
+def _blocker(facts: _Facts) -> Callable[[Window], Wait | None]:
     """Return a function that says what a window waits for; None where it is ready."""
 
     def blocked(window: Window) -> Wait | None:
-        for dependency in dependencies:
-            known = upstreams[dependency.table]
+        if facts.unfinished:
+            return Wait("generation", facts.unfinished)
+        for dependency in facts.dependencies:
+            known = facts.upstreams[dependency.table]
             if not known.version:
                 return Wait("rows", (dependency.table,), failed=next(iter(known.failed), None))
             span = dependency.range(window)
@@ -220,24 +229,6 @@ def _by_window(committed: Sequence[Committed]) -> dict[Window, Committed]:
     """Return the commits by window, without those over which a commit of another window size was written."""
     newest = ChangeIndex([(commit.window, commit.version) for commit in committed])
     return {commit.window: commit for commit in committed if newest.within(commit.window) == commit.version}
-
-
-def _redefined(known: LedgerState) -> Reason:
-    """Say what the table's file changes of the newest other definition that made a commit."""
-    newest = max((commit for commit in known.committed if commit.code_version in known.changed), key=_version)
-    return Reason("definition", changes=known.changed[newest.code_version])
-
-
-def _version(commit: Committed) -> int:
-    return commit.version
-
-
-def _since(known: LedgerState) -> int:
-    """Return the version up to which commits are stale: the newest that another definition made.
-
-    Its run may have altered the table's columns, under the rows of all commits before it.
-    """
-    return max((commit.version for commit in known.committed if commit.code_version in known.changed), default=0)
 
 
 def _inside(spec: WindowSpec, closed: Window | None, bounds: Window) -> list[Window]:

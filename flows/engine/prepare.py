@@ -34,7 +34,7 @@ def require_ready(
 
 def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
     """Make the warehouse hold the table, as its file says; return which columns of rows that are there this changes."""
-    table = run.table
+    table = run.into
     if todo.starts_over and todo.windows:
         warehouse.empty(table)
     changes = warehouse.column_changes(table) if run.source else ColumnChanges()

@@ -19,7 +19,9 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
     places = {name: f"@table_{place}" for place, name in enumerate(names)}
     read_by_others = places if upstreams is None else {name: places[name] for name in names if name in upstreams}
     commits = _entries(
-        "window_start, window_end, code_version, began, upstreams, source_behind, committed_at, copied", places
+        "window_start, window_end, code_version, began, upstreams, source_behind, committed_at, copied, generation,"
+        " git_commit",
+        places,
     )
     tries, warnings = _entries("window_start, window_end, committed_at", places), _entries("warnings", places)
     kinds = ", ".join(f"'{kind}'" for kind in get_args(Warning_))
@@ -27,18 +29,18 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
         (
             "SELECT 'entry' AS part, table_name, kind, window_start, window_end, version, code_version, began,"
             " upstreams, source_behind, CAST(NULL AS STRING) AS subject,"
-            f" committed_at, copied FROM {commits}"
-            " WHERE kind <> 'failure' QUALIFY ROW_NUMBER() OVER ("
-            "PARTITION BY table_name, kind, window_start, window_end, code_version ORDER BY version DESC) = 1"
+            f" committed_at, copied, generation, git_commit FROM {commits}"
+            " WHERE kind <> 'failure' QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, kind, window_start,"
+            " window_end, code_version, generation ORDER BY version DESC) = 1"
         ),
         (
             "SELECT 'failure', table_name, kind, window_start, window_end, MAX(version), NULL, CAST(NULL AS TIMESTAMP),"
-            f" NULL, NULL, NULL, MAX(committed_at), NULL FROM {tries} WHERE kind = 'failure'"
+            f" NULL, NULL, NULL, MAX(committed_at), NULL, NULL, NULL FROM {tries} WHERE kind = 'failure'"
             " GROUP BY table_name, kind, window_start, window_end"
         ),
         (
             "SELECT 'warning', table_name, w.kind, NULL, NULL, MAX(version), NULL, CAST(NULL AS TIMESTAMP), NULL,"
-            f" NULL, w.subject, CAST(NULL AS TIMESTAMP), NULL FROM {warnings} AS e, UNNEST(warnings) AS w"
+            f" NULL, w.subject, CAST(NULL AS TIMESTAMP), NULL, NULL, NULL FROM {warnings} AS e, UNNEST(warnings) AS w"
             f" WHERE e.kind IN ('commit', 'part') AND ARRAY_LENGTH(warnings) > 0 AND w.kind IN ({kinds})"
             " GROUP BY table_name, w.kind, w.subject"
         ),
@@ -46,7 +48,7 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
     if read_by_others:
         asked.append(
             "SELECT 'touch', table_name, NULL, t.range_start, t.range_end, MAX(version), NULL, MAX(committed_at), NULL,"
-            " NULL, NULL, CAST(NULL AS TIMESTAMP), NULL"
+            " NULL, NULL, CAST(NULL AS TIMESTAMP), NULL, NULL, NULL"
             f" FROM {_entries('committed_at, touched', read_by_others)} AS e,"
             " UNNEST(touched) AS t WHERE kind <> 'failure' GROUP BY table_name, t.range_start, t.range_end"
         )

@@ -15,7 +15,7 @@ from flows.engine import ledger
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from flows.engine.ledger import Reading
+    from flows.engine.state import Reading
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
 

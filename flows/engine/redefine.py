@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flows.engine import ledger
+from flows.engine.definitions import keep_definition
 from flows.model.entry import Entry, Touched
 from flows.model.errors import DefinitionError, UsageError
 from flows.model.window import EVER
@@ -55,7 +55,7 @@ def require_answer(run: TableRun, todo: Plan, warehouse: Warehouse, *, accept: b
 def accepted(run: TableRun, todo: Plan, warehouse: Warehouse) -> TableRun:
     """Let the rows that are there be of the table's present definition; return the run that goes on from there."""
     table = run.table
-    ledger.keep_definition(warehouse, table, run.run_by, run.git_commit)
+    keep_definition(warehouse, table, run.run_by, run.git_commit)
     retyped = any(change.kind == "type" for change in todo.changes)
     entry = Entry(
         table=table.identity,

@@ -11,16 +11,19 @@ if TYPE_CHECKING:
 
     from flows.model.definition import Change
     from flows.model.entry import Copied
+    from flows.model.errors import DerivedError
+    from flows.model.table import Table
+    from flows.model.types import Type
     from flows.model.window import Window
 
-Cause = Literal["missing", "stale", "lookback", "forced"]
+Cause = Literal["missing", "stale", "lookback", "forced", "trim"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a window has to be done; `flows.report` has the words for it."""
 
-    kind: Literal["never made", "not committed", "begun", "asked for", "definition", "changed", "due"]
+    kind: Literal["never made", "not committed", "begun", "asked for", "definition", "changed", "due", "outside"]
     subject: str = ""
     """The table that changed."""
     span: Window | None = None
@@ -43,6 +46,8 @@ class Step:
     """Whether it is the first copy of its table, which may be several commits."""
     copied: Copied | None = None
     """How far that has come."""
+    generation: int = 0
+    """Into which its rows go."""
 
     @property
     def name(self) -> str:
@@ -54,8 +59,9 @@ class Step:
 class Wait:
     """What a window waits for; `flows.report` has the words for it."""
 
-    kind: Literal["rows", "completeness", "end", "change", "schedule"]
-    """Of an upstream that has none or not all of what is read, of the window itself, or of a table as a whole."""
+    kind: Literal["rows", "completeness", "generation", "end", "change", "schedule"]
+    """Of an upstream that has none or not all of what is read, or rows that are not yet as its file says; of the window
+    itself; or of a table as a whole."""
     subjects: tuple[str, ...] = ()
     """The tables that are waited for."""
     reached: datetime | None = None
@@ -100,6 +106,43 @@ class Lacking:
 
 
 @dataclass(frozen=True, slots=True)
+class Edition:
+    """A table as one of its definitions has it, and where rows of that go."""
+
+    table: Table
+    generation: int
+    schema: Mapping[str, Mapping[str, Type]]
+    """Types of the table and of all that its SQL and checks name, as they are read, by identity and column."""
+    upstreams: Mapping[str, int] = field(default_factory=dict)
+    """Versions of the tables that it reads: what is read is that new or newer."""
+    is_shadow: bool = False
+    """Whether readers do not see them yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """How a generation comes to take the place of the one that readers see."""
+
+    generation: int
+    retired: int
+    """That which readers see until then."""
+    before: Table | None
+    """The table, as the definition of that has it."""
+    changes: tuple[Change, ...]
+    """What it changes; nothing where the same is made anew."""
+    windows: int
+    """How many closed windows it has; 1 for a whole table."""
+    done: int
+    """How many of them are made."""
+    begins: bool
+    """Whether it has yet to be begun."""
+    seconds: float | None = None
+    """About how long the others take, by what windows of the table took before."""
+    is_whole: bool = False
+    """Whether nothing more has to be made before it takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run does, oldest first, what waits, and of which state of the ledger that is true."""
 
@@ -119,6 +162,14 @@ class Plan:
     """When a run claims to have begun whose clock was ahead, so that its windows are made again."""
     starts_over: bool = False
     """Whether the table holds part of a first copy that cannot go on, which has to go before anything is done."""
+    editions: tuple[Edition, ...] = ()
+    """Those of which it has windows, by generation."""
+    succession: Succession | None = None
+    """What becomes of a changed definition."""
+    abandons: int | None = None
+    """A generation that was begun and is not wanted any more."""
+    still: DerivedError | None = None
+    """Why the rows that readers see cannot be kept up to date until the next generation is there."""
     bytes: int | None = None
     """How much its windows will read together, as a sample of them says; None where nobody counts."""
 

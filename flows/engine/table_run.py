@@ -2,87 +2,40 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from flows.engine import ledger, redefine
+from flows.engine import generations, redefine
 from flows.engine.commit import TableRun, commit_step, record_failure
-from flows.engine.estimate import with_bytes
+from flows.engine.definitions import keep_definition
+from flows.engine.estimate import estimated
 from flows.engine.first_copy import first_copy
-from flows.engine.plan import failed_last, plan
+from flows.engine.planning import make_plan
 from flows.engine.prepare import has_rows, prepare, require_ready
-from flows.engine.steps import Moment, Plan
-from flows.model.errors import ConflictError, DerivedError, UsageError
-from flows.model.window import BEGINNING, END, EVER, Window, short
+from flows.engine.request import Reached, Request
+from flows.model.errors import ConflictError, DerivedError
+from flows.model.window import EVER, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from flows.engine.extract import Extracts, Slot
     from flows.engine.first_copy import FirstCopy
     from flows.engine.readings import Readings
-    from flows.engine.steps import Step
+    from flows.engine.request import Author
+    from flows.engine.steps import Edition, Plan, Step
     from flows.extracts.manifest import Manifest
     from flows.extracts.stage import Stage
     from flows.model.entry import Entry, Notice
     from flows.model.table import Table
     from flows.project.project import Project
-    from flows.sources.interface import Source
     from flows.warehouses.interface import Warehouse
 
 PATIENCE = 5
 """After so many failures in a row of one kind, which is the class of the error, a run gives up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person or a schedule asks of one table."""
-
-    table: str
-    bounds: Window = EVER
-    """Only windows that hold a moment of this range."""
-    force: bool = False
-    """Do these windows again though they are committed."""
-    rebuild: bool = False
-    """Make a merge table, or any copy, again from nothing."""
-    accept: bool = False
-    """Let rows stay that were copied by an earlier definition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who brings tables up to date, and from which commit of the project."""
-
-    name: str
-    git_commit: str = ""
-    """Empty where it is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A source that has answered."""
-
-    source: Source
-    clock: datetime | None
-    """What its clock said; None where it has none."""
-    at: float
-    """When it said so, by the monotonic clock of this machine."""
-
-    def behind(self, now: datetime) -> timedelta:
-        """Return by how much its clock is behind another one that says it is `now`."""
-        if self.clock is None:
-            return timedelta(0)
-        return max(timedelta(0), now - self.clock - timedelta(seconds=time.monotonic() - self.at))
-
-
-def reach(source: Source) -> Reached:
-    """Connect to a source and ask for its clock. Raises SourceError, or SourceUnavailableError."""
-    clock = source.now()
-    return Reached(source, clock, time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +76,10 @@ class Outcome:
     """What there is to say of the table as a whole."""
     defined: Table | None = None
     """The table as its file defines it; None where that has faults."""
+    tried: int = 0
+    """How many steps of the plan."""
+    swapped: Entry | None = None
+    """What let a generation take the place of the one that readers saw."""
 
     @property
     def rows(self) -> int:
@@ -138,8 +95,7 @@ class Outcome:
     @property
     def untried(self) -> tuple[Step, ...]:
         """Steps of the plan that were not tried, as the run gave up."""
-        done = sum(entry.kind == "commit" for entry in self.entries)
-        return self.plan.windows[done + len(self.failures) :]
+        return self.plan.windows[self.tried :]
 
 
 class Observer(Protocol):
@@ -179,42 +135,85 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     parts.project.require_valid(table.identity)
     found = parts.source_of(table) if table.source else None
     reached = found if isinstance(found, Reached) else None
+    _carry_out_swaps(parts, table)
     todo = make_plan(parts.project, table, parts.readings, request, reached)
-    if len(todo.windows) > 1:
-        todo = with_bytes(todo, parts.project, table, parts.warehouse)
-    run = _table_run(parts, table, todo, reached, rebuild=request.rebuild)
+    todo = estimated(todo, parts.project, table, parts.warehouse)
     observer.planned(table.identity, todo)
+    outcome = Outcome(table.identity, todo, defined=table)
     try:
-        unreached = found if isinstance(found, DerivedError) else None
-        require_ready(run, todo, unreached, parts.warehouse, accept=request.accept)
-        changed = prepare(run, todo, parts.warehouse)
-        if table.source and table.window and todo.changes and not request.rebuild:
-            run = redefine.accepted(run, todo, parts.warehouse)
-        if todo.windows:
-            ledger.keep_definition(parts.warehouse, table, run.run_by, run.git_commit)
-        extracts = _extracts(run, todo, parts, request)
-        if extracts is not None:
-            todo = replace(todo, windows=tuple(extracts.steps(todo.windows)))
-        outcome = Outcome(table.identity, todo, defined=table)
-        _do_steps(run, outcome, parts.warehouse, extracts, observer)
+        if table.source:
+            _ingest(parts, request, outcome, found, observer)
+        else:
+            _derive(parts, outcome, observer)
     finally:
-        if todo.windows or todo.changes:
+        if todo.windows or todo.changes or todo.succession or todo.abandons is not None:
             parts.readings.forget(table.identity)
     if not outcome.failures and (request.rebuild or request.accept or (request.force and request.bounds == EVER)):
         # No row is left of which there is anything to say.
         outcome.plan = replace(outcome.plan, changes=())
-    outcome.notices = [] if request.force and request.bounds == EVER else changed
     observer.ended(outcome)
     return outcome
 
 
+def _carry_out_swaps(parts: Parts, table: Table) -> None:
+    """Finish swaps of a table, and of those that it reads, that nobody has seen carried out."""
+    names = [item.table for item in parts.project.upstreams(table.identity)] if table.sql else ()
+    for name in generations.carry_out(parts.readings.of(table.identity, names), parts.warehouse):
+        parts.readings.forget(name)
+
+
+def _ingest(
+    parts: Parts, request: Request, outcome: Outcome, found: Reached | DerivedError | None, observer: Observer
+) -> None:
+    """Copy what is to be copied of a core table."""
+    todo, warehouse = outcome.plan, parts.warehouse
+    reached = found if isinstance(found, Reached) else None
+    run = _table_run(parts, todo.editions[0], todo, reached, rebuild=request.rebuild)
+    require_ready(run, todo, found if isinstance(found, DerivedError) else None, warehouse, accept=request.accept)
+    changed = prepare(run, todo, warehouse)
+    if run.table.window and todo.changes and not request.rebuild:
+        run = redefine.accepted(run, todo, warehouse)
+    if todo.windows:
+        keep_definition(warehouse, run.table, run.run_by, run.git_commit)
+    extracts = _extracts(run, todo, parts, request)
+    if extracts is not None:
+        outcome.plan = replace(todo, windows=tuple(extracts.steps(todo.windows)))
+    _do_steps({run.generation: run}, outcome, warehouse, extracts, observer)
+    outcome.notices = [] if request.force and request.bounds == EVER else changed
+
+
+def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
+    """Make what is to be made of a derived table, and let a generation that is whole take its place."""
+    todo, warehouse = outcome.plan, parts.warehouse
+    runs = {one.generation: _table_run(parts, one, todo) for one in todo.editions}
+    newest = runs[todo.editions[-1].generation]
+    reading = parts.readings.of(outcome.table)[outcome.table]
+    version = generations.turn(newest, todo, reading, warehouse)
+    runs = {number: replace(run, known_version=version) for number, run in runs.items()}
+    for number in dict.fromkeys(step.generation for step in todo.windows):
+        prepare(runs[number], todo, warehouse)
+        keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
+    _do_steps(runs, outcome, warehouse, None, observer)
+    if todo.succession is None:
+        return
+    parts.readings.forget(outcome.table)
+    left = make_plan(parts.project, newest.table, parts.readings, Request(outcome.table))
+    if left.succession is not None and left.succession.is_whole and not left.succession.begins:
+        prepare(newest, left, warehouse)
+        outcome.swapped = generations.succeed(newest, left, warehouse)
+    elif todo.still is not None:
+        outcome.failures.append(Failure(None, todo.still))
+
+
 def _do_steps(
-    run: TableRun, outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
+    runs: Mapping[int, TableRun], outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
 ) -> None:
     """Do the steps of a plan; a run that meets one kind of failure all the time, or another run, gives up."""
     in_a_row = 0
     for step in outcome.plan.windows:
+        outcome.tried += 1
         try:
+            run = runs[step.generation]
             for entry in _entries(run, step, warehouse, extracts, observer, first=not outcome.entries):
                 outcome.entries.append(entry)
             in_a_row = 0
@@ -252,7 +251,7 @@ def _entries(  # noqa: PLR0913 - one for each way to do a step
             else:
                 entry = observer.step(run.table.identity, step, work)
             yield entry
-            first, ended = False, entry.kind == "commit"
+            first, ended = False, entry.kind != "part"
     finally:
         if copy is not None:
             copy.close()
@@ -273,78 +272,23 @@ def _in_two_steps(
     return entry
 
 
-def make_plan(
-    project: Project, table: Table, readings: Readings, request: Request, reached: Reached | None = None
-) -> Plan:
-    """Return what is to do for a table.
-
-    Windows of a core table close by its source's clock where that is behind the warehouse's: as it is now, or where
-    the source was not reached, as it was at the last commit.
-
-    Raises UsageError where nothing of the table can be meant.
-    """
-    dependencies = project.upstreams(table.identity) if table.sql else ()
-    found = readings.of(table.identity, [item.table for item in dependencies])
-    known = found[table.identity].state
-    now = readings.warehouse.now()
-    recorded = known.last.behind if known.last else timedelta(0)
-    closes = now - (reached.behind(now) if reached else recorded)
-    bounds = _bounds(table, request, closes)
-    found_todo = plan(
-        table,
-        dependencies,
-        known,
-        {item.table: found[item.table].upstream for item in dependencies},
-        Moment(closes, _due(table, now)),
-        bounds=bounds,
-        force=request.force or request.rebuild,
-    )
-    return failed_last(found_todo, found[table.identity].failing)
-
-
-def _bounds(table: Table, request: Request, now: datetime) -> Window:
-    """Return the range of whole windows that is asked for. Raises UsageError where nothing can be meant."""
-    if sum((request.force, request.rebuild, request.accept)) > 1:
-        raise UsageError("--force, --rebuild and --accept each say something else: give one of them.")
-    if request.rebuild and table.strategy != "merge" and not (table.source and table.window):
-        raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
-    if (request.rebuild or request.accept) and request.bounds != EVER:
-        raise UsageError("--rebuild and --accept are of the whole table: leave --from and --to out.")
-    if request.bounds == EVER:
-        return EVER
-    if table.window is None:
-        raise UsageError(f"{table.identity} is made as a whole and has no windows: leave --from and --to out.")
-    closed, size = table.window.closed(now), table.window.size
-    if closed and (span := closed.intersect(request.bounds)):
-        return Window(size.floor(span.start), size.ceiling(span.end))
-    there = f"those that have closed go from {short(closed.start)} to {short(closed.end)}" if closed else ""
-    options = (("--from", request.bounds.start), ("--to", request.bounds.end))
-    asked = " and ".join(f"{name} {short(moment)}" for name, moment in options if moment not in {BEGINNING, END})
-    raise UsageError(f"{table.identity}: no window of {size} lies within {asked}; {there or 'none has closed yet'}.")
-
-
-def _due(table: Table, now: datetime) -> datetime:
-    """Return when the schedule of a full copy was due last; other tables look at their windows instead."""
-    if table.source is None or table.window is not None:
-        return BEGINNING
-    from croniter import croniter  # noqa: PLC0415 - slow to import, and only a full copy needs it
-
-    moment: datetime = croniter(table.schedule, now).get_prev(datetime)
-    return moment.astimezone(UTC)
-
-
-def _table_run(parts: Parts, table: Table, todo: Plan, reached: Reached | None, *, rebuild: bool) -> TableRun:
+def _table_run(
+    parts: Parts, edition: Edition, todo: Plan, reached: Reached | None = None, *, rebuild: bool = False
+) -> TableRun:
+    name = edition.table.identity
     return TableRun(
-        table=table,
+        table=edition.table,
         run_id=uuid.uuid4().hex,
         run_by=parts.author.name,
         git_commit=parts.author.git_commit,
         known_version=todo.version,
-        upstreams=todo.upstreams,
-        schema=parts.project.schema(table.identity),
+        upstreams=edition.upstreams,
+        schema=edition.schema,
         source=reached.source if reached else None,
         source_behind=reached.behind(parts.warehouse.now()) if reached else timedelta(0),
         rebuild=rebuild,
         redefined=bool(todo.changes),
-        unread=parts.readings.of(table.identity)[table.identity].warned["unread"],
+        unread=parts.readings.of(name)[name].warned["unread"] if edition.table.source else (),
+        generation=edition.generation,
+        is_shadow=edition.is_shadow,
     )

@@ -64,10 +64,13 @@ class Entry:
 
     table: str
     """Identity of the table."""
-    kind: Literal["commit", "part", "failure", "reset", "accept"]
+    kind: Literal["commit", "part", "failure", "reset", "accept", "trim", "begin", "swap", "abandon"]
     """A part is a commit of some rows of a first copy, of which no window is complete before the commit that ends it.
     A reset says that the table was gone: commits before it hold no longer, and all its rows were touched.
-    An accept says that what was committed before under other definitions holds under this one."""
+    An accept says that what was committed before under other definitions holds under this one.
+    A trim says that rows of windows that the table no longer has are gone: their commits hold no longer.
+    A begin opens a generation, whose commits hold when a swap has put it in the place of the one that readers see; an
+    abandon says that it will not."""
     window: Window | None
     """The range of adjacent windows; None where the whole table was replaced."""
     run_id: str
@@ -81,8 +84,10 @@ class Entry:
     """When the run began to read for this window."""
     upstreams: Mapping[str, int]
     """The version of each upstream table that was read, by identity."""
+    generation: int = 0
+    """Which of the table's generations it is about; the first is 0."""
     version: int = 0
-    """Counts the table's commits, parts, resets and accepts from 1; the warehouse gives it. 0 for a failure."""
+    """Counts all of a table's entries but failures from 1; the warehouse gives it. 0 for a failure."""
     committed_at: datetime | None = None
     """When it was written to the ledger, by the warehouse's clock; the warehouse gives it."""
     rows: int = 0
@@ -151,5 +156,6 @@ LEDGER_COLUMNS = (
     ),
     LedgerColumn("error", parse_type("STRING"), lambda entry: entry.error),
     LedgerColumn("copied", parse_type("STRING"), lambda entry: entry.copied and str(entry.copied)),
+    LedgerColumn("generation", parse_type("INT64"), lambda entry: entry.generation),
 )
 """What the ledger's tables hold, in any warehouse: they are made, written and read by these names."""

@@ -7,12 +7,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flows.model.definition import Change
+from flows.model.window import Size
 from flows.sql import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.model.table import Column, Table
+    from flows.model.table import Column, Table, WindowSpec
 
 _FIELDS = {"strategy", "partition", "key", "merge", "latest_by", "source"}
 _LEFT_OUT = {"source": {"max_bad_rows", "overlap"}, "partition": {"require_filter"}}
@@ -40,7 +41,8 @@ def definition_text(table: Table) -> str:
         for column in table.columns
     ]
     if table.window is not None:
-        meaning["window"] = {"size": str(table.window.size)}
+        # The bounds decide no rows of the windows within them; they are for a file that comes to have no windows.
+        meaning["window"] = {"size": str(table.window.size), **_bounds(table.window)}
     return json.dumps(meaning, ensure_ascii=False)
 
 
@@ -52,18 +54,31 @@ def as_defined(text: str, table: Table) -> Table:
     from flows.model.table import Table as Model  # noqa: PLC0415 - slow to import, and few definitions ever change
 
     given: dict[str, Any] = json.loads(text)
-    spec, described = table.window, {column.name: column.description for column in table.columns}
+    spec, described = table.window, {column.name: column for column in table.columns}
     if "window" in given:
-        window = {"start": spec.start, "end": spec.end} if spec else {"start": "2000-01-01"}
-        given["window"] = {**given["window"], **window}
+        given["window"] = {
+            "start": "2000-01-01",
+            **given["window"],
+            **(_bounds(spec, given["window"]["size"]) if spec else {}),
+        }
     for column in given["columns"]:
-        column["description"] = described.get(column["name"], "")
+        same = described.get(column["name"])
+        column["description"] = same.description if same else ""
+        if same is not None and table.sql and str(same.type) == column["type"]:
+            column["checks"] = [check.model_dump(mode="json", by_alias=True) for check in same.checks]
     about = {name: getattr(table, name) for name in ("dataset", "name", "description", "owner", "schedule", "cluster")}
     made = Model.model_validate({**about, **given}, strict=False)
     if made.window is not None and spec is not None:
         kept = {"delay": spec.delay, "lookback": spec.lookback}
         made = made.model_copy(update={"window": made.window.model_copy(update=kept)})
     return made
+
+
+def _bounds(spec: WindowSpec, size: str | None = None) -> dict[str, str]:
+    """Return where windows begin and end; those of another size reach as far at least."""
+    by = Size.parse(size) if size else spec.size
+    bounds = {"start": by.floor(spec.start).isoformat()}
+    return bounds if spec.end is None else {**bounds, "end": by.ceiling(spec.end).isoformat()}
 
 
 def changes(old: Table, new: Table) -> tuple[Change, ...]:

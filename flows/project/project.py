@@ -43,7 +43,7 @@ class Tables(Mapping[str, "Table"]):
 
     def __getitem__(self, name: str) -> Table:
         if name not in self._made:
-            self._made[name] = self._make(self._files[name])
+            self._made[name] = self._make(self._files[name]) if name in self._files else self._other(name)
         return self._made[name]
 
     def __contains__(self, name: object) -> bool:
@@ -54,6 +54,12 @@ class Tables(Mapping[str, "Table"]):
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def _other(self, name: str) -> Table:
+        """Return a table that was not asked for when the project was loaded. Raises KeyError where there is none."""
+        if name not in self._folder.places:
+            raise KeyError(name)
+        return load_file(self._folder.root, Path(self._folder.places[name].path))
 
     def _make(self, file: TableFile) -> Table:
         if file.values is None and self._kept is None:

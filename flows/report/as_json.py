@@ -60,6 +60,7 @@ def plan_json(table: str, plan: Plan) -> dict[str, Any]:
             {**_span(step.window), "cause": step.cause, "reason": describe_reason(step.reason)} for step in plan.windows
         ],
         "bytes": plan.bytes,
+        "generation": _generation(plan),
         "waiting": _waiting(plan),
         "lacking": [
             {"table": less.table, "failed": [_span(window) for window in less.failed]} for less in plan.lacking
@@ -72,6 +73,20 @@ def plan_json(table: str, plan: Plan) -> dict[str, Any]:
             }
             for older in plan.behind
         ],
+    }
+
+
+def _generation(plan: Plan) -> dict[str, Any] | None:
+    """Return what becomes of a changed definition."""
+    following = plan.succession
+    if following is None:
+        return None
+    return {
+        "number": following.generation,
+        "changes": [change.name for change in following.changes],
+        "windows": following.windows,
+        "done": following.done,
+        "seconds": following.seconds,
     }
 
 

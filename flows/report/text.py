@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ def describe_reason(reason: Reason) -> str:
             return f"{reason.subject} changed{f' in {reason.span}' if reason.span else ''}"
         case "due":
             return f"due since {_moment(reason.since)}"
+        case "outside":
+            return "the table has these windows no longer"
 
 
 def _changes(changes: Iterable[Change]) -> str:
@@ -62,6 +65,8 @@ def describe_wait(wait: Wait) -> str:
         case "completeness":
             until = f"complete up to {short(wait.reached)}" if wait.reached else "not there"
             return f"{named} is {until}, needed up to {_moment(wait.until)}{_failed(wait)}"
+        case "generation":
+            return f"{named} has a changed definition, of which not all rows are made yet"
         case "end":
             return f"closes at {_moment(wait.until)} UTC"
         case "change":
@@ -104,7 +109,25 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}"]
     else:
         lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
+    lines += describe_succession(plan)
     lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]
+    return lines
+
+
+def describe_succession(plan: Plan) -> list[str]:
+    """Return what becomes of a changed definition, and of one that is not wanted any more."""
+    lines = []
+    if plan.abandons is not None:
+        lines.append(f"  generation {plan.abandons}, which was begun, is dropped")
+    following = plan.succession
+    if following is None:
+        return lines
+    what = f"changed{_changes(following.changes)}" if following.changes else "is made anew"
+    stands = f"generation {following.generation} has {following.done:,} of {plural(following.windows, 'window')}"
+    long = f", about {timedelta(seconds=round(following.seconds))} for the others" if following.seconds else ""
+    lines.append(f"  {what}: {stands}{long}; readers keep what they see until all are there")
+    if plan.still is not None:
+        lines.append(f"  {plan.still}")
     return lines
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.engine.estimate import with_bytes
+from flows.engine.estimate import estimated
+from flows.engine.planning import make_plan
 from flows.engine.readings import Readings
-from flows.engine.table_run import make_plan
 from flows.report.text import describe_reason
 from flows.warehouses.interface import Query
 from flows.wiring import load_alone, open_warehouse
@@ -15,8 +15,8 @@ from flows.wiring import load_alone, open_warehouse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flows.engine.request import Request
     from flows.engine.steps import Plan
-    from flows.engine.table_run import Request
     from flows.wiring import Kind
 
 
@@ -50,7 +50,7 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
     project.require_valid(table.identity)
     with closing(open_warehouse(project.root, say, write=False)) as warehouse:
         todo = make_plan(project, table, Readings(warehouse, project.tables), request)
-        todo = with_bytes(todo, project, table, warehouse)
+        todo = estimated(todo, project, table, warehouse)
         sql = None
         if table.sql and (todo.windows or idle_sql):
             sql = warehouse.shown(Query(table.sql, project.schema(table.identity)))

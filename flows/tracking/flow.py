@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows.engine.table_run import Request
+from flows.engine.request import Request
 from flows.model.errors import DerivedError, UsageError
 from flows.model.safe_text import printable
 from flows.model.window import BEGINNING, END, Window

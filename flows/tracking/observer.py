@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
 
     from flows.engine.extract import Slot
+    from flows.engine.request import Reached
     from flows.engine.steps import Plan, Step
-    from flows.engine.table_run import Outcome, Reached
+    from flows.engine.table_run import Outcome
     from flows.model.entry import Entry
 
 RETRIES = 4

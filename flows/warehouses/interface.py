@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -41,6 +41,30 @@ def parts_of(identity: str) -> str:
     return f"{identity}-parts"
 
 
+def shadow_of(table: Table, generation: int) -> Table:
+    """Return the table that holds the rows of a generation which readers do not see."""
+    return table.model_copy(update={"name": f"{table.name}-g{generation}"})
+
+
+def owner_of(identity: str) -> str:
+    """Return the table of which one of the engine's own, or the table itself, holds rows."""
+    return identity.partition("-")[0]
+
+
+def compared(before: Table | None, after: Table) -> list[str] | None:
+    """Return the columns by which one generation's rows are compared with another's; None where none tells all.
+
+    None may be new that says where a row belongs, and none may have become another type, whose values are others.
+    """
+    if before is None:
+        return None
+    old = {name.lower(): type_ for name, type_ in before.types.items()}
+    shared = [name for name in after.types if name.lower() in old]
+    retyped = any(old[name.lower()] != after.types[name] for name in shared)
+    places = [one.partition and (one.partition.column.lower(), one.partition.by) for one in (before, after)]
+    return None if retyped or places[0] != places[1] or not shared else shared
+
+
 def every_row(table: Table, row: str = "") -> str:
     """GoogleSQL for what holds for every row of a table, by its partition column where a query must name that."""
     if table.partition is None or table.partition_type is None or not table.partition.require_filter:
@@ -58,7 +82,7 @@ def no_row(table: Table, row: str = "") -> str:
 
 def ledger_shard(identity: str) -> str:
     """Return the name of the ledger table, in dataset `platform`, that holds a table's entries."""
-    return f"ledger_{zlib.crc32(identity.encode()) % LEDGER_SHARDS:03d}"
+    return f"ledger_{zlib.crc32(owner_of(identity).encode()) % LEDGER_SHARDS:03d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +119,12 @@ class Staged(Protocol):
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
         """Commit the rows, the source's bad rows (to quarantine) and the entry in one transaction.
 
-        Returns the entry with its version, rows, bytes and touched ranges.
+        Returns the entry with its version, rows, bytes and touched ranges; the rows of a generation that readers do
+        not see touch nothing.
 
-        Raises ConflictError where another run has committed an overlapping window since `known_version`, and
-        WindowError where a row lies outside its window; then nothing has changed.
+        Raises ConflictError where another run has, since `known_version`, committed an overlapping window of the same
+        generation, or begun, swapped or abandoned one; and WindowError where a row lies outside its window. Then
+        nothing has changed.
         """
 
 
@@ -108,7 +134,8 @@ class Warehouse(Protocol):
     def prepare(self, table: Table, *, anew: bool = False) -> None:
         """Create the table where it is missing; with a reset in the ledger where it was there before.
 
-        Where it is to be made anew at its first window, a warehouse that alters tables in no transaction does so now.
+        One that holds a generation (`shadow_of`) is created without one. Where a table is to be made anew at its first
+        window, a warehouse that alters tables in no transaction does so now.
         """
 
     def column_changes(self, table: Table) -> ColumnChanges:
@@ -122,6 +149,33 @@ class Warehouse(Protocol):
 
         Raises ConflictError where another run has committed since `known_version`.
         """
+
+    def mark(self, entry: Entry, known_version: int) -> Entry:
+        """Append an entry that is no commit; return it with its version.
+
+        Raises ConflictError where another run has written one since `known_version`.
+        """
+
+    def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
+        """Put the generation of the entry in the place of the one that readers see, in one transaction with the entry.
+
+        The entry is returned with the ranges in which rows differ in the columns that both have.
+
+        Args:
+            table: the table, as the generation has it.
+            entry: the entry.
+            known_version: version of the table's newest entry.
+            before: the table, as what readers see until then has it; None: nobody knows.
+            retired: the generation of that, in whose own table it stays.
+
+        Raises ConflictError where another run has written one since.
+        """
+
+    def carry_out(self, table: Table, generation: int, retired: int) -> None:
+        """Finish a swap that the ledger knows of, where the warehouse has not carried it out."""
+
+    def sweep(self, table: Table, kept: Collection[int]) -> None:
+        """Drop the tables of all generations but those kept."""
 
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""
@@ -139,16 +193,17 @@ class Warehouse(Protocol):
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
         run_id: str = "",
+        generation: int = 0,
         start_over: bool = False,
         redefined: bool = False,
         adds: bool = False,
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
 
-        What is paid for names the run, `run_id`.
+        What is paid for names the run, `run_id`; `generation` is that of the rows.
 
-        Where a merge table is to start over, or a derived one is redefined, all its other rows and windows go when
-        the window is published. Where they come beside the parts of a first copy (`Entry.adds`), no row of those parts
+        Where a copy is to start over, all its other rows and windows go when the window is published; one that is
+        redefined is made anew. Where they come beside the parts of a first copy (`Entry.adds`), no row of those parts
         has their keys.
         """
 

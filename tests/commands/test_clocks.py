@@ -9,8 +9,10 @@ import duckdb
 import pytest
 
 from flows.commands.progress import Quiet
+from flows.engine.planning import make_plan
 from flows.engine.readings import Readings
-from flows.engine.table_run import Author, Parts, Reached, Request, make_plan, run_table
+from flows.engine.request import Author, Reached, Request
+from flows.engine.table_run import Parts, run_table
 from flows.model.window import Window
 from flows.project.project import load_project
 from flows.sources.files.reader import FilesReader

@@ -7,7 +7,8 @@ import pytest
 from flows.commands.progress import Quiet
 from flows.engine import ledger
 from flows.engine.readings import Readings
-from flows.engine.table_run import Author, Parts, Reached, Request, run_table
+from flows.engine.request import Author, Reached, Request
+from flows.engine.table_run import Parts, run_table
 from flows.model.errors import DefinitionError, UsageError
 from flows.model.window import EVER
 from flows.project.project import load_project

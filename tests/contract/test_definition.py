@@ -1,6 +1,6 @@
 """A definition's text is kept with who brought it, and decides whether rows are made again."""
 
-from flows.engine import ledger
+from flows.engine.definitions import keep_definition
 from flows.model.definition import Change
 from flows.project.definition import code_version, definition_text
 from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, reading, rows, window
@@ -12,14 +12,14 @@ ROUNDED += " WHERE `at` >= @window_start AND `at` < @window_end GROUP BY 1"
 def _kept(warehouse, subject, amount):
     do(warehouse, EVENTS, window(0), Rows([event(1, 0, amount=amount)]))
     do(warehouse, subject, window(0))
-    ledger.keep_definition(warehouse, subject, "tester", "abc")
+    keep_definition(warehouse, subject, "tester", "abc")
 
 
 def test_two_definitions_are_compared_by_their_kept_text(warehouse):
     """Whatever they are named: an upgrade that names them otherwise makes nothing again; a type's parameters count."""
     cents, whole = (TOTALS.model_copy(update={"sql": ROUNDED.format(scale)}) for scale in ("10,2", "10,0"))
     _kept(warehouse, cents, 1)
-    ledger.keep_definition(warehouse, cents, "somebody else", "def")
+    keep_definition(warehouse, cents, "somebody else", "def")
     (kept,) = warehouse.query("SELECT * FROM platform.definitions", {})
     assert kept.pop("brought_at") is not None
     assert kept == {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.engine import ledger
+from flows.engine.definitions import keep_definition
 from flows.model.errors import CheckFailedError
 from flows.model.window import EVER
 from flows.warehouses.duckdb.warehouse import DuckDB
@@ -111,7 +111,7 @@ def test_only_what_differs_is_touched(warehouse):
     assert do(warehouse, placed, window(1)).touched == ()
     _write(warehouse, [(1, 0, 5), (1, 1, 4)])
     # A file may name its columns in another order.
-    ledger.keep_definition(warehouse, placed, "tester", "abc")
+    keep_definition(warehouse, placed, "tester", "abc")
     placed = placed.model_copy(update={"columns": placed.columns[::-1]})
     assert touched(do(warehouse, placed, window(1))) == [(1, 2, True)]
     assert [(row["id"], row["most"]) for row in rows(warehouse, placed)] == [(1, 5)]

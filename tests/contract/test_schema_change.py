@@ -3,7 +3,7 @@
 import pytest
 
 from flows.model.errors import WarehouseError
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, rows, values, window
+from tests.engine.builders import EVENTS, Rows, do, event, rows, values, window
 
 
 def with_column(subject, name, type_):
@@ -32,18 +32,6 @@ def test_a_column_becomes_wider_with_its_rows(warehouse):
     do(warehouse, wide, window(1), Rows([event(2, 1, amount=2)]))
     assert values(warehouse, wide, "amount") == [1, 2]
     assert warehouse.column_changes(wide).retyped == ()
-
-
-def test_a_column_that_leaves_the_sql_leaves_the_table(warehouse):
-    """And comes back with the SQL."""
-    do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
-    counted = with_column(TOTALS, "n", "INT64").model_copy(
-        update={"sql": TOTALS.sql.replace("SUM(amount) AS amount", "SUM(amount) AS amount, COUNT(*) AS n")}
-    )
-    do(warehouse, counted, window(0))
-    assert list(rows(warehouse, counted)[0]) == ["day", "amount", "n"]
-    do(warehouse, TOTALS, window(0))
-    assert list(rows(warehouse, TOTALS)[0]) == ["day", "amount"]
 
 
 def test_a_core_table_does_not_gain_a_key_that_its_rows_lack(warehouse):

@@ -14,7 +14,8 @@ VIEWS = {
         " run_id STRING, run_by STRING, code_version STRING, git_commit STRING,"
         " upstreams ARRAY<STRUCT<table_name STRING, version INT64>>,"
         " touched ARRAY<STRUCT<range_start TIMESTAMP, range_end TIMESTAMP, changed BOOL>>,"
-        " warnings ARRAY<STRUCT<kind STRING, subject STRING, detail STRING>>, error STRING, copied STRING"
+        " warnings ARRAY<STRUCT<kind STRING, subject STRING, detail STRING>>, error STRING, copied STRING,"
+        " generation INT64"
     ),
     "quarantine": (
         "table_name STRING, window_start TIMESTAMP, window_end TIMESTAMP, run_id STRING, found_at TIMESTAMP,"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.engine.ledger import Begun, Committed, LedgerState, Upstream, complete
 from flows.engine.plan import plan
+from flows.engine.state import Begun, Committed, LedgerState, Upstream, complete
 from flows.engine.steps import Moment
 from flows.model.change_index import ChangeIndex
 from flows.model.definition import Change
@@ -127,16 +127,6 @@ def test_what_was_read_after_the_touch_is_not_stale():
     assert windows(plan(subject, [WINDOWED], state, events((0, 2, 7)), at(2))) == [1]
 
 
-def test_another_code_version_makes_every_window_stale():
-    """A changed definition is derived again from the start."""
-    subject = visits()
-    old = visits(sql="SELECT DATE(at) AS day FROM core.events WHERE at >= @window_start AND at <= @window_end")
-    state = LedgerState(3, tuple(committed(old, i, version=i + 1) for i in range(3)), {code_version(old): (SQL,)})
-    found = plan(subject, [WINDOWED], state, events(), at(3))
-    assert windows(found) == [0, 1, 2]
-    assert describe_reason(found.windows[0].reason) == "the table's definition changed: sql"
-
-
 def test_a_snapshot_change_repairs_only_the_lookback():
     """A lookup table's change is taken into the newest windows that the table asks for."""
     subject = visits(window={"size": "1 day", "start": "2026-01-01", "lookback": 2})
@@ -225,15 +215,6 @@ def test_a_full_copy_is_made_when_its_schedule_was_due():
     last = Committed(EVER, 1, code_version(subject), day(1), {})
     assert plan(subject, [], LedgerState(1, (last,)), {}, Moment(day(3), day(2))).windows[0].cause == "stale"
     assert plan(subject, [], LedgerState(1, (last,)), {}, Moment(day(3), day(1))).windows == ()
-
-
-def test_a_commit_of_another_window_size_hides_the_windows_it_was_written_over():
-    """After a week was committed over seven days, the days are due again although their code version returned."""
-    subject = visits()
-    week = Committed(span(0, 7), 9, "weekly", day(0), {})
-    commits = (*(committed(subject, i, version=i + 1) for i in range(8)), week)
-    state = LedgerState(9, commits, {"weekly": (Change("window size"),)})
-    assert windows(plan(subject, [WINDOWED], state, events(), at(8))) == list(range(8))
 
 
 days = st.tuples(st.integers(0, 25), st.integers(1, 8)).map(lambda pair: span(pair[0], pair[0] + pair[1]))

@@ -12,14 +12,15 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.engine.commit import TableRun, commit_step
-from flows.engine.plan import plan
-from flows.engine.steps import Moment
-from flows.model.window import BEGINNING
-from flows.sources.interface import Batch, arrow_schema
+from flows.commands.progress import Quiet
+from flows.engine.planning import make_plan
+from flows.engine.readings import Readings
+from flows.engine.request import Author, Reached, Request
+from flows.engine.table_run import Parts, run_table
+from flows.sources.interface import Batch, Inspection, arrow_schema
 from flows.sql import analyze
 from flows.warehouses.duckdb.warehouse import DuckDB
-from tests.engine.builders import IN_WINDOW, by_day, csv, day, reading, table
+from tests.engine.builders import IN_WINDOW, by_day, csv, day, table
 
 DAYS = 4
 ORDER = ("core.events", "derived.totals", "derived.pairs", "derived.users", "derived.last")
@@ -136,6 +137,62 @@ class Deadly:
         self.connection.close()
 
 
+class Files:
+    """What the engine asks of a project, of tables that no file describes."""
+
+    def __init__(self, tables):
+        self.tables = tables
+
+    def table(self, name):
+        """Return a table."""
+        return self.tables[name]
+
+    def require_valid(self, _):
+        """None has a fault."""
+
+    def schema(self, _):
+        """Return the types of all."""
+        return {name: one.types for name, one in self.tables.items()}
+
+    def upstreams(self, name):
+        """Return what a table reads."""
+        partitions = {other: one.partition.column for other, one in self.tables.items() if one.partition}
+        return analyze(self.tables[name].sql, self.schema(name), partitions).dependencies
+
+
+class Clocked:
+    """A warehouse at another time."""
+
+    def __init__(self, warehouse, now):
+        self.warehouse, self.at = warehouse, now
+
+    def now(self):
+        """Return that time."""
+        return self.at
+
+    def __getattr__(self, name):
+        return getattr(self.warehouse, name)
+
+
+class Enough(BaseException):
+    """A run has done as many steps as it was to do."""
+
+
+class Counting(Quiet):
+    """Ends a run, as Ctrl-C does, after so many steps."""
+
+    def __init__(self, most):
+        self.left = most
+
+    def step(self, table, step, work):
+        """Do a step, or end."""
+        if self.left == 0:
+            raise Enough
+        if self.left is not None:
+            self.left -= 1
+        return super().step(table, step, work)
+
+
 class World:
     """A database, the tables that are copied and derived from it, and a clock."""
 
@@ -171,6 +228,14 @@ class World:
         found = [row for row in self.rows.values() if span.start <= row[cursor] < span.end]
         yield Batch(pa.RecordBatch.from_pylist(found, arrow_schema(subject)), ())
 
+    def copy(self, subject, span, _):
+        """Give the same as the only part of a first copy."""
+        yield from self.read(subject, span)
+
+    def inspect(self, _):
+        """Say that there is nothing to say."""
+        return Inspection()
+
     def all(self):
         """Bring every table up to date."""
         for name in ORDER:
@@ -193,29 +258,22 @@ class World:
         """Return a table as its file says now."""
         return DEFINITIONS[name][self.number[name]]
 
-    def plan(self, name):
-        """Return what a run would do, and what its windows share."""
-        subject = self.table(name)
-        others = {other: self.table(other) for other in ORDER}
-        schema = {other: found.types for other, found in others.items()}
-        partitions = {other: found.partition.column for other, found in others.items() if found.partition}
-        dependencies = analyze(subject.sql, schema, partitions).dependencies if subject.sql else ()
-        upstreams = {item.table: reading(self.warehouse, others[item.table]).upstream for item in dependencies}
-        known = reading(self.warehouse, subject).state
-        versions = {other: upstream.version for other, upstream in upstreams.items()}
-        todo = plan(subject, dependencies, known, upstreams, Moment(day(self.clock), BEGINNING))
-        source = None if subject.sql else self
-        rest = {"redefined": bool(todo.changes)}
-        job = TableRun(subject, self.run_id, "tester", "", known.version, versions, schema, source, **rest)
-        return todo, job
+    def parts(self):
+        """Return what runs are put together from."""
+        project = Files({name: self.table(name) for name in ORDER})
+        readings = Readings(Clocked(self.warehouse, day(self.clock)), project.tables)
+        return Parts(project, readings, Author("tester"), lambda _: Reached(self, None, 0))
 
-    def run(self, name, most=None):
+    def plan(self, name):
+        """Return what a run would do."""
+        parts = self.parts()
+        return make_plan(parts.project, self.table(name), parts.readings, Request(name))
+
+    def run(self, name, most=None, **request):
         """Do what is to do for a table, or the first so many windows of it."""
-        todo, job = self.plan(name)
-        if todo.windows:
-            self.warehouse.prepare(job.table)
-        for number, planned in enumerate(todo.windows[:most]):
-            commit_step(job, planned, self.warehouse, first=not number and bool(todo.changes))
+        with suppress(Enough):
+            for failure in run_table(self.parts(), Request(name, **request), Counting(most)).failures:
+                raise failure.error
 
     def expected(self, name):
         """Compute a table from scratch, in Python."""
@@ -305,16 +363,20 @@ def check_the_end(world):
     """Bring all tables up to date, and see that they are what the rows of the database give."""
     world.clock = world.days
     world.all()
+    if world.table("derived.totals").strategy == "replace":
+        # It is complete up to its last run, which nothing has called for since.
+        world.run("derived.totals", force=True)
+        world.all()
     for name in ORDER:
-        assert not world.plan(name)[0].windows, f"{name} is not up to date after a run"
+        assert not world.plan(name).windows, f"{name} is not up to date after a run"
         if world.follows(name):
             assert Counter(world.found(name)) == Counter(world.expected(name)), name
     versions = "SELECT table_name, version FROM platform.ledger WHERE kind <> 'failure'"
     assert max(Counter(map(str, world.warehouse.query(versions, {}))).values()) == 1
 
 
-@settings(max_examples=25, deadline=None)
-@given(steps=st.lists(STEPS, min_size=3, max_size=20), only_insert=st.booleans())
+@settings(max_examples=10, deadline=None)
+@given(steps=st.lists(STEPS, min_size=3, max_size=12), only_insert=st.booleans())
 @example(steps=[("define", "derived.totals", 4, None), ("define", "derived.totals", 0, None)], only_insert=True)
 @example(
     steps=[("define", "derived.totals", number, most) for number, most in ((1, None), (0, 1), (1, 1))], only_insert=True

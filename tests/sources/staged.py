@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from flows.commands.progress import Quiet
-from flows.engine.table_run import Request
+from flows.engine.request import Request
 from flows.wiring import run_alone
 from tests.sources.project import Mirror
 

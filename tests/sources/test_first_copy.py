@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flows.commands.progress import Quiet
 from flows.engine import first_copy
-from flows.engine.table_run import Request
+from flows.engine.request import Request
 from flows.model.window import utc
 from flows.report.text import warning_lines
 from flows.sources.mysql import statements, wire

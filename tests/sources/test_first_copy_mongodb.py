@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flows.commands.progress import Quiet
 from flows.engine import first_copy
-from flows.engine.table_run import Request
+from flows.engine.request import Request
 from flows.model.window import EVER, utc
 from flows.sources.mongodb import in_order, reader
 from flows.wiring import run_alone

@@ -26,7 +26,7 @@ from flows.warehouses.bigquery.jobs import RETRY, translated
 from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
 from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
 from flows.warehouses.bigquery.views import PLATFORM
-from flows.warehouses.interface import ledger_shard
+from flows.warehouses.interface import ledger_shard, owner_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -202,6 +202,17 @@ def reset(jobs: Jobs, table: Table, known: int, *statements: str) -> None:
             raise
 
 
+def has_commits(jobs: Jobs, table: Table) -> bool:
+    """Say whether windows are committed since the table was last empty."""
+    newest = "COALESCE(MAX(IF(kind = '{}', version, NULL)), 0)"
+    found = jobs.query(
+        f"SELECT {newest.format('commit')} > {newest.format('reset')} AS has FROM {shard_of(table.identity)}"
+        " WHERE table_name = @identity",
+        [parameter("identity", owner_of(table.identity))],
+    )
+    return bool(found.rows[0]["has"])
+
+
 def mark(jobs: Jobs, entry: Entry, known: int) -> Entry:
     """Append an entry that is no commit, where no other run has written one since `known`."""
     marked = replace(entry, version=known + 1, committed_at=jobs.now())
@@ -244,7 +255,7 @@ def touched_of(rows: list[dict[str, Any]]) -> tuple[Touched, ...]:
 
 
 def _fence_name(identity: str) -> str:
-    return f"fence-{identity.replace('.', '-')}"
+    return f"fence-{owner_of(identity).replace('.', '-')}"
 
 
 def _shard(jobs: Jobs, name: str, schema: list[bigquery.SchemaField]) -> bigquery.Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.warehouses.bigquery import ledger, quarantine
 from flows.warehouses.bigquery.types import parameter, quote
+from flows.warehouses.interface import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,14 +60,14 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
     shard, overlap = ledger.shard_of(target.table.identity), "TRUE"
     if target.window is not None:
         overlap = "COALESCE(window_start < @window_end AND @window_start < window_end, TRUE)"
-    rival = f"kind IN ('commit', 'part') AND {overlap}"
-    if adds:
-        rival = f"({rival} OR kind = 'reset')"
+    rows = f"kind IN ('commit', 'part', 'trim') AND {overlap} AND COALESCE(generation, 0) = @generation"
+    turns = ["begin", "swap", "abandon", *(["reset"] if adds else [])]
+    rival = f"({rows} OR kind IN ({', '.join(map(repr, turns))}))"
     wanted = {
         "version": "fence_version",
         "newest": (
-            "(SELECT AS STRUCT version, run_id, run_by, window_start, window_end, committed_at, `rows`, touched, copied"
-            f" FROM {shard} WHERE table_name = @identity AND {rival} ORDER BY version DESC LIMIT 1)"
+            "(SELECT AS STRUCT version, kind, run_id, run_by, window_start, window_end, committed_at, `rows`, touched,"
+            f" copied FROM {shard} WHERE table_name = @identity AND {rival} ORDER BY version DESC LIMIT 1)"
         ),
         "quarantined": (
             f"(SELECT COUNT(*) FROM {quarantine.shard_of(target.table.identity)} WHERE table_name = @identity)"
@@ -81,7 +82,8 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
         + "SELECT\n  "
         + ",\n  ".join(f"{sql} AS {quote(name)}" for name, sql in wanted.items())
     )
-    result = target.run("stage" if first else "look", script, [parameter("identity", target.table.identity)])
+    own = [parameter("identity", owner_of(target.table.identity)), parameter("generation", target.generation)]
+    result = target.run("stage" if first else "look", script, own)
     row = result.rows[0]
     newest = row["newest"]
     if newest is not None:

@@ -53,8 +53,8 @@ def asked(target: Target, staged: str, *, start_over: bool) -> dict[str, str]:
 
 def surplus(target: Target, staged: str) -> str:
     """SQL for how many rows share their key with another."""
-    shared = f"SELECT COUNT(*) AS n FROM {staged} GROUP BY {listed(target.table.key)}"
-    return f"(SELECT COALESCE(SUM(n - 1), 0) FROM ({shared}))"
+    shared = f"SELECT COUNT(*) AS `same-key` FROM {staged} GROUP BY {listed(target.table.key)}"
+    return f"(SELECT COALESCE(SUM(`same-key` - 1), 0) FROM ({shared}))"
 
 
 def _others(target: Target) -> str:
@@ -91,23 +91,19 @@ def settled(target: Target, staged: str, seen: Look) -> str:
 def change(  # noqa: PLR0913 - what a publish depends on
     target: Target, staged: str, seen: Look, drifting: Sequence[str], *, start_over: bool, redefined: bool
 ) -> Change:
-    """Return what writes the rows that differ from those of the same key.
-
-    Rows of another definition are not merged with those of this one, from which nobody could tell them.
-    """
+    """Return what writes the rows that differ from those of the same key."""
     table = target.table
     if start_over and table.source is not None and not redefined and not seen.facts["others"]:
         return replace.change(target, staged, seen)
-    start_over = start_over or (redefined and table.sql is not None)
     statements, incoming, keys = [], staged, staged
     if table.is_folded:
-        found = target.run("moved", parts.moved_keys(target, staged, start_over=start_over)).rows
-        if not found[0]["n"] and not start_over:
+        found = target.run("moved", parts.moved_keys(target, staged)).rows
+        if not found[0]["n"]:
             return Change()
         keys = parts.moved(target)
         of_parts = _same_key(table, seen, [f"`new-row`.k{i}" for i in range(len(table.key))], "v_")
-        incoming = parts.folded(target, staged, of_parts, start_over=start_over)
-        statements = parts.statements(target, staged, start_over=start_over)
+        incoming = parts.folded(target, staged, of_parts)
+        statements = parts.statements(target, staged)
     places, parameters = (no_row(table, "`old-row`."), []) if start_over else _places(target, keys, seen)
     units = _delta(target, incoming, seen, drifting, (places, parameters))
     delta = target.helping("delta")

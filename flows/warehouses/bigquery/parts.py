@@ -60,7 +60,7 @@ def window_keys(target: Target, staged: str) -> str:
     return f"(SELECT {listed(keys)} FROM {staged} UNION ALL SELECT {old} FROM {_name(target.table)} WHERE {_WITHIN})"
 
 
-def moved_keys(target: Target, staged: str, *, start_over: bool) -> str:
+def moved_keys(target: Target, staged: str) -> str:
     """Return the script that makes a table of the keys which lose, change or gain a part, and counts them."""
     table = target.table
     keys, values = [f"k{i}" for i in range(len(table.key))], [f"c{i}" for i in range(len(table.types))]
@@ -70,7 +70,7 @@ def moved_keys(target: Target, staged: str, *, start_over: bool) -> str:
         compared = [comparable(type_, quote(prefix + name)) for name, type_ in table.types.items()]
         return ", ".join([*own, *(f"{value} AS c{i}" for i, value in enumerate(compared))])
 
-    old = "" if start_over else f"  UNION ALL SELECT {listing('v_')}, -1 FROM {_name(table)} WHERE {_WITHIN}\n"
+    old = f"  UNION ALL SELECT {listing('v_')}, -1 FROM {_name(table)} WHERE {_WITHIN}\n"
     return (
         f"CREATE OR REPLACE TABLE {target.helping('moved')} {EXPIRY} AS\nSELECT DISTINCT {', '.join(keys)} FROM (\n"
         f"  SELECT {listing('')}, 1 AS is_new FROM {staged}\n{old}"
@@ -85,29 +85,28 @@ def moved(target: Target) -> str:
     return f"(SELECT {named} FROM {target.helping('moved')})"
 
 
-def folded(target: Target, staged: str, same_key: str, *, start_over: bool) -> str:
+def folded(target: Target, staged: str, same_key: str) -> str:
     """SQL for the row of each such key over all its parts, and whether it has none and `is-gone`.
 
     `same_key` is the condition that a row `old-row` of parts and one, `new-row`, of the keys have one key.
     """
     table = target.table
     others = f"SELECT {listed(_columns(table))} FROM {_name(table)} WHERE NOT ({_WITHIN}) UNION ALL "
-    old = "" if start_over else others
     keys = [f"`new-row`.k{i}" for i in range(len(table.key))]
     columns = [keys[table.key.index(name)] if name in table.key else _combined(table, name) for name in table.types]
     named = ", ".join(f"{value} AS {quote(name)}" for name, value in zip(table.types, columns, strict=True))
     return (
         f"(SELECT {named}, COUNT(`old-row`.window_start) = 0 AS `is-gone`\n"
         f"FROM {target.helping('moved')} AS `new-row`\n"
-        f"LEFT JOIN ({old}{_numbered(table, staged)}) AS `old-row` ON {same_key}\nGROUP BY {', '.join(keys)})"
+        f"LEFT JOIN ({others}{_numbered(table, staged)}) AS `old-row` ON {same_key}\nGROUP BY {', '.join(keys)})"
     )
 
 
-def statements(target: Target, staged: str, *, start_over: bool) -> list[str]:
+def statements(target: Target, staged: str) -> list[str]:
     """Return the statements that replace the parts of the window."""
     table = target.table
     return [
-        f"TRUNCATE TABLE {_name(table)}" if start_over else f"DELETE FROM {_name(table)} WHERE {_WITHIN}",
+        f"DELETE FROM {_name(table)} WHERE {_WITHIN}",
         f"INSERT INTO {_name(table)} ({listed(_columns(table))}) {_numbered(table, staged)}",
     ]
 

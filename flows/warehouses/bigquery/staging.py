@@ -100,7 +100,7 @@ class StagedRows:
             committed_at=now,
             rows=entry.rows + self.rows,
             bytes=self.bytes,
-            touched=change.touched,
+            touched=change.touched if self.target.table.identity == entry.table else (),
         )
         fence, given = ledger.set_fence(entry.table, self.look.version, done.version)
         insert, values = ledger.append(done)
@@ -121,7 +121,8 @@ class StagedRows:
         window = entry.window
         bounds = (window.start, window.end) if window else (None, None)
         copied = entry.copied and str(entry.copied)
-        same = (newest["window_start"], newest["window_end"], newest["copied"]) == (*bounds, copied)
+        told = (newest["kind"], newest["window_start"], newest["window_end"], newest["copied"])
+        same = told == (entry.kind, *bounds, copied)
         if newest["run_id"] == entry.run_id and same:
             return replace(
                 entry,
@@ -170,7 +171,7 @@ def stage(
     count, relation = seen.rows, staged
     # A copy by another definition: no row of the earlier one stays.
     is_anew = start_over and redefined and table.source is not None
-    replaces_all = is_anew or (is_merged and (start_over or (redefined and table.sql is not None)))
+    replaces_all = is_anew or (is_merged and start_over)
     drifting = drifting_columns(table, rows)
     if is_merged:
         relation = merge.settled(target, staged, seen)
@@ -181,8 +182,6 @@ def stage(
             return replace_.start_over(target, relation)
         if is_merged and not table.is_bounded:
             return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined)
-        if replaces_all:
-            return replace_.start_over(target, staged)
         return replace_.change(target, staged, seen, drifting, adds=adds)
 
     read = loaded.bytes if loaded else seen.bytes

@@ -13,7 +13,7 @@ from flows.model.errors import WarehouseError
 from flows.warehouses.bigquery import ledger, parts
 from flows.warehouses.bigquery.jobs import RETRY, labels, translated
 from flows.warehouses.bigquery.types import quote, quote_table, schema_field, spelled, type_of
-from flows.warehouses.interface import parts_of
+from flows.warehouses.interface import owner_of, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -67,8 +67,9 @@ def create(jobs: Jobs, table: Table) -> None:
     made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=_schema(table))
     made.time_partitioning = _partitioning(table)
     _describe(made, table)
-    # Of a table that is there and a ledger that knows of no reset nobody could tell that it is empty.
-    ledger.reset(jobs, table, known, *_without_parts(jobs, table))
+    if owner_of(table.identity) == table.identity:
+        # Of a table that is there and a ledger that knows of no reset nobody could tell that it is empty.
+        ledger.reset(jobs, table, known, *_without_parts(jobs, table))
     with translated(table.identity):
         ledger.create_dataset(jobs, table.dataset, "")
     if table.is_folded:
@@ -110,32 +111,38 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table, *, anew: bool = Fal
     Where its rows are to be made `anew`, all that are there go with the next window, and keep nothing from changing.
     """
     todo = changes(table, present)
-    narrower = [name for name in todo.retyped if not _is_wider(_type_in(present, name), table.types[name])]
-    if not anew:
-        _refuse_new_rulers(jobs, table, todo)
-    if _is_parted_otherwise(table, present, todo) or (anew and narrower):
-        if not anew:
-            _refuse_new_partition(table)
+    if table.sql is not None and _differs(table, present, todo) and not ledger.has_commits(jobs, table):
+        # Nothing was ever made by the definition that it was made for.
         make_anew(jobs, table)
         return
-    dropped = todo.removed if table.sql is not None or anew else ()
-    new = list(todo.added)
+    narrower = [name for name in todo.retyped if not _is_wider(_type_in(present, name), table.types[name])]
+    if not anew:
+        _refuse_new_rulers(table, todo)
+    if _is_parted_otherwise(table, present, todo) or (anew and narrower):
+        if not anew:
+            raise WarehouseError(f"{table.identity}: its partition cannot be changed. {_AGAIN.format(table.identity)}")
+        make_anew(jobs, table)
+        return
     for column in todo.retyped:
         if column not in narrower:
             _run(jobs, table, f"ALTER COLUMN {quote(column)} SET DATA TYPE {spelled(table.types[column])}")
             continue
-        if table.source is not None:
-            raise WarehouseError(
-                f"{table.identity}: the column {column} cannot become {table.types[column]}: BigQuery turns "
-                f"{_type_in(present, column)} into a wider type only. Name the new column differently. "
-                + _AGAIN.format(table.identity)
-            )
-        # All windows are made again under the new definition.
-        dropped += (column,)
-        new.append(column)
+        raise WarehouseError(
+            f"{table.identity}: the column {column} cannot become {table.types[column]}: BigQuery turns "
+            f"{_type_in(present, column)} into a wider type only. Name the new column differently. "
+            + _AGAIN.format(table.identity)
+        )
+    dropped = todo.removed if anew else ()
     for column in dropped:
         _run(jobs, table, f"DROP COLUMN IF EXISTS {quote(column)}")
-    _patch(jobs, table, new, is_stale=bool(dropped or todo.retyped), present=present)
+    _patch(jobs, table, list(todo.added), is_stale=bool(dropped or todo.retyped), present=present)
+
+
+def _differs(table: Table, present: bigquery.Table, todo: ColumnChanges) -> bool:
+    """Say whether a table is not as its file says, be it in the order of its columns."""
+    there = [field.name.lower() for field in present.schema]
+    wanted = [name.lower() for name in table.types]
+    return bool(todo.retyped) or there != wanted or _is_parted_otherwise(table, present, todo)
 
 
 def _patch(jobs: Jobs, table: Table, new: list[str], *, is_stale: bool, present: bigquery.Table) -> None:
@@ -198,18 +205,15 @@ def _is_parted_otherwise(table: Table, present: bigquery.Table, todo: ColumnChan
     )
 
 
-def _refuse_new_rulers(jobs: Jobs, table: Table, todo: ColumnChanges) -> None:
+def _refuse_new_rulers(table: Table, todo: ColumnChanges) -> None:
     """Let no old row stay where what says to which place a row belongs is new: it could not be found again."""
     ruling = {*table.key, *([table.partition.column] if table.partition else [])}
     new = sorted(ruling.intersection(todo.added))
-    if not new:
-        return
-    if table.source is not None:
+    if new:
         raise WarehouseError(
             f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
             f"before do not have. {_AGAIN.format(table.identity)}"
         )
-    empty(jobs, table)
 
 
 def make_anew(jobs: Jobs, table: Table) -> None:
@@ -224,11 +228,6 @@ def drop_columns(jobs: Jobs, table: Table, names: Sequence[str]) -> None:
     """Drop columns."""
     for name in names:
         _run(jobs, table, f"DROP COLUMN IF EXISTS {quote(name)}")
-
-
-def _refuse_new_partition(table: Table) -> None:
-    if table.source is not None:
-        raise WarehouseError(f"{table.identity}: its partition cannot be changed. {_AGAIN.format(table.identity)}")
 
 
 def _type_in(present: bigquery.Table, column: str) -> Type:

@@ -12,6 +12,7 @@ from flows.warehouses.bigquery.faults import ERRORS
 from flows.warehouses.bigquery.jobs import RETRY, Cause, labels
 from flows.warehouses.bigquery.types import listed, parameter, quote, quote_table
 from flows.warehouses.bigquery.views import PLATFORM
+from flows.warehouses.interface import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,8 @@ class Attempt:
         """For what its jobs run."""
         window = re.sub(r"\W", "", self.window.start.isoformat()[:16]) if self.window else "whole"
         table = self.identity.replace(".", "-")
-        named = labels(table=table, window=window, run=self.run_id, attempt=self.number, owner=self.owner)
+        owner = owner_of(self.identity).replace(".", "-")
+        named = labels(table=owner, window=window, run=self.run_id, attempt=self.number, owner=self.owner)
         subject = f"{self.identity} {self.window or ''}".strip()
         return Cause(subject, f"derived-{table}-{window}-{self.number}", named)
 
@@ -80,6 +82,7 @@ class Target:
 
     attempt: Attempt
     table: Table
+    generation: int = 0
 
     @property
     def jobs(self) -> Jobs:

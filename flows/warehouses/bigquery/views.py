@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.jobs import Jobs
 
 PLATFORM = "platform"
-VERSION = 1
+VERSION = 2
 """Counts up with each change of the views below, so that they reach warehouses that have older ones."""
 _LABEL = "derived_views"
 """Of the view over the ledger's shards: the version of those that ask it."""
@@ -38,7 +38,13 @@ COSTS = """
 """
 """Who spent what, from BigQuery's own record of jobs, which goes back half a year. Values are as labels have them."""
 _NEWEST = "ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY version DESC) = 1"
-_RESET = "MAX(IF(kind = 'reset', version, NULL)) OVER (PARTITION BY table_name) AS reset"
+_RESET = (
+    "MAX(IF(kind = 'reset', version, NULL)) OVER (PARTITION BY table_name) AS reset,"
+    " COALESCE(generation, 0) = COALESCE(FIRST_VALUE(IF(kind = 'swap', generation, NULL) IGNORE NULLS)"
+    " OVER (PARTITION BY table_name ORDER BY version DESC"
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), 0) AS is_seen"
+)
+"""When a table was last empty, and whether an entry is of the generation that readers see."""
 VIEWS = {
     "windows": f"""
         SELECT table_name, window_start, window_end, IF(kind = 'commit', 'committed', 'failed') AS state, version,
@@ -46,7 +52,7 @@ VIEWS = {
         FROM (SELECT *, {_RESET},
                      MAX(IF(kind = 'reset', committed_at, NULL)) OVER (PARTITION BY table_name) AS reset_at
               FROM `platform`.`ledger`)
-        WHERE kind IN ('commit', 'failure')
+        WHERE kind IN ('commit', 'failure') AND is_seen
           AND (reset IS NULL OR IF(kind = 'commit', version > reset, committed_at > reset_at))
         QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
@@ -57,7 +63,7 @@ VIEWS = {
                      MAX(committed_at) OVER (PARTITION BY table_name) AS last_updated,
                      MAX(COALESCE(window_end, began)) OVER (PARTITION BY table_name) AS fresh_until
               FROM (SELECT *, {_RESET} FROM `platform`.`ledger`)
-              WHERE kind = 'commit' AND (reset IS NULL OR version > reset)
+              WHERE kind = 'commit' AND is_seen AND (reset IS NULL OR version > reset)
               QUALIFY {_NEWEST})
     """,
     # A failure is resolved by the commit with which all its window is committed since. That is so where a window's
@@ -86,7 +92,8 @@ VIEWS = {
     """,
     "dependencies": f"""
         SELECT newest.table_name, one.table_name AS upstream
-        FROM (SELECT table_name, upstreams FROM `platform`.`ledger` WHERE kind = 'commit' QUALIFY {_NEWEST}) AS newest,
+        FROM (SELECT table_name, upstreams FROM (SELECT *, {_RESET} FROM `platform`.`ledger`)
+              WHERE kind = 'commit' AND is_seen QUALIFY {_NEWEST}) AS newest,
              UNNEST(newest.upstreams) AS one
     """,
     "runs": """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,13 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from flows.model.column_changes import ColumnChanges
-from flows.warehouses.bigquery import ledger, tables
+from flows.warehouses.bigquery import generations, ledger, tables
 from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
 from flows.warehouses.bigquery.staging import record, stage
 from flows.warehouses.bigquery.target import Attempt, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -100,6 +101,26 @@ class BigQuery:
         tables.drop_columns(self.jobs, table, without)
         return ledger.mark(self.jobs, entry, known_version)
 
+    def mark(self, entry: Entry, known_version: int) -> Entry:
+        """Append an entry that is no commit."""
+        self._prepare_ledger(entry.table)
+        return ledger.mark(self.jobs, entry, known_version)
+
+    def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
+        """Write the entry in one transaction; the tables are renamed right after it."""
+        touched = generations.difference(self.jobs, table, entry.generation, before)
+        done = ledger.mark(self.jobs, replace(entry, touched=touched), known_version)
+        generations.rename(self.jobs, table, entry.generation, retired, entry.run_id)
+        return done
+
+    def carry_out(self, table: Table, generation: int, retired: int) -> None:
+        """Rename what a swap has not renamed yet."""
+        generations.rename(self.jobs, table, generation, retired)
+
+    def sweep(self, table: Table, kept: Collection[int]) -> None:
+        """Drop the tables of all generations but those kept."""
+        generations.sweep(self.jobs, table, kept)
+
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""
         wanted = set(identities)
@@ -121,6 +142,7 @@ class BigQuery:
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
         run_id: str = "",
+        generation: int = 0,
         start_over: bool = False,
         redefined: bool = False,
         adds: bool = False,
@@ -128,7 +150,7 @@ class BigQuery:
         """Compute or read one window's rows into a table that helps, which is dropped at the end."""
         attempt = Attempt(self.jobs, table.identity, window, table.owner, run_id, table.budget)
         try:
-            yield stage(Target(attempt, table), rows, start_over=start_over, redefined=redefined, adds=adds)
+            yield stage(Target(attempt, table, generation), rows, start_over=start_over, redefined=redefined, adds=adds)
         finally:
             attempt.drop()
 

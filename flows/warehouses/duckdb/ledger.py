@@ -17,7 +17,7 @@ from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.conflict import overtaken
 from flows.warehouses.duckdb import quarantine
 from flows.warehouses.duckdb.views import VIEWS
-from flows.warehouses.interface import ledger_shard
+from flows.warehouses.interface import ledger_shard, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,22 +113,31 @@ def refuse_other_spelling(connection: duckdb.DuckDBPyConnection, identity: str) 
         )
 
 
-def next_version(
-    connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None, known: int, *, adds: bool = False
+def next_version(  # noqa: PLR0913 - what another entry may be in the way of
+    connection: duckdb.DuckDBPyConnection,
+    identity: str,
+    window: Window | None,
+    known: int,
+    *,
+    generation: int | None = None,
+    adds: bool = False,
 ) -> int:
-    """Return the version of the table's next commit.
+    """Return the version of the table's next entry.
 
     Raises:
-        ConflictError: the window was committed by another run since `known`; or the table was emptied, where the
-            commit adds to the parts that were there.
+        ConflictError: another run has, since `known`, committed the window in that generation, or in any where there
+            is none; has begun, swapped or abandoned one; or has emptied the table, where the entry adds to the parts
+            that were there.
     """
-    parameters: dict[str, object] = {"identity": identity, "known": known}
+    parameters: dict[str, object] = {"identity": identity, "known": known, "generation": generation}
     overlap = "true"
     if window is not None:
         overlap = "coalesce(window_start < $window_end AND $window_start < window_end, true)"
         parameters |= {"window_start": window.start, "window_end": window.end}
     emptied = "kind = 'reset'" if adds else "false"
-    rival = f"(kind IN ('commit', 'part') AND {overlap} OR {emptied})"
+    same = "($generation IS NULL OR coalesce(generation, 0) = $generation)"
+    rows = f"kind IN ('commit', 'part', 'trim') AND {overlap} AND {same}"
+    rival = f"({rows} OR kind IN ('begin', 'swap', 'abandon') OR {emptied})"
     row = connection.execute(
         f"SELECT max(version), max_by(run_id, version) FILTER {rival}, max_by(run_by, version) FILTER {rival}"
         f" FROM {shard_of(identity)} WHERE table_name = $identity AND version > $known",
@@ -152,12 +161,12 @@ def has_others(connection: duckdb.DuckDBPyConnection, identity: str, window: Win
     return row is not None
 
 
-def has_commits(connection: duckdb.DuckDBPyConnection, identity: str) -> bool:
+def has_commits(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     """Say whether windows are committed since the table was last empty."""
     row = connection.execute(
         f"SELECT max(version) FILTER (kind = 'commit') > coalesce(max(version) FILTER (kind = 'reset'), 0)"
-        f" FROM {shard_of(identity)} WHERE table_name = $identity",
-        {"identity": identity},
+        f" FROM {shard_of(table.identity)} WHERE table_name = $identity",
+        {"identity": owner_of(table.identity)},
     ).fetchone()
     return bool(row and row[0])
 

@@ -14,6 +14,7 @@ from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb import ledger
 from flows.warehouses.duckdb.connection import first_line
 from flows.warehouses.duckdb.parts import renew
+from flows.warehouses.interface import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ def create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     _name_incarnation(connection, table)
     if table.is_folded:
         renew(connection, table)
-    ledger.reset(connection, table)
+    if owner_of(table.identity) == table.identity:
+        ledger.reset(connection, table)
 
 
 def incarnation(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
@@ -67,6 +69,13 @@ def changes(connection: duckdb.DuckDBPyConnection, table: Table) -> ColumnChange
     return column_changes(present, wanted) if present else ColumnChanges()
 
 
+def differs(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    """Say whether a table has not the columns of its file, in their order."""
+    wanted = {name.lower(): _as_told(duckdb_type(type_)) for name, type_ in table.types.items()}
+    there = {name.lower(): type_ for name, type_ in present_columns(connection, table.identity).items()}
+    return list(there.items()) != list(wanted.items())
+
+
 def make_anew(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Make a table again, without any rows, as its file says."""
     connection.execute(f"DROP TABLE {quote_table(table.identity)}")
@@ -82,38 +91,34 @@ def alter(connection: duckdb.DuckDBPyConnection, table: Table, without: Sequence
     name = quote_table(table.identity)
     for old, new in todo.respelled:
         connection.execute(f"ALTER TABLE {name} RENAME COLUMN {quote(old)} TO {quote(new)}")
-    _refuse_new_rulers(connection, table, todo)
+    _refuse_new_rulers(table, todo)
     for column in todo.added:
         connection.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column)} {duckdb_type(table.types[column])}")
     for column in todo.retyped:
         _retype(connection, table, column)
     for column in todo.removed:
-        if table.sql is not None or column in without:
+        if column in without:
             connection.execute(f"ALTER TABLE {name} DROP COLUMN {quote(column)}")
 
 
-def _refuse_new_rulers(connection: duckdb.DuckDBPyConnection, table: Table, todo: ColumnChanges) -> None:
+def _refuse_new_rulers(table: Table, todo: ColumnChanges) -> None:
     """Let no old row stay where what says to which place a row belongs is new: it could not be found again."""
     ruling = {*table.key, *([table.partition.column] if table.partition else [])}
     new = sorted(ruling.intersection(todo.added))
-    if not new:
-        return
-    if table.source is not None:
+    if new:
         raise WarehouseError(
             f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
             f"before do not have. Copy it again: python -m flows.ingest {table.identity} --rebuild."
         )
-    empty(connection, table)
 
 
 def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str) -> None:
-    """Change a column's type; rows of a derived table are all made again under a new definition anyway."""
+    """Change a column's type."""
     type_ = duckdb_type(table.types[column])
-    cast = "CAST" if table.source else "TRY_CAST"
     try:
         connection.execute(
             f"ALTER TABLE {quote_table(table.identity)} ALTER COLUMN {quote(column)}"
-            f" SET DATA TYPE {type_} USING {cast}({quote(column)} AS {type_})"
+            f" SET DATA TYPE {type_} USING CAST({quote(column)} AS {type_})"
         )
     except duckdb.Error as error:
         raise WarehouseError(

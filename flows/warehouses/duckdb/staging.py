@@ -88,10 +88,13 @@ class StagedRows:
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
         """Commit the rows, the bad rows and the entry in one transaction."""
         connection = self.target.connection
-        version = ledger.next_version(connection, entry.table, entry.window, known_version, adds=entry.adds)
+        version = ledger.next_version(
+            connection, entry.table, entry.window, known_version, generation=entry.generation, adds=entry.adds
+        )
         if version == 1:
             ledger.refuse_other_spelling(connection, entry.table)
-        touched = tuple(_write(self))
+        written = _write(self)
+        touched = tuple(written) if self.target.table.identity == entry.table else ()
         done = ledger.append(
             connection, replace(entry, version=version, rows=entry.rows + self.rows, bytes=self.bytes, touched=touched)
         )

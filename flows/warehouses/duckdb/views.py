@@ -1,23 +1,28 @@
 """The views of dataset `platform`, by which anybody asks the ledger in plain SQL."""
 
+_SEEN = (
+    "coalesce(generation, 0) = coalesce(max_by(generation, version) FILTER (kind = 'swap')"
+    " OVER (PARTITION BY table_name), 0) AS is_seen"
+)
+"""Whether an entry is of the generation that readers see."""
 VIEWS = {
-    "windows": """
+    "windows": f"""
         SELECT table_name, window_start, window_end, if(kind = 'commit', 'committed', 'failed') AS state, version,
                committed_at AS at, "rows", seconds, run_id, run_by, code_version, error
-        FROM (SELECT *, max(version) FILTER (kind = 'reset') OVER one_table AS reset,
+        FROM (SELECT *, {_SEEN}, max(version) FILTER (kind = 'reset') OVER one_table AS reset,
                      max_by(committed_at, version) FILTER (kind = 'reset') OVER one_table AS reset_at
               FROM platform.ledger WINDOW one_table AS (PARTITION BY table_name))
-        WHERE kind IN ('commit', 'failure')
+        WHERE kind IN ('commit', 'failure') AND is_seen
           AND (reset IS NULL OR if(kind = 'commit', version > reset, committed_at > reset_at))
         QUALIFY row_number() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
-    "tables": """
+    "tables": f"""
         SELECT table_name, max(committed_at) AS last_updated, max(coalesce(window_end, began)) AS fresh_until,
                now() - max(coalesce(window_end, began)) AS freshness, max(version) AS version,
                arg_max(code_version, version) AS code_version, arg_max(run_by, version) AS last_run_by
-        FROM (SELECT *, max(version) FILTER (kind = 'reset') OVER (PARTITION BY table_name) AS reset
+        FROM (SELECT *, {_SEEN}, max(version) FILTER (kind = 'reset') OVER (PARTITION BY table_name) AS reset
               FROM platform.ledger)
-        WHERE kind = 'commit' AND (reset IS NULL OR version > reset) GROUP BY table_name
+        WHERE kind = 'commit' AND is_seen AND (reset IS NULL OR version > reset) GROUP BY table_name
     """,
     # A failure is resolved by the commit with which all its window is committed since. That is so where a window's
     # start, and the end of each later commit within it, lie in a later commit.
@@ -43,10 +48,11 @@ VIEWS = {
           SELECT number, count(*) = count(made_at) AS is_whole, max(made_at) AS made_at FROM made GROUP BY number
         ) AS resolved ON resolved.number = failed.number
     """,
-    "dependencies": """
+    "dependencies": f"""
         SELECT DISTINCT newest.table_name, upstream.table_name AS upstream
-        FROM (SELECT table_name, arg_max(upstreams, version) AS upstreams FROM platform.ledger
-              WHERE kind = 'commit' GROUP BY table_name) AS newest, unnest(newest.upstreams) AS one(upstream)
+        FROM (SELECT table_name, arg_max(upstreams, version) AS upstreams FROM (SELECT *, {_SEEN} FROM platform.ledger)
+              WHERE kind = 'commit' AND is_seen GROUP BY table_name) AS newest,
+             unnest(newest.upstreams) AS one(upstream)
     """,
     "runs": """
         SELECT run_id, table_name, any_value(run_by) AS run_by, any_value(code_version) AS code_version,

@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flows.sql import to_duckdb
-from flows.warehouses.duckdb import ledger, quarantine, schema
+from flows.warehouses.duckdb import generations, ledger, quarantine, schema
 from flows.warehouses.duckdb.connection import open_file, transaction, translated
 from flows.warehouses.duckdb.queries import fetch
 from flows.warehouses.duckdb.staging import stage
 from flows.warehouses.duckdb.target import Target
-from flows.warehouses.interface import Query, ledger_shard, parts_of
+from flows.warehouses.interface import Query, ledger_shard, owner_of, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -103,6 +103,36 @@ class DuckDB:
             work.commit()
             return accepted
 
+    def mark(self, entry: Entry, known_version: int) -> Entry:
+        """Append an entry that is no commit."""
+        with self._catalog, translated():
+            self._prepare_ledger(entry.table)
+        with translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+            version = ledger.next_version(cursor, entry.table, None, known_version)
+            marked = ledger.append(cursor, replace(entry, version=version))
+            ledger.renew_views(cursor)
+            work.commit()
+            return marked
+
+    def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
+        """Put the generation of the entry in the place of the one that readers see, in one transaction."""
+        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+            version = ledger.next_version(cursor, table.identity, None, known_version)
+            touched = generations.difference(cursor, table, entry.generation, before)
+            generations.rename(cursor, table, entry.generation, retired)
+            done = ledger.append(cursor, replace(entry, version=version, touched=touched))
+            work.commit()
+            return done
+
+    def carry_out(self, table: Table, generation: int, retired: int) -> None:
+        """Do nothing: a swap is one transaction."""
+
+    def sweep(self, table: Table, kept: Collection[int]) -> None:
+        """Drop the tables of all generations but those kept."""
+        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+            generations.sweep(cursor, table, kept)
+            work.commit()
+
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""
         with self._catalog:
@@ -123,6 +153,7 @@ class DuckDB:
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
         run_id: str = "",  # noqa: ARG002 - what it costs is nobody's
+        generation: int = 0,  # noqa: ARG002 - the entry tells it in time
         start_over: bool = False,
         redefined: bool = False,
         adds: bool = False,
@@ -137,13 +168,16 @@ class DuckDB:
         ):
             if start_over and redefined and table.source is not None:
                 schema.make_anew(cursor, table)
+            elif table.sql is not None and schema.differs(cursor, table) and not ledger.has_commits(cursor, table):
+                # Nothing was ever made by the definition that it was made for.
+                schema.make_anew(cursor, table)
             else:
                 schema.alter(cursor, table)
             target = Target(cursor, table, window)
             given = rows if isinstance(rows, Query | Generator) else rows.batches()
             replaces_all = _starts_over(target, asked=start_over, redefined=redefined)
             # Of a merge, windows beside the first copy may have brought its keys meanwhile.
-            adds = adds and (table.strategy == "append" or not ledger.has_commits(cursor, table.identity))
+            adds = adds and (table.strategy == "append" or not ledger.has_commits(cursor, table))
             yield stage(target, given, work, replaces_all=replaces_all, adds=adds)
 
     def keep(self, definition: Definition) -> None:
@@ -193,23 +227,18 @@ class DuckDB:
     def _write_lock(self, table: Table) -> threading.Lock:
         """Return what one writer of the table at a time holds."""
         with self._tables:
-            return self._write_locks.setdefault(table.identity, threading.Lock())
+            return self._write_locks.setdefault(owner_of(table.identity), threading.Lock())
 
 
 def _starts_over(target: Target, *, asked: bool, redefined: bool) -> bool:
-    """Empty a merge table whose rows cannot stay; say whether they all go but those that come again.
+    """Empty a copy that starts over and of which less is copied; say whether all its rows go but those that come again.
 
-    Rows of another definition are not merged with those of this one, from which nobody could tell them.
+    What is redefined is made anew.
     """
     connection, table = target.connection, target.table
-    if table.strategy != "merge":
+    if table.strategy != "merge" or table.source is None or redefined or not asked:
         return False
-    if table.source is None:
-        goes = asked or redefined
-    elif redefined or not asked:  # what is redefined is made anew
-        goes = False
-    else:
-        goes = ledger.has_others(connection, table.identity, target.window)
+    goes = ledger.has_others(connection, table.identity, target.window)
     if goes:
         schema.empty(connection, table)
-    return asked and not goes and not redefined
+    return not goes

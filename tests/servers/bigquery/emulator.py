@@ -3,6 +3,7 @@
 - A job has the id that it was sent with, also where it uploads a file; where that is known it is refused, and not run again.
 - A script takes query parameters, which the emulator gives to single statements only.
 - `tables.patch` with a schema adds columns to what is stored, and `ALTER TABLE` changes the schema that `tables.get` gives.
+- `ALTER TABLE ... RENAME TO` renames what `tables.get` and `tables.list` know, and may be one of several in a script.
 - A table may have a column of type BIGNUMERIC, though of 38 digits only.
 - `GROUP BY name` means the column that the SELECT gives that name, also where what it reads has one of that name.
 - `CREATE TABLE name (columns) AS` keeps the digits of decimals.
@@ -33,6 +34,7 @@ from bqemulator.storage.type_map import _BQ_TO_DUCKDB, bq_schema_to_duckdb_colum
 from sqlglot import exp
 
 run_query_body = executor._run_query_body
+_RENAME = re.compile(r"ALTER TABLE `([^`]+)`\.`([^`]+)` RENAME TO `([^`]+)`")
 
 
 class _Binding:
@@ -60,6 +62,13 @@ class _Binding:
 
 async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, **rest: Any) -> Any:
     context = rest["ctx"]
+    result = None
+    for renamed in _RENAME.finditer(rest["bq_sql"]):
+        statement = {**rest, "bq_sql": renamed[0]}
+        result = await run_query_body(query_params=None, is_scripted=False, **statement)
+        _follow_rename(*renamed.groups(), rest["project_id"], context.catalog)
+    if result is not None:
+        return result
     if is_scripted and query_params:
         context = copy(context)
         object.__setattr__(context, "engine", _Binding(context.engine, {item["name"]: item for item in query_params}))
@@ -69,6 +78,12 @@ async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, 
     if rest["bq_sql"].startswith("ALTER TABLE "):
         _follow_alter(sqlglot.parse_one(rest["bq_sql"], read="bigquery"), rest["project_id"], context.catalog)
     return result
+
+
+def _follow_rename(dataset: str, old: str, new: str, project: str, catalog: Any) -> None:
+    known = catalog.get_table(project, dataset, old)
+    catalog.delete_table(project, dataset, old)
+    catalog.create_table(known.model_copy(update={"table_id": new}))
 
 
 def _follow_alter(tree: exp.Expression, project: str, catalog: Any) -> None:

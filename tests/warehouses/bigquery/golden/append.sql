@@ -7,7 +7,7 @@ SELECT DATE(`at`) AS day, SUM(amount) AS amount FROM core.events WHERE `at` >= @
 SET fence_version = (SELECT version FROM `platform`.`fence-derived-totals`);
 SELECT
   fence_version AS `version`,
-  (SELECT AS STRUCT version, run_id, run_by, window_start, window_end, committed_at, `rows`, touched, copied FROM `platform`.`ledger_096` WHERE table_name = @identity AND kind IN ('commit', 'part') AND COALESCE(window_start < @window_end AND @window_start < window_end, TRUE) ORDER BY version DESC LIMIT 1) AS `newest`,
+  (SELECT AS STRUCT version, kind, run_id, run_by, window_start, window_end, committed_at, `rows`, touched, copied FROM `platform`.`ledger_096` WHERE table_name = @identity AND (kind IN ('commit', 'part', 'trim') AND COALESCE(window_start < @window_end AND @window_start < window_end, TRUE) AND COALESCE(generation, 0) = @generation OR kind IN ('begin', 'swap', 'abandon')) ORDER BY version DESC LIMIT 1) AS `newest`,
   (SELECT COUNT(*) FROM `platform`.`quarantine_096` WHERE table_name = @identity) AS `quarantined`,
   (SELECT COUNT(*) FROM `platform`.`stage-derived-totals-attempt`) AS `staged`,
   ARRAY(SELECT AS STRUCT unit_start, LOGICAL_OR(more_new < 0) AS is_change FROM (SELECT unit_start, SUM(is_new) AS more_new FROM (SELECT TIMESTAMP(DATE_TRUNC(`day`, DAY)) AS unit_start, `day` AS v0, `amount` AS v1, 1 AS is_new FROM `platform`.`stage-derived-totals-attempt` UNION ALL SELECT TIMESTAMP(DATE_TRUNC(`day`, DAY)) AS unit_start, `day` AS v0, `amount` AS v1, -1 AS is_new FROM (SELECT `day`, `amount` FROM `derived`.`totals` WHERE (`day` >= @low AND `day` < @high))) GROUP BY unit_start, v0, v1 HAVING SUM(is_new) <> 0) GROUP BY unit_start) AS `units`,

@@ -1,0 +1,185 @@
+"""What the ledger knows of a table, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from flows.model.change_index import ChangeIndex
+from flows.model.window import BEGINNING, END, EVER, Window, covered, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flows.engine.question import Warning_
+    from flows.model.definition import Change
+    from flows.model.entry import Copied
+    from flows.model.table import Table
+
+
+KEPT = timedelta(days=7)
+"""For how long rows stay that readers see no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The newest commit of one range of adjacent windows under one code version."""
+
+    window: Window
+    version: int
+    code_version: str
+    began: datetime
+    upstreams: Mapping[str, int]
+    behind: timedelta = timedelta(0)
+    """By how much the source's clock was behind the warehouse's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A first copy of which parts are there, and that no commit has ended."""
+
+    window: Window
+    copied: Copied
+    code_version: str
+    holds: bool
+    """Whether it can go on; where it cannot, the table holds rows that have to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What the ledger knows of a table."""
+
+    version: int = 0
+    """Version of the newest commit."""
+    committed: tuple[Committed, ...] = ()
+    """In the order of their versions: a later one holds where two overlap."""
+    changed: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    """What the table's file changes of definitions that made commits, by code version, where it changes anything."""
+    begun: Begun | None = None
+    """The first copy that is to be ended."""
+    emptied: int = 0
+    """Version of what emptied the table last; what was committed before holds no longer."""
+    ahead: datetime | None = None
+    """When commits claim to have begun whose run had a clock that was ahead; what was not over then is to be made."""
+
+    @property
+    def last(self) -> Committed | None:
+        """The newest commit."""
+        return self.committed[-1] if self.committed else None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the table's file changes of the definition of the newest commit."""
+        return self.changed.get(self.last.code_version, ()) if self.last else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Rows that are made beside those that readers see, until all are there."""
+
+    number: int
+    code_version: str
+    git_commit: str
+    """The project's commit when it was begun."""
+    state: LedgerState
+    """What of it is committed; `changed` says what the table's file changes of its definition."""
+    is_lost: bool = False
+    """Whether its table is gone with rows that were committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What a plan must know of a table that it reads."""
+
+    version: int = 0
+    """Version of its newest commit; 0 where it has none."""
+    complete: tuple[Window, ...] = ()
+    """Ranges of its partition column in which all rows are there, disjoint and in order."""
+    touches: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
+    changed_at: datetime | None = None
+    """When it was touched last."""
+    failed: tuple[Window, ...] = ()
+    """Ranges that were tried in vain and are not committed."""
+    is_unfinished: bool = False
+    """Whether its file has changed, and the rows that are read are not yet as it says."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that the ledger says of a table."""
+
+    table: Table
+    state: LedgerState
+    """What is committed; nothing where the table itself is gone, for then it must be made again."""
+    touched: Sequence[Mapping[str, Any]] = ()
+    """The newest version of each range that was touched."""
+    tried: Sequence[Window] = ()
+    """The ranges of which there are failures, in order."""
+    failing: Sequence[Window] = ()
+    """Those that nothing was committed of since they failed."""
+    warned: Mapping[Warning_, tuple[str, ...]] = field(default_factory=dict)
+    """The subjects of the warnings that its commits hold since it was last empty, by kind."""
+    present: Table | None = None
+    """The table, as the definition of its rows has it; None where nobody knows that."""
+    generation: int = 0
+    """That which readers see."""
+    retired: tuple[int, ...] = ()
+    """Those that readers saw before it, in the order in which they ceased to."""
+    retired_at: tuple[datetime, ...] = ()
+    """When they did."""
+    newest: int = 0
+    """The newest that was ever begun."""
+    begun: Generation | None = None
+    """The one that is being made."""
+    is_swapped: bool = False
+    """Whether nothing was written since a swap, so that nobody has looked whether that was carried out."""
+
+    def retired_lately(self, now: datetime) -> set[int]:
+        """Return the generations whose rows are kept, as readers saw them until not long ago."""
+        return {one for one, at in zip(self.retired, self.retired_at, strict=True) if now - at < KEPT}
+
+    @cached_property
+    def upstream(self) -> Upstream:
+        """What a plan of another table must know of this one."""
+        committed = merge(commit.window for commit in self.state.committed)
+        failed = tuple(window for window in self.tried if not covered(window, committed))
+        unfinished = any(change.kind != "on_error" for change in self.state.changes) or self.begun is not None
+        if not self.state.committed or self.state.begun:
+            return Upstream(failed=failed, is_unfinished=unfinished)
+        touched = [(window_of(row), row["version"]) for row in self.touched]
+        return Upstream(
+            self.state.version,
+            tuple(complete(self.present or self.table, self.state)),
+            ChangeIndex(touched),
+            max((row["began"].astimezone(UTC) for row in self.touched), default=None),
+            failed,
+            unfinished,
+        )
+
+
+def complete(table: Table, known: LedgerState) -> list[Window]:
+    """Return the ranges in which all of a table's rows are there.
+
+    A core table is complete up to the cursor to which every window is committed, a derived table over the ranges that
+    are committed, and a table without windows up to the moment at which its last run began to read. Before the table's
+    start there is nothing to come, and neither is there after its end.
+    """
+    if known.last is None:
+        return []
+    if table.window is None:
+        return [Window(BEGINNING, known.last.began - known.last.behind)]
+    done = merge([Window(BEGINNING, table.window.start), *(commit.window for commit in known.committed)])
+    if table.source is not None:
+        done = done[:1]
+    if table.window.end is not None and done[-1].end >= table.window.end:
+        done[-1] = Window(done[-1].start, END)
+    return done
+
+
+def window_of(row: Mapping[str, Any]) -> Window:
+    """Return the window of a row of the ledger; all time where it has none."""
+    if row["window_start"] is None:
+        return EVER
+    return Window(row["window_start"].astimezone(UTC), row["window_end"].astimezone(UTC))

@@ -1,0 +1,76 @@
+"""The tables of a table's generations in BigQuery: compared, renamed and dropped."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flows.model.entry import Touched
+from flows.model.errors import WarehouseError
+from flows.model.window import EVER
+from flows.warehouses.bigquery import tables, units
+from flows.warehouses.bigquery.jobs import RETRY, translated
+from flows.warehouses.bigquery.types import quote, quote_table
+from flows.warehouses.interface import compared, every_row, parts_of, shadow_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flows.model.table import Table
+    from flows.warehouses.bigquery.jobs import Jobs
+
+
+def difference(jobs: Jobs, table: Table, generation: int, before: Table | None) -> tuple[Touched, ...]:
+    """Return where the rows of a generation differ from those that readers see, in the columns that both have."""
+    columns = compared(before, table)
+    if columns is None:
+        return (Touched(EVER, changed=True),)
+    shared = table.model_copy(update={"columns": tuple(one for one in table.columns if one.name in columns)})
+    new, old = (_rows(one, before or table) for one in (shadow_of(table, generation), table))
+    found = jobs.query(f"SELECT ARRAY({units.difference(shared, old, new)}) AS units")
+    return units.touched(table, None, found.rows[0]["units"])
+
+
+def _rows(table: Table, before: Table) -> str:
+    """GoogleSQL for all rows of a table, which one of the two definitions may forbid to read without a filter."""
+    conditions = " AND ".join(dict.fromkeys([every_row(table), every_row(before)]))
+    return f"(SELECT * FROM {quote_table(table.identity)} WHERE {conditions})"
+
+
+def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str = "") -> None:
+    """Give a generation the table's name, and what had it that of its own generation.
+
+    The table of the generation goes last: where it is gone, all is done. The job of the run that has swapped runs once,
+    however late; another run looks at what is there first, and what is renamed already cannot be again.
+    """
+    new, old, seen = shadow_of(table, generation).identity, shadow_of(table, retired).identity, table.identity
+    there = tables.present(jobs, {*(new, old, seen), *map(parts_of, (new, old, seen))})
+    if new not in there:
+        return
+    statements = []
+    for source, name in [
+        (parts_of(seen), parts_of(old)),
+        (parts_of(new), parts_of(seen)),
+        (seen, old),
+        (new, seen),
+    ]:
+        if source in there and name not in there:
+            statements.append(f"ALTER TABLE {quote_table(source)} RENAME TO {quote(name.partition('.')[2])};")
+            there = {*there, name} - {source}
+    job_id = f"derived-swap-{table.identity.replace('.', '-')}-{generation}-{run_id}" if run_id else None
+    try:
+        jobs.query("\n".join(statements), job_id=job_id)
+    except WarehouseError:
+        # Another run has carried it out meanwhile.
+        if tables.find(jobs, new) is not None:
+            raise
+
+
+def sweep(jobs: Jobs, table: Table, kept: Collection[int]) -> None:
+    """Drop the tables of all generations but those kept."""
+    with translated(table.identity):
+        place = f"{jobs.settings.project}.{table.dataset}"
+        for item in jobs.client.list_tables(place, page_size=tables.LISTED, retry=RETRY):
+            number = re.fullmatch(rf"{table.name}-g(\d+)(?:-parts)?", item.table_id)
+            if number and int(number[1]) not in kept:
+                jobs.client.delete_table(f"{place}.{item.table_id}", not_found_ok=True, retry=RETRY)

@@ -1,0 +1,75 @@
+"""A changed definition is made beside the rows that readers see, and takes their place when all of it is there."""
+
+import pytest
+
+from flows.model.window import Window, utc
+from tests.simulator.house import (
+    AFTER,
+    BEFORE,
+    DOUBLED,
+    ROWS,
+    TABLE,
+    TOTALS,
+    amounts,
+    change_and_return,
+    change_upstream,
+    living,
+)
+
+
+def days(first, last):
+    """Return the range of days of January [first, last)."""
+    return Window(utc(f"2026-01-0{first}"), utc(f"2026-01-0{last}"))
+
+
+@pytest.fixture
+def house(warehouse, tmp_path):
+    """A core table of four days, and a derived one that is up to date."""
+    return living(tmp_path, warehouse)
+
+
+def test_readers_see_one_definition_until_the_other_is_whole(house):
+    """Pieces of the new one are made in any order; what they see stays fresh; nothing is lost by --from and --to."""
+    house.write(TABLE, DOUBLED)
+    done = house.run(TABLE, bounds=days(3, 4))
+    assert [step.window for step in done.plan.windows] == [days(3, 4)]
+    assert amounts(house) == BEFORE
+    house.insert([*ROWS, (9, "2026-01-01", 1, 1)])
+    house.copy()
+    house.run(TABLE, bounds=days(1, 2))
+    assert amounts(house) == {**BEFORE, 1: 2.5}
+    house.run(TABLE, bounds=days(4, 5))
+    assert amounts(house) == {**BEFORE, 1: 2.5}
+    last = house.run(TABLE)
+    assert [step.window for step in last.plan.windows] == [days(2, 3)]
+    assert amounts(house) == {**AFTER, 1: 5}
+    assert not house.run(TABLE).entries
+    assert house.warehouse.present(["derived.totals-g0", "derived.totals-g1"]) == {"derived.totals-g0"}
+
+
+def test_changed_back_or_again(house):
+    """What was begun is dropped, and only what the file says now is made."""
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE, bounds=days(1, 3))
+    house.write(TABLE, TOTALS)
+    assert not house.run(TABLE).entries
+    assert amounts(house) == BEFORE
+    assert not house.warehouse.present(["derived.totals-g1"])
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE, bounds=days(1, 3))
+    house.write(TABLE, {**TOTALS, "sql": TOTALS["sql"].replace("SUM(amount)", "0 * SUM(amount)")})
+    assert len(house.run(TABLE).entries) == 4
+    assert set(amounts(house).values()) == {0}
+    assert not house.warehouse.present(["derived.totals-g2", "derived.totals-g1"])
+
+
+@pytest.mark.parametrize("change", ["renamed", "rules"])
+def test_the_table_ends_as_if_it_were_made_anew(house, change):
+    """Rows, their columns and those columns' order are the file's; and so again when the file changes back."""
+    change_and_return(house, change)
+
+
+@pytest.mark.parametrize("change", ["start"])
+def test_what_reads_it_follows_where_rows_differ(house, change):
+    """Rows that went are gone from the table downstream too."""
+    change_upstream(house, change)
