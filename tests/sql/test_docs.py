@@ -30,7 +30,7 @@ def test_few_things_are_different():
         ("SELECT ST_GEOGPOINT(1.0, 2.0) AS x FROM core.t", "longitude and latitude"),
         ("SELECT NET.REG_DOMAIN(s) AS x FROM core.t", "NET.HOST"),
         ("SELECT FARM_FINGERPRINT(s) AS x FROM core.t", "MD5"),
-        ("SELECT FORMAT('%d', a) AS x FROM core.t", "CONCAT"),
+        ("SELECT FORMAT('%T', a) AS x FROM core.t", "It knows %d"),
         ("SELECT a FROM core.t WHERE _TABLE_SUFFIX = '1'", "@window_start"),
         ("SELECT a FROM core.t WHERE _PARTITIONTIME >= @window_start", "partition column"),
         ("SELECT a FROM `core.events_*`", "@window_start"),

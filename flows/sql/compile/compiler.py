@@ -11,6 +11,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     casts,
     date_calls,
     format_calls,
+    format_text,
     json_calls,
     literals,
     logic,

@@ -25,6 +25,6 @@ REFUSED = {
     "PIVOT": "a column for each value: SUM(IF(name = 'value', amount, 0)) AS value",
     "UNPIVOT": "a SELECT for each column, joined by UNION ALL",
     "LEFT, FULL, INNER UNION BY NAME, CORRESPONDING": "UNION ALL with the columns written out on both sides",
-    "FORMAT, FARM_FINGERPRINT": "what the refusal of each says",
+    "FARM_FINGERPRINT, FORMAT with `%T`, `%p` or `*`": "what the refusal of each says",
 }
 """What no table's SQL may hold, with what to write instead."""

@@ -1,0 +1,158 @@
+"""FORMAT: a text with values in the places that its format has for them, as `%d` or `%.2f`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from flows.sql import types as t
+from flows.sql.compile import cast
+from flows.sql.compile.convert import converted
+from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.once import once
+from flows.sql.shown import shown
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from flows.sql.compile.scope import Scope
+
+_PLACE = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\d*)(?P<point>\.(?P<places>\d*))?(?P<kind>.)", re.DOTALL)
+_KINDS = {"d": t.INT64, "i": t.INT64, "x": t.INT64, "X": t.INT64, "o": t.INT64, "s": t.STRING}
+_KINDS |= dict.fromkeys("fFeEgG", t.FLOAT64)
+_MOST_WIDE, _DEFAULT_PLACES = 1000, 6
+
+
+@compiles_call("FORMAT")
+def _format(_: str, node: exp.Expr, scope: Scope) -> Value:
+    pattern, *given = [(item, expression(item, scope)) for item in node.expressions]
+    if pattern[1].type != t.STRING or not pattern[1].literal:
+        if pattern[1].type == t.UNKNOWN:
+            return Value(t.STRING, "NULL")
+        return scope.unsupported(node, "FORMAT with a format that is no literal")
+    text = str(pattern[1].constant)
+    places = list(_PLACE.finditer(text))
+    wanted = [place for place in places if place["kind"] != "%"]
+    if len(wanted) != len(given):
+        return scope.fault(
+            node, f"{shown(pattern[0])} has places for other values: {len(wanted)}, where there are {len(given)}."
+        )
+    if "%" in _PLACE.sub("", text):
+        return scope.fault(node, f"{shown(pattern[0])} ends in the middle of a place. Write %% for one %.")
+    parts, ends, values = [], 0, iter(given)
+    for place in places:
+        parts.append(quote_text(text[ends : place.start()]))
+        ends = place.end()
+        if place["kind"] == "%":
+            parts.append("'%'")
+            continue
+        found = _filled(place, *next(values), scope)
+        if found is None:
+            return Value(t.STRING, "NULL")
+        parts.append(found)
+    parts.append(quote_text(text[ends:]))
+    return Value(t.STRING, f"({' || '.join(part for part in parts if part != quote_text('')) or quote_text('')})")
+
+
+def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
+    """Return a value as its place in the format writes it; None where that has a fault."""
+    kind, flags = place["kind"], place["flags"].replace("0", "") if "-" in place["flags"] else place["flags"]
+    if value.type == t.UNKNOWN:
+        return None
+    if kind == "t":
+        return _plain(place, item, value, scope)
+    want = _KINDS.get(kind)
+    if want == t.FLOAT64 and value.type == t.NUMERIC and kind in "fF":
+        return _decimal(place, item, value, scope)
+    if want is None or "#" in flags or int(place["width"] or 0) > _MOST_WIDE or int(place["places"] or 0) > _MOST_WIDE:
+        known = "%d, %i, %x, %X, %o, %s, %f, %e, %g and %t"
+        _refuse(item, f"FORMAT with '{place[0]}' is not supported by the embedded warehouse. It knows {known}.", scope)
+        return None
+    if value.type != want and not (value.type == t.NULL and want == t.INT64):
+        instead = f"Write %t, or CAST({shown(item)} AS {want})."
+        _refuse(item, f"'{place[0]}' takes {want}, but '{shown(item)}' is {value.type}. {instead}", scope)
+        return None
+    # Zero has no sign.
+    sql = converted(item, value, want, scope) if want != t.FLOAT64 else f"({converted(item, value, want, scope)} + 0.0)"
+    if kind == "s":
+        cut = f"left({sql}, {place['places'] or 0})" if place["point"] else sql
+        return once(cut, lambda name: _padded(name, place))
+    if "'" in flags or (place["point"] and want == t.INT64):
+        if place[0] == f"%'{kind}" and want == t.INT64 and kind in "di":
+            return f"format('{{:,}}', {sql})"
+        if re.fullmatch(r"%'(\.\d+)?[fF]", place[0]):
+            return f"format('{{:,.{place['places'] or _DEFAULT_PLACES}f}}', {sql})"
+        _refuse(
+            item, f"FORMAT with '{place[0]}' is not supported by the embedded warehouse. Write %'d or %'.2f.", scope
+        )
+        return None
+    if kind in "xXo":
+        if place["width"] or flags:
+            _refuse(
+                item, f"FORMAT with '{place[0]}' is not supported. Write LPAD(FORMAT('%{kind}', x), n, '0').", scope
+            )
+            return None
+        digits = f"printf('%{kind}', CAST(abs(CAST(xvalue AS HUGEINT)) AS HUGEINT))"
+        return f"list_extract(list_transform([{sql}], lambda xvalue: CASE WHEN xvalue < 0 THEN '-' ELSE '' END || {digits}), 1)"
+    written = f"{place['width']}{place['point'] or ''}{'d' if kind == 'i' else kind}"
+    if "0" not in flags or want == t.INT64:
+        return f"printf('%{flags}{written}', {sql})"
+    # NaN and infinity have blanks before them.
+    blank = flags.replace("0", "")
+    return once(
+        sql,
+        lambda name: (
+            f"CASE WHEN isfinite({name}) THEN printf('%{flags}{written}', {name}) ELSE printf('%{blank}{written}', {name}) END"
+        ),
+    )
+
+
+def _plain(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
+    """Return any value as `%t` writes it."""
+    if place["point"] or set(place["flags"]) - {"-"} or not (value.type == t.NULL or _is_told(value)):
+        _refuse(item, f"FORMAT with '{place[0]}' of {value.type} is not supported by the embedded warehouse.", scope)
+        return None
+    text = value.sql if value.type in (t.STRING, t.NULL) else cast.cast(value.sql, value.type, t.STRING, "NULL")
+    if value.type == t.FLOAT64:
+        sign = f"CASE WHEN {value.sql} = 0 AND signbit({value.sql}) THEN '-0.0'"
+        text = once(
+            text, lambda name: f"{sign} WHEN regexp_matches({name}, '^-?[0-9]+$') THEN {name} || '.0' ELSE {name} END"
+        )
+    return once(f"coalesce(CAST({text} AS VARCHAR), 'NULL')", lambda name: _padded(name, place))
+
+
+def _is_told(value: Value) -> bool:
+    return value.type in (t.STRING, t.INT64, t.BOOL, t.NUMERIC, t.FLOAT64, t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
+
+
+def _decimal(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
+    """Return a NUMERIC with so many places behind its point, halves away from zero."""
+    places = int(place["places"] or 0) if place["point"] else _DEFAULT_PLACES
+    if places > t.DECIMALS[t.NUMERIC] or set(place["flags"]) - {"-"}:
+        instead = f"Write CAST({shown(item)} AS FLOAT64)."
+        _refuse(item, f"FORMAT with '{place[0]}' of NUMERIC is not supported. {instead}", scope)
+        return None
+    # What is rounded to zero keeps its sign.
+    text = once(
+        value.sql,
+        lambda name: (
+            f"CASE WHEN {name} < 0 AND CAST({name} AS DECIMAL(38, {places})) = 0 THEN '-' ELSE '' END"
+            f" || CAST(CAST({name} AS DECIMAL(38, {places})) AS VARCHAR)"
+        ),
+    )
+    return once(f"({text})", lambda name: _padded(name, place))
+
+
+def _padded(text: str, place: re.Match[str]) -> str:
+    width = int(place["width"] or 0)
+    if not width:
+        return text
+    pad = "rpad" if "-" in place["flags"] else "lpad"
+    return f"CASE WHEN length({text}) >= {width} THEN {text} ELSE {pad}({text}, {width}, ' ') END"
+
+
+def _refuse(item: exp.Expr, message: str, scope: Scope) -> Value:
+    scope.fault(item, message)
+    return NOTHING
