@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from flows.model import dependency
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # No text of a table file holds this character where it is good.
 _KIND = "\0"
@@ -46,10 +50,16 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - as JSON has it
             return {_KIND: "date", "value": value.isoformat()}
         case timedelta():
             return {_KIND: "timedelta", "value": value // timedelta(microseconds=1)}
-    if is_dataclass(value):
-        given = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return {_KIND: type(value).__name__, "value": given}
+    kind: type[object] = type(value)
+    if is_dataclass(kind):
+        given = {name: _plain(getattr(value, name)) for name in _names(kind)}
+        return {_KIND: kind.__name__, "value": given}
     raise TypeError(f"{type(value).__name__} is not kept")
+
+
+@lru_cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _value(given: Any) -> Any:  # noqa: ANN401 - as JSON has it
