@@ -6,19 +6,19 @@ longer than most runs.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.engine.request import Request
 from flows.model.errors import DerivedError, UsageError
 from flows.model.safe_text import printable
-from flows.model.window import BEGINNING, END, Window
+from flows.model.window import BEGINNING, END, Window, utc
 from flows.report.text import describe_plan, plan_remarks
 from flows.wiring import run_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from uuid import UUID
 
     from prefect import Flow
@@ -71,13 +71,13 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
 
     def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
         table: str,
-        start: datetime | None = None,
-        end: datetime | None = None,
+        start: object = None,
+        end: object = None,
         force: bool = False,
         rebuild: bool = False,
         accept: bool = False,
         dry_run: bool = False,
-    ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
+    ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and what is wrong with a moment is said here
         """Run one table.
 
         Args:
@@ -91,9 +91,9 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
         """
         tracker = Tracker(table)
         try:
-            bounds = Window(_utc(start) or BEGINNING, _utc(end) or END)
+            bounds = Window(_moment("From", start) or BEGINNING, _moment("To", end) or END)
             if bounds.start >= bounds.end:
-                raise UsageError(f"start {start} is not before end {end}.")
+                raise UsageError(f"From: {start} is not before To: {end}.")
             if only is not None and table != only:
                 raise UsageError(
                     f"This deployment brings {only} up to date, not {table}: run the deployment of that name."
@@ -117,13 +117,16 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
         return state
 
     run.__name__ = kind
-    # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.
-    run.__annotations__ |= {"start": datetime | None, "end": datetime | None}
     return flow(name=kind, description=DESCRIPTIONS[kind], flow_run_name="{table}", persist_result=False)(run)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    """Take a moment without an offset as UTC."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
+def _moment(field: str, given: object) -> datetime | None:
+    """Return the moment that a field of the form holds, in UTC; None where it is empty."""
+    if not given:
+        return None
+    try:
+        return utc(str(given))
+    except ValueError:
+        raise UsageError(
+            f"{field}: '{given}' is not a date. Write it as 2026-01-31 or 2026-01-31T06:00, in UTC."
+        ) from None

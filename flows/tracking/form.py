@@ -63,8 +63,8 @@ def _signature(identity: str, windows: str) -> Signature:
     return Signature(
         [
             _field("table", Literal[identity], identity, "Table", "What this deployment brings up to date."),
-            _field("start", moment, None, "From", f"Only windows that begin at or after this, UTC. {windows}"),
-            _field("end", moment, None, "To", f"Only windows that end at or before this, UTC. {windows}"),
+            _field("start", moment, None, "From", f"Only windows that end after this, UTC. {windows}"),
+            _field("end", moment, None, "To", f"Only windows that begin before this, UTC. {windows}"),
             _field("force", bool, False, "Force", "Do these windows again though they are committed."),
             _field(
                 "rebuild",

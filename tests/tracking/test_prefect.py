@@ -233,19 +233,24 @@ def test_a_run_that_committed_some_windows_and_failed_says_both(project, worker)
 OF_ONE_TABLE = """
 from flows import ingest
 run = getattr(ingest, "core-users")
-for state in run("core.users", dry_run=True, return_state=True), run("core.orders", return_state=True):
+for state in (
+    run("core.users", dry_run=True, return_state=True),
+    run("core.orders", return_state=True),
+    run("core.users", start="2026-13-01", return_state=True),
+):
     print(state.type.value, state.name, state.message)
 """
 
 
-def test_the_flow_of_a_deployment_can_say_what_it_would_do_and_refuses_other_tables(project):
-    """A dry run commits nothing, and its state's name starts no other run."""
+def test_the_flow_of_a_deployment_can_say_what_it_would_do_and_refuses_what_is_wrong(project):
+    """A dry run commits nothing, and its state's name starts no other run; another table or no date are told."""
     done = project.python("-c", OF_ONE_TABLE)
-    dry, other = done.stdout.splitlines()
+    dry, other, date = done.stdout.splitlines()
     assert dry.startswith("COMPLETED DryRun core.users: "), done.stderr
     assert other == (
         "FAILED Failed This deployment brings core.users up to date, not core.orders: run the deployment of that name."
     )
+    assert date.startswith("FAILED Failed From: '2026-13-01' is not a date. Write it as 2026-01-31")
 
 
 def test_a_command_is_tracked_where_an_api_is_configured(project):
