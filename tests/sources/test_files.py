@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.model.bad_row import BadRow
@@ -169,6 +169,43 @@ def test_broken_lines_of_json_are_bad_rows(tmp_path):
         ("a.jsonl:11", "a document has the name 'x' twice"),
     ]
     assert batch.bad[2].raw == '{"v": "\ufffd"}'
+
+
+NAMES = st.text('ab":\\ ', max_size=2)
+OBJECTS = st.recursive(
+    st.text('ab":\\ é', max_size=4) | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(NAMES, inner), max_size=3).map(tuple),
+    max_leaves=8,
+)
+
+
+def written(value, escaped, space):
+    """Write a value as JSON; a tuple is an object's names and values, of which some may stand twice."""
+    if isinstance(value, list):
+        return f"[{','.join(written(item, escaped, space) for item in value)}]"
+    if isinstance(value, tuple):
+        pairs = (f"{written(name, escaped, space)}{space}:{written(item, escaped, space)}" for name, item in value)
+        return f"{{{','.join(pairs)}}}"
+    text = json.dumps(value, ensure_ascii=escaped)
+    return text.replace(":", "\\u003a") if escaped else text
+
+
+def has_names_once(value):
+    """Say whether no name stands twice in any object of a value."""
+    if isinstance(value, tuple):
+        return len(dict(value)) == len(value) and all(has_names_once(item) for _, item in value)
+    return not isinstance(value, list) or all(map(has_names_once, value))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(OBJECTS, st.booleans(), st.sampled_from(["", " ", "\t "])), min_size=1, max_size=4))
+def test_no_name_stands_twice(tmp_path, lines):
+    """However deep it stands and however it is written; no other document is refused."""
+    texts = [f'{{"w"{space}:{written(value, escaped, space)}}}' for value, escaped, space in lines]
+    write(tmp_path / "a.jsonl", "\n".join(texts))
+    [batch] = batches(tmp_path, table("a.jsonl", {"v": "STRING"}))
+    expected = [f"a.jsonl:{place}" for place, (value, *_) in enumerate(lines, 1) if not has_names_once(value)]
+    assert [row.place for row in batch.bad] == expected
 
 
 def test_broken_records_of_csv_are_bad_rows(tmp_path):
