@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+STORIES ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo local demo-servers demo-bigquery demo-bigquery-servers test test-kubernetes lint bench lock docs cases
@@ -43,6 +44,9 @@ test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 test-kubernetes: install ## Run the image in a Kubernetes of its own, which this builds, starts and ends (root, Debian, Go)
 	@tests/servers/install.sh
 	tests/kubernetes/run
+
+soak: install ## Tell many random stories of changes, runs and kills (an hour; STORIES=1000)
+	DERIVED_TEST_STORIES=$(STORIES) $(BIN)/python -m pytest tests/simulator --numprocesses 2
 
 lint: install ## Check style, format and types
 	$(BIN)/ruff check

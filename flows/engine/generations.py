@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine.definitions import keep_definition
 from flows.model.entry import Entry
+from flows.model.errors import ConflictError
 from flows.project.definition import code_version
 
 if TYPE_CHECKING:
@@ -25,6 +26,28 @@ def carry_out(readings: dict[str, Reading], warehouse: Warehouse) -> set[str]:
         one = readings[name]
         warehouse.carry_out(one.table, one.generation, one.retired[-1])
     return swapped
+
+
+def refuse_older(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse) -> None:
+    """Raise ConflictError where a run of an older commit of the project would undo what a newer one has begun.
+
+    Which is older the ledger tells, by which of the two it has seen first: a pod has no history of the project.
+    """
+    ours, theirs = run.git_commit, reading.begun_from
+    turns = todo.abandons is not None or (todo.succession is not None and todo.succession.begins)
+    if not turns or not ours or not theirs or ours == theirs:
+        return
+    rows = warehouse.query(
+        "SELECT git_commit, MIN(committed_at) AS seen FROM platform.ledger"
+        " WHERE git_commit IN (@ours, @theirs) GROUP BY git_commit",
+        {"ours": ours, "theirs": theirs},
+    )
+    seen = {row["git_commit"]: row["seen"] for row in rows}
+    if ours in seen and seen[ours] < seen[theirs]:
+        raise ConflictError(
+            f"{run.table.identity}: this run is of the project's commit {ours[:12]}, which is older than {theirs[:12]},"
+            " by which its definition was changed last. This run changed nothing; run it from the newer commit."
+        )
 
 
 def turn(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse) -> int:

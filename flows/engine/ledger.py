@@ -157,6 +157,7 @@ def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
         retired_at=tuple(row["committed_at"].astimezone(UTC) for row in rows.swaps),
         newest=max((row["generation"] or 0 for row in rows.all), default=0),
         begun=_generation(table, rows, changed, there[2], now) if is_there else None,
+        begun_from=next((row["git_commit"] for row in reversed(rows.all) if row["kind"] == "begin"), ""),
         is_swapped=bool(rows.all) and rows.all[-1]["kind"] == "swap",
     )
 
@@ -171,7 +172,7 @@ def _generation(
     name = shadow_of(table, number).identity
     is_lost = bool(state.committed) and not (name in shadows and (not table.is_folded or parts_of(name) in shadows))
     differs = {own: changed[own]} if own in changed else {}
-    return Generation(number, own, rows.begun["git_commit"], replace(state, changed=differs), is_lost)
+    return Generation(number, own, replace(state, changed=differs), is_lost)
 
 
 def _failing(entries: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> list[Window]:

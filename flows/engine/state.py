@@ -81,8 +81,6 @@ class Generation:
 
     number: int
     code_version: str
-    git_commit: str
-    """The project's commit when it was begun."""
     state: LedgerState
     """What of it is committed; `changed` says what the table's file changes of its definition."""
     is_lost: bool = False
@@ -133,6 +131,8 @@ class Reading:
     """The newest that was ever begun."""
     begun: Generation | None = None
     """The one that is being made."""
+    begun_from: str = ""
+    """The project's commit of the run that has begun the newest."""
     is_swapped: bool = False
     """Whether nothing was written since a swap, so that nobody has looked whether that was carried out."""
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flows.model.errors import ConflictError
 from flows.model.window import Window, utc
 from tests.simulator.house import (
     AFTER,
@@ -61,6 +62,30 @@ def test_changed_back_or_again(house):
     assert len(house.run(TABLE).entries) == 4
     assert set(amounts(house).values()) == {0}
     assert not house.warehouse.present(["derived.totals-g2", "derived.totals-g1"])
+
+
+def test_a_run_of_an_older_commit_undoes_nothing(house):
+    """Neither what a newer one has begun nor what it has swapped in; a commit that reverts it is another one."""
+    house.git_commit = "older"
+    house.insert([*ROWS, (9, "2026-01-01", 1, 1)])
+    house.copy()
+    house.run(TABLE)
+    house.git_commit = "newer"
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE, bounds=days(1, 2))
+    for _ in range(2):
+        house.git_commit = "older"
+        house.write(TABLE, TOTALS)
+        with pytest.raises(ConflictError, match="commit older, which is older than newer"):
+            house.run(TABLE)
+        house.git_commit = "newer"
+        house.write(TABLE, DOUBLED)
+        house.run(TABLE)
+        assert amounts(house) == {**AFTER, 1: 5}
+    house.git_commit = "revert"
+    house.write(TABLE, TOTALS)
+    house.run(TABLE)
+    assert amounts(house) == {**BEFORE, 1: 2.5}
 
 
 @pytest.mark.parametrize("change", ["renamed", "rules"])
