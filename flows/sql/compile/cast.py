@@ -149,7 +149,7 @@ def _to_text(value: str, have: Type) -> str | None:
     if have == t.FLOAT64:
         short = f"printf('%.15g', {value})"
         exact = f"printf('%.17g', {value})"
-        return f"CASE WHEN CAST({short} AS DOUBLE) = {value} THEN regexp_replace({short}, '^-0$', '0') ELSE {exact} END"
+        return f"CASE WHEN isnan({value}) THEN 'nan' WHEN CAST({short} AS DOUBLE) = {value} THEN regexp_replace({short}, '^-0$', '0') ELSE {exact} END"
     if have == t.BYTES:
         return f"decode({value})"
     if have == t.TIMESTAMP:

@@ -74,39 +74,42 @@ def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) ->
         instead = f"Write %t, or CAST({shown(item)} AS {want})."
         _refuse(item, f"'{place[0]}' takes {want}, but '{shown(item)}' is {value.type}. {instead}", scope)
         return None
-    # Zero has no sign.
-    sql = converted(item, value, want, scope) if want != t.FLOAT64 else f"({converted(item, value, want, scope)} + 0.0)"
+    sql = converted(item, value, want, scope)
     if kind == "s":
         cut = f"left({sql}, {place['places'] or 0})" if place["point"] else sql
         return once(cut, lambda name: _padded(name, place))
-    if "'" in flags or (place["point"] and want == t.INT64):
-        if place[0] == f"%'{kind}" and want == t.INT64 and kind in "di":
-            return f"format('{{:,}}', {sql})"
-        if re.fullmatch(r"%'(\.\d+)?[fF]", place[0]):
-            return f"format('{{:,.{place['places'] or _DEFAULT_PLACES}f}}', {sql})"
-        _refuse(
-            item, f"FORMAT with '{place[0]}' is not supported by the embedded warehouse. Write %'d or %'.2f.", scope
-        )
+    found = _of_int(place, flags, sql) if want == t.INT64 else _of_float(place, flags, sql)
+    if found is None:
+        instead = "Write %'d or %'.2f, and LPAD around a FORMAT for more."
+        _refuse(item, f"FORMAT with '{place[0]}' is not supported by the embedded warehouse. {instead}", scope)
+    return found
+
+
+def _of_int(place: re.Match[str], flags: str, sql: str) -> str | None:
+    kind = place["kind"]
+    if kind in "di":
+        if "'" in flags:
+            return f"format('{{:,}}', {sql})" if place[0] == f"%'{kind}" else None
+        return None if place["point"] else f"printf('%{flags}{place['width']}d', {sql})"
+    if place["width"] or place["point"] or flags:
         return None
-    if kind in "xXo":
-        if place["width"] or flags:
-            _refuse(
-                item, f"FORMAT with '{place[0]}' is not supported. Write LPAD(FORMAT('%{kind}', x), n, '0').", scope
-            )
-            return None
-        digits = f"printf('%{kind}', CAST(abs(CAST(xvalue AS HUGEINT)) AS HUGEINT))"
-        return f"list_extract(list_transform([{sql}], lambda xvalue: CASE WHEN xvalue < 0 THEN '-' ELSE '' END || {digits}), 1)"
-    written = f"{place['width']}{place['point'] or ''}{'d' if kind == 'i' else kind}"
-    if "0" not in flags or want == t.INT64:
-        return f"printf('%{flags}{written}', {sql})"
+    digits = f"printf('%{kind}', CAST(abs(CAST(xvalue AS HUGEINT)) AS HUGEINT))"
+    signed = f"CASE WHEN xvalue < 0 THEN '-' ELSE '' END || {digits}"
+    return f"list_extract(list_transform([{sql}], lambda xvalue: {signed}), 1)"
+
+
+def _of_float(place: re.Match[str], flags: str, sql: str) -> str | None:
+    # Neither zero nor NaN has a sign.
+    plain = once(sql, lambda name: f"CASE WHEN isnan({name}) THEN CAST('NaN' AS DOUBLE) ELSE {name} + 0.0 END")
+    if "'" in flags:
+        grouped = re.fullmatch(r"%'(?:\.(\d+))?[fF]", place[0])
+        return f"format('{{:,.{grouped[1] or _DEFAULT_PLACES}f}}', {plain})" if grouped else None
+    written = f"{place['width']}{place['point'] or ''}{place['kind']}"
+    if "0" not in flags:
+        return f"printf('%{flags}{written}', {plain})"
     # NaN and infinity have blanks before them.
-    blank = flags.replace("0", "")
-    return once(
-        sql,
-        lambda name: (
-            f"CASE WHEN isfinite({name}) THEN printf('%{flags}{written}', {name}) ELSE printf('%{blank}{written}', {name}) END"
-        ),
-    )
+    zeros, blanks = f"printf('%{flags}{written}'", f"printf('%{flags.replace('0', '')}{written}'"
+    return once(plain, lambda name: f"CASE WHEN isfinite({name}) THEN {zeros}, {name}) ELSE {blanks}, {name}) END")
 
 
 def _plain(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:

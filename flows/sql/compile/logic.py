@@ -36,11 +36,11 @@ def _compare(node: exp.Expr, scope: Scope) -> Value:
 
 @compiles_call("NULLIF")
 def _nullif(name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    """Compile NULLIF of STRUCTs, of which a part that is NULL decides; the table of functions has all others."""
+    """Compile NULLIF of STRUCTs and ARRAYs, of which a part that is NULL decides; the table of functions has all others."""
     if len(node.expressions) != 2:  # noqa: PLR2004 - a value, and what is NULL instead
         return None
     pairs = [(item, expression(item, scope)) for item in node.expressions]
-    if not any(value.type.name == "STRUCT" for _, value in pairs):
+    if not any(value.type.name in {"ARRAY", "STRUCT"} for _, value in pairs):
         return apply(name, node, signatures.scalar(name), pairs, scope)
     same = compare(node, pairs[0], "=", pairs[1], scope)
     common = comparable(node, [value for _, value in pairs], scope, ordered=False)
