@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
@@ -37,3 +37,8 @@ def final_state(outcome: Outcome) -> State[Any]:
 def failed_state(error: DerivedError, *, name: str = "Failed", message: str = "") -> State[Any]:
     """Return how a run ends that has failed; who called it gets the error."""
     return Failed(name=name, message=printable(message or str(error)), data=error)
+
+
+def stopped_state() -> State[Any]:
+    """Return how a run ends that a person has stopped where it ran."""
+    return Cancelled(message="Stopped. What was committed stays; the next run does the rest.")

@@ -43,6 +43,7 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     Raises:
         ApiError: the API does not answer.
         DerivedError: as the run does, or because windows failed.
+        KeyboardInterrupt: it was stopped.
     """
     from blocks.api import asking_api  # noqa: PLC0415 - Prefect is slow to import
 
@@ -51,6 +52,8 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     run = table_flow(kind)
     with asking_api():
         state: Any = run(request.table, start, end, request.force, request.rebuild, request.accept, return_state=True)
+    if state.is_cancelled():
+        raise KeyboardInterrupt
     result = state.result(raise_on_failure=False)
     if isinstance(result, Exception):
         raise result
@@ -60,10 +63,11 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
 def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: str | None = None) -> Flow[..., Any]:
     """Return the Prefect flow around `run_one`; it refuses any table but `only`, where that is given."""
     from prefect import flow  # noqa: PLC0415 - only where it runs
+    from prefect.exceptions import TerminationSignal  # noqa: PLC0415
     from prefect.states import Completed  # noqa: PLC0415
 
     from flows.tracking.dry_run import dry_run as dry_run_of  # noqa: PLC0415
-    from flows.tracking.final_state import failed_state, final_state  # noqa: PLC0415
+    from flows.tracking.final_state import failed_state, final_state, stopped_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
 
@@ -109,6 +113,10 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             tracker.failed(error)
             return failed_state(error)
+        except (KeyboardInterrupt, TerminationSignal) as stopped:
+            if isinstance(stopped, TerminationSignal) and tracker.is_deployed:
+                raise  # whoever started the run has set its state, or does so now
+            return stopped_state()
         state = final_state(outcome)
         if outcome.failures:
             tracker.error(str(state.message))

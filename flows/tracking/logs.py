@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from prefect.exceptions import CancelledRun
+
 from flows.model.errors import DerivedError
 
 RUNS = ("prefect.flow_runs", "prefect.engine")
@@ -29,4 +31,4 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 def _tells_ours(record: logging.LogRecord) -> bool:
-    return record.exc_info is not None and isinstance(record.exc_info[1], DerivedError)
+    return record.exc_info is not None and isinstance(record.exc_info[1], DerivedError | CancelledRun)

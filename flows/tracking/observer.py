@@ -21,10 +21,9 @@ from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from uuid import UUID
 
     from prefect import Task
-    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
     from flows.engine.extract import Slot
     from flows.engine.request import Reached
@@ -47,17 +46,22 @@ class Tracker:
         self._storage: Any = None
         self._name = table
 
+    @property
+    def is_deployed(self) -> bool:
+        """Whether the flow run is one of a deployment: something started it that hears how it ends."""
+        return _flow_run().deployment_id is not None
+
     def planned(self, table: str, plan: Plan) -> None:
         """Name the flow run by its plan."""
         for line in describe_plan(table, plan):
             self.say(line)
         self._name = f"{table} {plan_span(plan)}"
         with get_client(sync_client=True) as client:
-            client.update_flow_run(_flow_run(), name=self._name)
+            client.update_flow_run(_flow_run().id, name=self._name)
 
     def committed(self) -> None:
         """Tell those who wait for the table's rows that there are new ones."""
-        resource = {"prefect.resource.id": f"prefect.flow-run.{_flow_run()}", "prefect.resource.name": self._name}
+        resource = {"prefect.resource.id": f"prefect.flow-run.{_flow_run().id}", "prefect.resource.name": self._name}
         emit_event(COMMITTED, resource)
 
     def reach(self, table: str, work: Callable[[], Reached]) -> Reached:  # noqa: ARG002 - the task knows it
@@ -115,11 +119,11 @@ class Tracker:
         create_markdown_artifact(markdown, key=artifact_key(self._table), description=self._table)
 
 
-def _flow_run() -> UUID:
+def _flow_run() -> FlowRun:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
-        raise RuntimeError("this is called outside of the flow run")
-    return context.flow_run.id
+        raise RuntimeError("this is no flow run")
+    return context.flow_run
 
 
 def _window_task(table: str) -> Task[..., Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 import yaml
 
@@ -58,6 +61,16 @@ sql: |
 """
 
 
+LONG = (
+    BROKEN.replace("SUM(CAST(u.handle AS INT64))", "MAX(MOD(a.n * b.n * c.n, 7))")
+    .replace("AS u\n", "AS u CROSS JOIN numbers AS a CROSS JOIN numbers AS b CROSS JOIN numbers AS c\n")
+    .replace("u.handle <> 'ada'", "@window_start >= TIMESTAMP '2026-01-02 00:00:00+00'")
+    .replace("  SELECT", "  WITH numbers AS (SELECT n FROM UNNEST(GENERATE_ARRAY(1, 16000)) AS n)\n  SELECT")
+)
+"""Its second window takes years."""
+NAMED = "derived.long 2026-01-01..2026-01-03"
+
+
 @dataclass(frozen=True)
 class Project:
     """A project whose tables are deployed to a server."""
@@ -70,6 +83,11 @@ class Project:
     def deployment(self, name: str) -> dict:
         """Return what the server knows of a table."""
         return self.deployments[name]
+
+    def move(self, name: str) -> None:
+        """Move a table's deployment to the pool of the process worker."""
+        pool = {"work_pool_name": "local", "job_variables": {"working_dir": str(self.root)}}
+        self.server.call("PATCH", f"deployments/{self.deployment(name)['id']}", **pool)
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run a Python command in the project, with the server as Prefect's API."""
@@ -90,6 +108,7 @@ def project(tmp_path_factory, prefect_server):
     shutil.copytree(REPOSITORY / "tables", root / "tables")
     (root / "tables/derived/accounts_by_day.yaml").write_text(ACCOUNTS)
     (root / "tables/derived/broken.yaml").write_text(BROKEN)
+    (root / "tables/derived/long.yaml").write_text(LONG)
     (root / ".derived/shop").mkdir(parents=True)
     (root / ".derived/shop/users.csv").write_text(USERS)
 
@@ -113,12 +132,7 @@ def worker(project, tmp_path_factory):
     """A process worker, to which the deployments of some tables are moved."""
     project.server.call("POST", "work_pools/", name="local", type="process")
     for name in ("core.users", "derived.accounts_by_day", "derived.broken"):
-        project.server.call(
-            "PATCH",
-            f"deployments/{project.deployment(name)['id']}",
-            work_pool_name="local",
-            job_variables={"working_dir": str(project.root)},
-        )
+        project.move(name)
     command = (*PREFECT, "worker", "start", "--pool", "local", "--type", "process")
     environment = project.server.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
     log = tmp_path_factory.mktemp("worker") / "log"
@@ -126,10 +140,10 @@ def worker(project, tmp_path_factory):
         yield log
 
 
-def _start(project, name, **parameters):
-    """Start a run of a deployment and return its id."""
+def _start(project, name, state="SCHEDULED", **parameters):
+    """Start a run of a deployment and return its id; a pending one is not a worker's."""
     path = f"deployments/{project.deployment(name)['id']}/create_flow_run"
-    state = {"type": "SCHEDULED", "message": "asked for by a test"}
+    state = {"type": state, "message": "asked for by a test"}
     return project.server.call("POST", path, parameters=parameters, state=state)["id"]
 
 
@@ -222,6 +236,7 @@ def test_a_worker_runs_both_flows(project, worker):
 
 def test_a_run_that_committed_some_windows_and_failed_says_both(project, worker):
     """It is failed by type, so that people hear of it, and named so that who reads the table starts; no traceback."""
+    assert project.python("-m", "flows.ingest", "core.users").returncode == 0
     run = _run(project, "derived.broken")
     assert (run["state_type"], run["state_name"]) == ("FAILED", "PartlyCommitted")
     message = run["state"]["message"]
@@ -251,6 +266,69 @@ def test_the_flow_of_a_deployment_can_say_what_it_would_do_and_refuses_what_is_w
         "FAILED Failed This deployment brings core.users up to date, not core.orders: run the deployment of that name."
     )
     assert date.startswith("FAILED Failed From: '2026-13-01' is not a date. Write it as 2026-01-31")
+
+
+def _in_the_middle(project, run):
+    """Wait until a run of the long table has committed its first window and works on the other."""
+    deadline = time.monotonic() + 120
+    names = {}
+    while names.get("2026-01-01..2026-01-02") != "Completed" or "2026-01-02..2026-01-03" not in names:
+        assert time.monotonic() < deadline, names
+        time.sleep(0.5)
+        names = {task["name"]: task["state_name"] for task in project.server.tasks(run, ended=0)}
+    time.sleep(1)
+
+
+def _half_done(project):
+    """Return the windows of the long table that the ledger knows, and its rows."""
+    with duckdb.connect(str(project.root / ".derived/warehouse.duckdb"), read_only=True) as warehouse:
+        windows = warehouse.execute(
+            "SELECT window_start::DATE::VARCHAR, kind FROM platform.ledger WHERE table_name = 'derived.long'"
+        ).fetchall()
+        return windows, warehouse.execute("SELECT count(*) FROM derived.long").fetchall()
+
+
+def test_a_run_that_is_stopped_ends_as_prefect_means_it(project, worker, tmp_path):
+    """In the middle of a query; what was complete stays and no more, and no log has a traceback.
+
+    SIGTERM to what a pod runs gives a retry, cancelling a cancelled run, and so does Ctrl-C.
+    """
+    assert project.python("-m", "flows.ingest", "core.users").returncode == 0
+    run, log = _start(project, "derived.long", state="PENDING"), tmp_path / "log"
+    # As in a pod, which has its code elsewhere than the warehouse.
+    environment = project.server.environment | {
+        "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "reschedule",
+        "DERIVED_HOME": str(project.root / ".derived"),
+    }
+    with process((*PREFECT, "flow-run", "execute", run), log, env=environment, cwd=project.root) as pod:
+        _in_the_middle(project, run)
+        pod.terminate()
+        pod.wait(60)
+    stopped = project.server.call("GET", f"flow_runs/{run}")
+    assert stopped["state_name"] == "AwaitingRetry", log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert _half_done(project) == ([("2026-01-01", "commit")], [(0,)])
+
+    project.move("derived.long")
+    run = _start(project, "derived.long", force=True)
+    _in_the_middle(project, run)
+    project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "CANCELLING"})
+    assert project.server.wait(run)["state_name"] == "Cancelled", worker.read_text()
+    assert _half_done(project) == ([("2026-01-01", "commit")] * 2, [(0,)])
+    assert "Traceback" not in project.server.logs(run)
+
+    command = (sys.executable, "-m", "flows.derive", "derived.long", "--force")
+    with process(command, log, env=project.server.environment, cwd=project.root) as person:
+        while not (found := [one for one in project.server.runs(NAMED) if one["state_type"] == "RUNNING"]):
+            assert person.poll() is None, log.read_text()
+            time.sleep(0.3)
+        _in_the_middle(project, found[0]["id"])
+        person.send_signal(signal.SIGINT)
+        assert person.wait(60) == 130
+    assert log.read_text().endswith("\nStopped. What was committed stays; start it again to do the rest.\n")
+    assert "Traceback" not in log.read_text()
+    assert project.server.wait(found[0]["id"])["state_name"] == "Cancelled"
+    assert _half_done(project) == ([("2026-01-01", "commit")] * 3, [(0,)])
 
 
 def test_a_command_is_tracked_where_an_api_is_configured(project):

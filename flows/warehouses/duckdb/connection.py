@@ -128,11 +128,6 @@ def translated(subject: str = "") -> Iterator[None]:
     except UnicodeDecodeError as error:
         # DuckDB cuts the text of some errors within a character.
         raise WarehouseError(f"{where}{error.object.decode(errors='replace').partition(chr(10))[0]}") from error
-    except RuntimeError as error:
-        # DuckDB tells Ctrl-C in the middle of a query so.
-        if "interrupted" in str(error).lower():
-            raise KeyboardInterrupt from error
-        raise
 
 
 def first_line(error: Exception) -> str:

@@ -46,11 +46,9 @@ def _insert_batches(target: Target, into: str, batches: Generator[pa.RecordBatch
     try:
         written = insert_from(target, into, _BATCHES)
     except duckdb.Error as error:
-        # An error of the source, and Ctrl-C, come through Arrow as one of DuckDB's.
+        # An error of the source, and what stops the process, come through Arrow as one of DuckDB's.
         if counted.failure is not None:
             raise counted.failure from error
-        if "KeyboardInterrupt" in str(error):
-            raise KeyboardInterrupt from error
         raise
     finally:
         # What is not read to its end holds a connection for as long as the error leads back to it.
@@ -74,6 +72,8 @@ class _Counted:
             for batch in self.source:
                 self.bytes += batch.nbytes
                 yield batch
-        except (Exception, KeyboardInterrupt) as error:
+        except GeneratorExit:  # nobody reads on, for a reason that is told elsewhere
+            raise
+        except BaseException as error:
             self.failure = error
             raise

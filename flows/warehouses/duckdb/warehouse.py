@@ -18,6 +18,7 @@ from flows.sql import to_duckdb
 from flows.warehouses.duckdb import generations, ledger, quarantine, schema
 from flows.warehouses.duckdb.connection import open_file, transaction, translated
 from flows.warehouses.duckdb.queries import fetch
+from flows.warehouses.duckdb.signals import stoppable
 from flows.warehouses.duckdb.staging import stage
 from flows.warehouses.duckdb.target import Target
 from flows.warehouses.interface import Query, ledger_shard, owner_of, parts_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import duckdb
     import pyarrow as pa
 
     from flows.extracts.stage import Extract
@@ -56,46 +58,46 @@ class DuckDB:
         self._catalog = threading.Lock()
         self._tables = threading.Lock()
         self._write_locks: dict[str, threading.Lock] = {}
-        with translated():
+        with translated(), stoppable(self.session):
             if lacking := ledger.lacking_columns(self.session):
-                with self.session.cursor() as cursor, transaction(cursor) as work:
+                with self._cursor() as cursor, transaction(cursor) as work:
                     ledger.add_columns(cursor, lacking)
                     work.commit()
 
     def prepare(self, table: Table, *, anew: bool = False) -> None:  # noqa: ARG002 - `stage` does
         """Create the table and its part of the ledger where they are missing."""
-        with self._catalog, translated():
+        with self._catalog, translated(), stoppable(self.session):
             self._prepare_ledger(table.identity)
             ledger.refuse_other_spelling(self.session, table.identity)
             if not schema.present_columns(self.session, table.identity):
-                with self.session.cursor() as cursor, transaction(cursor) as work:
+                with self._cursor() as cursor, transaction(cursor) as work:
                     schema.create(cursor, table)
                     work.commit()
             elif table.is_folded and not schema.present_columns(self.session, parts_of(table.identity)):
-                with self.session.cursor() as cursor, transaction(cursor) as work:
+                with self._cursor() as cursor, transaction(cursor) as work:
                     schema.empty(cursor, table)
                     work.commit()
 
     def column_changes(self, table: Table) -> ColumnChanges:
         """Return how the table's columns differ from those of its file."""
-        with self._catalog, translated():
+        with self._catalog, translated(), stoppable(self.session):
             return schema.changes(self.session, table)
 
     def extend(self, table: Table) -> None:
         """Give the table the columns of its file."""
-        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
             schema.alter(cursor, table)
             work.commit()
 
     def empty(self, table: Table) -> None:
         """Let all rows of a table go, with a reset in the ledger."""
-        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
             schema.empty(cursor, table)
             work.commit()
 
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
         """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""
-        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
             schema.alter(cursor, table, without)
             version = ledger.next_version(cursor, table.identity, None, known_version)
             accepted = ledger.append(cursor, replace(entry, version=version))
@@ -135,12 +137,12 @@ class DuckDB:
 
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""
-        with self._catalog:
+        with self._catalog, translated(), stoppable(self.session):
             return {identity for identity in identities if schema.present_columns(self.session, identity)}
 
     def incarnation(self, table: Table) -> str:
         """Return the table's comment, which it got when it was made."""
-        with self._catalog, translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with self._catalog, translated(), self._cursor() as cursor, transaction(cursor) as work:
             found = schema.incarnation(cursor, table)
             work.commit()
             return found
@@ -163,7 +165,7 @@ class DuckDB:
         with (
             self._write_lock(table),
             translated(subject),
-            self.session.cursor() as cursor,
+            self._cursor() as cursor,
             transaction(cursor) as work,
         ):
             if start_over and redefined and table.source is not None:
@@ -182,13 +184,13 @@ class DuckDB:
 
     def keep(self, definition: Definition) -> None:
         """Keep a definition; the first of its code version stays."""
-        with self._catalog, translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with self._catalog, translated(), self._cursor() as cursor, transaction(cursor) as work:
             ledger.keep(cursor, definition)
             work.commit()
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run a SELECT in GoogleSQL."""
-        with translated(), self.session.cursor() as cursor:
+        with translated(), self._cursor() as cursor:
             return fetch(cursor, sql, parameters)
 
     def shown(self, query: Query) -> str:
@@ -201,9 +203,9 @@ class DuckDB:
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""
-        with self._catalog, translated():
+        with self._catalog, translated(), stoppable(self.session):
             self._prepare_ledger(entry.table)
-        with translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with translated(), self._cursor() as cursor, transaction(cursor) as work:
             found = list(bad)
             if found:
                 quarantine.renew(cursor, entry, found)
@@ -218,9 +220,14 @@ class DuckDB:
         """Let go of the file."""
         self.session.close()
 
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self.session.cursor() as cursor, stoppable(cursor):
+            yield cursor
+
     def _prepare_ledger(self, identity: str) -> None:
         if not schema.present_columns(self.session, f"platform.{ledger_shard(identity)}"):
-            with self.session.cursor() as cursor, transaction(cursor) as work:
+            with self._cursor() as cursor, transaction(cursor) as work:
                 ledger.create(cursor, identity)
                 work.commit()
 
