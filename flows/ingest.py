@@ -13,9 +13,10 @@ import typer
 from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.one_table import run_command
-from flows.commands.options import Accept, DryRun, Force, From, Json, Rebuild, To, asked_range
+from flows.commands.options import Accept, DryRun, Force, From, Json, Rebuild, To  # noqa: TC001 - typer evaluates them
 from flows.engine.request import Request
 from flows.model.errors import UsageError
+from flows.model.window import asked_range
 
 
 def main(  # noqa: PLR0913, PLR0917 - one for each option

@@ -73,6 +73,16 @@ class Server:
                 return found
             time.sleep(0.3)
 
+    def events(self, name: str, resource: str) -> list[dict[str, Any]]:
+        """Return the events of a name about something, once there is one; the server hears of them late."""
+        deadline = time.monotonic() + 20
+        wanted = {"event": {"name": [name]}, "resource": {"id": [resource]}}
+        while (
+            not (found := self.call("POST", "events/filter", filter=wanted)["events"]) and time.monotonic() < deadline
+        ):
+            time.sleep(0.3)
+        return found
+
     def logs(self, flow_run: str, until: str = "") -> str:
         """Return what a flow run has logged; logs arrive in batches, some seconds after they were written."""
         deadline = time.monotonic() + 20

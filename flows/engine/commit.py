@@ -176,6 +176,8 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
         seconds = time.perf_counter() - started
         known = told(error, run.table.identity)
         warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
+        if known.transient:  # who tries again does so after a while
+            warehouse.release()
         if known is error:
             raise
         raise known from error

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from flows.model.errors import did_you_mean
+from flows.model.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -191,3 +191,23 @@ def covered(span: Window, ranges: Sequence[Window]) -> bool:
 def midnight(day: date) -> datetime:
     """Return the first moment of a day in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def asked_range(start: object, end: object, names: tuple[str, str] = ("--from", "--to")) -> Window:
+    """Return the range that a person asks for, as dates or moments in any form of ISO 8601; empty is without an end.
+
+    Raises:
+        UsageError: one is no date, or they are the wrong way round; it calls them by `names`.
+    """
+    first, last = names
+    window = Window(_asked(first, start) if start else BEGINNING, _asked(last, end) if end else END)
+    if window.start >= window.end:
+        raise UsageError(f"{first} {start} is not before {last} {end}.")
+    return window
+
+
+def _asked(name: str, given: object) -> datetime:
+    try:
+        return utc(str(given))
+    except (ValueError, OverflowError):
+        raise UsageError(f"{name} '{given}' is not a date. Write it as 2026-01-31 or 2026-01-31T06:00.") from None

@@ -5,10 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.report.escape import fenced, for_markdown
-from flows.report.text import describe_failures, describe_outcome, describe_wait, remarks
+from flows.report.text import (
+    describe_failures,
+    describe_outcome,
+    describe_plan,
+    describe_reason,
+    describe_wait,
+    plan_remarks,
+    plural,
+    remarks,
+)
 
 if TYPE_CHECKING:
+    from flows.engine.steps import Plan
     from flows.engine.table_run import Outcome
+
+
+SHOWN = 500
+"""How many windows stand in a table; a person reads no more of them."""
 
 
 def artifact_key(table: str) -> str:
@@ -18,11 +32,29 @@ def artifact_key(table: str) -> str:
 
 def outcome_markdown(outcome: Outcome) -> str:
     """Return what a run did, and links to the artifacts of the tables that it read."""
-    # Relative links, as a pod's address of the API is not a person's.
-    links = [f"- [{for_markdown(table)}](/artifacts/key/{artifact_key(table)})" for table in outcome.plan.upstreams]
-    reads = "\n\n**Reads**\n\n" + "\n".join(links) + "\n" if links else ""
+    lines = [f"## {for_markdown(describe_outcome(outcome))}", ""]
+    if outcome.entries:
+        lines += ["| window | rows | seconds | touched |", "| --- | ---: | ---: | --- |"]
+        lines += [
+            f"| {entry.window or 'whole table'} | {entry.rows:,} | {entry.seconds:.2f} |"
+            f" {', '.join(str(item.range) for item in entry.touched) or 'nothing'} |"
+            for entry in outcome.entries[:SHOWN]
+        ]
+        lines += _left_out(len(outcome.entries))
+    lines += [f"- {for_markdown(line)}" for line in remarks(outcome)] + _waits(outcome.plan)
     failed = f"\n{error_markdown(outcome.table, describe_failures(outcome))}" if outcome.failures else ""
-    return _done(outcome) + failed + reads
+    return "\n".join(lines) + "\n" + failed + _reads(outcome.plan)
+
+
+def plan_markdown(table: str, plan: Plan, sql: str | None) -> str:
+    """Return what a run would do, with the SQL."""
+    lines = [f"## {for_markdown(describe_plan(table, plan)[0])}", ""]
+    if plan.windows:
+        lines += ["| window | why |", "| --- | --- |"]
+        lines += [f"| {step.name} | {for_markdown(describe_reason(step.reason))} |" for step in plan.windows[:SHOWN]]
+        lines += _left_out(len(plan.windows))
+    lines += [f"- {for_markdown(line)}" for line in plan_remarks(table, plan)] + _waits(plan)
+    return "\n".join(lines) + "\n" + _reads(plan) + (f"\n{fenced(sql)}\n" if sql and plan.windows else "")
 
 
 def error_markdown(table: str, error: Exception | str) -> str:
@@ -30,18 +62,18 @@ def error_markdown(table: str, error: Exception | str) -> str:
     return f"## {for_markdown(table)}: failed\n\n{fenced(error)}\n"
 
 
-def _done(outcome: Outcome) -> str:
-    lines = [f"## {for_markdown(describe_outcome(outcome))}", ""]
-    if outcome.entries:
-        lines += ["| window | rows | seconds | touched |", "| --- | ---: | ---: | --- |"]
-        lines += [
-            f"| {entry.window or 'whole table'} | {entry.rows:,} | {entry.seconds:.2f} |"
-            f" {', '.join(str(item.range) for item in entry.touched) or 'nothing'} |"
-            for entry in outcome.entries
-        ]
-    lines += [f"- {for_markdown(line)}" for line in remarks(outcome)]
-    lines += [
+def _left_out(count: int) -> list[str]:
+    return ["", f"and {plural(count - SHOWN, 'window')} more", ""] if count > SHOWN else [""]
+
+
+def _waits(plan: Plan) -> list[str]:
+    return [
         f"- waits: {waiting.window or 'the table'}: {for_markdown(describe_wait(waiting.wait))}"
-        for waiting in outcome.plan.waiting
+        for waiting in plan.waiting
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _reads(plan: Plan) -> str:
+    # Relative links, as a pod's address of the API is not a person's.
+    links = [f"- [{for_markdown(table)}](/artifacts/key/{artifact_key(table)})" for table in plan.upstreams]
+    return "\n\n**Reads**\n\n" + "\n".join(links) + "\n" if links else ""

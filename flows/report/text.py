@@ -191,12 +191,13 @@ def describe_idle(plan: Plan) -> str:
 
 def describe_committed(outcome: Outcome) -> str:
     """Return how much was committed: `3 windows, 48,211 rows`."""
+    seen = "; readers see the rows of its changed definition" if outcome.swapped else ""
     rows = plural(outcome.rows, "row")
     spec = outcome.defined.window if outcome.defined else None
     if spec is None:
-        return f"whole table, {rows}"
+        return f"whole table, {rows}{seen}"
     spans = [entry.window for entry in outcome.entries if entry.kind == "commit" and entry.window]
-    return f"{plural(sum(sum(1 for _ in spec.size.split(span)) for span in spans), 'window')}, {rows}"
+    return f"{plural(sum(sum(1 for _ in spec.size.split(span)) for span in spans), 'window')}, {rows}{seen}"
 
 
 def describe_warning(kind: str, notices: Sequence[Notice]) -> str:

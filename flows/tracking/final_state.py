@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
-from flows.report.as_json import outcome_json
-from flows.report.text import describe_committed, describe_failures, describe_idle
+from flows.report.as_json import outcome_json, plan_json
+from flows.report.text import describe_committed, describe_failures, describe_idle, plan_span, plural
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
+    from flows.engine.steps import Plan
     from flows.engine.table_run import Outcome
 
 
 def final_state(outcome: Outcome) -> State[Any]:
     """Return how a run ends: what it gave, or which windows failed."""
-    committed = any(entry.kind == "commit" for entry in outcome.entries)
+    committed = has_committed(outcome)
     if outcome.failures:
         failed = describe_failures(outcome)
         if committed:
@@ -34,6 +36,18 @@ def final_state(outcome: Outcome) -> State[Any]:
     return Completed(name=name, message=printable(message), data=dict(outcome_json(outcome)))
 
 
+def has_committed(outcome: Outcome) -> bool:
+    """Say whether there are new rows for who reads the table; a part of a first copy completes no window."""
+    return outcome.swapped is not None or any(entry.kind == "commit" for entry in outcome.entries)
+
+
+def planned_state(table: str, todo: Plan) -> State[Any]:
+    """Return how a run ends that only shows what another would do."""
+    would = f"would do {plan_span(todo)} in {plural(len(todo.windows), 'step')}"
+    message = would if todo.windows else f"nothing to do{describe_idle(todo)}"
+    return Completed(name="DryRun", message=printable(message), data=plan_json(table, todo))
+
+
 def failed_state(error: DerivedError, *, name: str = "Failed", message: str = "") -> State[Any]:
     """Return how a run ends that has failed; who called it gets the error."""
     return Failed(name=name, message=printable(message or str(error)), data=error)
@@ -42,3 +56,10 @@ def failed_state(error: DerivedError, *, name: str = "Failed", message: str = ""
 def stopped_state() -> State[Any]:
     """Return how a run ends that a person has stopped where it ran."""
     return Cancelled(message="Stopped. What was committed stays; the next run does the rest.")
+
+
+def let_go(error: BaseException | None) -> None:
+    """Let go of what was at work where an error was raised: of connections that live as long as it DuckDB complains."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

@@ -6,19 +6,17 @@ longer than most runs.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.engine.request import Request
 from flows.model.errors import DerivedError, UsageError
-from flows.model.safe_text import printable
-from flows.model.window import BEGINNING, END, Window, utc
-from flows.report.text import describe_plan, plan_remarks
+from flows.model.window import BEGINNING, END, asked_range
 from flows.wiring import run_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from uuid import UUID
 
     from prefect import Flow
@@ -45,12 +43,14 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
         DerivedError: as the run does, or because windows failed.
         KeyboardInterrupt: it was stopped.
     """
-    from blocks.api import asking_api  # noqa: PLC0415 - Prefect is slow to import
+    from prefect import tags  # noqa: PLC0415 - slow to import
+
+    from blocks.api import asking_api  # noqa: PLC0415 - the same
 
     start = request.bounds.start if request.bounds.start > BEGINNING else None
     end = request.bounds.end if request.bounds.end < END else None
     run = table_flow(kind)
-    with asking_api():
+    with asking_api(), tags("derived" if kind == "derive" else "core", request.table.partition(".")[0]):
         state: Any = run(request.table, start, end, request.force, request.rebuild, request.accept, return_state=True)
     if state.is_cancelled():
         raise KeyboardInterrupt
@@ -64,10 +64,9 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     """Return the Prefect flow around `run_one`; it refuses any table but `only`, where that is given."""
     from prefect import flow  # noqa: PLC0415 - only where it runs
     from prefect.exceptions import TerminationSignal  # noqa: PLC0415
-    from prefect.states import Completed  # noqa: PLC0415
 
     from flows.tracking.dry_run import dry_run as dry_run_of  # noqa: PLC0415
-    from flows.tracking.final_state import failed_state, final_state, stopped_state  # noqa: PLC0415
+    from flows.tracking.final_state import failed_state, final_state, let_go, planned_state, stopped_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
 
@@ -75,13 +74,13 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
 
     def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
         table: str,
-        start: object = None,
-        end: object = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
         force: bool = False,
         rebuild: bool = False,
         accept: bool = False,
         dry_run: bool = False,
-    ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and what is wrong with a moment is said here
+    ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
         """Run one table.
 
         Args:
@@ -91,33 +90,33 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             force: Do these windows again, also those that are up to date.
             rebuild: Make a merge table or a copy from nothing, without rows that its source has deleted.
             accept: Let rows stay that were copied as an earlier version of the file says.
-            dry_run: Say in the log what would be done; write nothing.
+            dry_run: Show what would be done, in the run's artifact; write nothing.
         """
-        tracker = Tracker(table)
+        tracker = Tracker(str(table))
         try:
-            bounds = Window(_moment("From", start) or BEGINNING, _moment("To", end) or END)
-            if bounds.start >= bounds.end:
-                raise UsageError(f"From: {start} is not before To: {end}.")
+            _refuse_words(force=force, rebuild=rebuild, accept=accept, dry_run=dry_run)
             if only is not None and table != only:
                 raise UsageError(
                     f"This deployment brings {only} up to date, not {table}: run the deployment of that name."
                 )
-            request = Request(table, bounds, force, rebuild, accept)
+            request = Request(str(table), asked_range(start, end, ("From", "To")), force, rebuild, accept)
             if dry_run:
                 found = dry_run_of(kind, request, tracker.say)
-                lines = [*describe_plan(table, found.plan), *plan_remarks(table, found.plan), *found.steps]
-                for line in lines:
-                    tracker.say(line)
-                return Completed(name="DryRun", message=printable(lines[0]))
+                tracker.shown(found)
+                return planned_state(table, found.plan)
             outcome = run_one(request, tracker)
         except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
             tracker.failed(error)
+            let_go(error)
             return failed_state(error)
         except (KeyboardInterrupt, TerminationSignal) as stopped:
+            let_go(stopped)
             if isinstance(stopped, TerminationSignal) and tracker.is_deployed:
                 raise  # whoever started the run has set its state, or does so now
             return stopped_state()
         state = final_state(outcome)
+        for failure in outcome.failures:
+            let_go(failure.error)
         if outcome.failures:
             tracker.error(str(state.message))
         if state.name in {"Committed", "PartlyCommitted"}:
@@ -125,16 +124,15 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
         return state
 
     run.__name__ = kind
-    return flow(name=kind, description=DESCRIPTIONS[kind], flow_run_name="{table}", persist_result=False)(run)
+    # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.
+    run.__annotations__ |= {"start": datetime | None, "end": datetime | None}
+    # What is wrong with a value is said here, in our words; Prefect would show a traceback.
+    options = {"validate_parameters": False, "persist_result": False, "flow_run_name": "{table}"}
+    return flow(name=kind, description=DESCRIPTIONS[kind], **options)(run)  # type: ignore[call-overload, no-any-return]
 
 
-def _moment(field: str, given: object) -> datetime | None:
-    """Return the moment that a field of the form holds, in UTC; None where it is empty."""
-    if not given:
-        return None
-    try:
-        return utc(str(given))
-    except ValueError:
-        raise UsageError(
-            f"{field}: '{given}' is not a date. Write it as 2026-01-31 or 2026-01-31T06:00, in UTC."
-        ) from None
+def _refuse_words(**switches: object) -> None:
+    """Raise UsageError where a switch is neither on nor off: what a caller of the API sent as a word would be on."""
+    for name, given in switches.items():
+        if not isinstance(given, bool):
+            raise UsageError(f"{name} '{given}' is neither true nor false.")

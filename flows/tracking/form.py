@@ -80,7 +80,7 @@ def _signature(identity: str, windows: str) -> Signature:
                 "Accept",
                 "Let rows stay that were copied as an earlier version of the file says.",
             ),
-            _field("dry_run", bool, False, "Dry run", "Say in the log what would be done; write nothing."),
+            _field("dry_run", bool, False, "Dry run", "Show what would be done, in the run's artifact; write nothing."),
         ]
     )
 

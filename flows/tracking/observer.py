@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_client, get_run_logger, task
@@ -9,14 +10,18 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
+from prefect.exceptions import TerminationSignal
+from prefect.states import Cancelled
 from prefect.tasks import exponential_backoff
 
 from flows.extracts.manifest import KEPT, Manifest
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
-from flows.report.markdown import artifact_key, error_markdown, outcome_markdown
-from flows.report.text import describe_kept, describe_plan, plan_span, remarks
+from flows.report.markdown import artifact_key, error_markdown, outcome_markdown, plan_markdown
+from flows.report.text import describe_kept, describe_plan, plan_remarks, plan_span, remarks
+from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
+from flows.tracking.final_state import has_committed
 from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from flows.engine.steps import Plan, Step
     from flows.engine.table_run import Outcome
     from flows.model.entry import Entry
+    from flows.tracking.dry_run import DryRun
 
 RETRIES = 4
 """How often a window that failed for a passing reason is tried again; the waits sum to about two and a half minutes."""
@@ -55,9 +61,14 @@ class Tracker:
         """Name the flow run by its plan."""
         for line in describe_plan(table, plan):
             self.say(line)
-        self._name = f"{table} {plan_span(plan)}"
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(_flow_run().id, name=self._name)
+        self._rename(f"{table} {plan_span(plan)}")
+
+    def shown(self, found: DryRun) -> None:
+        """Say and publish what a run would do."""
+        for line in (*describe_plan(self._table, found.plan), *plan_remarks(self._table, found.plan), *found.steps):
+            self.say(line)
+        self._rename(f"{self._table} dry run")
+        self._publish(plan_markdown(self._table, found.plan, found.sql))
 
     def committed(self) -> None:
         """Tell those who wait for the table's rows that there are new ones."""
@@ -66,12 +77,12 @@ class Tracker:
 
     def reach(self, table: str, work: Callable[[], Reached]) -> Reached:  # noqa: ARG002 - the task knows it
         """Reach the source as a task run."""
-        reached: Reached = self._task("source", work)
+        reached: Reached = self._do(self._task, "source", work)
         return reached
 
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
         """Do the work as a task run."""
-        entry: Entry = self._task(step.name, work)
+        entry: Entry = self._do(self._task, step.name, work)
         return entry
 
     def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:  # noqa: ARG002
@@ -89,11 +100,12 @@ class Tracker:
                 result_serializer="json",
                 persist_result=True,
             )
-        return Manifest.model_validate(named(step.name, lambda: work().as_json()))
+        return Manifest.model_validate(self._do(named, step.name, lambda: work().as_json(), is_kept=True))
 
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
         """Do the work as a task run."""
-        entry: Entry = self._task.with_options(name="load", task_run_name="load {window}")(step.name, work)
+        named = self._task.with_options(name="load", task_run_name="load {window}")
+        entry: Entry = self._do(named, step.name, work)
         return entry
 
     def say(self, line: str) -> None:
@@ -108,12 +120,40 @@ class Tracker:
         """Log what there is to know, and publish what was done."""
         for line in remarks(outcome):
             self.say(line)
-        self._publish(outcome_markdown(outcome))
+        publish = partial(self._publish, outcome_markdown(outcome))
+        if outcome.defined and has_committed(outcome):
+            tell: Any = materializing(outcome.defined, outcome)
+            tell(publish)
+        else:
+            publish()
 
     def failed(self, error: DerivedError) -> None:
         """Log and publish why nothing could be done."""
         self.error(str(error))
         self._publish(error_markdown(self._table, error))
+
+    def _do(self, task: Any, name: str, work: Callable[[], Any], *, is_kept: bool = False) -> Any:  # noqa: ANN401 - tasks give what their work gives
+        """Do the work as a task run; what stops the process ends that as cancelled, unless its result is kept."""
+        stopped: list[BaseException] = []
+
+        def until_stopped() -> Any:  # noqa: ANN401 - the same
+            try:
+                return work()
+            except (KeyboardInterrupt, TerminationSignal) as error:
+                if is_kept:
+                    raise
+                stopped.append(error)
+                return Cancelled(message="Stopped, and rolled back.")
+
+        done = task(name, until_stopped)
+        if stopped:
+            raise stopped[0]
+        return done
+
+    def _rename(self, name: str) -> None:
+        self._name = name
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(_flow_run().id, name=name)
 
     def _publish(self, markdown: str) -> None:
         create_markdown_artifact(markdown, key=artifact_key(self._table), description=self._table)

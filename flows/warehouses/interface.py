@@ -225,5 +225,8 @@ class Warehouse(Protocol):
     def now(self) -> datetime:
         """Return the warehouse's clock."""
 
+    def release(self) -> None:
+        """Let others have what one process alone can have, until it is asked for again."""
+
     def close(self) -> None:
         """Let go of it."""

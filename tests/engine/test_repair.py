@@ -329,7 +329,7 @@ class Embedded(World):
     def run_and_die(self, name, statements):
         """Run a table, be killed before one of its statements, and open what the disk holds."""
         whole = self.warehouse.session
-        self.warehouse.session = Deadly(whole, [statements])
+        self.warehouse.opened = Deadly(whole, [statements])
         with suppress(Killed):
             self.run(name)
         old = self.folder / f"{self.lives}.duckdb"
@@ -337,7 +337,7 @@ class Embedded(World):
         for ending in ("", ".wal"):
             with suppress(FileNotFoundError):
                 shutil.copy(f"{old}{ending}", self.folder / f"{self.lives}.duckdb{ending}")
-        self.warehouse.session = whole
+        self.warehouse.opened = whole
         self.warehouse.close()
         self.warehouse = DuckDB(self.folder / f"{self.lives}.duckdb")
 

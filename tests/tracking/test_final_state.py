@@ -57,3 +57,10 @@ def test_a_run_that_did_nothing_waits_for_another_table_or_is_up_to_date(kinds, 
     state = final_state(Outcome("core.x", _waits(*kinds)))
     assert state.is_completed()
     assert f"{state.name} {state.message}" == expected
+
+
+def test_a_run_that_swaps_a_generation_in_has_committed():
+    """Who reads the table starts, also where the last of its windows was made by an earlier run."""
+    state = final_state(Outcome("core.x", Plan(), swapped=_entry("swap", None), defined=DAILY))
+    said = "0 windows, 0 rows; readers see the rows of its changed definition"
+    assert (state.name, state.message) == ("Committed", said)

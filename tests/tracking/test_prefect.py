@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -217,14 +218,24 @@ def test_a_worker_runs_both_flows(project, worker):
     assert ingested["state_name"] == "Committed"
     assert ingested["state"]["message"].endswith(" windows, 3 rows")
 
-    tasks = project.server.tasks(derived["id"], ended=2)
-    assert {task["name"] for task in tasks} == {"2026-01-02..2026-01-03", "2026-01-03..2026-01-04"}
+    tasks = project.server.tasks(derived["id"], ended=3)
+    assert {task["name"] for task in tasks} == {"2026-01-02..2026-01-03", "2026-01-03..2026-01-04", "asset"}
     for task in tasks:
         assert task["state_type"] == "COMPLETED"
         assert {"derived", "derived.accounts_by_day"} <= set(task["tags"])
     artifact = _artifact(project, "derived.accounts_by_day")
     assert "| 2026-01-0" in artifact
     assert "[core.users](/artifacts/key/core--users)" in artifact
+    [asset] = project.server.events("prefect.asset.materialization.succeeded", "derived://derived/accounts_by_day")
+    assert asset["resource"] == {
+        "prefect.resource.id": "derived://derived/accounts_by_day",
+        "prefect.resource.name": "derived.accounts_by_day",
+        "prefect.asset.description": "Accounts opened per day; a text such as {{ $HOME }} stays as it is.",
+        "prefect.asset.owners": '["shop@example.com"]',
+    }
+    related = {(one["prefect.resource.role"], one["prefect.resource.id"]) for one in asset["related"]}
+    assert ("asset", "derived://core/users") in related
+    assert asset["payload"] == {"commits": 2, "rows": 1}
 
     assert project.python(*derive).returncode == 0
     idle = {run["state_name"]: run for run in project.server.runs("derived.accounts_by_day nothing to do")}
@@ -238,34 +249,11 @@ def test_a_run_that_committed_some_windows_and_failed_says_both(project, worker)
     """It is failed by type, so that people hear of it, and named so that who reads the table starts; no traceback."""
     assert project.python("-m", "flows.ingest", "core.users").returncode == 0
     run = _run(project, "derived.broken")
-    assert (run["state_type"], run["state_name"]) == ("FAILED", "PartlyCommitted")
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "PartlyCommitted"), worker.read_text()
     message = run["state"]["message"]
     assert message.startswith("Committed: 1 window, 0 rows. Failed: derived.broken 2026-01-02..2026-01-03: ")
     assert "Traceback" not in project.server.logs(run["id"], until=message)
-    assert "Traceback" not in worker.read_text()
-
-
-OF_ONE_TABLE = """
-from flows import ingest
-run = getattr(ingest, "core-users")
-for state in (
-    run("core.users", dry_run=True, return_state=True),
-    run("core.orders", return_state=True),
-    run("core.users", start="2026-13-01", return_state=True),
-):
-    print(state.type.value, state.name, state.message)
-"""
-
-
-def test_the_flow_of_a_deployment_can_say_what_it_would_do_and_refuses_what_is_wrong(project):
-    """A dry run commits nothing, and its state's name starts no other run; another table or no date are told."""
-    done = project.python("-c", OF_ONE_TABLE)
-    dry, other, date = done.stdout.splitlines()
-    assert dry.startswith("COMPLETED DryRun core.users: "), done.stderr
-    assert other == (
-        "FAILED Failed This deployment brings core.users up to date, not core.orders: run the deployment of that name."
-    )
-    assert date.startswith("FAILED Failed From: '2026-13-01' is not a date. Write it as 2026-01-31")
+    assert not {"Traceback", "leaked"} & set(re.split(r"\W+", worker.read_text())), worker.read_text()
 
 
 def _in_the_middle(project, run):
@@ -306,7 +294,7 @@ def test_a_run_that_is_stopped_ends_as_prefect_means_it(project, worker, tmp_pat
         pod.wait(60)
     stopped = project.server.call("GET", f"flow_runs/{run}")
     assert stopped["state_name"] == "AwaitingRetry", log.read_text()
-    assert "Traceback" not in log.read_text()
+    assert not {"Traceback", "leaked"} & set(re.split(r"\W+", log.read_text())), log.read_text()
     assert _half_done(project) == ([("2026-01-01", "commit")], [(0,)])
 
     project.move("derived.long")
@@ -316,6 +304,7 @@ def test_a_run_that_is_stopped_ends_as_prefect_means_it(project, worker, tmp_pat
     assert project.server.wait(run)["state_name"] == "Cancelled", worker.read_text()
     assert _half_done(project) == ([("2026-01-01", "commit")] * 2, [(0,)])
     assert "Traceback" not in project.server.logs(run)
+    assert {task["state_name"] for task in project.server.tasks(run, ended=2)} == {"Completed", "Cancelled"}
 
     command = (sys.executable, "-m", "flows.derive", "derived.long", "--force")
     with process(command, log, env=project.server.environment, cwd=project.root) as person:
@@ -325,17 +314,57 @@ def test_a_run_that_is_stopped_ends_as_prefect_means_it(project, worker, tmp_pat
         _in_the_middle(project, found[0]["id"])
         person.send_signal(signal.SIGINT)
         assert person.wait(60) == 130
-    assert log.read_text().endswith("\nStopped. What was committed stays; start it again to do the rest.\n")
+    assert log.read_text().endswith("\nStopped. What was committed stays; start it again to do the rest.\n"), (
+        log.read_text()
+    )
     assert "Traceback" not in log.read_text()
     assert project.server.wait(found[0]["id"])["state_name"] == "Cancelled"
     assert _half_done(project) == ([("2026-01-01", "commit")] * 3, [(0,)])
+
+
+FORM = """
+from flows import derive
+
+run = getattr(derive, "derived-accounts_by_day")
+for name, given in (
+    ("accounts_by_day", {"dry_run": True, "force": True, "end": "2026-01-03"}),
+    ("accounts_by_day", {"start": "2026-13-45"}),
+    ("accounts_by_day", {"start": "2026-01-03T00:00:00Z", "end": "2026-01-02"}),
+    ("accounts_by_day", {"force": "yes"}),
+    ("broken", {}),
+):
+    state = run(f"derived.{name}", **given, return_state=True)
+    print(state.type.value, state.name, state.message, sep=" | ")
+"""
+
+
+def test_the_form_of_a_run_takes_dates_and_refuses_what_is_wrong(project):
+    """A dry run, whose state starts no other, shows what would be done; words that are no date or switch are refused."""
+    assert project.python("-m", "flows.ingest", "core.users").returncode == 0
+    done = project.python("-c", FORM)
+    assert done.stdout.splitlines() == [
+        "COMPLETED | DryRun | would do 2026-01-01..2026-01-03 in 2 steps",
+        "FAILED | Failed | From '2026-13-45' is not a date. Write it as 2026-01-31 or 2026-01-31T06:00.",
+        "FAILED | Failed | From 2026-01-03T00:00:00Z is not before To 2026-01-02.",
+        "FAILED | Failed | force 'yes' is neither true nor false.",
+        (
+            "FAILED | Failed | This deployment brings derived.accounts_by_day up to date, not derived.broken: run the "
+            "deployment of that name."
+        ),
+    ], done.stderr
+    assert "Traceback" not in done.stderr
+    [run] = project.server.runs("derived.accounts_by_day dry run")
+    shown = project.server.call("POST", "artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})[0]["data"]
+    assert "| 2026-01-02..2026-01-03 | asked for |" in shown
+    assert "SELECT" in shown
 
 
 def test_a_command_is_tracked_where_an_api_is_configured(project):
     """`python -m flows.ingest` leaves a flow run that is named by what it did."""
     done = project.python("-m", "flows.ingest", "core.users", "--from", "2026-01-01", "--to", "2026-01-03", "--force")
     assert done.returncode == 0, done.stderr
-    assert project.server.runs("core.users 2026-01-01..2026-01-03")
+    [run] = project.server.runs("core.users 2026-01-01..2026-01-03")
+    assert run["tags"] == ["core"]
 
 
 def test_a_run_that_cannot_work_fails_with_its_message(project):

@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.model.errors import WarehouseBusyError, WarehouseError
+from flows.model.errors import SourceUnavailableError, WarehouseBusyError, WarehouseError
 from flows.warehouses.duckdb.connection import transaction, translated
 from flows.warehouses.duckdb.warehouse import DuckDB
+from tests.engine.builders import EVENTS, Rows, do, event, window
 
 SPILL = """
 import duckdb, pathlib, sys
@@ -179,3 +180,35 @@ def test_what_the_engine_says_is_told_whole(warehouse, sql, said):
     """Also where it cuts a text within a character, which Python cannot read."""
     with pytest.raises(WarehouseError, match=said), translated("core.x"):
         warehouse.session.execute(sql).fetchall()
+
+
+OTHER = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('CREATE TABLE other AS SELECT 1 AS a')"
+
+
+def test_a_window_that_is_tried_again_lets_others_have_the_file_meanwhile(tmp_path):
+    """After a fault that may pass the file is another process's; the next try asks for it again."""
+
+    class Busy(Rows):
+        def read(self, subject, span):
+            if self.rows:
+                return super().read(subject, span)
+            raise SourceUnavailableError("busy")
+
+    path = tmp_path / "warehouse.duckdb"
+    with closing(DuckDB(path)) as warehouse:
+        with pytest.raises(SourceUnavailableError):
+            do(warehouse, EVENTS, window(0), Busy([]))
+        subprocess.run([sys.executable, "-c", OTHER, str(path)], check=True)
+        assert do(warehouse, EVENTS, window(0), Busy([event(1, 0)])).rows == 1
+        assert warehouse.query("SELECT a FROM other", {}) == [{"a": 1}]
+
+
+def test_a_file_that_is_worked_on_is_not_let_go(tmp_path):
+    """Tables of one run are worked on side by side, and one of them may wait."""
+    with closing(DuckDB(tmp_path / "warehouse.duckdb")) as warehouse:
+        warehouse.prepare(EVENTS)
+        with warehouse.stage(
+            EVENTS, window(0), (rows.rows for rows in Rows([event(1, 0)]).read(EVENTS, window(0)))
+        ) as staged:
+            warehouse.release()
+            assert staged.rows == 1

@@ -180,6 +180,9 @@ class BigQuery:
         """Return BigQuery's clock."""
         return self.jobs.now()
 
+    def release(self) -> None:
+        """Do nothing: nobody waits for BigQuery."""
+
     def close(self) -> None:
         """Let go of its connections."""
         self._opened.client.close()

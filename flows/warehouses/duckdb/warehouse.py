@@ -12,11 +12,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.sql import to_duckdb
 from flows.warehouses.duckdb import generations, ledger, quarantine, schema
-from flows.warehouses.duckdb.connection import open_file, transaction, translated
+from flows.warehouses.duckdb.connection import IN_MEMORY, open_file, transaction, translated
 from flows.warehouses.duckdb.queries import fetch
 from flows.warehouses.duckdb.signals import stoppable
 from flows.warehouses.duckdb.staging import stage
@@ -54,7 +55,12 @@ class DuckDB:
     """
 
     def __init__(self, path: Path, *, patience: float = 300.0, report: Callable[[str], None] = print) -> None:
-        self.session = open_file(path, patience, report)
+        self._open = partial(open_file, path, patience, report)
+        self._is_kept = path == IN_MEMORY
+        self.opened: duckdb.DuckDBPyConnection | None = self._open()
+        """The connection of which all others are made; None while other processes may have the file."""
+        self._opening = threading.RLock()
+        self._in_use = 0
         self._catalog = threading.Lock()
         self._tables = threading.Lock()
         self._write_locks: dict[str, threading.Lock] = {}
@@ -63,6 +69,14 @@ class DuckDB:
                 with self._cursor() as cursor, transaction(cursor) as work:
                     ledger.add_columns(cursor, lacking)
                     work.commit()
+
+    @property
+    def session(self) -> duckdb.DuckDBPyConnection:
+        """The connection, made anew where the file was let go."""
+        with self._opening:
+            if self.opened is None:
+                self.opened = self._open()
+            return self.opened
 
     def prepare(self, table: Table, *, anew: bool = False) -> None:  # noqa: ARG002 - `stage` does
         """Create the table and its part of the ledger where they are missing."""
@@ -107,9 +121,9 @@ class DuckDB:
 
     def mark(self, entry: Entry, known_version: int) -> Entry:
         """Append an entry that is no commit."""
-        with self._catalog, translated():
+        with self._catalog, translated(), stoppable(self.session):
             self._prepare_ledger(entry.table)
-        with translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with translated(), self._cursor() as cursor, transaction(cursor) as work:
             version = ledger.next_version(cursor, entry.table, None, known_version)
             marked = ledger.append(cursor, replace(entry, version=version))
             ledger.renew_views(cursor)
@@ -118,7 +132,7 @@ class DuckDB:
 
     def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
         """Put the generation of the entry in the place of the one that readers see, in one transaction."""
-        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
             version = ledger.next_version(cursor, table.identity, None, known_version)
             touched = generations.difference(cursor, table, entry.generation, before)
             generations.rename(cursor, table, entry.generation, retired)
@@ -131,7 +145,7 @@ class DuckDB:
 
     def sweep(self, table: Table, kept: Collection[int]) -> None:
         """Drop the tables of all generations but those kept."""
-        with self._write_lock(table), translated(), self.session.cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
             generations.sweep(cursor, table, kept)
             work.commit()
 
@@ -216,14 +230,29 @@ class DuckDB:
         """Return this machine's clock."""
         return datetime.now(UTC)
 
+    def release(self) -> None:
+        """Close the file until this process asks for it again, unless it works on it."""
+        with self._catalog, self._opening:
+            if not self._in_use and not self._is_kept:
+                self.close()
+
     def close(self) -> None:
         """Let go of the file."""
-        self.session.close()
+        with self._opening:
+            if self.opened is not None:
+                self.opened.close()
+            self.opened = None
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self.session.cursor() as cursor, stoppable(cursor):
-            yield cursor
+        with self._opening:
+            self._in_use += 1
+        try:
+            with self.session.cursor() as cursor, stoppable(cursor):
+                yield cursor
+        finally:
+            with self._opening:
+                self._in_use -= 1
 
     def _prepare_ledger(self, identity: str) -> None:
         if not schema.present_columns(self.session, f"platform.{ledger_shard(identity)}"):
