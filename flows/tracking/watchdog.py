@@ -72,7 +72,10 @@ class Watchdog:
             for run, _ in runs
             if run.state in {"RUNNING", "PENDING"} and run.job not in cluster.alive
         }
-        await asyncio.gather(*(self._judge(prefect, run, of, cluster, now) for run, of in runs))
+        judged = (self._judge(prefect, run, of, cluster, now) for run, of in runs)
+        for failed in await asyncio.gather(*judged, return_exceptions=True):
+            if failed is not None:
+                raise failed
 
     async def _runs(self, prefect: PrefectClient, now: datetime) -> list[tuple[Run, FlowRun]]:
         """Return the runs of this namespace that have not ended, or crashed lately."""
@@ -108,12 +111,12 @@ class Watchdog:
         seen = verdict(run, cluster, self._patience, now, self._missing.get(run.id))
         if seen is None or (run.id, run.job) in self._told:
             return
-        self._told.add((run.id, run.job))
         more = self._more_memory(of, seen)
         if more:
             await self._again(prefect, of, seen.memory, more)
         else:
             await self._end(prefect, run, seen, alive=run.job in cluster.alive)
+        self._told.add((run.id, run.job))
 
     def _more_memory(self, of: FlowRun, seen: Seen) -> str:
         """Return what a second pod is to have; empty where there is to be none."""
