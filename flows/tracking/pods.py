@@ -28,7 +28,8 @@ def read_cluster(pods: Iterable[Object], events: Iterable[Object]) -> Cluster:
         pods: the pods of runs.
         events: the warnings of their namespace.
     """
-    pods, warnings = list(pods), _latest(events)
+    pods, events = list(pods), list(events)
+    warnings = _latest(events)
     faults: dict[str, Seen] = {}
     made = {_job(pod) for pod in pods}
     for (kind, name, reason), event in warnings.items():
@@ -36,7 +37,9 @@ def read_cluster(pods: Iterable[Object], events: Iterable[Object]) -> Cluster:
         if kind == "Job" and reason == "DeadlineExceeded":
             faults[name] = Seen(PodFault.DEADLINE, at, detail)
         elif kind == "Job" and reason == "FailedCreate" and name not in made:
-            faults.setdefault(name, Seen(PodFault.REFUSED, _first(event), detail))
+            # Each try names another pod, and so is an event of its own.
+            tries = [_first(one) for one in events if _about(one) == (kind, name, reason)]
+            faults.setdefault(name, Seen(PodFault.REFUSED, min(tries), detail))
     for pod in pods:
         seen = _of_pod(pod, warnings)
         if seen is not None and _job(pod) not in faults:
@@ -53,9 +56,13 @@ def _job(pod: Object) -> str:
 def _latest(events: Iterable[Object]) -> dict[tuple[str, str, str], Object]:
     found: dict[tuple[str, str, str], Object] = {}
     for event in sorted(events, key=_moment):
-        about = event["involvedObject"]
-        found[about.get("kind", ""), about.get("name", ""), event.get("reason", "")] = event
+        found[_about(event)] = event
     return found
+
+
+def _about(event: Object) -> tuple[str, str, str]:
+    about = event["involvedObject"]
+    return about.get("kind", ""), about.get("name", ""), event.get("reason", "")
 
 
 def _of_pod(pod: Object, warnings: dict[tuple[str, str, str], Object]) -> Seen | None:

@@ -30,7 +30,7 @@ PAGE = 200
 LATELY = timedelta(minutes=15)
 """How long ago a run may have crashed to be told why."""
 CANCELLING = 45
-"""Seconds that the worker, or the pod itself, has to end a run before it is said to be ended."""
+"""Seconds that a pod has to end its run before that is said to be ended."""
 TWICE = "twice the memory"
 """The tag of a run that had its second pod."""
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -135,9 +135,9 @@ class Watchdog:
         self._say(f"{of.name}: {message}")
 
     async def _end(self, prefect: PrefectClient, run: Run, seen: Seen, *, alive: bool) -> None:
-        """Give a run its last state; its job goes too, where only a cancelled run makes the worker delete it."""
+        """Give a run its last state; where its pod lives, it is asked to end first."""
         message = describe_pod(seen)
-        if run.state == "PENDING" or (run.state == "RUNNING" and alive and seen.fault is not PodFault.NODE_LOST):
+        if run.state == "RUNNING" and alive and seen.fault is not PodFault.NODE_LOST:
             await self._cancel(prefect, UUID(run.id), message)
         state: State[Any] = State(type=StateType.CRASHED, name=seen.fault.value, message=message)
         await prefect.set_flow_run_state(run.id, state, force=True)
