@@ -90,7 +90,7 @@ class Story:
     def cut(self):
         """Run some statements of a run, be killed, and open what the disk holds."""
         whole = self.house.warehouse.session
-        self.house.warehouse.session = Deadly(whole, [self.draw.randrange(120)])
+        self.house.warehouse.opened = Deadly(whole, [self.draw.randrange(120)])
         with suppress(Killed):
             self.house.run(self.draw.choice([TABLE, BELOW]))
         old = self.folder / f"{self.lives}.duckdb"
@@ -98,7 +98,7 @@ class Story:
         for ending in ("", ".wal"):
             with suppress(FileNotFoundError):
                 shutil.copy(f"{old}{ending}", self.folder / f"{self.lives}.duckdb{ending}")
-        self.house.warehouse.session = whole
+        self.house.warehouse.opened = whole
         self.house.warehouse.close()
         self.house.warehouse = DuckDB(self.folder / f"{self.lives}.duckdb")
 
