@@ -121,10 +121,27 @@ def _parameter_type(type_: Type) -> bigquery.StructQueryParameterType:
 
 def rows_by_name(rows: bigquery.table.RowIterator) -> list[dict[str, Any]]:
     """Return the rows of a result; JSON is text, as in every warehouse."""
-    texts = [field.name for field in rows.schema if field.field_type == "JSON" and field.mode != "REPEATED"]
+    parsed = {field.name: field for field in rows.schema if _holds_json(field)}
     found = [dict(row) for row in rows]
     for row in found:
-        for name in texts:
-            if row[name] is not None:
-                row[name] = json.dumps(row[name], ensure_ascii=False, separators=(",", ":"))
+        for name, field in parsed.items():
+            row[name] = _with_texts(row[name], field)
     return found
+
+
+def _holds_json(field: bigquery.SchemaField) -> bool:
+    return field.field_type == "JSON" or any(map(_holds_json, field.fields))
+
+
+def _with_texts(value: Any, field: bigquery.SchemaField, *, is_item: bool = False) -> Any:  # noqa: ANN401 - any value
+    """Return a value of the client, which parses JSON, with that as text wherever it stands."""
+    if value is None:
+        return None
+    if field.mode == "REPEATED" and not is_item:
+        return [_with_texts(item, field, is_item=True) for item in value]
+    if field.field_type == "JSON":
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return {
+        part.name: _with_texts(value[part.name], part) if _holds_json(part) else value[part.name]
+        for part in field.fields
+    }

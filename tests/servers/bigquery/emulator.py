@@ -7,6 +7,7 @@
 - A table may have a column of type BIGNUMERIC, though of 38 digits only.
 - `GROUP BY name` means the column that the SELECT gives that name, also where what it reads has one of that name.
 - `CREATE TABLE name (columns) AS` keeps the digits of decimals.
+- Nested fields may have any name, also one that is a word of DuckDB's, such as `at`.
 - An upload may say nothing of its media type, as the official client does.
 """
 
@@ -18,7 +19,7 @@ from copy import copy
 from typing import Any
 
 import sqlglot
-from bqemulator.api.routes import jobs, upload
+from bqemulator.api.routes import jobs, tables, upload
 from bqemulator.api.routes.tables import _field_to_rest
 from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.catalog.memory_repository import MemoryCatalogRepository
@@ -29,8 +30,9 @@ from bqemulator.scripting.interpreter import ScriptInterpreter
 from bqemulator.sql import translator
 from bqemulator.sql.parameters import _bq_to_duckdb_type, _extract_value
 from bqemulator.sql.translator import SQLTranslator
+from bqemulator.storage import type_map
 from bqemulator.storage.sql_identifiers import quoted_table_ref
-from bqemulator.storage.type_map import _BQ_TO_DUCKDB, bq_schema_to_duckdb_columns
+from bqemulator.storage.type_map import _BQ_TO_DUCKDB
 from sqlglot import exp
 
 run_query_body = executor._run_query_body
@@ -110,7 +112,7 @@ def _stores_new_columns(repository: type) -> None:
             there = {field.name for field in known.schema_.fields}
             new = [_field_to_rest(field) for field in table.schema_.fields if field.name not in there]
             name = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
-            for column, type_ in bq_schema_to_duckdb_columns(new):
+            for column, type_ in type_map.bq_schema_to_duckdb_columns(new):
                 self._engine.execute(f'ALTER TABLE {name} ADD COLUMN IF NOT EXISTS "{column}" {type_}')
         return update_table(self, table)
 
@@ -185,6 +187,21 @@ def _keeps_digits(rewrite: Any) -> Any:
     return rewritten
 
 
+def _quotes_fields(columns: Any) -> Any:
+    """Let the names of nested fields be quoted: some are words of DuckDB's."""
+
+    def quoted(fields: list[dict[str, Any]]) -> Any:
+        return columns([field | {"fields": [_quoted(part) for part in field.get("fields", ())]} for field in fields])
+
+    return quoted
+
+
+def _quoted(field: dict[str, Any]) -> dict[str, Any]:
+    return field | {"name": f'"{field["name"]}"'}
+
+
+type_map.bq_schema_to_duckdb_columns = _quotes_fields(type_map.bq_schema_to_duckdb_columns)
+tables.bq_schema_to_duckdb_columns = type_map.bq_schema_to_duckdb_columns
 translator.rewrite_create_table_schema_ctas = _keeps_digits(translator.rewrite_create_table_schema_ctas)
 SQLTranslator.translate = _groups_by_its_own_columns(SQLTranslator.translate)
 jobs._handle_query_job = _runs_once(jobs._handle_query_job)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+from google.cloud import bigquery
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from flows.model.types import SCALARS, Type, parse_type
 from flows.warehouses.bigquery.jobs import label
 from flows.warehouses.bigquery.loading import parsed
 from flows.warehouses.bigquery.tables import _is_wider
-from flows.warehouses.bigquery.types import parameter, schema_field, spelled, type_of
+from flows.warehouses.bigquery.types import parameter, rows_by_name, schema_field, spelled, type_of
 
 NAMES = st.sampled_from(["a", "b", "order", "sku"])
 SCALAR_TYPES = st.sampled_from([*map(Type, SCALARS), parse_type("NUMERIC(10, 2)"), parse_type("BIGNUMERIC(30, 0)")])
@@ -98,6 +99,32 @@ def test_null_in_an_array_is_found_wherever_it_stands(values, type_, found):
 def test_a_column_becomes_a_wider_type_only(present, wanted, wider):
     """No value is lost."""
     assert _is_wider(parse_type(present), parse_type(wanted)) is wider
+
+
+def test_json_comes_back_as_text_wherever_it_stands():
+    """The client parses it."""
+    fields = {"j": "JSON", "many": "ARRAY<JSON>", "deep": "ARRAY<STRUCT<n INT64, in STRUCT<j JSON, js ARRAY<JSON>>>>"}
+    schema = [schema_field(name, parse_type(type_)) for name, type_ in fields.items()]
+    told = '{"a": [1.5, "ü", null]}'
+    inner = {"v": {"f": [{"v": told}, {"v": [{"v": told}, {"v": "1"}]}]}}
+    nothing = {"v": {"f": [{"v": None}, {"v": []}]}}
+    items = {"v": [inner_row({"v": "1"}, inner), inner_row({"v": None}, nothing)]}
+    page = {"rows": [{"f": [{"v": told}, {"v": [{"v": '"x"'}]}, items]}, {"f": [{"v": None}, {"v": []}, {"v": []}]}]}
+    rows = bigquery.table.RowIterator(None, None, None, schema, first_page_response=page)
+    text = '{"a":[1.5,"ü",null]}'
+    assert rows_by_name(rows) == [
+        {
+            "j": text,
+            "many": ['"x"'],
+            "deep": [{"n": 1, "in": {"j": text, "js": [text, "1"]}}, {"n": None, "in": {"j": None, "js": []}}],
+        },
+        {"j": None, "many": [], "deep": []},
+    ]
+
+
+def inner_row(*cells):
+    """Return a STRUCT as an item of an ARRAY as the API gives it."""
+    return {"v": {"f": list(cells)}}
 
 
 @given(st.text())
