@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model import window as module
-from flows.model.window import SIZES, Size, Window, add_months, covered, merge, subtract, utc
+from flows.model.errors import UsageError
+from flows.model.window import SIZES, Size, Window, add_months, asked_range, covered, merge, subtract, utc
 
 moments = st.integers(-25_000, 47_000).flatmap(
     lambda day: st.timedeltas(timedelta(0), timedelta(1)).map(lambda time: utc("1970-01-01") + timedelta(day) + time)
@@ -114,3 +115,10 @@ def test_a_week_begins_on_monday():
     """2026-01-01 is a Thursday of the week of Monday 2025-12-29."""
     assert Size.parse("1 week").floor(utc("2026-01-01")) == utc("2025-12-29")
     assert str(Size.parse("24 hours")) == "1 day"
+
+
+@pytest.mark.parametrize("given", ["2026-13-45", "0001-01-01T00:00+05:00", "9999-12-31T23:00-05:00", 5, [1]])
+def test_what_is_asked_for_is_a_range_of_dates(given):
+    """A moment that no clock shows in UTC is none; the error calls it as the person does."""
+    with pytest.raises(UsageError, match=r"From .* is not a date"):
+        asked_range(given, None, ("From", "To"))

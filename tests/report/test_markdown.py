@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.engine.steps import Plan
+from flows.engine.steps import Plan, Reason, Step
 from flows.engine.table_run import Failure, Outcome
 from flows.model.entry import Entry, Notice
 from flows.model.errors import DerivedError
 from flows.report.escape import fenced, for_markdown
-from flows.report.markdown import artifact_key, outcome_markdown
+from flows.report.markdown import SHOWN, artifact_key, outcome_markdown, plan_markdown
 
 
 def test_an_artifact_key_is_one_that_prefect_takes():
@@ -54,3 +54,12 @@ def test_a_warning_in_an_artifact_is_one_line():
     [line] = [line for line in text.splitlines() if "accepted" in line]
     assert "<" not in line
     assert "](" not in line
+
+
+def test_a_plan_in_an_artifact_shows_its_sql_as_it_is():
+    """No text in it closes the block; of many windows the first are shown, and the others counted."""
+    steps = tuple(Step(None, "missing", Reason("changed", "core.x")) for _ in range(SHOWN + 2))
+    text = plan_markdown("derived.x", Plan(steps), "SELECT '```\n<b>'")
+    assert "\n````\nSELECT '```\n<b>'\n````\n" in text
+    assert text.count("| whole table | core.x changed |") == SHOWN
+    assert "\nand 2 windows more\n" in text
