@@ -14,6 +14,7 @@ from kubernetes_asyncio import config
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import State, StateType
+from prefect.states import Scheduled
 
 from flows.model.pod_fault import Cluster, PodFault, Seen
 from flows.report.pod_text import describe_more_memory, describe_pod
@@ -31,6 +32,8 @@ LATELY = timedelta(minutes=15)
 """How long ago a run may have crashed to be told why."""
 CANCELLING = 45
 """Seconds that a pod has to end its run before that is said to be ended."""
+SOON = timedelta(seconds=30)
+"""How long a run waits for its second pod."""
 TWICE = "twice the memory"
 """The tag of a run that had its second pod."""
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -127,11 +130,12 @@ class Watchdog:
         return f"{more // 2**20}Mi" if more > had > 0 else ""
 
     async def _again(self, prefect: PrefectClient, of: FlowRun, memory: str, more: str) -> None:
-        await prefect.update_flow_run(
-            of.id, job_variables=(of.job_variables or {}) | {"memory": more}, tags=[*of.tags, TWICE]
-        )
         message = describe_more_memory(memory, more)
-        await prefect.set_flow_run_state(of.id, State(type=StateType.SCHEDULED, name=MORE_MEMORY, message=message))
+        # Only of a run that waits can the variables be changed: late enough for the worker not to take it before.
+        state: State[Any] = Scheduled(scheduled_time=datetime.now(UTC) + SOON, name=MORE_MEMORY, message=message)
+        await prefect.set_flow_run_state(of.id, state, force=True)
+        variables = (of.job_variables or {}) | {"memory": more}
+        await prefect.update_flow_run(of.id, job_variables=variables, tags=[*of.tags, TWICE])
         self._say(f"{of.name}: {message}")
 
     async def _end(self, prefect: PrefectClient, run: Run, seen: Seen, *, alive: bool) -> None:

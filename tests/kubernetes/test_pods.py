@@ -83,11 +83,11 @@ def _told(platform, run, name):
 
 
 @pytest.fixture
-def unlimited(filled):
+def unlimited(platform):
     """More pods at once than two of the claim: these wait for other things."""
-    filled.server.call("PATCH", "work_pools/kubernetes", concurrency_limit=10)
-    yield filled
-    filled.server.call("PATCH", "work_pools/kubernetes", concurrency_limit=2)
+    platform.server.call("PATCH", "work_pools/kubernetes", concurrency_limit=10)
+    yield platform
+    platform.server.call("PATCH", "work_pools/kubernetes", concurrency_limit=2)
 
 
 def test_the_image_is_small_and_runs_as_nobody():
@@ -185,7 +185,9 @@ def test_what_keeps_a_pod_from_starting_is_told_within_a_bounded_time(unlimited)
 def test_a_run_out_of_memory_has_a_second_pod_with_twice_as_much(unlimited):
     """Once: where that is too little too, the run is told so."""
     enough, little = unlimited.start("core.users", memory="200Mi"), unlimited.start("core.orders", memory="48Mi")
-    assert unlimited.server.wait(enough, 240)["state_type"] == "COMPLETED", unlimited.states(enough)
-    assert "AwaitingMoreMemory" in unlimited.states(enough)
+    _until(lambda: "AwaitingMoreMemory" in unlimited.states(enough), PATIENCE + BOUND)
+    _until(
+        lambda: unlimited.server.call("GET", f"flow_runs/{enough}")["state_type"] == "COMPLETED", PATIENCE + 2 * BOUND
+    )
     assert "more memory than its 96Mi" in _told(unlimited, little, "OutOfMemory")
     assert unlimited.states(little).count("AwaitingMoreMemory") == 1
