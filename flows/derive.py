@@ -14,6 +14,7 @@ from flows.commands.launch import launch
 from flows.commands.one_table import run_command
 from flows.commands.options import DryRun, Force, From, Json, Rebuild, To  # noqa: TC001 - typer evaluates them
 from flows.engine.request import Request
+from flows.model.errors import UsageError
 from flows.model.window import asked_range
 
 
@@ -24,11 +25,22 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     dry_run: DryRun = False,
     force: Force = False,
     rebuild: Rebuild = False,
+    abandon: Annotated[
+        bool,
+        typer.Option("--abandon", help="Drop the rows of a changed definition that were begun; make no others of it."),
+    ] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Let readers see the rows again that they saw before the last change.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a derived table's windows that are missing or stale and whose upstreams are complete."""
     with ending(as_json=as_json, commits=not dry_run):
-        run_command("derive", Request(table, asked_range(start, end), force, rebuild), dry_run=dry_run, as_json=as_json)
+        if dry_run and (abandon or rollback):
+            raise UsageError("--abandon and --rollback make no windows that --dry-run could show.")
+        bounds = asked_range(start, end)
+        request = Request(table, bounds, force, rebuild, abandon=abandon, rollback=rollback)
+        run_command("derive", request, dry_run=dry_run, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.engine.definitions import keep_definition
+from flows.engine.state import KEPT
 from flows.model.entry import Entry
-from flows.model.errors import ConflictError
+from flows.model.errors import ConflictError, UsageError
 from flows.project.definition import code_version
+from flows.warehouses.interface import shadow_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -51,18 +53,45 @@ def refuse_older(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehou
 
 
 def turn(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse) -> int:
-    """Begin the generation of a plan, or abandon one that is not wanted any more; return the table's version."""
+    """Begin the generation of a plan, or abandon one that is not wanted any more; return the table's version.
+
+    What readers have ceased to see long ago is dropped.
+    """
     following, version = todo.succession, todo.version
     if following is not None and following.begins:
         keep_definition(warehouse, run.table, run.run_by, run.git_commit)
         version = warehouse.mark(_entry(run, "begin", following.generation, warehouse), version).version
     elif todo.abandons is not None:
         version = warehouse.mark(_entry(run, "abandon", todo.abandons, warehouse), version).version
-    else:
+    elif not (todo.windows and reading.has_expired(warehouse.now())):
         return version
     kept = {*reading.retired_lately(warehouse.now()), *([following.generation] if following else [])}
     warehouse.sweep(run.table, kept)
     return version
+
+
+def turn_back(run: TableRun, reading: Reading, warehouse: Warehouse, *, abandon: bool) -> Entry:
+    """Drop the generation that was begun, or let readers see the one again that they saw before.
+
+    Raises UsageError where there is none.
+    """
+    name, version, now = run.table.identity, reading.state.version, warehouse.now()
+    if abandon:
+        if reading.begun is None:
+            raise UsageError(f"{name}: no generation is begun, so that there is none to abandon.")
+        done = warehouse.mark(_entry(run, "abandon", reading.begun.number, warehouse), version)
+        warehouse.sweep(run.table, reading.retired_lately(now))
+        return done
+    generation = reading.retired[-1] if reading.retired else 0
+    before = shadow_of(run.table, generation).identity
+    if not reading.retired or not warehouse.present([before]):
+        raise UsageError(
+            f"{name}: the rows that it held before are not there any more (they stay for {KEPT.days} days)."
+        )
+    entry = _entry(run, "swap", generation, warehouse)
+    done = warehouse.swap(run.table, entry, version, before=None, retired=reading.generation)
+    warehouse.sweep(run.table, {*reading.retired_lately(now), reading.generation})
+    return done
 
 
 def succeed(run: TableRun, todo: Plan, warehouse: Warehouse) -> Entry:

@@ -97,6 +97,12 @@ class _Rows:
         return cls(entries, of(seen, emptied), swaps, begun, made)
 
     @property
+    def declined(self) -> str:
+        """The code version of what has ended a generation last, where none was begun since."""
+        ends = [] if self.begun else [row["code_version"] for row in self.all if row["kind"] in {"swap", "abandon"}]
+        return ends[-1] if ends else ""
+
+    @property
     def code_versions(self) -> set[str]:
         """Those under which the rows were made."""
         turns = [self.begun] if self.begun else []
@@ -157,6 +163,7 @@ def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
         retired_at=tuple(row["committed_at"].astimezone(UTC) for row in rows.swaps),
         newest=max((row["generation"] or 0 for row in rows.all), default=0),
         begun=_generation(table, rows, changed, there[2], now) if is_there else None,
+        declined=rows.declined,
         begun_from=next((row["git_commit"] for row in reversed(rows.all) if row["kind"] == "begin"), ""),
         is_swapped=bool(rows.all) and rows.all[-1]["kind"] == "swap",
     )

@@ -11,6 +11,7 @@ from flows.engine.state import LedgerState
 from flows.engine.steps import Edition, Moment, Plan, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError, UsageError
 from flows.model.window import BEGINNING, END, EVER, Window, merge, short
+from flows.project.definition import code_version
 from flows.sql import analyze, names_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ def _plan_derived(asked: _Asked, table: Table, reading: Reading) -> Plan:
     changes = live.changes or next(iter(live.changed.values()), ())
     goes_on = begun if begun is not None and not begun.state.changed and not begun.is_lost else None
     abandons = begun.number if begun is not None and goes_on is None else None
+    is_declined = bool(changes) and reading.declined == code_version(table)
+    if is_declined and reading.present is not None and not (asked.rebuild or asked.force):
+        todo = _plan_edition(asked, reading.present, reading.generation, live)
+        return replace(_in_order(todo, reading), changes=changes)
     if live.committed and (changes or goes_on or asked.rebuild):
         return replace(_plan_succession(asked, table, reading, changes, goes_on), abandons=abandons)
     todo = _plan_edition(asked, table, reading.generation, live, waits=not live.committed, force=asked.force)
@@ -244,8 +249,12 @@ def _lacks(todo: Plan, reading: Reading) -> bool:
 
 def _bounds(table: Table, request: Request, now: datetime) -> Window:
     """Return the range of whole windows that is asked for. Raises UsageError where nothing can be meant."""
-    if sum((request.force, request.rebuild, request.accept)) > 1:
-        raise UsageError("--force, --rebuild and --accept each say something else: give one of them.")
+    turns_back = request.abandon or request.rollback
+    if sum((request.force, request.rebuild, request.accept, request.abandon, request.rollback)) > 1:
+        others = ", --abandon, --rollback" if turns_back else ""
+        raise UsageError(f"--force, --rebuild{others} and --accept each say something else: give one of them.")
+    if turns_back and request.bounds != EVER:
+        raise UsageError("--abandon and --rollback are of the whole table: leave --from and --to out.")
     if request.rebuild and table.strategy != "merge" and not (table.source and table.window):
         raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
     if (request.rebuild or request.accept) and request.bounds != EVER:

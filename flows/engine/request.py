@@ -26,6 +26,10 @@ class Request:
     """Make a merge table, or any copy, again from nothing."""
     accept: bool = False
     """Let rows stay that were copied by an earlier definition."""
+    abandon: bool = False
+    """Drop the generation that was begun, and begin none of this definition again by itself."""
+    rollback: bool = False
+    """Let readers see the generation again that they saw before, and begin none of this definition by itself."""
 
 
 @dataclass(frozen=True, slots=True)

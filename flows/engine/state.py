@@ -131,6 +131,8 @@ class Reading:
     """The newest that was ever begun."""
     begun: Generation | None = None
     """The one that is being made."""
+    declined: str = ""
+    """Code version of the file by which somebody has turned away from a generation last, or has swapped one in."""
     begun_from: str = ""
     """The project's commit of the run that has begun the newest."""
     is_swapped: bool = False
@@ -139,6 +141,10 @@ class Reading:
     def retired_lately(self, now: datetime) -> set[int]:
         """Return the generations whose rows are kept, as readers saw them until not long ago."""
         return {one for one, at in zip(self.retired, self.retired_at, strict=True) if now - at < KEPT}
+
+    def has_expired(self, now: datetime) -> bool:
+        """Say whether rows are to be dropped that readers see no longer, and not for so long that they were."""
+        return any(KEPT <= now - at < 2 * KEPT for at in self.retired_at)
 
     @cached_property
     def upstream(self) -> Upstream:

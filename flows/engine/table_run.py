@@ -16,7 +16,8 @@ from flows.engine.first_copy import first_copy
 from flows.engine.planning import make_plan
 from flows.engine.prepare import has_rows, prepare, require_ready
 from flows.engine.request import Reached, Request
-from flows.model.errors import ConflictError, DerivedError
+from flows.engine.steps import Edition, Plan
+from flows.model.errors import ConflictError, DerivedError, UsageError
 from flows.model.window import EVER, Window
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from flows.engine.first_copy import FirstCopy
     from flows.engine.readings import Readings
     from flows.engine.request import Author
-    from flows.engine.steps import Edition, Plan, Step
+    from flows.engine.steps import Step
     from flows.extracts.manifest import Manifest
     from flows.extracts.stage import Stage
     from flows.model.entry import Entry, Notice
@@ -136,6 +137,8 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     found = parts.source_of(table) if table.source else None
     reached = found if isinstance(found, Reached) else None
     _carry_out_swaps(parts, table)
+    if request.abandon or request.rollback:
+        return _turn_back(parts, table, request, observer)
     todo = make_plan(parts.project, table, parts.readings, request, reached)
     todo = estimated(todo, parts.project, table, parts.warehouse)
     observer.planned(table.identity, todo)
@@ -153,6 +156,25 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
         outcome.plan = replace(outcome.plan, changes=())
     observer.ended(outcome)
     return outcome
+
+
+def _turn_back(parts: Parts, table: Table, request: Request, observer: Observer) -> Outcome:
+    """Do what a person decides of a derived table's generations, and nothing else."""
+    if table.source is not None:
+        raise UsageError(f"{table.identity} is a core table, which has no generations to turn back to.")
+    todo = make_plan(parts.project, table, parts.readings, request)
+    reading = parts.readings.of(table.identity)[table.identity]
+    run = _table_run(parts, Edition(table, reading.generation, {}), todo)
+    try:
+        done = generations.turn_back(run, reading, parts.warehouse, abandon=request.abandon)
+    finally:
+        parts.readings.forget(table.identity)
+    what = "is dropped" if request.abandon else "is what readers see again"
+    observer.say(
+        f"{table.identity}: generation {done.generation} {what}. The file as it is begins no other by itself: "
+        f"change it, or python -m flows.derive {table.identity} --force."
+    )
+    return Outcome(table.identity, Plan(version=done.version), defined=table)
 
 
 def _carry_out_swaps(parts: Parts, table: Table) -> None:

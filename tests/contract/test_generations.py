@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.model.errors import ConflictError
+from flows.model.errors import ConflictError, UsageError
 from flows.model.window import Window, utc
 from tests.simulator.house import (
     AFTER,
@@ -62,6 +62,30 @@ def test_changed_back_or_again(house):
     assert len(house.run(TABLE).entries) == 4
     assert set(amounts(house).values()) == {0}
     assert not house.warehouse.present(["derived.totals-g2", "derived.totals-g1"])
+
+
+def test_what_was_begun_is_abandoned_and_what_was_swapped_in_rolled_back(house):
+    """Neither is begun again by itself; what readers see stays fresh."""
+    with pytest.raises(UsageError, match="no generation is begun"):
+        house.run(TABLE, abandon=True)
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE, bounds=days(1, 2))
+    house.run(TABLE, abandon=True)
+    assert not house.run(TABLE).entries
+    house.write(TABLE, TOTALS)
+    house.run(TABLE)
+    house.write(TABLE, {**DOUBLED, "sql": DOUBLED["sql"].replace("2 *", "2 * 1 *")})
+    house.run(TABLE)
+    assert amounts(house) == AFTER
+    house.run(TABLE, rollback=True)
+    assert amounts(house) == BEFORE
+    house.insert([*ROWS, (9, "2026-01-01", 1, 1)])
+    house.copy()
+    assert len(house.run(TABLE).entries) == 1
+    assert amounts(house) == {**BEFORE, 1: 2.5}
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    assert amounts(house) == {**AFTER, 1: 5}
 
 
 def test_a_run_of_an_older_commit_undoes_nothing(house):
