@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flows.sql.reach import Origin
 
 _COMPARING = {"MIN", "MAX", "GREATEST", "LEAST", "NULLIF", "MAX_BY", "MIN_BY"}
+_ORDERING = {"MIN", "MAX", "GREATEST", "LEAST"}
 _INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
 
@@ -50,6 +51,9 @@ def apply(  # noqa: PLR0913 - the parts of a call
         )
     if name in _COMPARING and t.JSON in given:
         return scope.fault(node, f"JSON cannot be compared, as {name} does. Compare what JSON_VALUE gives.")
+    unordered = next((one for one in given if one.name in {"ARRAY", "STRUCT"}), None) if name in _ORDERING else None
+    if unordered is not None:
+        return scope.fault(node, f"{unordered.name}s have no order, which {name} needs. Compare their parts.")
     if matched.result.element is not None and matched.result.element.element is not None:
         return scope.fault(node, f"{name} would give an ARRAY of ARRAYs. Put each into a STRUCT.")
     if t.FLOAT64 in matched.wanted and name not in _INEXACT and not _is_inexact(arguments):

@@ -94,7 +94,7 @@ REGEXP_REPLACE(STRING, STRING, STRING) -> STRING = regexp_replace($1, $2, $3, 'g
 TO_HEX(BYTES) -> STRING = lower(hex($1))
 FROM_HEX(STRING) -> BYTES = unhex($1)
 TO_BASE64(BYTES) -> STRING = base64($1)
-FROM_BASE64(STRING) -> BYTES = from_base64(rpad($1, CAST((length($1) + 3) // 4 * 4 AS INTEGER), '='))
+FROM_BASE64(STRING) -> BYTES = list_extract(list_transform([regexp_replace($1, '\s', '', 'g')], lambda xtext: from_base64(rpad(xtext, CAST((length(xtext) + 3) // 4 * 4 AS INTEGER), '='))), 1)
 MD5(STRING) -> BYTES = unhex(md5($1))
 MD5(BYTES) -> BYTES = unhex(md5($1))
 SHA1(STRING) -> BYTES = unhex(sha1($1))
@@ -117,7 +117,7 @@ DATETIME(DATETIME) -> DATETIME = $1
 DATETIME(DATE, TIME) -> DATETIME = ($1 + $2)
 DATETIME(TIMESTAMP) -> DATETIME = $utc1
 DATETIME(TIMESTAMP, STRING) -> DATETIME = timezone($2, $1)
-DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = CASE WHEN $1 NOT BETWEEN 1 AND 9999 THEN !(a DATETIME beyond the years 1 to 9999) ELSE make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) END
+DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = CASE WHEN $null THEN NULL WHEN $1 NOT BETWEEN 1 AND 9999 THEN !(a DATETIME beyond the years 1 to 9999) ELSE make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) END
 TIME(INT64, INT64, INT64) -> TIME = make_time($1, $2, CAST($3 AS DOUBLE))
 TIME(TIMESTAMP) -> TIME = CAST($utc1 AS TIME)
 TIME(DATETIME) -> TIME = CAST($1 AS TIME)

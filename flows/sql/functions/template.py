@@ -74,7 +74,8 @@ def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | N
     quotient = _QUOTIENT.fullmatch(template) if "$divide" in template else None
     if quotient is not None:
         return divide(_filled(quotient[1], arguments, marks), _filled(quotient[2], arguments, marks))
-    if marks is None and _several_times(template):
+    # What is tried may end in an error, and its arguments must not do so in silence.
+    if marks is None and ("TRY(" in template or _several_times(template)):
         return bound(arguments, lambda names: _filled(template, names, None))
     return _filled(template, arguments, marks)
 

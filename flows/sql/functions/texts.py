@@ -9,7 +9,7 @@ INITCAP(STRING) -> STRING = CASE WHEN $1 IS NOT NULL THEN array_to_string(list_t
 TRANSLATE(STRING, STRING, STRING) -> STRING = CASE WHEN len(list_distinct(regexp_extract_all($2, '(?s).'))) < length($2) THEN !(TRANSLATE of one character to two) ELSE translate($1, $2, $3) END
 SOUNDEX(STRING) -> STRING = $soundex
 TO_CODE_POINTS(STRING) -> ARRAY<INT64> = list_transform(regexp_extract_all($1, '(?s).'), lambda xsign: CAST(unicode(xsign) AS BIGINT))
-CODE_POINTS_TO_STRING(ARRAY<INT64>) -> STRING = CASE WHEN list_count($1) = len($1) THEN array_to_string(list_transform($1, lambda xcode: chr(CAST(CASE WHEN xcode NOT BETWEEN 0 AND 1114111 OR xcode BETWEEN 55296 AND 57343 THEN !(a number is no character) ELSE xcode END AS INTEGER))), '') END
+CODE_POINTS_TO_STRING(ARRAY<INT64>) -> STRING = CASE WHEN list_count($1) <> len($1) THEN NULL WHEN len(list_filter($1, lambda xcode: xcode NOT BETWEEN 0 AND 1114111 OR xcode BETWEEN 55296 AND 57343)) > 0 THEN !(a number is no character) ELSE array_to_string(list_transform($1, lambda xcode: chr(CAST(xcode AS INTEGER))), '') END
 CONTAINS_SUBSTR(STRING, STRING) -> BOOL = CASE WHEN regexp_matches($1 || $2, $folded) THEN !(CONTAINS_SUBSTR of a text with signs that stand for others: write STRPOS) ELSE contains($fold1, $fold2) END
 ARRAY_TO_STRING(ARRAY<STRING>, STRING, STRING) -> STRING = CASE WHEN $null THEN NULL WHEN len($1) = 0 THEN '' ELSE list_reduce(list_transform($1, lambda xitem: coalesce(xitem, $3)), lambda x, y: x || $2 || y) END
 NET.HOST(STRING) -> STRING = nullif(regexp_extract(trim($1, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)), '^(?:[^/?#\\]*//)?(?:[^/?#\\]*@)?\.*(\[[^\]/?#\\]*\]|[^/?#\\:]*)', 1), '')
