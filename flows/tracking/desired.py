@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 from flows.tracking.deployment import trigger_name
@@ -36,11 +34,11 @@ def payload_of(table: Table, deployment: dict[str, Any], flow: str) -> dict[str,
         "parameter_openapi_schema": form(table),
         "enforce_parameter_schema": True,
         "schedules": [
-            DeploymentScheduleCreate(
-                schedule=CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"]),
-                active=schedule["active"],
-                slug=schedule["slug"],
-            ).model_dump(mode="json")
+            {
+                "schedule": {"cron": schedule["cron"], "timezone": schedule["timezone"], "day_or": True},
+                "active": schedule["active"],
+                "slug": schedule["slug"],
+            }
         ],
         "concurrency_limit": limit["limit"],
         "concurrency_options": {"collision_strategy": limit["collision_strategy"]},
