@@ -6,6 +6,7 @@ python -m flows.local
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -22,6 +23,9 @@ from flows.tracking.deployment import WORK_POOL
 from flows.wiring import open_project, private_home, project_folder, use_api
 
 PORT = 4200
+SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+if find_spec("tzdata"):  # else the server walks the machine's folder of time zones for each schedule that it shows
+    SETTINGS["PYTHONTZPATH"] = ""
 LOOK = """\
 
 Look at {ui}/runs: the core tables are copied first; a minute after each commit the tables that read it follow.
@@ -43,7 +47,7 @@ def main(
         logs.mkdir(exist_ok=True)
         port = free_port(port)
         ui = f"http://127.0.0.1:{port}"
-        use_api(f"{ui}/api", logs, PREFECT_SERVER_UI_API_URL=f"{ui}/api", PREFECT_SERVER_ANALYTICS_ENABLED="false")
+        use_api(f"{ui}/api", logs, PREFECT_SERVER_UI_API_URL=f"{ui}/api", **SETTINGS)
         with processes(logs) as start:
             out(f"Starting a Prefect server on port {port} ...")
             wait_for(start("server", "server", "start", "--host", "127.0.0.1", "--port", str(port)), f"{ui}/api/health")
