@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine.plan import failed_last, plan
 from flows.engine.state import LedgerState
-from flows.engine.steps import Edition, Moment, Plan, Succession
+from flows.engine.steps import Edition, Moment, Plan, Reason, Step, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError, UsageError
 from flows.model.window import BEGINNING, END, EVER, Window, merge, short
 from flows.project.definition import code_version
@@ -125,7 +125,7 @@ def _plan_succession(
     )
     return replace(
         following,
-        windows=(*_in_order(present, reading).windows, *_in_order(following, reading).windows),
+        windows=(*_in_order(present, reading).windows, *_redefined(_in_order(following, reading), changes)),
         version=reading.state.version,
         editions=(*present.editions, *following.editions),
         behind=present.behind,
@@ -191,6 +191,12 @@ def _edition(
     analysis = analyze(table.sql or "", types, partitions, by_window=table.window is not None)
     schema = {**schema, **types, table.identity: table.types}
     return analysis.dependencies, Edition(table, generation, schema, is_shadow=is_shadow)
+
+
+def _redefined(todo: Plan, changes: tuple[Change, ...]) -> list[Step]:
+    """Return steps of which those that are missing are so for what the file changes."""
+    why = Reason("definition", changes=changes)
+    return [replace(step, reason=why) if changes and step.cause == "missing" else step for step in todo.windows]
 
 
 def _read_by(project: Project, table: Table) -> list[str]:

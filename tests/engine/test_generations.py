@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.simulator.house import CHANGES, change_and_return, change_upstream, living
+from tests.simulator.house import (
+    AFTER,
+    BEFORE,
+    CHANGES,
+    DOUBLED,
+    TABLE,
+    amounts,
+    change_and_return,
+    change_upstream,
+    living,
+)
 
 
 @pytest.fixture
@@ -15,6 +25,25 @@ def house(warehouse, tmp_path):
 def test_the_table_ends_as_if_it_were_made_anew(house, change):
     """Rows, their columns and those columns' order are the file's; and so again when the file changes back."""
     change_and_return(house, change)
+
+
+def test_checks_are_of_the_rows_that_are_made(house):
+    """Those that read the table itself read what its new definition has made."""
+    given = {
+        **DOUBLED,
+        "columns": [
+            {"name": "day", "type": "DATE", "checks": ["unique", {"references": f"{TABLE}.day"}]},
+            {"name": "n", "type": "NUMERIC"},
+        ],
+        "checks": [{"sql": f"SELECT day, n FROM {TABLE} WHERE n > 8"}],
+    }
+    house.write(TABLE, given)
+    (failure,) = house.run(TABLE).failures
+    assert "n=9" in str(failure.error)
+    assert amounts(house) == BEFORE
+    house.write(TABLE, {**given, "checks": [{"sql": f"SELECT day, n FROM {TABLE} WHERE n > 9"}]})
+    house.run(TABLE)
+    assert amounts(house) == AFTER
 
 
 @pytest.mark.parametrize("change", ["end", "retyped", "replace"])

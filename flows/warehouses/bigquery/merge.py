@@ -19,7 +19,7 @@ from flows.warehouses.bigquery.look import Change, Look
 from flows.warehouses.bigquery.target import EXPIRY, bound
 from flows.warehouses.bigquery.types import comparable, listed, parameter, quote
 from flows.warehouses.bigquery.units import touched, truncated, unit_of
-from flows.warehouses.interface import every_row, no_row
+from flows.warehouses.interface import every_row, no_row, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def settled(target: Target, staged: str, seen: Look) -> str:
         names = ", ".join(table.key)
         shown = "\n".join("  " + ", ".join(map(str, row.values())) for row in twice)
         raise CheckFailedError(
-            f"{table.identity}: the window {target.window} gives several rows of one key ({names}), as\n"
+            f"{owner_of(table.identity)}: the window {target.window} gives several rows of one key ({names}), as\n"
             f"{shown}\n"
             f"GROUP BY {names} in the SQL, so that each key has one row."
         )

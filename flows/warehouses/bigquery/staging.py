@@ -22,7 +22,7 @@ from flows.warehouses.bigquery.target import EXPIRY
 from flows.warehouses.bigquery.types import quote, spelled
 from flows.warehouses.conflict import overtaken
 from flows.warehouses.drift import drifting_columns
-from flows.warehouses.interface import Query
+from flows.warehouses.interface import Query, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -227,7 +227,8 @@ def _refuse_outside(target: Target, staged: str) -> None:
     ).rows
     shown, column = "\n".join(f"  {row_text(row)}" for row in rows), table.partition.column
     raise WindowError(
-        f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n{shown}",
+        f"{owner_of(table.identity)}: rows of the window {target.window} have a {column} outside it, for example\n"
+        f"{shown}",
         advice=f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window.",
     )
 

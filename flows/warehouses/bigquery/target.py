@@ -54,7 +54,7 @@ class Attempt:
         table = self.identity.replace(".", "-")
         owner = owner_of(self.identity).replace(".", "-")
         named = labels(table=owner, window=window, run=self.run_id, attempt=self.number, owner=self.owner)
-        subject = f"{self.identity} {self.window or ''}".strip()
+        subject = f"{owner_of(self.identity)} {self.window or ''}".strip()
         return Cause(subject, f"derived-{table}-{window}-{self.number}", named)
 
     def helping(self, what: str) -> str:

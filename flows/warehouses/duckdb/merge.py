@@ -10,6 +10,7 @@ from flows.sql.types import quote
 from flows.warehouses.duckdb.drift import differ
 from flows.warehouses.duckdb.incoming import insert_from
 from flows.warehouses.duckdb.target import listed
+from flows.warehouses.interface import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def settle_keys(target: Target, place: str) -> int:
         names = ", ".join(table.key)
         shown = "\n".join("  " + ", ".join(map(one_line, key)) for key in twice)
         raise CheckFailedError(
-            f"{table.identity}: the window {target.window} gives several rows of one key ({names}), as\n"
+            f"{owner_of(table.identity)}: the window {target.window} gives several rows of one key ({names}), as\n"
             f"{shown}\n"
             f"GROUP BY {names} in the SQL, so that each key has one row."
         )

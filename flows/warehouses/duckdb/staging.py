@@ -21,7 +21,7 @@ from flows.warehouses.duckdb.merge import merge_rows, settle_keys, shares_keys
 from flows.warehouses.duckdb.parts import fold_parts
 from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
 from flows.warehouses.duckdb.replace import replace_rows
-from flows.warehouses.interface import Query
+from flows.warehouses.interface import Query, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
@@ -82,7 +82,8 @@ class StagedRows:
 
     def select(self, query: Query) -> list[dict[str, Any]]:
         """Run a person's SELECT, which may read the staged rows."""
-        translated = to_duckdb(query.sql, {**query.schema, STAGED: self.target.table.types})
+        table = self.target.table
+        translated = to_duckdb(query.sql, {**query.schema, STAGED: table.types, table.identity: table.types})
         return by_name(execute(self.target.connection, translated, self.target.parameters))
 
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
@@ -190,7 +191,8 @@ def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.Rec
     )
     if shown or astray:
         raise WindowError(
-            f"{table.identity}: rows of the window {target.window} have a {column} outside it, for example\n{shown}",
+            f"{owner_of(table.identity)}: rows of the window {target.window} have a {column} outside it, for example\n"
+            f"{shown}",
             advice=f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one "
             "window.",
         )

@@ -175,7 +175,7 @@ class DuckDB:
         adds: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
-        subject = f"{table.identity} {window or ''}".strip()
+        subject = f"{owner_of(table.identity)} {window or ''}".strip()
         with (
             self._write_lock(table),
             translated(subject),
