@@ -104,7 +104,7 @@ def only(sql):
         ("SELECT UPER(order_id) AS a FROM core.orders", "1: UPER is not a function of GoogleSQL that is known here. Did you mean 'UPPER'?"),
         ("SELECT ZZZ(order_id) AS a, order_id FROM core.orders GROUP BY order_id", "1: ZZZ is not a function of GoogleSQL that is known here."),
         ("SELECT APPROX_TOP_COUNT(order_id, 3) AS a, COUNT(*) AS n FROM core.orders", "1: APPROX_TOP_COUNT is not supported by the embedded warehouse yet."),
-        ("SELECT PERCENTILE_CONT(amount, 0.5) OVER () AS a FROM core.payments", "1: PERCENTILE_CONT is not supported by the embedded warehouse yet."),
+        ("SELECT PERCENTILE_CONT(amount, 0.5) OVER () AS a FROM core.payments", "1: PERCENTILE_CONT of NUMERIC: write CAST(amount AS FLOAT64), as the exact PERCENTILE_CONT is not supported"),
         ("SELECT NOW() AS a", "1: NOW is not a function of GoogleSQL. Write @window_end: the clock would give other rows on every retry."),
         ("SELECT DATE_FORMAT(created_at, '%Y') AS a FROM core.orders", "1: DATE_FORMAT is not a function of GoogleSQL. Write FORMAT_DATE('%Y-%m', day),"),
         ("SELECT STRFTIME('%Y', created_at) AS a FROM core.orders", "1: STRFTIME is not a function of GoogleSQL. Write FORMAT_TIMESTAMP('%Y-%m', ts),"),
