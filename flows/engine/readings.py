@@ -71,6 +71,7 @@ class Readings:
                 if kept + size > MOST_ENTRIES:
                     break
                 batch[name] = None
-        now = time.monotonic()
         found = ledger.read(self.warehouse, (self._tables[name] for name in batch), upstreams)
+        # Not before: what takes long to read would be old at once, and be read again for each table.
+        now = time.monotonic()
         self._known |= {name: (now, reading) for name, reading in found.items()}
