@@ -15,6 +15,8 @@ State = Literal["SCHEDULED", "PENDING", "RUNNING", "CRASHED"]
 
 AFTERWARDS = timedelta(seconds=120)
 """How long after its pod's end Prefect may still give a run a state because of it."""
+OBSERVED = timedelta(seconds=60)
+"""How long Prefect's own observer may take to see that a pod has ended."""
 EVICTIONS = 3
 """How many pods of one run may be evicted until it is given up: Prefect would make a new one for ever."""
 MORE_MEMORY = "AwaitingMoreMemory"
@@ -56,7 +58,7 @@ def verdict(run: Run, cluster: Cluster, patience: timedelta, now: datetime, miss
         return seen
     if run.state in {"RUNNING", "PENDING"} and run.job not in cluster.alive:
         since = max(run.at, missing or now)
-        if now - since >= patience:
+        if now - since >= max(patience, OBSERVED):
             return seen or Seen(PodFault.GONE, since)
     if seen is not None and seen.fault is PodFault.NODE_LOST and run.state == "RUNNING":
         return seen if now - seen.since >= patience else None
