@@ -198,7 +198,7 @@ class World:
 
     def __init__(self, warehouse, *, only_insert):
         self.warehouse, self.only_insert = warehouse, only_insert
-        self.run_id = "run"
+        self.run_by = "tester"
         self.days = DAYS
         self.rows = {}
         self.clock = 0
@@ -262,7 +262,7 @@ class World:
         """Return what runs are put together from."""
         project = Files({name: self.table(name) for name in ORDER})
         readings = Readings(Clocked(self.warehouse, day(self.clock)), project.tables)
-        return Parts(project, readings, Author("tester"), lambda _: Reached(self, None, 0))
+        return Parts(project, readings, Author(self.run_by), lambda _: Reached(self, None, 0))
 
     def plan(self, name):
         """Return what a run would do."""

@@ -116,7 +116,7 @@ def _live(place, state, names, harm, pipe):
     with closing(BigQuery(parse_address(address), emulator)) as warehouse:
         harm.do(warehouse)
         world = World.__new__(World)
-        vars(world).update(state, warehouse=warehouse, run_id=f"process-{os.getpid()}")
+        vars(world).update(state, warehouse=warehouse, run_by=f"process-{os.getpid()}")
         for name in names:
             try:
                 world.run(name)
