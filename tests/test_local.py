@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,15 @@ from tests.prefect_api import REPOSITORY, Server, clean_environment, free_port
 from tests.tracking.test_prefect import USERS
 
 
-def _alive(group: str) -> list[str]:
-    """Return the processes of whoever was started in a folder."""
-    found = subprocess.run(("pgrep", "-f", "--", group), capture_output=True, text=True, check=False).stdout.split()
-    return [pid for pid in found if pid != str(os.getpid())]
+def _alive(folder: Path) -> list[str]:
+    """Return the commands of the processes that work in a folder or were told of one in it, whatever they are called."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            environment = (process / "environ").read_bytes()
+            if (process / "cwd").readlink() == folder or f"={folder}/".encode() in environment:
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 @pytest.mark.timeout(600)
@@ -51,6 +57,8 @@ def test_a_table_runs_in_a_server_of_this_machine_until_ctrl_c(tmp_path):
         [run] = server.call("POST", "flow_runs/filter", deployments={"name": {"any_": ["core.users"]}}, limit=1)
         done = server.wait(run["id"])
         assert done["state_name"] == "Committed", server.logs(run["id"])
+        alive = "\n".join(_alive(tmp_path))
+        assert all(word in alive for word in ("flows.local", "server start", "worker start")), alive
         running.send_signal(signal.SIGINT)
         assert running.wait(120) == 0
     finally:
@@ -59,4 +67,7 @@ def test_a_table_runs_in_a_server_of_this_machine_until_ctrl_c(tmp_path):
     said = log.read_text()
     assert said.endswith("Ending ...\n")
     assert "Traceback" not in said
-    assert not re.search(r"--port \d+", " ".join(_alive(f"--port {port}")))
+    deadline = time.monotonic() + 30
+    while (left := _alive(tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.3)  # what was killed is gone a moment later
+    assert not left

@@ -16,6 +16,8 @@ WORTH = 1.15
 """How much faster twice as many at a time must be."""
 TRIES = 8
 """How often a piece of work is tried for which the server has no time."""
+FIRST_WAIT = 0.25
+"""Seconds until the second try; twice as long until each further one."""
 
 
 class BusyError(Exception):
@@ -25,14 +27,15 @@ class BusyError(Exception):
 class Pace:
     """Does work with as many pieces at a time as pay: SQLite has one writer, PostgreSQL many."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._width = 1
         self._grows = True
         self._best = 0.0
         self._tries = TRIES
         self._running = 0
         self._done = 0
-        self._since = time.monotonic()
+        self._since = clock()
         self._changed = asyncio.Condition()
 
     async def run(self, pieces: Iterable[Callable[[], Awaitable[None]]]) -> None:
@@ -58,7 +61,7 @@ class Pace:
                 if attempt + 1 >= self._tries:
                     self._tries = 1
                     raise
-                await asyncio.sleep(min(0.25 * 2**attempt, 8))
+                await asyncio.sleep(min(FIRST_WAIT * 2**attempt, 8))
 
     async def _one(self, piece: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -78,11 +81,11 @@ class Pace:
         """Go on to twice as many at a time for as long as that is faster."""
         if not self._grows or self._done < STEP * self._width:
             return
-        rate = self._done / (time.monotonic() - self._since)
+        rate = self._done / (self._clock() - self._since)
         if rate < self._best * WORTH:
             self._narrow()
         elif self._width == MOST:
             self._grows = False
         else:
             self._best, self._width = rate, self._width * 2
-        self._done, self._since = 0, time.monotonic()
+        self._done, self._since = 0, self._clock()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -9,72 +8,102 @@ from flows.tracking import pace as module
 from flows.tracking.pace import BusyError, Pace
 
 
-def _run(count, work):
-    """Do pieces of work and return how many ran at a time at most."""
-    running, most = 0, 0
+class _Server:
+    """Does pieces of work in a time that it alone tells: so many at once, each in a tick."""
 
-    async def piece(pace):
-        nonlocal running, most
+    def __init__(self, at_once):
+        self.now = 0.0
+        self.running = self.most = 0
+        self._at_once = at_once
+        self._waiting = []
 
-        async def once():
-            nonlocal running, most
-            running += 1
-            most = max(most, running)
-            try:
-                await work(running)
-            finally:
-                running -= 1
+    def clock(self):
+        """Return the time."""
+        return self.now
 
-        await pace.patiently(once)
+    async def work(self):
+        """Be done once the server has come to it."""
+        self.running += 1
+        self.most = max(self.most, self.running)
+        done = asyncio.Event()
+        self._waiting.append(done)
+        try:
+            await done.wait()
+        finally:
+            self.running -= 1
+
+    async def serve(self):
+        """Do work, as much at once as the server bears, until nobody waits for this."""
+        while True:
+            for _ in range(100):  # whoever may begin something has done so by then
+                await asyncio.sleep(0)
+            self.now += 1
+            for done in self._waiting[: self._at_once]:
+                done.set()
+            del self._waiting[: self._at_once]
+
+
+def _most(at_once, count):
+    """Do pieces of work and return how many a server was asked for at a time at most."""
+    server = _Server(at_once)
 
     async def all_of_them():
-        pace = Pace()
-        await pace.run([lambda: piece(pace)] * count)
+        pace = Pace(server.clock)
+        serving = asyncio.create_task(server.serve())
+        await pace.run([lambda: pace.patiently(server.work)] * count)
+        serving.cancel()
 
     asyncio.run(all_of_them())
-    return most
+    return server.most
 
 
 def test_a_server_that_does_many_things_at_once_is_asked_for_many():
-    """As with PostgreSQL."""
-    assert _run(120, lambda _: asyncio.sleep(0.01)) >= 4
+    """As with PostgreSQL, up to what is ever asked for."""
+    assert _most(module.MOST * 2, 400) == module.MOST
 
 
 def test_a_server_that_does_one_thing_at_a_time_is_asked_for_no_more_than_two():
     """As with SQLite, whose writer is one."""
-
-    async def work(_):
-        time.sleep(0.003)  # noqa: ASYNC251 - nothing else goes on meanwhile
-
-    assert _run(60, work) <= 2
+    assert _most(1, 200) == 2
 
 
-def test_a_busy_server_is_asked_again_and_for_less():
-    """All is done in the end."""
-    done = []
+def test_a_busy_server_is_asked_again_and_for_less(monkeypatch):
+    """All is done in the end, and nothing is refused any more once something was."""
+    monkeypatch.setattr(module, "FIRST_WAIT", 0)
+    server, done, refused = _Server(module.MOST), [], []
 
-    async def work(running):
-        await asyncio.sleep(0.01)
-        if running > 2:
+    async def work():
+        busy = server.running >= 2
+        await server.work()
+        if busy:
+            refused.append(server.now)
             raise BusyError
-        done.append(running)
+        done.append(server.now)
 
-    _run(60, work)
+    async def all_of_them():
+        pace = Pace(server.clock)
+        serving = asyncio.create_task(server.serve())
+        await pace.run([lambda: pace.patiently(work)] * 60)
+        serving.cancel()
+
+    asyncio.run(all_of_them())
     assert len(done) == 60
+    assert len(set(refused)) == 1
 
 
 def test_a_server_that_stays_busy_is_waited_for_once(monkeypatch):
     """The first piece of work is tried for a while, all others once."""
     monkeypatch.setattr(module, "TRIES", 3)
+    monkeypatch.setattr(module, "FIRST_WAIT", 0)
     tries = []
 
-    async def work(_):
+    async def work():
         tries.append(1)
         raise BusyError
 
     async def give_up(pace):
         with pytest.raises(BusyError):
-            await pace.patiently(lambda: work(1))
+            await pace.patiently(work)
 
     async def all_of_them():
         pace = Pace()
