@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.report.schedule import describe_schedule
@@ -26,14 +25,12 @@ Prefect's server tells it too, of the run's state. But one that was started anew
 back for 15 minutes: each state follows the one before, and it has not seen those.
 """
 EVENTS = ("prefect.flow-run.Committed", "prefect.flow-run.PartlyCommitted", COMMITTED)
-_FORM = Path(__file__).with_name("form.py")
 
 
 def deployments(project: Project) -> list[dict[str, Any]]:
     """Return the deployments of all tables without faults, by name."""
-    form = hashlib.sha256(_FORM.read_bytes()).hexdigest()
     names = sorted(name for name in project.tables if name not in project.invalid)
-    return [_versioned(_deployment(project, project.tables[name]), form) for name in names]
+    return [_versioned(_deployment(project, project.tables[name])) for name in names]
 
 
 def kind_of(table: Table) -> Kind:
@@ -114,9 +111,9 @@ def _job_variables(resources: Resources | None) -> dict[str, Any]:
     return found
 
 
-def _versioned(deployment: dict[str, Any], form: str) -> dict[str, Any]:
-    """Return the deployment with a digest of all that it says, and of the form that the code makes of it."""
-    text = json.dumps([form, deployment], sort_keys=True)
+def _versioned(deployment: dict[str, Any]) -> dict[str, Any]:
+    """Return the deployment with a digest of all that it says."""
+    text = json.dumps(deployment, sort_keys=True)
     return deployment | {"version": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     from flows.model.table import Table
 
-_WRITTEN = ("version", "description", "tags", "entrypoint", "parameters", "job_variables", "pull_steps", "path")
+_WRITTEN = (
+    "version",
+    "description",
+    "tags",
+    "entrypoint",
+    "parameters",
+    "parameter_openapi_schema",
+    "job_variables",
+    "pull_steps",
+    "path",
+)
 _TRIGGER = ("type", "posture", "expect", "match", "match_related", "after", "for_each", "threshold", "within")
 
 

@@ -134,6 +134,16 @@ def test_only_what_changed_is_made_again(deployed):
     deployed.change("derived.top_items", "_of_nobody", "")  # its deployment stayed as it was
 
 
+def test_a_form_that_says_something_else_is_made_again(deployed):
+    """Of a table's windows a deployment holds nothing but what its form says of them."""
+    deployed.change("core.payments", "size: 1 day", "size: 1 hour")
+    assert deployed.deploy()["updated"] == ["core.payments"]
+    [payments] = [one for one in deployed.server.call("POST", "deployments/filter") if one["name"] == "core.payments"]
+    assert "1 hour long" in payments["parameter_openapi_schema"]["properties"]["start"]["description"]
+    deployed.change("core.payments", "size: 1 hour", "size: 1 day")
+    assert deployed.deploy()["updated"] == ["core.payments"]
+
+
 def test_what_was_changed_on_the_server_is_set_right(deployed):
     """A trigger that somebody deleted, a schedule that was added, a parameter that was changed."""
     right = deployed.state()
