@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
 
 PATIENCE = 5
-"""After so many failures in a row of one kind, which is the class of the error, a run gives up."""
+"""After so many failures in a row of one kind, which is the class of the error, a run gives a generation up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Outcome:
     """What there is to say of the table as a whole."""
     defined: Table | None = None
     """The table as its file defines it; None where that has faults."""
-    tried: int = 0
-    """How many steps of the plan."""
+    untried: tuple[Step, ...] = ()
+    """Steps of the plan that were not tried, as the run gave up."""
     swapped: Entry | None = None
     """What let a generation take the place of the one that readers saw."""
 
@@ -92,11 +92,6 @@ class Outcome:
     def seconds(self) -> float:
         """Seconds that the windows took together."""
         return sum(entry.seconds for entry in self.entries)
-
-    @property
-    def untried(self) -> tuple[Step, ...]:
-        """Steps of the plan that were not tried, as the run gave up."""
-        return self.plan.windows[self.tried :]
 
 
 class Observer(Protocol):
@@ -231,21 +226,31 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
 def _do_steps(
     runs: Mapping[int, TableRun], outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
 ) -> None:
-    """Do the steps of a plan; a run that meets one kind of failure all the time, or another run, gives up."""
-    in_a_row = 0
-    for step in outcome.plan.windows:
-        outcome.tried += 1
+    """Do the steps of a plan.
+
+    Those of a generation that meet one kind of failure all the time are given up, and the others are not: a definition
+    that is broken must not keep the one away that mends it. A run that meets another run gives up as a whole.
+    """
+    steps = outcome.plan.windows
+    failed: dict[int, list[DerivedError]] = {number: [] for number in runs}
+    for place, step in enumerate(steps):
+        in_a_row = failed[step.generation]
+        if len(in_a_row) == PATIENCE:
+            outcome.untried += (step,)
+            continue
         try:
             run = runs[step.generation]
             for entry in _entries(run, step, warehouse, extracts, observer, first=not outcome.entries):
                 outcome.entries.append(entry)
-            in_a_row = 0
+            in_a_row.clear()
         except DerivedError as error:
-            same = bool(outcome.failures) and type(outcome.failures[-1].error) is type(error)
-            in_a_row = in_a_row + 1 if same else 1
             outcome.failures.append(Failure(step.window, error))
-            if in_a_row == PATIENCE or isinstance(error, ConflictError):
+            if isinstance(error, ConflictError):
+                outcome.untried += steps[place + 1 :]
                 return
+            if in_a_row and type(in_a_row[-1]) is not type(error):
+                in_a_row.clear()
+            in_a_row.append(error)
 
 
 def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extracts | None:

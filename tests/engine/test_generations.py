@@ -8,6 +8,7 @@ from tests.simulator.house import (
     CHANGES,
     DOUBLED,
     TABLE,
+    TOTALS,
     amounts,
     change_and_return,
     change_upstream,
@@ -44,6 +45,23 @@ def test_checks_are_of_the_rows_that_are_made(house):
     house.write(TABLE, {**given, "checks": [{"sql": f"SELECT day, n FROM {TABLE} WHERE n > 9"}]})
     house.run(TABLE)
     assert amounts(house) == AFTER
+
+
+def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house):
+    """However many windows of the one fail: those of the other are made, and take their place."""
+    window = {"size": "1 day", "start": "2026-01-01", "end": "2026-01-10"}
+    house.insert([(number, f"2026-01-0{number}", 1, 2 if number < 4 else 0) for number in range(1, 10)])
+    house.copy()
+    broken = TOTALS["sql"].replace("SUM(amount)", "CAST(100 / SUM(amount) AS NUMERIC)")
+    house.write("derived.shares", {**TOTALS, "window": window, "sql": broken})
+    first = house.run("derived.shares")
+    assert (len(first.entries), len(first.failures), len(first.untried)) == (3, 5, 1)
+    mended = TOTALS["sql"].replace("SUM(amount)", "CAST(IF(SUM(amount) = 0, 0, 50 / SUM(amount)) AS NUMERIC)")
+    house.write("derived.shares", {**TOTALS, "window": window, "sql": mended})
+    second = house.run("derived.shares")
+    assert (len(second.entries), len(second.failures), len(second.untried)) == (9, 5, 1)
+    assert amounts(house, "derived.shares") == {day: 25 if day < 4 else 0 for day in range(1, 10)}
+    assert not house.run("derived.shares").plan.windows
 
 
 @pytest.mark.parametrize("change", ["end", "retyped", "replace"])
