@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+from flows.model.checks import OffendingRows
 from flows.model.definition import Change
 from flows.model.window import Size
 from flows.sql import canonical
@@ -13,6 +15,7 @@ from flows.sql import canonical
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.model.checks import TableCheck
     from flows.model.table import Column, Table, WindowSpec
 
 _FIELDS = {"strategy", "partition", "key", "merge", "latest_by", "source"}
@@ -68,10 +71,22 @@ def as_defined(text: str, table: Table) -> Table:
             column["checks"] = [check.model_dump(mode="json", by_alias=True) for check in same.checks]
     about = {name: getattr(table, name) for name in ("dataset", "name", "description", "owner", "schedule", "cluster")}
     made = Model.model_validate({**about, **given}, strict=False)
+    kept: dict[str, Any] = {"budget": table.budget, "resources": table.resources}
     if made.window is not None and spec is not None:
-        kept = {"delay": spec.delay, "lookback": spec.lookback}
-        made = made.model_copy(update={"window": made.window.model_copy(update=kept)})
-    return made
+        kept["window"] = made.window.model_copy(update={"delay": spec.delay, "lookback": spec.lookback})
+    if made.partition is not None and table.partition is not None:
+        kept["partition"] = made.partition.model_copy(update={"require_filter": table.partition.require_filter})
+    kept["checks"] = tuple(check for check in table.checks if _can_check(check, made, table))
+    return made.model_copy(update=kept)
+
+
+def _can_check(check: TableCheck, made: Table, table: Table) -> bool:
+    """Say whether a check of a file can be one of rows by another definition: its SQL names no column they lack."""
+    if not isinstance(check, OffendingRows):
+        return True
+    names = _by_name(table).keys() - _by_name(made).keys()
+    sql = check.sql.lower()
+    return not any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql) for name in names)
 
 
 def _bounds(spec: WindowSpec, size: str | None = None) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 import pytest
 
+from flows.model.window import Window, utc
 from tests.simulator.house import (
     AFTER,
     BEFORE,
     CHANGES,
     DOUBLED,
+    ROWS,
     TABLE,
     TOTALS,
     amounts,
@@ -45,6 +47,30 @@ def test_checks_are_of_the_rows_that_are_made(house):
     house.write(TABLE, {**given, "checks": [{"sql": f"SELECT day, n FROM {TABLE} WHERE n > 9"}]})
     house.run(TABLE)
     assert amounts(house) == AFTER
+
+
+def test_what_readers_see_keeps_to_the_checks_of_the_file(house):
+    """Rows of the definition before fail them too, but not those that need a column which only the new one has."""
+    checks = [{"row_count": {"min": 1}}, {"sql": f"SELECT day, n FROM {TABLE} WHERE n > 100"}]
+    partition = {**TOTALS["partition"], "require_filter": True}
+    house.write(TABLE, {**TOTALS, "partition": partition, "checks": checks})
+    assert not house.run(TABLE).plan.windows
+    columns = [*TOTALS["columns"], {"name": "extra", "type": "INT64"}]
+    sql = DOUBLED["sql"].replace("AS n", "AS n, 7 AS extra")
+    checks = [*checks, {"sql": f"SELECT day, extra FROM {TABLE} WHERE extra = 8"}]
+    file = {**TOTALS, "columns": columns, "sql": sql, "partition": partition, "checks": checks, "budget": "1 GB"}
+    house.write(TABLE, file)
+    house.run(TABLE, bounds=Window(utc("2026-01-03"), utc("2026-01-04")))
+    house.insert([(2, "2026-01-02", 1, 101), *ROWS[2:]])
+    house.copy()
+    done = house.run(TABLE, bounds=Window(utc("2026-01-01"), utc("2026-01-03")))
+    live = done.plan.editions[0].table
+    assert (len(live.checks), live.budget, live.partition.require_filter) == (2, 10**9, True)
+    assert [("row_count" in str(one.error), "n=101" in str(one.error)) for one in done.failures[:2]] == [
+        (True, False),
+        (False, True),
+    ]
+    assert amounts(house) == BEFORE
 
 
 def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house):
