@@ -51,11 +51,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What Kubernetes says of the jobs of one namespace."""
+    """What Kubernetes says of the jobs and runs of one namespace."""
 
     faults: dict[str, Seen]
     """By job."""
     alive: frozenset[str]
-    """The jobs that have a pod which has not ended."""
-    evictions: dict[str, int]
-    """How many pods of a run were evicted, by the run's id."""
+    """The ids of the runs that have a pod which has not ended."""
+    jobs: dict[str, str]
+    """The job of a run's latest pod, by the run's id; one that has not ended goes before those that have."""
+    evicted: dict[str, frozenset[str]]
+    """The jobs of a run whose pods were evicted, by the run's id."""

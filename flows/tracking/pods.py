@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,13 +44,29 @@ def read_cluster(pods: Iterable[Object], events: Iterable[Object]) -> Cluster:
         seen = _of_pod(pod, warnings)
         if seen is not None and _job(pod) not in faults:
             faults[_job(pod)] = seen
-    alive = frozenset(_job(pod) for pod in pods if pod["status"].get("phase") not in ENDED)
-    evicted = Counter(pod["metadata"]["labels"][RUN] for pod in pods if pod["status"].get("reason") == "Evicted")
-    return Cluster(faults, alive, dict(evicted))
+    alive = frozenset(_run(pod) for pod in pods if _is_alive(pod))
+    jobs = {_run(pod): _job(pod) for pod in sorted(pods, key=lambda pod: (_is_alive(pod), _made(pod)))}
+    evicted = defaultdict(set)
+    for pod in pods:
+        if pod["status"].get("reason") == "Evicted":
+            evicted[_run(pod)].add(_job(pod))
+    return Cluster(faults, alive, jobs, {run: frozenset(of) for run, of in evicted.items()})
+
+
+def _run(pod: Object) -> str:
+    return str(pod["metadata"]["labels"][RUN])
 
 
 def _job(pod: Object) -> str:
     return str(pod["metadata"]["labels"].get(JOB, ""))
+
+
+def _is_alive(pod: Object) -> bool:
+    return pod["status"].get("phase") not in ENDED
+
+
+def _made(pod: Object) -> datetime:
+    return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
 
 
 def _latest(events: Iterable[Object]) -> dict[tuple[str, str, str], Object]:
@@ -67,7 +83,7 @@ def _about(event: Object) -> tuple[str, str, str]:
 
 def _of_pod(pod: Object, warnings: dict[tuple[str, str, str], Object]) -> Seen | None:
     status, name = pod["status"], pod["metadata"]["name"]
-    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    made = _made(pod)
     for ended in _container_states(status, "terminated"):
         at = _time(ended.get("finishedAt")) or made
         if ended.get("reason") == "OOMKilled":

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 State = Literal["SCHEDULED", "PENDING", "RUNNING", "CRASHED"]
 
-AFTERWARDS = timedelta(seconds=120)
-"""How long after its pod's end Prefect may still give a run a state because of it."""
+LATELY = timedelta(minutes=15)
+"""How far apart the end of a pod and what Prefect makes of it may be: its observer may have been away."""
 OBSERVED = timedelta(seconds=60)
 """How long Prefect's own observer may take to see that a pod has ended."""
 EVICTIONS = 3
@@ -35,6 +35,8 @@ class Run:
     """When it came into that state."""
     job: str
     """Its latest job in this namespace; empty where it has none yet."""
+    evictions: int = 0
+    """How many of its pods were evicted."""
 
 
 def verdict(run: Run, cluster: Cluster, patience: timedelta, now: datetime, missing: datetime | None) -> Seen | None:
@@ -50,16 +52,18 @@ def verdict(run: Run, cluster: Cluster, patience: timedelta, now: datetime, miss
     if run.name in set(PodFault) | {MORE_MEMORY}:
         return None  # it has been told
     seen = cluster.faults.get(run.job)
-    if seen is not None and seen.fault is PodFault.EVICTED:
-        return seen if cluster.evictions.get(run.id, 0) >= EVICTIONS or _is_its_end(run, seen) else None
     if seen is not None and seen.fault in WAITING:
-        return seen if run.state == "PENDING" and now - max(seen.since, run.at) >= patience else None
-    if seen is not None and (_is_its_end(run, seen) or (run.state == "SCHEDULED" and _is_loop(run, seen))):
+        if run.state == "PENDING":
+            return seen if now - max(seen.since, run.at) >= patience else None
+        seen = None  # the run has got further since
+    if seen is not None and (_is_its_end(run, seen) or _is_loop(run, seen)):
         return seen
-    if run.state in {"RUNNING", "PENDING"} and run.job not in cluster.alive:
+    if run.state in {"RUNNING", "PENDING"} and run.id not in cluster.alive:
         since = max(run.at, missing or now)
-        if now - since >= max(patience, OBSERVED):
-            return seen or Seen(PodFault.GONE, since)
+        # What ended before the run was to get a pod was an earlier one.
+        ended = seen if seen is not None and (run.state == "RUNNING" or seen.since >= run.at) else None
+        if now - since >= (OBSERVED if ended else max(patience, OBSERVED)):
+            return ended or Seen(PodFault.GONE, since, "" if run.job else "none was made")
     if seen is not None and seen.fault is PodFault.NODE_LOST and run.state == "RUNNING":
         return seen if now - seen.since >= patience else None
     return None
@@ -69,9 +73,13 @@ def _is_its_end(run: Run, seen: Seen) -> bool:
     """Say whether Prefect gave the run up because of what was seen."""
     if seen.fault is PodFault.GONE:
         return False  # of a process that ended by itself Prefect says as much
-    return run.state == "CRASHED" and seen.since - AFTERWARDS <= run.at <= seen.since + AFTERWARDS
+    return run.state == "CRASHED" and abs(run.at - seen.since) <= LATELY
 
 
 def _is_loop(run: Run, seen: Seen) -> bool:
-    """Say whether a run is to be started again only to meet its deadline again: what ended it counts as a SIGTERM."""
-    return seen.fault is PodFault.DEADLINE and run.at <= seen.since + AFTERWARDS
+    """Say whether a run would be started again for ever: what ended its pod counts as a SIGTERM."""
+    if seen.fault is PodFault.DEADLINE:
+        loops = run.state == "SCHEDULED"
+    else:
+        loops = seen.fault is PodFault.EVICTED and run.evictions >= EVICTIONS
+    return loops and run.at <= seen.since + LATELY  # later, a person has started it again

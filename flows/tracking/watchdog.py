@@ -19,7 +19,7 @@ from prefect.states import Scheduled
 from flows.model.pod_fault import Cluster, PodFault, Seen
 from flows.report.pod_text import describe_more_memory, describe_pod
 from flows.tracking.pods import RUN, Object, read_cluster
-from flows.tracking.verdict import MORE_MEMORY, Run, verdict
+from flows.tracking.verdict import LATELY, MORE_MEMORY, Run, verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 PAGE = 200
-LATELY = timedelta(minutes=15)
-"""How long ago a run may have crashed to be told why."""
 CANCELLING = 45
 """Seconds that a pod has to end its run before that is said to be ended."""
 SOON = timedelta(seconds=30)
 """How long a run waits for its second pod."""
 TWICE = "twice the memory"
 """The tag of a run that had its second pod."""
+EVICTED = "evicted: "
+"""What the tags of a run begin with that name its jobs whose pods were evicted; the pods themselves are deleted."""
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
@@ -48,7 +48,7 @@ class Watchdog:
         self._namespace, self._pool, self._patience = namespace, pool, patience
         self._most_memory, self._say = most_memory, say
         self._missing: dict[str, datetime] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str, PodFault]] = set()
 
     async def watch(self, every: float) -> None:
         """Look again and again. A look that fails, as the API does not answer, is said and repeated."""
@@ -69,19 +69,19 @@ class Watchdog:
             async for event in _all(api.list_namespaced_event, namespace=self._namespace, field_selector="type=Warning")
         ]
         cluster, now = read_cluster(pods, events), datetime.now(UTC)
-        runs = await self._runs(prefect, now)
+        runs = [(self._run(run, cluster), run) for run in await self._runs(prefect, now) if self._is_here(run, cluster)]
         self._missing = {
             run.id: self._missing.get(run.id, now)
             for run, _ in runs
-            if run.state in {"RUNNING", "PENDING"} and run.job not in cluster.alive
+            if run.state in {"RUNNING", "PENDING"} and run.id not in cluster.alive
         }
         judged = (self._judge(prefect, run, of, cluster, now) for run, of in runs)
         for failed in await asyncio.gather(*judged, return_exceptions=True):
             if failed is not None:
                 raise failed
 
-    async def _runs(self, prefect: PrefectClient, now: datetime) -> list[tuple[Run, FlowRun]]:
-        """Return the runs of this namespace that have not ended, or crashed lately."""
+    async def _runs(self, prefect: PrefectClient, now: datetime) -> list[FlowRun]:
+        """Return the runs of the pool that have not ended, or crashed lately."""
         open_states = {"type": {"any_": [StateType.RUNNING, StateType.PENDING]}}
         crashed = {"type": {"any_": [StateType.CRASHED]}}
         again = {"name": {"any_": ["AwaitingRetry"]}}
@@ -100,26 +100,42 @@ class Watchdog:
                 offset += PAGE
                 if len(page) < PAGE:
                     break
-        return [(self._run(run), run) for run in found.values() if self._is_here(run) and run.state is not None]
+        return [run for run in found.values() if run.state is not None]
 
-    def _is_here(self, run: FlowRun) -> bool:
-        return (run.infrastructure_pid or "").startswith(f"{self._namespace}:")
+    def _is_here(self, run: FlowRun, cluster: Cluster) -> bool:
+        """Say whether a run is one of this namespace."""
+        if run.infrastructure_pid:
+            return run.infrastructure_pid.startswith(f"{self._namespace}:")
+        # A worker that is killed in between has made a job of which Prefect was not told, or none at all.
+        return str(run.id) in cluster.jobs or cast("State[Any]", run.state).type is StateType.PENDING
 
-    def _run(self, run: FlowRun) -> Run:
-        state = cast("State[Any]", run.state)
+    def _run(self, run: FlowRun, cluster: Cluster) -> Run:
+        state, its = cast("State[Any]", run.state), str(run.id)
         job = (run.infrastructure_pid or "").partition(":")[2]
-        return Run(str(run.id), cast("Any", state.type.value), state.name or "", state.timestamp, job)
+        if not job or its in cluster.alive:
+            job = cluster.jobs.get(its, job)
+        evictions = sum(tag.startswith(EVICTED) for tag in _tags(run, cluster))
+        return Run(its, cast("Any", state.type.value), state.name or "", state.timestamp, job, evictions)
 
     async def _judge(self, prefect: PrefectClient, run: Run, of: FlowRun, cluster: Cluster, now: datetime) -> None:
+        await self._keep(prefect, run, of, cluster)
         seen = verdict(run, cluster, self._patience, now, self._missing.get(run.id))
-        if seen is None or (run.id, run.job) in self._told:
+        if seen is None or (run.id, run.job, seen.fault) in self._told:
             return
         more = self._more_memory(of, seen)
         if more:
             await self._again(prefect, of, seen.memory, more)
         else:
-            await self._end(prefect, run, seen, alive=run.job in cluster.alive)
-        self._told.add((run.id, run.job))
+            await self._end(prefect, run, seen, alive=run.id in cluster.alive)
+        self._told.add((run.id, run.job, seen.fault))
+
+    async def _keep(self, prefect: PrefectClient, run: Run, of: FlowRun, cluster: Cluster) -> None:
+        """Write down with a run what only its pods say: they are deleted some time after their end."""
+        if run.job and not of.infrastructure_pid:
+            await prefect.update_flow_run(of.id, infrastructure_pid=f"{self._namespace}:{run.job}")
+        if len(tags := _tags(of, cluster)) > len(of.tags):
+            await prefect.update_flow_run(of.id, tags=tags)
+            of.tags = tags
 
     def _more_memory(self, of: FlowRun, seen: Seen) -> str:
         """Return what a second pod is to have; empty where there is to be none."""
@@ -154,6 +170,12 @@ class Watchdog:
             state = (await prefect.read_flow_run(run)).state
             if state is not None and state.is_final():
                 return
+
+
+def _tags(run: FlowRun, cluster: Cluster) -> list[str]:
+    """Return a run's tags, with those of its evicted pods."""
+    evicted = {f"{EVICTED}{job}" for job in cluster.evicted.get(str(run.id), ())}
+    return [*run.tags, *sorted(evicted.difference(run.tags))]
 
 
 async def _all(listing: Callable[..., Any], **chosen: str) -> AsyncIterator[Object]:

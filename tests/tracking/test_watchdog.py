@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect.client.orchestration import PrefectClient
 
 from flows.model.pod_fault import Cluster, PodFault, Seen
 from flows.report.pod_text import describe_pod
 from flows.tracking.pods import read_cluster
 from flows.tracking.verdict import EVICTIONS, Run, verdict
+from flows.tracking.watchdog import Watchdog
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PATIENCE = timedelta(minutes=10)
@@ -116,12 +120,12 @@ def test_a_pod_that_runs_has_no_fault_and_one_that_was_made_was_not_refused():
     """A refusal of an earlier try says nothing once the pod is there."""
     cluster = read_cluster([_pod({"phase": "Running"})], [_event("Job", "job-1", "FailedCreate", QUOTA)])
     assert cluster.faults == {}
-    assert cluster.alive == {"job-1"}
+    assert cluster.alive == {"run"}
 
 
-def _judged(state, seen=None, *, ago=30, name="", alive=False, evictions=0, missing=None):  # noqa: PLR0913
-    run = Run("run", state, name or state.title(), NOW - timedelta(seconds=ago), "job-1")
-    cluster = Cluster({"job-1": seen} if seen else {}, frozenset({"job-1"} if alive else ()), {"run": evictions})
+def _judged(state, seen=None, *, ago=30, name="", alive=False, evictions=0, missing=None, job="job-1"):  # noqa: PLR0913
+    run = Run("run", state, name or state.title(), NOW - timedelta(seconds=ago), job, evictions)
+    cluster = Cluster({"job-1": seen} if seen else {}, frozenset({"run"} if alive else ()), {}, {})
     return verdict(run, cluster, PATIENCE, NOW, missing)
 
 
@@ -131,8 +135,12 @@ def _seen(fault, ago):
 
 @pytest.mark.parametrize("fault", [PodFault.OUT_OF_MEMORY, PodFault.DEADLINE, PodFault.NODE_LOST, PodFault.EVICTED])
 def test_a_crash_gets_its_reason_once(fault):
-    """Prefect crashed it for that reason; a run that was told, and a crash of another day, are left alone."""
+    """Prefect crashed it for that reason; a run that was told, and a crash of another day, are left alone.
+
+    Prefect's observer may hear of it minutes later.
+    """
     assert _judged("CRASHED", _seen(fault, 40)).fault is fault
+    assert _judged("CRASHED", _seen(fault, 600)).fault is fault
     assert _judged("CRASHED", _seen(fault, 40), name=fault.value) is None
     assert _judged("CRASHED", _seen(fault, 4000)) is None
     assert _judged("CRASHED", _seen(PodFault.GONE, 40)) is None
@@ -143,6 +151,7 @@ def test_what_waits_is_given_time():
     for fault in (PodFault.IMAGE, PodFault.UNSCHEDULABLE, PodFault.REFUSED, PodFault.NOT_STARTED):
         assert _judged("PENDING", _seen(fault, 500), ago=500, alive=True) is None
         assert _judged("PENDING", _seen(fault, 700), ago=700, alive=True).fault is fault
+        assert _judged("RUNNING", _seen(fault, 3600), ago=3600, alive=True) is None
 
 
 def test_a_run_that_met_its_deadline_is_not_started_again():
@@ -164,5 +173,133 @@ def test_a_run_without_a_pod_does_not_run_for_ever():
     assert _judged("RUNNING", ago=3600, missing=NOW - timedelta(minutes=5)) is None
     assert _judged("RUNNING", ago=3600, missing=long_ago).fault is PodFault.GONE
     assert _judged("RUNNING", ago=3600, missing=long_ago, alive=True) is None
+    unmade = _judged("PENDING", ago=3600, missing=long_ago, job="")
+    assert (unmade.fault, unmade.detail) == (PodFault.GONE, "none was made")
     assert _judged("RUNNING", _seen(PodFault.NODE_LOST, 700), ago=3600, alive=True).fault is PodFault.NODE_LOST
     assert _judged("RUNNING", _seen(PodFault.NODE_LOST, 60), ago=3600, alive=True) is None
+
+
+def test_the_end_of_a_pod_is_waited_for_as_long_as_prefect_takes_to_see_it():
+    """That is less than a node may take to come: what is known of the pod is soon deleted. A pod before it says nothing."""
+    a_minute = NOW - timedelta(seconds=61)
+    for fault in (PodFault.OUT_OF_MEMORY, PodFault.EVICTED, PodFault.GONE):
+        assert _judged("RUNNING", _seen(fault, 70), ago=3600, missing=NOW - timedelta(seconds=50)) is None
+        assert _judged("RUNNING", _seen(fault, 70), ago=3600, missing=a_minute).fault is fault
+        assert _judged("PENDING", _seen(fault, 70), ago=80, missing=a_minute).fault is fault
+        assert _judged("PENDING", _seen(fault, 90), ago=80, missing=a_minute) is None
+
+
+class _Lister:
+    """Kubernetes' lists of pods and events, as they come over the wire."""
+
+    def __init__(self, *pods):
+        self._pods = pods
+
+    async def list_namespaced_pod(self, **_):
+        return _Answer(self._pods)
+
+    async def list_namespaced_event(self, **_):
+        return _Answer(())
+
+
+class _Answer:
+    def __init__(self, items):
+        self._items = items
+
+    async def read(self):
+        return json.dumps({"items": self._items, "metadata": {}})
+
+
+def _pod_of(run, job, status):
+    now = datetime.now(UTC).isoformat()
+    labels = {"prefect.io/flow-run-id": run, "batch.kubernetes.io/job-name": job}
+    return _pod(status, metadata={"name": f"{job}-abc", "creationTimestamp": now, "labels": labels})
+
+
+@pytest.fixture(scope="module")
+def deployment(prefect_server):
+    """A deployment of a pool of its own."""
+    prefect_server.call("POST", "work_pools/", name="watched", type="kubernetes")
+    flow = prefect_server.call("POST", "flows/", name="watched")["id"]
+    asked = {"name": "watched", "flow_id": flow, "work_pool_name": "watched"}
+    yield prefect_server.call("POST", "deployments/", **asked)["id"]
+    prefect_server.call("DELETE", "work_pools/watched")
+
+
+@pytest.fixture
+def watched(prefect_server, deployment, monkeypatch):
+    """Runs in a pool, and what a watchdog without patience makes of them."""
+    monkeypatch.setattr("flows.tracking.verdict.OBSERVED", timedelta(0))
+    watchdog = Watchdog("derived", "watched", timedelta(0), "2Gi", lambda _: None)
+
+    class Watched:
+        """What a test does."""
+
+        @staticmethod
+        def start(state, job=""):
+            """Return the id of a run in a state, whose job is known to Prefect or not."""
+            run = prefect_server.call("POST", f"deployments/{deployment}/create_flow_run", parameters={})["id"]
+            Watched.put(run, state, job)
+            return run
+
+        @staticmethod
+        def put(run, state, job="", name=None):
+            """Let Prefect know of a run's state and job."""
+            prefect_server.call("POST", f"flow_runs/{run}/set_state", state={"type": state, "name": name}, force=True)
+            if job:
+                prefect_server.call("PATCH", f"flow_runs/{run}", infrastructure_pid=f"derived:{job}")
+
+        @staticmethod
+        def look(run, *pods):
+            """Return what Prefect says of a run after a look at these pods."""
+
+            async def once():
+                async with PrefectClient(prefect_server.url) as prefect:
+                    await watchdog.look(_Lister(*pods), prefect)
+
+            asyncio.run(once())
+            return prefect_server.call("GET", f"flow_runs/{run}")
+
+    yield Watched
+    for run in prefect_server.call("POST", "flow_runs/filter", flow_runs={"deployment_id": {"any_": [deployment]}}):
+        prefect_server.call("DELETE", f"flow_runs/{run['id']}")
+
+
+def test_a_run_lives_as_long_as_one_of_its_pods_does(watched):
+    """The worker asks again for a job whose answer was lost: two are made, and Prefect knows of the second alone."""
+    run = watched.start("RUNNING", job="second")
+    second = _pod_of(run, "second", _ended("Error", 1))
+    assert watched.look(run, _pod_of(run, "first", {"phase": "Running"}), second)["state_type"] == "RUNNING"
+    assert watched.look(run, second)["state_name"] == "PodGone"
+
+
+def test_a_run_whose_worker_was_killed_is_told_of_its_pod(watched):
+    """The worker may not have told Prefect of the job, or not have made it; what runs elsewhere is left alone."""
+    run, unmade, elsewhere = watched.start("PENDING"), watched.start("PENDING"), watched.start("RUNNING")
+    told = watched.look(run, _pod_of(run, "job", UNSCHEDULABLE))
+    assert (told["state_name"], told["infrastructure_pid"]) == ("Unschedulable", "derived:job")
+    again = watched.start("PENDING", job="old")
+    pods = _pod_of(again, "new", UNSCHEDULABLE), _pod_of(again, "old", {"phase": "Failed", "reason": "Evicted"})
+    assert watched.look(again, *pods)["state_name"] == "Unschedulable"
+    assert watched.look(unmade)["state_name"] == "PodGone"
+    assert watched.look(elsewhere)["state_name"] == "Running"
+
+
+def test_a_run_that_was_told_what_it_waits_for_is_told_how_it_ends(watched):
+    """A node may come after all, and the pod need more memory than there is."""
+    run = watched.start("PENDING", job="job")
+    assert watched.look(run, _pod_of(run, "job", UNSCHEDULABLE))["state_name"] == "Unschedulable"
+    watched.put(run, "RUNNING")
+    assert watched.look(run, _pod_of(run, "job", {"phase": "Running"}))["state_name"] == "Running"
+    ended = {"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled"}}}]}
+    assert watched.look(run, _pod_of(run, "job", ended))["state_name"] == "OutOfMemory"
+
+
+def test_evictions_are_counted_after_their_pods_are_deleted(watched):
+    """A job is deleted an hour after its end, and a run may take longer to be evicted again."""
+    run = watched.start("RUNNING")
+    for number in range(1, EVICTIONS + 1):
+        watched.put(run, "SCHEDULED", job=f"job-{number}", name="AwaitingRetry")
+        told = watched.look(run, _pod_of(run, f"job-{number}", {"phase": "Failed", "reason": "Evicted"}))
+        assert told["state_name"] == ("Evicted" if number == EVICTIONS else "AwaitingRetry")
+    assert {f"evicted: job-{number}" for number in range(1, EVICTIONS + 1)} <= set(told["tags"])
