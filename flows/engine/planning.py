@@ -152,11 +152,10 @@ def _plan_edition(  # noqa: PLR0913 - what the editions of a table differ in
         SqlError: its SQL does not fit the tables that it reads.
         KeyError: one of them is no more.
     """
-    dependencies, edition = _edition(asked, table, generation, waits=waits, is_shadow=is_shadow)
+    dependencies, edition, unfinished = _edition(asked, table, generation, waits=waits, is_shadow=is_shadow)
     names = [item.table for item in dependencies]
     found = asked.readings.of(table.identity, names)
     upstreams = {name: found[name].upstream for name in names}
-    unfinished = [name for name in names if waits and upstreams[name].is_unfinished]
     # That it was made by other definitions is for `_plan_derived` to see.
     todo = plan(
         table,
@@ -173,8 +172,12 @@ def _plan_edition(  # noqa: PLR0913 - what the editions of a table differ in
 
 def _edition(
     asked: _Asked, table: Table, generation: int, *, waits: bool, is_shadow: bool
-) -> tuple[Sequence[Dependency], Edition]:
-    """Return a table as one definition has it, and what it reads as that holds it now."""
+) -> tuple[Sequence[Dependency], Edition, list[str]]:
+    """Return a table as one definition has it and what it reads as that holds it now, and which of that it waits for.
+
+    What it reads may differ from its file for good, as somebody has turned away from that: SQL that fits what is there
+    does not wait.
+    """
     project = asked.project
     is_file = table is project.tables[table.identity]
     names = (
@@ -182,28 +185,28 @@ def _edition(
     )
     found = asked.readings.of(table.identity, names)
     schema = project.schema(table.identity)
-    as_files_say = all(found[name].present is found[name].table for name in names)
-    if is_file and (waits or as_files_say):
-        return project.upstreams(table.identity), Edition(table, generation, schema, is_shadow=is_shadow)
+    differing = [name for name in names if found[name].present is not found[name].table]
+    unfinished = [name for name in names if waits and found[name].upstream.is_unfinished]
+    as_file_says = Edition(table, generation, schema, is_shadow=is_shadow)
+    if is_file and (unfinished or not differing):
+        return project.upstreams(table.identity), as_file_says, unfinished
     read = {name: found[name].present or found[name].table for name in names}
     types = {name: one.types for name, one in read.items()}
     partitions = {name: one.partition.column for name, one in read.items() if one.partition}
-    analysis = analyze(table.sql or "", types, partitions, by_window=table.window is not None)
+    try:
+        analysis = analyze(table.sql or "", types, partitions, by_window=table.window is not None)
+    except SqlError:
+        if not (is_file and waits):
+            raise
+        return project.upstreams(table.identity), as_file_says, differing
     schema = {**schema, **types, table.identity: table.types}
-    return analysis.dependencies, Edition(table, generation, schema, is_shadow=is_shadow)
+    return analysis.dependencies, Edition(table, generation, schema, is_shadow=is_shadow), unfinished
 
 
 def _redefined(todo: Plan, changes: tuple[Change, ...]) -> list[Step]:
     """Return steps of which those that are missing are so for what the file changes."""
     why = Reason("definition", changes=changes)
     return [replace(step, reason=why) if changes and step.cause == "missing" else step for step in todo.windows]
-
-
-def _read_by(project: Project, table: Table) -> list[str]:
-    """Return the tables that the SQL of a definition reads."""
-    if table is project.tables[table.identity]:
-        return [item.table for item in project.upstreams(table.identity)]
-    return list(names_of(table.sql or "")[0])
 
 
 def _of_edition(todo: Plan, edition: Edition) -> Plan:

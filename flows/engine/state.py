@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.model.change_index import ChangeIndex
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge
+from flows.project.definition import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +102,7 @@ class Upstream:
     failed: tuple[Window, ...] = ()
     """Ranges that were tried in vain and are not committed."""
     is_unfinished: bool = False
-    """Whether its file has changed, and the rows that are read are not yet as it says."""
+    """Whether its file has changed, and the rows that are read are to become as it says."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ class Reading:
         """What a plan of another table must know of this one."""
         committed = merge(commit.window for commit in self.state.committed)
         failed = tuple(window for window in self.tried if not covered(window, committed))
-        unfinished = any(change.kind != "on_error" for change in self.state.changes) or self.begun is not None
+        differs = any(change.kind != "on_error" for change in self.state.changes)
+        unfinished = self.begun is not None or (differs and self.declined != code_version(self.table))
         if not self.state.committed or self.state.begun:
             return Upstream(failed=failed, is_unfinished=unfinished)
         touched = [(window_of(row), row["version"]) for row in self.touched]

@@ -73,6 +73,25 @@ def test_what_readers_see_keeps_to_the_checks_of_the_file(house):
     assert amounts(house) == BEFORE
 
 
+def test_what_reads_a_table_that_was_turned_back_reads_what_is_there(house):
+    """It waits no longer for a file that nobody makes; only SQL that needs a column of that file does."""
+    sql = f"SELECT day, n FROM {TABLE} WHERE day >= DATE(@window_start) AND day < DATE(@window_end)"
+    house.write("derived.below", {**TOTALS, "sql": sql})
+    house.run("derived.below")
+    columns = [*TOTALS["columns"], {"name": "extra", "type": "INT64"}]
+    house.write(TABLE, {**DOUBLED, "columns": columns, "sql": DOUBLED["sql"].replace("AS n", "AS n, 7 AS extra")})
+    house.run(TABLE)
+    house.run(TABLE, rollback=True)
+    house.write("derived.fresh", {**TOTALS, "sql": sql})
+    house.run("derived.fresh")
+    house.write("derived.below", {**TOTALS, "sql": sql.replace("n FROM", "n + 1 AS n FROM")})
+    house.run("derived.below")
+    assert amounts(house, "derived.fresh") == BEFORE
+    assert amounts(house, "derived.below") == {day: value + 1 for day, value in BEFORE.items()}
+    house.write("derived.below", {**TOTALS, "sql": sql.replace("n FROM", "n + extra AS n FROM")})
+    assert {one.wait.kind for one in house.run("derived.below").plan.waiting} == {"generation"}
+
+
 def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house):
     """However many windows of the one fail: those of the other are made, and take their place."""
     window = {"size": "1 day", "start": "2026-01-01", "end": "2026-01-10"}
