@@ -4,6 +4,8 @@ import pytest
 
 from flows.model.errors import ConflictError, UsageError
 from flows.model.window import Window, utc
+from flows.project.project import load_project
+from flows.warehouses.interface import shadow_of
 from tests.simulator.house import (
     AFTER,
     BEFORE,
@@ -86,6 +88,22 @@ def test_what_was_begun_is_abandoned_and_what_was_swapped_in_rolled_back(house):
     house.write(TABLE, DOUBLED)
     house.run(TABLE)
     assert amounts(house) == {**AFTER, 1: 5}
+
+
+def test_a_table_that_a_late_run_has_made_is_in_nobodys_way(house):
+    """It is that of a generation which readers see under the table's name already, and holds nothing."""
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    late = shadow_of(load_project(house.root).tables[TABLE], 1)
+    house.warehouse.prepare(late)
+    house.insert([*ROWS, (9, "2026-01-01", 1, 1)])
+    house.copy()
+    house.run(TABLE)
+    assert amounts(house) == {**AFTER, 1: 5}
+    house.warehouse.prepare(late)
+    house.run(TABLE, rollback=True)
+    assert amounts(house) == BEFORE
+    assert amounts(house, late.identity) == {**AFTER, 1: 5}
 
 
 def test_a_run_of_an_older_commit_undoes_nothing(house):

@@ -45,18 +45,20 @@ def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str 
     """
     new, old, seen = shadow_of(table, generation).identity, shadow_of(table, retired).identity, table.identity
     there = tables.present(jobs, {*(new, old, seen), *map(parts_of, (new, old, seen))})
+    if {new, old, seen} <= there:
+        # A run that had planned before a swap has made one of the two since, and could commit nothing to it.
+        late = next((one for one in ((old, new) if run_id else (new, old)) if _is_empty(jobs, one)), None)
+        for one in (parts_of(late), late) if late else ():
+            tables.drop(jobs, one)
+            there -= {one}
     if new not in there:
         return
     statements = []
-    for source, name in [
-        (parts_of(seen), parts_of(old)),
-        (parts_of(new), parts_of(seen)),
-        (seen, old),
-        (new, seen),
-    ]:
+    for source, name in [(parts_of(seen), parts_of(old)), (parts_of(new), parts_of(seen))]:
         if source in there and name not in there:
-            statements.append(f"ALTER TABLE {quote_table(source)} RENAME TO {quote(name.partition('.')[2])};")
+            statements.append(_renamed(source, name))
             there = {*there, name} - {source}
+    statements += [_renamed(source, name) for source, name in [(seen, old), (new, seen)] if source in there]
     job_id = f"derived-swap-{table.identity.replace('.', '-')}-{generation}-{run_id}" if run_id else None
     try:
         jobs.query("\n".join(statements), job_id=job_id)
@@ -66,6 +68,15 @@ def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str 
             raise
 
 
+def _is_empty(jobs: Jobs, identity: str) -> bool:
+    found = tables.find(jobs, identity)
+    return found is not None and not found.num_rows
+
+
+def _renamed(source: str, name: str) -> str:
+    return f"ALTER TABLE {quote_table(source)} RENAME TO {quote(name.partition('.')[2])};"
+
+
 def sweep(jobs: Jobs, table: Table, kept: Collection[int]) -> None:
     """Drop the tables of all generations but those kept."""
     with translated(table.identity):
@@ -73,4 +84,4 @@ def sweep(jobs: Jobs, table: Table, kept: Collection[int]) -> None:
         for item in jobs.client.list_tables(place, page_size=tables.LISTED, retry=RETRY):
             number = re.fullmatch(rf"{table.name}-g(\d+)(?:-parts)?", item.table_id)
             if number and int(number[1]) not in kept:
-                jobs.client.delete_table(f"{place}.{item.table_id}", not_found_ok=True, retry=RETRY)
+                tables.drop(jobs, f"{table.dataset}.{item.table_id}")

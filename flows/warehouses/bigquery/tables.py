@@ -219,9 +219,14 @@ def _refuse_new_rulers(table: Table, todo: ColumnChanges) -> None:
 def make_anew(jobs: Jobs, table: Table) -> None:
     """Make a table again, without any rows, as its file says."""
     # Its commits hold no longer from then on, whether or not the ledger comes to say so.
-    with translated(table.identity):
-        jobs.client.delete_table(f"{jobs.settings.project}.{table.identity}", not_found_ok=True, retry=RETRY)
+    drop(jobs, table.identity)
     create(jobs, table)
+
+
+def drop(jobs: Jobs, identity: str) -> None:
+    """Drop a table, where it is there."""
+    with translated(identity):
+        jobs.client.delete_table(f"{jobs.settings.project}.{identity}", not_found_ok=True, retry=RETRY)
 
 
 def drop_columns(jobs: Jobs, table: Table, names: Sequence[str]) -> None:

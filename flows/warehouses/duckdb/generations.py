@@ -35,6 +35,10 @@ def difference(
 def rename(connection: duckdb.DuckDBPyConnection, table: Table, generation: int, retired: int) -> None:
     """Give a generation the table's name, and what had it that of its own generation."""
     new, old = shadow_of(table, generation).identity, shadow_of(table, retired).identity
+    if all(_is_there(connection, one) for one in (new, old, table.identity)):
+        # A run that had planned before the last swap has made it since, and could commit nothing to it.
+        for one in (old, parts_of(old)):
+            connection.execute(f"DROP TABLE IF EXISTS {quote_table(one)}")
     for of in (str, parts_of):
         for source, name in ((table.identity, old), (new, table.identity)):
             if _is_there(connection, of(source)):
