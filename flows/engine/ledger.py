@@ -154,6 +154,7 @@ def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
         table,
         state,
         found["touch"],
+        [(window_of(row), row["version"]) for row in rows.all if row["kind"] == "trim"],
         sorted(map(window_of, found["failure"])),
         _failing(rows.all, found["failure"]),
         warned,

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flows.engine.steps import Behind, Lacking, Moment, Plan, Reason, Step, Wait, Waiting
+from flows.engine.steps import Behind, Kept, Lacking, Moment, Plan, Reason, Step, Wait, Waiting
 from flows.model.change_index import ChangeIndex
 from flows.model.window import END, EVER, Window, covered, merge, subtract
 
@@ -154,6 +154,7 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     planned = [Step(span, "trim", Reason("outside")) for span in _outside(facts.known, spec)]
     waiting: list[Waiting] = []
     behind: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
     for span in _inside(spec, closed, facts.bounds):
         for window in spec.size.split(span):
             due = _due(facts, committed.get(window), window, look_again=window.start >= look_again)
@@ -162,13 +163,27 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
             if due is None:
                 behind.update(_behind(facts, committed[window]))
                 continue
+            if window in committed and not facts.force and (gone := _gone(facts, committed[window], window)):
+                kept[gone] += 1
+                continue
             if wait := blocked(window):
                 _join(waiting, Waiting(window, wait))
             else:
                 planned.append(due)
     waiting.extend(_not_closed(spec, closed))
     older = tuple(Behind(name, count, facts.upstreams[name].changed_at) for name, count in sorted(behind.items()))
-    return Plan(tuple(planned), tuple(waiting), behind=older)
+    stay = tuple(Kept(name, count) for name, count in sorted(kept.items()))
+    return Plan(tuple(planned), tuple(waiting), behind=older, kept=stay)
+
+
+def _gone(facts: _Facts, commit: Committed, window: Window) -> str | None:
+    """Return a table of whose rows those that a window was made of are there no longer, as they were trimmed since."""
+    for dependency in facts.dependencies:
+        span = dependency.range(window)
+        trims = facts.upstreams[dependency.table].trims
+        if span is not None and trims.within(span) > commit.upstreams.get(dependency.table, 0):
+            return dependency.table
+    return None
 
 
 def _behind(facts: _Facts, commit: Committed) -> list[str]:

@@ -129,6 +129,7 @@ def _plan_succession(
         version=reading.state.version,
         editions=(*present.editions, *following.editions),
         behind=present.behind,
+        kept=present.kept,
         succession=succession,
         still=still,
     )

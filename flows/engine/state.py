@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flows.model.change_index import ChangeIndex
-from flows.model.window import BEGINNING, END, EVER, Window, covered, merge
+from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import code_version
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class Upstream:
     complete: tuple[Window, ...] = ()
     """Ranges of its partition column in which all rows are there, disjoint and in order."""
     touches: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
+    trims: ChangeIndex = field(default_factory=lambda: ChangeIndex(()))
+    """Which ranges its own file has taken away, so that what was made of them cannot be made again."""
     changed_at: datetime | None = None
     """When it was touched last."""
     failed: tuple[Window, ...] = ()
@@ -114,6 +116,8 @@ class Reading:
     """What is committed; nothing where the table itself is gone, for then it must be made again."""
     touched: Sequence[Mapping[str, Any]] = ()
     """The newest version of each range that was touched."""
+    trimmed: Sequence[tuple[Window, int]] = ()
+    """Ranges whose rows went as its file has them no longer, with the version that took them away."""
     tried: Sequence[Window] = ()
     """The ranges of which there are failures, in order."""
     failing: Sequence[Window] = ()
@@ -157,10 +161,13 @@ class Reading:
         if not self.state.committed or self.state.begun:
             return Upstream(failed=failed, is_unfinished=unfinished)
         touched = [(window_of(row), row["version"]) for row in self.touched]
+        # A row that is folded of several windows is there with what is left of them.
+        trimmed = self.trimmed if (self.present or self.table).is_bounded else ()
         return Upstream(
             self.state.version,
             tuple(complete(self.present or self.table, self.state)),
             ChangeIndex(touched),
+            ChangeIndex([(left, version) for window, version in trimmed for left in subtract([window], committed)]),
             max((row["began"].astimezone(UTC) for row in self.touched), default=None),
             failed,
             unfinished,

@@ -97,6 +97,15 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Windows that are not made again though what they read has changed, as part of that is there no longer."""
+
+    table: str
+    """The table whose rows went as its file has them no longer."""
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lacking:
     """What a table that is read whole lacks of its own windows."""
 
@@ -156,6 +165,8 @@ class Plan:
     """Versions of the tables that it reads: what is read is that new or newer."""
     behind: tuple[Behind, ...] = ()
     """Windows that are left as they are though what they read has changed."""
+    kept: tuple[Kept, ...] = ()
+    """Windows that keep their rows as what they were made of has gone."""
     lacking: tuple[Lacking, ...] = ()
     """What is read though it is not whole: the rows that come of it would else be less without a word."""
     ahead: datetime | None = None

@@ -73,6 +73,7 @@ def plan_json(table: str, plan: Plan) -> dict[str, Any]:
             }
             for older in plan.behind
         ],
+        "kept": [{"table": stays.table, "windows": stays.windows} for stays in plan.kept],
     }
 
 

@@ -289,6 +289,12 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
             f"{table}: {older.windows:,} {are} older than {_of(older.table)} change{when}: --force makes "
             f"{'it' if older.windows == 1 else 'them'} again"
         )
+    for stays in plan.kept:
+        keeps = "window keeps its" if stays.windows == 1 else "windows keep their"
+        lines.append(
+            f"{table}: {stays.windows:,} {keeps} rows: {stays.table} holds no longer what "
+            f"{'it was' if stays.windows == 1 else 'they were'} made of, as its start or end was moved"
+        )
     return lines
 
 

@@ -138,5 +138,5 @@ def test_the_table_ends_as_if_it_were_made_anew(house, change):
 
 @pytest.mark.parametrize("change", ["start"])
 def test_what_reads_it_follows_where_rows_differ(house, change):
-    """Rows that went are gone from the table downstream too."""
+    """What was made of rows that went stays as it is."""
     change_upstream(house, change)

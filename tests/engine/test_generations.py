@@ -8,6 +8,7 @@ from tests.simulator.house import (
     BEFORE,
     CHANGES,
     DOUBLED,
+    NAME,
     ROWS,
     TABLE,
     TOTALS,
@@ -111,5 +112,24 @@ def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house)
 
 @pytest.mark.parametrize("change", ["end", "retyped", "replace"])
 def test_what_reads_it_follows_where_rows_differ(house, change):
-    """Rows that went, and values that became others, are gone from the table downstream too."""
+    """Values that became others are so downstream too; what was made of rows that went stays as it is."""
     change_upstream(house, change)
+
+
+def test_what_was_made_of_trimmed_rows_stays_until_they_are_there_again(house):
+    """A late change elsewhere, and one of what was made since, are followed as ever."""
+    sql = TOTALS["sql"].replace(NAME, TABLE).replace("SUM(amount)", "SUM(n)")
+    house.write("derived.below", {**TOTALS, "sql": sql})
+    house.run("derived.below")
+    house.write(TABLE, {**TOTALS, "window": {**TOTALS["window"], "start": "2026-01-03"}})
+    house.run(TABLE)
+    assert [(one.table, one.windows) for one in house.run("derived.below").plan.kept] == [(TABLE, 2)]
+    house.insert([(number, day, user, amount * 2) for number, day, user, amount in ROWS])
+    house.copy()
+    house.run(TABLE)
+    house.run("derived.below")
+    assert amounts(house, "derived.below") == {**BEFORE, 3: 7, 4: 9}
+    house.write(TABLE, TOTALS)
+    house.run(TABLE)
+    assert not house.run("derived.below").plan.kept
+    assert amounts(house, "derived.below") == AFTER

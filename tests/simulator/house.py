@@ -8,6 +8,7 @@ import time
 from flows.commands.progress import Quiet
 from flows.engine.readings import Readings
 from flows.engine.request import Author, Reached, Request
+from flows.engine.steps import Kept
 from flows.engine.table_run import Parts, run_table
 from flows.project.project import load_project
 from flows.sources.files.reader import FilesReader
@@ -164,7 +165,7 @@ def change_and_return(house, change):
 
 
 def change_upstream(house, change):
-    """Change the table, and see that one that reads it holds the same."""
+    """Change the table, and see that one that reads it holds the same, and keeps its rows where what it read is gone."""
     reads = {
         **TOTALS,
         "columns": [{"name": "day", "type": "DATE"}, {"name": "n", "type": "FLOAT64"}],
@@ -176,5 +177,7 @@ def change_upstream(house, change):
     assert amounts(house, "derived.below") == BEFORE
     house.write(TABLE, fields(change))
     house.run(TABLE)
-    house.run("derived.below")
-    assert amounts(house, "derived.below") == amounts(house)
+    done = house.run("derived.below")
+    gone = BEFORE if change in {"start", "end"} else {}
+    assert amounts(house, "derived.below") == {**gone, **amounts(house)}
+    assert done.plan.kept == ((Kept(TABLE, 2),) if gone else ())

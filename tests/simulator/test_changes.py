@@ -34,6 +34,9 @@ def below(definition, factor):
     bounds = "" if "day" not in names else " WHERE day >= DATE(@window_start) AND day < DATE(@window_end)"
     whole = {"strategy": "replace", "columns": [{"name": "day", "type": "DATE"}, {"name": "v", "type": "NUMERIC"}]}
     windowed = {name: TOTALS[name] for name in ("window", "strategy", "partition")} if bounds else {}
+    if bounds and definition.get("window", {}).get("size") == "1 day":
+        # With other bounds it would keep rows of what is gone.
+        windowed["window"] = definition["window"]
     group = " GROUP BY 1"
     select = f"SELECT {at} AS day, CAST(SUM({value}) AS NUMERIC) * {factor} AS v FROM {TABLE}"
     return {**whole, **windowed, "sql": f"{select}{bounds}{group}"}
