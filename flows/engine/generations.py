@@ -65,8 +65,10 @@ def turn(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse) -> i
         version = warehouse.mark(_entry(run, "abandon", todo.abandons, warehouse), version).version
     elif not (todo.windows and reading.has_expired(warehouse.now())):
         return version
-    kept = {*reading.retired_lately(warehouse.now()), *([following.generation] if following else [])}
-    warehouse.sweep(run.table, kept)
+    begun = [following.generation] if following else []
+    if reading.begun is not None and todo.abandons is None:
+        begun.append(reading.begun.number)
+    _sweep(run, reading, warehouse, *begun)
     return version
 
 
@@ -75,12 +77,12 @@ def turn_back(run: TableRun, reading: Reading, warehouse: Warehouse, *, abandon:
 
     Raises UsageError where there is none.
     """
-    name, version, now = run.table.identity, reading.state.version, warehouse.now()
+    name, version = run.table.identity, reading.state.version
     if abandon:
         if reading.begun is None:
             raise UsageError(f"{name}: no generation is begun, so that there is none to abandon.")
         done = warehouse.mark(_entry(run, "abandon", reading.begun.number, warehouse), version)
-        warehouse.sweep(run.table, reading.retired_lately(now))
+        _sweep(run, reading, warehouse)
         return done
     generation = reading.retired[-1] if reading.retired else 0
     before = shadow_of(run.table, generation).identity
@@ -90,7 +92,7 @@ def turn_back(run: TableRun, reading: Reading, warehouse: Warehouse, *, abandon:
         )
     entry = _entry(run, "swap", generation, warehouse)
     done = warehouse.swap(run.table, entry, version, before=None, retired=reading.generation)
-    warehouse.sweep(run.table, {*reading.retired_lately(now), reading.generation})
+    _sweep(run, reading, warehouse)
     return done
 
 
@@ -100,6 +102,15 @@ def succeed(run: TableRun, todo: Plan, warehouse: Warehouse) -> Entry:
     assert following is not None  # noqa: S101 - callers looked
     entry = _entry(run, "swap", following.generation, warehouse)
     return warehouse.swap(run.table, entry, todo.version, before=following.before, retired=following.retired)
+
+
+def _sweep(run: TableRun, reading: Reading, warehouse: Warehouse, *kept: int) -> None:
+    """Drop what readers have ceased to see long ago, and what was given up.
+
+    What readers saw when the run planned another run may have retired meanwhile, or begun one that this one ignores.
+    """
+    lately = reading.retired_lately(warehouse.now())
+    warehouse.sweep(run.table, {*lately, reading.generation, *kept}, reading.newest)
 
 
 def _entry(run: TableRun, kind: Literal["begin", "swap", "abandon"], generation: int, warehouse: Warehouse) -> Entry:

@@ -174,8 +174,8 @@ class Warehouse(Protocol):
     def carry_out(self, table: Table, generation: int, retired: int) -> None:
         """Finish a swap that the ledger knows of, where the warehouse has not carried it out."""
 
-    def sweep(self, table: Table, kept: Collection[int]) -> None:
-        """Drop the tables of all generations but those kept."""
+    def sweep(self, table: Table, kept: Collection[int], newest: int) -> None:
+        """Drop the tables of all generations up to the newest that the run knows, but those kept."""
 
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""

@@ -1,7 +1,14 @@
 """A changed definition is made beside the rows that readers see, and takes their place when all of it is there."""
 
+from dataclasses import replace
+
 import pytest
 
+from flows.engine import ledger
+from flows.engine.commit import TableRun
+from flows.engine.generations import turn
+from flows.engine.state import KEPT
+from flows.engine.steps import Plan, Reason, Step
 from flows.model.errors import ConflictError, UsageError
 from flows.model.window import Window, utc
 from flows.project.project import load_project
@@ -104,6 +111,22 @@ def test_a_table_that_a_late_run_has_made_is_in_nobodys_way(house):
     house.run(TABLE, rollback=True)
     assert amounts(house) == BEFORE
     assert amounts(house, late.identity) == {**AFTER, 1: 5}
+
+
+def test_what_others_have_begun_is_not_dropped(house):
+    """A run drops no generation that it does not know of, nor the one that readers saw when it planned."""
+    subject = load_project(house.root).tables[TABLE]
+    reading = ledger.read(house.warehouse, [subject])[TABLE]
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    house.write(TABLE, TOTALS)
+    house.run(TABLE, bounds=days(1, 2))
+    late = TableRun(subject, "late", "tester", "", reading.state.version)
+    expired = replace(reading, retired=(0,), retired_at=(house.warehouse.now() - 1.1 * KEPT,))
+    step = Step(days(1, 2), "missing", Reason("not committed"))
+    turn(late, Plan((step,), version=late.known_version), expired, house.warehouse)
+    kept = {f"{TABLE}-g0", f"{TABLE}-g2"}
+    assert house.warehouse.present([*kept, f"{TABLE}-g1"]) == kept
 
 
 def test_a_run_of_an_older_commit_undoes_nothing(house):

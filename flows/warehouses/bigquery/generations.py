@@ -77,11 +77,11 @@ def _renamed(source: str, name: str) -> str:
     return f"ALTER TABLE {quote_table(source)} RENAME TO {quote(name.partition('.')[2])};"
 
 
-def sweep(jobs: Jobs, table: Table, kept: Collection[int]) -> None:
-    """Drop the tables of all generations but those kept."""
+def sweep(jobs: Jobs, table: Table, kept: Collection[int], newest: int) -> None:
+    """Drop the tables of all generations up to the newest, but those kept."""
     with translated(table.identity):
         place = f"{jobs.settings.project}.{table.dataset}"
         for item in jobs.client.list_tables(place, page_size=tables.LISTED, retry=RETRY):
             number = re.fullmatch(rf"{table.name}-g(\d+)(?:-parts)?", item.table_id)
-            if number and int(number[1]) not in kept:
+            if number and int(number[1]) <= newest and int(number[1]) not in kept:
                 tables.drop(jobs, f"{table.dataset}.{item.table_id}")

@@ -117,9 +117,9 @@ class BigQuery:
         """Rename what a swap has not renamed yet."""
         generations.rename(self.jobs, table, generation, retired)
 
-    def sweep(self, table: Table, kept: Collection[int]) -> None:
-        """Drop the tables of all generations but those kept."""
-        generations.sweep(self.jobs, table, kept)
+    def sweep(self, table: Table, kept: Collection[int], newest: int) -> None:
+        """Drop the tables of all generations up to the newest that the run knows, but those kept."""
+        generations.sweep(self.jobs, table, kept, newest)
 
     def present(self, identities: Iterable[str]) -> set[str]:
         """Return which of these tables are there."""

@@ -46,8 +46,8 @@ def rename(connection: duckdb.DuckDBPyConnection, table: Table, generation: int,
                 connection.execute(f"ALTER TABLE {quote_table(of(source))} RENAME TO {to}")
 
 
-def sweep(connection: duckdb.DuckDBPyConnection, table: Table, kept: Collection[int]) -> None:
-    """Drop the tables of all generations but those kept."""
+def sweep(connection: duckdb.DuckDBPyConnection, table: Table, kept: Collection[int], newest: int) -> None:
+    """Drop the tables of all generations up to the newest, but those kept."""
     rows = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = $dataset"
         " AND starts_with(table_name, $name)",
@@ -55,7 +55,7 @@ def sweep(connection: duckdb.DuckDBPyConnection, table: Table, kept: Collection[
     ).fetchall()
     for (name,) in rows:
         number = re.fullmatch(r"g(\d+)(?:-parts)?", name.removeprefix(f"{owner_of(name)}-"))
-        if number and int(number[1]) not in kept:
+        if number and int(number[1]) <= newest and int(number[1]) not in kept:
             connection.execute(f"DROP TABLE {quote_table(f'{table.dataset}.{name}')}")
 
 

@@ -143,10 +143,10 @@ class DuckDB:
     def carry_out(self, table: Table, generation: int, retired: int) -> None:
         """Do nothing: a swap is one transaction."""
 
-    def sweep(self, table: Table, kept: Collection[int]) -> None:
-        """Drop the tables of all generations but those kept."""
+    def sweep(self, table: Table, kept: Collection[int], newest: int) -> None:
+        """Drop the tables of all generations up to the newest that the run knows, but those kept."""
         with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
-            generations.sweep(cursor, table, kept)
+            generations.sweep(cursor, table, kept, newest)
             work.commit()
 
     def present(self, identities: Iterable[str]) -> set[str]:
