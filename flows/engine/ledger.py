@@ -148,8 +148,9 @@ def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
         state = _state(table, rows.seen, version, changed, now)
         state = replace(state, emptied=max(emptied, state.emptied))
     present: Table | None = table
-    if state.last is not None and state.last.code_version in changed:
-        present = table_of(texts.get(state.last.code_version), table)
+    newest = state.last.code_version if state.last else made_by
+    if is_there and newest in changed:
+        present = table_of(texts.get(newest), table)
     return Reading(
         table,
         state,
@@ -213,7 +214,8 @@ def _state(
     since = [row for row in entries if row["version"] > end]
     early = clocks.early(since, now)
     accepts = [row for row in since if row["kind"] == "accept"]
-    committed = [_committed(_accepted(row, accepts)) for row in since if row["kind"] == "commit"]
+    made = [_committed(_accepted(row, accepts)) for row in since if row["kind"] == "commit"]
+    committed = made
     for row in since:
         if row["kind"] == "trim":
             committed = _trimmed(committed, window_of(row), row["version"])
@@ -221,7 +223,8 @@ def _state(
     begun = _begun(table, since, early)
     if begun is not None and begun.code_version in changed:
         begun = replace(begun, holds=False)
-    made_by = {commit.code_version for commit in kept}
+    # Where all was trimmed the table is still as its newest commit has left it.
+    made_by = {commit.code_version for commit in kept or made[-1:]}
     own = {one: changes for one, changes in changed.items() if one in made_by}
     return LedgerState(version, kept, own, begun, end, ahead)
 

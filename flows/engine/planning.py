@@ -87,7 +87,7 @@ def _plan_derived(asked: _Asked, table: Table, reading: Reading) -> Plan:
     if is_declined and reading.present is not None and not (asked.rebuild or asked.force):
         todo = _plan_edition(asked, reading.present, reading.generation, live)
         return replace(_in_order(todo, reading), changes=changes)
-    if live.committed and (changes or goes_on or asked.rebuild):
+    if changes or (live.committed and (goes_on or asked.rebuild)):
         return replace(_plan_succession(asked, table, reading, changes, goes_on), abandons=abandons)
     todo = _plan_edition(asked, table, reading.generation, live, waits=not live.committed, force=asked.force)
     return replace(_in_order(todo, reading), abandons=abandons)
@@ -102,7 +102,8 @@ def _plan_succession(
     try:
         if reading.present is None or reading.present.sql is None:
             raise DefinitionError("nobody knows any more by which SQL they were made")
-        present = _plan_edition(asked, reading.present, reading.generation, reading.state)
+        if reading.state.committed:
+            present = _plan_edition(asked, reading.present, reading.generation, reading.state)
     except (DerivedError, KeyError) as error:
         still = _still(table, error)
     number = goes_on.number if goes_on else reading.newest + 1
@@ -121,7 +122,7 @@ def _plan_succession(
         windows,
         windows - sum(step.cause == "missing" for step in every.windows) - _waiting(table, every),
         begins=goes_on is None,
-        is_whole=not _lacks(every, reading),
+        is_whole=bool(state.committed) and not _lacks(every, reading),
     )
     return replace(
         following,

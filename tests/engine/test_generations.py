@@ -15,6 +15,7 @@ from tests.simulator.house import (
     amounts,
     change_and_return,
     change_upstream,
+    fields,
     living,
 )
 
@@ -91,6 +92,20 @@ def test_what_reads_a_table_that_was_turned_back_reads_what_is_there(house):
     assert amounts(house, "derived.below") == {day: value + 1 for day, value in BEFORE.items()}
     house.write("derived.below", {**TOTALS, "sql": sql.replace("n FROM", "n + extra AS n FROM")})
     assert {one.wait.kind for one in house.run("derived.below").plan.waiting} == {"generation"}
+
+
+@pytest.mark.parametrize("change", ["size", "renamed", "retyped", "rules", "merge", "replace"])
+def test_a_table_of_which_all_was_trimmed_takes_any_definition(house, change):
+    """None of its windows are there, and yet it has the columns of the definition before."""
+    house.write(TABLE, {**TOTALS, "window": {"size": "1 day", "start": "2099-01-01", "end": "2099-01-05"}})
+    house.run(TABLE)
+    assert not house.rows(TABLE)
+    if change != "replace":
+        window = {**fields(change)["window"], "start": "2099-01-01", "end": "2099-01-05"}
+        house.write(TABLE, {**fields(change), "window": window})
+        for _ in range(2):
+            assert not house.run(TABLE).failures
+    change_and_return(house, change)
 
 
 def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house):
