@@ -108,6 +108,24 @@ def test_a_table_of_which_all_was_trimmed_takes_any_definition(house, change):
     change_and_return(house, change)
 
 
+def test_what_reads_whole_rows_follows_a_column_that_comes_or_goes(house):
+    """The other columns are the same, but a row as a whole is not."""
+    columns = [{"name": "day", "type": "DATE"}, {"name": "row", "type": "STRING"}]
+    sql = f"SELECT day, TO_JSON_STRING(t) AS `row` FROM {TABLE} AS t"
+    bounds = " WHERE day >= DATE(@window_start) AND day < DATE(@window_end)"
+    house.write("derived.below", {**TOTALS, "columns": columns, "sql": sql + bounds})
+    house.run("derived.below")
+    wider = {"columns": [*TOTALS["columns"], {"name": "more", "type": "INT64"}]}
+    for file, row in (
+        ({**TOTALS, **wider, "sql": TOTALS["sql"].replace("AS n", "AS n, 7 AS more")}, '"n":"1.5","more":7}'),
+        (TOTALS, '"n":"1.5"}'),
+    ):
+        house.write(TABLE, file)
+        house.run(TABLE)
+        house.run("derived.below")
+        assert house.rows("derived.below")[0]["row"].endswith(row)
+
+
 def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house):
     """However many windows of the one fail: those of the other are made, and take their place."""
     window = {"size": "1 day", "start": "2026-01-01", "end": "2026-01-10"}
