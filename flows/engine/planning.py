@@ -44,7 +44,7 @@ def make_plan(
     now, last = readings.warehouse.now(), reading.state.last
     recorded = last.behind if last else timedelta(0)
     closes = now - (reached.behind(now) if reached else recorded)
-    bounds = _bounds(table, request, closes)
+    bounds = bounds_of(table, request, closes)
     moment = Moment(closes, _due(table, now))
     asked = _Asked(project, readings, moment, bounds, force=request.force, rebuild=request.rebuild)
     return (_plan_derived if table.sql else _plan_core)(asked, table, reading)
@@ -258,7 +258,7 @@ def _lacks(todo: Plan, reading: Reading) -> bool:
     return any(window is None or any(window.overlaps(span) for span in there) for window in waiting)
 
 
-def _bounds(table: Table, request: Request, now: datetime) -> Window:
+def bounds_of(table: Table, request: Request, now: datetime) -> Window:
     """Return the range of whole windows that is asked for. Raises UsageError where nothing can be meant."""
     turns_back = request.abandon or request.rollback
     if sum((request.force, request.rebuild, request.accept, request.abandon, request.rollback)) > 1:

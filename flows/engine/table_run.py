@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -13,12 +14,13 @@ from flows.engine.commit import TableRun, commit_step, record_failure
 from flows.engine.definitions import keep_definition
 from flows.engine.estimate import estimated
 from flows.engine.first_copy import first_copy
-from flows.engine.planning import make_plan
+from flows.engine.planning import bounds_of, make_plan
 from flows.engine.prepare import has_rows, prepare, require_ready
 from flows.engine.request import Reached, Request
 from flows.engine.steps import Edition, Plan
-from flows.model.errors import ConflictError, DerivedError, UsageError
+from flows.model.errors import ConflictError, DerivedError, SqlError, UsageError
 from flows.model.window import EVER, Window
+from flows.sql import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -157,9 +159,9 @@ def _turn_back(parts: Parts, table: Table, request: Request, observer: Observer)
     """Do what a person decides of a derived table's generations, and nothing else."""
     if table.source is not None:
         raise UsageError(f"{table.identity} is a core table, which has no generations to turn back to.")
-    todo = make_plan(parts.project, table, parts.readings, request)
+    bounds_of(table, request, parts.warehouse.now())
     reading = parts.readings.of(table.identity)[table.identity]
-    run = _table_run(parts, Edition(table, reading.generation, {}), todo)
+    run = _table_run(parts, Edition(table, reading.generation, {}), Plan(version=reading.state.version))
     try:
         done = generations.turn_back(run, reading, parts.warehouse, abandon=request.abandon)
     finally:
@@ -174,7 +176,12 @@ def _turn_back(parts: Parts, table: Table, request: Request, observer: Observer)
 
 def _carry_out_swaps(parts: Parts, table: Table) -> None:
     """Finish swaps of a table, and of those that it reads, that nobody has seen carried out."""
-    names = [item.table for item in parts.project.upstreams(table.identity)] if table.sql else ()
+    names = {item.table for item in parts.project.upstreams(table.identity)} if table.sql else set()
+    present = parts.readings.of(table.identity, names)[table.identity].present
+    if present is not None and present is not table and present.sql:
+        # What no longer compiles is for the plan to tell of.
+        with suppress(SqlError):
+            names |= names_of(present.sql)[0].keys() & parts.project.tables.keys()
     for name in generations.carry_out(parts.readings.of(table.identity, names), parts.warehouse):
         parts.readings.forget(name)
 

@@ -1,8 +1,12 @@
 """Whatever changes in a derived table's file, it ends as if it were made anew, and what reads it follows."""
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from flows.model.window import Window, utc
+from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.simulator.house import (
     AFTER,
     BEFORE,
@@ -124,6 +128,30 @@ def test_what_reads_whole_rows_follows_a_column_that_comes_or_goes(house):
         house.run(TABLE)
         house.run("derived.below")
         assert house.rows("derived.below")[0]["row"].endswith(row)
+
+
+def test_a_swap_is_finished_of_what_the_definition_before_reads_too(tmp_path):
+    """Rows that readers see are kept up to date by SQL that may read another table than the file's."""
+    swapped = []
+
+    class Noting(DuckDB):
+        """Notes of which tables a swap is to be finished."""
+
+        def carry_out(self, table, generation, retired):
+            """Note it."""
+            swapped.append(table.identity)
+            super().carry_out(table, generation, retired)
+
+    with closing(Noting(Path(":memory:"))) as warehouse:
+        house = living(tmp_path, warehouse)
+        sql = TOTALS["sql"].replace(NAME, TABLE).replace("SUM(amount)", "SUM(n)")
+        house.write("derived.below", {**TOTALS, "sql": sql})
+        house.run("derived.below")
+        house.write(TABLE, DOUBLED)
+        house.run(TABLE)
+        house.write("derived.below", TOTALS)
+        house.run("derived.below")
+    assert swapped == [TABLE]
 
 
 def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house):
