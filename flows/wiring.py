@@ -7,12 +7,14 @@ import os
 import re
 import socket
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from flows.model.errors import DerivedError, UsageError, told
 from flows.prefect_settings import Settings as PrefectSettings
+from flows.project.git import commit_of, precedes
 from flows.project.private import make_private
 
 if TYPE_CHECKING:
@@ -249,7 +251,8 @@ def author(root: Path) -> Author:
     from flows.engine.request import Author  # noqa: PLC0415 - as above
 
     name = os.environ.get("DERIVED_RUN_BY") or f"{_user()}@{socket.gethostname()}"
-    return Author(name, os.environ.get("DERIVED_GIT_COMMIT") or _git_commit(root.resolve()))
+    commit = os.environ.get("DERIVED_GIT_COMMIT") or commit_of(root.resolve())
+    return Author(name, commit, partial(precedes, root, commit))
 
 
 def source_of(table: Table, root: Path) -> Source:
@@ -317,24 +320,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def _git_commit(folder: Path) -> str:
-    """Return the commit that is checked out in a folder or above it; empty where it is not in git."""
-    git = next((place / ".git" for place in (folder, *folder.parents) if (place / ".git").exists()), None)
-    if git is None:
-        return ""
-    try:
-        if git.is_file():  # a worktree or a submodule
-            git = git.parent / git.read_text().removeprefix("gitdir:").strip()
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head
-        name = head.removeprefix("ref: ")
-        common = git / (git / "commondir").read_text().strip() if (git / "commondir").exists() else git
-        if (common / name).exists():
-            return (common / name).read_text().strip()
-        packed = (common / "packed-refs").read_text().splitlines()
-        return next((line.split(" ")[0] for line in packed if line.endswith(f" {name}")), "")
-    except OSError:
-        return ""

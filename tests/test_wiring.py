@@ -60,6 +60,21 @@ def test_the_commit_is_found_however_git_keeps_it(repository, tmp_path, monkeypa
     assert author(repository).git_commit == COMMIT
 
 
+def test_the_history_says_which_commit_comes_first(repository, tmp_path):
+    """Of two of which neither builds on the other it does not, nor of one that it lacks, nor where there is none."""
+    first = git(repository, "rev-parse", "HEAD")
+    older = author(repository)
+    commits = []
+    for branch in ("main", "other"):
+        git(repository, "checkout", "-q", "-B", branch, first)
+        git(repository, "commit", "-q", "--allow-empty", "-m", branch)
+        commits.append(git(repository, "rev-parse", "HEAD"))
+    newer = author(repository)
+    assert [older.precedes(one) for one in commits] == [True, True]
+    assert [newer.precedes(one) for one in (first, commits[0], COMMIT, "--all")] == [False, None, None, None]
+    assert author(tmp_path).precedes(first) is None
+
+
 def test_a_dry_run_needs_no_connection(tmp_path):
     """A plan is made of the ledger: neither the connection nor who runs is asked for."""
     (tmp_path / "tables/core").mkdir(parents=True)

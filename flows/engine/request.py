@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from flows.model.window import EVER, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows.sources.interface import Source
 
 
@@ -39,6 +41,8 @@ class Author:
     name: str
     git_commit: str = ""
     """Empty where it is not known."""
+    precedes: Callable[[str], bool | None] = lambda _: None
+    """Says whether another commit builds on that one; None where nobody knows, as in a pod without the history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
     runs = {one.generation: _table_run(parts, one, todo) for one in todo.editions}
     newest = runs[todo.editions[-1].generation]
     reading = parts.readings.of(outcome.table)[outcome.table]
-    generations.refuse_older(newest, todo, reading, warehouse)
+    generations.refuse_older(newest, todo, reading, warehouse, parts.author.precedes)
     version = generations.turn(newest, todo, reading, warehouse)
     runs = {number: replace(run, known_version=version) for number, run in runs.items()}
     for number in dict.fromkeys(step.generation for step in todo.windows):

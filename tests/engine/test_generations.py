@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.model.errors import ConflictError
 from flows.model.window import Window, utc
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.simulator.house import (
@@ -152,6 +153,27 @@ def test_a_swap_is_finished_of_what_the_definition_before_reads_too(tmp_path):
         house.write("derived.below", TOTALS)
         house.run("derived.below")
     assert swapped == [TABLE]
+
+
+def test_the_history_tells_which_commit_is_older(house):
+    """The older one undoes nothing though nobody has seen it, and the newer one whatever was seen first."""
+    house.history = ["older", "newer"]
+    house.git_commit = "newer"
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    house.git_commit = "older"
+    house.write(TABLE, TOTALS)
+    with pytest.raises(ConflictError, match="commit older, which is older than newer"):
+        house.run(TABLE)
+    assert amounts(house) == AFTER
+    house.history = []
+    house.run(TABLE)
+    assert amounts(house) == BEFORE
+    house.history = ["older", "newer"]
+    house.git_commit = "newer"
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    assert amounts(house) == AFTER
 
 
 def test_a_definition_that_fails_does_not_keep_the_one_away_that_mends_it(house):

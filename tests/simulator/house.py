@@ -97,7 +97,7 @@ class House:
 
     def __init__(self, root, warehouse):
         self.root, self.warehouse = root, warehouse
-        self.git_commit = ""
+        self.git_commit, self.history = "", []
         self.write(NAME, EVENTS)
         self.insert([])
 
@@ -122,10 +122,14 @@ class House:
         """Bring a table up to date; return what was done."""
         project = load_project(self.root)
         reached = Reached(FilesReader(self.root), None, time.monotonic())
-        parts = Parts(
-            project, Readings(self.warehouse, project.tables), Author("tester", self.git_commit), lambda _: reached
-        )
+        author = Author("tester", self.git_commit, self._precedes)
+        parts = Parts(project, Readings(self.warehouse, project.tables), author, lambda _: reached)
         return run_table(parts, Request(name, **request), Quiet())
+
+    def _precedes(self, other):
+        """Say whether the run's commit is before another in the history, where that has both."""
+        known = {self.git_commit, other} <= set(self.history)
+        return self.history.index(self.git_commit) < self.history.index(other) if known else None
 
     def rows(self, name):
         """Return a table's rows, by column in its order, sorted."""

@@ -1,0 +1,51 @@
+"""What git knows of a project's folder: which commit is checked out, and which of two comes first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE = 10
+"""For so many seconds git is waited for."""
+
+
+def commit_of(folder: Path) -> str:
+    """Return the commit that is checked out in a folder or above it; empty where it is not in git."""
+    git = next((place / ".git" for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+    if git is None:
+        return ""
+    try:
+        if git.is_file():  # a worktree or a submodule
+            git = git.parent / git.read_text().removeprefix("gitdir:").strip()
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head
+        name = head.removeprefix("ref: ")
+        common = git / (git / "commondir").read_text().strip() if (git / "commondir").exists() else git
+        if (common / name).exists():
+            return (common / name).read_text().strip()
+        packed = (common / "packed-refs").read_text().splitlines()
+        return next((line.split(" ")[0] for line in packed if line.endswith(f" {name}")), "")
+    except OSError:
+        return ""
+
+
+def precedes(folder: Path, one: str, two: str) -> bool | None:
+    """Say whether one commit is among those that another builds on; None where nobody knows, as without a repository.
+
+    Where neither builds on the other nobody knows either.
+    """
+    import subprocess  # noqa: PLC0415 - slow to import, and few runs need it
+
+    def builds_on(first: str, second: str) -> bool:
+        command = ["git", "-C", str(folder), "merge-base", "--is-ancestor", "--end-of-options", first, second]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)  # noqa: S603 - git alone
+        return done.returncode == 0
+
+    try:
+        found = builds_on(one, two), builds_on(two, one)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found[0] if found[0] != found[1] else None
