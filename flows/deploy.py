@@ -63,8 +63,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
                 err(str(fault))
         if write or check:
             _file(project, check=check)
-        else:
-            deploy_project(project, yes=yes, as_json=as_json)
+        elif deploy_project(project, yes=yes, as_json=as_json).failed or project.faults:
+            raise typer.Exit(1)
 
 
 def _file(project: Project, *, check: bool) -> None:

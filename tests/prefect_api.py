@@ -107,6 +107,17 @@ def process(command, log: Path, **options):
             running.wait()
 
 
+def alive_in(folder: Path) -> list[str]:
+    """Return the commands of the processes that work in a folder or were told of one in it, whatever they are called."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            environment = (process / "environ").read_bytes()
+            if (process / "cwd").readlink() == folder or f"={folder}/".encode() in environment:
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
 def free_port() -> int:
     """Return a port on which nothing listens."""
     with socket.socket() as free:

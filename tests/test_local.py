@@ -8,31 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from tests.prefect_api import REPOSITORY, Server, clean_environment, free_port
+from tests.prefect_api import REPOSITORY, Server, alive_in, clean_environment, free_port
 from tests.tracking.test_prefect import USERS
-
-
-def _alive(folder: Path) -> list[str]:
-    """Return the commands of the processes that work in a folder or were told of one in it, whatever they are called."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
-            environment = (process / "environ").read_bytes()
-            if (process / "cwd").readlink() == folder or f"={folder}/".encode() in environment:
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-    return found
 
 
 @pytest.mark.timeout(600)
 def test_a_table_runs_in_a_server_of_this_machine_until_ctrl_c(tmp_path):
-    """It says where to look, the core tables' runs complete, and at the end no process of it is left."""
+    """It says where to look and what files have faults, other core tables' runs complete, and no process of it is left."""
     (tmp_path / "tables/core").mkdir(parents=True)
     shutil.copy(REPOSITORY / "tables/core/users.yaml", tmp_path / "tables/core")
+    (tmp_path / "tables/core/orders.yaml").write_text("description: Nothing else.\n")
     (tmp_path / ".derived/shop").mkdir(parents=True)
     (tmp_path / ".derived/shop/users.csv").write_text(USERS)
     port, log = free_port(), tmp_path / "log"
@@ -57,7 +45,7 @@ def test_a_table_runs_in_a_server_of_this_machine_until_ctrl_c(tmp_path):
         [run] = server.call("POST", "flow_runs/filter", deployments={"name": {"any_": ["core.users"]}}, limit=1)
         done = server.wait(run["id"])
         assert done["state_name"] == "Committed", server.logs(run["id"])
-        alive = "\n".join(_alive(tmp_path))
+        alive = "\n".join(alive_in(tmp_path))
         assert all(word in alive for word in ("flows.local", "server start", "worker start")), alive
         running.send_signal(signal.SIGINT)
         assert running.wait(120) == 0
@@ -67,7 +55,8 @@ def test_a_table_runs_in_a_server_of_this_machine_until_ctrl_c(tmp_path):
     said = log.read_text()
     assert said.endswith("Ending ...\n")
     assert "Traceback" not in said
+    assert "tables/core/orders.yaml:" in said
     deadline = time.monotonic() + 30
-    while (left := _alive(tmp_path)) and time.monotonic() < deadline:
+    while (left := alive_in(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.3)  # what was killed is gone a moment later
     assert not left

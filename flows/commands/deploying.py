@@ -54,8 +54,8 @@ class _Bar:
             self._bar.stop()
 
 
-def deploy_project(project: Project, *, yes: bool, as_json: bool) -> None:
-    """Make the deployments of Prefect's API those of the project.
+def deploy_project(project: Project, *, yes: bool, as_json: bool) -> Deployed:
+    """Make the deployments of Prefect's API those of the project; print and return what was done.
 
     Args:
         project: the project.
@@ -64,7 +64,6 @@ def deploy_project(project: Project, *, yes: bool, as_json: bool) -> None:
 
     Raises:
         UsageError: no API is configured, it does not answer or refuses who asks, or the work pool is missing.
-        DerivedError: tables have faults, or deployments failed.
     """
     require_api()
     wanted = [(project.tables[one["name"]], one) for one in deployments(project)]
@@ -87,8 +86,7 @@ def deploy_project(project: Project, *, yes: bool, as_json: bool) -> None:
         out_json(_as_json(result, project))
     else:
         _print(result)
-    if project.faults or result.failed:
-        raise typer.Exit(1)
+    return result
 
 
 def _as_json(result: Deployed, project: Project) -> dict[str, object]:

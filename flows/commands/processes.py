@@ -29,9 +29,11 @@ GRACE = 30
 def processes(logs: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Give a function that starts `prefect` with arguments; what it has started ends with the context, last first.
 
-    A request to end this process (SIGTERM) is taken for Ctrl-C.
+    A request to end this process (SIGTERM) and the end of its terminal (SIGHUP, unless it is to outlive that) are taken
+    for Ctrl-C.
     """
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    taken = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, _interrupt) for one in taken}
     try:
         with ExitStack() as stack:
 
@@ -47,7 +49,8 @@ def processes(logs: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
             yield start
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def wait_for(server: subprocess.Popen[bytes], url: str) -> None:
@@ -73,12 +76,14 @@ def free_port(wanted: int) -> int:
 
 
 def _end(running: subprocess.Popen[bytes]) -> None:
-    running.send_signal(signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        running.wait(GRACE)
-    with suppress(ProcessLookupError):  # what it has started itself, or all of it where it did not end
-        os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    try:
+        running.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(GRACE)
+    finally:  # also where Ctrl-C is pressed again
+        with suppress(ProcessLookupError):  # what it has started itself, or all of it where it did not end
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
