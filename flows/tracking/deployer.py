@@ -106,7 +106,7 @@ async def _deploy(
             if there and is_same(payload, deployment, there, known.automations.get(there["id"], [])):
                 result.unchanged.append(table.identity)
             else:
-                make = partial(_make, client, payload, deployment.get("triggers", []), there)
+                make = partial(_make, client, payload, deployment.get("triggers", []))
                 names = result.updated if there else result.created
                 todo.append(partial(_tell, table.identity, partial(pace.patiently, make), names, result, progress))
         progress.begin(len(todo))
@@ -195,14 +195,12 @@ async def _pages(client: PrefectClient, path: Any, body: Mapping[str, Any]) -> l
             return found
 
 
-async def _make(
-    client: PrefectClient, payload: dict[str, Any], triggers: list[dict[str, Any]], there: dict[str, Any] | None
-) -> None:
-    """Make or change one deployment; its version is what says that it is done, so triggers go before a change."""
-    if there:
-        await _request(client, "DELETE", f"/automations/owned-by/prefect.deployment.{there['id']}")
+async def _make(client: PrefectClient, payload: dict[str, Any], triggers: list[dict[str, Any]]) -> None:
+    """Make or change one deployment; where it was not heard whether that was done, all of it may be done again."""
     answer = await _request(client, "POST", "/deployments/", json=payload)
-    for automation in automations_of(triggers, answer.json()["id"]):
+    made = answer.json()["id"]
+    await _request(client, "DELETE", f"/automations/owned-by/prefect.deployment.{made}")
+    for automation in automations_of(triggers, made):
         await _request(client, "POST", "/automations/", json=automation)
 
 

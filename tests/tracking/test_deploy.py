@@ -194,6 +194,50 @@ def test_an_error_of_one_deployment_stops_no_other(deployed):
     assert deployed.deploy()["updated"] == ["core.users"]
 
 
+class _Losing(BaseHTTPRequestHandler):
+    """Hands requests on to a server, and loses its first answer to one that makes a trigger."""
+
+    behind = ""
+    lost = 0
+
+    def do_GET(self) -> None:
+        """Hand it on."""
+        length = int(self.headers.get("Content-Length", 0))
+        kept = {name: self.headers[name] for name in ("Content-Type", "X-PREFECT-API-VERSION") if self.headers[name]}
+        answer = prefect_api.httpx.request(
+            self.command, self.behind + self.path, content=self.rfile.read(length), headers=kept, timeout=60
+        )
+        if (self.command, self.path) == ("POST", "/api/automations/") and not _Losing.lost:
+            _Losing.lost += 1
+            return
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815 - the names of http.server
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_trigger_whose_answer_was_lost_is_there_once(deployed):
+    """A deployment that is made is begun again then, and is as one that was made at once."""
+    right = deployed.state()
+    [gone] = [one for one in deployed.server.call("POST", "deployments/filter") if one["name"] == "derived.top_items"]
+    deployed.server.call("DELETE", f"automations/owned-by/prefect.deployment.{gone['id']}")
+    deployed.server.call("DELETE", f"deployments/{gone['id']}")
+    _Losing.behind = deployed.server.url.removesuffix("/api")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Losing) as losing:
+        threading.Thread(target=losing.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{losing.server_port}/api"
+        said = json.loads(deployed.run("-m", "flows.deploy", "--json", PREFECT_API_URL=url).stdout)
+        losing.shutdown()
+    assert said["created"] == ["derived.top_items"]
+    assert _Losing.lost == 1
+    assert deployed.state() == right
+
+
 class _Refusing(BaseHTTPRequestHandler):
     """Knows nobody, as an API does whose key is wrong."""
 
