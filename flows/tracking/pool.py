@@ -60,7 +60,9 @@ KEPT = ("image", "warehouse_claim")
 
 def _defaults(template: dict[str, Any]) -> dict[str, Any]:
     properties = template.get("variables", {}).get("properties", {})
-    return {name: properties[name]["default"] for name in KEPT if "default" in properties.get(name, {})}
+    given = {name: properties.get(name, {}).get("default") for name in KEPT}
+    # Null is nobody's: so Prefect's own template has the image, by which a worker makes a pool that is not there.
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _with_defaults(template: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,16 @@ def test_the_pool_is_made_once_and_then_brought_up_to_date(prefect_server, pool)
     assert _default(renewed, "warehouse_claim") == {"claimName": "warehouse"}
 
 
+def test_a_pool_that_a_worker_has_made_gets_our_template(prefect_server, pool):
+    """Prefect's own has variables of the same names without a value, which nobody gave."""
+    properties = {"image": {"type": "string", "default": None}}
+    template = {"variables": {"type": "object", "properties": properties}, "job_configuration": {"command": ""}}
+    prefect_server.call("POST", "work_pools/", name="kubernetes", type="kubernetes", base_job_template=template)
+    done = _pool(environment=prefect_server.environment)
+    assert done.returncode == 0, done.stderr
+    assert pool()["base_job_template"] == TEMPLATE
+
+
 def test_a_pool_of_another_type_is_left_alone(prefect_server, pool):
     """It may be somebody's; the message says how to be rid of it."""
     prefect_server.call("POST", "work_pools/", name="kubernetes", type="process")
