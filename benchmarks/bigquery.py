@@ -153,7 +153,7 @@ def fill(warehouse: BigQuery, project: Project, windows: int) -> None:
     jobs, client = warehouse.jobs, warehouse.jobs.client
     for dataset in ("core", "derived"):
         ledger.create_dataset(jobs, dataset, "")
-    warehouse.prepare(next(iter(project.tables.values())))
+    warehouse.prepare(next(iter(project.tables.values())), 0)
     entries: dict[str, list[dict[str, object]]] = defaultdict(list)
     for table in project.tables.values():
         schema = [schema_field(name, type_) for name, type_ in table.types.items()]

@@ -144,7 +144,7 @@ def _one_backfill(windows: int, entries: int) -> tuple[float, float, float]:
         tempfile.TemporaryDirectory() as folder,
         closing(_warehouse(Path(folder), windows * 100, windows)) as warehouse,
     ):
-        warehouse.prepare(BY_HOUR)
+        warehouse.prepare(BY_HOUR, 0)
         _fill_ledger(warehouse, entries)
         sql = to_duckdb(BY_HOUR.sql or "", {"core.events": EVENTS.types})
         spans = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(windows)]
@@ -188,7 +188,7 @@ def _big_window(rows: int) -> None:
 def _one_big_window(rows: int, span: Window) -> tuple[float, float]:
     """Return seconds of the bare INSERT and of the engine's window, into empty tables of one file."""
     with tempfile.TemporaryDirectory() as folder, closing(_warehouse(Path(folder), rows, 1)) as warehouse:
-        warehouse.prepare(COPY)
+        warehouse.prepare(COPY, 0)
         warehouse.session.execute("CREATE TABLE bare AS FROM derived.copy")
         warehouse.session.execute("CHECKPOINT")
         sql = to_duckdb(COPY.sql or "", {"core.events": EVENTS.types})
@@ -207,7 +207,7 @@ def _merge(keys: int) -> None:
         tempfile.TemporaryDirectory() as folder,
         closing(_warehouse(Path(folder), rows, MERGED_WINDOWS, "hash(i) % $keys", keys=keys)) as warehouse,
     ):
-        warehouse.prepare(USERS)
+        warehouse.prepare(USERS, 0)
         warehouse.session.execute("CREATE TABLE bare AS FROM derived.users")
         spans = [Window(START + timedelta(hours=i), START + timedelta(hours=i + 1)) for i in range(MERGED_WINDOWS)]
         bare = _timed(lambda: [warehouse.session.execute(MERGE, _bounds(span)) for span in spans]) / len(spans)
@@ -227,7 +227,7 @@ def _merge(keys: int) -> None:
 def _warehouse(folder: Path, rows: int, hours: int, number: str = "i", **given: int) -> DuckDB:
     """Return a warehouse with so many events, spread over so many hours, with `id` as an expression of their number."""
     warehouse = DuckDB(folder / "warehouse.duckdb")
-    warehouse.prepare(EVENTS)
+    warehouse.prepare(EVENTS, 0)
     warehouse.session.execute(
         "INSERT INTO core.events SELECT $start + to_microseconds(CAST(i * ($hours * 3600000000 // $rows) AS BIGINT)),"
         f" {number}, CAST(i % 50 AS VARCHAR), CAST(i % 977 AS DECIMAL(38, 9)) / 7 FROM range($rows) AS t(i)",

@@ -34,16 +34,16 @@ def require_ready(
 
 def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
     """Make the warehouse hold the table, as its file says; return which columns of rows that are there this changes."""
-    table = run.into
+    table, known = run.into, max(run.known_version, todo.version)
     if todo.starts_over and todo.windows:
-        warehouse.empty(table)
+        warehouse.empty(table, known)
     changes = warehouse.column_changes(table) if run.source else ColumnChanges()
     copied = bool(changes.added or changes.retyped) and has_rows(table, warehouse)
     if todo.windows:
-        warehouse.prepare(table, anew=run.rebuild and run.redefined and run.source is not None)
+        warehouse.prepare(table, known, anew=run.rebuild and run.redefined and run.source is not None)
     elif run.source and (changes.added or changes.retyped):
         run.source.inspect(table)
-        warehouse.extend(table)
+        warehouse.extend(table, known)
     if table.window is None or not copied:
         return []
     return [

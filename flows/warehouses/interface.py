@@ -131,17 +131,19 @@ class Staged(Protocol):
 class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
-    def prepare(self, table: Table, *, anew: bool = False) -> None:
+    def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:
         """Create the table where it is missing; with a reset in the ledger where it was there before.
 
         One that holds a generation (`shadow_of`) is created without one. Where a table is to be made anew at its first
         window, a warehouse that alters tables in no transaction does so now.
+
+        Raises ConflictError where another run has begun, swapped or abandoned a generation since `known_version`.
         """
 
     def column_changes(self, table: Table) -> ColumnChanges:
         """Return how the table's columns differ from those of its file; not at all where there is no table."""
 
-    def extend(self, table: Table) -> None:
+    def extend(self, table: Table, known_version: int) -> None:
         """Give the table the columns of its file, as its next window would; old rows hold NULL in new ones."""
 
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
@@ -183,8 +185,11 @@ class Warehouse(Protocol):
     def incarnation(self, table: Table) -> str:
         """Return what a table that is there was given when it was made, and no other table ever is."""
 
-    def empty(self, table: Table) -> None:
-        """Let all rows of a table go, with a reset in the ledger."""
+    def empty(self, table: Table, known_version: int) -> None:
+        """Let all rows of a table go, with a reset in the ledger.
+
+        Raises ConflictError where another run has committed since `known_version`.
+        """
 
     def stage(  # noqa: PLR0913 - what becomes of the rows that are there
         self,

@@ -8,7 +8,7 @@ from flows.engine.commit import TableRun, commit_step
 from flows.engine.steps import Reason, Step
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
-from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, reading, rows, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, do, event, prepare, reading, rows, window
 
 
 def run(name, known):
@@ -19,7 +19,7 @@ def run(name, known):
 def test_a_run_that_planned_before_another_committed_changes_nothing(warehouse):
     """It says who was first; another window is free."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
-    warehouse.prepare(TOTALS)
+    prepare(warehouse, TOTALS)
     commit_step(run("first", 0), Step(window(0), "missing", Reason("not committed")), warehouse)
     before = rows(warehouse, TOTALS)
     with pytest.raises(ConflictError, match=r"run first of tester has committed .* This run changed nothing"):
@@ -31,7 +31,7 @@ def test_a_run_that_planned_before_another_committed_changes_nothing(warehouse):
 def test_of_runs_at_once_one_commits_each_window(warehouse):
     """The ledger has one commit for each window, and the table each row once."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0), event(2, 1)]))
-    warehouse.prepare(TOTALS)
+    prepare(warehouse, TOTALS)
     lost = []
 
     def both(name):

@@ -23,6 +23,7 @@ from tests.simulator.house import (
     amounts,
     change_and_return,
     change_upstream,
+    fields,
     living,
 )
 
@@ -30,6 +31,10 @@ from tests.simulator.house import (
 def days(first, last):
     """Return the range of days of January [first, last)."""
     return Window(utc(f"2026-01-0{first}"), utc(f"2026-01-0{last}"))
+
+
+NEW = 1_000
+"""A version that is newer than any here, as of a run that has looked a moment before another one wrote."""
 
 
 @pytest.fixture
@@ -102,15 +107,32 @@ def test_a_table_that_a_late_run_has_made_is_in_nobodys_way(house):
     house.write(TABLE, DOUBLED)
     house.run(TABLE)
     late = shadow_of(load_project(house.root).tables[TABLE], 1)
-    house.warehouse.prepare(late)
+    house.warehouse.prepare(late, NEW)
     house.insert([*ROWS, (9, "2026-01-01", 1, 1)])
     house.copy()
     house.run(TABLE)
     assert amounts(house) == {**AFTER, 1: 5}
-    house.warehouse.prepare(late)
+    house.warehouse.prepare(late, NEW)
     house.run(TABLE, rollback=True)
     assert amounts(house) == BEFORE
     assert amounts(house, late.identity) == {**AFTER, 1: 5}
+
+
+def test_a_run_that_planned_before_a_swap_alters_and_makes_no_table(house):
+    """Neither the one that readers see nor that of the generation, whatever its file says of columns."""
+    house.write(TABLE, fields("renamed"))
+    subject = load_project(house.root).tables[TABLE]
+    house.run(TABLE, bounds=days(1, 2))
+    known = ledger.read(house.warehouse, [subject])[TABLE].state.version
+    house.write(TABLE, TOTALS)
+    house.run(TABLE)
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    for late in (subject, shadow_of(subject, 1)):
+        with pytest.raises(ConflictError, match="This run changed nothing"):
+            house.warehouse.prepare(late, known)
+    assert amounts(house) == AFTER
+    assert not house.warehouse.present([f"{TABLE}-g1"])
 
 
 def test_what_others_have_begun_is_not_dropped(house):

@@ -12,7 +12,7 @@ from flows.engine.steps import Reason, Step
 from flows.model.bad_row import BadRow
 from flows.model.errors import ConflictError, QuarantineError
 from flows.sources.interface import Batch, Inspection, arrow_schema
-from tests.engine.builders import EVENTS, event, reading, rows, span
+from tests.engine.builders import EVENTS, event, prepare, reading, rows, span
 
 DAYS = span(0, 10)
 
@@ -52,7 +52,7 @@ def begin(warehouse, monkeypatch):
 
     def begun(source):
         known = reading(warehouse, EVENTS).state
-        warehouse.prepare(EVENTS)
+        prepare(warehouse, EVENTS)
         run = TableRun(EVENTS, "run", "tester", "abc", known.version, {}, {EVENTS.identity: EVENTS.types}, source)
         step = Step(DAYS, "missing", Reason("begun"), is_first=True, copied=known.begun and known.begun.copied)
         copy = first_copy.first_copy(source, EVENTS, step, known.version, partial(has_rows, EVENTS, warehouse))
@@ -66,7 +66,7 @@ def test_a_part_is_not_added_where_those_before_it_have_gone(warehouse, begin):
     source = Ordered(6)
     part = begin(source)
     assert part() == "part"
-    warehouse.empty(EVENTS)
+    warehouse.empty(EVENTS, reading(warehouse, EVENTS).state.version)
     with pytest.raises(ConflictError, match="the table was emptied in the meantime"):
         part()
     assert rows(warehouse, EVENTS) == []

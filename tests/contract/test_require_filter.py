@@ -9,7 +9,7 @@ from flows.model.window import EVER
 from flows.warehouses.duckdb.warehouse import DuckDB
 from flows.warehouses.interface import every_row
 from tests.contract.conftest import change_by_hand
-from tests.engine.builders import EVENTS, IN_WINDOW, LOG, Rows, csv, day, do, event, table, touched, window
+from tests.engine.builders import EVENTS, IN_WINDOW, LOG, Rows, csv, day, do, event, prepare, table, touched, window
 from tests.servers.bigquery.statements import statements
 
 BY = {"partition": {"column": "at", "by": "day", "require_filter": True}}
@@ -104,7 +104,7 @@ def test_the_requirement_comes_and_goes_with_the_file(warehouse):
     """Of a table that is there, too; no row is made again for it."""
     free = LOG.model_copy(update={"partition": LOG.partition.model_copy(update={"require_filter": True})})
     for subject in (LOG, free, LOG):
-        warehouse.prepare(subject)
+        prepare(warehouse, subject)
         if not isinstance(warehouse, DuckDB):
             found = warehouse.jobs.client.get_table(f"{warehouse.jobs.settings.project}.core.log")
             assert bool(found.require_partition_filter) == subject.partition.require_filter

@@ -122,12 +122,17 @@ def reading(warehouse, subject):
     return ledger.read(warehouse, [subject])[subject.identity]
 
 
+def prepare(warehouse, subject, **how):
+    """Let a warehouse hold a table, as a run does that plans now."""
+    warehouse.prepare(subject, reading(warehouse, subject).state.version, **how)
+
+
 def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None, rebuild=False):  # noqa: PLR0913
     """Do one window, as a run that had planned at version `known`; its SQL may read the two core tables, or `schema`."""
     state = reading(warehouse, subject).state
     version = state.version if known is None else known
     schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
-    warehouse.prepare(subject)
+    warehouse.prepare(subject, version)
     run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
     run = replace(run, rebuild=rebuild, redefined=bool(state.changes))
     first = rebuild or bool(state.changes)

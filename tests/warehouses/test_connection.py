@@ -12,7 +12,7 @@ import pytest
 from flows.model.errors import SourceUnavailableError, WarehouseBusyError, WarehouseError
 from flows.warehouses.duckdb.connection import transaction, translated
 from flows.warehouses.duckdb.warehouse import DuckDB
-from tests.engine.builders import EVENTS, Rows, do, event, window
+from tests.engine.builders import EVENTS, Rows, do, event, prepare, window
 
 SPILL = """
 import duckdb, pathlib, sys
@@ -206,7 +206,7 @@ def test_a_window_that_is_tried_again_lets_others_have_the_file_meanwhile(tmp_pa
 def test_a_file_that_is_worked_on_is_not_let_go(tmp_path):
     """Tables of one run are worked on side by side, and one of them may wait."""
     with closing(DuckDB(tmp_path / "warehouse.duckdb")) as warehouse:
-        warehouse.prepare(EVENTS)
+        prepare(warehouse, EVENTS)
         with warehouse.stage(
             EVENTS, window(0), (rows.rows for rows in Rows([event(1, 0)]).read(EVENTS, window(0)))
         ) as staged:

@@ -8,7 +8,7 @@ from flows.model.entry import Entry
 from flows.model.errors import CheckFailedError, WarehouseError
 from flows.model.types import parse_type
 from flows.warehouses.interface import Query
-from tests.engine.builders import Rows, by_day, csv, day, do, rows, table, touched, window
+from tests.engine.builders import Rows, by_day, csv, day, do, prepare, rows, table, touched, window
 
 NAMES = (
     # What the engine's SQL calls rows, or called them, and the parameters that it binds.
@@ -218,8 +218,8 @@ def test_two_names_that_differ_in_case_only_never_share_a_table(warehouse, other
 def test_of_two_such_names_without_rows_the_first_commit_decides(warehouse):
     """Though both were prepared before."""
     mine, its = (table(name, "id INT64", strategy="replace", **csv()) for name in ("core.events", "core.Events"))
-    warehouse.prepare(its)
-    warehouse.prepare(mine)
+    prepare(warehouse, its)
+    prepare(warehouse, mine)
     do(warehouse, mine, None, Rows([{"id": 1}]))
     with (
         pytest.raises(WarehouseError, match="differs"),

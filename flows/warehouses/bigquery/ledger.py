@@ -26,6 +26,7 @@ from flows.warehouses.bigquery.jobs import RETRY, translated
 from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
 from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
 from flows.warehouses.bigquery.views import PLATFORM
+from flows.warehouses.conflict import overtaken
 from flows.warehouses.interface import ledger_shard, owner_of
 
 if TYPE_CHECKING:
@@ -200,6 +201,17 @@ def reset(jobs: Jobs, table: Table, known: int, *statements: str) -> None:
         # It may be its own, of which no answer came; of another's there is as little left.
         if _newest(jobs, table.identity)["kind"] != "reset":
             raise
+
+
+def refuse_turned(jobs: Jobs, identity: str, known: int) -> None:
+    """Raise ConflictError where another run has begun, swapped or abandoned a generation since version `known`."""
+    found = jobs.query(
+        f"SELECT run_id, run_by FROM {shard_of(identity)} WHERE table_name = @identity AND version > @known"
+        " AND kind IN ('begin', 'swap', 'abandon') ORDER BY version DESC LIMIT 1",
+        [parameter("identity", owner_of(identity)), parameter("known", known)],
+    ).rows
+    if found:
+        raise overtaken(owner_of(identity), None, found[0]["run_id"], found[0]["run_by"])
 
 
 def has_commits(jobs: Jobs, table: Table) -> bool:

@@ -59,11 +59,8 @@ def present(jobs: Jobs, identities: Collection[str]) -> set[str]:
     return found.intersection(identities)
 
 
-def create(jobs: Jobs, table: Table) -> None:
-    """Create a table; what the ledger knows of one of that name holds no longer."""
-    known = ledger.version(jobs, table.identity)
-    if find(jobs, table.identity):
-        return  # Another run has made it since it was looked for, and may have committed.
+def create(jobs: Jobs, table: Table, known: int) -> None:
+    """Create a table; what the ledger knows of one of that name, which is of version `known`, holds no longer."""
     made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=_schema(table))
     made.time_partitioning = _partitioning(table)
     _describe(made, table)
@@ -79,17 +76,16 @@ def create(jobs: Jobs, table: Table) -> None:
         jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
 
-def prepare_parts(jobs: Jobs, table: Table) -> None:
+def prepare_parts(jobs: Jobs, table: Table, known: int) -> None:
     """Make the table of a merge's parts where none fits it; what was merged without it is made again."""
     if not parts.is_fit(table, find(jobs, parts_of(table.identity))):
-        empty(jobs, table)
+        empty(jobs, table, known)
         # Another run may have done the same meanwhile, and have committed.
         parts.make_fit(jobs, table, find(jobs, parts_of(table.identity)))
 
 
-def empty(jobs: Jobs, table: Table) -> None:
+def empty(jobs: Jobs, table: Table, known: int) -> None:
     """Let all rows of a table go, with its parts and with a reset in the ledger."""
-    known = ledger.version(jobs, table.identity)
     ledger.reset(jobs, table, known, f"TRUNCATE TABLE {quote_table(table.identity)}", *_without_parts(jobs, table))
 
 
@@ -111,7 +107,7 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table, *, anew: bool = Fal
     Where its rows are to be made `anew`, all that are there go with the next window, and keep nothing from changing.
     """
     todo = changes(table, present)
-    if table.sql is not None and _differs(table, present, todo) and not ledger.has_commits(jobs, table):
+    if table.sql is not None and differs(table, present) and not ledger.has_commits(jobs, table):
         # Nothing was ever made by the definition that it was made for.
         make_anew(jobs, table)
         return
@@ -138,8 +134,9 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table, *, anew: bool = Fal
     _patch(jobs, table, list(todo.added), is_stale=bool(dropped or todo.retyped), present=present)
 
 
-def _differs(table: Table, present: bigquery.Table, todo: ColumnChanges) -> bool:
+def differs(table: Table, present: bigquery.Table) -> bool:
     """Say whether a table is not as its file says, be it in the order of its columns."""
+    todo = changes(table, present)
     there = [field.name.lower() for field in present.schema]
     wanted = [name.lower() for name in table.types]
     return bool(todo.retyped) or there != wanted or _is_parted_otherwise(table, present, todo)
@@ -218,9 +215,10 @@ def _refuse_new_rulers(table: Table, todo: ColumnChanges) -> None:
 
 def make_anew(jobs: Jobs, table: Table) -> None:
     """Make a table again, without any rows, as its file says."""
+    known = ledger.version(jobs, table.identity)
     # Its commits hold no longer from then on, whether or not the ledger comes to say so.
     drop(jobs, table.identity)
-    create(jobs, table)
+    create(jobs, table, known)
 
 
 def drop(jobs: Jobs, identity: str) -> None:

@@ -71,33 +71,35 @@ class BigQuery:
         ledger.bring_up_to_date(self._opened)
         return self._opened
 
-    def prepare(self, table: Table, *, anew: bool = False) -> None:
+    def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:
         """Create the table and its part of the ledger where they are missing, and alter it to be as its file says."""
         self._prepare_ledger(table.identity)
         present = tables.find(self.jobs, table.identity)
+        if present is None or tables.differs(table, present):
+            ledger.refuse_turned(self.jobs, table.identity, known_version)
         if present is None:
-            tables.create(self.jobs, table)
+            tables.create(self.jobs, table, known_version)
         else:
             tables.alter(self.jobs, table, present, anew=anew)
             if table.is_folded:
-                tables.prepare_parts(self.jobs, table)
+                tables.prepare_parts(self.jobs, table, known_version)
 
     def column_changes(self, table: Table) -> ColumnChanges:
         """Return how the table's columns differ from those of its file."""
         present = tables.find(self.jobs, table.identity)
         return tables.changes(table, present) if present else ColumnChanges()
 
-    def extend(self, table: Table) -> None:
+    def extend(self, table: Table, known_version: int) -> None:
         """Give the table the columns of its file."""
-        self.prepare(table)
+        self.prepare(table, known_version)
 
-    def empty(self, table: Table) -> None:
+    def empty(self, table: Table, known_version: int) -> None:
         """Let all rows of a table go, with a reset in the ledger."""
-        tables.empty(self.jobs, table)
+        tables.empty(self.jobs, table, known_version)
 
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
         """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""
-        self.prepare(table)
+        self.prepare(table, known_version)
         tables.drop_columns(self.jobs, table, without)
         return ledger.mark(self.jobs, entry, known_version)
 

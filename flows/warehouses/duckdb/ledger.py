@@ -149,6 +149,17 @@ def next_version(  # noqa: PLR0913 - what another entry may be in the way of
     return int(newest or known) + 1
 
 
+def refuse_turned(connection: duckdb.DuckDBPyConnection, identity: str, known: int) -> None:
+    """Raise ConflictError where another run has begun, swapped or abandoned a generation since version `known`."""
+    row = connection.execute(
+        f"SELECT run_id, run_by FROM {shard_of(identity)} WHERE table_name = $identity AND version > $known"
+        " AND kind IN ('begin', 'swap', 'abandon') ORDER BY version DESC LIMIT 1",
+        {"identity": owner_of(identity), "known": known},
+    ).fetchone()
+    if row is not None:
+        raise overtaken(owner_of(identity), None, *row)
+
+
 def has_others(connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None) -> bool:
     """Say whether windows are committed that do not lie in this one."""
     if window is None:

@@ -78,11 +78,12 @@ class DuckDB:
                 self.opened = self._open()
             return self.opened
 
-    def prepare(self, table: Table, *, anew: bool = False) -> None:  # noqa: ARG002 - `stage` does
+    def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:  # noqa: ARG002 - `stage` does
         """Create the table and its part of the ledger where they are missing."""
         with self._catalog, translated(), stoppable(self.session):
             self._prepare_ledger(table.identity)
             ledger.refuse_other_spelling(self.session, table.identity)
+            ledger.refuse_turned(self.session, table.identity, known_version)
             if not schema.present_columns(self.session, table.identity):
                 with self._cursor() as cursor, transaction(cursor) as work:
                     schema.create(cursor, table)
@@ -97,15 +98,17 @@ class DuckDB:
         with self._catalog, translated(), stoppable(self.session):
             return schema.changes(self.session, table)
 
-    def extend(self, table: Table) -> None:
+    def extend(self, table: Table, known_version: int) -> None:
         """Give the table the columns of its file."""
         with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
+            ledger.refuse_turned(cursor, table.identity, known_version)
             schema.alter(cursor, table)
             work.commit()
 
-    def empty(self, table: Table) -> None:
+    def empty(self, table: Table, known_version: int) -> None:
         """Let all rows of a table go, with a reset in the ledger."""
         with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
+            ledger.next_version(cursor, table.identity, None, known_version)
             schema.empty(cursor, table)
             work.commit()
 

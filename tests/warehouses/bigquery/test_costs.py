@@ -6,7 +6,7 @@ import pytest
 
 from flows.model.errors import BudgetError
 from flows.model.window import EVER
-from tests.engine.builders import EVENTS, TOTALS, Rows, by_day, do, event, reading, rows, table, window
+from tests.engine.builders import EVENTS, TOTALS, Rows, by_day, do, event, prepare, reading, rows, table, window
 
 READ = 60_000_000_000
 CHECKED = table(
@@ -42,7 +42,7 @@ def test_a_window_beyond_its_budget_is_not_begun(warehouse):
     """One within it is, and no job that stages or checks it may read more; what publishes it may."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
     subject = CHECKED.model_copy(update={"budget": READ - 1})
-    warehouse.prepare(subject)
+    prepare(warehouse, subject)
     sent = watch(warehouse, READ)
     with pytest.raises(BudgetError, match="it would read 60 GB, and may read 60 GB") as refused:
         do(warehouse, subject, window(0))
@@ -60,7 +60,7 @@ def test_a_window_beyond_its_budget_is_not_begun(warehouse):
 def test_every_job_of_a_window_says_whose_it_is(warehouse):
     """By its labels: table, window, run and owner."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
-    warehouse.prepare(TOTALS)
+    prepare(warehouse, TOTALS)
     sent = watch(warehouse)
     do(warehouse, TOTALS, window(0))
     labels = [job["labels"] for job in sent if "`platform`.`stage" in job["query"]["query"]]

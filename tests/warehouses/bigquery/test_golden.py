@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.model.window import EVER
-from tests.engine.builders import EVENTS, LOG, TOTALS, USERS, Rows, do, event, logged, table, window
+from tests.engine.builders import EVENTS, LOG, TOTALS, USERS, Rows, do, event, logged, prepare, table, window
 from tests.servers.bigquery.statements import Recorder
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -49,7 +49,7 @@ def test_a_window_sends_what_its_file_shows(warehouse, scene):
     """Stage and look, then one script that publishes."""
     given = scene(warehouse)
     recorder = Recorder()
-    warehouse.prepare(given[0])
+    prepare(warehouse, given[0])
     recorder.watch(warehouse)
     do(warehouse, *given)
     jobs = [sql for sql in recorder.jobs if "platform" in sql and not sql.startswith("SELECT 'entry' AS part")]

@@ -7,7 +7,7 @@ import pytest
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from flows.warehouses.interface import parts_of
-from tests.engine.builders import EVENTS, LOG, USERS, Rows, do, event, logged, reading, rows, todo, window
+from tests.engine.builders import EVENTS, LOG, USERS, Rows, do, event, logged, prepare, reading, rows, todo, window
 from tests.warehouses.bigquery.world import is_write
 
 PARTS = parts_of(USERS.identity)
@@ -60,8 +60,8 @@ def test_a_merge_of_which_something_is_gone_is_made_with_all_its_rows(
     while number == 0 or sent >= number:
         number += 1
         warehouse.jobs.client.delete_table(f"{warehouse.jobs.settings.project}.{gone}")
-        sent = before_request(warehouse, monkeypatch, number, happen, lambda: warehouse.prepare(USERS))
-        warehouse.prepare(USERS)
+        sent = before_request(warehouse, monkeypatch, number, happen, lambda: prepare(warehouse, USERS))
+        prepare(warehouse, USERS)
         if window(0) in todo(warehouse, USERS):
             do(warehouse, USERS, window(0))
         assert rows(warehouse, USERS) == made
@@ -74,7 +74,7 @@ def test_a_table_that_is_made_anew_holds_no_rows_that_the_ledger_does_not_know(w
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
     other = EVENTS.model_copy(update={"partition": EVENTS.partition.model_copy(update={"by": "month"})})
     for number, is_known in ((1, True), (2, False), (3, False), (4, False)):
-        before_request(warehouse, monkeypatch, number, die, lambda: warehouse.prepare(other, anew=True))
+        before_request(warehouse, monkeypatch, number, die, lambda: prepare(warehouse, other, anew=True))
         assert bool(reading(warehouse, EVENTS).state.committed) is is_known
     do(warehouse, other, EVER, Rows([event(2, 0)]))
     assert [row["id"] for row in rows(warehouse, EVENTS)] == [2]
