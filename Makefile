@@ -39,7 +39,7 @@ local: install ## See it all on this machine: a Prefect server, a worker and the
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh
 	$(BIN)/python -m flows.deploy --check
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --ignore tests/kubernetes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/kubernetes
 
 test-kubernetes: install ## Run the image in a Kubernetes of its own, which this builds, starts and ends (root, Debian, Go)
 	@tests/servers/install.sh
