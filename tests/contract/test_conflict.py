@@ -1,10 +1,11 @@
 """Of two runs that would commit one window at most one does; the other changes nothing and says so."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
-from flows.engine.commit import TableRun, commit_step
+from flows.engine.commit import TableRun, commit_step, entry_of
 from flows.engine.steps import Reason, Step
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
@@ -51,3 +52,25 @@ def test_of_runs_at_once_one_commits_each_window(warehouse):
     assert state.version == 2
     assert len(lost) == 4
     assert len(rows(warehouse, TOTALS)) == 2
+
+
+def test_of_runs_at_once_one_begins_a_generation(warehouse):
+    """No two entries of a table are of one version."""
+    do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
+    do(warehouse, TOTALS, window(0))
+    lost = []
+
+    def begin(name):
+        entry = entry_of(run(name, 1), Step(None, "missing", Reason("not committed")), warehouse)
+        try:
+            warehouse.mark(replace(entry, kind="begin", generation=1), 1)
+        except ConflictError as error:
+            lost.append(str(error))
+
+    threads = [threading.Thread(target=begin, args=(name,)) for name in ("one", "two", "three", "four")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(lost) == 3
+    assert reading(warehouse, TOTALS).state.version == 2

@@ -100,21 +100,21 @@ class DuckDB:
 
     def extend(self, table: Table, known_version: int) -> None:
         """Give the table the columns of its file."""
-        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
             ledger.refuse_turned(cursor, table.identity, known_version)
             schema.alter(cursor, table)
             work.commit()
 
     def empty(self, table: Table, known_version: int) -> None:
         """Let all rows of a table go, with a reset in the ledger."""
-        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
             ledger.next_version(cursor, table.identity, None, known_version)
             schema.empty(cursor, table)
             work.commit()
 
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
         """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""
-        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
             schema.alter(cursor, table, without)
             version = ledger.next_version(cursor, table.identity, None, known_version)
             accepted = ledger.append(cursor, replace(entry, version=version))
@@ -126,7 +126,7 @@ class DuckDB:
         """Append an entry that is no commit."""
         with self._catalog, translated(), stoppable(self.session):
             self._prepare_ledger(entry.table)
-        with translated(), self._cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(entry.table), translated(), self._cursor() as cursor, transaction(cursor) as work:
             version = ledger.next_version(cursor, entry.table, None, known_version)
             marked = ledger.append(cursor, replace(entry, version=version))
             ledger.renew_views(cursor)
@@ -135,7 +135,7 @@ class DuckDB:
 
     def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
         """Put the generation of the entry in the place of the one that readers see, in one transaction."""
-        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
             version = ledger.next_version(cursor, table.identity, None, known_version)
             touched = generations.difference(cursor, table, entry.generation, before)
             generations.rename(cursor, table, entry.generation, retired)
@@ -148,7 +148,7 @@ class DuckDB:
 
     def sweep(self, table: Table, kept: Collection[int], newest: int) -> None:
         """Drop the tables of all generations up to the newest that the run knows, but those kept."""
-        with self._write_lock(table), translated(), self._cursor() as cursor, transaction(cursor) as work:
+        with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
             generations.sweep(cursor, table, kept, newest)
             work.commit()
 
@@ -180,7 +180,7 @@ class DuckDB:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
         subject = f"{owner_of(table.identity)} {window or ''}".strip()
         with (
-            self._write_lock(table),
+            self._write_lock(table.identity),
             translated(subject),
             self._cursor() as cursor,
             transaction(cursor) as work,
@@ -263,10 +263,10 @@ class DuckDB:
                 ledger.create(cursor, identity)
                 work.commit()
 
-    def _write_lock(self, table: Table) -> threading.Lock:
+    def _write_lock(self, identity: str) -> threading.Lock:
         """Return what one writer of the table at a time holds."""
         with self._tables:
-            return self._write_locks.setdefault(owner_of(table.identity), threading.Lock())
+            return self._write_locks.setdefault(owner_of(identity), threading.Lock())
 
 
 def _starts_over(target: Target, *, asked: bool, redefined: bool) -> bool:
