@@ -63,9 +63,12 @@ def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str 
     try:
         jobs.query("\n".join(statements), job_id=job_id)
     except WarehouseError:
-        # Another run has carried it out meanwhile.
-        if tables.find(jobs, new) is not None:
+        # Another run has carried it out meanwhile, or a part of it.
+        if tables.find(jobs, new) is None:
+            return
+        if not run_id:
             raise
+        rename(jobs, table, generation, retired)
 
 
 def _is_empty(jobs: Jobs, identity: str) -> bool:
