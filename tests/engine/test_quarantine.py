@@ -121,7 +121,7 @@ def test_each_bad_row_is_listed_once_and_a_replay_leaves_the_bad_ones(steps, pla
     source = Broken(0, 2, 3, placed=placed)
     seen = set()
     with TemporaryDirectory() as folder, closing(DuckDB(Path(folder) / "warehouse.duckdb")) as opened:
-        opened.prepare(MANY)
+        opened.prepare(MANY, 0)
         for step in steps:
             if isinstance(step, int):
                 source.bad ^= {step}
