@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -74,7 +75,13 @@ def bigquery_server() -> Iterator[bigquery.BigQueryServer]:
 
 
 @pytest.fixture(scope="session")
-def bucket_server(bigquery_server: bigquery.BigQueryServer) -> Iterator[buckets.BucketServer]:
+def shared_bucket(bigquery_server: bigquery.BigQueryServer) -> Iterator[buckets.BucketServer]:
     """A bucket from which that server can load."""
     with buckets.serving(bigquery_server.buckets) as server:
         yield server
+
+
+@pytest.fixture
+def bucket_server(shared_bucket: buckets.BucketServer) -> buckets.BucketServer:
+    """A stage in that bucket that is empty."""
+    return shared_bucket.below(uuid4().hex)

@@ -29,6 +29,11 @@ class BucketServer:
     environment: Mapping[str, str]
     """What a command needs in its environment to have its stage here."""
 
+    def below(self, folder: str) -> BucketServer:
+        """Return the same bucket with a stage of its own, in which nothing of another test lies."""
+        address = f"{self.address}/{folder}"
+        return BucketServer(address, {**self.environment, "DERIVED_STAGE": address})
+
 
 @contextlib.contextmanager
 def serving(root: Path | None) -> Iterator[BucketServer]:
