@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
+from flows.commands.output import OutputError
 from flows.commands.terminal import err, out_json
 from flows.model.errors import DerivedError, UsageError
 
@@ -42,13 +41,7 @@ def ending(*, as_json: bool = False, commits: bool = True) -> Iterator[None]:
     except KeyboardInterrupt:
         err(stopped)
         raise typer.Exit(130) from None
-    except (BrokenPipeError, SystemExit) as error:
-        # Rich makes of the one the other.
-        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
-            raise
-        # Whatever else is written, at the end of the process at the latest, goes nowhere.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        with suppress(BrokenPipeError):
-            err(f"Nobody reads what this prints any more. {stopped}")
-        raise typer.Exit(CLOSED_PIPE) from None
+    except OutputError as error:
+        cause = "Nobody reads what this prints any more." if error.nobody_reads else str(error)
+        err(f"{cause} {stopped}")
+        raise typer.Exit(CLOSED_PIPE if error.nobody_reads else 1) from None
