@@ -63,7 +63,9 @@ def test_a_standard_output_that_takes_nothing(project):
     assert told(project, "flows.check", ">&- 2>&-") == (1, "")
 
 
-@pytest.mark.parametrize(("redirection", "why"), [("2> /dev/full", "No space left on device"), ("2>&-", "it is closed")])
+@pytest.mark.parametrize(
+    ("redirection", "why"), [("2> /dev/full", "No space left on device"), ("2>&-", "it is closed")]
+)
 def test_a_standard_error_that_takes_nothing(project, redirection, why):
     """A command with nothing to say there is not concerned; else it says on standard output that something is missing."""
     assert told(project, "flows.check", redirection) == (0, "1 table: no faults.\n")
