@@ -57,6 +57,8 @@ class Cluster:
     """By job."""
     alive: frozenset[str]
     """The ids of the runs that have a pod which has not ended."""
+    started: frozenset[str]
+    """Those of them whose pod has got as far as a process, on a node that answers."""
     jobs: dict[str, str]
     """The job of a run's latest pod, by the run's id; one that has not ended goes before those that have."""
     evicted: dict[str, frozenset[str]]

@@ -15,6 +15,12 @@ def describe_more_memory(memory: str, more: str) -> str:
     return f"The pod needed more than its {memory} of memory and was killed; once more with {more}."
 
 
+def describe_cancelled(namespace: str, job: str) -> str:
+    """Return the message of a run that was cancelled and has no process; its job is given where that is still there."""
+    left = f" Its job is still there: kubectl -n {namespace} delete job {job}" if job else ""
+    return f"Cancelled; it had no pod that runs.{left}"
+
+
 _SAID = {
     PodFault.OUT_OF_MEMORY: (
         "The pod needed more memory than its {memory} and was killed. "

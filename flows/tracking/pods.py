@@ -45,12 +45,14 @@ def read_cluster(pods: Iterable[Object], events: Iterable[Object]) -> Cluster:
         if seen is not None and _job(pod) not in faults:
             faults[_job(pod)] = seen
     alive = frozenset(_run(pod) for pod in pods if _is_alive(pod))
+    lost = {job for job, seen in faults.items() if seen.fault is PodFault.NODE_LOST}
+    started = frozenset(_run(pod) for pod in pods if pod["status"].get("phase") == "Running" and _job(pod) not in lost)
     jobs = {_run(pod): _job(pod) for pod in sorted(pods, key=lambda pod: (_is_alive(pod), _made(pod)))}
     evicted = defaultdict(set)
     for pod in pods:
         if pod["status"].get("reason") == "Evicted":
             evicted[_run(pod)].add(_job(pod))
-    return Cluster(faults, alive, jobs, {run: frozenset(of) for run, of in evicted.items()})
+    return Cluster(faults, alive, started, jobs, {run: frozenset(of) for run, of in evicted.items()})
 
 
 def _run(pod: Object) -> str:

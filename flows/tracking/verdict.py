@@ -11,12 +11,14 @@ from flows.model.pod_fault import WAITING, Cluster, PodFault, Seen
 if TYPE_CHECKING:
     from datetime import datetime
 
-State = Literal["SCHEDULED", "PENDING", "RUNNING", "CRASHED"]
+State = Literal["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "CRASHED"]
 
 LATELY = timedelta(minutes=15)
 """How far apart the end of a pod and what Prefect makes of it may be: its observer may have been away."""
 OBSERVED = timedelta(seconds=60)
 """How long Prefect's own observer may take to see that a pod has ended."""
+UNANSWERED = timedelta(seconds=20)
+"""How long a run may be cancelled without a process that says so."""
 EVICTIONS = 3
 """How many pods of one run may be evicted until it is given up: Prefect would make a new one for ever."""
 MORE_MEMORY = "AwaitingMoreMemory"
@@ -67,6 +69,11 @@ def verdict(run: Run, cluster: Cluster, patience: timedelta, now: datetime, miss
     if seen is not None and seen.fault is PodFault.NODE_LOST and run.state == "RUNNING":
         return seen if now - seen.since >= patience else None
     return None
+
+
+def is_cancelled(run: Run, cluster: Cluster, now: datetime) -> bool:
+    """Say whether a run is being cancelled and has no process that would say so: its pod waits, or is gone."""
+    return run.state == "CANCELLING" and run.id not in cluster.started and now - run.at >= UNANSWERED
 
 
 def _is_its_end(run: Run, seen: Seen) -> bool:

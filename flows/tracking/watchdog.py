@@ -14,12 +14,12 @@ from kubernetes_asyncio import config
 from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Scheduled
+from prefect.states import Cancelled, Scheduled
 
 from flows.model.pod_fault import Cluster, PodFault, Seen
-from flows.report.pod_text import describe_more_memory, describe_pod
+from flows.report.pod_text import describe_cancelled, describe_more_memory, describe_pod
 from flows.tracking.pods import RUN, Object, read_cluster
-from flows.tracking.verdict import LATELY, MORE_MEMORY, Run, verdict
+from flows.tracking.verdict import LATELY, MORE_MEMORY, Run, is_cancelled, verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -82,7 +82,7 @@ class Watchdog:
 
     async def _runs(self, prefect: PrefectClient, now: datetime) -> list[FlowRun]:
         """Return the runs of the pool that have not ended, or crashed lately."""
-        open_states = {"type": {"any_": [StateType.RUNNING, StateType.PENDING]}}
+        open_states = {"type": {"any_": [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]}}
         crashed = {"type": {"any_": [StateType.CRASHED]}}
         again = {"name": {"any_": ["AwaitingRetry"]}}
         filters = [{"state": open_states}, {"state": again}, {"state": crashed, "end_time": {"after_": now - LATELY}}]
@@ -107,7 +107,7 @@ class Watchdog:
         if run.infrastructure_pid:
             return run.infrastructure_pid.startswith(f"{self._namespace}:")
         # A worker that is killed in between has made a job of which Prefect was not told, or none at all.
-        return str(run.id) in cluster.jobs or cast("State[Any]", run.state).type is StateType.PENDING
+        return str(run.id) in cluster.jobs or _has_no_job_yet(run)
 
     def _run(self, run: FlowRun, cluster: Cluster) -> Run:
         state, its = cast("State[Any]", run.state), str(run.id)
@@ -119,6 +119,10 @@ class Watchdog:
 
     async def _judge(self, prefect: PrefectClient, run: Run, of: FlowRun, cluster: Cluster, now: datetime) -> None:
         await self._keep(prefect, run, of, cluster)
+        if run.state == "CANCELLING":
+            if is_cancelled(run, cluster, now):
+                await self._cancelled(prefect, of, run.job if run.id in cluster.alive else "")
+            return
         seen = verdict(run, cluster, self._patience, now, self._missing.get(run.id))
         if seen is None or (run.id, run.job, seen.fault) in self._told:
             return
@@ -128,6 +132,11 @@ class Watchdog:
         else:
             await self._end(prefect, run, seen, alive=run.id in cluster.alive)
         self._told.add((run.id, run.job, seen.fault))
+
+    async def _cancelled(self, prefect: PrefectClient, of: FlowRun, waiting_job: str) -> None:
+        state: State[Any] = Cancelled(message=describe_cancelled(self._namespace, waiting_job))
+        await prefect.set_flow_run_state(of.id, state, force=True)
+        self._say(f"{of.name}: {state.message}")
 
     async def _keep(self, prefect: PrefectClient, run: Run, of: FlowRun, cluster: Cluster) -> None:
         """Write down with a run what only its pods say: they are deleted some time after their end."""
@@ -170,6 +179,10 @@ class Watchdog:
             state = (await prefect.read_flow_run(run)).state
             if state is not None and state.is_final():
                 return
+
+
+def _has_no_job_yet(run: FlowRun) -> bool:
+    return cast("State[Any]", run.state).type in {StateType.PENDING, StateType.CANCELLING}
 
 
 def _tags(run: FlowRun, cluster: Cluster) -> list[str]:

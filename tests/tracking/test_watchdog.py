@@ -125,7 +125,7 @@ def test_a_pod_that_runs_has_no_fault_and_one_that_was_made_was_not_refused():
 
 def _judged(state, seen=None, *, ago=30, name="", alive=False, evictions=0, missing=None, job="job-1"):  # noqa: PLR0913
     run = Run("run", state, name or state.title(), NOW - timedelta(seconds=ago), job, evictions)
-    cluster = Cluster({"job-1": seen} if seen else {}, frozenset({"run"} if alive else ()), {}, {})
+    cluster = Cluster({"job-1": seen} if seen else {}, frozenset({"run"} if alive else ()), frozenset(), {}, {})
     return verdict(run, cluster, PATIENCE, NOW, missing)
 
 
@@ -230,6 +230,7 @@ def deployment(prefect_server):
 def watched(prefect_server, deployment, monkeypatch):
     """Runs in a pool, and what a watchdog without patience makes of them."""
     monkeypatch.setattr("flows.tracking.verdict.OBSERVED", timedelta(0))
+    monkeypatch.setattr("flows.tracking.verdict.UNANSWERED", timedelta(0))
     watchdog = Watchdog("derived", "watched", timedelta(0), "2Gi", lambda _: None)
 
     class Watched:
@@ -303,3 +304,17 @@ def test_evictions_are_counted_after_their_pods_are_deleted(watched):
         told = watched.look(run, _pod_of(run, f"job-{number}", {"phase": "Failed", "reason": "Evicted"}))
         assert told["state_name"] == ("Evicted" if number == EVICTIONS else "AwaitingRetry")
     assert {f"evicted: job-{number}" for number in range(1, EVICTIONS + 1)} <= set(told["tags"])
+
+
+def test_a_run_that_is_cancelled_without_a_process_ends_as_cancelled(watched):
+    """Nobody else would say so, and no other run of its table could start; a process says so by itself."""
+    waits, lost, ended, runs = (watched.start("PENDING", job=name) for name in ("waits", "lost", "ended", "runs"))
+    pods = [_pod_of(waits, "waits", UNSCHEDULABLE), _pod_of(lost, "lost", TAINTED)]
+    pods += [_pod_of(ended, "ended", _ended("OOMKilled", 137)), _pod_of(runs, "runs", {"phase": "Running"})]
+    for run in (waits, lost, ended, runs):
+        watched.put(run, "CANCELLING")
+    told = watched.look(waits, *pods)
+    assert told["state_type"] == "CANCELLED"
+    assert "kubectl -n derived delete job waits" in told["state"]["message"]
+    states = [watched.look(run, *pods)["state_type"] for run in (lost, ended, runs)]
+    assert states == ["CANCELLED", "CANCELLED", "CANCELLING"]
