@@ -3,7 +3,7 @@ BIN := .venv/bin
 STORIES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local demo-servers demo-bigquery demo-bigquery-servers test test-kubernetes lint bench lock docs cases
+.PHONY: help install demo local demo-servers demo-bigquery demo-bigquery-servers screenshots test test-kubernetes lint bench lock docs cases
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -35,6 +35,9 @@ demo-bigquery-servers: install ## The same from a MySQL and a MongoDB server
 
 local: install ## See it all on this machine: a Prefect server, a worker and the demo's tables as deployments, until Ctrl-C
 	@exec $(BIN)/python -m flows.local
+
+screenshots: install ## Take the pictures of Prefect's UI in docs/images/ (Debian's chromium; minutes)
+	$(BIN)/python docs/screenshots.py
 
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh
