@@ -177,7 +177,11 @@ def _output_faults(tree: exp.Query, relation: Relation) -> Iterator[Fault]:
         return
     seen: set[str] = set()
     for node, (name, value) in zip(relation.nodes, relation.columns, strict=False):
-        if not name:
+        if not name and node.is_star:
+            yield Fault(
+                line_of(node), f"'{shown(node)}' gives a column without a name. Write AS name where it is computed."
+            )
+        elif not name:
             text = shown(node)
             yield Fault(line_of(node), f"the column '{text}' has no name. Write {text} AS name.")
         elif name.lower() in seen:

@@ -45,6 +45,7 @@ def apply(  # noqa: PLR0913 - the parts of a call
         return Value(matched.result, "NULL") if matched and matched.result != t.UNKNOWN else NOTHING
     if matched is None:
         known = " or ".join(f"{name}{one}" for one in candidates)
+        known += ", with one type for every T" if known.count("T...") or known.count("T, T") else ""
         return scope.fault(
             node,
             f"{name}({', '.join(map(str, given))}) does not exist, or not in the embedded warehouse yet. It knows {known}.",

@@ -8,7 +8,8 @@ from sqlglot import exp
 
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
-from flows.sql.compile.dispatch import call_rule, compiles, expression
+from flows.sql.compile.dates import PARTS
+from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
 from flows.sql.functions import foreign, signatures
 from flows.sql.once import lifted
 from flows.sql.parse.repeat import VARYING, refused
@@ -39,7 +40,9 @@ def _safe(node: exp.SafeFunc, scope: Scope) -> Value:
 @compiles(exp.NetFunc)
 def _net(node: exp.NetFunc, scope: Scope) -> Value:
     name = f"NET.{call_name(node.this)}"
-    return _call(name, node.this, scope) if signatures.scalar(name) else scope.fault(node, foreign.refusal(name))
+    return (
+        _call(name, node.this, scope) if signatures.scalar(name) else scope.fault(node, foreign.refusal(name, calls()))
+    )
 
 
 @compiles(exp.Window, reads=("partition_by", "order", "spec", "alias", "over"))
@@ -93,15 +96,21 @@ def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | 
 def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:
     loose = len(scope.loose)
     for item in node.expressions:
-        if not isinstance(item, (*_NO_VALUES, exp.Query)) and not (foreign.is_of_others(name) and _of_others(item)):
+        others = foreign.is_of_others(name) and _of_others(item)
+        if not isinstance(item, (*_NO_VALUES, exp.Query, exp.Alias, exp.Lambda)) and not others and not _of_times(item):
             expression(item, scope)
     # It may be an aggregate for all that is known, whose columns need no group.
     del scope.loose[loose:]
-    return scope.fault(node, refused(name) if name in VARYING else foreign.refusal(name))
+    return scope.fault(node, refused(name) if name in VARYING else foreign.refusal(name, calls()))
+
+
+def _of_times(item: exp.Expr) -> bool:
+    """Say whether an argument is an interval or the part of a date, of which only what moves and cuts dates knows."""
+    return isinstance(item, exp.Interval) or shown(item).upper() in PARTS
 
 
 def _of_others(item: exp.Expr) -> bool:
     """Say whether an argument of another dialect's function may be a part, a type or words of its grammar."""
     a_name = isinstance(item, exp.Column) and len(item.parts) == 1
     a_type = isinstance(item, exp.Anonymous) and all(isinstance(one, exp.Literal) for one in item.expressions or [item])
-    return a_name or a_type or isinstance(item, exp.Alias | exp.In)
+    return a_name or a_type or isinstance(item, exp.In)

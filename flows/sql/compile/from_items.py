@@ -84,6 +84,8 @@ def _add(
 ) -> None:
     if scope.item(alias) is not None:
         scope.fault(node, f"'{alias}' names two tables in one FROM. Give one of them another name with AS.")
+        scope.items.append(Anything(alias, []))
+        return
     whole = None
     if relation is not None and relation.element and columns:
         whole = columns[0][1]

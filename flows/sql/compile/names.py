@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.model.errors import did_you_mean
 from flows.sql import types as t
-from flows.sql.compile.dispatch import compiles, expression
+from flows.sql.compile.dispatch import calls, compiles, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.structures import struct
 from flows.sql.functions import foreign
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BY_PARTITION = " Compare the table's own partition column with @window_start and @window_end."
 _PSEUDO = {
+    **{name.upper(): f" Write @{name}." for name in ("window_start", "window_end")},
     **dict.fromkeys(("_TABLE_SUFFIX", "_PARTITIONTIME", "_PARTITIONDATE", "_FILE_NAME"), _BY_PARTITION),
     **dict.fromkeys(("SESSION_USER", "SYSTEM_USER", "USER"), " Leave it out; the ledger records who ran what."),
     **dict.fromkeys(
@@ -30,7 +31,7 @@ _PSEUDO = {
         ("ROWNUM", "ROWID"), " Write ROW_NUMBER() OVER (ORDER BY ...) with columns that tell all rows apart."
     ),
 }
-"""Columns that BigQuery adds to some tables, and words of other dialects, with what to write instead."""
+"""Parameters without their sign, columns that BigQuery adds to some tables, words of other dialects: what to write."""
 
 
 @compiles(exp.Column, exp.Dot, reads=("table", "db", "catalog"))
@@ -42,7 +43,7 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
         parts.insert(0, root.expression)
         root = root.this
     if parts and isinstance(parts[-1], exp.Func):
-        return scope.fault(node, foreign.refusal(shown(node).partition("(")[0]))
+        return scope.fault(node, foreign.refusal(shown(node).partition("(")[0], calls()))
     if isinstance(root, exp.Column):
         if isinstance(root.this, exp.Star):
             return scope.fault(node, "'*' can only stand in the SELECT list or in COUNT(*).")

@@ -102,6 +102,7 @@ def _by_name(node: exp.Expr, word: str, left: Relation, right: Relation, scope: 
         scope.fault(
             node, f"{word} BY NAME: both sides must give columns of the same names. Write them out on both sides."
         )
+        right.columns, right.nodes = left.columns, left.nodes
         return
     order = [others.index(name) for name in names]
     written, own = sql_names(right.columns), scope.inner().item_name("")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flows.model.errors import did_you_mean
 from flows.sql.functions import signatures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NEAR = 0.75
 _OTHERS = """
@@ -125,15 +130,18 @@ _FAMILIES = {"NET", "HLL_COUNT", "KLL_QUANTILES", "KEYS", "AEAD", "DETERMINISTIC
 """What stands before the dot of GoogleSQL's functions with two names."""
 
 
-def refusal(name: str) -> str:
-    """Say why a call of a function that the table of functions lacks is refused, and what to write instead."""
+def refusal(name: str, ruled: Iterable[str]) -> str:
+    """Say why a call of a function that the table of functions lacks is refused, and what to write instead.
+
+    `ruled` are the functions that have rules of their own beside that table.
+    """
     if name in _UNCHECKED or name.upper().partition(".")[0] in _FAMILIES:
         family = name.upper().partition(".")[0]
         same = _SAME.get(name) or _SAME.get(family) or _SAME.get(family.partition("_")[0], "")
         return f"{name} is not supported by the embedded warehouse yet.{same and f' Write {same}.'}"
     if name in _INSTEAD:
         return f"{name} is not a function of GoogleSQL. Write {_INSTEAD[name]}."
-    near = did_you_mean(name, [*signatures.names(), *_UNCHECKED], _NEAR)
+    near = did_you_mean(name, [*signatures.names(), *ruled, *_UNCHECKED], _NEAR)
     return f"{name} is not a function of GoogleSQL that is known here.{near}"
 
 

@@ -15,7 +15,7 @@ from flows.model.types import parse_type
 from flows.sql.parse.grammar import brackets, misplaced
 from flows.sql.parse.spelling import ENDS_VALUE, TEXTS, clipped, spelt_before
 from flows.sql.parse.templates import outside_quotes
-from flows.sql.parse.words import RESERVED
+from flows.sql.parse.words import RESERVED, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,9 +128,7 @@ _INSTEAD_OF_TYPOGRAPHY = {
     "\u2026": "three dots, or what they stand for",
 }
 _TYPOGRAPHY = re.compile(f"[{''.join(_INSTEAD_OF_TYPOGRAPHY)}]")
-_PLURALS = {
-    f"{part}S" for part in ("MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
-}
+_PLURALS = {f"{unit}S" for unit in UNITS}
 _SIGNS = re.compile(r"\*\*|//|&&|@>|:=|=<|=!|==|\(\+\)|:(?=[A-Za-z_])|\^@|\|/|->>?|#>>?|<=>|~~\*?|!~\*?|~\*?")
 _INSTEAD_OF_SIGNS = {
     "**": "POW({left}, 2)",

@@ -11,6 +11,7 @@ from flows.model.errors import Fault, did_you_mean
 from flows.sql.parse.grammar import brackets
 from flows.sql.parse.spelling import ENDS_VALUE, clipped, spelt_before
 from flows.sql.parse.templates import outside_quotes
+from flows.sql.parse.words import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,6 +154,10 @@ def _neighbours(sql: str, tokens: Sequence[Token], place: int) -> Iterator[tuple
         return
     if first.token_type == second.token_type == TokenType.STRING and first.end + 1 == second.start:
         yield second.line, "a quote inside a text is written \\' (two quotes end one text and begin another)."
+        return
+    if first.token_type == TokenType.NUMBER and _text(sql, second).upper().removesuffix("S") in UNITS:
+        unit = _text(sql, second).upper().removesuffix("S")
+        yield second.line, f"an interval is written INTERVAL {_text(sql, first)} {unit}."
         return
     left, right = spelt_before(sql, tokens, begins), clipped(_text(sql, second))
     after = tokens[begins + 1 : begins + 3]

@@ -1,4 +1,4 @@
-"""GoogleSQL's reserved words, which name nothing unless they stand in backticks or behind a dot."""
+"""Words of GoogleSQL: those that name nothing unless they stand in backticks or behind a dot, and units of time."""
 
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#reserved_keywords
 RESERVED = frozenset([
@@ -23,3 +23,5 @@ NEVER_FOLLOW = frozenset([
     "RECURSIVE", "ROLLUP", "SET", "SOME", "STRUCT", "TREAT", "TRUE", "UNBOUNDED", "UNNEST", "WITHIN",
 ])  # fmt: skip
 """Reserved words that never follow a value: neither operators nor the beginnings of clauses."""
+UNITS = ("MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+"""Those of which other dialects have plurals."""
