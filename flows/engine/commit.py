@@ -142,7 +142,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             started -= extract.manifest.seconds
             if window is None:  # rows that are missing in windows show as windows that are missing
                 entry = replace(entry, began=extract.manifest.read_at)
-        rows = extract or _rows(run, step, met, copy)
+        rows = extract or _rows(run, step, warehouse, met, copy)
         with warehouse.stage(
             run.into,
             window,
@@ -215,12 +215,14 @@ def _remarks(run: TableRun, source: Source) -> tuple[Notice, ...]:
     )
 
 
-def _rows(run: TableRun, step: Step, met: Met, copy: FirstCopy | None) -> Query | Generator[pa.RecordBatch]:
+def _rows(
+    run: TableRun, step: Step, warehouse: Warehouse, met: Met, copy: FirstCopy | None
+) -> Query | Generator[pa.RecordBatch]:
     if step.cause == "trim":
         return _no_rows(run.into)
     if run.source is None:
         return run.query
-    batches = copy.part() if copy else run.source.read(run.table, step.window)
+    batches = copy.part() if copy else run.source.read(warehouse.as_read(run.table), step.window)
     return good_rows(run.table, step.window, batches, met)
 
 

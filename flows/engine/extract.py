@@ -112,7 +112,7 @@ class Extracts:
         entry = entry_of(run, step, self.warehouse, copy)
         try:
             with failure_recorded(run, entry, self.warehouse, met.bad):
-                batches = copy.part() if copy else run.source.read(run.table, window)
+                batches = copy.part() if copy else run.source.read(self.warehouse.as_read(run.table), window)
                 files = self.stage.write(slot.folder, good_rows(run.table, window, batches, met))
                 refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
                 manifest = Manifest(

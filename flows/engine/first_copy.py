@@ -51,7 +51,7 @@ def first_copy(
 
     Args:
         source: where the rows come from.
-        table: the table.
+        table: the table, as its source is to read it.
         step: the step.
         version: version of the table's newest entry.
         has_rows: whether anything is in the table.

@@ -276,7 +276,8 @@ def _entries(  # noqa: PLR0913 - one for each way to do a step
     run: TableRun, step: Step, warehouse: Warehouse, extracts: Extracts | None, observer: Observer, *, first: bool
 ) -> Iterator[Entry]:
     """Do a step and give its entry; those of all its parts where it is a first copy."""
-    copy = first_copy(run.source, run.table, step, run.known_version, partial(has_rows, run.table, warehouse))
+    table = warehouse.as_read(run.table)
+    copy = first_copy(run.source, table, step, run.known_version, partial(has_rows, run.table, warehouse))
     try:
         ended = False
         while not ended:

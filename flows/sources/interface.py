@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RAW = 10_000
 """Characters of a bad row that are kept."""
+DIGITS_OF_128_BITS = 38
+"""Of decimals with more Arrow has a type of 256 bits."""
 FIRST_SECOND, LAST_SECOND = int(BEGINNING.timestamp()), int(END.timestamp())
 """Seconds since 1970 that are a moment."""
 _ARROW = {
@@ -125,7 +127,8 @@ def arrow_type(type_: Type) -> pa.DataType:
     if type_.name == "STRUCT":
         return pa.struct([(name, arrow_type(field)) for name, field in type_.fields])
     if type_.name in {"NUMERIC", "BIGNUMERIC"}:
-        return pa.decimal128(*type_.precision_and_scale)
+        precision, scale = type_.precision_and_scale
+        return (pa.decimal128 if precision <= DIGITS_OF_128_BITS else pa.decimal256)(precision, scale)
     return _ARROW[type_.name]
 
 

@@ -191,6 +191,9 @@ class Warehouse(Protocol):
         Raises ConflictError where another run has committed since `known_version`.
         """
 
+    def as_read(self, table: Table) -> Table:
+        """Return a table as its source is to read it: with as many digits as its decimals have here."""
+
     def stage(  # noqa: PLR0913 - what becomes of the rows that are there
         self,
         table: Table,

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from flows.model.errors import SourceError
+from flows.model.errors import SourceError, WarehouseError
+from flows.sources.files.reader import FilesReader
 from flows.sources.interface import Batch, arrow_schema
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.engine.builders import Rows, csv, do, reading, rows, table
@@ -115,3 +116,39 @@ def test_null_in_an_array_is_kept_or_refused(warehouse):
     with pytest.raises(SourceError, match="a value of tags is an array with NULL in it"):
         do(warehouse, LISTS, None, Whole(given))
     assert rows(warehouse, LISTS) == []
+
+
+MOST = "9" * 38 + "." + "9" * 38
+LEAST = "0." + "0" * 37 + "1"
+DIGITS = [
+    *(f"{sign}{digits}" for sign in ("", "-") for digits in (MOST, LEAST)),
+    "12345678901234567890123456789012345678.12345678901234567890123456789012345678",
+    "0.5",
+]
+WIDE = table(
+    "core.wide",
+    [
+        {"name": "id", "type": "INT64"},
+        {"name": "v", "type": "BIGNUMERIC"},
+        {"name": "many", "type": "ARRAY<STRUCT<x BIGNUMERIC>>"},
+    ],
+    strategy="replace",
+    source={"kind": "files", "path": "wide.jsonl", "max_bad_rows": 5},
+)
+NEGATED = table("derived.wide", "id INT64, v BIGNUMERIC", strategy="replace", sql="SELECT id, -v AS v FROM core.wide")
+
+
+@pytest.mark.bigquery_gap("the emulator keeps 38 digits of a BIGNUMERIC", WarehouseError)
+def test_a_bignumeric_has_all_digits_that_the_warehouse_holds(warehouse, tmp_path):
+    """All 76 of BigQuery's, whatever their sign and place; DuckDB puts aside a row that needs more than 38."""
+    lines = [f'{{"id": {place}, "v": "{v}", "many": [{{"x": "{v}"}}]}}\n' for place, v in enumerate(DIGITS)]
+    (tmp_path / "wide.jsonl").write_text("".join(lines))
+    do(warehouse, WIDE, None, FilesReader(tmp_path))
+    do(warehouse, NEGATED, None, schema={"core.wide": WIDE.types})
+    held = [5] if isinstance(warehouse, DuckDB) else range(len(DIGITS))
+    exact = [Decimal(DIGITS[place]) for place in held]
+    assert rows(warehouse, WIDE) == [{"id": i, "v": v, "many": [{"x": v}]} for i, v in zip(held, exact, strict=True)]
+    assert rows(warehouse, NEGATED) == [{"id": i, "v": v.copy_negate()} for i, v in zip(held, exact, strict=True)]
+    aside = warehouse.query("SELECT reason FROM platform.quarantine", {})
+    assert len(aside) == len(DIGITS) - len(held)
+    assert all("has more than 18 digits after the point" in row["reason"] for row in aside)

@@ -56,7 +56,7 @@ def by_day(column):
 
 def csv(**source):
     """Return the fields of a table whose source, if it were asked, would be a file."""
-    return {"source": {"kind": "files", "path": "x.csv", **source}}
+    return {"source": {"kind": "files", "path": "x.csv"} | source}
 
 
 EVENTS = table(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from flows.sources.interface import arrow_type
+from flows.sources.interface import DIGITS_OF_128_BITS, arrow_type
 from flows.sources.mongodb.bson_walk import (
     BINARY,
     BOOL,
@@ -194,6 +194,9 @@ def _cut(buffer: Buffer, starts: Numbers, lengths: np.ndarray[Any, Any], good: F
 
 def _decimals(buffer: Buffer, elements: Elements, good: Flags, type_: Type) -> tuple[pa.Array, Flags]:
     precision, scale = type_.precision_and_scale
+    if precision > DIGITS_OF_128_BITS:  # most numbers have no more digits than that
+        array, good = _decimals(buffer, elements, good, type_.base)
+        return array.cast(arrow_type(type_)), good
     low, high = buffer.words[elements.places], buffer.words[np.minimum(elements.places + 8, buffer.size)]
     negative = high >> np.uint64(63) == 1
     exponents = ((high >> np.uint64(49)) & np.uint64(0x3FFF)).astype(np.int64) - _BIAS

@@ -161,7 +161,7 @@ def _parser(source: SourceColumn, target: Type) -> Parse:
         case "JSON" if not source.is_json:
             return _json
         case "NUMERIC" | "BIGNUMERIC":
-            return _decimal(source, *target.precision_and_scale)
+            return _decimal(source, target)
         case "TIMESTAMP" | "DATETIME":
             return lambda raw: _moment(raw).cast(arrow_type(target))
     return _PARSERS.get(target.name) or (lambda raw: _ascii(raw).cast(arrow_type(target)))
@@ -210,12 +210,12 @@ def _time(raw: pa.Array) -> pa.Array:
     return moments.cast(pa.timestamp("us")).cast(pa.time64("us"))
 
 
-def _decimal(source: SourceColumn, precision: int, scale: int) -> Parse:
-    type_ = pa.decimal128(precision, scale)
+def _decimal(source: SourceColumn, target: Type) -> Parse:
+    type_, (precision, scale) = arrow_type(target), target.precision_and_scale
     whole = precision - scale
     if (source.precision or 0) - (source.scale or 0) <= whole and (source.scale or 0) <= scale:
         return lambda raw: _ascii(raw).cast(type_)
-    # Arrow's cast wraps around in silence beyond 128 bits, so that digits are counted first.
+    # Arrow's cast wraps around in silence beyond its bits, so that digits are counted first.
     fits = f"^-?0*[0-9]{{0,{whole}}}(\\.[0-9]{{0,{scale}}}0*)?$"
 
     def parse(raw: pa.Array) -> pa.Array:

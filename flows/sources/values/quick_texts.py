@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.sources.interface import arrow_type
+from flows.sources.interface import DIGITS_OF_128_BITS, arrow_type
 from flows.sources.values.texts import DAY, FIRST_MOMENT, LAST_MOMENT
 
 if TYPE_CHECKING:
     from flows.model.types import Type
 
-DIGITS_OF_A_DECIMAL = 38
-"""What Arrow's decimals hold."""
 EXACT_INTEGERS = 2**53 - 1
 """Up to here every whole number is a FLOAT64, and none is the nearest to another."""
 _FAR_OFFSET = r"[T ].*[+-](1[5-9]|[2-9][0-9]|14:?(0[1-9]|[1-9])|[0-9]{2}:?[6-9])[0-9:]*$"
@@ -65,7 +63,7 @@ def _decimals(values: pa.Array, type_: Type) -> pa.Array | None:
     # Where a text has an exponent or more digits than its own numbers, Arrow gives another number without a word.
     plain = rf"^-?[0-9]{{1,{max(precision - scale, 1)}}}(\.[0-9]*)?$"
     longest = pc.max(pc.binary_length(values)).as_py() or 0
-    if longest > DIGITS_OF_A_DECIMAL or not _all_match(values, plain):
+    if longest > max(precision, DIGITS_OF_128_BITS) or not _all_match(values, plain):
         return None
     return values.cast(arrow_type(type_))
 

@@ -144,6 +144,7 @@ def _config(attempt: Attempt, schema: list[bigquery.SchemaField]) -> bigquery.Lo
         labels=dict(attempt.cause.labels),
     )
     config.parquet_options = options
+    config.decimal_target_types = [bigquery.DecimalTargetType.NUMERIC, bigquery.DecimalTargetType.BIGNUMERIC]
     return config
 
 

@@ -14,9 +14,13 @@ from flows.model.types import Type
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from flows.model.table import Table
+
 Parameter = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter | bigquery.StructQueryParameter
 _LONG_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 """The API's older spellings of types."""
+_BIGNUMERIC, _ALL_DIGITS = Type("BIGNUMERIC"), (76, 38)
+"""Of numbers from 10^38 on BigQuery holds some; those are refused by who reads them, as having too many digits."""
 _OF_VALUES = (
     (bool, "BOOL"),
     (int, "INT64"),
@@ -71,6 +75,20 @@ def schema_field(
     if description:
         told["description"] = description
     return bigquery.SchemaField.from_api_repr(told)
+
+
+def as_read(table: Table) -> Table:
+    """Return a table whose BIGNUMERICs have all their digits, for who reads its source."""
+    columns = [column.model_copy(update={"type": _with_all_digits(column.type)}) for column in table.columns]
+    return table.model_copy(update={"columns": tuple(columns)})
+
+
+def _with_all_digits(type_: Type) -> Type:
+    if type_.element is not None:
+        return Type("ARRAY", element=_with_all_digits(type_.element))
+    if type_.name == "STRUCT":
+        return Type("STRUCT", fields=tuple((name, _with_all_digits(field)) for name, field in type_.fields))
+    return Type(type_.name, decimal=_ALL_DIGITS) if type_ == _BIGNUMERIC else type_
 
 
 def type_of(field: bigquery.SchemaField) -> Type:

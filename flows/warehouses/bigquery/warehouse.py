@@ -21,6 +21,7 @@ from flows.warehouses.bigquery import generations, ledger, tables
 from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
 from flows.warehouses.bigquery.staging import record, stage
 from flows.warehouses.bigquery.target import Attempt, Target
+from flows.warehouses.bigquery.types import as_read
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -135,6 +136,10 @@ class BigQuery:
         """Return where and when the table was made."""
         present = tables.find(self.jobs, table.identity)
         return f"{self.jobs.settings.project} {present.created.isoformat()}" if present and present.created else ""
+
+    def as_read(self, table: Table) -> Table:
+        """Return a table whose BIGNUMERICs have all the digits that they have here."""
+        return as_read(table)
 
     @contextmanager
     def stage(  # noqa: PLR0913 - what becomes of the rows that are there

@@ -164,6 +164,10 @@ class DuckDB:
             work.commit()
             return found
 
+    def as_read(self, table: Table) -> Table:
+        """Return a table as its file has it: decimals have 38 digits."""
+        return table
+
     @contextmanager
     def stage(  # noqa: PLR0913 - what becomes of the rows that are there
         self,

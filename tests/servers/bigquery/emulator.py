@@ -8,6 +8,7 @@
 - `GROUP BY name` means the column that the SELECT gives that name, also where what it reads has one of that name.
 - `CREATE TABLE name (columns) AS` keeps the digits of decimals.
 - Nested fields may have any name, also one that is a word of DuckDB's, such as `at`.
+- Decimals of a Parquet file may have more digits than DuckDB reads; those are stored as far as it holds them.
 - An upload may say nothing of its media type, as the official client does.
 """
 
@@ -18,6 +19,8 @@ from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlglot
 from bqemulator.api.routes import jobs, tables, upload
 from bqemulator.api.routes.tables import _field_to_rest
@@ -187,6 +190,29 @@ def _keeps_digits(rewrite: Any) -> Any:
     return rewritten
 
 
+def _reads_wide_decimals(load: Any) -> Any:
+    """Let a Parquet file with decimals of 256 bits be read: DuckDB would make doubles of them."""
+
+    def loaded(path: str, target: str, context: Any) -> None:
+        schema = pq.read_schema(path)
+        as_text = pa.schema([(field.name, _without_wide_decimals(field.type)) for field in schema])
+        if as_text == schema:
+            load(path, target, context)
+        else:
+            table = pq.read_table(path).cast(as_text)
+            executor._insert_via_arrow_view(arrow_table=table, view_name="parquet_file", target_ref=target, ctx=context)
+
+    return loaded
+
+
+def _without_wide_decimals(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(type_):
+        return pa.list_(_without_wide_decimals(type_.value_type))
+    if pa.types.is_struct(type_):
+        return pa.struct([(field.name, _without_wide_decimals(field.type)) for field in type_])
+    return pa.string() if pa.types.is_decimal256(type_) else type_
+
+
 def _quotes_fields(columns: Any) -> Any:
     """Let the names of nested fields be quoted: some are words of DuckDB's."""
 
@@ -204,6 +230,7 @@ type_map.bq_schema_to_duckdb_columns = _quotes_fields(type_map.bq_schema_to_duck
 tables.bq_schema_to_duckdb_columns = type_map.bq_schema_to_duckdb_columns
 translator.rewrite_create_table_schema_ctas = _keeps_digits(translator.rewrite_create_table_schema_ctas)
 SQLTranslator.translate = _groups_by_its_own_columns(SQLTranslator.translate)
+executor._LOAD_FORMAT_HANDLERS["PARQUET"] = _reads_wide_decimals(executor._load_parquet)
 jobs._handle_query_job = _runs_once(jobs._handle_query_job)
 jobs._handle_load_job_with_async_envelope = _runs_once(jobs._handle_load_job_with_async_envelope)
 upload._run_load, upload._load_configuration_from_envelope = _load_once, _named_load

@@ -1,19 +1,25 @@
 """GoogleSQL's types and values, as BigQuery's API has them."""
 
+import json
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from google.cloud import bigquery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.extracts.parquet import has_null_element
+from flows.extracts.parquet import has_null_element, written
 from flows.model.types import SCALARS, Type, parse_type
+from flows.sources.files.reader import FilesReader
 from flows.warehouses.bigquery.jobs import label
 from flows.warehouses.bigquery.loading import parsed
 from flows.warehouses.bigquery.tables import _is_wider
-from flows.warehouses.bigquery.types import parameter, rows_by_name, schema_field, spelled, type_of
+from flows.warehouses.bigquery.types import as_read, parameter, rows_by_name, schema_field, spelled, type_of
+from tests.engine.builders import csv, table
 
 NAMES = st.sampled_from(["a", "b", "order", "sku"])
 SCALAR_TYPES = st.sampled_from([*map(Type, SCALARS), parse_type("NUMERIC(10, 2)"), parse_type("BIGNUMERIC(30, 0)")])
@@ -139,3 +145,28 @@ def test_moments_before_1000_are_parameters():
     """Their years have four digits."""
     told = parameter("x", datetime(1, 1, 1, tzinfo=UTC)).to_api_repr()
     assert told["parameterValue"]["value"].startswith("0001-01-01")
+
+
+TYPES_OF_WIDE = {"v": "BIGNUMERIC", "few": "BIGNUMERIC(38, 9)", "many": "ARRAY<STRUCT<x BIGNUMERIC, j JSON>>"}
+WIDE = table(
+    "core.wide",
+    [{"name": name, "type": type_} for name, type_ in TYPES_OF_WIDE.items()],
+    strategy="replace",
+    **csv(path="x.jsonl"),
+)
+BIGNUMERICS = st.decimals(-(10**38) + 1, 10**38 - 1, places=38)
+
+
+@given(st.lists(BIGNUMERICS, min_size=1, max_size=5))
+def test_a_file_that_is_loaded_has_all_digits_of_a_bignumeric(numbers):
+    """As BigQuery takes it, a decimal of 76 digits, also in what is nested; one whose digits the file gives has those."""
+    subject = as_read(WIDE)
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [json.dumps({"v": f"{v:f}", "few": "1.5", "many": [{"x": f"{v:f}"}]}) for v in numbers]
+        (Path(folder) / "x.jsonl").write_text("\n".join(lines))
+        batches = FilesReader(Path(folder)).read(subject, None)
+        (file,) = [pq.read_table(one.path) for one in written(Path(folder), (batch.rows for batch in batches))]
+    assert file.schema.field("v").type == pa.decimal256(76, 38)
+    assert file.schema.field("few").type == pa.decimal128(38, 9)
+    assert file["v"].to_pylist() == numbers
+    assert [item["x"] for items in file["many"].to_pylist() for item in items] == numbers
