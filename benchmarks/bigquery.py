@@ -143,7 +143,7 @@ def write(path: Path, text: str) -> None:
 def parts_of(project: Project, warehouse: BigQuery, *, every: bool = False) -> Parts:
     """Return what runs are put together from: of one table, or of every one."""
     order = TopologicalSorter(project.after).static_order() if every else ()
-    readings = Readings(warehouse, project.tables, order)
+    readings = Readings(warehouse, project.tables, {name: project.after[name] for name in order})
     source = Reached(FilesReader(project.root), None, 0.0)
     return Parts(project, readings, Author("benchmark"), lambda _: source)
 

@@ -241,8 +241,9 @@ def all_parts(project: Project, observer: Observer) -> Iterator[Parts]:
 
     reached = reach_all(project, observer)
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
-        order = [name for name in TopologicalSorter(project.after).static_order() if name in project.after]
-        readings, stage = Readings(warehouse, project.tables, order), open_stage(project.root)
+        order = TopologicalSorter(project.after).static_order()
+        ahead = {name: project.after[name] for name in order if name in project.after}
+        readings, stage = Readings(warehouse, project.tables, ahead), open_stage(project.root)
         yield Parts(project, readings, author(project.root), lambda table: reached[source_key(table)], stage)
 
 

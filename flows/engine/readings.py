@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flows.engine import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from flows.engine.state import Reading
     from flows.model.table import Table
@@ -23,6 +24,8 @@ MOST_ENTRIES = 50_000
 """How many entries are held at once: what is known of a table's window takes about a kilobyte."""
 FRESH_SECONDS = 60.0
 """How old a reading may be from which a run is planned."""
+LATELY = 100
+"""So many tables that were asked for last are held in any case: runs side by side ask for theirs again."""
 
 
 class Readings:
@@ -31,47 +34,72 @@ class Readings:
     Args:
         warehouse: whose ledger.
         tables: all tables that may be asked for.
-        ahead: those of them that will be, in that order, and so are read with others before they are.
+        ahead: those of them that will be, in that order and each with what it comes after: they are read with others
+            before they are.
     """
 
-    def __init__(self, warehouse: Warehouse, tables: Mapping[str, Table], ahead: Iterable[str] = ()) -> None:
-        self.warehouse, self._tables, self._ahead = warehouse, tables, tuple(ahead)
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        tables: Mapping[str, Table],
+        ahead: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    ) -> None:
+        self.warehouse, self._tables = warehouse, tables
+        self._ahead = dict(ahead)
+        """Without those that were asked for by now."""
+        self._read_by_others = frozenset(ahead)
         self._known: dict[str, tuple[float, Reading]] = {}
-        self._sizes: dict[str, int] | None = None
+        self._asked: dict[str, None] = {}
+        """What was asked for, the last one last."""
+        self._sizes: Mapping[str, int] | None = None
         self._lock = threading.Lock()
 
     def of(self, name: str, upstreams: Iterable[str] = ()) -> dict[str, Reading]:
         """Return what the ledger says of a table and of those that it reads."""
         wanted = [name, *upstreams]
         with self._lock:
+            self._ahead.pop(name, None)
+            for one in wanted:
+                self._asked.pop(one, None)
+                self._asked[one] = None
             oldest = time.monotonic() - FRESH_SECONDS
-            missing = [name for name in wanted if name not in self._known or self._known[name][0] < oldest]
+            missing = [one for one in wanted if one not in self._known or self._known[one][0] < oldest]
             if missing:
-                self._read(missing, {*self._ahead, *wanted[1:]})
-            return {name: self._known[name][1] for name in wanted}
+                # What is old is read again with others as well, not each by itself.
+                self._known = {one: known for one, known in self._known.items() if known[0] >= oldest}
+                self._read(missing, {*self._read_by_others, *wanted[1:]})
+            return {one: self._known[one][1] for one in wanted}
 
     def forget(self, name: str) -> None:
         """Let a table be read again, which has changed."""
         with self._lock:
             self._known.pop(name, None)
 
-    def _read(self, missing: list[str], upstreams: Container[str]) -> None:
-        if self._ahead and self._sizes is None:
-            self._sizes = ledger.sizes(self.warehouse, self._ahead)
-        sizes = self._sizes or {}
-        kept = sum(sizes.get(name, 0) for name in self._known)
+    def _read(self, missing: list[str], upstreams: set[str]) -> None:
+        if self._sizes is None:
+            self._sizes = ledger.sizes(self.warehouse, sorted(self._read_by_others)) if self._read_by_others else {}
         batch = dict.fromkeys(missing)
-        size = sum(sizes.get(name, 0) for name in batch)
-        if kept + size > MOST_ENTRIES:
-            self._known = {}
-            kept = 0
-        for name in self._ahead:
+        if self._size(self._known, batch) > MOST_ENTRIES:
+            lately = set(list(self._asked)[-LATELY:])
+            self._known = {one: known for one, known in self._known.items() if one in lately}
+        size = self._size(self._known, batch)
+        for name in self._following():
             if name not in self._known and name not in batch:
-                size += sizes.get(name, 0)
-                if kept + size > MOST_ENTRIES:
+                size += self._size([name])
+                if size > MOST_ENTRIES:
                     break
                 batch[name] = None
         found = ledger.read(self.warehouse, (self._tables[name] for name in batch), upstreams)
         # Not before: what takes long to read would be old at once, and be read again for each table.
         now = time.monotonic()
         self._known |= {name: (now, reading) for name, reading in found.items()}
+
+    def _following(self) -> Iterator[str]:
+        for name, after in self._ahead.items():
+            yield from after
+            yield name
+
+    def _size(self, *names: Iterable[str]) -> int:
+        """Return how many entries the ledger has of tables."""
+        sizes = self._sizes or {}
+        return sum(sizes.get(name, 0) for some in names for name in some)

@@ -1,0 +1,71 @@
+"""The ledger is asked for many tables at once, however many there are."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from flows.engine import readings
+from flows.engine.readings import Readings
+from flows.model.entry import Entry
+from tests.engine.builders import csv, day, table, window
+
+CORES, READERS, ENTRIES = 10, 40, 3
+FAILED = Entry("", "failure", window(0), "run-1", "tester", "v", "", day(0), {}, error="so it goes")
+
+
+@pytest.fixture
+def project(warehouse):
+    """Tables by name, and in the order of a run what each comes after; the ledger has a few entries of each."""
+    cores = {f"core.c{i}": table(f"core.c{i}", "id INT64", strategy="replace", **csv()) for i in range(CORES)}
+    after = dict.fromkeys(cores, ())
+    made = {}
+    for i in range(READERS):
+        name, core = f"derived.d{i}", f"core.c{i % CORES}"
+        made[name] = table(name, "id INT64", strategy="replace", sql=f"SELECT id FROM {core}")
+        after[name] = (core,)
+    for name in after:
+        for _ in range(ENTRIES):
+            warehouse.record(replace(FAILED, table=name))
+    return {**cores, **made}, after
+
+
+def asked(warehouse, monkeypatch):
+    """Return the questions that are put to the ledger from now on."""
+    questions = []
+    query = warehouse.query
+
+    def counted(sql, parameters):
+        questions.append(sql)
+        return query(sql, parameters)
+
+    monkeypatch.setattr(warehouse, "query", counted)
+    return questions
+
+
+def test_more_entries_than_are_held_at_once_are_read_in_few_parts(warehouse, project, monkeypatch):
+    """Each with what its tables read, and nothing twice, also where tables side by side ask again for theirs."""
+    tables, after = project
+    every = ENTRIES * (CORES + READERS)
+    monkeypatch.setattr(readings, "MOST_ENTRIES", every // 2)
+    monkeypatch.setattr(readings, "LATELY", 4)
+    known, questions, running = Readings(warehouse, tables, after), asked(warehouse, monkeypatch), []
+    for name, reads in after.items():
+        running = [*running[-1:], (name, reads)]
+        for other, others in running:
+            assert set(known.of(other, others)) == {other, *others}
+    assert 3 <= len(questions) <= 6, "once for the sizes, and for each part"
+
+
+def test_what_has_grown_old_is_read_again_with_others(warehouse, project, monkeypatch):
+    """Not each table by itself."""
+    tables, after = project
+    known, questions, now = Readings(warehouse, tables, after), asked(warehouse, monkeypatch), time.monotonic
+    for place, (name, reads) in enumerate(after.items()):
+        if place == CORES + READERS // 2:
+            monkeypatch.setattr(time, "monotonic", lambda: now() + readings.FRESH_SECONDS + 1)
+        known.of(name, reads)
+    assert len(questions) == 3
+    known.forget(name)
+    known.of(name, reads)
+    assert len(questions) == 4
