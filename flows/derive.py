@@ -12,7 +12,7 @@ import typer
 from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.one_table import run_command
-from flows.commands.options import DryRun, Force, From, Json, Rebuild, To  # noqa: TC001 - typer evaluates them
+from flows.commands.options import Accept, DryRun, Force, From, Json, Rebuild, To  # noqa: TC001 - typer evaluates them
 from flows.engine.request import Request
 from flows.model.errors import UsageError
 from flows.model.window import asked_range
@@ -25,6 +25,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     dry_run: DryRun = False,
     force: Force = False,
     rebuild: Rebuild = False,
+    accept: Accept = False,
     abandon: Annotated[
         bool,
         typer.Option("--abandon", help="Drop the rows of a changed definition that were begun; make no others of it."),
@@ -39,7 +40,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         if dry_run and (abandon or rollback):
             raise UsageError("--abandon and --rollback make no windows that --dry-run could show.")
         bounds = asked_range(start, end)
-        request = Request(table, bounds, force, rebuild, abandon=abandon, rollback=rollback)
+        request = Request(table, bounds, force, rebuild, accept, abandon=abandon, rollback=rollback)
         run_command("derive", request, dry_run=dry_run, as_json=as_json)
 
 

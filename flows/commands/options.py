@@ -17,6 +17,6 @@ Rebuild = Annotated[
     ),
 ]
 Accept = Annotated[
-    bool, typer.Option("--accept", help="Let rows stay that were copied as an earlier version of the file says.")
+    bool, typer.Option("--accept", help="Let rows stay as an earlier version of the file has made or copied them.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]

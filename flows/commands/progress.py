@@ -79,7 +79,7 @@ class Windows(Quiet):
         """Do the work and say how it went."""
         entry = super().step(table, step, work)
         if self._bar is not None:
-            self._bar.update(self._task, advance=int(entry.kind == "commit"), description=step.name)
+            self._bar.update(self._task, advance=int(entry.is_commit), description=step.name)
         else:
             out(describe_entry(step.name, entry))
         return entry
@@ -140,7 +140,7 @@ class TableBars(Tables):
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         """Do the work and advance the table's bar."""
         entry = super().step(table, step, work)
-        self._bars.advance(self._tasks[table], int(entry.kind == "commit"))
+        self._bars.advance(self._tasks[table], int(entry.is_commit))
         return entry
 
     def ended(self, outcome: Outcome) -> None:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
 from flows.model.entry import Entry, Notice
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, told
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from flows.engine.first_copy import FirstCopy
-    from flows.engine.steps import Step
+    from flows.engine.steps import Cause, Step
     from flows.extracts.stage import Extract
     from flows.model.bad_row import BadRow
     from flows.model.table import Table
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from flows.sources.interface import Batch, Source
     from flows.warehouses.interface import Staged, Warehouse
 
+_KINDS: dict[Cause, Literal["trim", "accept"]] = {"trim": "trim", "accepted": "accept"}
+"""Of entries that are no plain commits."""
 KEPT_BAD_ROWS = 1_000
 """How many bad rows a failed window leaves in quarantine to be looked at, where its limit is lower."""
 
@@ -63,6 +66,9 @@ class TableRun:
     """Into which generation of the table the rows go."""
     is_shadow: bool = False
     """Whether that is one which readers do not see yet."""
+
+    before: Table | None = None
+    """The table, as the definition has it whose rows may be accepted."""
 
     @cached_property
     def into(self) -> Table:
@@ -154,7 +160,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             adds=entry.adds,
         ) as staged:
             refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
-            warnings = () if step.cause == "trim" else _check(run, window, staged)
+            warnings = () if step.cause in {"trim", "accepted"} else _check(run, window, staged)
             remarks += met.notices(run.table, first=first)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             if copy is None:
@@ -192,14 +198,14 @@ def entry_of(run: TableRun, step: Step, warehouse: Warehouse, copy: FirstCopy | 
     """Return the beginning of the entry of a step, or of the next part of a first copy."""
     return Entry(
         table=run.table.identity,
-        kind="trim" if step.cause == "trim" else "commit",
+        kind=_KINDS.get(step.cause, "commit"),
         window=step.window,
         run_id=run.run_id,
         run_by=run.run_by,
         code_version=run.code_version,
         git_commit=run.git_commit,
         began=warehouse.now(),
-        upstreams=run.upstreams,
+        upstreams={**run.upstreams, **{name: one for name, one in step.older if name in run.upstreams}},
         source_behind=run.source_behind.total_seconds(),
         adds=copy is not None and copy.copied is not None,
         generation=run.generation,
@@ -220,6 +226,8 @@ def _rows(
 ) -> Query | Generator[pa.RecordBatch]:
     if step.cause == "trim":
         return _no_rows(run.into)
+    if step.cause == "accepted" and run.before is not None:
+        return accepted_rows(run.table, run.before)
     if run.source is None:
         return run.query
     batches = copy.part() if copy else run.source.read(warehouse.as_read(run.table), step.window)

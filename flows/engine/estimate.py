@@ -42,9 +42,10 @@ def with_bytes(todo: Plan, project: Project, table: Table, warehouse: Warehouse)
     """
     if table.sql is None or not todo.windows:
         return todo
-    query, count = Query(table.sql, project.schema(table.identity)), len(todo.windows)
+    made = [step for step in todo.windows if step.cause != "accepted"]
+    query, count = Query(table.sql, project.schema(table.identity)), len(made)
     with suppress(WarehouseError):
-        read = [warehouse.dry_run(query, todo.windows[place].window) for place in {0, count // 2, count - 1}]
+        read = [warehouse.dry_run(query, made[place].window) for place in {0, count // 2, count - 1} if made]
         known = [one.bytes for one in read if one is not None]
         if known:
             return replace(todo, bytes=sum(known) * count // len(known))

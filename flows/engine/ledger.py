@@ -187,7 +187,7 @@ def _generation(
 def _failing(entries: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> list[Window]:
     if not failures:
         return []
-    commits = [row for row in entries if row["kind"] == "commit" and row["window_start"] is not None]
+    commits = [row for row in entries if _is_commit(row) and row["window_start"] is not None]
     newest = ChangeIndex([(window_of(row), _microseconds(row["committed_at"])) for row in commits])
     windows = ((window_of(row), row) for row in failures if row["window_start"] is not None)
     return [window for window, row in windows if newest.within(window) < _microseconds(row["committed_at"])]
@@ -205,7 +205,7 @@ def _state(
     now: datetime,
 ) -> LedgerState:
     """Return what entries of one generation say, in the order of their versions; `version` is that of the newest."""
-    commits = [row for row in entries if row["kind"] == "commit"]
+    commits = [row for row in entries if _is_commit(row)]
     is_whole = table.window is None
     if table.sql is not None and commits:
         is_whole = commits[-1]["window_start"] is None
@@ -213,8 +213,8 @@ def _state(
     end = max((row["version"] for row in commits if (row["window_start"] is None) != is_whole), default=0)
     since = [row for row in entries if row["version"] > end]
     early = clocks.early(since, now)
-    accepts = [row for row in since if row["kind"] == "accept"]
-    made = [_committed(_accepted(row, accepts)) for row in since if row["kind"] == "commit"]
+    accepts = [row for row in since if row["kind"] == "accept" and not _is_commit(row)]
+    made = [_committed(_accepted(row, accepts)) for row in since if _is_commit(row)]
     committed = made
     for row in since:
         if row["kind"] == "trim":
@@ -244,10 +244,15 @@ def _begun(table: Table, entries: Sequence[Mapping[str, Any]], early: Container[
     if part is None or table.window is None:
         return None
     window = window_of(part)
-    if any(row["kind"] == "commit" and window.overlaps(window_of(row)) for row in entries):
+    if any(_is_commit(row) and window.overlaps(window_of(row)) for row in entries):
         return None
     holds = comes_in_parts(table) and part["version"] not in early
     return Begun(window, Copied.parse(part["copied"]), part["code_version"], holds)
+
+
+def _is_commit(row: Mapping[str, Any]) -> bool:
+    """Say what `Entry.is_commit` says."""
+    return row["kind"] == "commit" or (row["kind"] == "accept" and bool(row["generation"]))
 
 
 def _accepted(row: Mapping[str, Any], accepts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -259,6 +264,6 @@ def _accepted(row: Mapping[str, Any], accepts: Sequence[Mapping[str, Any]]) -> M
 def _committed(row: Mapping[str, Any]) -> Committed:
     upstreams = {item["table_name"]: item["version"] for item in row["upstreams"]}
     behind = timedelta(seconds=row["source_behind"] or 0)
-    return Committed(
-        window_of(row), row["version"], row["code_version"], row["began"].astimezone(UTC), upstreams, behind
-    )
+    began = row["began"].astimezone(UTC)
+    is_accepted = row["kind"] == "accept"
+    return Committed(window_of(row), row["version"], row["code_version"], began, upstreams, behind, is_accepted)

@@ -124,7 +124,7 @@ def _due_whole(facts: _Facts) -> Step | None:
 
 def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
     closed = spec.closed(facts.moment.now)
-    inside = _inside(spec, closed, facts.bounds)
+    inside = inside_of(spec, closed, facts.bounds)
     if facts.force:
         windows = tuple(Step(span, "forced", Reason("asked for")) for span in inside)
     else:
@@ -149,13 +149,13 @@ def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
     closed = spec.closed(facts.moment.now)
     newest = list(spec.size.split(closed))[-spec.lookback :] if closed and spec.lookback else []
     look_again = newest[0].start if newest else END
-    committed = _by_window(facts.known.committed)
+    committed = by_window(facts.known.committed, spec)
     blocked = _blocker(facts)
     planned = [Step(span, "trim", Reason("outside")) for span in _outside(facts.known, spec)]
     waiting: list[Waiting] = []
     behind: Counter[str] = Counter()
     kept: Counter[str] = Counter()
-    for span in _inside(spec, closed, facts.bounds):
+    for span in inside_of(spec, closed, facts.bounds):
         for window in spec.size.split(span):
             due = _due(facts, committed.get(window), window, look_again=window.start >= look_again)
             if due is None and facts.force:
@@ -240,13 +240,18 @@ def _blocker(facts: _Facts) -> Callable[[Window], Wait | None]:
     return blocked
 
 
-def _by_window(committed: Sequence[Committed]) -> dict[Window, Committed]:
+def by_window(committed: Sequence[Committed], spec: WindowSpec) -> dict[Window, Committed]:
     """Return the commits by window, without those over which a commit of another window size was written."""
     newest = ChangeIndex([(commit.window, commit.version) for commit in committed])
-    return {commit.window: commit for commit in committed if newest.within(commit.window) == commit.version}
+    return {
+        window: commit
+        for commit in committed
+        for window in (spec.size.split(commit.window) if commit.is_accepted else (commit.window,))
+        if newest.within(window) == commit.version
+    }
 
 
-def _inside(spec: WindowSpec, closed: Window | None, bounds: Window) -> list[Window]:
+def inside_of(spec: WindowSpec, closed: Window | None, bounds: Window) -> list[Window]:
     """Return the range of whole windows that have closed and lie in the bounds, as a list of one or none."""
     span = closed.intersect(bounds) if closed else None
     if span is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from flows.engine.accept import accepting, require_acceptable
 from flows.engine.plan import failed_last, plan
 from flows.engine.state import LedgerState
 from flows.engine.steps import Edition, Moment, Plan, Reason, Step, Succession
@@ -46,7 +48,9 @@ def make_plan(
     closes = now - (reached.behind(now) if reached else recorded)
     bounds = bounds_of(table, request, closes)
     moment = Moment(closes, _due(table, now))
-    asked = _Asked(project, readings, moment, bounds, force=request.force, rebuild=request.rebuild)
+    asked = _Asked(
+        project, readings, moment, bounds, force=request.force, rebuild=request.rebuild, accept=request.accept
+    )
     return (_plan_derived if table.sql else _plan_core)(asked, table, reading)
 
 
@@ -63,6 +67,8 @@ class _Asked:
     """Also those that are up to date."""
     rebuild: bool = False
     """All are to be made again, beside those that readers see."""
+    accept: bool = False
+    """Those that readers see are to stay, as if the changed definition had made them."""
 
 
 def _plan_core(asked: _Asked, table: Table, reading: Reading) -> Plan:
@@ -84,7 +90,9 @@ def _plan_derived(asked: _Asked, table: Table, reading: Reading) -> Plan:
     goes_on = begun if begun is not None and not begun.state.changed and not begun.is_lost else None
     abandons = begun.number if begun is not None and goes_on is None else None
     is_declined = bool(changes) and reading.declined == code_version(table)
-    if is_declined and reading.present is not None and not (asked.rebuild or asked.force):
+    if asked.accept:
+        require_acceptable(table, reading.present, changes, asked.readings.warehouse)
+    if is_declined and reading.present is not None and not (asked.rebuild or asked.force or asked.accept):
         todo = _plan_edition(asked, reading.present, reading.generation, live)
         return replace(_in_order(todo, reading), changes=changes)
     if changes or (live.committed and (goes_on or asked.rebuild)):
@@ -113,6 +121,8 @@ def _plan_succession(
     if asked.bounds != EVER or asked.force:
         unbounded = replace(asked, bounds=EVER)
         every = _plan_edition(unbounded, table, number, state, waits=True, is_shadow=True)
+    if asked.accept:
+        following = _accepting(asked, reading, following, state, present)
     windows = _count(table, asked.moment)
     succession = Succession(
         number,
@@ -134,6 +144,21 @@ def _plan_succession(
         succession=succession,
         still=still,
     )
+
+
+def _accepting(asked: _Asked, reading: Reading, todo: Plan, made: LedgerState, present: Plan) -> Plan:
+    """Return the plan of a generation that takes over what is there."""
+    table, read = reading.table, None
+    with suppress(DerivedError, KeyError):
+        assert reading.present is not None  # noqa: S101 - it was required
+        dependencies, _, _ = _edition(asked, reading.present, reading.generation, waits=False, is_shadow=False)
+        names = [item.table for item in dependencies]
+        found = asked.readings.of(table.identity, names)
+        read = dependencies, {name: found[name].upstream for name in names}
+    renewed = [step for step in present.windows if step.cause != "trim"]
+    taken = accepting(todo, table, reading.state, made, asked.moment, asked.bounds, read=read, renewed=renewed)
+    number = todo.editions[0].generation
+    return replace(taken, windows=tuple(replace(step, generation=number) for step in taken.windows))
 
 
 def _plan_edition(  # noqa: PLR0913 - what the editions of a table differ in
@@ -268,8 +293,10 @@ def bounds_of(table: Table, request: Request, now: datetime) -> Window:
         raise UsageError("--abandon and --rollback are of the whole table: leave --from and --to out.")
     if request.rebuild and table.strategy != "merge" and not (table.source and table.window):
         raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
-    if (request.rebuild or request.accept) and request.bounds != EVER:
-        raise UsageError("--rebuild and --accept are of the whole table: leave --from and --to out.")
+    if request.rebuild and request.bounds != EVER:
+        raise UsageError("--rebuild is of the whole table: leave --from and --to out.")
+    if request.accept and table.source and request.bounds != EVER:
+        raise UsageError("--accept of a core table is of the whole of it: leave --from and --to out.")
     if request.bounds == EVER:
         return EVER
     if table.window is None:

@@ -27,7 +27,7 @@ class Request:
     rebuild: bool = False
     """Make a merge table, or any copy, again from nothing."""
     accept: bool = False
-    """Let rows stay that were copied by an earlier definition."""
+    """Let rows stay that an earlier definition has made or copied."""
     abandon: bool = False
     """Drop the generation that was begun, and begin none of this definition again by itself."""
     rollback: bool = False

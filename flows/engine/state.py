@@ -35,6 +35,8 @@ class Committed:
     upstreams: Mapping[str, int]
     behind: timedelta = timedelta(0)
     """By how much the source's clock was behind the warehouse's."""
+    is_accepted: bool = False
+    """Whether its rows were those of the generation before; it may cover several windows."""
 
 
 @dataclass(frozen=True, slots=True)

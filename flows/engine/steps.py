@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from flows.model.types import Type
     from flows.model.window import Window
 
-Cause = Literal["missing", "stale", "lookback", "forced", "trim"]
+Cause = Literal["missing", "stale", "lookback", "forced", "trim", "accepted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a window has to be done; `flows.report` has the words for it."""
 
-    kind: Literal["never made", "not committed", "begun", "asked for", "definition", "changed", "due", "outside"]
+    kind: Literal[
+        "never made", "not committed", "begun", "asked for", "accepted", "definition", "changed", "due", "outside"
+    ]
     subject: str = ""
     """The table that changed."""
     span: Window | None = None
@@ -48,6 +50,8 @@ class Step:
     """How far that has come."""
     generation: int = 0
     """Into which its rows go."""
+    older: tuple[tuple[str, int], ...] = ()
+    """Tables that have changed since accepted rows were made of them, with the versions that were read."""
 
     @property
     def name(self) -> str:

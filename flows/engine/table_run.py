@@ -87,8 +87,8 @@ class Outcome:
     @property
     def rows(self) -> int:
         """Rows of all windows that were done, and of what there is of one that was not."""
-        done = {entry.window for entry in self.entries if entry.kind == "commit"}
-        return sum(entry.rows for entry in self.entries if entry.kind == "commit" or entry.window not in done)
+        done = {entry.window for entry in self.entries if entry.is_commit}
+        return sum(entry.rows for entry in self.entries if entry.is_commit or entry.window not in done)
 
     @property
     def seconds(self) -> float:
@@ -214,7 +214,8 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
     reading = parts.readings.of(outcome.table)[outcome.table]
     generations.refuse_older(newest, todo, reading, warehouse, parts.author.precedes)
     version = generations.turn(newest, todo, reading, warehouse)
-    runs = {number: replace(run, known_version=version) for number, run in runs.items()}
+    before = todo.succession.before if todo.succession else None
+    runs = {number: replace(run, known_version=version, before=before) for number, run in runs.items()}
     for number in dict.fromkeys(step.generation for step in todo.windows):
         prepare(runs[number], todo, warehouse)
         keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
@@ -242,7 +243,7 @@ def _do_steps(
     failed: dict[int, list[DerivedError]] = {number: [] for number in runs}
     for place, step in enumerate(steps):
         in_a_row = failed[step.generation]
-        if len(in_a_row) == PATIENCE:
+        if len(in_a_row) == PATIENCE or (step.cause == "accepted" and _is_missing(step, outcome)):
             outcome.untried += (step,)
             continue
         try:
@@ -258,6 +259,12 @@ def _do_steps(
             if in_a_row and type(in_a_row[-1]) is not type(error):
                 in_a_row.clear()
             in_a_row.append(error)
+
+
+def _is_missing(step: Step, outcome: Outcome) -> bool:
+    """Say whether rows that are to be accepted had to be brought up to date first, and were not."""
+    lacking = [*(one.window for one in outcome.failures), *(one.window for one in outcome.untried)]
+    return any(step.window is None or one is None or step.window.overlaps(one) for one in lacking)
 
 
 def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extracts | None:

@@ -67,7 +67,8 @@ class Entry:
     kind: Literal["commit", "part", "failure", "reset", "accept", "trim", "begin", "swap", "abandon"]
     """A part is a commit of some rows of a first copy, of which no window is complete before the commit that ends it.
     A reset says that the table was gone: commits before it hold no longer, and all its rows were touched.
-    An accept says that what was committed before under other definitions holds under this one.
+    An accept of the first generation, a core table's, says that what was committed before under other definitions holds
+    under this one. One of a later generation commits windows whose rows were those of the generation before it.
     A trim says that rows of windows that the table no longer has are gone: their commits hold no longer.
     A begin opens a generation, whose commits hold when a swap has put it in the place of the one that readers see; an
     abandon says that it will not."""
@@ -106,6 +107,11 @@ class Entry:
     """Checks of severity `warn` that failed, and what there is to say of the source and of the rows."""
     error: str | None = None
     """Why the window failed."""
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether it says that windows are committed."""
+        return self.kind == "commit" or (self.kind == "accept" and self.generation > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ def describe_reason(reason: Reason) -> str:
             return "its first copy goes on where it was cut off"
         case "asked for":
             return "asked for"
+        case "accepted":
+            return "accepted: its rows stay as they are"
         case "definition":
             return f"the table's definition changed{_changes(reason.changes)}"
         case "changed":
@@ -196,7 +198,7 @@ def describe_committed(outcome: Outcome) -> str:
     spec = outcome.defined.window if outcome.defined else None
     if spec is None:
         return f"whole table, {rows}{seen}"
-    spans = [entry.window for entry in outcome.entries if entry.kind == "commit" and entry.window]
+    spans = [entry.window for entry in outcome.entries if entry.is_commit and entry.window]
     return f"{plural(sum(sum(1 for _ in spec.size.split(span)) for span in spans), 'window')}, {rows}{seen}"
 
 

@@ -38,7 +38,7 @@ def final_state(outcome: Outcome) -> State[Any]:
 
 def has_committed(outcome: Outcome) -> bool:
     """Say whether there are new rows for who reads the table; a part of a first copy completes no window."""
-    return outcome.swapped is not None or any(entry.kind == "commit" for entry in outcome.entries)
+    return outcome.swapped is not None or any(entry.is_commit for entry in outcome.entries)
 
 
 def planned_state(table: str, todo: Plan) -> State[Any]:

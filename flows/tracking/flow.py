@@ -89,7 +89,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             end: Only windows that begin before this moment (UTC). Empty: up to now.
             force: Do these windows again, also those that are up to date.
             rebuild: Make a merge table or a copy from nothing, without rows that its source has deleted.
-            accept: Let rows stay that were copied as an earlier version of the file says.
+            accept: Let rows stay as an earlier version of the file has made or copied them.
             dry_run: Show what would be done, in the run's artifact; write nothing.
         """
         tracker = Tracker(str(table))

@@ -14,7 +14,6 @@ from pydantic import Field
 
 from flows.model.errors import DerivedError
 from flows.project.table_file import load_file
-from flows.tracking.deployment import kind_of
 from flows.tracking.flow import tracked
 from flows.wiring import project_folder, run_alone
 
@@ -43,27 +42,24 @@ def flow_of_table(kind: Kind, name: str) -> Flow[..., Any]:
         raise AttributeError(f"module 'flows.{kind}' has no attribute '{name}'")
     made = tracked(kind, partial(run_alone, kind), only=f"{found[1]}.{found[2]}")
     # What Prefect makes the form of; runs are called with the function's own parameters.
-    made.__signature__ = _signature(kind, f"{found[1]}.{found[2]}", _windows(found[1], found[2]))  # type: ignore[attr-defined]
+    made.__signature__ = _signature(f"{found[1]}.{found[2]}", _windows(found[1], found[2]))  # type: ignore[attr-defined]
     return made
 
 
 def form(table: Table) -> dict[str, Any]:
     """Return the schema of the parameters of a table's deployment, as Prefect makes it of that flow."""
-    made = copy.deepcopy(_schema(kind_of(table), describe_windows(table)))
+    made = copy.deepcopy(_schema(describe_windows(table)))
     made["properties"]["table"] |= {"const": table.identity, "default": table.identity}
     return made
 
 
 @cache
-def _schema(kind: Kind, windows: str) -> dict[str, Any]:
-    return generate_parameter_schema(_signature(kind, _ANY, windows), {}).model_dump(exclude_unset=True)
+def _schema(windows: str) -> dict[str, Any]:
+    return generate_parameter_schema(_signature(_ANY, windows), {}).model_dump(exclude_unset=True)
 
 
-def _signature(kind: Kind, identity: str, windows: str) -> Signature:
+def _signature(identity: str, windows: str) -> Signature:
     moment = datetime | None
-    accept = _field(
-        "accept", bool, False, "Accept", "Let rows stay that were copied as an earlier version of the file says."
-    )
     return Signature(
         [
             _field("table", Literal[identity], identity, "Table", "What this deployment brings up to date."),
@@ -77,7 +73,13 @@ def _signature(kind: Kind, identity: str, windows: str) -> Signature:
                 "Rebuild",
                 "Make a merge table or a copy from nothing, without rows that its source has deleted.",
             ),
-            *([accept] if kind == "ingest" else []),
+            _field(
+                "accept",
+                bool,
+                False,
+                "Accept",
+                "Let rows stay as an earlier version of the file has made or copied them.",
+            ),
             _field("dry_run", bool, False, "Dry run", "Show what would be done, in the run's artifact; write nothing."),
         ]
     )

@@ -60,7 +60,7 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
     shard, overlap = ledger.shard_of(target.table.identity), "TRUE"
     if target.window is not None:
         overlap = "COALESCE(window_start < @window_end AND @window_start < window_end, TRUE)"
-    rows = f"kind IN ('commit', 'part', 'trim') AND {overlap} AND COALESCE(generation, 0) = @generation"
+    rows = f"kind IN ('commit', 'part', 'trim', 'accept') AND {overlap} AND COALESCE(generation, 0) = @generation"
     turns = ["begin", "swap", "abandon", *(["reset"] if adds else [])]
     rival = f"({rows} OR kind IN ({', '.join(map(repr, turns))}))"
     wanted = {

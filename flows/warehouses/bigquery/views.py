@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.jobs import Jobs
 
 PLATFORM = "platform"
-VERSION = 2
+VERSION = 3
 """Counts up with each change of the views below, so that they reach warehouses that have older ones."""
 _LABEL = "derived_views"
 """Of the view over the ledger's shards: the version of those that ask it."""
@@ -45,15 +45,23 @@ _RESET = (
     " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), 0) AS is_seen"
 )
 """When a table was last empty, and whether an entry is of the generation that readers see."""
+_MADE = "(kind = 'commit' OR kind = 'accept' AND generation > 0)"
+"""Whether an entry says that windows are committed."""
 VIEWS = {
     "windows": f"""
-        SELECT table_name, window_start, window_end, IF(kind = 'commit', 'committed', 'failed') AS state, version,
+        SELECT table_name, window_start, window_end, IF({_MADE}, 'committed', 'failed') AS state, version,
                committed_at AS `at`, `rows`, seconds, run_id, run_by, code_version, error
         FROM (SELECT *, {_RESET},
                      MAX(IF(kind = 'reset', committed_at, NULL)) OVER (PARTITION BY table_name) AS reset_at
-              FROM `platform`.`ledger`)
-        WHERE kind IN ('commit', 'failure') AND is_seen
-          AND (reset IS NULL OR IF(kind = 'commit', version > reset, committed_at > reset_at))
+              FROM `platform`.`ledger`) AS entry
+        WHERE ({_MADE} OR kind = 'failure') AND is_seen
+          AND (reset IS NULL OR IF({_MADE}, version > reset, committed_at > reset_at))
+          AND NOT EXISTS (
+            SELECT 1 FROM `platform`.`ledger` AS gone
+            WHERE gone.kind = 'trim' AND gone.table_name = entry.table_name
+              AND COALESCE(gone.generation, 0) = COALESCE(entry.generation, 0)
+              AND gone.window_start <= entry.window_start AND entry.window_end <= gone.window_end
+              AND IF(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version))
         QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
     "tables": f"""
@@ -63,19 +71,20 @@ VIEWS = {
                      MAX(committed_at) OVER (PARTITION BY table_name) AS last_updated,
                      MAX(COALESCE(window_end, began)) OVER (PARTITION BY table_name) AS fresh_until
               FROM (SELECT *, {_RESET} FROM `platform`.`ledger`)
-              WHERE kind = 'commit' AND is_seen AND (reset IS NULL OR version > reset)
+              WHERE {_MADE} AND is_seen AND (reset IS NULL OR version > reset)
               QUALIFY {_NEWEST})
     """,
     # A failure is resolved by the commit with which all its window is committed since. That is so where a window's
     # start, and the end of each later commit within it, lie in a later commit.
-    "failures": """
+    "failures": f"""
         WITH entries AS (
           SELECT *, COALESCE(window_start, TIMESTAMP '0001-01-01 00:00:00+00') AS low,
-                 COALESCE(window_end, TIMESTAMP '9999-12-31 00:00:00+00') AS high FROM `platform`.`ledger`),
+                 COALESCE(window_end, TIMESTAMP '9999-12-31 00:00:00+00') AS high, {_MADE} AS is_made
+          FROM `platform`.`ledger`),
         failed AS (SELECT *, ROW_NUMBER() OVER () AS number FROM entries WHERE kind = 'failure'),
         later AS (
           SELECT failed.number, entries.low, entries.high, entries.committed_at, failed.high AS until
-          FROM failed JOIN entries ON entries.table_name = failed.table_name AND entries.kind = 'commit'
+          FROM failed JOIN entries ON entries.table_name = failed.table_name AND entries.is_made
             AND entries.committed_at > failed.committed_at AND entries.low < failed.high AND failed.low < entries.high),
         edges AS (
           SELECT number, low AS edge FROM failed UNION DISTINCT SELECT number, high FROM later WHERE high < until),
@@ -93,14 +102,14 @@ VIEWS = {
     "dependencies": f"""
         SELECT newest.table_name, one.table_name AS upstream
         FROM (SELECT table_name, upstreams FROM (SELECT *, {_RESET} FROM `platform`.`ledger`)
-              WHERE kind = 'commit' AND is_seen QUALIFY {_NEWEST}) AS newest,
+              WHERE {_MADE} AND is_seen QUALIFY {_NEWEST}) AS newest,
              UNNEST(newest.upstreams) AS one
     """,
-    "runs": """
+    "runs": f"""
         SELECT run_id, table_name, ANY_VALUE(run_by) AS run_by, ANY_VALUE(code_version) AS code_version,
                ANY_VALUE(git_commit) AS git_commit, MIN(began) AS began, MAX(committed_at) AS ended,
-               COUNTIF(kind = 'commit') AS commits, COUNTIF(kind = 'failure') AS failures,
-               SUM(IF(kind = 'commit', `rows`, 0)) AS `rows`
+               COUNTIF({_MADE}) AS commits, COUNTIF(kind = 'failure') AS failures,
+               SUM(IF({_MADE}, `rows`, 0)) AS `rows`
         FROM `platform`.`ledger` WHERE kind <> 'reset' GROUP BY run_id, table_name
     """,
 }

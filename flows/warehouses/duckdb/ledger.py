@@ -31,6 +31,7 @@ _DEFINITION = ", ".join(
     for column in LEDGER_COLUMNS
 )
 _NAMES = ", ".join(quote(column.name) for column in LEDGER_COLUMNS)
+_LATER_KINDS = {"begin", "swap", "abandon", "accept", "trim"}
 _PLACES = ", ".join("?" for _ in LEDGER_COLUMNS)
 
 
@@ -88,11 +89,6 @@ def _create_views(connection: duckdb.DuckDBPyConnection, shards: set[str]) -> No
         connection.execute(f"CREATE OR REPLACE VIEW platform.{name} AS {select}")
 
 
-def renew_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the views anew: those of an earlier version do not know all kinds of entries."""
-    _create_views(connection, _shards(connection))
-
-
 def refuse_other_spelling(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
     """Raise WarehouseError where DuckDB holds a table's name for that of another: the two differ in case only.
 
@@ -136,7 +132,7 @@ def next_version(  # noqa: PLR0913 - what another entry may be in the way of
         parameters |= {"window_start": window.start, "window_end": window.end}
     emptied = "kind = 'reset'" if adds else "false"
     same = "($generation IS NULL OR coalesce(generation, 0) = $generation)"
-    rows = f"kind IN ('commit', 'part', 'trim') AND {overlap} AND {same}"
+    rows = f"kind IN ('commit', 'part', 'trim', 'accept') AND {overlap} AND {same}"
     rival = f"({rows} OR kind IN ('begin', 'swap', 'abandon') OR {emptied})"
     row = connection.execute(
         f"SELECT max(version), max_by(run_id, version) FILTER {rival}, max_by(run_by, version) FILTER {rival}"
@@ -226,4 +222,7 @@ def append(connection: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
         f"INSERT INTO {shard_of(entry.table)} ({_NAMES}) VALUES ({_PLACES})",
         [column.value(added) for column in LEDGER_COLUMNS],
     )
+    if entry.kind in _LATER_KINDS:
+        # The views of an earlier version do not know them.
+        _create_views(connection, _shards(connection))
     return added

@@ -5,15 +5,21 @@ _SEEN = (
     " OVER (PARTITION BY table_name), 0) AS is_seen"
 )
 """Whether an entry is of the generation that readers see."""
+_MADE = "(kind = 'commit' OR kind = 'accept' AND generation > 0)"
+"""Whether an entry says that windows are committed."""
 VIEWS = {
     "windows": f"""
-        SELECT table_name, window_start, window_end, if(kind = 'commit', 'committed', 'failed') AS state, version,
+        SELECT table_name, window_start, window_end, if({_MADE}, 'committed', 'failed') AS state, version,
                committed_at AS at, "rows", seconds, run_id, run_by, code_version, error
         FROM (SELECT *, {_SEEN}, max(version) FILTER (kind = 'reset') OVER one_table AS reset,
                      max_by(committed_at, version) FILTER (kind = 'reset') OVER one_table AS reset_at
-              FROM platform.ledger WINDOW one_table AS (PARTITION BY table_name))
-        WHERE kind IN ('commit', 'failure') AND is_seen
-          AND (reset IS NULL OR if(kind = 'commit', version > reset, committed_at > reset_at))
+              FROM platform.ledger WINDOW one_table AS (PARTITION BY table_name)) AS entry
+        WHERE ({_MADE} OR kind = 'failure') AND is_seen
+          AND (reset IS NULL OR if({_MADE}, version > reset, committed_at > reset_at))
+          AND NOT EXISTS (FROM platform.ledger AS gone WHERE gone.kind = 'trim' AND gone.table_name = entry.table_name
+              AND coalesce(gone.generation, 0) = coalesce(entry.generation, 0)
+              AND gone.window_start <= entry.window_start AND entry.window_end <= gone.window_end
+              AND if(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version))
         QUALIFY row_number() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
     """,
     "tables": f"""
@@ -22,18 +28,19 @@ VIEWS = {
                arg_max(code_version, version) AS code_version, arg_max(run_by, version) AS last_run_by
         FROM (SELECT *, {_SEEN}, max(version) FILTER (kind = 'reset') OVER (PARTITION BY table_name) AS reset
               FROM platform.ledger)
-        WHERE kind = 'commit' AND is_seen AND (reset IS NULL OR version > reset) GROUP BY table_name
+        WHERE {_MADE} AND is_seen AND (reset IS NULL OR version > reset) GROUP BY table_name
     """,
     # A failure is resolved by the commit with which all its window is committed since. That is so where a window's
     # start, and the end of each later commit within it, lie in a later commit.
-    "failures": """
+    "failures": f"""
         WITH entries AS (
           SELECT *, coalesce(window_start, TIMESTAMPTZ '0001-01-01 00:00:00+00') AS low,
-                 coalesce(window_end, TIMESTAMPTZ '9999-12-31 00:00:00+00') AS high FROM platform.ledger),
+                 coalesce(window_end, TIMESTAMPTZ '9999-12-31 00:00:00+00') AS high, {_MADE} AS is_made
+          FROM platform.ledger),
         failed AS (SELECT *, row_number() OVER () AS number FROM entries WHERE kind = 'failure'),
         later AS (
           SELECT failed.number, entries.low, entries.high, entries.committed_at, failed.high AS within
-          FROM failed JOIN entries ON entries.table_name = failed.table_name AND entries.kind = 'commit'
+          FROM failed JOIN entries ON entries.table_name = failed.table_name AND entries.is_made
             AND entries.committed_at > failed.committed_at AND entries.low < failed.high AND failed.low < entries.high),
         edges AS (
           SELECT number, low AS edge FROM failed UNION SELECT number, high FROM later WHERE high < within),
@@ -51,14 +58,14 @@ VIEWS = {
     "dependencies": f"""
         SELECT DISTINCT newest.table_name, upstream.table_name AS upstream
         FROM (SELECT table_name, arg_max(upstreams, version) AS upstreams FROM (SELECT *, {_SEEN} FROM platform.ledger)
-              WHERE kind = 'commit' AND is_seen GROUP BY table_name) AS newest,
+              WHERE {_MADE} AND is_seen GROUP BY table_name) AS newest,
              unnest(newest.upstreams) AS one(upstream)
     """,
-    "runs": """
+    "runs": f"""
         SELECT run_id, table_name, any_value(run_by) AS run_by, any_value(code_version) AS code_version,
                any_value(git_commit) AS git_commit, min(began) AS began, max(committed_at) AS ended,
-               count(*) FILTER (kind = 'commit') AS commits, count(*) FILTER (kind = 'failure') AS failures,
-               CAST(coalesce(sum("rows") FILTER (kind = 'commit'), 0) AS BIGINT) AS "rows"
+               count(*) FILTER ({_MADE}) AS commits, count(*) FILTER (kind = 'failure') AS failures,
+               CAST(coalesce(sum("rows") FILTER ({_MADE}), 0) AS BIGINT) AS "rows"
         FROM platform.ledger WHERE kind <> 'reset' GROUP BY run_id, table_name
     """,
 }

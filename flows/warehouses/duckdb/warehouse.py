@@ -118,7 +118,6 @@ class DuckDB:
             schema.alter(cursor, table, without)
             version = ledger.next_version(cursor, table.identity, None, known_version)
             accepted = ledger.append(cursor, replace(entry, version=version))
-            ledger.renew_views(cursor)
             work.commit()
             return accepted
 
@@ -129,7 +128,6 @@ class DuckDB:
         with self._write_lock(entry.table), translated(), self._cursor() as cursor, transaction(cursor) as work:
             version = ledger.next_version(cursor, entry.table, None, known_version)
             marked = ledger.append(cursor, replace(entry, version=version))
-            ledger.renew_views(cursor)
             work.commit()
             return marked
 

@@ -1,0 +1,116 @@
+"""What is there may stay under a changed definition: a person takes it over into the generation of that."""
+
+import pytest
+
+from flows.model.errors import UsageError
+from flows.model.window import Window, utc
+from tests.simulator.house import AFTER, BEFORE, DOUBLED, ROWS, TABLE, TOTALS, amounts, living
+
+MERGED = {
+    "window": TOTALS["window"],
+    "strategy": "merge",
+    "key": ["user"],
+    "merge": {"n": "sum"},
+    "columns": [{"name": "user", "type": "INT64"}, {"name": "n", "type": "NUMERIC"}],
+    "sql": TOTALS["sql"].replace("SELECT day", "SELECT user").replace("GROUP BY day", "GROUP BY user"),
+}
+LATE = (9, "2026-01-01", 1, 1)
+
+
+def days(first, last):
+    """Return the range of days of January [first, last)."""
+    return Window(utc(f"2026-01-0{first}"), utc(f"2026-01-0{last}"))
+
+
+@pytest.fixture
+def house(warehouse, tmp_path):
+    """A core table of four days, and a derived one that is up to date."""
+    return living(tmp_path, warehouse)
+
+
+def accepts(house):
+    """Return the ledger's entries of what was taken over."""
+    return house.warehouse.query(
+        "SELECT window_start, window_end, `rows`, generation FROM platform.ledger WHERE kind = 'accept'"
+        " ORDER BY version",
+        {},
+    )
+
+
+def test_what_is_there_stays_and_what_comes_is_of_the_new_definition(house):
+    """Nothing is touched by it; a late row makes its window anew, by the SQL of the file."""
+    house.write(TABLE, DOUBLED)
+    done = house.run(TABLE, accept=True)
+    assert [(entry.kind, entry.window, entry.rows) for entry in done.entries] == [("accept", days(1, 5), 4)]
+    assert (done.swapped.touched, done.rows) == ((), 4)
+    assert amounts(house) == BEFORE
+    assert not house.run(TABLE).plan.windows
+    found = house.warehouse.query("SELECT state FROM platform.windows WHERE table_name = @name", {"name": TABLE})
+    assert [row["state"] for row in found] == ["committed"]
+    house.insert([*ROWS, LATE])
+    house.copy()
+    house.run(TABLE)
+    assert amounts(house) == {**BEFORE, 1: 5}
+    with pytest.raises(UsageError, match="nothing to accept"):
+        house.run(TABLE, accept=True)
+
+
+def test_what_is_there_is_brought_up_to_date_before_it_is_taken_over(house):
+    """By its own definition; what was never made is made by that of the file."""
+    window = {**TOTALS["window"], "end": "2026-01-06"}
+    house.insert([*ROWS, LATE, (5, "2026-01-05", 1, 5)])
+    house.copy()
+    house.write(TABLE, {**DOUBLED, "window": window})
+    house.run(TABLE, accept=True)
+    assert amounts(house) == {**BEFORE, 1: 2.5, 5: 10}
+
+
+def test_changed_back_and_again(house):
+    """What was taken over goes with its generation, and may be taken over once more."""
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE, accept=True, bounds=days(1, 3))
+    house.write(TABLE, TOTALS)
+    assert not house.run(TABLE).entries
+    assert amounts(house) == BEFORE
+    house.write(TABLE, {**TOTALS, "sql": DOUBLED["sql"].replace("2 *", "3 *")})
+    house.run(TABLE, accept=True, bounds=days(1, 2))
+    house.run(TABLE)
+    assert amounts(house) == {**AFTER, 1: 1.5, 2: 7.5, 3: 10.5, 4: 13.5}
+    house.run(TABLE, rollback=True)
+    assert amounts(house) == BEFORE
+    house.run(TABLE, accept=True)
+    assert amounts(house) == BEFORE
+    assert not house.run(TABLE).plan.windows
+
+
+def test_a_whole_table_stays(house):
+    """It has no windows, and so is taken over at once."""
+    whole = {**TOTALS, "strategy": "replace", "window": None, "sql": "SELECT day, amount AS n FROM core.events"}
+    whole = {name: value for name, value in whole.items() if value}
+    house.write("derived.all", whole)
+    house.run("derived.all")
+    house.write("derived.all", {**whole, "sql": "SELECT day, 2 * amount AS n FROM core.events"})
+    house.run("derived.all", accept=True)
+    assert amounts(house, "derived.all") == BEFORE
+    assert not house.run("derived.all").plan.windows
+    house.insert(ROWS[1:])
+    house.copy()
+    house.run("derived.all")
+    assert amounts(house, "derived.all") == {day: AFTER[day] for day in (2, 3, 4)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strategy": "merge", "key": ["day"]},
+        {"window": {"size": "1 month", "start": "2026-01-01", "end": "2026-02-01"}},
+        {"partition": {"column": "day", "by": "month"}},
+    ],
+)
+def test_what_says_where_a_row_belongs_is_not_accepted(house, change):
+    """Nothing is written."""
+    entries = house.warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger", {})
+    house.write(TABLE, {**TOTALS, **change})
+    with pytest.raises(UsageError, match="its rows cannot be accepted"):
+        house.run(TABLE, accept=True)
+    assert house.warehouse.query("SELECT COUNT(*) AS n FROM platform.ledger", {}) == entries
