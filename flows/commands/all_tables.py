@@ -55,6 +55,9 @@ class _Stoppable:
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         return self.observer.load(table, step, work)
 
+    def divided(self, table: str, step: Step) -> None:
+        self.observer.divided(table, step)
+
     def say(self, line: str) -> None:
         self.observer.say(line)
 

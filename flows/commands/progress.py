@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from flows.commands.terminal import err, out
 from flows.model.safe_text import one_line
-from flows.report.text import describe_end, describe_entry, describe_kept, describe_outcome, describe_plan, remarks
+from flows.report.text import (
+    describe_divided,
+    describe_end,
+    describe_entry,
+    describe_kept,
+    describe_outcome,
+    describe_plan,
+    remarks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +50,9 @@ class Quiet:
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         """Do the work as a step in one piece is done."""
         return self.step(table, step, work)
+
+    def divided(self, table: str, step: Step) -> None:
+        """Hear that the halves of a step are tried in its place."""
 
     def say(self, line: str) -> None:
         """Tell a person why nothing happens, where programs do not listen."""
@@ -90,6 +101,13 @@ class Windows(Quiet):
             self.say(describe_kept(step.name, slot.found))
         return super().extract(table, step, slot, work)
 
+    def divided(self, table: str, step: Step) -> None:  # noqa: ARG002 - the table is known
+        """Say that a step is tried again in halves."""
+        if self._bar is not None:
+            self._bar.update(self._task, total=self._bar.tasks[0].total + 1)
+        else:
+            out(f"  {describe_divided(step.name)}")
+
     def ended(self, outcome: Outcome) -> None:
         """Say what was done, and what there is to know of it."""
         self.close()
@@ -130,11 +148,13 @@ class TableBars(Tables):
         super().__init__(width)
         self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), transient=True)
         self._tasks: dict[str, Any] = {}
+        self._totals: dict[str, int] = {}
         self._bars.start()
 
     def planned(self, table: str, plan: Plan) -> None:
         """Start a bar."""
         if plan.windows:
+            self._totals[table] = len(plan.windows)
             self._tasks[table] = self._bars.add_task(table, total=len(plan.windows))
 
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
@@ -142,6 +162,11 @@ class TableBars(Tables):
         entry = super().step(table, step, work)
         self._bars.advance(self._tasks[table], int(entry.is_commit))
         return entry
+
+    def divided(self, table: str, step: Step) -> None:  # noqa: ARG002 - a bar tells no windows
+        """Make room in the table's bar for another step."""
+        self._totals[table] += 1
+        self._bars.update(self._tasks[table], total=self._totals[table])
 
     def ended(self, outcome: Outcome) -> None:
         """Take the bar away and print how the table ended."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
+from flows.engine.division import halves
 from flows.model.entry import Entry, Notice
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, told
 from flows.project.definition import code_version
@@ -172,7 +173,10 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
 
 @contextmanager
 def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: list[BadRow]) -> Iterator[None]:
-    """Let a failure leave one line in the ledger, with the bad rows that were met, and be one of ours."""
+    """Let a failure leave one line in the ledger, with the bad rows that were met, and be one of ours.
+
+    One of many windows of which most can be done leaves none: they are tried again.
+    """
     started = time.perf_counter()
     try:
         yield
@@ -181,7 +185,8 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
     except Exception as error:
         seconds = time.perf_counter() - started
         known = told(error, run.table.identity)
-        warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
+        if run.rebuild or halves(run.table, entry.window, known) is None:
+            warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
         if known.transient:  # who tries again does so after a while
             warehouse.release()
         if known is error:
@@ -264,6 +269,8 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
     limit, count = limit_of(table), before + len(bad)
     if not bad or count <= limit:
         return
+    from flows.sources.reasons import fault_of  # noqa: PLC0415 - only for what has failed
+
     first = bad[0]
     raise QuarantineError(
         f"{table.identity}: {more}{count} bad row{'s' if count > 1 else ''} in {window or 'the source'},"
@@ -273,6 +280,9 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
         "Mend them at the source, write `on_error: null` on the column to have NULL there or `type: STRING` to have "
         "the text, or raise source.max_bad_rows to leave them out; then add --replay instead. (A column of the key, "
         "the cursor or the partition takes no `on_error`.)",
+        cause=fault_of(first.reason),
+        # Those whose window nobody can tell are met in each.
+        of_rows=sum(row.window is None for row in bad) <= limit,
     )
 
 
@@ -284,5 +294,8 @@ def _check(run: TableRun, window: Window | None, staged: Staged) -> tuple[Notice
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)
         count = f"{len(failed)} check{'s' if len(failed) > 1 else ''}"
-        raise CheckFailedError(f"{table.identity} {window or ''}: {count} failed, nothing was published\n{lines}")
+        raise CheckFailedError(
+            f"{table.identity} {window or ''}: {count} failed, nothing was published\n{lines}",
+            cause=", ".join(item.name for item in failed),
+        )
     return tuple(Notice("check", item.name, item.shown) for item in found)

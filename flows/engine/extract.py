@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine import ledger
 from flows.engine.commit import Met, entry_of, failure_recorded, good_rows, limit_of, refuse_bad
+from flows.engine.division import halves
 from flows.extracts.manifest import Manifest
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, SourceError, WindowError
 from flows.model.window import Window, subtract
@@ -148,9 +149,13 @@ class Extracts:
             self.commits.append((_read(self.run.table, entry.window), entry.version))
         self.stage.remove(slot.folder)
 
-    def failed(self, error: DerivedError, slot: Slot) -> None:
-        """Let go of rows that were refused for what they are: they may be others when they are read again."""
-        if slot.key is None or (isinstance(error, REFUSED) and not error.transient):
+    def failed(self, error: DerivedError, slot: Slot, window: Window | None) -> None:
+        """Let go of rows that were refused for what they are: they may be others when they are read again.
+
+        So it is with those of a range of windows that are read again piece by piece.
+        """
+        is_refused = isinstance(error, REFUSED) or halves(self.run.table, window, error) is not None
+        if slot.key is None or (is_refused and not error.transient):
             self.stage.remove(slot.folder)
 
     def _found(self, window: Window, after: str | None = None) -> Manifest | None:

@@ -83,11 +83,24 @@ def _lacking(facts: _Facts) -> tuple[Lacking, ...]:
     )
 
 
-def failed_last(todo: Plan, failing: Sequence[Window]) -> Plan:
+def failed_last(todo: Plan, failing: Sequence[Window], table: Table) -> Plan:
     """Let windows that failed when they were tried last go last: they must not keep the others from being tried."""
+    alone: list[Window] = []
+    if table.source is not None and table.window is not None:
+        size = table.window.size
+        alone = [window for window in failing if size.next(window.start) == window.end]
+    steps = [piece for step in todo.windows for piece in _without(step, alone)]
     failed = ChangeIndex([(window, 1) for window in failing])
-    order = sorted(todo.windows, key=lambda step: step.window is not None and failed.within(step.window))
+    order = sorted(steps, key=lambda step: step.window is not None and failed.within(step.window))
     return replace(todo, windows=tuple(order))
+
+
+def _without(step: Step, alone: Sequence[Window]) -> list[Step]:
+    """Divide a step so that each of these windows is one of its own; a first copy that was begun goes on as it was."""
+    if step.window is None or step.copied is not None:
+        return [step]
+    inside = sorted({window for window in alone if covered(window, [step.window])})
+    return [replace(step, window=span) for span in (*subtract([step.window], inside), *inside)]
 
 
 def _plan_whole(facts: _Facts) -> Plan:

@@ -75,9 +75,9 @@ def _plan_core(asked: _Asked, table: Table, reading: Reading) -> Plan:
     """Return what is to be copied of a core table."""
     force = asked.force or asked.rebuild
     todo = plan(table, (), reading.state, {}, asked.moment, bounds=asked.bounds, force=force)
-    return _of_edition(
-        _in_order(todo, reading), Edition(table, reading.generation, asked.project.schema(table.identity))
-    )
+    if not asked.rebuild:  # that is one step, which starts over
+        todo = _in_order(todo, reading)
+    return _of_edition(todo, Edition(table, reading.generation, asked.project.schema(table.identity)))
 
 
 def _plan_derived(asked: _Asked, table: Table, reading: Reading) -> Plan:
@@ -242,7 +242,7 @@ def _of_edition(todo: Plan, edition: Edition) -> Plan:
 
 
 def _in_order(todo: Plan, reading: Reading) -> Plan:
-    return failed_last(todo, reading.failing)
+    return failed_last(todo, reading.failing, reading.table)
 
 
 def _still(table: Table, error: Exception) -> DefinitionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from flows.engine import generations, redefine
 from flows.engine.commit import TableRun, commit_step, record_failure
 from flows.engine.definitions import keep_definition
+from flows.engine.division import halves
 from flows.engine.estimate import estimated
 from flows.engine.first_copy import first_copy
 from flows.engine.planning import bounds_of, make_plan
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
 
 PATIENCE = 5
-"""After so many failures in a row of one kind, which is the class of the error, a run gives a generation up."""
+"""After so many failures in a row of one kind (`DerivedError.kind`) a run gives a generation up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ class Observer(Protocol):
 
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         """Do the other half and return the step's entry; may do it again after a transient error."""
+
+    def divided(self, table: str, step: Step) -> None:
+        """Take that a step failed for some of its rows, and that its halves are tried in its place."""
 
     def say(self, line: str) -> None:
         """Take a line for the log."""
@@ -234,29 +239,37 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
 def _do_steps(
     runs: Mapping[int, TableRun], outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
 ) -> None:
-    """Do the steps of a plan.
+    """Do the steps of a plan; one that fails for some of its rows is tried again in halves, down to single windows.
 
     Those of a generation that meet one kind of failure all the time are given up, and the others are not: a definition
     that is broken must not keep the one away that mends it. A run that meets another run gives up as a whole.
     """
-    steps = outcome.plan.windows
+    left = deque((runs[step.generation], step) for step in outcome.plan.windows)
     failed: dict[int, list[DerivedError]] = {number: [] for number in runs}
-    for place, step in enumerate(steps):
+    while left:
+        run, step = left.popleft()
         in_a_row = failed[step.generation]
         if len(in_a_row) == PATIENCE or (step.cause == "accepted" and _is_missing(step, outcome)):
             outcome.untried += (step,)
             continue
+        version = run.known_version
         try:
-            run = runs[step.generation]
             for entry in _entries(run, step, warehouse, extracts, observer, first=not outcome.entries):
                 outcome.entries.append(entry)
+                version = entry.version
             in_a_row.clear()
         except DerivedError as error:
+            if not run.rebuild and (pieces := halves(run.table, step.window, error)):
+                # Parts of a first copy that are committed are this run's own.
+                run = replace(run, known_version=version)
+                left.extendleft((run, replace(step, window=piece, copied=None)) for piece in reversed(pieces))
+                observer.divided(outcome.table, step)
+                continue
             outcome.failures.append(Failure(step.window, error))
             if isinstance(error, ConflictError):
-                outcome.untried += steps[place + 1 :]
+                outcome.untried += tuple(step for _, step in left)
                 return
-            if in_a_row and type(in_a_row[-1]) is not type(error):
+            if in_a_row and in_a_row[-1].kind != error.kind:
                 in_a_row.clear()
             in_a_row.append(error)
 
@@ -309,7 +322,7 @@ def _in_two_steps(
     try:
         entry = observer.load(table, step, partial(load, extract=extracts.stage.extract(manifest)))
     except DerivedError as error:
-        extracts.failed(error, slot)
+        extracts.failed(error, slot, step.window)
         raise
     extracts.committed(entry, slot)
     return entry

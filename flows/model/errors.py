@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -39,18 +40,42 @@ class DerivedError(Exception):
     """Whether the same call may succeed later without anybody changing anything."""
     of_lines: bool = False
     """Whether a line of the message ends only where one of ours does, whatever a server or a value put into it."""
+    of_rows: bool = False
+    """Whether some rows may be at fault, so that windows without them can be done."""
 
-    def __init__(self, message: str, lines: Iterable[str] = (), advice: str = "") -> None:
-        """Take a message, further lines that stand below it, and what to do, which is the same for all of a kind."""
+    def __init__(
+        self,
+        message: str,
+        lines: Iterable[str] = (),
+        advice: str = "",
+        cause: str = "",
+        *,
+        of_rows: bool | None = None,
+    ) -> None:
+        """Take a message, further lines that stand below it, and what to do, which is the same for all of a kind.
+
+        Errors of one class and `cause` are of one kind; without a cause, those whose messages differ in values only.
+        """
         safe = one_line if self.of_lines else str
+        self.kind = (type(self), cause or shape(message.partition("\n")[0]))
+        if of_rows is not None:
+            self.of_rows = of_rows
         self.found, self.advice = "\n  ".join(map(safe, (message, *lines))), advice
         space = "\n" if "\n" in self.found else " "
         super().__init__(f"{self.found}{space}{advice}" if advice else self.found)
 
 
+def shape(message: str) -> str:
+    """Return a message without the numbers and the quoted values in it."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "", message)
+
+
 def told(error: Exception, subject: str) -> DerivedError:
     """Return an error as one of ours; one that nobody here foresaw is told by its name, and by what was being done."""
-    return error if isinstance(error, DerivedError) else DerivedError(f"{subject}: {type(error).__name__}: {error}")
+    if isinstance(error, DerivedError):
+        return error
+    # What nobody foresaw is most often a value.
+    return DerivedError(f"{subject}: {type(error).__name__}: {error}", of_rows=True)
 
 
 class UsageError(DerivedError):
@@ -105,9 +130,13 @@ class DefinitionError(DerivedError):
 class CheckFailedError(DerivedError):
     """Staged rows broke a check with severity `fail`; nothing was published."""
 
+    of_rows = True
+
 
 class WindowError(DerivedError):
     """A staged row of an append table lies outside its window; nothing was published."""
+
+    of_rows = True
 
 
 class ConflictError(DerivedError):
@@ -126,6 +155,7 @@ class QuarantineError(DerivedError):
     """A window holds more bad rows than `max_bad_rows` allows; nothing was published."""
 
     of_lines = True
+    of_rows = True
 
 
 class SourceError(DerivedError):

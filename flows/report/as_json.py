@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from flows.report.text import describe_failures, describe_reason, describe_wait, warnings_of
+from flows.report.text import count_untried, describe_failures, describe_reason, describe_wait, warnings_of
 
 if TYPE_CHECKING:
     from flows.engine.steps import Plan
@@ -45,7 +45,7 @@ def outcome_json(outcome: Outcome) -> OutcomeJson:
             {**_span(failure.window), "error": str(failure.error), "kind": type(failure.error).__name__}
             for failure in outcome.failures
         ],
-        "untried": len(outcome.untried),
+        "untried": count_untried(outcome),
         "error": describe_failures(outcome) or None,
         "rows": outcome.rows,
         "seconds": round(outcome.seconds, 6),

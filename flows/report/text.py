@@ -12,6 +12,7 @@ from flows.model.entry import Notice
 from flows.model.safe_text import one_line
 from flows.model.sizes import shown_bytes
 from flows.model.window import EVER, Window, merge, short
+from flows.sources.words import left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,6 +148,11 @@ def describe_entry(name: str, entry: Entry) -> str:
     return f"  {name}  {plural(entry.rows, 'row')}{more}  {entry.seconds:.2f} s"
 
 
+def describe_divided(name: str) -> str:
+    """Return that a step is tried again in halves."""
+    return f"{name}  failed for some of its rows: its halves are tried by themselves"
+
+
 SHOWN_FAILURES = 5
 """Of how many failed windows the errors are shown in full; the others are named."""
 
@@ -157,13 +163,25 @@ def describe_failures(outcome: Outcome) -> str:
         return ""
     if len(outcome.failures) == 1 and not outcome.untried:
         return str(outcome.failures[0].error)
-    windows = merge(failure.window for failure in outcome.failures if failure.window)
-    failed = f"{plural(len(outcome.failures), 'window')} failed ({', '.join(map(str, windows))})"
-    untried = f", and {plural(len(outcome.untried), 'more window')} not tried" if outcome.untried else ""
+    spans = merge(failure.window for failure in outcome.failures if failure.window)
+    count = count_windows(outcome, (failure.window for failure in outcome.failures))
+    failed = f"{plural(count, 'window')} failed ({', '.join(map(str, spans))})"
+    untried = f", and {plural(count_untried(outcome), 'more window')} not tried" if outcome.untried else ""
     errors = list(dict.fromkeys(failure.error.found for failure in outcome.failures))
     advice = dict.fromkeys(failure.error.advice for failure in outcome.failures if failure.error.advice)
     more = [f"and {plural(len(errors) - SHOWN_FAILURES, 'error')} more"] if len(errors) > SHOWN_FAILURES else []
     return "\n".join([f"{one_line(outcome.table)}: {failed}{untried}", *errors[:SHOWN_FAILURES], *more, *advice])
+
+
+def count_untried(outcome: Outcome) -> int:
+    """Return how many windows a run has not tried, as it gave up."""
+    return count_windows(outcome, (step.window for step in outcome.untried))
+
+
+def count_windows(outcome: Outcome, spans: Iterable[Window | None]) -> int:
+    """Return how many windows of a table ranges of adjacent ones are; the whole table counts as one."""
+    spec = outcome.defined.window if outcome.defined else None
+    return sum(sum(1 for _ in spec.size.split(span)) if spec and span else 1 for span in spans)
 
 
 def describe_outcome(outcome: Outcome) -> str:
@@ -198,8 +216,8 @@ def describe_committed(outcome: Outcome) -> str:
     spec = outcome.defined.window if outcome.defined else None
     if spec is None:
         return f"whole table, {rows}{seen}"
-    spans = [entry.window for entry in outcome.entries if entry.is_commit and entry.window]
-    return f"{plural(sum(sum(1 for _ in spec.size.split(span)) for span in spans), 'window')}, {rows}{seen}"
+    spans = (entry.window for entry in outcome.entries if entry.is_commit and entry.window)
+    return f"{plural(count_windows(outcome, spans), 'window')}, {rows}{seen}"
 
 
 def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
@@ -217,13 +235,14 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
             counts = ", ".join(f"{notice.subject} {notice.detail}" for notice in notices)
             return f"values that cannot be read and are NULL (on_error): {counts}"
         case "undated":
-            rows = plural(int(notices[0].detail.replace(",", "")), "row")
-            return f"{rows} whose {subjects[0]} is NULL: they belong to no window and are left out; give them a value"
+            count = int(notices[0].detail.replace(",", ""))
+            give = f"give {'it' if count == 1 else 'them'} a value"
+            return f"{plural(count, 'row')} whose {subjects[0]} is NULL: {left_out(count)}; {give}"
         case "outside":
-            rows = plural(int(notices[0].detail.replace(",", "")), "row")
+            count = int(notices[0].detail.replace(",", ""))
             return (
-                f"{rows} whose {subjects[0]} lies before the table's start or after its end: left out; to have them "
-                "write another start or end into `window`"
+                f"{plural(count, 'row')} whose {subjects[0]} lies before the table's start or after its end: left out; "
+                f"to have {'it' if count == 1 else 'them'} write another start or end into `window`"
             )
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"

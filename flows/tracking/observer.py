@@ -18,7 +18,7 @@ from flows.extracts.manifest import KEPT, Manifest
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
 from flows.report.markdown import artifact_key, error_markdown, outcome_markdown, plan_markdown
-from flows.report.text import describe_kept, describe_plan, plan_remarks, plan_span, remarks
+from flows.report.text import describe_divided, describe_kept, describe_plan, plan_remarks, plan_span, remarks
 from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
 from flows.tracking.final_state import has_committed
@@ -107,6 +107,10 @@ class Tracker:
         named = self._task.with_options(name="load", task_run_name="load {window}")
         entry: Entry = self._do(named, step.name, work)
         return entry
+
+    def divided(self, table: str, step: Step) -> None:  # noqa: ARG002 - the log is the table's
+        """Say that a step is tried again in halves."""
+        self.say(describe_divided(step.name))
 
     def say(self, line: str) -> None:
         """Write to the log of the flow run."""

@@ -174,3 +174,32 @@ def test_windows_that_failed_before_go_last(project):
     again = shop.run("flows.derive", "derived.numbers")
     assert "to do: 2026-01-01..2026-01-11 in 10 steps" in again.stdout
     assert shop.rows("SELECT count(*) FROM derived.numbers") == [(4,)]
+
+
+def test_failures_of_several_kinds_do_not_let_a_run_give_up(project):
+    """Five in a row of one class are five of one kind only where one check refuses them all, or one cause is named."""
+    shop = project(*[10, 11] * 5)
+    shop.run("flows.ingest", "core.events")
+    path = shop.root / "tables/derived/numbers.yaml"
+    odd = "checks: [{sql: 'SELECT n FROM derived.numbers WHERE MOD(n, 2) = 1', name: even}, "
+    odd += "{sql: 'SELECT n FROM derived.numbers WHERE MOD(n, 2) = 0', name: odd}]\n"
+    path.write_text(path.read_text().replace(", checks: [{range: {max: 9}}]", "") + odd)
+    done = shop.run("flows.derive", "derived.numbers")
+    assert "10 windows failed (2026-01-01..2026-01-11)\n" in done.stderr
+    path.write_text(
+        path.read_text().replace("SUM(n) AS n", "IF(SUM(n) = 10, DIV(1, 0), CAST(REPEAT('x', SUM(n)) AS INT64)) AS n")
+    )
+    assert "10 windows failed (2026-01-01..2026-01-11)\n" in shop.run("flows.derive", "derived.numbers").stderr
+
+
+def test_windows_of_one_step_are_counted_one_by_one(project):
+    """A run gives up after five windows in a row, whatever steps they were in; the rest goes first in the next run."""
+    shop = project(*[10] * 7, 1, 1, 1)
+    path = shop.root / "tables/core/events.yaml"
+    path.write_text(CORE.replace("type: INT64}", "type: INT64, checks: [{range: {max: 9}}]}"))
+    done = shop.run("flows.ingest", "core.events")
+    assert done.returncode == 1
+    assert "5 windows failed (2026-01-01..2026-01-06), and 5 more windows not tried" in done.stderr
+    again = shop.run("flows.ingest", "core.events")
+    assert "core.events: 7 windows failed (2026-01-01..2026-01-08)\n" in again.stderr
+    assert shop.rows("SELECT count(*) FROM core.events") == [(3,)]

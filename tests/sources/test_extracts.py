@@ -70,7 +70,7 @@ def test_failed_loads_and_a_killed_process_read_each_window_once(staged: Staged)
         for _ in range(3):
             failed = staged.ingest_broken("WarehouseError")
             assert failed.returncode == 1, failed.stderr
-            assert "2 windows failed" in failed.stderr
+            assert "4 windows failed" in failed.stderr
         assert staged.ingest_broken("killed").returncode == -9
         done = staged.ingest("core.things")
         assert "3 rows that were read at " in done.stderr
@@ -205,14 +205,19 @@ def test_force_and_rebuild_read_again(here: Staged) -> None:
 def test_rows_that_were_refused_for_what_they_are_are_read_again(here: Staged) -> None:
     """They may be mended by now: those of a check, and bad ones, which are not kept where they are too many."""
     with here.listening() as asked:
-        fail(CheckFailedError)
+        with patch.object(commit, "_check", side_effect=CheckFailedError("so it goes")):
+            assert [type(error) for error in ingest()] == [CheckFailedError] * 5
+        assert here.kept == []
         here.write("things", TABLE.replace("max_bad_rows: 1", "max_bad_rows: 0"))
         (error,) = ingest()
         assert "max_bad_rows allows 0" in str(error)
         assert here.kept == []
         here.execute("DELETE FROM things WHERE id = 7")
         assert ingest() == []
-    assert asked == {WHOLE: 3}
+    assert asked[WHOLE] == 1
+    assert asked[">= '2024-03-01 23:55:00' AND < '2024-03-03 00:00:00'"] == 2
+    assert asked[">= '2024-03-04 23:55:00' AND < '2024-03-06 00:00:00'"] == 3
+    assert asked.total() == 4 + 5 + 5 + 1
     assert here.rows("SELECT count(*) FROM platform.quarantine") == [(0,)]
 
 

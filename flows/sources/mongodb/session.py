@@ -48,6 +48,9 @@ _TRANSIENT = {
     *(13388, 63, 134, 150, 234, 13113),
 }
 
+_OF_VALUES = {241, 10334}
+"""A value that cannot be converted, a document that is too large."""
+
 _slots_lock = threading.Lock()
 _slots: dict[MongodbConnection, threading.BoundedSemaphore] = {}
 
@@ -145,9 +148,9 @@ def _translate(error: PyMongoError | BSONError, settings: MongodbConnection, sub
         if error.code == _UNAUTHORIZED:
             return SourceError(message + " Grant the connection's user the role read on the database.")
         if error.code not in _TRANSIENT and not error.has_error_label("RetryableError"):
-            return SourceError(message)
+            return SourceError(message, of_rows=error.code in _OF_VALUES)
     elif not isinstance(error, ConnectionFailure):
-        return SourceError(message)
+        return SourceError(message, of_rows=isinstance(error, BSONError))
     if isinstance(error, NetworkTimeout) or getattr(error, "code", None) == _TIME_LIMIT:
         message += f" The connection's statement_timeout is {settings.statement_timeout} seconds."
     return SourceUnavailableError(message)

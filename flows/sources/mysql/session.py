@@ -27,6 +27,7 @@ LOCK_SECONDS = 60
 
 _NO_TLS = 2026
 _TIME_LIMITS = {1969, 3024}
+_ROW_TOO_LARGE = {1153, 2020}
 _TRANSIENT = _TIME_LIMITS | {
     # server: too many connections, shutdown, aborted, network
     *(1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1203, 1226),
@@ -194,7 +195,8 @@ def _translate(error: pymysql.Error, settings: MysqlConnection, subject: str) ->
     # The driver's own disorder (packets out of sequence) follows a broken connection.
     if number in _TRANSIENT or isinstance(error, pymysql.err.InternalError):
         return SourceUnavailableError(message)
-    return SourceError(message + _HINTS.get(number, ""))
+    of_rows = number in _ROW_TOO_LARGE or isinstance(error, pymysql.err.DataError)
+    return SourceError(message + _HINTS.get(number, ""), of_rows=of_rows)
 
 
 def _unproven(settings: MysqlConnection) -> str:

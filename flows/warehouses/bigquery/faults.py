@@ -25,6 +25,8 @@ _MAY_PASS = {
     "rateLimitExceeded",
     "tableUnavailable",
 }
+_OF_ROWS = {"invalid", "resourcesExceeded"}
+"""Why files are not loaded whose values, or whose rows' sizes, BigQuery cannot take."""
 _WORDS = {
     "accessDenied": "BigQuery does not allow it: {message}. docs/bigquery.md lists the roles that a run needs.",
     "billingNotEnabled": "the project has no billing account, without which BigQuery changes no rows: {message}.",
@@ -75,7 +77,7 @@ def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
     if reason in _MAY_PASS or _is_lost(error):
         return WarehouseUnavailableError(f"{where}BigQuery does not answer just now: {message}.{shown}")
     words = _WORDS.get(reason, "{message}").format(message=message.rstrip("."))
-    return WarehouseError(f"{where}{words}{shown}")
+    return WarehouseError(f"{where}{words}{shown}", of_rows=reason in _OF_ROWS)
 
 
 def _message(error: Exception) -> str:

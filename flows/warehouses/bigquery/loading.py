@@ -160,5 +160,6 @@ def _checked(attempt: Attempt, batches: Iterator[pa.RecordBatch]) -> Iterator[pa
 def _null_element(attempt: Attempt, column: str) -> SourceError:
     return SourceError(
         f"{attempt.cause.subject}: a value of {column} is an array with NULL in it, which BigQuery cannot "
-        f"hold. Mend it at the source, or write type: JSON for {column}."
+        f"hold. Mend it at the source, or write type: JSON for {column}.",
+        of_rows=True,
     )

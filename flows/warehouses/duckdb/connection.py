@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 IN_MEMORY = Path(":memory:")
+_OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
+"""What values are at fault for, or how many there are at once."""
 _ELSEWHERE = "Set DERIVED_HOME to a folder in which you may write."
 _FENCE: dict[str, str | bool | int | float | list[str]] = {
     # Of files, SQL reaches the warehouse's own; DuckDB itself goes on to spill and to write its log.
@@ -124,7 +126,7 @@ def translated(subject: str = "") -> Iterator[None]:
             raise ConflictError(
                 f"{where}another run changed the same rows first, so this one changed nothing: {first_line(error)}"
             ) from error
-        raise WarehouseError(f"{where}{first_line(error)}") from error
+        raise WarehouseError(f"{where}{first_line(error)}", of_rows=isinstance(error, _OF_ROWS)) from error
     except UnicodeDecodeError as error:
         # DuckDB cuts the text of some errors within a character.
         raise WarehouseError(f"{where}{error.object.decode(errors='replace').partition(chr(10))[0]}") from error

@@ -1,0 +1,7 @@
+"""Words that sources and reports share."""
+
+
+def left_out(count: int) -> str:
+    """Say what becomes of that many rows that no window holds."""
+    one, many = "it belongs to no window and is left out", "they belong to no window and are left out"
+    return one if count == 1 else many
