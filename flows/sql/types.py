@@ -81,8 +81,8 @@ def duckdb_type(type_: Type) -> str:
 
 
 def array(element: Type) -> Type:
-    """Return ARRAY<element>."""
-    return Type("ARRAY", element=element)
+    """Return ARRAY<element>; of what nobody knows, nobody knows an array either."""
+    return UNKNOWN if element is UNKNOWN else Type("ARRAY", element=element)
 
 
 def coerces(given: Type, wanted: Type, literal: bool = False) -> bool:

@@ -95,7 +95,8 @@ def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | 
 
 def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:
     loose = len(scope.loose)
-    for item in node.expressions:
+    for argument in node.expressions:
+        item = argument.this if isinstance(argument, exp.IgnoreNulls | exp.RespectNulls) else argument
         others = foreign.is_of_others(name) and _of_others(item)
         if not isinstance(item, (*_NO_VALUES, exp.Query, exp.Alias, exp.Lambda)) and not others and not _of_times(item):
             expression(item, scope)

@@ -82,8 +82,10 @@ def _add(
     columns: list[tuple[str, Value]],
     relation: Relation | None = None,
 ) -> None:
-    if scope.item(alias) is not None:
+    twice = scope.item(alias) is not None
+    if twice:
         scope.fault(node, f"'{alias}' names two tables in one FROM. Give one of them another name with AS.")
+    if twice or (relation is not None and relation.anything):
         scope.items.append(Anything(alias, []))
         return
     whole = None

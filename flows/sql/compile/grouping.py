@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles, expression
-from flows.sql.compile.scope import Value
+from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -37,6 +37,6 @@ def _grouping(node: exp.Expr, scope: Scope) -> Value:
     scope.depth += 1
     value = expression(node.expressions[0], scope)
     scope.depth -= 1
-    if value.sql not in (scope.groups or ()) and value.type != t.UNKNOWN:
+    if not {value.sql, NOTHING.sql} & (scope.groups or set()) and value.type != t.UNKNOWN:
         return scope.fault(node, f"'{shown(node.expressions[0])}' in GROUPING is not in GROUP BY.")
     return Value(t.INT64, f"CAST(grouping({value.sql}) AS BIGINT)")

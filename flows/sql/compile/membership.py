@@ -73,6 +73,8 @@ def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
 
 def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     relation = query(node.args["query"], scope.inner())
+    if relation.anything:
+        return NOTHING
     if len(relation.columns) != 1:
         return scope.fault(node, f"IN needs a query of one column; this one gives {len(relation.columns)}.")
     inner = relation.columns[0][1]

@@ -47,12 +47,14 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
     if isinstance(root, exp.Column):
         if isinstance(root.this, exp.Star):
             return scope.fault(node, "'*' can only stand in the SELECT list or in COUNT(*).")
-        path = [*root.parts, *parts]
+        path, loose = [*root.parts, *parts], len(scope.loose)
         value, rest = _resolve(path, scope)
     else:
-        value, rest = expression(root, scope), parts
+        value, rest, loose = expression(root, scope), parts, len(scope.loose)
     for part in rest:
         value = _field(part, value, scope)
+    if value is NOTHING:
+        del scope.loose[loose:]
     return value
 
 

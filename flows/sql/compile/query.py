@@ -12,7 +12,7 @@ from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_query, query
 from flows.sql.compile.order import tail
-from flows.sql.compile.scope import FromItem, Relation, Scope, Value
+from flows.sql.compile.scope import Anything, FromItem, Relation, Scope, Value
 from flows.sql.compile.select import select
 from flows.sql.types import quote
 
@@ -70,6 +70,9 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     left = query(node.this, scope.inner())
     right = query(node.expression, scope.inner())
     word = _SET_WORDS[type(node)]
+    if left.anything or right.anything:
+        left.anything = True
+        return left
     if node.args.get("by_name"):
         _by_name(node, word, left, right, scope)
     if len(left.columns) != len(right.columns):
@@ -99,9 +102,11 @@ def _by_name(node: exp.Expr, word: str, left: Relation, right: Relation, scope: 
     """Put the columns of the right side into the order that their names have on the left one."""
     names, others = ([(name or "").lower() for name, _ in side.columns] for side in (left, right))
     if sorted(names) != sorted(others) or len(set(names)) < len(names):
-        scope.fault(
-            node, f"{word} BY NAME: both sides must give columns of the same names. Write them out on both sides."
-        )
+        # Where a column has a fault, its name may be the fault.
+        if not any(value.type == t.UNKNOWN for side in (left, right) for _, value in side.columns):
+            scope.fault(
+                node, f"{word} BY NAME: both sides must give columns of the same names. Write them out on both sides."
+            )
         right.columns, right.nodes = left.columns, left.nodes
         return
     order = [others.index(name) for name in names]
@@ -137,7 +142,7 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         )
         for unique, (name, value) in zip(names, relation.columns, strict=True)
     ]
-    inner.items = [FromItem("", source)]
+    inner.items = [(Anything if relation.anything else FromItem)("", source)]
     ordered, limited = tail(
         node, inner, [(exp.column(name), value) for name, value in source], one_row=relation.one_row
     )
@@ -145,4 +150,6 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         (name, Value(value.type, "", origins=frozenset() if limited else value.origins, drifts=value.drifts))
         for name, value in relation.columns
     ]
-    return Relation(columns, f"SELECT * FROM ({relation.sql}) AS {own}{ordered}", nodes=relation.nodes)
+    return Relation(
+        columns, f"SELECT * FROM ({relation.sql}) AS {own}{ordered}", nodes=relation.nodes, anything=relation.anything
+    )

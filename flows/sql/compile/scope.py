@@ -108,6 +108,8 @@ class Relation:
     """Whether it gives no more than one row, whatever it reads."""
     element: bool = False
     """Whether a row is one value: SELECT AS STRUCT, SELECT AS VALUE."""
+    anything: bool = False
+    """Whether it gives all columns of a table that nobody knows."""
     level: int = field(init=False)
     """How many queries are around this one."""
     requires: list[Limit] = field(default_factory=list)
@@ -120,7 +122,7 @@ class Relation:
             (name, value._replace(origins=frozenset(origin.among(copies) for origin in value.origins)))
             for name, value in self.columns
         ]
-        return Relation(columns, self.sql, list(copies.values()), self.nodes, self.one_row, self.element)
+        return Relation(columns, self.sql, list(copies.values()), self.nodes, self.one_row, self.element, self.anything)
 
 
 @dataclass(slots=True)

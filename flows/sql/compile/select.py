@@ -62,6 +62,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
     opaque = limited or scope.windowed or several or (scope.aggregated and scope.groups is None)
     relation = _relation(node, scope, items, opaque=opaque)
+    relation.anything = any(map(_is_star, node.expressions)) and any(isinstance(one, Anything) for one in scope.items)
     if one_row:
         relation.one_row = True
         relation.columns = [(name, value._replace(reads=frozenset())) for name, value in relation.columns]
@@ -241,6 +242,8 @@ def _starred(item: Any, scope: Scope) -> list[tuple[str, Value]] | None:  # noqa
     if source is not None and len(path) == 1:
         return source.columns if source.whole is None else _fields(item, source.whole, scope)
     known = [*(one.alias for one in scope.items), *scope.names()]
+    if source is None and any(isinstance(one, Anything) for one in scope.items):
+        return []
     if source is None and not any(name.lower() == path[0].name.lower() for name in known):
         scope.fault(item, f"'{path[0].name}' is not a table here.{did_you_mean(path[0].name, known)}")
         return None

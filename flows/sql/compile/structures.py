@@ -94,6 +94,8 @@ def _in_order(node: exp.Query) -> bool:
 def _array(node: exp.Expr, scope: Scope) -> Value:
     if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
         relation = query(node.expressions[0], scope.inner())
+        if relation.anything:
+            return NOTHING
         if len(relation.columns) != 1:
             return scope.fault(node, "ARRAY(SELECT ...) takes a query of one column. Write SELECT AS STRUCT for more.")
         inner = relation.columns[0][1].type

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles, query
-from flows.sql.compile.scope import Value
+from flows.sql.compile.scope import NOTHING, Value
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @compiles(exp.Subquery, reads=("with_", "order", "limit", "offset"))
 def _scalar(node: exp.Subquery, scope: Scope) -> Value:
     relation = query(node, scope.inner())
+    if relation.anything:
+        return NOTHING
     if len(relation.columns) != 1:
         return scope.fault(
             node, f"a query inside an expression gives one column; this one gives {len(relation.columns)}."
