@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.prefect_api import PREFECT
+from tests.prefect_api import REPOSITORY
 from tests.servers import mongodb
 from tests.servers.google_login import key_file
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.prefect_api import Server
+    from tests.servers.mysql import MysqlServer
 
+PAGE = (REPOSITORY / "docs/connections.md").read_text()
 SECRET = "hunter2hunter2"  # noqa: S105 - the tests look for it
 WRONG = f"""
 from blocks import MongodbDatabase, MysqlDatabase
@@ -112,7 +116,7 @@ print(warehouse.credentials().service_account_email)
 @pytest.fixture(scope="module")
 def api(prefect_server: Server) -> Server:
     """A Prefect server that knows the blocks, with one of each saved."""
-    registered = run(prefect_server, *PREFECT, "block", "register", "-m", "blocks")
+    registered = run(prefect_server, *documented("python -m prefect block register"))
     assert "MySQL database" in registered
     assert "MongoDB database" in registered
     for name in ("Derived warehouse", "GCP Credentials", "GCS Bucket"):
@@ -121,10 +125,16 @@ def api(prefect_server: Server) -> Server:
     return prefect_server
 
 
-def run(api: Server, *command: str) -> str:
+def documented(beginning: str) -> list[str]:
+    """Return the command of docs/connections.md that begins so."""
+    (command,) = re.findall(rf"(?:^|`)({re.escape(beginning)}[^`\n]*)", PAGE, flags=re.MULTILINE)
+    return [sys.executable, *shlex.split(command, comments=True)[1:]]
+
+
+def run(api: Server, *command: str, folder: Path | None = None) -> str:
     """Return what a command prints."""
     environment = api.environment | {"DERIVED_CONNECTION_BY_URL": "mysql://reader@db.example.com/shop"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert SECRET not in done.stderr
     return done.stdout
@@ -179,7 +189,7 @@ def test_blocks_are_saved_from_a_file(api: Server, tmp_path: Path) -> None:
             "DERIVED_WAREHOUSE=bigquery://my-project?location=EU\nDERIVED_STAGE=gs://stage/shop\n"
             f"GOOGLE_APPLICATION_CREDENTIALS={key}\n"
         )
-        said = run(api, sys.executable, "-m", "blocks", str(file))
+        said = run(api, *documented("python -m blocks connections.env"), folder=tmp_path)
     assert said.splitlines() == [
         "saved mongodb-database/events, from DERIVED_CONNECTION_EVENTS",
         "saved mysql-database/shop-us, from DERIVED_CONNECTION_SHOP_US",
@@ -224,6 +234,19 @@ def test_testing_a_connection_says_what_is_wrong_without_the_secret(api: Server)
     said = python(api, TEST_MYSQL)
     assert "MySQL reader@127.0.0.1:1/shop: Can't connect to MySQL server" in said
     assert SECRET not in said
+
+
+def test_testing_a_mysql_connection_says_what_it_reached(
+    api: Server, mysql_server: MysqlServer, database: str, tmp_path: Path
+) -> None:
+    """The command of the page, once its block was saved from the environment's variable."""
+    (tmp_path / "connections.env").write_text(f"DERIVED_CONNECTION_SHOP={mysql_server.url(database)}\n")
+    run(api, *documented("python -m blocks connections.env"), folder=tmp_path)
+    reached = run(api, *documented('python -c "from blocks import MysqlDatabase;'))
+    assert re.fullmatch(rf"Connected to .+: 0 tables in '{database}'\.\n", reached)
+    # Others of this server give their connection of that name in the environment.
+    saved = api.call("GET", "block_types/slug/mysql-database/block_documents/name/shop")
+    api.call("DELETE", f"block_documents/{saved['id']}")
 
 
 def test_testing_a_mongodb_connection_says_what_it_reached_or_what_is_wrong(api: Server) -> None:
