@@ -26,8 +26,9 @@ Written by `make docs` from the table of functions; do not edit.
 
 ## Supported
 
-SELECT with joins (INNER, LEFT, RIGHT, FULL, CROSS, USING), UNNEST WITH OFFSET, subqueries, WITH, DISTINCT, GROUP BY with ROLLUP,
-CUBE and GROUPING SETS, HAVING, QUALIFY, window functions with frames and named windows, UNION (BY NAME too), INTERSECT, EXCEPT, ORDER BY, LIMIT;
+SELECT with joins (INNER, LEFT, RIGHT, FULL, CROSS, USING), UNNEST WITH OFFSET, PIVOT, UNPIVOT, subqueries, WITH, WITH RECURSIVE (of at most
+500 rounds, as in BigQuery), DISTINCT, GROUP BY with ROLLUP, CUBE and GROUPING SETS, HAVING, QUALIFY, window functions with frames and
+named windows, UNION, INTERSECT and EXCEPT (BY NAME and CORRESPONDING too), ORDER BY, LIMIT;
 `struct.*`, `* EXCEPT`, `* REPLACE`; STRUCTs, ARRAYs and JSON with fields and brackets; IN with lists, arrays, tuples and queries;
 CASE, CAST, SAFE_CAST; SAFE. before every function.
 """

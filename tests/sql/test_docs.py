@@ -35,8 +35,7 @@ def test_few_things_are_different():
         ("SELECT a FROM core.t WHERE _PARTITIONTIME >= @window_start", "partition column"),
         ("SELECT a FROM `core.events_*`", "@window_start"),
         ("SELECT * FROM EXTERNAL_QUERY('c', 'SELECT 1')", "source:"),
-        ("WITH RECURSIVE w AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM w) SELECT n FROM w", "join for each level"),
-        ("SELECT 1 AS a UNION ALL BY NAME SELECT 2 AS b", "on both sides"),
+        ("SELECT 1 AS a UNION ALL BY NAME SELECT 2 AS b", "INNER UNION"),
     ],
 )
 def test_a_refusal_names_what_to_write_instead(sql, instead):

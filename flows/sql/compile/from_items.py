@@ -10,6 +10,7 @@ from flows.model.errors import SqlError, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import expression, query
+from flows.sql.compile.pivots import pivoted
 from flows.sql.compile.scope import Anything, FromItem, Scope, Value
 from flows.sql.compile.structures import fields_of
 from flows.sql.parse.tree import table_identity
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 1_000
 """At how many places a query may read tables; each use of a WITH counts as all those that it reads."""
-_TABLE = {"this", "db", "catalog", "alias", "pivots"}
+_TABLE = {"this", "db", "catalog", "alias"}
 
 
 def from_item(node: exp.Expr, scope: Scope) -> str:
     """Compile one item of FROM, add it to the scope, and return its SQL."""
+    if node.args.get("pivots"):
+        stands_for = pivoted(node, scope)
+        if stands_for is not None:
+            return from_item(stands_for, scope)
+        scope.items.append(Anything(node.args["pivots"][0].alias, []))
+        return "(SELECT 1)"
     if isinstance(node, exp.Unnest):
         return _unnest(node, scope)
     if isinstance(node, exp.Table):
@@ -36,24 +43,10 @@ def from_item(node: exp.Expr, scope: Scope) -> str:
             scope.unsupported(node, "a join in parentheses")
         outer = Scope(scope.context, parent=scope.parent, ctes=scope.ctes)
         relation = query(node.this, outer.inner())
-        if node.args.get("pivots"):
-            return _pivot(node, scope)
         own = scope.item_name(node.alias)
         _add(node, scope, node.alias, _columns(own, relation, scope), relation)
         return f"({relation.sql}) AS {own}"
     scope.unsupported(node, f"'{shown(node)}' in FROM")
-    return "(SELECT 1)"
-
-
-def _pivot(node: exp.Expr, scope: Scope) -> str:
-    pivot = node.args["pivots"][0]
-    word, instead = (
-        ("UNPIVOT", "a SELECT for each column and join them with UNION ALL")
-        if pivot.args.get("unpivot")
-        else ("PIVOT", "a column for each value: SUM(IF(name = 'value', amount, 0)) AS value")
-    )
-    scope.fault(node, f"{word} is not supported. Write {instead}.")
-    scope.items.append(Anything(pivot.alias or node.alias, []))
     return "(SELECT 1)"
 
 
@@ -97,8 +90,6 @@ def _add(
 
 def _table(node: exp.Table, scope: Scope) -> str:
     scope.guard(node, _TABLE)
-    if node.args.get("pivots"):
-        return _pivot(node, scope)
     if not isinstance(node.this, exp.Identifier):
         called = shown(node).partition("(")[0]
         other = {"EXTERNAL_QUERY": "a core table whose source: reads that database"}.get(

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
-from flows.model.errors import SqlError
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
-from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_query, query
 from flows.sql.compile.order import tail
+from flows.sql.compile.recursion import in_order, recursive
 from flows.sql.compile.scope import Anything, FromItem, Relation, Scope, Value
 from flows.sql.compile.select import select
+from flows.sql.compile.sides import as_types, by_name
 from flows.sql.types import quote
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_SET = {"with_", "this", "expression", "distinct", "order", "limit", "offset", "by_name"}
+_SET = {"with_", "this", "expression", "distinct", "order", "limit", "offset", "by_name", "side", "kind", "on"}
 _SUBQUERY = {"this", "alias", "with_", "order", "limit", "offset"}
 _SET_WORDS: dict[type[exp.Expr], str] = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
 
@@ -42,27 +37,21 @@ def _with(node: exp.Expr, scope: Scope) -> str:
     with_ = node.args.get("with_")
     if not with_:
         return ""
-    if with_.args.get("recursive"):
-        scope.fault(
-            with_,
-            "WITH RECURSIVE is not supported by the embedded warehouse. Write a join for each level that there can be.",
-        )
-        # The names that refer to themselves would be one fault more each.
-        raise SqlError(scope.context.faults)
     compiled = []
-    for cte in with_.expressions:
+    for cte in in_order(with_, scope) if with_.args.get("recursive") else with_.expressions:
         name = cte.alias
         if name.lower() in scope.ctes:
             scope.fault(cte, f"WITH names '{name}' twice.")
         outside = scope.context.occurrences
         scope.context.occurrences = []
-        relation = query(cte.this, scope.inner())
-        relation.occurrences, scope.context.occurrences = scope.context.occurrences, outside
         own = scope.cte_name(name)
-        compiled.append(f"{own} AS ({relation.sql})")
+        relation = recursive(cte, own, scope) if with_.args.get("recursive") else None
+        relation = relation or query(cte.this, scope.inner())
+        relation.occurrences, scope.context.occurrences = scope.context.occurrences, outside
+        compiled.append(relation.sql if relation.sql.startswith(own) else f"{own} AS ({relation.sql})")
         relation.sql = own
         scope.ctes[name.lower()] = relation
-    return f"WITH {', '.join(compiled)} "
+    return f"WITH {'RECURSIVE ' if with_.args.get('recursive') else ''}{', '.join(compiled)} "
 
 
 def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
@@ -74,7 +63,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
         left.anything = True
         return left
     if node.args.get("by_name"):
-        _by_name(node, word, left, right, scope)
+        by_name(node, word, left, right, scope)
     if len(left.columns) != len(right.columns):
         scope.fault(node, f"the sides of {word} give {len(left.columns)} and {len(right.columns)} columns.")
         return left
@@ -92,40 +81,10 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
         scope.context.decides |= bool(node.args.get("distinct")) and columns[-1][1].drifts
         if node.args.get("distinct") and common == t.JSON:
             scope.fault(node, f"column '{name}' is JSON, which {word} DISTINCT cannot compare.")
-    sides = [_as_types(side, columns, scope) for side in (left, right)]
+    sides = [as_types(side, columns, scope) for side in (left, right)]
     sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"
     relation = Relation(columns, sql, nodes=left.nodes)
     return _tail(node, relation, scope)
-
-
-def _by_name(node: exp.Expr, word: str, left: Relation, right: Relation, scope: Scope) -> None:
-    """Put the columns of the right side into the order that their names have on the left one."""
-    names, others = ([(name or "").lower() for name, _ in side.columns] for side in (left, right))
-    if sorted(names) != sorted(others) or len(set(names)) < len(names):
-        # Where a column has a fault, its name may be the fault.
-        if not any(value.type == t.UNKNOWN for side in (left, right) for _, value in side.columns):
-            scope.fault(
-                node, f"{word} BY NAME: both sides must give columns of the same names. Write them out on both sides."
-            )
-        right.columns, right.nodes = left.columns, left.nodes
-        return
-    order = [others.index(name) for name in names]
-    written, own = sql_names(right.columns), scope.inner().item_name("")
-    listed = ", ".join(f"{own}.{quote(written[place])} AS {quote(written[place])}" for place in order)
-    right.sql = f"SELECT {listed} FROM ({right.sql}) AS {own}"
-    right.columns, right.nodes = [right.columns[at] for at in order], [right.nodes[at] for at in order]
-
-
-def _as_types(side: Relation, columns: Sequence[tuple[str | None, Value]], scope: Scope) -> str:
-    same = all(have.type in (want.type, t.UNKNOWN) for (_, have), (_, want) in zip(side.columns, columns, strict=True))
-    if same:
-        return side.sql
-    names, own = sql_names(side.columns), scope.inner().item_name("")
-    items = (
-        f"{converted(side.nodes[place], have if have.literal else Value(have.type, f'{own}.{quote(name)}'), want.type, scope)} AS {quote(name)}"
-        for place, (name, (_, have), (_, want)) in enumerate(zip(names, side.columns, columns, strict=True))
-    )
-    return f"SELECT {', '.join(items)} FROM ({side.sql}) AS {own}"
 
 
 def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:

@@ -21,10 +21,6 @@ REFUSED = {
     "GEOGRAPHY, ST_*": "longitude and latitude as two FLOAT64 columns",
     "HLL_COUNT.*, KLL_QUANTILES.*": "COUNT(DISTINCT ...) over the rows themselves",
     "Scripts, procedures, DML, DDL": "a table file of its own for each step",
-    "WITH RECURSIVE": "a join for each level that there can be",
-    "PIVOT": "a column for each value: SUM(IF(name = 'value', amount, 0)) AS value",
-    "UNPIVOT": "a SELECT for each column, joined by UNION ALL",
-    "LEFT, FULL, INNER UNION BY NAME, CORRESPONDING": "UNION ALL with the columns written out on both sides",
     "FARM_FINGERPRINT, FORMAT with `%T`, `%p` or `*`": "what the refusal of each says",
 }
 """What no table's SQL may hold, with what to write instead."""

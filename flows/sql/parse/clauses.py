@@ -130,10 +130,16 @@ def _set_operation(reader: Reader, at: int) -> str | None:
     if frame.rank > _LAST_OF_SELECT:
         last = CLAUSES[frame.rank - 1]
         return f"{last} stands before {word}. Write it after the last SELECT, or put its SELECT in brackets."
-    if frame.joins_by not in {"", f"{word} {after}"}:
-        return f"{frame.joins_by} and {word} {after} stand side by side. Put brackets around what belongs together."
-    frame.rank, frame.joined, frame.joins_by = 0, True, f"{word} {after}"
+    outer = reader.word(at - 1) == "OUTER"
+    side = reader.word(at - 1 - outer)
+    side = side if side in {"LEFT", "FULL", "INNER"} else "FULL" * outer
+    joins_by = f"{side} {word} {after}".lstrip()
+    if frame.joins_by not in {"", joins_by}:
+        return f"{frame.joins_by} and {joins_by} stand side by side. Put brackets around what belongs together."
+    frame.rank, frame.joined, frame.joins_by = 0, True, joins_by
     follows = reader.word(at + 2)
+    if side and follows not in {"BY", "CORRESPONDING"}:
+        return f"{joins_by} joins columns by their names. Write {joins_by} BY NAME."
     if follows == "":
         return f"the query ends after '{word} {after}'. Write what follows it, or remove it."
     if follows not in {"SELECT", "WITH", "(", "BY", "CORRESPONDING", "STRICT"}:
@@ -169,6 +175,8 @@ def _bracket(reader: Reader, at: int) -> str | None:
 def _as(reader: Reader, at: int) -> str | None:
     after, called = reader.word(at + 1), reader.frame.called
     is_cast = called in {"CAST", "SAFE_CAST"} and not reader.frame.rank
+    if called == "IN" and not reader.frame.rank and (after == "'" or after.isdigit()):
+        return None  # of UNPIVOT
     if after in {")", ",", "", "FROM"}:
         return f"AS needs {'a type' if is_cast else 'a name'} after it."
     if not after.isidentifier() and after not in {"'", "("}:

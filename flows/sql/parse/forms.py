@@ -56,10 +56,6 @@ def _group(node: exp.Expr) -> str | None:
 
 
 def _set_operation(node: exp.Expr) -> str | None:
-    if node.args.get("side") or node.args.get("kind"):
-        return (
-            "the columns of both sides of BY NAME have to be the same here. Write NULL AS name for one that is missing."
-        )
     if isinstance(node, exp.Union) or node.args.get("distinct") is not False:
         return None
     return f"GoogleSQL has no {node.key.upper()} ALL. Write {node.key.upper()} DISTINCT."
