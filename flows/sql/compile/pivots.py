@@ -41,7 +41,7 @@ def pivoted(node: exp.Expr, scope: Scope) -> exp.Subquery | None:
     source = node.copy()
     source.set("pivots", None)
     item = _before(source, scope)
-    if len(faults) > before:
+    if item is None or len(faults) > before:
         return None
     select = (_unpivot if pivot.args.get("unpivot") else _pivot)(pivot, source, item, scope)
     if len(faults) > before:
@@ -50,13 +50,15 @@ def pivoted(node: exp.Expr, scope: Scope) -> exp.Subquery | None:
     return exp.Subquery(this=select, alias=alias.copy() if alias else None)
 
 
-def _before(source: exp.Expr, scope: Scope) -> FromItem:
-    """Return what stands before PIVOT; it is compiled for its columns alone, and reads nothing yet."""
+def _before(source: exp.Expr, scope: Scope) -> FromItem | None:
+    """Return what stands before PIVOT, None where nobody knows it; it is compiled for its columns alone, and reads nothing yet."""
     context = scope.context
     occurrences, unrepeatable = len(context.occurrences), len(context.unrepeatable)
     every = exp.Select(expressions=[exp.Star()], from_=exp.From(this=source.copy()))
     relation = query(every, Scope(context, parent=scope.parent, ctes=scope.ctes).inner())
     del context.occurrences[occurrences:], context.unrepeatable[unrepeatable:]
+    if relation.anything:
+        return None
     columns = [
         (name or "", Value(t.INT64 if value.type == t.NULL else value.type, name or ""))
         for name, value in relation.columns
@@ -134,7 +136,7 @@ def _values(field: exp.Expr, item: FromItem, scope: Scope) -> Iterator[tuple[exp
         if not t.coerces(given.type, of, given.literal):
             scope.fault(value, f"'{shown(value)}' in PIVOT is {given.type}, but '{shown(field.this)}' is {of}.")
         name = listed.args["alias"].name if isinstance(listed, exp.PivotAlias) else _name(value, of)
-        if name is None:
+        if name is None and of != t.UNKNOWN:
             scope.fault(value, f"'{shown(value)}' in PIVOT names no column. Write {shown(value)} AS name.")
         yield value, name or ""
 
