@@ -51,13 +51,13 @@ def pivoted(node: exp.Expr, scope: Scope) -> exp.Subquery | None:
 
 
 def _before(source: exp.Expr, scope: Scope) -> FromItem | None:
-    """Return what stands before PIVOT, None where nobody knows it; it is compiled for its columns alone, and reads nothing yet."""
+    """Return what stands before PIVOT, None where that has a fault already; it is compiled for its columns alone, and reads nothing yet."""
     context = scope.context
     occurrences, unrepeatable = len(context.occurrences), len(context.unrepeatable)
     every = exp.Select(expressions=[exp.Star()], from_=exp.From(this=source.copy()))
     relation = query(every, Scope(context, parent=scope.parent, ctes=scope.ctes).inner())
     del context.occurrences[occurrences:], context.unrepeatable[unrepeatable:]
-    if relation.anything:
+    if relation.anything or any(value.type == t.UNKNOWN for _, value in relation.columns):
         return None
     columns = [
         (name or "", Value(t.INT64 if value.type == t.NULL else value.type, name or ""))
@@ -136,7 +136,7 @@ def _values(field: exp.Expr, item: FromItem, scope: Scope) -> Iterator[tuple[exp
         if not t.coerces(given.type, of, given.literal):
             scope.fault(value, f"'{shown(value)}' in PIVOT is {given.type}, but '{shown(field.this)}' is {of}.")
         name = listed.args["alias"].name if isinstance(listed, exp.PivotAlias) else _name(value, of)
-        if name is None and of != t.UNKNOWN:
+        if name is None:
             scope.fault(value, f"'{shown(value)}' in PIVOT names no column. Write {shown(value)} AS name.")
         yield value, name or ""
 
