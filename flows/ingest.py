@@ -29,6 +29,10 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     force: Force = False,
     rebuild: Rebuild = False,
     accept: Accept = False,
+    trim: Annotated[
+        bool,
+        typer.Option("--trim", help="Let rows go whose cursor lies outside the table's start and end; copy nothing."),
+    ] = False,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="List the rows that could not be read, by fault; copy nothing.")
     ] = False,
@@ -44,7 +48,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     """Copy the windows of a core table that are missing from its source."""
     with ending(as_json=as_json, commits=not (dry_run or quarantine or new)):
         if new is not None:
-            if start or end or dry_run or force or rebuild or accept or quarantine or replay:
+            if start or end or dry_run or force or rebuild or accept or trim or quarantine or replay:
                 raise UsageError("--new writes a table's file and takes no other option.")
             from flows.commands.new_table import write_new  # noqa: PLC0415 - copying a table needs none of it
 
@@ -54,8 +58,9 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             raise UsageError("--quarantine lists the bad rows, --replay tries them again: give one of them.")
         if replay and (start or end):
             raise UsageError("--replay does the windows of the bad rows: leave --from and --to out.")
-        if (quarantine or replay) and (force or rebuild or accept):
-            raise UsageError("--quarantine and --replay are about bad rows: leave --force, --rebuild and --accept out.")
+        if (quarantine or replay) and (force or rebuild or accept or trim):
+            switches = "--trim" if trim else "--force, --rebuild and --accept"
+            raise UsageError(f"--quarantine and --replay are about bad rows: leave {switches} out.")
         if quarantine and (start or end or dry_run):
             raise UsageError("--quarantine lists all bad rows and does nothing: leave --from, --to and --dry-run out.")
         if quarantine or replay:
@@ -66,9 +71,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             else:
                 replay_bad_rows(table, dry_run=dry_run, as_json=as_json)
             return
-        run_command(
-            "ingest", Request(table, asked_range(start, end), force, rebuild, accept), dry_run=dry_run, as_json=as_json
-        )
+        request = Request(table, asked_range(start, end), force, rebuild, accept, trim)
+        run_command("ingest", request, dry_run=dry_run, as_json=as_json)
 
 
 if __name__ == "__main__":

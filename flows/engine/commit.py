@@ -141,6 +141,8 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
     entry = entry_of(run, step, warehouse, copy)
     met = Met()
     with failure_recorded(run, entry, warehouse, met.bad):
+        if step.cause == "trim" and run.table.source is not None:
+            return warehouse.trim(run.table, entry, run.known_version)
         remarks = _remarks(run, run.source) if first and run.source else ()
         if extract is not None:
             met.bad += extract.bad_rows()

@@ -29,6 +29,7 @@ class _Facts:
     moment: Moment
     bounds: Window
     force: bool
+    trim: bool
     unfinished: tuple[str, ...]
 
 
@@ -41,6 +42,7 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     *,
     bounds: Window = EVER,
     force: bool = False,
+    trim: bool = False,
     unfinished: Sequence[str] = (),
 ) -> Plan:
     """Return the missing, stale and lookback windows that are ready, oldest first, and why the others wait.
@@ -53,9 +55,10 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
         moment: when.
         bounds: plan only windows that lie in this range.
         force: plan those windows though they are committed.
+        trim: plan nothing but that rows go which a core table is to hold no longer.
         unfinished: tables that it has to wait for until their rows are as their files say.
     """
-    facts = _Facts(table, dependencies, known, upstreams, moment, bounds, force, tuple(unfinished))
+    facts = _Facts(table, dependencies, known, upstreams, moment, bounds, force, trim, tuple(unfinished))
     if table.window is None:
         found = _plan_whole(facts)
     elif table.source is not None:
@@ -137,12 +140,15 @@ def _due_whole(facts: _Facts) -> Step | None:
 
 def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
     closed = spec.closed(facts.moment.now)
+    outside = tuple(_outside(facts.known, spec))
+    if facts.trim:
+        return Plan(tuple(Step(span, "trim", Reason("outside")) for span in outside))
     inside = inside_of(spec, closed, facts.bounds)
     if facts.force:
         windows = tuple(Step(span, "forced", Reason("asked for")) for span in inside)
     else:
         windows = tuple(_missing(facts.known, inside))
-    return Plan(windows, tuple(_not_closed(spec, closed)))
+    return Plan(windows, tuple(_not_closed(spec, closed)), outside=outside)
 
 
 def _missing(known: LedgerState, inside: Sequence[Window]) -> list[Step]:

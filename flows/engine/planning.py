@@ -49,7 +49,14 @@ def make_plan(
     bounds = bounds_of(table, request, closes)
     moment = Moment(closes, _due(table, now))
     asked = _Asked(
-        project, readings, moment, bounds, force=request.force, rebuild=request.rebuild, accept=request.accept
+        project,
+        readings,
+        moment,
+        bounds,
+        force=request.force,
+        rebuild=request.rebuild,
+        accept=request.accept,
+        trim=request.trim,
     )
     return (_plan_derived if table.sql else _plan_core)(asked, table, reading)
 
@@ -69,12 +76,14 @@ class _Asked:
     """All are to be made again, beside those that readers see."""
     accept: bool = False
     """Those that readers see are to stay, as if the changed definition had made them."""
+    trim: bool = False
+    """Nothing is to be done but that rows of a core table go which it is to hold no longer."""
 
 
 def _plan_core(asked: _Asked, table: Table, reading: Reading) -> Plan:
     """Return what is to be copied of a core table."""
     force = asked.force or asked.rebuild
-    todo = plan(table, (), reading.state, {}, asked.moment, bounds=asked.bounds, force=force)
+    todo = plan(table, (), reading.state, {}, asked.moment, bounds=asked.bounds, force=force, trim=asked.trim)
     if not asked.rebuild:  # that is one step, which starts over
         todo = _in_order(todo, reading)
     return _of_edition(todo, Edition(table, reading.generation, asked.project.schema(table.identity)))
@@ -286,8 +295,9 @@ def _lacks(todo: Plan, reading: Reading) -> bool:
 def bounds_of(table: Table, request: Request, now: datetime) -> Window:
     """Return the range of whole windows that is asked for. Raises UsageError where nothing can be meant."""
     turns_back = request.abandon or request.rollback
-    if sum((request.force, request.rebuild, request.accept, request.abandon, request.rollback)) > 1:
-        others = ", --abandon, --rollback" if turns_back else ""
+    switches = (request.force, request.rebuild, request.accept, request.trim, request.abandon, request.rollback)
+    if sum(switches) > 1:
+        others = ", --abandon, --rollback" if turns_back else ", --trim" if request.trim else ""
         raise UsageError(f"--force, --rebuild{others} and --accept each say something else: give one of them.")
     if turns_back and request.bounds != EVER:
         raise UsageError("--abandon and --rollback are of the whole table: leave --from and --to out.")
@@ -295,6 +305,9 @@ def bounds_of(table: Table, request: Request, now: datetime) -> Window:
         raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
     if request.rebuild and request.bounds != EVER:
         raise UsageError("--rebuild is of the whole table: leave --from and --to out.")
+    if request.trim and (table.window is None or request.bounds != EVER):
+        why = "leave --from and --to out" if table.window else "it is copied as a whole and has none"
+        raise UsageError(f"{table.identity}: --trim lets all rows outside the table's start and end go: {why}.")
     if request.accept and table.source and request.bounds != EVER:
         raise UsageError("--accept of a core table is of the whole of it: leave --from and --to out.")
     if request.bounds == EVER:

@@ -50,7 +50,8 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
             "SELECT 'touch', table_name, NULL, t.range_start, t.range_end, MAX(version), NULL, MAX(committed_at), NULL,"
             " NULL, NULL, CAST(NULL AS TIMESTAMP), NULL, NULL, NULL"
             f" FROM {_entries('committed_at, touched', read_by_others)} AS e,"
-            " UNNEST(touched) AS t WHERE kind <> 'failure' GROUP BY table_name, t.range_start, t.range_end"
+            " UNNEST(touched) AS t WHERE kind <> 'failure'"
+            " GROUP BY table_name, kind = 'trim', t.range_start, t.range_end"
         )
     return " UNION ALL ".join(asked), {f"table_{place}": name for place, name in enumerate(names)}
 

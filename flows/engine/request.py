@@ -28,6 +28,8 @@ class Request:
     """Make a merge table, or any copy, again from nothing."""
     accept: bool = False
     """Let rows stay that an earlier definition has made or copied."""
+    trim: bool = False
+    """Let the rows of a core table go whose cursor lies outside its start and end; copy nothing."""
     abandon: bool = False
     """Drop the generation that was begun, and begin none of this definition again by itself."""
     rollback: bool = False

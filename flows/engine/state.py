@@ -163,17 +163,25 @@ class Reading:
         if not self.state.committed or self.state.begun:
             return Upstream(failed=failed, is_unfinished=unfinished)
         touched = [(window_of(row), row["version"]) for row in self.touched]
-        # A row that is folded of several windows is there with what is left of them.
-        trimmed = self.trimmed if (self.present or self.table).is_bounded else ()
         return Upstream(
             self.state.version,
             tuple(complete(self.present or self.table, self.state)),
             ChangeIndex(touched),
-            ChangeIndex([(left, version) for window, version in trimmed for left in subtract([window], committed)]),
+            ChangeIndex(self._gone(committed)),
             max((row["began"].astimezone(UTC) for row in self.touched), default=None),
             failed,
             unfinished,
         )
+
+    def _gone(self, committed: Sequence[Window]) -> list[tuple[Window, int]]:
+        """Return the ranges of the partition column whose rows were trimmed, and in which none are committed again."""
+        if (self.present or self.table).is_bounded:
+            return [(left, version) for window, version in self.trimmed for left in subtract([window], committed)]
+        if self.table.source is None:
+            # A row that is folded of several windows is there with what is left of them.
+            return []
+        still = {version for window, version in self.trimmed if subtract([window], committed)}
+        return [(window_of(row), row["version"]) for row in self.touched if row["version"] in still]
 
 
 def complete(table: Table, known: LedgerState) -> list[Window]:

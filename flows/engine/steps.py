@@ -171,6 +171,8 @@ class Plan:
     """Windows that are left as they are though what they read has changed."""
     kept: tuple[Kept, ...] = ()
     """Windows that keep their rows as what they were made of has gone."""
+    outside: tuple[Window, ...] = ()
+    """Ranges of a core table that its file has no longer, and whose rows are still there."""
     lacking: tuple[Lacking, ...] = ()
     """What is read though it is not whole: the rows that come of it would else be less without a word."""
     ahead: datetime | None = None

@@ -136,7 +136,7 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     """
     table = parts.project.table(request.table)
     parts.project.require_valid(table.identity)
-    found = parts.source_of(table) if table.source else None
+    found = parts.source_of(table) if table.source and not request.trim else None
     reached = found if isinstance(found, Reached) else None
     _carry_out_swaps(parts, table)
     if request.abandon or request.rollback:
@@ -200,7 +200,7 @@ def _ingest(
     run = _table_run(parts, todo.editions[0], todo, reached, rebuild=request.rebuild)
     require_ready(run, todo, found if isinstance(found, DerivedError) else None, warehouse, accept=request.accept)
     changed = prepare(run, todo, warehouse)
-    if run.table.window and todo.changes and not request.rebuild:
+    if run.table.window and todo.changes and not (request.rebuild or request.trim):
         run = redefine.accepted(run, todo, warehouse)
     if todo.windows:
         keep_definition(warehouse, run.table, run.run_by, run.git_commit)

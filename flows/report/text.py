@@ -300,6 +300,11 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
     told = any(step.reason.kind == "definition" for step in plan.windows[:1])
     if plan.windows and not told and any(change.alters_rows for change in plan.changes):
         lines.append(f"{table}: its file has changed since its rows were made{_changes(plan.changes)}")
+    if plan.outside:
+        lines.append(
+            f"{table}: rows of {', '.join(map(str, plan.outside))} are there, which lies outside its start and end: "
+            f"python -m flows.ingest {table} --trim lets them go"
+        )
     for less in plan.lacking:
         windows = f"window {less.failed[0]}" if len(less.failed) == 1 else f"windows {', '.join(map(str, less.failed))}"
         lines.append(f"{table}: reads {less.table} as it is, without what failed of it: {windows}")

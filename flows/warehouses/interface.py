@@ -80,6 +80,31 @@ def no_row(table: Table, row: str = "") -> str:
     return "FALSE" if every == "TRUE" else f"({every} AND FALSE)"
 
 
+def cursor_bounds(table: Table, window: Window | None) -> tuple[str, object, object]:
+    """Return the cursor of a core table, and the values of it between which a window's rows lie."""
+    assert table.source is not None  # noqa: S101 - callers looked
+    assert table.source.cursor is not None  # noqa: S101 - whose tables have windows
+    assert window is not None  # noqa: S101 - the same
+    name = table.source.cursor
+    low, high = (_as_cursor(table.types[name].name, moment) for moment in (window.start, window.end))
+    return name, low, high
+
+
+def _as_cursor(kind: str, moment: datetime) -> object:
+    seconds = int(moment.timestamp())
+    match kind:
+        case "DATE":
+            return moment.date()
+        case "DATETIME":
+            return moment.replace(tzinfo=None)
+        case "INT64":
+            return seconds
+        case "STRING":  # a document's ObjectId, which begins with when it was made
+            return f"{max(0, seconds):08x}{'0' * 16}"
+        case _:
+            return moment
+
+
 def ledger_shard(identity: str) -> str:
     """Return the name of the ledger table, in dataset `platform`, that holds a table's entries."""
     return f"ledger_{zlib.crc32(owner_of(identity).encode()) % LEDGER_SHARDS:03d}"
@@ -148,6 +173,12 @@ class Warehouse(Protocol):
 
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
         """Give the table the columns of its file, without some, and append the entry that lets its rows stay.
+
+        Raises ConflictError where another run has committed since `known_version`.
+        """
+
+    def trim(self, table: Table, entry: Entry, known_version: int) -> Entry:
+        """Let the rows of a core table go whose cursor lies in the entry's window, and append the entry.
 
         Raises ConflictError where another run has committed since `known_version`.
         """

@@ -30,6 +30,7 @@ from flows.warehouses.conflict import overtaken
 from flows.warehouses.interface import ledger_shard, owner_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from flows.model.definition import Definition
@@ -225,13 +226,29 @@ def has_commits(jobs: Jobs, table: Table) -> bool:
     return bool(found.rows[0]["has"])
 
 
-def mark(jobs: Jobs, entry: Entry, known: int) -> Entry:
-    """Append an entry that is no commit, where no other run has written one since `known`."""
+def written_since(jobs: Jobs, entry: Entry, known: int) -> int:
+    """Return a table's newest version. Raises ConflictError where a run but that of the entry has written since."""
+    newest = version(jobs, entry.table)
+    if newest > known:
+        rows = jobs.query(
+            f"SELECT run_id, run_by FROM {shard_of(entry.table)} WHERE table_name = @identity AND version > @known"
+            " AND run_id <> @run_id ORDER BY version DESC LIMIT 1",
+            [parameter("identity", entry.table), parameter("known", known), parameter("run_id", entry.run_id)],
+        ).rows
+        if rows:
+            raise overtaken(entry.table, entry.window, rows[0]["run_id"], rows[0]["run_by"])
+    return newest
+
+
+def mark(
+    jobs: Jobs, entry: Entry, known: int, statements: Sequence[str] = (), parameters: Sequence[Parameter] = ()
+) -> Entry:
+    """Append an entry that is no commit, with other statements, where no other run has written one since `known`."""
     marked = replace(entry, version=known + 1, committed_at=jobs.now())
     fence, first = set_fence(entry.table, known, marked.version)
     insert, second = append(marked)
     try:
-        jobs.query(transaction(fence, insert), [*first, *second])
+        jobs.query(transaction(fence, *statements, insert), [*first, *parameters, *second])
     except OvertakenError as error:
         newest = _newest(jobs, entry.table)
         if (newest["kind"], newest["run_id"]) != (entry.kind, entry.run_id):

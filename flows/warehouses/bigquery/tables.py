@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
@@ -10,14 +11,15 @@ from google.cloud import bigquery
 
 from flows.model.column_changes import ColumnChanges, column_changes
 from flows.model.errors import WarehouseError
-from flows.warehouses.bigquery import ledger, parts
+from flows.warehouses.bigquery import ledger, parts, quarantine, units
 from flows.warehouses.bigquery.jobs import RETRY, labels, translated
-from flows.warehouses.bigquery.types import quote, quote_table, schema_field, spelled, type_of
-from flows.warehouses.interface import owner_of, parts_of
+from flows.warehouses.bigquery.types import parameter, quote, quote_table, schema_field, spelled, type_of
+from flows.warehouses.interface import cursor_bounds, every_row, owner_of, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.model.types import Type
     from flows.warehouses.bigquery.jobs import Jobs
@@ -87,6 +89,21 @@ def prepare_parts(jobs: Jobs, table: Table, known: int) -> None:
 def empty(jobs: Jobs, table: Table, known: int) -> None:
     """Let all rows of a table go, with its parts and with a reset in the ledger."""
     ledger.reset(jobs, table, known, f"TRUNCATE TABLE {quote_table(table.identity)}", *_without_parts(jobs, table))
+
+
+def trim(jobs: Jobs, table: Table, entry: Entry, known: int) -> Entry:
+    """Let the rows of a core table go whose cursor lies in the entry's window, with the entry."""
+    cursor, *bounds = cursor_bounds(table, entry.window)
+    given = [parameter(name, value, table.types[cursor]) for name, value in zip(("low", "high"), bounds, strict=True)]
+    inside = f"{quote(cursor)} >= @low AND {quote(cursor)} < @high"
+    rows = f"{quote_table(table.identity)} WHERE {every_row(table)} AND {inside}"
+    # First, so that what is found is what goes: where it is not, the fence says so.
+    newest = ledger.written_since(jobs, entry, known)
+    units_ = f"SELECT DISTINCT AS STRUCT {units.unit_of(table)} AS unit_start, TRUE AS is_change FROM {rows}"
+    found = jobs.query(f"SELECT ARRAY({units_}) AS units", given).rows[0]["units"]
+    taken, more = quarantine.gone(jobs, entry)
+    trimmed = replace(entry, touched=units.touched(table, entry.window, found))
+    return ledger.mark(jobs, trimmed, newest, [f"DELETE FROM {rows}", *taken], [*given, *more])
 
 
 def _without_parts(jobs: Jobs, table: Table) -> list[str]:

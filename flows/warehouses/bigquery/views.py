@@ -48,21 +48,33 @@ _RESET = (
 _MADE = "(kind = 'commit' OR kind = 'accept' AND generation > 0)"
 """Whether an entry says that windows are committed."""
 VIEWS = {
+    # Of ranges that reach over a table's start or end as it came to be, the part is left that lies within.
     "windows": f"""
-        SELECT table_name, window_start, window_end, IF({_MADE}, 'committed', 'failed') AS state, version,
-               committed_at AS `at`, `rows`, seconds, run_id, run_by, code_version, error
+        WITH trimmed AS (
+          SELECT entry.table_name, entry.version, entry.committed_at,
+                 MAX(IF(gone.window_start <= entry.window_start, gone.window_end, NULL)) AS low,
+                 MIN(IF(gone.window_end >= entry.window_end, gone.window_start, NULL)) AS high
+          FROM `platform`.`ledger` AS entry JOIN `platform`.`ledger` AS gone
+            ON gone.kind = 'trim' AND gone.table_name = entry.table_name
+            AND COALESCE(gone.generation, 0) = COALESCE(entry.generation, 0)
+            AND gone.window_start < entry.window_end AND entry.window_start < gone.window_end
+            AND IF(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version)
+          GROUP BY entry.table_name, entry.version, entry.committed_at)
+        SELECT entry.table_name, GREATEST(entry.window_start, COALESCE(low, entry.window_start)) AS window_start,
+               LEAST(entry.window_end, COALESCE(high, entry.window_end)) AS window_end,
+               IF({_MADE}, 'committed', 'failed') AS state, entry.version, entry.committed_at AS `at`, `rows`, seconds,
+               run_id, run_by, code_version, error
         FROM (SELECT *, {_RESET},
                      MAX(IF(kind = 'reset', committed_at, NULL)) OVER (PARTITION BY table_name) AS reset_at
               FROM `platform`.`ledger`) AS entry
+        LEFT JOIN trimmed
+          ON trimmed.table_name = entry.table_name AND trimmed.version = entry.version
+          AND trimmed.committed_at = entry.committed_at
         WHERE ({_MADE} OR kind = 'failure') AND is_seen
-          AND (reset IS NULL OR IF({_MADE}, version > reset, committed_at > reset_at))
-          AND NOT EXISTS (
-            SELECT 1 FROM `platform`.`ledger` AS gone
-            WHERE gone.kind = 'trim' AND gone.table_name = entry.table_name
-              AND COALESCE(gone.generation, 0) = COALESCE(entry.generation, 0)
-              AND gone.window_start <= entry.window_start AND entry.window_end <= gone.window_end
-              AND IF(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version))
-        QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
+          AND (reset IS NULL OR IF({_MADE}, entry.version > reset, entry.committed_at > reset_at))
+          AND (low IS NULL OR low < entry.window_end) AND (high IS NULL OR high > entry.window_start)
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY entry.table_name, entry.window_start, entry.window_end
+                                   ORDER BY entry.committed_at DESC) = 1
     """,
     "tables": f"""
         SELECT table_name, last_updated, fresh_until, CURRENT_TIMESTAMP() - fresh_until AS freshness, version,

@@ -104,6 +104,10 @@ class BigQuery:
         tables.drop_columns(self.jobs, table, without)
         return ledger.mark(self.jobs, entry, known_version)
 
+    def trim(self, table: Table, entry: Entry, known_version: int) -> Entry:
+        """Let the rows of a core table go whose cursor lies in the entry's window, and append the entry."""
+        return tables.trim(self.jobs, table, entry, known_version)
+
     def mark(self, entry: Entry, known_version: int) -> Entry:
         """Append an entry that is no commit."""
         self._prepare_ledger(entry.table)

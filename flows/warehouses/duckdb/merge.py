@@ -9,8 +9,9 @@ from flows.model.safe_text import one_line
 from flows.sql.types import quote
 from flows.warehouses.duckdb.drift import differ
 from flows.warehouses.duckdb.incoming import insert_from
+from flows.warehouses.duckdb.queries import execute
 from flows.warehouses.duckdb.target import listed
-from flows.warehouses.interface import owner_of
+from flows.warehouses.interface import cursor_bounds, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,18 @@ def remove_rows(target: Target, keys: str, kept: str) -> list[Touched]:
     """Let rows of some keys go, but those of others among them; return what that touches."""
     goes = f"{_among(keys, _same_key(target, keys))} AND NOT {_among(kept, _same_key(target, kept))}"
     return target.units.touched(_remove(target, goes))
+
+
+def trim(target: Target) -> list[Touched]:
+    """Let rows go whose cursor lies in the window; return what that touches."""
+    cursor, low, high = cursor_bounds(target.table, target.window)
+    found, bounds = (
+        f"{target.name} WHERE {quote(cursor)} >= $low AND {quote(cursor)} < $high",
+        {"low": low, "high": high},
+    )
+    touched = execute(target.connection, f"SELECT DISTINCT {target.units.of()}, true FROM {found}", bounds).fetchall()
+    execute(target.connection, f"DELETE FROM {found}", bounds)
+    return target.units.touched(touched)
 
 
 def _among(place: str, same_key: str) -> str:

@@ -8,19 +8,30 @@ _SEEN = (
 _MADE = "(kind = 'commit' OR kind = 'accept' AND generation > 0)"
 """Whether an entry says that windows are committed."""
 VIEWS = {
+    # Of ranges that reach over a table's start or end as it came to be, the part is left that lies within.
     "windows": f"""
-        SELECT table_name, window_start, window_end, if({_MADE}, 'committed', 'failed') AS state, version,
-               committed_at AS at, "rows", seconds, run_id, run_by, code_version, error
+        WITH trimmed AS (
+          SELECT entry.table_name, entry.version, entry.committed_at,
+                 max(gone.window_end) FILTER (gone.window_start <= entry.window_start) AS low,
+                 min(gone.window_start) FILTER (gone.window_end >= entry.window_end) AS high
+          FROM platform.ledger AS entry JOIN platform.ledger AS gone
+            ON gone.kind = 'trim' AND gone.table_name = entry.table_name
+            AND coalesce(gone.generation, 0) = coalesce(entry.generation, 0)
+            AND gone.window_start < entry.window_end AND entry.window_start < gone.window_end
+            AND if(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version)
+          GROUP BY ALL)
+        SELECT entry.table_name, greatest(entry.window_start, low) AS window_start,
+               least(entry.window_end, high) AS window_end, if({_MADE}, 'committed', 'failed') AS state, entry.version,
+               entry.committed_at AS at, "rows", seconds, run_id, run_by, code_version, error
         FROM (SELECT *, {_SEEN}, max(version) FILTER (kind = 'reset') OVER one_table AS reset,
                      max_by(committed_at, version) FILTER (kind = 'reset') OVER one_table AS reset_at
               FROM platform.ledger WINDOW one_table AS (PARTITION BY table_name)) AS entry
+        LEFT JOIN trimmed USING (table_name, version, committed_at)
         WHERE ({_MADE} OR kind = 'failure') AND is_seen
-          AND (reset IS NULL OR if({_MADE}, version > reset, committed_at > reset_at))
-          AND NOT EXISTS (FROM platform.ledger AS gone WHERE gone.kind = 'trim' AND gone.table_name = entry.table_name
-              AND coalesce(gone.generation, 0) = coalesce(entry.generation, 0)
-              AND gone.window_start <= entry.window_start AND entry.window_end <= gone.window_end
-              AND if(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version))
-        QUALIFY row_number() OVER (PARTITION BY table_name, window_start, window_end ORDER BY committed_at DESC) = 1
+          AND (reset IS NULL OR if({_MADE}, entry.version > reset, entry.committed_at > reset_at))
+          AND (low IS NULL OR low < entry.window_end) AND (high IS NULL OR high > entry.window_start)
+        QUALIFY row_number() OVER (PARTITION BY entry.table_name, entry.window_start, entry.window_end
+                                   ORDER BY entry.committed_at DESC) = 1
     """,
     "tables": f"""
         SELECT table_name, max(committed_at) AS last_updated, max(coalesce(window_end, began)) AS fresh_until,

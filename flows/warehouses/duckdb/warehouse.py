@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from flows.sql import to_duckdb
 from flows.warehouses.duckdb import generations, ledger, quarantine, schema
 from flows.warehouses.duckdb.connection import IN_MEMORY, open_file, transaction, translated
+from flows.warehouses.duckdb.merge import trim
 from flows.warehouses.duckdb.queries import fetch
 from flows.warehouses.duckdb.signals import stoppable
 from flows.warehouses.duckdb.staging import stage
@@ -120,6 +121,18 @@ class DuckDB:
             accepted = ledger.append(cursor, replace(entry, version=version))
             work.commit()
             return accepted
+
+    def trim(self, table: Table, entry: Entry, known_version: int) -> Entry:
+        """Let the rows of a core table go whose cursor lies in the entry's window, and append the entry."""
+        with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
+            version = ledger.next_version(
+                cursor, table.identity, entry.window, known_version, generation=entry.generation
+            )
+            touched = trim(Target(cursor, table, entry.window))
+            done = ledger.append(cursor, replace(entry, version=version, touched=tuple(touched)))
+            quarantine.renew(cursor, done, ())
+            work.commit()
+            return done
 
     def mark(self, entry: Entry, known_version: int) -> Entry:
         """Append an entry that is no commit."""
