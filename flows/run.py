@@ -20,7 +20,7 @@ from flows.report.text import describe_failures, plural
 from flows.wiring import all_parts, open_project
 
 if TYPE_CHECKING:
-    from flows.engine.table_run import Outcome
+    from flows.engine.outcome import Outcome
     from flows.project.project import Project
     from flows.warehouses.interface import Warehouse
 

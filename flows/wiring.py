@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from blocks.stage import StageBlock
+    from flows.engine.outcome import Observer, Outcome
     from flows.engine.request import Author, Reached, Request
-    from flows.engine.table_run import Observer, Outcome, Parts
+    from flows.engine.table_run import Parts
     from flows.extracts.stage import Stage
     from flows.model.table import Table
     from flows.project.project import Project

@@ -12,9 +12,10 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from flows.commands.progress import Quiet, TableBars, Tables
+from flows.engine.outcome import Failure, Observer, Outcome
 from flows.engine.request import Reached, Request
 from flows.engine.steps import Plan
-from flows.engine.table_run import Failure, Observer, Outcome, Parts, run_table
+from flows.engine.table_run import Parts, run_table
 from flows.model.errors import DerivedError, told
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from flows.tracking.dry_run import dry_run as dry_run_of
 from flows.wiring import api_configured, run_alone
 
 if TYPE_CHECKING:
+    from flows.engine.outcome import Outcome
     from flows.engine.request import Request
-    from flows.engine.table_run import Outcome
     from flows.wiring import Kind
 
 

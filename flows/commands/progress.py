@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.engine.extract import Slot
+    from flows.engine.outcome import Outcome
     from flows.engine.request import Reached
     from flows.engine.steps import Plan, Step
-    from flows.engine.table_run import Outcome
     from flows.extracts.manifest import Manifest
     from flows.model.entry import Entry
 

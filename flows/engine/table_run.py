@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 import uuid
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from flows.engine import generations, redefine
-from flows.engine.commit import TableRun, commit_step, record_failure
+from flows.engine.commit import TableRun, record_failure
 from flows.engine.definitions import keep_definition
-from flows.engine.division import halves
+from flows.engine.do_steps import do_steps
 from flows.engine.estimate import estimated
-from flows.engine.first_copy import first_copy
+from flows.engine.outcome import Failure, Outcome
 from flows.engine.planning import bounds_of, make_plan
-from flows.engine.prepare import has_rows, prepare, require_ready
+from flows.engine.prepare import prepare, require_ready
 from flows.engine.request import Reached, Request
 from flows.engine.steps import Edition, Plan
-from flows.model.errors import ConflictError, DerivedError, SqlError, UsageError
-from flows.model.window import EVER, Window
+from flows.model.errors import DerivedError, SqlError, UsageError
+from flows.model.window import EVER
 from flows.sql import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
-    from flows.engine.extract import Extracts, Slot
-    from flows.engine.first_copy import FirstCopy
+    from flows.engine.extract import Extracts
+    from flows.engine.outcome import Observer
     from flows.engine.readings import Readings
     from flows.engine.request import Author
-    from flows.engine.steps import Step
-    from flows.extracts.manifest import Manifest
     from flows.extracts.stage import Stage
-    from flows.model.entry import Entry, Notice
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.warehouses.interface import Warehouse
-
-PATIENCE = 5
-"""After so many failures in a row of one kind (`DerivedError.kind`) a run gives a generation up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,71 +51,6 @@ class Parts:
     def warehouse(self) -> Warehouse:
         """Where the tables live."""
         return self.readings.warehouse
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A window that could not be done."""
-
-    window: Window | None
-    error: DerivedError
-
-
-@dataclass
-class Outcome:
-    """What a run of one table did."""
-
-    table: str
-    plan: Plan
-    entries: list[Entry] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    """What there is to say of the table as a whole."""
-    defined: Table | None = None
-    """The table as its file defines it; None where that has faults."""
-    untried: tuple[Step, ...] = ()
-    """Steps of the plan that were not tried, as the run gave up."""
-    swapped: Entry | None = None
-    """What let a generation take the place of the one that readers saw."""
-
-    @property
-    def rows(self) -> int:
-        """Rows of all windows that were done, and of what there is of one that was not."""
-        done = {entry.window for entry in self.entries if entry.is_commit}
-        return sum(entry.rows for entry in self.entries if entry.is_commit or entry.window not in done)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds that the windows took together."""
-        return sum(entry.seconds for entry in self.entries)
-
-
-class Observer(Protocol):
-    """Whom runs tell what they do: a person's terminal, or Prefect."""
-
-    def planned(self, table: str, plan: Plan) -> None:
-        """Take what the run of a table will do, before it does it."""
-
-    def reach(self, table: str, work: Callable[[], Reached]) -> Reached:
-        """Reach the source of a table; may do it again after a transient error."""
-
-    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
-        """Do the work of one step and return its entry; may do it again after a transient error."""
-
-    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:
-        """Do the first half of a step, which reads; may know by the slot's cache key what the work would give."""
-
-    def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
-        """Do the other half and return the step's entry; may do it again after a transient error."""
-
-    def divided(self, table: str, step: Step) -> None:
-        """Take that a step failed for some of its rows, and that its halves are tried in its place."""
-
-    def say(self, line: str) -> None:
-        """Take a line for the log."""
-
-    def ended(self, outcome: Outcome) -> None:
-        """Take what was done for a table, and what was not."""
 
 
 def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
@@ -207,7 +134,7 @@ def _ingest(
     extracts = _extracts(run, todo, parts, request)
     if extracts is not None:
         outcome.plan = replace(todo, windows=tuple(extracts.steps(todo.windows)))
-    _do_steps({run.generation: run}, outcome, warehouse, extracts, observer)
+    do_steps({run.generation: run}, outcome, warehouse, extracts, observer)
     outcome.notices = [] if request.force and request.bounds == EVER else changed
 
 
@@ -224,7 +151,7 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
     for number in dict.fromkeys(step.generation for step in todo.windows):
         prepare(runs[number], todo, warehouse)
         keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
-    _do_steps(runs, outcome, warehouse, None, observer)
+    do_steps(runs, outcome, warehouse, None, observer)
     if todo.succession is None:
         return
     parts.readings.forget(outcome.table)
@@ -234,50 +161,6 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
         outcome.swapped = generations.succeed(newest, left, warehouse)
     elif todo.still is not None:
         outcome.failures.append(Failure(None, todo.still))
-
-
-def _do_steps(
-    runs: Mapping[int, TableRun], outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
-) -> None:
-    """Do the steps of a plan; one that fails for some of its rows is tried again in halves, down to single windows.
-
-    Those of a generation that meet one kind of failure all the time are given up, and the others are not: a definition
-    that is broken must not keep the one away that mends it. A run that meets another run gives up as a whole.
-    """
-    left = deque((runs[step.generation], step) for step in outcome.plan.windows)
-    failed: dict[int, list[DerivedError]] = {number: [] for number in runs}
-    while left:
-        run, step = left.popleft()
-        in_a_row = failed[step.generation]
-        if len(in_a_row) == PATIENCE or (step.cause == "accepted" and _is_missing(step, outcome)):
-            outcome.untried += (step,)
-            continue
-        version = run.known_version
-        try:
-            for entry in _entries(run, step, warehouse, extracts, observer, first=not outcome.entries):
-                outcome.entries.append(entry)
-                version = entry.version
-            in_a_row.clear()
-        except DerivedError as error:
-            if not run.rebuild and (pieces := halves(run.table, step.window, error)):
-                # Parts of a first copy that are committed are this run's own.
-                run = replace(run, known_version=version)
-                left.extendleft((run, replace(step, window=piece, copied=None)) for piece in reversed(pieces))
-                observer.divided(outcome.table, step)
-                continue
-            outcome.failures.append(Failure(step.window, error))
-            if isinstance(error, ConflictError):
-                outcome.untried += tuple(step for _, step in left)
-                return
-            if in_a_row and in_a_row[-1].kind != error.kind:
-                in_a_row.clear()
-            in_a_row.append(error)
-
-
-def _is_missing(step: Step, outcome: Outcome) -> bool:
-    """Say whether rows that are to be accepted had to be brought up to date first, and were not."""
-    lacking = [*(one.window for one in outcome.failures), *(one.window for one in outcome.untried)]
-    return any(step.window is None or one is None or step.window.overlaps(one) for one in lacking)
 
 
 def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extracts | None:
@@ -290,42 +173,6 @@ def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extr
     except DerivedError as error:
         record_failure(run, todo.windows[0], parts.warehouse, error)
         raise
-
-
-def _entries(  # noqa: PLR0913 - one for each way to do a step
-    run: TableRun, step: Step, warehouse: Warehouse, extracts: Extracts | None, observer: Observer, *, first: bool
-) -> Iterator[Entry]:
-    """Do a step and give its entry; those of all its parts where it is a first copy."""
-    table = warehouse.as_read(run.table)
-    copy = first_copy(run.source, table, step, run.known_version, partial(has_rows, run.table, warehouse))
-    try:
-        ended = False
-        while not ended:
-            work = partial(commit_step, run, step, warehouse, first=first, copy=copy)
-            if extracts is not None:
-                entry = _in_two_steps(extracts, step, copy, observer, work)
-            else:
-                entry = observer.step(run.table.identity, step, work)
-            yield entry
-            first, ended = False, entry.kind != "part"
-    finally:
-        if copy is not None:
-            copy.close()
-
-
-def _in_two_steps(
-    extracts: Extracts, step: Step, copy: FirstCopy | None, observer: Observer, load: Callable[..., Entry]
-) -> Entry:
-    """Read a step's rows into the stage, and bring them from there into the warehouse."""
-    slot, table = extracts.slot(step, copy), extracts.run.table.identity
-    manifest = observer.extract(table, step, slot, partial(extracts.read, step, slot, copy))
-    try:
-        entry = observer.load(table, step, partial(load, extract=extracts.stage.extract(manifest)))
-    except DerivedError as error:
-        extracts.failed(error, slot, step.window)
-        raise
-    extracts.committed(entry, slot)
-    return entry
 
 
 def _table_run(

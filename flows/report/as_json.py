@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from flows.report.text import count_untried, describe_failures, describe_reason, describe_wait, warnings_of
 
 if TYPE_CHECKING:
+    from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
-    from flows.engine.table_run import Outcome
     from flows.model.window import Window
 
 

@@ -17,8 +17,8 @@ from flows.report.text import (
 )
 
 if TYPE_CHECKING:
+    from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
-    from flows.engine.table_run import Outcome
 
 
 SHOWN = 500

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan, Reason, Wait
-    from flows.engine.table_run import Outcome
     from flows.extracts.manifest import Manifest
     from flows.model.definition import Change
     from flows.model.entry import Entry

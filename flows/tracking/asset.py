@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from prefect.tasks import MaterializingTask
 
-    from flows.engine.table_run import Outcome
+    from flows.engine.outcome import Outcome
     from flows.model.table import Table
 
 

@@ -15,8 +15,8 @@ from flows.report.text import describe_committed, describe_failures, describe_id
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
+    from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
-    from flows.engine.table_run import Outcome
 
 
 def final_state(outcome: Outcome) -> State[Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from prefect import Flow
 
-    from flows.engine.table_run import Observer, Outcome
+    from flows.engine.outcome import Observer, Outcome
     from flows.wiring import Kind
 
 DESCRIPTIONS: dict[Kind, str] = {

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
     from flows.engine.extract import Slot
+    from flows.engine.outcome import Outcome
     from flows.engine.request import Reached
     from flows.engine.steps import Plan, Step
-    from flows.engine.table_run import Outcome
     from flows.model.entry import Entry
     from flows.tracking.dry_run import DryRun
 

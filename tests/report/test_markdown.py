@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.engine.outcome import Failure, Outcome
 from flows.engine.steps import Plan, Reason, Step
-from flows.engine.table_run import Failure, Outcome
 from flows.model.entry import Entry, Notice
 from flows.model.errors import DerivedError
 from flows.report.escape import fenced, for_markdown

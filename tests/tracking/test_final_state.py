@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from flows.engine.outcome import Failure, Outcome
 from flows.engine.steps import Plan, Wait, Waiting
-from flows.engine.table_run import Failure, Outcome
 from flows.model.entry import Entry
 from flows.model.errors import DerivedError
 from flows.model.window import Window, utc

@@ -384,7 +384,7 @@ def test_a_run_that_cannot_work_fails_with_its_message(project):
 
 RETRIES = """
 from flows.engine.steps import Plan, Reason, Step
-from flows.engine.table_run import Outcome
+from flows.engine.outcome import Outcome
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.window import Window, utc
 from flows.tracking import flow, observer as tracking
@@ -415,7 +415,7 @@ def test_only_what_may_pass_is_tried_again(project):
 
 HOSTILE = """
 from flows.engine.steps import Plan, Reason, Step
-from flows.engine.table_run import Failure, Outcome
+from flows.engine.outcome import Failure, Outcome
 from flows.model.errors import CheckFailedError
 from flows.model.window import Window, utc
 from flows.tracking import flow

@@ -1,0 +1,108 @@
+"""Do the steps of a plan, one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flows.engine.commit import TableRun, commit_step
+from flows.engine.division import halves
+from flows.engine.first_copy import first_copy
+from flows.engine.outcome import Failure
+from flows.engine.prepare import has_rows
+from flows.model.errors import ConflictError, DerivedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from flows.engine.extract import Extracts
+    from flows.engine.first_copy import FirstCopy
+    from flows.engine.outcome import Observer, Outcome
+    from flows.engine.steps import Step
+    from flows.model.entry import Entry
+    from flows.warehouses.interface import Warehouse
+
+PATIENCE = 5
+"""After so many failures in a row of one kind (`DerivedError.kind`) a run gives a generation up."""
+
+
+def do_steps(
+    runs: Mapping[int, TableRun], outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
+) -> None:
+    """Do the steps of a plan; one that fails for some of its rows is tried again in halves, down to single windows.
+
+    Those of a generation that meet one kind of failure all the time are given up, and the others are not: a definition
+    that is broken must not keep the one away that mends it. A run that meets another run gives up as a whole.
+    """
+    left = deque((runs[step.generation], step) for step in outcome.plan.windows)
+    failed: dict[int, list[DerivedError]] = {number: [] for number in runs}
+    while left:
+        run, step = left.popleft()
+        in_a_row = failed[step.generation]
+        if len(in_a_row) == PATIENCE or (step.cause == "accepted" and _is_missing(step, outcome)):
+            outcome.untried += (step,)
+            continue
+        version = run.known_version
+        try:
+            for entry in _entries(run, step, warehouse, extracts, observer, first=not outcome.entries):
+                outcome.entries.append(entry)
+                version = entry.version
+            in_a_row.clear()
+        except DerivedError as error:
+            if not run.rebuild and (pieces := halves(run.table, step.window, error)):
+                # Parts of a first copy that are committed are this run's own.
+                run = replace(run, known_version=version)
+                left.extendleft((run, replace(step, window=piece, copied=None)) for piece in reversed(pieces))
+                observer.divided(outcome.table, step)
+                continue
+            outcome.failures.append(Failure(step.window, error))
+            if isinstance(error, ConflictError):
+                outcome.untried += tuple(step for _, step in left)
+                return
+            if in_a_row and in_a_row[-1].kind != error.kind:
+                in_a_row.clear()
+            in_a_row.append(error)
+
+
+def _is_missing(step: Step, outcome: Outcome) -> bool:
+    """Say whether rows that are to be accepted had to be brought up to date first, and were not."""
+    lacking = [*(one.window for one in outcome.failures), *(one.window for one in outcome.untried)]
+    return any(step.window is None or one is None or step.window.overlaps(one) for one in lacking)
+
+
+def _entries(  # noqa: PLR0913 - one for each way to do a step
+    run: TableRun, step: Step, warehouse: Warehouse, extracts: Extracts | None, observer: Observer, *, first: bool
+) -> Iterator[Entry]:
+    """Do a step and give its entry; those of all its parts where it is a first copy."""
+    table = warehouse.as_read(run.table)
+    copy = first_copy(run.source, table, step, run.known_version, partial(has_rows, run.table, warehouse))
+    try:
+        ended = False
+        while not ended:
+            work = partial(commit_step, run, step, warehouse, first=first, copy=copy)
+            if extracts is not None:
+                entry = _in_two_steps(extracts, step, copy, observer, work)
+            else:
+                entry = observer.step(run.table.identity, step, work)
+            yield entry
+            first, ended = False, entry.kind != "part"
+    finally:
+        if copy is not None:
+            copy.close()
+
+
+def _in_two_steps(
+    extracts: Extracts, step: Step, copy: FirstCopy | None, observer: Observer, load: Callable[..., Entry]
+) -> Entry:
+    """Read a step's rows into the stage, and bring them from there into the warehouse."""
+    slot, table = extracts.slot(step, copy), extracts.run.table.identity
+    manifest = observer.extract(table, step, slot, partial(extracts.read, step, slot, copy))
+    try:
+        entry = observer.load(table, step, partial(load, extract=extracts.stage.extract(manifest)))
+    except DerivedError as error:
+        extracts.failed(error, slot, step.window)
+        raise
+    extracts.committed(entry, slot)
+    return entry

@@ -1,0 +1,83 @@
+"""What a run of one table did, and whom it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flows.engine.extract import Slot
+    from flows.engine.request import Reached
+    from flows.engine.steps import Plan, Step
+    from flows.extracts.manifest import Manifest
+    from flows.model.entry import Entry, Notice
+    from flows.model.errors import DerivedError
+    from flows.model.table import Table
+    from flows.model.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A window that could not be done."""
+
+    window: Window | None
+    error: DerivedError
+
+
+@dataclass
+class Outcome:
+    """What a run of one table did."""
+
+    table: str
+    plan: Plan
+    entries: list[Entry] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    """What there is to say of the table as a whole."""
+    defined: Table | None = None
+    """The table as its file defines it; None where that has faults."""
+    untried: tuple[Step, ...] = ()
+    """Steps of the plan that were not tried, as the run gave up."""
+    swapped: Entry | None = None
+    """What let a generation take the place of the one that readers saw."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all windows that were done, and of what there is of one that was not."""
+        done = {entry.window for entry in self.entries if entry.is_commit}
+        return sum(entry.rows for entry in self.entries if entry.is_commit or entry.window not in done)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the windows took together."""
+        return sum(entry.seconds for entry in self.entries)
+
+
+class Observer(Protocol):
+    """Whom runs tell what they do: a person's terminal, or Prefect."""
+
+    def planned(self, table: str, plan: Plan) -> None:
+        """Take what the run of a table will do, before it does it."""
+
+    def reach(self, table: str, work: Callable[[], Reached]) -> Reached:
+        """Reach the source of a table; may do it again after a transient error."""
+
+    def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        """Do the work of one step and return its entry; may do it again after a transient error."""
+
+    def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:
+        """Do the first half of a step, which reads; may know by the slot's cache key what the work would give."""
+
+    def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
+        """Do the other half and return the step's entry; may do it again after a transient error."""
+
+    def divided(self, table: str, step: Step) -> None:
+        """Take that a step failed for some of its rows, and that its halves are tried in its place."""
+
+    def say(self, line: str) -> None:
+        """Take a line for the log."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take what was done for a table, and what was not."""
