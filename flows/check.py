@@ -17,7 +17,7 @@ from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import out, out_json
 from flows.model.errors import Fault, TableFileError
 from flows.model.sizes import shown_bytes
-from flows.report.reading import advice, difference_in_words, reading
+from flows.report.reading import advice, advice_unread, difference_in_words, reading
 from flows.report.text import plural
 from flows.wiring import open_project
 
@@ -84,13 +84,17 @@ def _require(project: Project, name: str) -> None:
 
 def _warnings(project: Project, names: list[str]) -> list[Fault]:
     """Return what is no fault and yet hardly meant."""
-    return [
-        Fault(bound.line, advice(one, bound, project.place(one.table)), "sql", project.place(name))
-        for name in names
-        if name in project.tables and not project.validate(name)
-        for one in project.upstreams(name)
-        for bound in one.misplaced
-    ]
+    found = []
+    for name in names:
+        if name not in project.tables or project.validate(name):
+            continue
+        place = project.place(name)
+        for one in project.upstreams(name):
+            found += [
+                Fault(bound.line, advice(one, bound, project.place(one.table)), "sql", place) for bound in one.misplaced
+            ]
+            found += [Fault(text.line, advice_unread(one, text), "sql", place) for text in one.unread]
+    return found
 
 
 def _notes(project: Project, names: list[str], *, all_kinds: bool) -> list[Fault]:

@@ -199,6 +199,24 @@ def test_a_bound_on_another_column_is_warned_of(project):
     assert (told["file"], told["line"]) == ("tables/derived/bad.yaml", 13)
 
 
+def test_a_window_that_bounds_nothing_is_warned_of(project):
+    """Where the window stands beside the column that divides a table, and yet the table is read whole."""
+    done = check(
+        project,
+        GOOD.replace("p.captured_at < @window_end", "id < 3").replace(
+            "p.captured_at >= @window_start AND id", "IF(p.captured_at < @window_end, 1, 2)"
+        ),
+    )
+    assert done.returncode == 0
+    warning = (
+        "tables/derived/bad.yaml:13: sql: warning: 'IF(p.captured_at < @window_end, 1, 2) < 3' names the window beside "
+        "captured_at of core.payments, and no bound on what is read comes of it: the table is read whole, and what "
+        "changes in it later does not make older windows again. "
+        "Write AND captured_at >= @window_start AND captured_at < @window_end in the WHERE of the query that reads it."
+    )
+    assert done.stdout.splitlines() == [warning, "9 tables: no faults."]
+
+
 def test_a_cycle_is_printed_as_a_path(project):
     """Each table of the circle says how it comes back to itself."""
     one = GOOD.replace("core.payments AS p", "derived.two AS p").replace("p.captured_at", "TIMESTAMP(p.day)")

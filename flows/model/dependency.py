@@ -52,6 +52,15 @@ class Misplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Where a query names the window beside the partition column of a table, and no bound comes of it."""
+
+    text: str
+    line: int
+    """Line of the query, or of the file in which the query stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dependency:
     """A table that a query reads: the range of its partition column that one window reads, or a snapshot."""
 
@@ -69,11 +78,19 @@ class Dependency:
     """What the query bounds of the table in vain, where that leaves a snapshot."""
     unfiltered: bool = False
     """Whether it is read somewhere without any condition on its partition column alone."""
+    unread: tuple[Unread, ...] = ()
+    """Where the query names the window beside the partition column in vain, where that leaves a snapshot."""
+    type: str = "TIMESTAMP"
+    """The type of the partition column."""
 
     def at(self, line: Callable[[int], int]) -> Dependency:
         """Return the same with lines of the query's file in place of lines of the query."""
+        if not self.misplaced and not self.unread:
+            return self
         misplaced = tuple(replace(one, line=line(one.line)) for one in self.misplaced)
-        return replace(self, misplaced=misplaced) if misplaced else self
+        return replace(
+            self, misplaced=misplaced, unread=tuple(replace(one, line=line(one.line)) for one in self.unread)
+        )
 
     def range(self, window: Window) -> Window | None:
         """Return the range of the upstream's partition column that one window reads; None for a snapshot."""

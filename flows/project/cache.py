@@ -196,6 +196,7 @@ def plain(file: TableFile) -> tuple[Any, ...]:
         file.lookback,
         file.hourly,
         file.one_window,
+        file.window,
         file.sourced,
         [tuple(column) for column in file.columns],
         [tuple(query) for query in file.queries],
@@ -212,7 +213,7 @@ def _faults(file: str, given: Iterable[Any]) -> tuple[Fault, ...]:
 
 
 def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
-    name, faults, strategy, partition, requires_filter, lookback, hourly, one_window, sourced, *lists = given
+    name, faults, strategy, partition, requires_filter, lookback, hourly, one_window, window, sourced, *lists = given
     columns, queries, references = lists
     return TableFile(
         file=name,
@@ -224,6 +225,7 @@ def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has
         lookback=lookback,
         hourly=tuple(hourly) if hourly else None,
         one_window=one_window,
+        window=window,
         sourced=sourced,
         columns=tuple(ListedColumn(*column) for column in columns),
         queries=tuple(Query(*query) for query in queries),

@@ -106,12 +106,16 @@ class _Comparison:
             elif found is not None:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
                 faults.update((*self.output(found), *self.lookback(found), *self.open_end(found)))
-                faults.update(self.unfiltered(query, found))
+                faults.update((*self.unfiltered(query, found), *self.shared_ends(query, found)))
         faults.update(self.references())
         for check in self.file.queries:
             found = self.analysis(check) if not check.own and check.names is not None else None
             if found is not None:
-                faults.update(found if isinstance(found, tuple) else self.unfiltered(check, found))
+                faults.update(
+                    found
+                    if isinstance(found, tuple)
+                    else (*self.unfiltered(check, found), *self.shared_ends(check, found))
+                )
         return Findings(tuple(sorted(faults)), None if dependencies is None else dump(dependencies))
 
     def analysis(self, query: Query) -> Analysis | tuple[Fault, ...]:
@@ -182,6 +186,19 @@ class _Comparison:
                     f"read it. Write WHERE {one.column} >= ... where it is read."
                 )
                 yield self.file.fault(query.at((query.names or {})[one.table]), query.field, message)
+
+    def shared_ends(self, query: Query, found: Analysis) -> Iterator[Fault]:
+        """Say where two windows would read the rows between them."""
+        size = self.file.size
+        if size is None or self.file.one_window:
+            return
+        for one in found.shared_ends:
+            if one.is_between(size):
+                message = (
+                    f"'{one.written}' includes its end, at which the next window begins: rows of that {one.unit} would "
+                    f"stand in both. Write {one.instead}."
+                )
+                yield self.file.fault(query.at(one.line), query.field, message)
 
     def lookback(self, found: Analysis) -> Iterator[Fault]:
         """Say where nothing would ever be looked back for."""

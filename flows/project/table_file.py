@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.errors import Fault, SqlError, TableFileError, few_suggestions
+from flows.model.window import Size
 from flows.project.files import SUFFIX, Place, content
 from flows.project.stored import dump, load
 from flows.project.text import shortened
@@ -93,6 +94,8 @@ class TableFile:
     """Where it is partitioned by hour and its windows have no end: the first one's start, and the line that says so."""
     one_window: bool = False
     """Whether its first window is its last."""
+    window: str | None = None
+    """The size of its windows, where it has any."""
     sourced: bool = False
     """Whether it names a source, be it well or badly."""
     columns: tuple[ListedColumn, ...] = ()
@@ -116,6 +119,11 @@ class TableFile:
     def query(self) -> Query | None:
         """The table's own query, where it has a tree."""
         return next((one for one in self.queries if one.own and one.names is not None), None)
+
+    @property
+    def size(self) -> Size | None:
+        """The size of its windows, where it has any."""
+        return Size.parse(self.window) if self.window else None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -224,6 +232,7 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
         lookback=document.line(("window", "lookback")) if is_lookback else None,
         hourly=_hourly(document),
         one_window=_has_one_window(document),
+        window=str(document.size) if document.size else None,
         sourced=("source",) in document.lines,
         columns=tuple(_columns(document)),
         queries=tuple(_queries(document)),

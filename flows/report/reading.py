@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flows.model.dependency import Dependency, Edge, Misplaced
+    from flows.model.dependency import Dependency, Edge, Misplaced, Unread
     from flows.project.differences import Difference
 
 _MICROSECOND = timedelta(microseconds=1)
+_LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 
 def reading(dependency: Dependency) -> str:
     """Say what one window reads of an upstream, or why it reads it whole and what to write instead."""
     column = dependency.column
     if dependency.reach is not None:
-        start, end = map(edge, dependency.reach)
+        start, end = map(where, dependency.reach)
         return f"reads {column} from {start} to {end}"
     times = "" if dependency.places == 1 else f" in one of the {dependency.places} places where it is read"
     match dependency.snapshot:
@@ -25,9 +27,9 @@ def reading(dependency: Dependency) -> str:
         case "undivided":
             why = f"{dependency.table} has no partition column, so it is read whole"
         case "open":
-            why = f"{column} has a lower bound only{times}; add {column} < @window_end"
+            why = f"{column} has a lower bound only{times}; add {_until(dependency)}"
         case _:
-            hint = f"add {column} >= @window_start AND {column} < @window_end where it is to be read by window"
+            hint = f"add {_since(dependency)} AND {_until(dependency)} where it is to be read by window"
             why = f"nothing bounds {column} by the window{times}; {hint}"
     return f"snapshot: {why}"
 
@@ -40,11 +42,32 @@ def advice(dependency: Dependency, bound: Misplaced, place: str) -> str:
     table, column = dependency.table, dependency.column
     divided = f"the rows of {table} are divided by {column}" if column else f"{table} has no partition column"
     instead = f"Write `partition: {{column: {bound.column}, by: day}}` in {place}"
-    more = f", or bound {column} as well: AND {column} >= @window_start AND {column} < @window_end" if column else ""
+    more = f", or bound {column} as well: AND {_since(dependency)} AND {_until(dependency)}" if column else ""
     return (
         f"the SQL bounds {bound.column} by the window, but {divided}: it is read whole, and what changes in it later "
         f"does not make older windows again. {instead}{more}."
     )
+
+
+def advice_unread(dependency: Dependency, found: Unread) -> str:
+    """Say where the window stands beside a partition column and bounds nothing, and what to write."""
+    return (
+        f"'{found.text}' names the window beside {dependency.column} of {dependency.table}, and no bound on what is "
+        "read comes of it: the table is read whole, and what changes in it later does not make older windows again. "
+        f"Write AND {_since(dependency)} AND {_until(dependency)} in the WHERE of the query that reads it."
+    )
+
+
+def _since(dependency: Dependency) -> str:
+    return f"{dependency.column} >= {_moment(dependency, '@window_start')}"
+
+
+def _until(dependency: Dependency) -> str:
+    return f"{dependency.column} < {_moment(dependency, '@window_end')}"
+
+
+def _moment(dependency: Dependency, parameter: str) -> str:
+    return parameter if dependency.type == "TIMESTAMP" else f"{dependency.type}({parameter})"
 
 
 def difference_in_words(difference: Difference) -> str:
@@ -68,13 +91,17 @@ def difference_in_words(difference: Difference) -> str:
             )
 
 
-def edge(edge: Edge) -> str:
+def where(edge: Edge) -> str:
     """Say where one end of what is read lies: `7 days before the window's start`."""
     if edge.anchor == "beginning":
         return "the beginning"
+    length = _LENGTHS.get(edge.floor or "")
+    if length is not None and edge.offset > timedelta(0) and not (edge.offset + _MICROSECOND) % length:
+        begun = replace(edge, offset=edge.offset + _MICROSECOND - length, floor=None)
+        return f"the first {edge.floor} not before {where(begun)}"
     days, rest = divmod(abs(edge.offset), timedelta(days=1))
     months = [_count(abs(edge.months), "month")] if edge.months else []
-    times = [*([_count(days, "day")] if days else []), *([_clock(rest)] if rest else [])]
+    times = [*([_count(days, "day")] if days else []), *_clock(rest)]
     text = "the window's start" if edge.anchor == "start" else "the window's end"
     if edge.months * edge.offset < timedelta(0):
         text, months = _moved(months, edge.months < 0, text), []
@@ -90,12 +117,17 @@ def _count(number: int, unit: str) -> str:
     return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
-def _clock(rest: timedelta) -> str:
+def _clock(rest: timedelta) -> list[str]:
+    micros = rest % timedelta(seconds=1) // _MICROSECOND
+    small = [_count(micros, "microsecond")] if micros else []
+    rest -= micros * _MICROSECOND
+    if not rest:
+        return small
     for unit, length in (
         ("hour", timedelta(hours=1)),
         ("minute", timedelta(minutes=1)),
         ("second", timedelta(seconds=1)),
     ):
         if not rest % length:
-            return _count(rest // length, unit)
-    return _count(rest // _MICROSECOND, "microsecond")
+            return [_count(rest // length, unit), *small]
+    return small

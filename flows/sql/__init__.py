@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlglot
+from sqlglot import exp
 
 from flows.model.dependency import Dependency, Edge
 from flows.model.errors import Fault, SqlError
@@ -19,11 +20,10 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlglot import exp
-
     from flows.model.types import Type
     from flows.sql.compile.compiler import Compiled
     from flows.sql.compile.scope import Relation
+    from flows.sql.shared_ends import SharedEnd
 
 __all__ = [
     "Analysis",
@@ -57,6 +57,8 @@ class Analysis:
     """What each of these is computed from, by name."""
     running_on: Mapping[str, str]
     """Columns whose values surely go on past the window's end, each with the condition that is missing."""
+    shared_ends: tuple[SharedEnd, ...]
+    """Conditions that include the end of what a window reads."""
 
     def line(self, name: str) -> int:
         """Return the line on which a column stands."""
@@ -77,16 +79,16 @@ def analyze(
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - most runs read queries and compile none
     from flows.sql.open_end import has_open_end, running_on  # noqa: PLC0415 - the same
-    from flows.sql.reach import dependencies, shared_ends  # noqa: PLC0415 - the same
+    from flows.sql.reach import dependencies  # noqa: PLC0415 - the same
+    from flows.sql.shared_ends import shared_ends  # noqa: PLC0415 - the same
 
     tree, nodes, faults_of_tree, _ = read(sql)
-    relation, context = compiled(tree, schema, partitions or {})
+    relation, context = compiled(tree, schema, partitions or {}, windowed=nodes.around(exp.Parameter))
     try:
         faults = [
             *faults_of_tree,
             *context.faults,
             *dict.fromkeys(context.unrepeatable),
-            *shared_ends(nodes),
             *_output_faults(tree, relation),
         ]
     except RecursionError:
@@ -102,7 +104,9 @@ def analyze(
         for name, value in (relation.columns if by_window and has_open_end(nodes) else ())
         if (origin := running_on(value.origins)) is not None
     }
-    return Analysis(dependencies(context.occurrences, by_window=by_window), columns, by_name, open_ended)
+    return Analysis(
+        dependencies(context.occurrences, by_window=by_window), columns, by_name, open_ended, tuple(shared_ends(nodes))
+    )
 
 
 def _end_of(column: str, type_: Type | str, *, start: bool) -> str:

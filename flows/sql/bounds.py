@@ -6,17 +6,22 @@ safe, narrower never is.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from sqlglot import exp
 
 from flows.model.dependency import Edge
 from flows.model.window import Unit
-from flows.sql.parse.tree import call_name
+from flows.sql.steps import Back, Cut, Into, Last, Local, Move, Plus, side, zone_span
 
+if TYPE_CHECKING:
+    from flows.sql.steps import Side, Step
+
+_Part = TypeVar("_Part", bound=str)
+Part = Literal["millisecond", "second", "minute"] | Unit
+"""To what a column can be cut so that a bound that is cut alike is met exactly."""
 UNITS: dict[str, Unit] = {
     "HOUR": "hour",
     "DAY": "day",
@@ -26,9 +31,9 @@ UNITS: dict[str, Unit] = {
     "YEAR": "year",
 }
 """Parts to which an edge can be cut, as windows name them."""
+PARTS: dict[str, Part] = {"MILLISECOND": "millisecond", "SECOND": "second", "MINUTE": "minute", **UNITS}
 MICROSECOND = timedelta(microseconds=1)
-_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
-_TIMES = {"TIMESTAMP", "DATETIME", "DATE"}
+MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _LENGTHS = {
     "MICROSECOND": MICROSECOND,
     "MILLISECOND": timedelta(milliseconds=1),
@@ -36,29 +41,35 @@ _LENGTHS = {
     "MINUTE": timedelta(minutes=1),
     "HOUR": timedelta(hours=1),
     "DAY": timedelta(days=1),
-    "WEEK": timedelta(days=7),
+    **dict.fromkeys(
+        ("WEEK", "ISOWEEK", *(f"WEEK({day}DAY)" for day in ("SUN", "MON", "TUES", "WEDNES", "THURS", "FRI", "SATUR"))),
+        timedelta(days=7),
+    ),
 }
-_COARSER: tuple[Unit, ...] = get_args(Unit)
-LONGEST = {
+_COARSER: tuple[Part, ...] = ("millisecond", "second", "minute", *get_args(Unit))
+LONGEST: dict[Part, timedelta] = {
+    "millisecond": timedelta(milliseconds=1),
+    "second": timedelta(seconds=1),
+    "minute": timedelta(minutes=1),
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
     "week": timedelta(days=7),
     "month": timedelta(days=31),
     "year": timedelta(days=366),
 }
-# How far back at most it is to the beginning of a part that no edge can be cut to.
-_OTHER_PARTS = {
-    **{part: length for part, length in _LENGTHS.items() if length < LONGEST["hour"]},
-    "WEEK": timedelta(days=7),
-    "QUARTER": timedelta(days=92),
-    "ISOYEAR": timedelta(days=371),
-}
+_CLOCK: tuple[Part, ...] = ("millisecond", "second", "minute", "hour")
+# How long a part at most is that no edge can be cut to.
+_OTHER_PARTS = {"WEEK": timedelta(days=7), "QUARTER": timedelta(days=92), "ISOYEAR": timedelta(days=371)}
 # What most conditions compare, which holds no parameter.
 _NEVER = (exp.Column, exp.Literal)
 # Further than any date is from another.
 _FURTHEST = timedelta(days=4_000_000)
 # Moving by months and then by days differs from the other order by at most the days that months differ in.
 MONTH_SLACK = timedelta(days=3)
+_MONTH = timedelta(days=30.436875)
+# No number of months is further from that many times their mean.
+_OFF_MEAN = timedelta(days=5)
+_NOTHING = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,70 +78,89 @@ class Bound:
 
     low: Edge
     high: Edge
+    kind: str = ""
+    """As what it is written, where it is no time."""
 
 
-_START, _END = (Bound(edge, edge) for edge in (Edge("start"), Edge("end")))
+_BY_NAME = {name: Bound(edge, edge) for name, edge in (("window_start", Edge("start")), ("window_end", Edge("end")))}
 
 
 def bound(node: exp.Expr) -> Bound | None:
     """Read an expression of the window's parameters; None where it is anything else."""
-    if isinstance(node, _NEVER):
+    return None if isinstance(node, _NEVER) else bound_of(side(node))
+
+
+def bound_of(given: Side) -> Bound | None:
+    """Return where a side of a comparison lies that is made of a parameter of the window; None where it is not."""
+    if not isinstance(given.leaf, exp.Parameter):
         return None
+    value = _BY_NAME.get(given.leaf.name.lower())
     try:
-        value = _read(node)
+        for step in given.steps:
+            value = value and _stepped(value, step)
     except OverflowError:
         return None
     known = value is not None and -_FURTHEST < value.low.offset <= value.high.offset < _FURTHEST
     return value if known else None
 
 
-def _read(node: exp.Expr) -> Bound | None:
-    if isinstance(node, exp.Paren):
-        return _read(node.this)
-    if isinstance(node, exp.Parameter):
-        return _START if node.name.lower() == "window_start" else _END
-    if isinstance(node, exp.Add) and isinstance(node.this, exp.Interval):
-        return _moved(_read(node.expression), node.this, 1)
-    if isinstance(node, (exp.Add, exp.Sub)):
-        return _moved(_read(node.this), node.expression, 1 if isinstance(node, exp.Add) else -1)
-    if isinstance(node, exp.Cast) and not node.args.get("format"):
-        return _turned(_read(node.this), node.args["to"].sql(dialect="bigquery").upper())
-    name = call_name(node) or ""
-    arguments = node.expressions if isinstance(node, exp.Anonymous) else []
-    if len(arguments) == 1:
-        return _turned(_read(arguments[0]), name)
-    kind, _, verb = name.partition("_")
-    if kind not in _TIMES or len(arguments) != 2:  # noqa: PLR2004 - a value and by what it is moved or cut
+def _stepped(value: Bound, step: Step) -> Bound | None:
+    match step:
+        case Cut(part):
+            return _cut(value, part)
+        case Into(kind):
+            return None if value.kind else replace(value, kind=kind)
+        case Back(kind):
+            return replace(value, kind="") if value.kind == kind else None
+        case Move(unit, count) if unit in MONTHS:
+            months = count * MONTHS[unit]
+            low, high = (plus_months(edge, months, slack) for edge, slack in _ends(value, -MONTH_SLACK, MONTH_SLACK))
+            return replace(value, low=low, high=high)
+        case Plus(count):
+            counted = counted_in(value.kind)
+            return _stepped(value, Move(counted, count)) if counted else None
+    span = span_of(step)
+    if span is None:
         return None
-    if verb in {"ADD", "SUB"}:
-        return _moved(_read(arguments[0]), arguments[1], 1 if verb == "ADD" else -1)
-    return _cut(_read(arguments[0]), arguments[1].sql(dialect="bigquery").upper()) if verb == "TRUNC" else None
+    return replace(value, low=plus(value.low, span[0], lower=True), high=plus(value.high, span[1], lower=False))
 
 
-def _turned(inner: Bound | None, kind: str) -> Bound | None:
-    """Return a bound as another type of time."""
-    return _cut(inner, "DAY") if kind == "DATE" else inner if kind in _TIMES else None
+def _ends(value: Bound, low: timedelta, high: timedelta) -> tuple[tuple[Edge, timedelta], ...]:
+    return (value.low, low), (value.high, high)
 
 
-def _moved(inner: Bound | None, by: exp.Expr, sign: int) -> Bound | None:
-    """Return a bound moved by an interval, or a day by a number of days."""
-    interval = by if isinstance(by, exp.Interval) else exp.Interval(this=by, unit=exp.var("DAY"))
-    unit, amount = interval.args.get("unit"), interval.this
-    if isinstance(amount, exp.Neg):
-        amount, sign = amount.this, -sign
-    if inner is None or not isinstance(unit, exp.Var) or not isinstance(amount, exp.Literal):
-        return None
-    word, digits = unit.name.upper(), re.fullmatch("(-?)([0-9]{1,18})", amount.name)
-    if digits is None:
-        return None
-    count = sign * int(digits[0])
-    if word in _MONTHS:
-        count *= _MONTHS[word]
-        return Bound(plus_months(inner.low, count, -MONTH_SLACK), plus_months(inner.high, count, MONTH_SLACK))
-    if word not in _LENGTHS:
-        return None
-    offset = count * _LENGTHS[word]
-    return Bound(plus(inner.low, offset, lower=True), plus(inner.high, offset, lower=False))
+def counted_in(kind: str) -> str | None:
+    """Return by what a number moves a value of a kind: a DATE by days; None where it moves nothing."""
+    return kind or "DAY" if kind in {"", "YEAR"} or kind in _LENGTHS else None
+
+
+def span_of(step: Step) -> tuple[timedelta, timedelta] | None:
+    """Return by how much a step moves a time at least and at most; None where nobody can say."""
+    match step:
+        case Cut(part):
+            longest = longest_of(part)
+            return None if longest is None else (min(MICROSECOND - longest, _NOTHING), _NOTHING)
+        case Move(unit, count) if unit in MONTHS:
+            mean = count * MONTHS[unit] * _MONTH
+            return mean - _OFF_MEAN, mean + _OFF_MEAN
+        case Move(unit, count):
+            length = _LENGTHS.get(unit)
+            return None if length is None else (count * length, count * length)
+        case Last(part):
+            longest = longest_of(part)
+            return None if longest is None else (_NOTHING, longest)
+        case Local(zone, back):
+            least, most = zone_span(zone)
+            return (-most, -least) if back else (least, most)
+    return None
+
+
+def longest_of(part: str) -> timedelta | None:
+    """Return how long a part is at most; None where it is none."""
+    known = PARTS.get(part)
+    if part == "MICROSECOND":
+        return _NOTHING
+    return LONGEST[known] if known is not None else _OTHER_PARTS.get(part.partition("(")[0])
 
 
 def plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
@@ -148,19 +178,31 @@ def plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
 
 def plus(edge: Edge, offset: timedelta, *, lower: bool) -> Edge:
     """Add time; where the edge has been cut to more than that time divides, keep to the safe side."""
-    if edge.floor is None or (edge.floor in {"hour", "day", "week"} and not offset % LONGEST[edge.floor]):
+    if edge.floor is None or not offset or (edge.floor in {"hour", "day", "week"} and not offset % LONGEST[edge.floor]):
         return Edge(edge.anchor, edge.months, edge.offset + offset, edge.floor)
     slack = -LONGEST[edge.floor] if lower else timedelta(0)
     return Edge(edge.anchor, edge.months, edge.offset + offset + slack)
 
 
-def _cut(inner: Bound | None, part: str) -> Bound | None:
+def _cut(value: Bound, part: str) -> Bound | None:
     """Return a bound cut to the beginning of a part, such as `MONTH`."""
     unit = UNITS.get(part)
-    if inner is not None and unit is not None:
-        return Bound(cut_low(inner.low, unit), _cut_high(inner.high, unit))
-    loose = _OTHER_PARTS.get(part.partition("(")[0])
-    return Bound(plus(inner.low, -loose, lower=True), inner.high) if inner is not None and loose is not None else None
+    if unit is not None:
+        return replace(value, low=cut_low(value.low, unit), high=_cut_high(value.high, unit))
+    known = PARTS.get(part)
+    longest = longest_of(part)
+    if longest is None:
+        return None
+    if known is not None and is_at(value.low, known) and is_at(value.high, known):
+        return value
+    return replace(value, low=plus(value.low, -longest, lower=True))
+
+
+def is_at(edge: Edge, part: Part) -> bool:
+    """Say whether an edge surely lies at the beginning of a part; every window begins with an hour."""
+    if part in _CLOCK:
+        return edge.floor is not None or not edge.offset % LONGEST[part]
+    return edge.floor is not None and cut_twice(edge.floor, part) == edge.floor
 
 
 def cut_low(edge: Edge, unit: Unit) -> Edge:
@@ -180,7 +222,7 @@ def _cut_high(edge: Edge, unit: Unit) -> Edge:
     return Edge(edge.anchor, edge.months, edge.offset, fine if cut_twice(edge.floor, unit) is None else coarse)
 
 
-def cut_twice(one: Unit | None, two: Unit | None) -> Unit | None:
+def cut_twice(one: Part | None, two: Part | None) -> Part | None:
     """Return to what a value has been cut that was cut to one unit and then to another.
 
     None where no cut says: a month's week may begin in the month before.
@@ -191,11 +233,11 @@ def cut_twice(one: Unit | None, two: Unit | None) -> Unit | None:
     return None if "week" in (one, two) and coarse != "week" else coarse
 
 
-def _coarser(one: Unit, two: Unit) -> tuple[Unit, Unit]:
+def _coarser(one: _Part, two: _Part) -> tuple[_Part, _Part]:
     return (one, two) if _COARSER.index(one) > _COARSER.index(two) else (two, one)
 
 
-def next_edge(edge: Edge, unit: Unit) -> Edge:
+def next_edge(edge: Edge, unit: Part) -> Edge:
     """Return an upper edge that lies one unit later."""
     if unit in {"month", "year"}:
         return plus_months(edge, 1 if unit == "month" else 12, MONTH_SLACK)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.sql.bounds import bound
-from flows.sql.reach import comparisons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +30,7 @@ def has_open_end(nodes: Nodes) -> bool:
 
 def running_on(origins: Iterable[Origin]) -> Origin | None:
     """Return where a column's values come from, where none of those places is bounded from above."""
-    found = list(origins)
+    found = [one for one in origins if not one.opaque]
     return found[0] if found and all(one.occurrence.upper is None for one in found) else None
 
 
@@ -45,8 +44,8 @@ def _bounds_below(parameter: exp.Expr) -> bool:
             return False
         node = node.parent
     condition = node.parent
-    signs = [sign for _, sign, limit in comparisons(condition) if limit is node] if condition is not None else []
-    if condition is None or bound(node) is None or not all(sign in {">=", ">"} for sign in signs):
+    lower = (exp.GTE, exp.GT) if condition is not None and condition.expression is node else (exp.LTE, exp.LT)
+    if not isinstance(condition, lower) or bound(node) is None:
         return False
     above = condition.parent
     while above is not None and isinstance(above, _PLAIN):

@@ -17,35 +17,36 @@ never is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
 
-from sqlglot import exp
-
-from flows.model.dependency import Dependency, Edge, Misplaced, Snapshot
-from flows.model.errors import Fault
+from flows.model.dependency import Dependency, Edge, Misplaced, Snapshot, Unread
 from flows.sql.bounds import (
     LONGEST,
     MICROSECOND,
     MONTH_SLACK,
-    Bound,
-    bound,
+    PARTS,
+    counted_in,
     cut_low,
     cut_twice,
+    is_at,
     next_edge,
     plus,
     plus_months,
+    span_of,
 )
-from flows.sql.parse.tree import line_of, operands
-from flows.sql.shown import shown
+from flows.sql.steps import Back, Cut, Into, Move, Plus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from flows.model.window import Unit
-    from flows.sql.parse.tree import Nodes
+    from flows.sql.bounds import Bound, Part
+    from flows.sql.steps import Step
 
-_SIGNS: dict[type[exp.Expr], str] = {exp.GTE: ">=", exp.GT: ">", exp.LTE: "<=", exp.LT: "<", exp.EQ: "="}
-_TURNED = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "=": "="}
+_NOTHING = timedelta(0)
+_FIXED: tuple[Part, ...] = ("millisecond", "second", "minute", "hour", "day", "week")
+"""Parts that all are of one length, so that what is moved by that length is cut as it was."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,66 +56,164 @@ class Occurrence:
     table: str
     partition: str | None
     """The partition column."""
+    type: str = "TIMESTAMP"
+    """The type of that column."""
     lower: Edge | None = None
     upper: Edge | None = None
     misplaced: tuple[Misplaced, ...] = ()
+    unread: tuple[Unread, ...] = ()
     is_filtered: bool = False
     """Whether a condition is about the partition column alone, be it by the window or not."""
 
     def again(self) -> Occurrence:
         """Return the same read at another place."""
-        return Occurrence(self.table, self.partition, self.lower, self.upper, self.misplaced, self.is_filtered)
+        return replace(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which column of which table a value is, and to what it has been cut on the way."""
+    """Which column of which table a value is, and what has become of it on the way.
+
+    The value lies between `least` and `most` after what the column is cut to.
+    """
 
     occurrence: Occurrence
     column: str
-    unit: Unit | None
+    unit: Part | None
+    least: timedelta = _NOTHING
+    most: timedelta = _NOTHING
+    kind: str = ""
+    """As what it is written, where it is no time."""
+    opaque: bool = False
+    """Whether a bound on the value says nothing about the column's: other rows have decided about it."""
 
     def among(self, copies: Mapping[Occurrence, Occurrence]) -> Origin:
         """Return the origin in a copy of its table, where there is one."""
-        return Origin(copies.get(self.occurrence, self.occurrence), self.column, self.unit)
+        return replace(self, occurrence=copies.get(self.occurrence, self.occurrence))
+
+    def after(self, steps: Iterable[Step]) -> Origin:
+        """Return the origin of what steps make of the value."""
+        value = self
+        try:
+            for step in steps:
+                value = _stepped(value, step)
+        except OverflowError:
+            return replace(self, opaque=True)
+        return value
 
 
-def cut_origins(origins: Iterable[Origin], unit: Unit | None) -> frozenset[Origin]:
-    """Return the origins of a value that is cut to a unit; none where no one cut does the same as both."""
-    both = ((one, cut_twice(one.unit, unit)) for one in origins)
-    return frozenset(replace(one, unit=twice) for one, twice in both if twice or not (one.unit or unit))
+def hidden(origins: Iterable[Origin]) -> frozenset[Origin]:
+    """Return the origins of what depends on other rows too."""
+    return frozenset([replace(one, opaque=True) for one in origins])
 
 
-class Limit(NamedTuple):
-    """What a condition says of a table's column: it stands in `sign` to a bound."""
+def _stepped(value: Origin, step: Step) -> Origin:
+    match step:
+        case Into(kind):
+            return replace(value, kind=kind, opaque=value.opaque or bool(value.kind))
+        case Back(kind):
+            return replace(value, kind="", opaque=value.opaque or value.kind != kind)
+        case Plus(count):
+            unit = counted_in(value.kind)
+            return _stepped(value, Move(unit, count)) if unit else replace(value, opaque=True)
+        case Cut("MICROSECOND"):
+            return value
+        case Cut(part) if (cut := PARTS.get(part)) is not None:
+            kept = value.least == value.most and (not value.least or (cut in _FIXED and not value.least % LONGEST[cut]))
+            both = cut_twice(value.unit, cut) if kept else None
+            if both is not None:
+                return replace(value, unit=both)
+    span = span_of(step)
+    if span is None:
+        return replace(value, opaque=True)
+    return replace(value, least=value.least + span[0], most=value.most + span[1])
 
-    origin: Origin
-    sign: str
-    value: Bound
-    condition: exp.Expr
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Between which edges a condition keeps a column of a table, and the line on which it stands."""
+
+    occurrence: Occurrence
+    column: str
+    lower: Edge | None
+    upper: Edge | None
+    line: int
+
+    @property
+    def key(self) -> tuple[Occurrence, str]:
+        """What it limits."""
+        return self.occurrence, self.column
+
+
+def limit_of(origin: Origin, sign: str, value: Bound, line: int) -> Limit | None:
+    """Return what it says of a column that a value made of it stands in `sign` to a bound; None for nothing."""
+    if origin.opaque or origin.kind != value.kind:
+        return None
+    lower = upper = None
+    try:
+        if sign in {">=", ">", "="}:
+            lower = _lower(plus(value.low, -origin.most, lower=True), origin.unit, inclusive=sign != ">")
+        if sign in {"<=", "<", "="}:
+            upper = _upper(plus(value.high, -origin.least, lower=False), origin.unit, inclusive=sign != "<")
+    except OverflowError:
+        return None
+    return Limit(origin.occurrence, origin.column, lower, upper, line)
+
+
+def all_of(found: Iterable[Limit]) -> list[Limit]:
+    """Return what holds where all of some limits do: one for each column."""
+    limits: dict[tuple[Occurrence, str], Limit] = {}
+    for one in found:
+        known = limits.setdefault(one.key, one)
+        if known is not one:
+            lower = _tighter(known.lower, one.lower, lower=True)
+            limits[one.key] = replace(known, lower=lower, upper=_tighter(known.upper, one.upper, lower=False))
+    return list(limits.values())
+
+
+def any_of(found: Sequence[list[Limit]]) -> list[Limit]:
+    """Return what holds where one of several conditions does, each with its limits, one for each column."""
+    by_key = [{one.key: one for one in limits} for limits in found]
+    shared = [[limits.get(key) for limits in by_key] for key in (by_key[0] if by_key else ())]
+    return [_hull([one for one in limits if one]) for limits in shared if all(limits)]
+
+
+def _hull(limits: Sequence[Limit]) -> Limit:
+    lowers, uppers = [one.lower for one in limits if one.lower], [one.upper for one in limits if one.upper]
+    lower = _lowest(lowers) if len(lowers) == len(limits) else None
+    return replace(limits[0], lower=lower, upper=_highest(uppers) if len(uppers) == len(limits) else None)
 
 
 def restrict(limit: Limit) -> None:
     """Note what a condition says of a table that it keeps rows out of."""
-    occurrence, unit, sign, value = limit.origin.occurrence, limit.origin.unit, limit.sign, limit.value
-    if limit.origin.column != occurrence.partition:
-        occurrence.misplaced += (Misplaced(limit.origin.column, line_of(limit.condition)),)
+    occurrence = limit.occurrence
+    if limit.lower is None and limit.upper is None:
+        return
+    if limit.column != occurrence.partition:
+        occurrence.misplaced += (Misplaced(limit.column, limit.line),)
         return
     occurrence.is_filtered = True
-    if sign in {">=", ">", "="}:
-        low = value.low
-        if sign == ">" and unit and low.floor == unit and value.low == value.high:
-            low = plus_months(low, 1, -MONTH_SLACK) if unit == "month" else low
-            low = plus(low, LONGEST[unit], lower=True) if unit in {"hour", "day", "week"} else low
-        occurrence.lower = low if occurrence.lower is None else _tighter(occurrence.lower, low, lower=True)
-    if sign in {"<=", "<", "="}:
-        high = _upper(value.high, unit, inclusive=sign != "<")
-        occurrence.upper = high if occurrence.upper is None else _tighter(occurrence.upper, high, lower=False)
+    occurrence.lower = _tighter(occurrence.lower, limit.lower, lower=True)
+    occurrence.upper = _tighter(occurrence.upper, limit.upper, lower=False)
 
 
-def _upper(edge: Edge, unit: Unit | None, *, inclusive: bool) -> Edge:
+def _lower(edge: Edge, unit: Part | None, *, inclusive: bool) -> Edge:
+    if inclusive or unit is None or not is_at(edge, unit) or unit == "year":
+        return edge
+    return plus_months(edge, 1, -MONTH_SLACK) if unit == "month" else plus(edge, LONGEST[unit], lower=True)
+
+
+def _upper(edge: Edge, unit: Part | None, *, inclusive: bool) -> Edge:
     if unit is None:
         return plus(edge, MICROSECOND, lower=False) if inclusive else replace(edge, floor=None)
+    if unit == "millisecond" or unit == "second" or unit == "minute":  # noqa: PLR1714 - what is left are the others
+        return (
+            replace(edge, floor=None) if is_at(edge, unit) and not inclusive else plus(edge, LONGEST[unit], lower=False)
+        )
+    return _upper_of_unit(edge, unit, inclusive=inclusive)
+
+
+def _upper_of_unit(edge: Edge, unit: Unit, *, inclusive: bool) -> Edge:
     if edge.floor == unit:
         return next_edge(edge, unit) if inclusive else replace(edge, floor=None)
     if inclusive or edge.floor is not None:
@@ -127,8 +226,10 @@ def _upper(edge: Edge, unit: Unit | None, *, inclusive: bool) -> Edge:
     return next_edge(edge, unit)
 
 
-def _tighter(one: Edge, two: Edge, *, lower: bool) -> Edge:
+def _tighter(one: Edge | None, two: Edge | None, *, lower: bool) -> Edge | None:
     """Return the narrower of two edges of which both hold; the first where nobody can say."""
+    if one is None or two is None:
+        return one or two
     if (one.anchor, one.floor) != (two.anchor, two.floor):
         return one
     later = two.months >= one.months and two.offset >= one.offset
@@ -152,56 +253,9 @@ def _highest(edges: Sequence[Edge]) -> Edge:
     if len(set(edges)) == 1:
         return edges[0]
     anchor: Literal["start", "end"] = "end" if any(edge.anchor == "end" for edge in edges) else "start"
-    return Edge(anchor, max(edge.months for edge in edges), max(edge.offset for edge in edges))
-
-
-def shared_ends(nodes: Nodes) -> Iterator[Fault]:
-    """Give a fault for each range from a window's start to its end that includes both: two windows share that moment."""
-    for node in nodes.of(exp.Between, exp.And):
-        above = node.parent
-        while isinstance(above, exp.Paren):
-            above = above.parent
-        if isinstance(above, exp.Not | exp.And):
-            continue
-        lows: list[tuple[exp.Expr, Edge]] = []
-        highs: list[tuple[exp.Expr, exp.Expr, exp.Expr, Edge]] = []
-        for one in operands(node, exp.And):
-            for column, sign, limit in comparisons(one):
-                value = bound(limit) if sign in {">=", "<="} else None
-                if value is not None and value.low == value.high and value.low.floor is None:
-                    if sign == ">=":
-                        lows.append((column, value.low))
-                    else:
-                        highs.append((one, column, limit, value.high))
-        low_of = {shown(column): low for column, low in lows} if highs else {}
-        for one, column, limit, high in highs:
-            low = low_of.get(shown(column))
-            if (
-                low is not None
-                and (low.anchor, high.anchor) == ("start", "end")
-                and replace(high, anchor="start") == low
-            ):
-                yield _shared_end(one, column, limit)
-
-
-def _shared_end(one: exp.Expr, column: exp.Expr, limit: exp.Expr) -> Fault:
-    written = f"{shown(column)} < {shown(limit)}"
-    if isinstance(one, exp.Between):
-        written = f"{shown(column)} >= {shown(one.args['low'])} AND {written}"
-    what = "BETWEEN includes its end" if isinstance(one, exp.Between) else f"'{shown(one)}' includes the end"
-    message = f"{what}, at which the next window begins: rows of that moment would stand in both. Write {written}."
-    return Fault(line_of(one), message)
-
-
-def comparisons(node: exp.Expr) -> Iterator[tuple[exp.Expr, str, exp.Expr]]:
-    """Give what a condition compares with what, in both directions: value, sign, limit."""
-    if isinstance(node, exp.Between):
-        yield node.this, ">=", node.args["low"]
-        yield node.this, "<=", node.args["high"]
-    sign = _SIGNS.get(type(node))
-    if sign is not None:
-        yield node.this, sign, node.expression
-        yield node.expression, _TURNED[sign], node.this
+    floors = {edge.floor for edge in edges}
+    floor = floors.pop() if len(floors) == 1 else None
+    return Edge(anchor, max(edge.months for edge in edges), max(edge.offset for edge in edges), floor)
 
 
 def dependencies(occurrences: Iterable[Occurrence], *, by_window: bool) -> tuple[Dependency, ...]:
@@ -227,7 +281,11 @@ def _dependency(table: str, places: Sequence[Occurrence], *, by_window: bool) ->
         snapshot = "unbounded" if any(place.upper is None and place.lower is None for place in places) else "open"
     if snapshot is not None:
         misplaced = {one.column: one for place in places for one in place.misplaced} if by_window else {}
-        return Dependency(table, None, column, snapshot, count, tuple(misplaced.values()), unfiltered)
+        open_ = [place for place in places if place.upper is None] if by_window and column is not None else []
+        unread = dict.fromkeys(one for place in open_ for one in place.unread)
+        return Dependency(
+            table, None, column, snapshot, count, tuple(misplaced.values()), unfiltered, tuple(unread), places[0].type
+        )
     start = _lowest([place.lower or Edge("beginning") for place in places])
     end = _highest([place.upper for place in places if place.upper])
-    return Dependency(table, (start, end), column, places=count, unfiltered=unfiltered)
+    return Dependency(table, (start, end), column, places=count, unfiltered=unfiltered, type=places[0].type)

@@ -399,6 +399,28 @@ def test_hours_of_windows_without_an_end_are_counted_to_today(root):
     assert load_project(root, cache=root / "cache").faults == ()
 
 
+def test_a_range_that_two_windows_share_is_a_fault(root):
+    """Whole days in both ends of a range are a day twice in windows of days, and the whole day in windows of hours."""
+    sql = "SELECT order_id\nFROM core.orders\nWHERE DATE(created_at) BETWEEN DATE(@window_start) AND DATE(@window_end)"
+    for name, size in (("days", "1 day"), ("hours", "1 hour")):
+        path = derived(root, name, sql)
+        window = f"window: {{size: {size}, start: 2026-01-01}}\nstrategy: append\npartition: {{column: at, by: day}}"
+        columns = "  - {name: order_id, type: INT64}\n  - {name: at, type: TIMESTAMP}"
+        text = (
+            path.read_text()
+            .replace("strategy: replace", window)
+            .replace("SELECT order_id", "SELECT order_id, created_at AS at")
+        )
+        path.write_text(text.replace("  - {name: order_id, type: INT64}", columns))
+    assert faults(root) == [
+        (
+            "tables/derived/days.yaml:13: sql: 'DATE(created_at) BETWEEN DATE(@window_start) AND DATE(@window_end)' includes its "
+            "end, at which the next window begins: rows of that day would stand in both. "
+            "Write DATE(created_at) >= DATE(@window_start) AND DATE(created_at) < DATE(@window_end)."
+        )
+    ]
+
+
 def test_a_table_that_requires_a_filter_is_read_by_one(root):
     """A bound by the window or a constant will do, under any name; none, or one beside OR with another column, will not."""
     core = root / "tables/core/orders.yaml"
@@ -409,8 +431,19 @@ def test_a_table_that_requires_a_filter_is_read_by_one(root):
         "created_at IS NOT NULL AND order_id = 1",
         "DATE(created_at) IN ('2026-01-01', '2026-01-02')",
         "created_at > '2026-01-01' OR created_at IS NULL",
+        "DATE_TRUNC(DATE(created_at), MONTH) = '2026-01-01'",
+        "TIMESTAMP_TRUNC(created_at, WEEK(MONDAY)) = '2026-01-05'",
+        "DATE_DIFF(DATE '2026-01-05', DATE(created_at), DAY) < 7",
+        "EXTRACT(YEAR FROM created_at) = 2026",
+        "LAST_DAY(DATE(created_at), QUARTER) = '2026-03-31'",
+        "NOT (created_at < '2026-01-01')",
     ]
-    bad = ["order_id = 1", "created_at > '2026-01-01' OR order_id = 1", "TRUE"]
+    bad = [
+        "order_id = 1",
+        "created_at > '2026-01-01' OR order_id = 1",
+        "TRUE",
+        "DATE_DIFF(DATE(created_at), DATE(updated_at), DAY) < 7",
+    ]
     for number, condition in enumerate(good):
         derived(root, f"good_{number}", f"SELECT order_id FROM core.orders WHERE {condition}")
     derived(

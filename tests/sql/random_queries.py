@@ -22,6 +22,7 @@ _CUTS = ("HOUR", "DAY", "ISOWEEK", "WEEK(MONDAY)", "MONTH", "YEAR")
 _DAYS = _CUTS[1:]
 _CLOCKS = {"MINUTE": 90, "HOUR": 40, "DAY": 40}
 _CALENDAR = {"DAY": 40, "WEEK": 5, "MONTH": 3, "QUARTER": 2, "YEAR": 1}
+ZONES = ("Europe/Vienna", "America/Los_Angeles", "Asia/Kathmandu", "Pacific/Kiritimati", "+05:30", "-03:00", "UTC")
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
 
@@ -68,8 +69,14 @@ class Writer:
             qualify = f" QUALIFY {self._qualify(columns)}"
             return f"SELECT {a}.id AS id, {a}.n AS n, {a}.t AS t FROM {from_}{where}{qualify}"
         if shape == 4:
-            cut, _ = self._cut(columns[0])
-            return f"SELECT {cut} AS c, SUM({a}.n) AS s FROM {from_}{where} GROUP BY c"
+            cut, type_ = self._moved(columns[0])
+            having = (
+                f" HAVING {self._bound(Column('c', type_))} AND {self._bound(Column('c', type_))}"
+                if self._chance(0.5)
+                else ""
+            )
+            group = self.random.choice(["c", "c", "ROLLUP(c)"])
+            return f"SELECT {cut} AS c, SUM({a}.n) AS s FROM {from_}{where} GROUP BY {group}{having}"
         listed = ", ".join(f"{column.sql} AS c{place}" for place, column in enumerate(columns))
         return f"SELECT {a}.id AS id, {a}.n AS n, {listed} FROM {from_}{where}"
 
@@ -106,7 +113,7 @@ class Writer:
         a = self._name()
         source, type_ = self._relation(depth)
         column = Column(f"{a}.t", type_)
-        cut, cut_type = self._cut(column) if self._chance(0.7) else column
+        cut, cut_type = self._cut(column) if self._chance(0.6) else self._moved(column) if self._chance(0.5) else column
         where = self._where([column], depth) if self._chance(0.3) else ""
         plain = f"SELECT {a}.id AS id, {a}.n AS n, {cut} AS t FROM {source} AS {a}{where}"
         shape = self.random.randrange(9)
@@ -117,7 +124,9 @@ class Writer:
             word = self.random.choice(["UNION ALL", "UNION DISTINCT", "EXCEPT DISTINCT", "INTERSECT DISTINCT"])
             same = [table for table, other in TABLES.items() if other == cut_type]
             other = self.random.choice(same)
-            return f"{plain} {word} SELECT id, n, t FROM {other}", cut_type
+            unit = "MONTH" if cut_type == "DATE" else "HOUR"
+            moved = f"{cut_type}_ADD(t, INTERVAL {self.random.randint(-3, 3)} {unit})" if self._chance(0.5) else "t"
+            return f"{plain} {word} SELECT id, n, {moved} AS t FROM {other}", cut_type
         if shape == 3:
             sum_ = f"SUM({a}.n) OVER (PARTITION BY {a}.id ORDER BY {a}.t)"
             return f"SELECT {a}.id AS id, {sum_} AS n, {cut} AS t FROM {source} AS {a}{where}", cut_type
@@ -160,12 +169,124 @@ class Writer:
         return " AND ".join(found) or f"{a}.n < 3"
 
     def _bound(self, column: Column, signs: tuple[str, ...] = ("<", "<=", ">", ">=", "=")) -> str:
+        if self._chance(0.35):
+            return self._other_bound(column, signs)
         sql, type_ = self._cut(column) if self._chance(0.6) else column
         if self._chance(0.1):
             return f"{sql} BETWEEN {self._limit(type_, '>=')} AND {self._limit(type_, '<=')}"
         sign = self.random.choice(signs)
         limit = self._limit(type_, sign)
         return f"{sql} {sign} {limit}" if self._chance(0.8) else f"{limit} {_TURNED[sign]} {sql}"
+
+    def _other_bound(self, column: Column, signs: tuple[str, ...]) -> str:
+        """Return a bound in one of the many forms that people write beside `column >= @window_start`."""
+        sign = self.random.choice(signs)
+        shape = self.random.randrange(10)
+        if shape == 0:
+            return self._difference(column, sign)
+        if shape in {1, 2, 3}:
+            return self._counted(column, sign)
+        sql, type_ = self._moved(column)
+        if shape == 4:
+            listed = ", ".join(self._limit(type_, "=") for _ in range(self.random.randint(1, 3)))
+            return f"{sql} IN ({listed})" if self._chance(0.7) else f"{sql} IN UNNEST([{listed}])"
+        if shape == 5:
+            both = [self._limit("DATE", one) for one in (">=", "<=")]
+            series = f"UNNEST(GENERATE_DATE_ARRAY({', '.join(both)}))"
+            return f"{sql} IN {series}" if type_ == "DATE" else f"DATE({sql}) IN {series}"
+        if shape == 6:
+            return (
+                f"({self._bound(column, signs)} {self.random.choice(['OR', 'OR', 'AND'])} {self._bound(column, signs)})"
+            )
+        if shape == 7:
+            denied = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "!="}[sign]
+            other = f" {self.random.choice(['OR', 'AND'])} {self._bound(column)}" if self._chance(0.5) else ""
+            return f"NOT ({sql} {denied} {self._limit(type_, sign)}{other})"
+        if shape == 8:
+            text = f"({sql} {sign} {self._limit(type_, sign)})"
+            return f"{text} IS {self.random.choice(['TRUE', 'NOT FALSE', 'NOT NULL', 'FALSE'])}"
+        return f"{sql} {sign} {self._limit(type_, sign)}"
+
+    def _difference(self, column: Column, sign: str) -> str:
+        sql, type_ = self._moved(column)
+        kind = self.random.choice(["DATE", "DATETIME", "TIMESTAMP"])
+        value = sql if type_ == kind else f"{kind}({sql})"
+        part = self.random.choice(
+            ["DAY", "ISOWEEK", "WEEK", "MONTH", "QUARTER", "YEAR"]
+            if kind == "DATE"
+            else ["SECOND", "MINUTE", "HOUR", "DAY"] + (["WEEK", "MONTH"] if kind == "DATETIME" else [])
+        )
+        first, second = value, self._limit(kind, sign)
+        if self._chance(0.4):
+            first, second = second, first
+        number = self.random.choice([-3, -1, 0, 0, 0, 1, 2, 7])
+        text = f"{kind}_DIFF({first}, {second}, {part})"
+        if self._chance(0.2):
+            return f"{text} BETWEEN {number - self.random.randint(0, 3)} AND {number}"
+        if self._chance(0.2):
+            return f"ABS({text}) {self.random.choice(['<', '<=', '='])} {abs(number)}"
+        return f"{text} {sign} {number}"
+
+    def _counted(self, column: Column, sign: str) -> str:
+        """Return a bound of a time that is written as a number or a text."""
+        sql, type_ = self._moved(column)
+        early = sign in {">", ">="}
+        if type_ == "DATE" and self._chance(0.3):
+            wrap, more = "UNIX_DATE({})", 40
+            limit = wrap.format(self._limit("DATE", sign))
+        elif self._chance(0.4):
+            name, more = self.random.choice(
+                [("UNIX_SECONDS", 90_000), ("UNIX_MILLIS", 90_000_000), ("UNIX_MICROS", 10**10)]
+            )
+            wrap = f"{name}({{}})" if type_ == "TIMESTAMP" else f"{name}(TIMESTAMP({{}}))"
+            limit = f"{name}({self._limit('TIMESTAMP', sign)})"
+        elif self._chance(0.5):
+            part = self.random.choice(["YEAR", "ISOYEAR"])
+            wrap, more = f"EXTRACT({part} FROM {{}})", 1
+            limit = wrap.format(self._limit(type_, sign))
+        else:
+            form = self.random.choice(["%F", "%Y-%m-%d", "%Y%m", "%Y", "%G-W%V", "%F %H", "%F %T", "%Y-Q%Q", "%Y-%j"])
+            form = form if type_ != "DATE" else form.split(" ")[0]
+            wrap, more = f"FORMAT_{type_}('{form}', {{}})", 0
+            limit = wrap.format(self._limit(type_, sign))
+        if more and self._chance(0.4):
+            limit += f" {'-' if early else '+'} {self.random.randint(0, more)}"
+        return f"{wrap.format(sql)} {sign} {limit}"
+
+    def _moved(self, column: Column) -> Column:
+        """Return a column cut, turned and moved, with a zone here and there."""
+        sql, type_ = column
+        for _ in range(self.random.choice([0, 1, 1, 2, 3])):
+            others = [other for other in ("TIMESTAMP", "DATE", "DATETIME") if other != type_]
+            want, zone = self.random.choice(others), self.random.choice(ZONES)
+            units = {"TIMESTAMP": _CLOCKS, "DATE": _CALENDAR, "DATETIME": _CLOCKS | _CALENDAR}[type_]
+            unit = self.random.choice(list(units))
+            amount = self.random.randint(-units[unit], units[unit])
+            choices = [
+                (f"CAST({sql} AS {want})", want),
+                (f"SAFE_CAST({sql} AS {want})", want),
+                (f"{type_}_{self.random.choice(['ADD', 'SUB'])}({sql}, INTERVAL {amount} {unit})", type_),
+                (
+                    f"{type_}_TRUNC({sql}, {self.random.choice(['QUARTER', 'WEEK', 'WEEK(THURSDAY)', 'MONTH'])})",
+                    type_,
+                ),
+            ]
+            if type_ == "TIMESTAMP":
+                choices += [
+                    (f"{want}({sql}, '{zone}')", want),
+                    (f"EXTRACT({want} FROM {sql} AT TIME ZONE '{zone}')", want),
+                    (f"TIMESTAMP_TRUNC({sql}, {self.random.choice(_CUTS)}, '{zone}')", type_),
+                    (f"TIMESTAMP_TRUNC({sql}, {self.random.choice(['SECOND', 'MINUTE', 'MILLISECOND'])})", type_),
+                    (f"TIMESTAMP_SECONDS(UNIX_SECONDS({sql}))", type_),
+                ]
+            else:
+                choices += [(f"TIMESTAMP({sql}, '{zone}')", "TIMESTAMP")]
+                choices += [(f"EXTRACT({want} FROM {sql})", want)] if type_ == "DATETIME" and want == "DATE" else []
+            if type_ == "DATE":
+                choices += [(f"({sql} {self.random.choice('+-')} {self.random.randint(0, 40)})", type_)]
+                choices += [(f"LAST_DAY({sql}{self.random.choice(['', ', WEEK', ', QUARTER', ', YEAR'])})", type_)]
+            sql, type_ = self.random.choice(choices)
+        return Column(sql, type_)
 
     def _subquery(self, columns: list[Column], depth: int, *, grouped: str = "") -> str:
         """Return a condition with a query in it that names the columns around it."""

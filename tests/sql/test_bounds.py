@@ -8,7 +8,7 @@ import pytest
 from flows.model.dependency import Misplaced
 from flows.model.errors import SqlError
 from flows.model.types import Type
-from flows.model.window import BEGINNING, END, Window
+from flows.model.window import BEGINNING, END, Size, Window
 from flows.sql import analyze
 
 SCHEMA = {"core.events": {"id": Type("INT64"), "ts": Type("TIMESTAMP"), "dt": Type("DATETIME"), "day": Type("DATE")}}
@@ -48,40 +48,70 @@ def test_absurd_moves_bound_nothing(amount, unit):
     assert found is None or found.end >= WINDOW.end
 
 
+HOURS, DAYS = ["1 hour", "6 hours"], ["1 day", "1 week", "1 month"]
+DAYS_OF_WINDOW = "DATE(@window_start) AND DATE(@window_end)"
+
+
+def shared(condition):
+    """Give each condition that includes an end, with the sizes of windows that share its rows."""
+    sql = f"SELECT id FROM core.events AS a WHERE {condition}"
+    for one in analyze(sql, SCHEMA, {"core.events": "ts"}).shared_ends:
+        sizes = [size for size in (*HOURS, *DAYS) if one.is_between(Size.parse(size))]
+        if sizes:
+            yield one.line, one.unit, sizes, one.instead
+
+
 @pytest.mark.parametrize(
-    ("condition", "line", "instead"),
+    ("condition", "line", "unit", "sizes", "instead"),
     [
-        ("ts BETWEEN @window_start AND @window_end", 1, "ts >= @window_start AND ts < @window_end"),
-        ("dt BETWEEN DATETIME(@window_start) AND DATETIME(@window_end)", 1, "dt >= DATETIME(@window_start) AND dt < DATETIME(@window_end)"),
-        ("ts >= @window_start\nAND ts <= @window_end", 2, "ts < @window_end"),
-        ("@window_end >= ts AND (id > 1 AND ts >= @window_start)", 1, "ts < @window_end"),
-        ("ts BETWEEN @window_start - INTERVAL 1 DAY AND TIMESTAMP_SUB(@window_end, INTERVAL 24 HOUR)", 1, "ts >= @window_start - INTERVAL 1 DAY AND ts < TIMESTAMP_SUB(@window_end, INTERVAL 24 HOUR)"),
-        ("id > 0 AND (SELECT COUNTIF(e.ts BETWEEN @window_start AND @window_end) FROM core.events AS e) > 1", 1, "e.ts >= @window_start AND e.ts < @window_end"),
+        ("ts BETWEEN @window_start AND @window_end", 1, "moment", HOURS + DAYS, "ts >= @window_start AND ts < @window_end"),
+        ("dt BETWEEN DATETIME(@window_start) AND DATETIME(@window_end)", 1, "moment", HOURS + DAYS, "dt >= DATETIME(@window_start) AND dt < DATETIME(@window_end)"),
+        ("ts >= @window_start\nAND ts <= @window_end", 2, "moment", HOURS + DAYS, "ts < @window_end"),
+        ("@window_end >= ts AND (id > 1 AND a.ts >= @window_start)", 1, "moment", HOURS + DAYS, "ts < @window_end"),
+        ("ts BETWEEN @window_start - INTERVAL 1 DAY AND TIMESTAMP_SUB(@window_end, INTERVAL 24 HOUR)", 1, "moment", HOURS + DAYS, "ts >= @window_start - INTERVAL 1 DAY AND ts < TIMESTAMP_SUB(@window_end, INTERVAL 24 HOUR)"),
+        ("id > 0 AND (SELECT COUNTIF(e.ts BETWEEN @window_start AND @window_end) FROM core.events AS e) > 1", 1, "moment", HOURS + DAYS, "e.ts >= @window_start AND e.ts < @window_end"),
+        ("ts >= @window_start AND NOT (ts > @window_end)", 1, "moment", HOURS + DAYS, "ts < @window_end"),
+        ("NOT (ts < @window_start OR id = 1 OR ts > @window_end)", 1, "moment", HOURS + DAYS, "ts < @window_end"),
+        ("TIMESTAMP_ADD(ts, INTERVAL 1 HOUR) BETWEEN @window_start AND @window_end", 1, "moment", HOURS + DAYS, "TIMESTAMP_ADD(ts, INTERVAL 1 HOUR) >= @window_start AND TIMESTAMP_ADD(ts, INTERVAL 1 HOUR) < @window_end"),
+        ("UNIX_SECONDS(ts) BETWEEN UNIX_SECONDS(@window_start) AND UNIX_SECONDS(@window_end)", 1, "second", HOURS + DAYS, "UNIX_SECONDS(ts) >= UNIX_SECONDS(@window_start) AND UNIX_SECONDS(ts) < UNIX_SECONDS(@window_end)"),
+        (f"day BETWEEN {DAYS_OF_WINDOW}", 1, "day", DAYS, "day >= DATE(@window_start) AND day < DATE(@window_end)"),
+        (f"DATE(ts) BETWEEN {DAYS_OF_WINDOW}", 1, "day", DAYS, "DATE(ts) >= DATE(@window_start) AND DATE(ts) < DATE(@window_end)"),
+        (f"day IN UNNEST(GENERATE_DATE_ARRAY({DAYS_OF_WINDOW.replace(' AND', ',')}))", 1, "day", DAYS, "day >= DATE(@window_start) AND day < DATE(@window_end)"),
+        ("DATE(@window_start) <= day\nAND NOT (day > DATE(@window_end))", 2, "day", DAYS, "day < DATE(@window_end)"),
+        ("DATE(ts) >= DATE(@window_start) AND ts <= @window_end", 1, "moment", DAYS, "ts < @window_end"),
+        ("EXTRACT(DATE FROM ts) >= CAST(@window_start AS DATE) AND CAST(ts AS DATE) <= DATE(@window_end)", 1, "day", DAYS, "CAST(ts AS DATE) < DATE(@window_end)"),
+        ("DATE(ts, 'Asia/Tokyo') BETWEEN DATE(@window_start, 'Asia/Tokyo') AND DATE(@window_end, 'Asia/Tokyo')", 1, "day", DAYS, "DATE(ts, 'Asia/Tokyo') >= DATE(@window_start, 'Asia/Tokyo') AND DATE(ts, 'Asia/Tokyo') < DATE(@window_end, 'Asia/Tokyo')"),
+        ("DATE_DIFF(day, DATE(@window_start), DAY) >= 0 AND DATE_DIFF(day, DATE(@window_end), DAY) <= 0", 1, "day", DAYS, "DATE_DIFF(day, DATE(@window_end), DAY) < 0"),
+        ("DATE_TRUNC(day, MONTH) BETWEEN DATE_TRUNC(DATE(@window_start), MONTH) AND DATE_TRUNC(DATE(@window_end), MONTH)", 1, "month", ["1 month"], "DATE_TRUNC(day, MONTH) >= DATE_TRUNC(DATE(@window_start), MONTH) AND DATE_TRUNC(day, MONTH) < DATE_TRUNC(DATE(@window_end), MONTH)"),
     ],
 )  # fmt: skip
-def test_a_range_with_both_ends_of_a_window_is_a_fault(condition, line, instead):
-    """Rows of the moment between two windows would stand in both."""
-    with pytest.raises(SqlError) as refused:
-        reach(condition)
-    (fault,) = refused.value.faults
-    assert fault.line == line
-    assert fault.message.endswith(f"rows of that moment would stand in both. Write {instead}.")
+def test_a_range_with_both_ends_of_a_window_is_known(condition, line, unit, sizes, instead):
+    """Rows of the moment or the day between two windows would stand in both, where windows are no shorter than that."""
+    assert list(shared(condition)) == [(line, unit, sizes, instead)]
 
 
 @pytest.mark.parametrize(
-    ("condition", "column"),
+    "condition",
     [
-        ("day BETWEEN DATE(@window_start) AND DATE(@window_end)", "day"),
-        ("ts BETWEEN @window_start - INTERVAL 7 DAY AND @window_end", "ts"),
-        ("ts BETWEEN @window_start AND @window_end - INTERVAL 1 MICROSECOND", "ts"),
-        ("ts > @window_start AND ts <= @window_end", "ts"),
-        ("ts <= @window_end", "ts"),
-        ("dt >= DATETIME(@window_start) AND ts <= @window_end AND ts > @window_start", "ts"),
+        "ts BETWEEN @window_start - INTERVAL 7 DAY AND @window_end",
+        "day BETWEEN DATE_SUB(DATE(@window_start), INTERVAL 1 DAY) AND DATE(@window_end)",
+        "day BETWEEN DATE(@window_start) AND DATE_ADD(DATE(@window_end), INTERVAL 1 DAY)",
+        "day BETWEEN DATE(@window_start) AND DATE_SUB(DATE(@window_end), INTERVAL 1 DAY)",
+        "day BETWEEN DATE(@window_start) AND DATE(TIMESTAMP_SUB(@window_end, INTERVAL 1 SECOND))",
+        "DATE_TRUNC(day, YEAR) BETWEEN DATE_TRUNC(DATE(@window_start), YEAR) AND DATE_TRUNC(DATE(@window_end), YEAR)",
+        "ts BETWEEN @window_start AND @window_end - INTERVAL 1 MICROSECOND",
+        f"DATE(ts) BETWEEN {DAYS_OF_WINDOW} AND ts < @window_end",
+        "ts > @window_start AND ts <= @window_end",
+        "day > DATE(@window_start) AND day <= DATE(@window_end)",
+        "ts <= @window_end",
+        "day = DATE(@window_start)",
+        "dt >= DATETIME(@window_start) AND ts <= @window_end AND ts > @window_start",
+        "ts < @window_end AND NOT (ts BETWEEN @window_start AND @window_end)",
     ],
 )
-def test_ranges_that_do_not_share_an_end_are_none(condition, column):
-    """Days, ranges that overlap on purpose and ranges that leave out their start are fine."""
-    assert reach(condition, column) is not None
+def test_ranges_that_do_not_share_an_end_are_none(condition):
+    """Ranges that overlap on purpose, and those that leave out one of their ends, are fine."""
+    assert not list(shared(condition))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +130,29 @@ def test_bounds_on_other_columns_are_kept(condition, misplaced):
     sql = f"SELECT id FROM core.events AS a WHERE {condition}"
     (found,) = analyze(sql, SCHEMA, {"core.events": "ts"}).dependencies
     assert found.misplaced == misplaced
+
+
+@pytest.mark.parametrize(
+    ("sql", "unread"),
+    [
+        ("SELECT id FROM core.events WHERE id = 1\nAND COALESCE(ts, TIMESTAMP(dt)) >= @window_start", [("COALESCE(ts, TIMESTAMP(dt)) >= @window_start", 2)]),
+        ("SELECT id FROM core.events WHERE FORMAT_DATE('%d.%m.%Y', DATE(ts)) = FORMAT_DATE('%d.%m.%Y', DATE(@window_start))", [("FORMAT_DATE('%d.%m.%Y', DATE(ts)) = FORMAT_DATE('%d.%m.%Y', DATE(@window_start))", 1)]),
+        ("SELECT COUNTIF(ts < @window_end) AS n FROM core.events", [("COUNTIF(ts < @window_end)", 1)]),
+        ("SELECT id FROM core.events WHERE ts < @window_end OR id = 1", [("ts < @window_end OR id = 1", 1)]),
+        ("SELECT id, MAX(ts) AS last FROM core.events GROUP BY id HAVING MAX(ts) >= @window_start", [("MAX(ts) >= @window_start", 1)]),
+        ("SELECT id FROM (SELECT id, MAX(ts) AS last FROM core.events GROUP BY id) WHERE last < @window_end", [("last < @window_end", 1)]),
+        ("SELECT id FROM (SELECT id, ts, ROW_NUMBER() OVER (ORDER BY id, ts, dt, day) AS n FROM core.events) WHERE ts < @window_end", [("ts < @window_end", 1)]),
+        ("SELECT id FROM core.events QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts, dt, day) = 1 AND ts < @window_end", [("ts < @window_end", 1)]),
+        ("SELECT a.id FROM core.events AS a LEFT JOIN (SELECT 1 AS id) AS b\nON a.id = b.id AND a.ts < @window_end", [("a.ts < @window_end", 2)]),
+        ("SELECT id FROM core.events WHERE ts < @window_end AND EXTRACT(HOUR FROM ts) < EXTRACT(HOUR FROM @window_end)", []),
+        ("SELECT id, DATE(@window_start) AS day FROM core.events", []),
+        ("SELECT id, DATE_DIFF(DATE(@window_end), day, DAY) AS age FROM core.events", []),
+    ],
+)  # fmt: skip
+def test_where_the_window_bounds_nothing_is_kept(sql, unread):
+    """Where a query names the window beside the column that divides a table, and reads the table whole, is told."""
+    (found,) = analyze(sql, SCHEMA, {"core.events": "ts"}).dependencies
+    assert [(one.text, one.line) for one in found.unread] == unread
 
 
 def test_the_lookup_of_the_documentation_repairs_itself():

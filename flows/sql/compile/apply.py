@@ -10,7 +10,6 @@ from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions.match import match
 from flows.sql.functions.template import render
 from flows.sql.once import plain, safely
-from flows.sql.reach import cut_origins
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Read, Scope
     from flows.sql.functions.signatures import Signature
-    from flows.sql.reach import Origin
 
 _COMPARING = {"MIN", "MAX", "GREATEST", "LEAST", "NULLIF", "MAX_BY", "MIN_BY"}
 _ORDERING = {"MIN", "MAX", "GREATEST", "LEAST"}
@@ -68,10 +66,7 @@ def apply(  # noqa: PLR0913 - the parts of a call
     ]
     template = matched.signature.template
     sql = safely(given_sql, lambda names: render(template, names)) if safe else render(template, given_sql, marks)
-    origins: frozenset[Origin] = frozenset()
-    if name in {"DATE", "TIMESTAMP", "DATETIME"} and len(arguments) == 1:
-        origins = cut_origins(arguments[0][1].origins, "day" if name == "DATE" else None)
-    return Value(matched.result, sql, origins=origins, reads=_reads(name, [value for _, value in arguments]))
+    return Value(matched.result, sql, reads=_reads(name, [value for _, value in arguments]))
 
 
 def _is_inexact(arguments: Sequence[tuple[exp.Expr, Value]]) -> bool:

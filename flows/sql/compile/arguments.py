@@ -45,7 +45,7 @@ def argument(item: exp.Expr, want: Type, name: str, scope: Scope) -> Value:
         hint = f" Write {want}({shown(item)})." if want.name in {"DATE", "TIMESTAMP", "DATETIME"} else ""
         return scope.fault(item, f"{name} takes {want}, but '{shown(item)}' is {value.type}.{hint}")
     constant = value.constant if value.type == want else None
-    return Value(want, converted(item, value, want, scope), constant=constant, origins=value.origins)
+    return Value(want, converted(item, value, want, scope), constant=constant)
 
 
 def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:

@@ -48,9 +48,13 @@ def compiled(
     partitions: Mapping[str, str],
     *,
     exact: bool = False,
+    windowed: frozenset[int] = frozenset(),
 ) -> Compiled:
-    """Compile a query; its faults stand in the context. Raises SqlError where it nests too deeply."""
-    context = Context(schema, partitions, exact=exact)
+    """Compile a query; its faults stand in the context. Raises SqlError where it nests too deeply.
+
+    `windowed` are the identities of the nodes that hold a parameter of the window.
+    """
+    context = Context(schema, partitions, exact=exact, windowed=windowed)
     try:
         return Compiled(query(tree, Scope(context)), context)
     except RecursionError:

@@ -6,36 +6,67 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.sql.bounds import bound
-from flows.sql.compile.dispatch import expression
-from flows.sql.parse.tree import operands
-from flows.sql.reach import Limit, comparisons, restrict
+from flows.model.dependency import Misplaced, Unread
+from flows.sql.bounds import bound_of
+from flows.sql.comparisons import Condition, comparisons, parts
+from flows.sql.compile.origins import columns_in, mentioned, origins_of
+from flows.sql.parse.tree import line_of, operands
+from flows.sql.reach import all_of, any_of, limit_of, restrict
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from flows.sql.comparisons import Comparison
     from flows.sql.compile.scope import FromItem, Scope
-    from flows.sql.reach import Occurrence, Origin
+    from flows.sql.reach import Limit, Occurrence, Origin
 
 
-def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None) -> None:
+def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None, *, requires: bool = False) -> None:
     """Note how conditions that AND joins bound the tables by the window.
 
-    `sides` are the items of FROM of which an ON keeps rows out. None: a WHERE, which does so of all of them, and which
-    gives no row at all where a condition on a table around the query does not hold.
+    `sides` are the items of FROM of which a condition keeps rows out; None for all of them. `requires` says whether the
+    query gives no row at all where a condition on a table around it does not hold.
     """
     own = set(scope.context.occurrences[scope.first :])
-    if sides is not None:
-        own &= {origin.occurrence for side in sides for _, value in side.columns for origin in value.origins}
+    kept = (
+        own if sides is None else own & {one.occurrence for item in sides for _, v in item.columns for one in v.origins}
+    )
     conditions = operands(node, exp.And)
     for one in conditions:
-        for limit in _limits(one.unnest(), scope):
-            if limit.origin.occurrence in own:
+        if id(one) not in scope.context.windowed:
+            continue
+        told: set[tuple[Occurrence, str]] = set()
+        for limit in _limits(Condition(one).plain(), scope):
+            if limit.occurrence in kept:
                 restrict(limit)
-            elif sides is None:
+                told.add(limit.key)
+            elif requires and limit.occurrence not in own:
                 scope.requires.append(limit)
+        _note_unread(one, scope, told, own)
     for one in conditions:
-        _note_filter(one, scope, own)
+        _note_filter(one, scope, kept)
+
+
+def note_mentions(node: exp.Expr, scope: Scope) -> None:
+    """Note where a part of a query that keeps no rows out names the window beside the column that divides a table."""
+    if id(node) in scope.context.windowed:
+        _note_unread(node, scope, set(), set())
+
+
+def _note_unread(node: exp.Expr, scope: Scope, told: set[tuple[Occurrence, str]], own: set[Occurrence]) -> None:
+    """Note of which tables no bound has come of a text that names the window beside their columns.
+
+    `told` is what a bound has come of; of the tables in `own` other columns than the one that divides them count too.
+    """
+    found = {(one.occurrence, one.column): one for one in mentioned(node, scope)}
+    for (occurrence, column), one in found.items():
+        if (occurrence, column) in told:
+            continue
+        if _is_ruling(one):
+            occurrence.unread += (Unread(shown(node), line_of(node)),)
+        elif occurrence in own and len(found) == 1:
+            occurrence.misplaced += (Misplaced(column, line_of(node)),)
 
 
 def _note_filter(condition: exp.Expr, scope: Scope, own: set[Occurrence]) -> None:
@@ -43,8 +74,9 @@ def _note_filter(condition: exp.Expr, scope: Scope, own: set[Occurrence]) -> Non
     open_ = {one for one in own if one.partition and not one.is_filtered}
     if not open_ or condition.find(exp.Query):
         return
-    columns = list(condition.find_all(exp.Column))
-    found = [{origin.occurrence for origin in _origins(one, scope) if _is_ruling(origin)} for one in columns]
+    found = [
+        {one.occurrence for one in mentioned(column, scope) if _is_ruling(one)} for column in columns_in(condition)
+    ]
     for occurrence in open_.intersection(*found) if found else ():
         occurrence.is_filtered = True
 
@@ -53,20 +85,28 @@ def _is_ruling(origin: Origin) -> bool:
     return origin.column == origin.occurrence.partition
 
 
-def _limits(condition: exp.Expr, scope: Scope) -> Iterator[Limit]:
-    """Give what must hold of the tables for a condition to be true."""
-    if isinstance(condition, exp.Exists):
-        yield from scope.context.exists.get(id(condition), ())
-    for column, sign, limit in comparisons(condition):
-        value = bound(limit)
-        if value is not None:
-            for origin in _origins(column, scope):
-                yield Limit(origin, sign, value, condition)
+def _limits(condition: Condition, scope: Scope) -> list[Limit]:
+    """Return what must hold of the tables for a condition to be true."""
+    node, holds = condition
+    if id(node) not in scope.context.windowed:
+        return []
+    if isinstance(node, exp.Exists):
+        return scope.context.exists.get(id(node), []) if holds else []
+    joined = parts(condition)
+    if joined is not None:
+        found = [_limits(one, scope) for one in joined[1]]
+        return all_of(limit for limits in found for limit in limits) if joined[0] else any_of(found)
+    every, compared = comparisons(condition)
+    line = line_of(node)
+    each = [[limit for one in both for limit in _compared(one, line, scope)] for both in compared]
+    return all_of(limit for limits in each for limit in limits) if every else any_of([all_of(one) for one in each])
 
 
-def _origins(column: exp.Expr, scope: Scope) -> frozenset[Origin]:
-    context = scope.context
-    faults, loose, reads = len(context.faults), len(scope.loose), len(context.occurrences)
-    origins = expression(column, scope).origins
-    del context.faults[faults:], scope.loose[loose:], context.occurrences[reads:]
-    return origins
+def _compared(one: Comparison, line: int, scope: Scope) -> Iterator[Limit]:
+    values = [value for limit in one.limits if (value := bound_of(limit)) is not None]
+    if len(values) < len(one.limits):
+        return
+    for origin in origins_of(one.value, scope):
+        limits = [limit for value in values if (limit := limit_of(origin, one.sign, value, line)) is not None]
+        if len(limits) == len(values):
+            yield from any_of([[limit] for limit in limits])

@@ -8,7 +8,6 @@ from sqlglot import exp
 
 from flows.model.types import Type
 from flows.sql import types as t
-from flows.sql.bounds import UNITS
 from flows.sql.compile import dates
 from flows.sql.compile.arguments import argument, date_part, zone
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
@@ -16,7 +15,6 @@ from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone
-from flows.sql.reach import cut_origins
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -77,7 +75,7 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if value.type == t.UNKNOWN or part is None:
         return NOTHING
     if value.type == t.DATE and name != "DATE_TRUNC":
-        value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)", origins=value.origins)
+        value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)")
     where = zone(node.expressions[2], name, scope) if len(node.expressions) > 2 else UTC  # noqa: PLR2004
     if where is None:
         return NOTHING
@@ -88,8 +86,7 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     sql = dates.truncate(value.sql, value.type, part, where)
     if sql is None:
         return scope.fault(node, f"{name} does not cut {value.type} to {part}.")
-    unit = UNITS.get(part) if where == UTC else None
-    return Value(value.type, sql, origins=cut_origins(value.origins, unit) if unit else frozenset())
+    return Value(value.type, sql)
 
 
 def zoned(name: str, node: exp.Expr, value: Value, scope: Scope) -> Value | None:

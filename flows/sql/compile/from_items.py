@@ -127,7 +127,8 @@ def _table(node: exp.Table, scope: Scope) -> str:
         scope.items.append(Anything(alias, []))
         return "(SELECT 1)"
     partition = scope.context.partitions.get(identity)
-    occurrence = Occurrence(identity, partition)
+    type_of = columns.get(partition or "")
+    occurrence = Occurrence(identity, partition, type_of.name if type_of is not None else "TIMESTAMP")
     scope.context.occurrences.append(occurrence)
     found = []
     for name, type_ in columns.items():

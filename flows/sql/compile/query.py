@@ -12,6 +12,7 @@ from flows.sql.compile.recursion import in_order, recursive
 from flows.sql.compile.scope import Anything, FromItem, Relation, Scope, Value
 from flows.sql.compile.select import select
 from flows.sql.compile.sides import as_types, by_name
+from flows.sql.reach import hidden
 from flows.sql.types import quote
 
 _SET = {"with_", "this", "expression", "distinct", "order", "limit", "offset", "by_name", "side", "kind", "on"}
@@ -106,7 +107,7 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         node, inner, [(exp.column(name), value) for name, value in source], one_row=relation.one_row
     )
     columns = [
-        (name, Value(value.type, "", origins=frozenset() if limited else value.origins, drifts=value.drifts))
+        (name, Value(value.type, "", origins=hidden(value.origins) if limited else value.origins, drifts=value.drifts))
         for name, value in relation.columns
     ]
     return Relation(

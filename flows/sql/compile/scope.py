@@ -150,6 +150,8 @@ class Context:
     """Whether something that drifts decides which rows there are, or in which order."""
     lifted: list[tuple[str, str]] | None = None
     """Names and SQL of arguments that a rule below SAFE. has asked for, whose errors stay errors; None elsewhere."""
+    windowed: frozenset[int] = frozenset()
+    """The identities of the nodes that hold a parameter of the window."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 

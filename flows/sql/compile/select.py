@@ -9,15 +9,17 @@ from sqlglot import exp
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import plain, sql_names
-from flows.sql.compile.conditions import note_bounds
+from flows.sql.compile.conditions import note_bounds, note_mentions
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
 from flows.sql.compile.grouping import SETS, grouping_sets
 from flows.sql.compile.order import tail
+from flows.sql.compile.origins import with_origins
 from flows.sql.compile.scope import Anything, Relation, Scope, Value
 from flows.sql.compile.structures import distinct, fields_of, output_name, struct
 from flows.sql.parse.tree import line_of
+from flows.sql.reach import hidden
 from flows.sql.shown import shown
 from flows.sql.types import quote
 
@@ -91,8 +93,8 @@ def _relation(
     node: exp.Expr, scope: Scope, items: Sequence[tuple[exp.Expr, str | None, Value]], *, opaque: bool
 ) -> Relation:
     def passed(value: Value) -> Value:
-        kept = frozenset() if opaque or (scope.groups is not None and value.sql not in scope.groups) else value.origins
-        return value if kept == value.origins else value._replace(origins=kept)
+        passes = not opaque and (scope.groups is None or value.sql in scope.groups)
+        return value if passes or not value.origins else value._replace(origins=hidden(value.origins))
 
     if node.args.get("kind") == "STRUCT":
         fields = [(name or "", value) for _, name, value in items]
@@ -108,9 +110,12 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
     if word == "WHERE":
         with plain(node, scope, word):
             sql = boolean(node.this, scope, word).sql
-        note_bounds(node.this, scope, None)
+        note_bounds(node.this, scope, None, requires=True)
         return f" WHERE {sql}"
-    return f" {word} {boolean(node.this, scope, word).sql}"
+    sql = boolean(node.this, scope, word).sql
+    # Groups are kept by what they are grouped by; a window function has seen all rows before QUALIFY keeps some.
+    note_bounds(node.this, scope, None if word == "HAVING" and scope.groups else ())
+    return f" {word} {sql}"
 
 
 def _groups(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
@@ -186,9 +191,13 @@ def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Val
                 )
                 raise SqlError([Fault(line_of(item), message)])
         else:
-            value = expression(item.unalias(), scope)
-            items.append((item, output_name(item), value))
+            items.append((item, output_name(item), _item(item.unalias(), scope)))
     return items
+
+
+def _item(node: exp.Expr, scope: Scope) -> Value:
+    note_mentions(node, scope)
+    return with_origins(node, expression(node, scope), scope)
 
 
 def _is_star(item: exp.Expr) -> bool:
@@ -230,7 +239,7 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
         other = replaced.get(name.lower())
         if of_tables and scope.groups is not None and other is None and value.sql not in scope.groups:
             scope.loose.append((item, name))
-        items.append((item, name, expression(other.this, scope) if other else value))
+        items.append((item, name, _item(other.this, scope) if other else value))
     return items
 
 

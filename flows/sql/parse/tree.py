@@ -60,6 +60,16 @@ class Nodes:
             return [node for node in self._all if isinstance(node, kinds)]
         return cast("list[_Node]", found[0]) if found else []
 
+    def around(self, kind: type[exp.Expr]) -> frozenset[int]:
+        """Return the identities of the nodes of one kind, and of all that they stand in."""
+        found: set[int] = set()
+        for node in self.of(kind):
+            one: exp.Expr | None = node
+            while one is not None and id(one) not in found:
+                found.add(id(one))
+                one = one.parent
+        return frozenset(found)
+
 
 @lru_cache
 def _with_subclasses(kinds: tuple[type[exp.Expr], ...]) -> tuple[type[exp.Expr], ...]:

@@ -1,0 +1,74 @@
+"""Where the value of an expression comes from: which column of which table, and what has become of it on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.dispatch import expression
+from flows.sql.reach import hidden
+from flows.sql.steps import side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.reach import Origin
+    from flows.sql.steps import Side
+
+_NAMED = (exp.Column, exp.Dot)
+_TIMES = (t.TIMESTAMP, t.DATE, t.DATETIME)
+
+
+def with_origins(node: exp.Expr, value: Value, scope: Scope) -> Value:
+    """Return the value of an expression with where it comes from; a column knows that by itself."""
+    if value.type not in (*_TIMES, t.INT64, t.STRING) or isinstance(node, _NAMED):
+        return value
+    found = side(node)
+    if isinstance(found.leaf, _NAMED):
+        return value._replace(origins=origins_of(found, scope))
+    if value.type in _TIMES and not value.same:
+        return value._replace(origins=hidden(mentioned(node, scope)))
+    return value
+
+
+def origins_of(found: Side, scope: Scope) -> frozenset[Origin]:
+    """Return where one side of a comparison comes from."""
+    if not isinstance(found.leaf, _NAMED):
+        return frozenset()
+    return frozenset([origin.after(found.steps) for origin in _named(found.leaf, scope)])
+
+
+def mentioned(node: exp.Expr, scope: Scope) -> frozenset[Origin]:
+    """Return where the columns come from that an expression names, itself, outside the queries in it."""
+    return frozenset([origin for column in columns_in(node) for origin in _named(column, scope)])
+
+
+def columns_in(node: exp.Expr) -> Iterator[exp.Column]:
+    """Give the columns that an expression names outside the queries in it."""
+    for one in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):
+        if isinstance(one, exp.Column) and not _is_part(one):
+            yield one
+
+
+def _is_part(column: exp.Column) -> bool:
+    """Say whether what looks like a column is a part of a date or time: DAY, or MONDAY in WEEK(MONDAY)."""
+    call = column.parent
+    if isinstance(call, exp.Extract):
+        return call.this is column
+    if not isinstance(call, exp.Anonymous):
+        return False
+    name = call.name.upper()
+    place = 2 if name.endswith("_DIFF") else 1 if name == "LAST_DAY" or name.endswith("_TRUNC") else None
+    return name == "WEEK" or (place is not None and any(one is column for one in call.expressions[place : place + 1]))
+
+
+def _named(column: exp.Expr, scope: Scope) -> frozenset[Origin]:
+    """Return the origins of what a name means; that it is looked up once more leaves no trace."""
+    context = scope.context
+    faults, loose, reads = len(context.faults), len(scope.loose), len(context.occurrences)
+    origins = expression(column, scope).origins
+    del context.faults[faults:], scope.loose[loose:], context.occurrences[reads:]
+    return origins
