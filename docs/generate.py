@@ -75,7 +75,17 @@ bounds the partition column of a table by them (`created_at >= @window_start - I
 @window_end`), the window waits until that table is complete so far, and is made again when those rows change. A table
 that is not bounded so is read as it is at that moment, as a lookup table; `lookback` says how many of the newest windows
 are made again when it changes. `python -m flows.check <table>` shows which is which, and warns where the SQL bounds a
-column by the window that is not the partition column of its table.
+column by the window that is not the partition column of its table, and where it names the window beside the partition
+column and yet no bound comes of it.
+
+A bound may stand in WHERE, in the ON of an inner join, in the HAVING of a query that groups by it, or outside of the query
+whose column it is. It may be written in many ways: with `DATE(ts)`, `CAST(ts AS DATE)`, `EXTRACT(DATE FROM ts)`, in a time
+zone, moved by an interval or cut to a part; as `DATE_DIFF(DATE(ts), DATE(@window_start), DAY) = 0`, as `UNIX_SECONDS(ts)` or
+`FORMAT_DATE('%Y-%m', day)` beside the same of the window; with BETWEEN, IN and NOT, and with OR where each side is bounded.
+
+A range that holds both ends of its window is refused, as `day BETWEEN DATE(@window_start) AND DATE(@window_end)` is in windows
+of a day, a week or a month: the rows of its last day would stand in the next window too. Write
+`day >= DATE(@window_start) AND day < DATE(@window_end)`. In windows of hours it reads the whole day, and stays.
 
 A lookup repairs itself where it holds a row for each change. Divide it by the day from which a row holds
 (`partition: {column: valid_from, by: day}`), and read what was valid by the end of the window:
