@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from flows.model.entry import Touched
 from flows.model.errors import WarehouseError
 from flows.model.window import EVER
-from flows.warehouses.bigquery import tables, units
+from flows.warehouses.bigquery import ledger, tables, units
+from flows.warehouses.bigquery.faults import OvertakenError
 from flows.warehouses.bigquery.jobs import RETRY, translated
 from flows.warehouses.bigquery.types import quote, quote_table
 from flows.warehouses.interface import compared, every_row, parts_of, shadow_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from flows.model.table import Table
     from flows.warehouses.bigquery.jobs import Jobs
@@ -40,28 +41,24 @@ def _rows(table: Table, before: Table) -> str:
 def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str = "") -> None:
     """Give a generation the table's name, and what had it that of its own generation.
 
-    The table of the generation goes last: where it is gone, all is done. The job of the run that has swapped runs once,
-    however late; another run looks at what is there first, and what is renamed already cannot be again.
+    The table of the generation goes last: where it is gone, all is done. The job of the run that has swapped runs once;
+    another run looks at what is there first, and what is renamed already cannot be again. However late either comes,
+    it renames nothing after whoever has gone on since.
     """
     new, old, seen = shadow_of(table, generation).identity, shadow_of(table, retired).identity, table.identity
     there = tables.present(jobs, {*(new, old, seen), *map(parts_of, (new, old, seen))})
+    newest = ledger.newest(jobs, seen) if new in there else {}
+    if not newest or (newest["kind"], newest["generation"]) != ("swap", generation):
+        return
     if {new, old, seen} <= there:
-        # A run that had planned before a swap has made one of the two since, and could commit nothing to it.
-        late = next((one for one in ((old, new) if run_id else (new, old)) if _is_empty(jobs, one)), None)
-        for one in (parts_of(late), late) if late else ():
-            tables.drop(jobs, one)
-            there -= {one}
+        there -= _drop_late(jobs, (old, new) if run_id else (new, old))
     if new not in there:
         return
-    statements = []
-    for source, name in [(parts_of(seen), parts_of(old)), (parts_of(new), parts_of(seen))]:
-        if source in there and name not in there:
-            statements.append(_renamed(source, name))
-            there = {*there, name} - {source}
-    statements += [_renamed(source, name) for source, name in [(seen, old), (new, seen)] if source in there]
     job_id = f"derived-swap-{table.identity.replace('.', '-')}-{generation}-{run_id}" if run_id else None
     try:
-        jobs.query("\n".join(statements), job_id=job_id)
+        ledger.run_at(jobs, seen, newest["version"], *_renames(new, old, seen, there), job_id=job_id)
+    except OvertakenError:
+        return
     except WarehouseError:
         # Another run has carried it out meanwhile, or a part of it.
         if tables.find(jobs, new) is None:
@@ -71,13 +68,32 @@ def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str 
         rename(jobs, table, generation, retired)
 
 
+def _drop_late(jobs: Jobs, names: Iterable[str]) -> set[str]:
+    """Drop what a run that had planned before a swap has made since, without rows: the first of them."""
+    late = next((one for one in names if _is_empty(jobs, one)), None)
+    dropped = [parts_of(late), late] if late else []
+    for one in dropped:
+        tables.drop(jobs, one)
+    return set(dropped)
+
+
+def _renames(new: str, old: str, seen: str, there: set[str]) -> list[str]:
+    """Return the statements that rename those tables that are there, with their parts first."""
+    statements = []
+    for source, name in [(parts_of(seen), parts_of(old)), (parts_of(new), parts_of(seen))]:
+        if source in there and name not in there:
+            statements.append(_renamed(source, name))
+            there = {*there, name} - {source}
+    return statements + [_renamed(source, name) for source, name in [(seen, old), (new, seen)] if source in there]
+
+
 def _is_empty(jobs: Jobs, identity: str) -> bool:
     found = tables.find(jobs, identity)
     return found is not None and not found.num_rows
 
 
 def _renamed(source: str, name: str) -> str:
-    return f"ALTER TABLE {quote_table(source)} RENAME TO {quote(name.partition('.')[2])};"
+    return f"ALTER TABLE {quote_table(source)} RENAME TO {quote(name.partition('.')[2])}"
 
 
 def sweep(jobs: Jobs, table: Table, kept: Collection[int], newest: int) -> None:

@@ -133,6 +133,18 @@ def set_fence(identity: str, known: int, version: int) -> tuple[str, list[Parame
     )
 
 
+def run_at(jobs: Jobs, identity: str, known: int, *statements: str, job_id: str | None = None) -> None:
+    """Run statements that no transaction can hold, each of them only where the table's version is still `known`.
+
+    However late the script runs, it undoes nothing that others have done since.
+
+    Raises OvertakenError where they have.
+    """
+    asked = f"SELECT IF(version = @known_version, version, ERROR('{OVERTAKEN}')) AS version FROM {fence_of(identity)}"
+    script = "".join(f"{asked};\n{statement};\n" for statement in statements)
+    jobs.query(script, [parameter("known_version", known)], job_id=job_id)
+
+
 def append(entry: Entry, name: str = "entry") -> tuple[str, list[Parameter]]:
     """Return the statement that adds an entry, and its parameters, which begin with `name`."""
     places = ", ".join(f"@{name}_{column.name}" for column in LEDGER_COLUMNS)
@@ -200,7 +212,7 @@ def reset(jobs: Jobs, table: Table, known: int, *statements: str) -> None:
         jobs.query(transaction(fence, *statements, entry), [*first, *second])
     except OvertakenError:
         # It may be its own, of which no answer came; of another's there is as little left.
-        if _newest(jobs, table.identity)["kind"] != "reset":
+        if newest(jobs, table.identity)["kind"] != "reset":
             raise
 
 
@@ -250,21 +262,21 @@ def mark(
     try:
         jobs.query(transaction(fence, *statements, insert), [*first, *parameters, *second])
     except OvertakenError as error:
-        newest = _newest(jobs, entry.table)
-        if (newest["kind"], newest["run_id"]) != (entry.kind, entry.run_id):
+        found = newest(jobs, entry.table)
+        if (found["kind"], found["run_id"]) != (entry.kind, entry.run_id):
             raise ConflictError(
                 f"{entry.table}: another run has committed in the meantime. This run changed nothing; start it again "
                 "to do what is left."
             ) from error
         # It is this one, of which no answer came.
-        marked = replace(marked, version=newest["version"], committed_at=newest["committed_at"])
+        marked = replace(marked, version=found["version"], committed_at=found["committed_at"])
     return marked
 
 
-def _newest(jobs: Jobs, identity: str) -> dict[str, Any]:
+def newest(jobs: Jobs, identity: str) -> dict[str, Any]:
     """Return the newest entry that the fence of a table let through."""
     return jobs.query(
-        f"SELECT kind, run_id, version, committed_at FROM {shard_of(identity)}"
+        f"SELECT kind, run_id, version, committed_at, generation FROM {shard_of(identity)}"
         " WHERE table_name = @identity AND kind <> 'failure' ORDER BY version DESC LIMIT 1",
         [parameter("identity", identity)],
     ).rows[0]

@@ -26,16 +26,12 @@ MOST_CLUSTERS = 4
 _WITHIN = "window_start >= @window_start AND window_start < @window_end"
 
 
-def make_fit(jobs: Jobs, table: Table, present: bigquery.Table | None) -> None:
-    """Make the table of parts, without any, where the one that is there cannot hold those of a table."""
-    if is_fit(table, present):
-        return
+def create(jobs: Jobs, table: Table) -> None:
+    """Make the table of parts, without any, where it is missing."""
     made = bigquery.Table(f"{jobs.settings.project}.{parts_of(table.identity)}", schema=_schema(table))
     made.time_partitioning = bigquery.TimePartitioning(type_="MONTH", field="window_start")
     made.clustering_fields = [_part(column) for column in table.key][:MOST_CLUSTERS]
     with translated(table.identity):
-        if present is not None:
-            jobs.client.delete_table(made.reference, not_found_ok=True, retry=RETRY)
         jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
 

@@ -73,7 +73,7 @@ def create(jobs: Jobs, table: Table, known: int) -> None:
         ledger.create_dataset(jobs, table.dataset, "")
     if table.is_folded:
         # First, so that none is ever beside a table that it says nothing of.
-        parts.make_fit(jobs, table, find(jobs, parts_of(table.identity)))
+        _make_parts_fit(jobs, table)
     with translated(table.identity):
         jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
@@ -82,8 +82,22 @@ def prepare_parts(jobs: Jobs, table: Table, known: int) -> None:
     """Make the table of a merge's parts where none fits it; what was merged without it is made again."""
     if not parts.is_fit(table, find(jobs, parts_of(table.identity))):
         empty(jobs, table, known)
+        _make_parts_fit(jobs, table)
+
+
+def _make_parts_fit(jobs: Jobs, table: Table) -> None:
+    """Make the table of parts, without any, where the one that is there cannot hold those of a table."""
+    name = parts_of(table.identity)
+    present = find(jobs, name)
+    if present is not None and not parts.is_fit(table, present):
+        known = ledger.version(jobs, table.identity)
         # Another run may have done the same meanwhile, and have committed.
-        parts.make_fit(jobs, table, find(jobs, parts_of(table.identity)))
+        present = find(jobs, name)
+        if present is not None and not parts.is_fit(table, present):
+            _drop_at(jobs, name, known)
+            present = None
+    if present is None:
+        parts.create(jobs, table)
 
 
 def empty(jobs: Jobs, table: Table, known: int) -> None:
@@ -118,8 +132,8 @@ def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
     return ColumnChanges(added=found.added, retyped=found.retyped, removed=found.removed)
 
 
-def alter(jobs: Jobs, table: Table, present: bigquery.Table, *, anew: bool = False) -> None:
-    """Give a table the columns, description, labels and clustering of its file.
+def alter(jobs: Jobs, table: Table, present: bigquery.Table, known: int, *, anew: bool = False) -> None:
+    """Give a table the columns, description, labels and clustering of its file, as a run that planned at `known`.
 
     Where its rows are to be made `anew`, all that are there go with the next window, and keep nothing from changing.
     """
@@ -148,7 +162,7 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table, *, anew: bool = Fal
     dropped = todo.removed if anew else ()
     for column in dropped:
         _run(jobs, table, f"DROP COLUMN IF EXISTS {quote(column)}")
-    _patch(jobs, table, list(todo.added), is_stale=bool(dropped or todo.retyped), present=present)
+    _patch(jobs, table, list(todo.added), known, is_stale=bool(dropped or todo.retyped), present=present)
 
 
 def differs(table: Table, present: bigquery.Table) -> bool:
@@ -159,7 +173,9 @@ def differs(table: Table, present: bigquery.Table) -> bool:
     return bool(todo.retyped) or there != wanted or _is_parted_otherwise(table, present, todo)
 
 
-def _patch(jobs: Jobs, table: Table, new: list[str], *, is_stale: bool, present: bigquery.Table) -> None:
+def _patch(  # noqa: PLR0913 - how the table that is there was found
+    jobs: Jobs, table: Table, new: list[str], known: int, *, is_stale: bool, present: bigquery.Table
+) -> None:
     """Add columns, and tell BigQuery what the file says of the table, where it says something new."""
     there = (find(jobs, table.identity) or present) if is_stale else present
     described = {column.name.lower(): column.description for column in table.columns}
@@ -175,8 +191,9 @@ def _patch(jobs: Jobs, table: Table, new: list[str], *, is_stale: bool, present:
         try:
             jobs.client.update_table(there, _TOLD, retry=RETRY)
         except PreconditionFailed:
-            # The answer to this was lost, or another process has altered the table since.
-            alter(jobs, table, jobs.client.get_table(there.reference, retry=RETRY))
+            # The answer to this was lost, or another process has altered the table since, or put another in its place.
+            ledger.refuse_turned(jobs, table.identity, known)
+            alter(jobs, table, jobs.client.get_table(there.reference, retry=RETRY), known)
 
 
 def _told(there: bigquery.Table) -> list[object]:
@@ -234,8 +251,13 @@ def make_anew(jobs: Jobs, table: Table) -> None:
     """Make a table again, without any rows, as its file says."""
     known = ledger.version(jobs, table.identity)
     # Its commits hold no longer from then on, whether or not the ledger comes to say so.
-    drop(jobs, table.identity)
+    _drop_at(jobs, table.identity, known)
     create(jobs, table, known)
+
+
+def _drop_at(jobs: Jobs, identity: str, known: int) -> None:
+    """Drop a table of which nothing holds, unless another run has committed to it since version `known`."""
+    ledger.run_at(jobs, identity, known, f"DROP TABLE IF EXISTS {quote_table(identity)}")
 
 
 def drop(jobs: Jobs, identity: str) -> None:

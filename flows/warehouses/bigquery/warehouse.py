@@ -81,7 +81,7 @@ class BigQuery:
         if present is None:
             tables.create(self.jobs, table, known_version)
         else:
-            tables.alter(self.jobs, table, present, anew=anew)
+            tables.alter(self.jobs, table, present, known_version, anew=anew)
             if table.is_folded:
                 tables.prepare_parts(self.jobs, table, known_version)
 

@@ -3,7 +3,7 @@
 - A job has the id that it was sent with, also where it uploads a file; where that is known it is refused, and not run again.
 - A script takes query parameters, which the emulator gives to single statements only.
 - `tables.patch` with a schema adds columns to what is stored, and `ALTER TABLE` changes the schema that `tables.get` gives.
-- `ALTER TABLE ... RENAME TO` renames what `tables.get` and `tables.list` know, and may be one of several in a script.
+- `ALTER TABLE ... RENAME TO` renames what `tables.get` and `tables.list` know, and may be one of several statements, as `DROP TABLE` may.
 - A table may have a column of type BIGNUMERIC, though of 38 digits only.
 - `GROUP BY name` means the column that the SELECT gives that name, also where what it reads has one of that name.
 - `CREATE TABLE name (columns) AS` keeps the digits of decimals.
@@ -39,6 +39,7 @@ from bqemulator.storage.type_map import _BQ_TO_DUCKDB
 from sqlglot import exp
 
 run_query_body = executor._run_query_body
+_OF_TABLES = re.compile(r"^(?:ALTER TABLE \S+ RENAME|DROP TABLE) ", re.MULTILINE)
 _RENAME = re.compile(r"ALTER TABLE `([^`]+)`\.`([^`]+)` RENAME TO `([^`]+)`")
 
 
@@ -67,12 +68,12 @@ class _Binding:
 
 async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, **rest: Any) -> Any:
     context = rest["ctx"]
-    result = None
-    for renamed in _RENAME.finditer(rest["bq_sql"]):
-        statement = {**rest, "bq_sql": renamed[0]}
-        result = await run_query_body(query_params=None, is_scripted=False, **statement)
-        _follow_rename(*renamed.groups(), rest["project_id"], context.catalog)
-    if result is not None:
+    if _OF_TABLES.search(rest["bq_sql"]):
+        for sql in rest["bq_sql"].strip().removesuffix(";").split(";\n"):
+            values = query_params if "@" in sql else None
+            result = await run_query_body(query_params=values, is_scripted=False, **{**rest, "bq_sql": sql})
+            if renamed := _RENAME.match(sql):
+                _follow_rename(*renamed.groups(), rest["project_id"], context.catalog)
         return result
     if is_scripted and query_params:
         context = copy(context)
