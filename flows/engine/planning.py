@@ -301,7 +301,7 @@ def bounds_of(table: Table, request: Request, now: datetime) -> Window:
         raise UsageError(f"--force, --rebuild{others} and --accept each say something else: give one of them.")
     if turns_back and request.bounds != EVER:
         raise UsageError("--abandon and --rollback are of the whole table: leave --from and --to out.")
-    if request.rebuild and table.strategy != "merge" and not (table.source and table.window):
+    if request.rebuild and table.strategy != "merge" and not table.source:
         raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
     if request.rebuild and request.bounds != EVER:
         raise UsageError("--rebuild is of the whole table: leave --from and --to out.")

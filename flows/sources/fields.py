@@ -34,6 +34,13 @@ class Absent:
     """Names that documents have there and the file does not give."""
     known: tuple[tuple[str, ...], ...] = ()
     """Where documents have any value, as names one below the other."""
+    inside: str = ""
+    """The field of the column's STRUCT that would hold it; empty where it is the column itself."""
+
+    @property
+    def what(self) -> str:
+        """What is NULL without it: `column city`, `field zip of column address`."""
+        return f"field {self.inside} of column {self.column}" if self.inside else f"column {self.column}"
 
     @property
     def path(self) -> str:
@@ -44,7 +51,8 @@ class Absent:
     def near(self) -> str:
         """`Did you mean 'item.price'?` where a name is near; empty where none is."""
         beside = [path_to((*self.names[:-1], name)) for name in self.others]
-        return elsewhere(self.wanted, self.known) or did_you_mean(self.path, beside)
+        every = [path_to(path) for path in self.known if len(path) == len(self.names) and path[:-1] == self.names[:-1]]
+        return elsewhere(self.wanted, self.known) or did_you_mean(self.path, beside) or did_you_mean(self.path, every)
 
 
 def elsewhere(names: tuple[str, ...], known: Iterable[tuple[str, ...]]) -> str:
@@ -76,6 +84,8 @@ class Named:
 
     column: str = ""
     """The first column that reads something there."""
+    inside: str = ""
+    """Which field of its STRUCT that is."""
     whole: bool = False
     """Whether a column takes what stands there as it is, with all names."""
     below: dict[str, Named] = field(default_factory=dict)
@@ -105,7 +115,8 @@ class Named:
             unread += [path_to((*place, name)) for name in others]
         for name, below in self.below.items():
             if name not in seen:
-                absent.append(Absent(below.column, (*place, name), (*place, name, *below.only()), others))
+                wanted = (*place, name, *below.only())
+                absent.append(Absent(below.column, (*place, name), wanted, others, inside=below.inside))
             elif below.below:
                 below._compare(  # noqa: SLF001 - its own class
                     [document[name] for document in documents if name in document], (*place, name), absent, unread
@@ -120,17 +131,18 @@ def named(table: Table) -> Named:
         node = top
         for name in () if path == WHOLE else steps(path):
             node = node.below.setdefault(name, Named(column.name))
-        _add(node, column.type, column.name)
+        _add(node, column.type, column.name, "")
     return top
 
 
-def _add(node: Named, type_: Type, column: str) -> None:
+def _add(node: Named, type_: Type, column: str, inside: str) -> None:
     while type_.element is not None:
         type_ = type_.element
     if type_.name != "STRUCT":
         node.whole = True
     for name, inner in type_.fields:
-        _add(node.below.setdefault(name, Named(column)), inner, column)
+        within = f"{inside}.{name}" if inside else name
+        _add(node.below.setdefault(name, Named(column, within)), inner, column, within)
 
 
 def _flat(values: Iterable[Any]) -> Iterable[Any]:

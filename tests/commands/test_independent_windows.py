@@ -162,6 +162,9 @@ def test_a_full_copy_that_is_up_to_date_names_force(project):
     path.write_text("\n".join([*lines, "strategy: replace", "source: {kind: files, path: events.csv}", ""]))
     assert shop.run("flows.ingest", "core.events").returncode == 0
     assert "waits for its schedule; --force copies it now" in shop.run("flows.ingest", "core.events").stdout
+    project(1, 2)
+    assert shop.run("flows.ingest", "core.events", "--rebuild").returncode == 0
+    assert shop.rows("SELECT n FROM core.events ORDER BY n") == [(1,), (2,)]
 
 
 def test_windows_that_failed_before_go_last(project):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
 import tempfile
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -34,6 +35,7 @@ JSON = (
     '{"id": {"$numberLong": "2"}, "name": null, "at": {"$date": {"$numberLong": "1767312000000"}}}\n'
 )
 CSV = 'id,name,price,at\n1,"Zoë",1.10,2026-01-01 00:00:00.000000\n2,\\N,NULL,2026-01-02 00:00:00\n'
+DAY = Window(utc("2026-01-01"), utc("2026-01-02"))
 FEBRUARY = Window(utc("2026-02-01"), utc("2026-03-01"))
 
 
@@ -446,6 +448,60 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path, text):
     assert rows(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"})) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("a b.csv", "tr '\\r' '\\n' < 'a b.csv' > lines.tmp && mv lines.tmp 'a b.csv'"),
+        ("in/a.csv.gz", "gzip -dc in/a.csv.gz | tr '\\r' '\\n' | gzip > lines.tmp && mv lines.tmp in/a.csv.gz"),
+    ],
+)
+def test_the_advice_for_lines_that_end_in_cr_mends_the_file(tmp_path, name, command):
+    """Run as it stands it gives a file that is read, compressed or not."""
+    write(tmp_path / name, b"id,v\r1,a\r2,b\r")
+    given = table(name, {"id": "INT64", "v": "STRING"})
+    with pytest.raises(SourceError) as raised:
+        batches(tmp_path, given)
+    assert str(raised.value).endswith(f"End them in LF or CRLF: {command}")
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)  # noqa: S602 - as a person would
+    assert rows(tmp_path, given) == [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}]
+
+
+@pytest.mark.parametrize("path", ["update_at", "meta.update_at", "mete.updated_at"])
+def test_a_cursor_that_no_document_has_is_a_fault(tmp_path, path):
+    """Its windows would be committed without a row. Where one document has a place for it, or there is none, it is not."""
+    columns = {"id": "INT64", "at": ("TIMESTAMP", path)}
+    given = table("a*.jsonl", columns, cursor="at")
+    write(tmp_path / "a1.jsonl", "")
+    assert rows(tmp_path, given, DAY) == []
+    line = '{"id": 1, "updated_at": "2026-01-01", "meta": {"updated_at": "2026-01-01"}}\n'
+    write(tmp_path / "a2.jsonl", line * 3)
+    with pytest.raises(SourceError) as raised:
+        rows(tmp_path, given, DAY)
+    assert f"no document of a1.jsonl and 1 more has a field '{path}'" in str(raised.value)
+    near = {"update_at": "updated_at", "meta.update_at": "meta.updated_at", "mete.updated_at": "updated_at"}[path]
+    assert f"Did you mean '{near}'?" in str(raised.value)
+    first, *inner = path.split(".")
+    write(tmp_path / "a3.jsonl", json.dumps({"id": 2, first: dict.fromkeys(inner) if inner else None}))
+    assert rows(tmp_path, given, DAY) == []
+
+
+def test_parquet_that_lacks_what_the_file_names(tmp_path):
+    """The message names the file, what is near and what there is; a column `price.eur` is not the column `price`."""
+    rows_of = {"id": [1], "addr": [{"city": "Bonn"}], "price": [1], "price.eur": [2]}
+    pq.write_table(pa.table(rows_of), tmp_path / "a.parquet")
+    for column, message in (
+        (("STRING", "addr.ctiy"), "a.parquet: addr has no field 'ctiy'. Did you mean 'addr.city'? It has city."),
+        (("STRUCT<ctiy STRING>", "addr"), "a.parquet: addr has no field 'ctiy'. Did you mean 'city'? It has city."),
+        (("STRING", "price.city"), "a.parquet: price has no field 'city'. It is int64."),
+    ):
+        with pytest.raises(SourceError) as raised:
+            rows(tmp_path, table("a.parquet", {"id": "INT64", "v": column}))
+        assert str(raised.value) == message
+    given = table("a.parquet", {"id": "INT64", "v": ("INT64", "price.eur"), "w": ("STRING", "addr.city")})
+    assert rows(tmp_path, given) == [{"id": 1, "v": 2, "w": "Bonn"}]
+    assert FilesReader(tmp_path).inspect(given).unread == ("price",)
+
+
 def test_ends_of_lines_may_be_mixed(tmp_path):
     """Each line ends where it ends; a zero byte is a character of a text."""
     write(tmp_path / "a.csv", b'id,v\r\n1,a\n2,b\r\n3,"c\rd"\n4,x\0y\n5,e\rf\n')
@@ -467,11 +523,12 @@ def test_names_are_compared_with_those_of_the_files(tmp_path):
         "items": "ARRAY<STRUCT<sky STRING>>",
     }
     found = FilesReader(tmp_path).inspect(table("a", columns))
-    where = "in the first 3 documents of a/1.jsonl: column"
+    before = "in the first 3 documents of a/1.jsonl:"
+    where = f"{before} column"
     assert found.warnings == (
         f"no field 'prize' {where} prize is NULL there. Did you mean 'price'?",
         f"no field 'in.town' {where} town is NULL there.",
-        f"no field 'items.sky' {where} items is NULL there. Did you mean 'items.sku'?",
+        f"no field 'items.sky' {before} field sky of column items is NULL there. Did you mean 'items.sku'?",
     )
     assert found.unread == ("price", "in.city", "items.sku")
     write(tmp_path / "a/2.jsonl", '{"prize": 1, "in": {"town": "Bonn"}, "items": [{"sky": "a"}]}')

@@ -149,7 +149,15 @@ JSON_FAULTS = [
     ("TIMESTAMP", '"0000-01-01 00:00:00"', "v '0000-01-01 00:00:00' is no day of the calendar"),
     ("TIMESTAMP", '"2026-02-30"', "v '2026-02-30' is no day of the calendar"),
     ("TIMESTAMP", '"9999-12-31T23:59:59-01:00"', "v '9999-12-31T23:59:59-01:00' lies outside the years 1 to 9999"),
-    ("TIMESTAMP", "1700000000", "v 1700000000 is no time"),
+    ("TIMESTAMP", "17000000", "v 17000000 is no time"),
+    (
+        "TIMESTAMP",
+        "1700000000000",
+        (
+            "v 1700000000000 is no time, but counts milliseconds since 1970 by the look of it: export it as a time "
+            "(or write type: INT64 where it is no cursor)"
+        ),
+    ),
     (
         "DATETIME",
         '"2026-01-31T13:05:00Z"',

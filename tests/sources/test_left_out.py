@@ -58,7 +58,7 @@ def test_rows_without_a_cursor_are_counted(mysql_server: MysqlServer, database: 
     missing, zero = told(
         mysql_server, database, f"{type_} NULL{index}", "NULL", none, some, none, columns=NUMBERED if number else THINGS
     )
-    assert missing.startswith("shop_test.things has 1 row whose at is NULL: they belong to no window")
+    assert missing.startswith("shop_test.things has 1 row whose at is NULL: it belongs to no window and is left out")
     assert zero.startswith("shop_test.things has 2 rows whose at is zero: they belong to no window")
 
 

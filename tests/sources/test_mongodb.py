@@ -17,6 +17,7 @@ from bson.datetime_ms import DatetimeMS
 from flows.model.errors import SourceError, SourceUnavailableError
 from flows.model.window import EVER, Window, utc
 from flows.sources.connections import MongodbConnection
+from flows.sources.mongodb import inspection
 from flows.sources.mongodb.reader import MongodbReader
 from flows.sources.mongodb.session import ping
 from tests.servers.mongodb import serving
@@ -154,6 +155,19 @@ def test_description_tells_what_is_left_out_and_slow(mongodb_server: MongodbServ
     by_id = core_table({"id=_id": "STRING", "v": "STRING", "at": "JSON"}, cursor="id")
     _, warning = reader(mongodb_server).inspect(by_id).warnings
     assert "_id is no objectId, such as _id=2" in warning
+
+
+def test_a_cursor_that_cannot_be_looked_for_is_a_fault(
+    mongodb_server: MongodbServer, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large collection without an index nobody knows whether a document has it: no window would hold a row."""
+    monkeypatch.setattr(inspection, "_LOOK_SECONDS", 0)
+    collection.insert_one({"_id": 1, "updated_at": datetime(2024, 1, 1, tzinfo=UTC)})
+    table = core_table({"id=_id": "INT64", "w": "STRING", "at=update_at": "TIMESTAMP"}, cursor="at")
+    with pytest.raises(SourceError, match="nothing was read") as caught:
+        reader(mongodb_server).inspect(table)
+    assert "source.cursor: no field 'update_at' in the first 100 documents of shop_test.things" in str(caught.value)
+    assert "Did you mean 'updated_at'?" in str(caught.value)
 
 
 def test_a_name_that_no_document_has_is_a_fault(mongodb_server: MongodbServer, collection: Collection) -> None:
@@ -297,6 +311,7 @@ MEMORY = """
 import resource, sys
 from flows.sources.mongodb.reader import MongodbReader
 from flows.sources.connections import MongodbConnection
+from flows.sources.mongodb import inspection
 from tests.sources.mongo import core_table
 reader = MongodbReader(MongodbConnection(uri=sys.argv[1], database="shop_test"))
 table = core_table({"id=_id": "INT64", "v": "STRING", "at": "TIMESTAMP"}, collection=sys.argv[2])

@@ -292,7 +292,7 @@ ID = element(16, b"_id", struct.pack("<i", 1))
 ODD = {
     "invalid UTF-8 in a column": (raw(ID, element(2, b"v", b"\2\0\0\0\xff\0")), "is no UTF-8 text"),
     "invalid UTF-8 elsewhere": (raw(ID, element(2, b"w", b"\2\0\0\0\xff\0"), element(2, b"v", b"\2\0\0\0x\0")), "x"),
-    "a name twice": (raw(ID, element(2, b"v", b"\2\0\0\0x\0"), element(2, b"v", b"\2\0\0\0y\0")), "y"),
+    "a name twice": (raw(ID, element(2, b"v", b"\2\0\0\0x\0"), element(2, b"v", b"\2\0\0\0y\0")), "the name 'v' twice"),
     "a name that is no UTF-8": (raw(ID, element(10, b"\xff", b""), element(2, b"v", b"\2\0\0\0x\0")), "x"),
     "undefined": (raw(ID, element(6, b"v", b"")), None),
     "a symbol": (raw(ID, element(14, b"v", b"\2\0\0\0x\0")), "x"),
@@ -319,6 +319,17 @@ def test_odd_bytes_harm_no_other_document(case: str) -> None:
         batch.bad[0].raw.encode()
     else:
         assert values[1] == expected
+
+
+@pytest.mark.parametrize("place", ["v", "a.b", "s.x", "j.x"])
+def test_a_name_that_a_document_has_twice(place: str) -> None:
+    """Which value is meant only its writer knows, wherever one of a column stands: the document is a bad row."""
+    twice = [element(2, place[-1].encode(), b"\2\0\0\0x\0"), element(2, place[-1].encode(), b"\2\0\0\0y\0")]
+    inside = twice if "." not in place else [element(3, place[:1].encode(), raw(*twice))]
+    columns = {"id=_id": "INT64", "v": "STRING", "b=a.b": "STRING", "s": "STRUCT<x STRING>", "j": "JSON"}
+    batch = converted([raw(ID, *inside), raw(ID)], core_table(columns))
+    assert [row.reason for row in batch.bad] == [f"a document has the name '{place[-1]}' twice"]
+    assert len(batch.rows) == 1
 
 
 def converted(documents: list[bytes], table: Any) -> Batch:

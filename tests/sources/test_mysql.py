@@ -158,12 +158,23 @@ def test_drift_is_told_before_anything_is_read(mysql_server: MysqlServer, databa
     assert f"core.things does not agree with {database}.things" in message
     assert "columns.amount:" in message
     assert "Did you mean 'amounts'?" in message
-    assert (
-        f"columns.big: 'big' in {database}.things is bigint(20) does not fit FLOAT64. Write INT64 or NUMERIC" in message
-    )
+    fault = "bigint(20), which does not fit FLOAT64. Write INT64 or NUMERIC or STRING."
+    assert f"columns.big: 'big' in {database}.things is {fault}\n" in message
     assert "columns.gone:" in message
     assert "source.cursor: 'at'" in message
     assert not caught.value.transient
+
+
+def test_an_integer_that_is_declared_as_a_time(mysql_server: MysqlServer, database: str) -> None:
+    """What is advised is not refused then: a cursor of milliseconds takes a column of seconds at the source."""
+    mysql_server.execute("CREATE TABLE things (id BIGINT, made BIGINT, at BIGINT)", database=database)
+    table = core_table("things", {"id": "INT64", "made": "DATETIME", "at": "TIMESTAMP"})
+    with pytest.raises(SourceError) as caught:
+        read(MysqlReader(mysql_server.settings(database)), table, DAY)
+    made, at = str(caught.value).splitlines()[1:]
+    assert made.endswith("Write INT64 or NUMERIC or STRING. TIMESTAMP_SECONDS or TIMESTAMP_MILLIS make a time of it.")
+    assert "So it is a cursor where it counts seconds since 1970. Where it counts milliseconds: " in at
+    assert at.endswith("ADD COLUMN `at_seconds` BIGINT AS (`at` DIV 1000) STORED, ADD INDEX (`at_seconds`)")
 
 
 def test_description_tells_what_is_left_out_and_slow(mysql_server: MysqlServer, database: str) -> None:

@@ -28,6 +28,9 @@ class Chunk(Protocol):
     def column(self, path: str, type_: Type) -> ColumnValues:
         """Return the values that stand at a path, of every row."""
 
+    def has(self, path: str) -> bool:
+        """Say whether any of its rows has something at a path, be it NULL."""
+
     def take(self, rows: Sequence[int]) -> Chunk:
         """Return only these rows, and nothing of what is broken."""
 

@@ -49,6 +49,10 @@ class CsvChunk:
         column = from_text(texts.values, type_, path)
         return ColumnValues(column.values, texts.bad | column.bad)
 
+    def has(self, path: str) -> bool:
+        """Say whether the header has a name."""
+        return plain_name(path) in self.values
+
     def take(self, rows: Sequence[int]) -> CsvChunk:
         """Return only these rows, and nothing of what is broken."""
         indices = pa.array(rows, pa.int64())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from flows.model.errors import SourceError
+from flows.model.paths import steps
 from flows.sources.files.chunk import shown
 from flows.sources.files.lines import Records, lines_of, not_empty, without_too_long
 from flows.sources.values.documents import DigitsLostError, Documents, parse_exactly
@@ -46,6 +47,10 @@ class JsonChunk:
             self.documents = Documents([parse_exactly(text) for text in self.texts], digits=True)
             return self.documents.column(path, type_)
 
+    def has(self, path: str) -> bool:
+        """Say whether any document has something at a path, be it null."""
+        return any(_has(document, steps(path)) for document in self.documents.rows)
+
     def take(self, rows: Sequence[int]) -> JsonChunk:
         """Return only these rows, and nothing of what is broken."""
         documents = replace(self.documents, rows=[self.documents.rows[row] for row in rows])
@@ -54,6 +59,15 @@ class JsonChunk:
     def raw(self, row: int) -> str:
         """Return a row as it stands in the file."""
         return self.texts[row].decode(errors="replace")
+
+
+def _has(document: dict[str, Any], names: Sequence[str]) -> bool:
+    found: Any = document
+    for name in names:
+        if not isinstance(found, dict) or name not in found:
+            return False
+        found = found[name]
+    return True
 
 
 def read_json(file: ProjectFile, _: Iterable[str]) -> Iterator[JsonChunk]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -93,9 +94,12 @@ def _refuse_other_text(file: ProjectFile, block: bytes) -> None:
     if block.startswith(_UTF_16) or b"\0" in block[:_UNIT]:
         raise SourceError(f"{file}: it is UTF-16 or UTF-32, or no text. Export it as UTF-8.")
     if b"\n" not in block and b"\r" in block.rstrip(b"\r"):
+        name = shlex.quote(str(file))
+        tr, tool = "tr '\\r' '\\n'", COMPRESSIONS.get(file.path.suffix.lower())
+        command = f"{tool} -dc {name} | {tr} | {tool} > lines.tmp" if tool else f"{tr} < {name} > lines.tmp"
         raise SourceError(
             f"{file}: its lines end in CR alone, so that it would be one long line. End them in LF or CRLF: "
-            f"tr '\\r' '\\n' < {file.path.name} > new-{file.path.name}"
+            f"{command} && mv lines.tmp {name}"
         )
 
 

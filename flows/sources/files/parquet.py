@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flows.model.errors import SourceError
-from flows.model.paths import steps
+from flows.model.errors import SourceError, did_you_mean
+from flows.model.paths import path_to, steps
 from flows.sources.fields import elsewhere
 from flows.sources.files.chunk import require_column
 from flows.sources.files.file import why
@@ -43,10 +43,14 @@ class ParquetChunk:
         """Return the values that stand at a path, of every row."""
         first, *inner = [path] if path in self.rows.schema.names else steps(path)
         values = self.rows.column(first)
-        for step in inner:
+        for depth, step in enumerate(inner):
             if not pa.types.is_struct(values.type) or step not in {field.name for field in values.type}:
+                fields = [field.name for field in values.type] if pa.types.is_struct(values.type) else []
+                above = [first, *inner[:depth]]
                 near = elsewhere(tuple(steps(path)), _paths(self.rows.schema, ()))
-                raise SourceError(f"{path}: {values.type} has no field '{step}'.{near}")
+                near = near or did_you_mean(path_to([*above, step]), [path_to([*above, name]) for name in fields])
+                has = f"It has {', '.join(fields)}." if fields else f"It is {values.type}."
+                raise SourceError(f"{path_to(above)} has no field '{step}'.{near} {has}")
             values = pc.struct_field(values, step)
         found = from_arrow(values, type_, path)
         lost = self.too_fine.get(first, frozenset()) if "timestamp" in str(values.type) else frozenset()
@@ -56,6 +60,10 @@ class ParquetChunk:
             return found
         kept = pa.array([row not in bad for row in range(len(self.lines))])
         return ColumnValues(pc.if_else(kept, found.values, None), bad | found.bad)
+
+    def has(self, path: str) -> bool:  # noqa: ARG002 - what has no such column cannot be read
+        """Say that the file has something at a path."""
+        return True
 
     def take(self, rows: Sequence[int]) -> ParquetChunk:
         """Return only these rows."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
+from flows.model.errors import SourceError
 from flows.sources.files.file import ProjectFile
 from flows.sources.files.find import find
 from flows.sources.files.formats import format_of
-from flows.sources.files.inspection import inspection
+from flows.sources.files.inspection import inspection, no_cursor
 from flows.sources.files.lines import BLOCK
 from flows.sources.interface import RAW, Batch, arrow_schema, window_of
 from flows.sources.values.rejected import Rejected
@@ -60,16 +62,34 @@ class FilesReader:
         no window and is counted.
 
         Raises:
-            SourceError: no file matches, or one has an unknown ending, lacks a column, or is damaged.
+            SourceError: no file matches, or one has an unknown ending, lacks a column, or is damaged; or of many rows
+                none has a place for the cursor.
         """
         paths = [column.source_path or column.name for column in table.columns]
         files = [ProjectFile(path, self.root) for path in find(self.root, _path(table)).found]
+        met = _Met()
         for file, format_ in [(file, format_of(file)) for file in files]:
-            yield from _joined(_batches(table, window, format_.read(file, paths), str(file)))
+            yield from _joined(_batches(table, window, format_.read(file, paths), str(file), met))
+        if met.rows and not met.has_cursor:
+            raise no_cursor(table, files)
 
     def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:  # noqa: ARG002 - none is given
         """Give the rows of a first copy in one reading: another may find other files."""
         return self.read(table, window)
+
+
+@dataclass
+class _Met:
+    """What was met in all files together."""
+
+    rows: int = 0
+    has_cursor: bool = False
+    """Whether any row has a place for the cursor."""
+
+    def look(self, chunk: Chunk, path: str) -> None:
+        """Take what a run of rows has."""
+        self.rows += len(chunk.lines)
+        self.has_cursor = self.has_cursor or chunk.has(path)
 
 
 def _path(table: Table) -> str:
@@ -78,13 +98,13 @@ def _path(table: Table) -> str:
     return table.source.path
 
 
-def _batches(table: Table, window: Window | None, chunks: Iterator[Chunk], place: str) -> Iterator[Batch]:
+def _batches(table: Table, window: Window | None, chunks: Iterator[Chunk], place: str, met: _Met) -> Iterator[Batch]:
     while True:
         with _collector_paused():
             chunk = next(chunks, None)
             if chunk is None:
                 return
-            batch = _batch(table, window, chunk, place)
+            batch = _batch(table, window, chunk, place, met)
         yield batch
 
 
@@ -123,13 +143,14 @@ def _join(batches: list[Batch]) -> Batch:
     return Batch(rows, bad, nulled, undated=undated, outside=outside)
 
 
-def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Batch:
+def _batch(table: Table, window: Window | None, chunk: Chunk, place: str, met: _Met) -> Batch:
     assert table.source is not None  # noqa: S101 - only core tables are read
     bad = [BadRow(f"{place}:{line}", reason, raw[:RAW]) for line, raw, reason in chunk.broken]
     cursor = next((column for column in table.columns if column.name == table.source.cursor), None)
     undated = outside = 0
     if cursor is not None:
-        read = _read(chunk, cursor)
+        met.look(chunk, cursor.source_path or cursor.name)
+        read = _read(chunk, cursor, place)
         undated = sum(row not in read.bad for row in pc.indices_nonzero(read.values.is_null()).to_pylist())
         moments = _moments(read.values)
         outside = _outside(table, moments)
@@ -138,7 +159,7 @@ def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Bat
             chunk = chunk.take(inside)
     columns, rejected = [], Rejected()
     for column in table.columns:
-        read = _read(chunk, column)
+        read = _read(chunk, column, place)
         columns.append(rejected.column(column, read.values, read.bad))
         if column.name in table.key:
             rejected.require(read.values, f"{column.name} is NULL, and it is part of the key", unless=read.bad)
@@ -157,8 +178,11 @@ def _batch(table: Table, window: Window | None, chunk: Chunk, place: str) -> Bat
     return Batch(rejected.kept(rows), tuple(bad), rejected.nulled, undated=undated, outside=outside)
 
 
-def _read(chunk: Chunk, column: Column) -> ColumnValues:
-    return chunk.column(column.source_path or column.name, column.type)
+def _read(chunk: Chunk, column: Column, place: str) -> ColumnValues:
+    try:
+        return chunk.column(column.source_path or column.name, column.type)
+    except SourceError as error:
+        raise SourceError(f"{place}: {error}") from None
 
 
 def _moments(cursor: pa.Array) -> pa.Array:

@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
-from bson.errors import BSONError
+from bson.errors import BSONError, InvalidBSON
 from bson.int64 import Int64
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
@@ -22,7 +22,7 @@ from bson.objectid import ObjectId
 from bson.regex import Regex
 from bson.timestamp import Timestamp
 
-from flows.sources.values.texts import SHOWN, BadValue
+from flows.sources.values.texts import SHOWN, BadValue, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,24 @@ _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
     unicode_decode_error_handler="surrogateescape",
     datetime_conversion=DatetimeConversion.DATETIME_MS,
 )
+
+
+class _TwiceError(InvalidBSON):
+    """A document has a name twice: which of the values is meant, only its writer knows."""
+
+
+class _Once(dict[str, Any]):
+    """A document that takes each name once."""
+
+    __slots__ = ()
+
+    def __setitem__(self, name: str, value: Any) -> None:  # noqa: ANN401 - any value of BSON
+        if name in self:
+            raise _TwiceError(name)
+        super().__setitem__(name, value)
+
+
+_EACH_ONCE = _OPTIONS.with_options(document_class=_Once)
 _LETTERS = "ilmsux"
 """The options of a regular expression; their order is that of the bits of `Regex.flags`."""
 _FLAGS = (2, 4, 8, 16, 32, 64)
@@ -43,13 +61,15 @@ _INT32 = range(-(2**31), 2**31)
 def document(data: bytes) -> dict[str, Any]:
     """Return a document of BSON as parsed Extended JSON whose whole numbers and doubles are Python's.
 
-    A name that stands twice has its last value, as in every JSON parser. A text that is no UTF-8 has surrogates.
+    A text that is no UTF-8 has surrogates.
 
     Raises:
-        BadValue: it is no BSON.
+        BadValue: it is no BSON, or has a name twice.
     """
     try:
-        return {name: plain(value) for name, value in bson.decode(data, _OPTIONS).items()}
+        return {name: plain(value) for name, value in bson.decode(data, _EACH_ONCE).items()}
+    except _TwiceError as error:
+        raise BadValue(f"a document has the name {shown(_readable(str(error)))} twice") from None
     except (BSONError, ValueError, RecursionError) as error:
         raise BadValue(f"it is no BSON: {error}") from None
 
@@ -129,6 +149,7 @@ def _regex(value: Regex[Any]) -> dict[str, Any]:
 
 _PLAIN: dict[type, Callable[[Any], Any]] = {
     dict: lambda value: {name: plain(item) for name, item in value.items()},
+    _Once: lambda value: {name: plain(item) for name, item in value.items()},
     list: lambda value: list(map(plain, value)),
     float: lambda value: value if math.isfinite(value) else {"$numberDouble": _double(value)},
     Int64: int,

@@ -238,7 +238,7 @@ class _Walk:
                     self.strange[rows] = True
                 kept = found.get(name.name)
                 if kept is not None and len(rows):
-                    # Of what stands twice the last counts, which is found by who reads the document by itself.
+                    # What stands twice is bad, as who reads the document by itself says.
                     self.strange[rows] |= kept.types[rows] != MISSING
                     kept.types[rows] = elements.types
                     kept.places[rows] = elements.places

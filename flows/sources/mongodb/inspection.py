@@ -74,18 +74,19 @@ def _never_seen(
 ) -> list[str]:
     """Return what to say of names that the sample does not have, which are perhaps misspelt or renamed.
 
-    Raises SourceError where no document has them.
+    Raises SourceError where no document has them, and where it cannot be told whether any has the cursor: by another
+    name no window would hold any.
     """
     faults, warnings = [], []
     deadline = time.monotonic() + _LOOK_SECONDS
     place = f"{database.name}.{source.collection}"
     for name in absent:
         is_somewhere = _is_somewhere(database, source, name, deadline)
-        if is_somewhere is None:
-            warnings.append(
-                f"no field '{name.path}' in the first {SAMPLE} documents of {place}, and there was no time to look "
-                f"through all: column {name.column} is NULL there.{name.near}"
-            )
+        unknown = f"no field '{name.path}' in the first {SAMPLE} documents of {place}, and there was no time to look"
+        if is_somewhere is None and name.column == source.cursor:
+            faults.append(f"source.cursor: {unknown} through all, which takes an index that begins with it.{name.near}")
+        elif is_somewhere is None:
+            warnings.append(f"{unknown} through all: {name.what} is NULL there.{name.near}")
         elif not is_somewhere:
             faults.append(f"columns.{name.column}: no document of {place} has a field '{name.path}'.{name.near}")
     if faults:

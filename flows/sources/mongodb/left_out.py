@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.errors import ExecutionTimeout
 
+from flows.sources import words
 from flows.sources.mongodb.window import beyond_the_calendar, cursor_path, is_object_id
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def left_out(database: Database[dict[str, Any]], table: Table, source: MongodbSo
         if count := _count(collection, found):
             text = f"{name} has {count:,} document{'' if count == 1 else 's'} whose {path} {what}"
             example = collection.find_one(found, {path: 1}) or {}
-            text += f", such as _id={example.get('_id')}: they belong to no window and are left out. {advice}"
+            text += f", such as _id={example.get('_id')}: {words.left_out(count)}. {advice}"
             told.append(text + _conversion(example, path))
     return told
 

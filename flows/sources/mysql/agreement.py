@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.model.errors import SourceError, did_you_mean
 from flows.model.paths import plain_name
+from flows.sources.mysql.left_out import finer_cursor
 from flows.sources.mysql.schema import INTEGERS
 from flows.sources.mysql.types import misfit
 
@@ -28,7 +29,7 @@ def columns_of(table: Table, source: SourceTable) -> tuple[SourceColumn, ...]:
             found.append(there)
     faults += _cursor_faults(table, source)
     if faults:
-        raise SourceError(f"{table.identity} does not agree with {source} any more; nothing was read.", faults)
+        raise SourceError(f"{table.identity} does not agree with {source}; nothing was read.", faults)
     return tuple(found)
 
 
@@ -55,6 +56,11 @@ def _fault(table: Table, column: Column, source: SourceTable) -> str | None:
             "from: <its new name>; where it is gone, take the column out of the file."
         )
     fault = misfit(there, column.type)
+    if fault and there.data_type in INTEGERS and column.type.name in {"TIMESTAMP", "DATETIME"}:
+        is_cursor = table.source is not None and table.source.cursor == column.name
+        fault += (
+            finer_cursor(source, there) if is_cursor else " TIMESTAMP_SECONDS or TIMESTAMP_MILLIS make a time of it."
+        )
     return fault and f"columns.{column.name}: '{there.name}' in {source} is {fault}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import SourceError
 from flows.model.window import short
+from flows.sources import words
 from flows.sources.interface import LAST_SECOND, window_of
 from flows.sources.mysql.bounded import SECONDS, row_within
 from flows.sources.mysql.schema import INTEGERS, backticked, quoted
@@ -34,8 +35,8 @@ def left_out(session: Session, table: Table, source: SourceTable, cursor: Source
         what = f"rows of {source} whose {cursor.name} is NULL or zero could not be counted within {SECONDS} seconds"
         return [f"{what}: such rows belong to no window and are left out. Create the index, or look for them."]
     told = [
-        f"{source} has {_rows(found[kind])} whose {cursor.name} is {what}: they belong to no window and are left out. "
-        "Give them a value, and make the column NOT NULL."
+        f"{source} has {_rows(found[kind])} whose {cursor.name} is {what}: {words.left_out(found[kind])}. "
+        f"Give {'it' if found[kind] == 1 else 'them'} a value, and make the column NOT NULL."
         for kind, what in _NONE.items()
         if found[kind]
     ]
@@ -71,15 +72,28 @@ def _finer(table: Table, source: SourceTable, cursor: SourceColumn, found: dict[
     if found["least"] < _LEAST_FINER:
         return (
             f"{source} has {_rows(found['finer'])} whose {cursor.name} counts {unit} by the look of it, such as "
-            f"{found['most']}, where others count seconds since 1970: as such they belong to no window before the year "
-            "5138, and are left out. Mend them at the source."
+            f"{found['most']}, where others count seconds since 1970, as which that would be after the year 5138: "
+            f"{words.left_out(found['finer'])}. Mend that at the source."
         )
-    seconds = f"{cursor.name}_seconds"
-    column, index = backticked(seconds), backticked(cursor.name)
     raise SourceError(
         f"{table.identity}: source.cursor: {what} counts {unit} since 1970 by the look of it, such as {found['most']}, "
-        "where a cursor counts seconds; nothing was read. Give the source's table a column of seconds, and name that "
-        f"one: ALTER TABLE {backticked(source.name)} ADD COLUMN {column} BIGINT AS ({index} DIV {parts}) STORED, "
+        f"where a cursor counts seconds; nothing was read. {_in_seconds(source, cursor, parts)}"
+    )
+
+
+def finer_cursor(source: SourceTable, cursor: SourceColumn) -> str:
+    """Return what to do where an integer that is no time is the cursor, and perhaps counts no seconds."""
+    return (
+        " So it is a cursor where it counts seconds since 1970. Where it counts milliseconds: "
+        f"{_in_seconds(source, cursor, 10**3)}"
+    )
+
+
+def _in_seconds(source: SourceTable, cursor: SourceColumn, parts: int) -> str:
+    column, index = backticked(f"{cursor.name}_seconds"), backticked(cursor.name)
+    return (
+        "Give the source's table a column of seconds, and name that one: "
+        f"ALTER TABLE {backticked(source.name)} ADD COLUMN {column} BIGINT AS ({index} DIV {parts}) STORED, "
         f"ADD INDEX ({column})"
     )
 

@@ -88,7 +88,7 @@ def misfit(source: SourceColumn, target: Type) -> str | None:
     """Say why a column's values cannot be held by a GoogleSQL type, and which to write; None where they can."""
     fitting = FITS.get(source.data_type)
     if fitting is None:
-        return f"{source.column_type} is a type that is not known here. Leave the column out."
+        return f"{source.column_type}, a type that is not known here. Leave the column out."
     if source.data_type == "decimal" and source.scale:
         fitting -= {"INT64"}
     if source.data_type == "bit" and source.precision != 1:
@@ -96,7 +96,7 @@ def misfit(source: SourceColumn, target: Type) -> str | None:
     if target.name in fitting:
         return None
     names = [name for name in _SUGGESTED if name in fitting]
-    return f"{source.column_type} does not fit {target}. Write {' or '.join(names)}."
+    return f"{source.column_type}, which does not fit {target}. Write {' or '.join(names)}."
 
 
 def expression(source: SourceColumn, quoted: str, target: Type) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.model.errors import SourceError
+from flows.model.errors import SourceError, did_you_mean
 from flows.sources.interface import arrow_type
 from flows.sources.values.column_values import ColumnValues, each, nest, struct
 from flows.sources.values.extended_json import json_text
@@ -138,7 +138,7 @@ def _struct_of_arrow(values: pa.Array, type_: Type, path: str) -> ColumnValues:
     bad: dict[int, str] = {}
     for name, inner_type in type_.fields:
         if name not in inner:
-            raise SourceError(f"{path} has no field '{name}'; it has {', '.join(inner)}")
+            raise SourceError(f"{path} has no field '{name}'.{did_you_mean(name, inner)} It has {', '.join(inner)}.")
         column = from_arrow(inner[name], inner_type, f"{path}.{name}")
         columns.append(column.values)
         bad = column.bad | bad

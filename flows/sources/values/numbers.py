@@ -29,6 +29,7 @@ from flows.sources.values.texts import (
     BadValue,
     Moment,
     Number,
+    counted,
     parse_clock,
     parse_moment,
     shown,
@@ -218,6 +219,8 @@ def _timestamp(value: object, _: Type) -> int:
             return (value - EPOCH.date()).days * DAY
         case str():
             microseconds, _zone = parse_moment(value)
+        case int() | float():
+            raise BadValue(f"{shown(value)} is no time{counted(value)}")
         case _:
             raise BadValue(f"{shown(value)} is no time")
     if not FIRST_MOMENT <= microseconds <= LAST_MOMENT:

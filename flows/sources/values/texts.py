@@ -60,11 +60,27 @@ def one_line(text: str) -> str:
     return " ".join("".join(letters).split())
 
 
+_UNITS = ((1e17, "nano"), (1e14, "micro"), (1e11, "milli"), (1e8, ""))
+"""From which number on a time since 1970 is counted by the look of it in which parts of a second."""
+
+
+def counted(number: float) -> str:
+    """Say of a number where a time is expected in what it counts by the look of it; empty where in nothing."""
+    unit = next((unit for least, unit in _UNITS if number >= least), None)
+    if unit is None:
+        return ""
+    return (
+        f", but counts {unit}seconds since 1970 by the look of it: export it as a time"
+        " (or write type: INT64 where it is no cursor)"
+    )
+
+
 def parse_moment(text: str) -> tuple[int, bool]:
     """Return microseconds since 1970, and whether the text has a zone; without one it is UTC."""
     match = _MOMENT.fullmatch(text)
     if match is None:
-        raise BadValue(f"{shown(text)} is no date or time such as 2026-01-31 13:05:00")
+        number = float(text) if text.isascii() and text.isdecimal() else 0
+        raise BadValue(f"{shown(text)} is no date or time such as 2026-01-31 13:05:00{counted(number)}")
     if match["date"] == "0000-00-00":
         raise BadValue(f"{shown(text)} is a zero date")
     try:
