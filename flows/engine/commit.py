@@ -14,7 +14,7 @@ from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
 from flows.engine.division import halves
 from flows.model.entry import Entry, Notice
-from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, told
+from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, shape, told
 from flows.project.definition import code_version
 from flows.warehouses.interface import Query, no_row, shadow_of
 
@@ -271,8 +271,6 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
     limit, count = limit_of(table), before + len(bad)
     if not bad or count <= limit:
         return
-    from flows.sources.reasons import fault_of  # noqa: PLC0415 - only for what has failed
-
     first = bad[0]
     raise QuarantineError(
         f"{table.identity}: {more}{count} bad row{'s' if count > 1 else ''} in {window or 'the source'},"
@@ -282,7 +280,7 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
         "Mend them at the source, write `on_error: null` on the column to have NULL there or `type: STRING` to have "
         "the text, or raise source.max_bad_rows to leave them out; then add --replay instead. (A column of the key, "
         "the cursor or the partition takes no `on_error`.)",
-        cause=fault_of(first.reason),
+        cause=shape(first.reason),
         # Those whose window nobody can tell are met in each.
         of_rows=sum(row.window is None for row in bad) <= limit,
     )
