@@ -9,6 +9,7 @@ import httpx
 from prefect.settings import PREFECT_API_URL
 
 from flows.model.errors import ApiError, UsageError
+from flows.model.safe_text import unended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def told_of(error: Exception) -> ApiError | UsageError | None:
     """Return what an error of Prefect's client says for a person; None where it is none of its connection."""
     # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
     if str(error).startswith("Failed to reach API"):
-        return ApiError(f"{error}. Start it, or unset PREFECT_API_URL to run without it.")
+        return ApiError(f"{unended(error)}. Start it, or unset PREFECT_API_URL to run without it.")
     if isinstance(error, httpx.HTTPStatusError):
         return _refused(error)
     if isinstance(error, httpx.HTTPError):
@@ -51,7 +52,7 @@ def detail_of(error: httpx.HTTPStatusError) -> str:
     except ValueError:
         said = error.response.text
     said = said.get("detail", said) if isinstance(said, dict) else said
-    return f"Prefect's API answers {error.response.status_code}: {said}"
+    return f"Prefect's API answers {error.response.status_code}: {unended(said)}"
 
 
 def _refused(error: httpx.HTTPStatusError) -> ApiError | UsageError:

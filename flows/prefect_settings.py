@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import UsageError
+from flows.model.safe_text import unended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -101,7 +102,9 @@ def _toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}. Prefect reads its settings there: mend it.") from None
+        raise UsageError(
+            f"{path} is not valid TOML: {unended(error)}. Prefect reads its settings there: mend it."
+        ) from None
 
 
 def _dig(data: object, *keys: str) -> object:

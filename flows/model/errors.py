@@ -206,7 +206,13 @@ def few_suggestions(most: int = 50_000) -> Iterator[None]:
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return ` Did you mean 'x'?` for the nearest known word, or an empty string; `cutoff` is how near, up to 1.
+    """Return ` Did you mean 'x'?` for the nearest known word, or an empty string."""
+    near = nearest(word, known, cutoff)
+    return "" if near is None else f" Did you mean '{near}'?"
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known word that is nearest to one, if any is near; `cutoff` is how near, up to 1.
 
     Of names with dots the last parts must be near as well: all tables of a dataset have the first in common.
     """
@@ -214,10 +220,10 @@ def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     if left is not None:
         left[0] -= len(names)
         if left[0] < 0:
-            return ""
+            return None
     by_lower = {name.lower(): name for name in names}
     last = word.lower().rpartition(".")[2]
     for near in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=cutoff):
         if difflib.get_close_matches(last, [near.rpartition(".")[2]], cutoff=cutoff):
-            return f" Did you mean '{by_lower[near]}'?"
-    return ""
+            return by_lower[near]
+    return None

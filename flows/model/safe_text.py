@@ -16,6 +16,7 @@ _UNSEEN = (
 )
 _CONTROL = re.compile(f"[{_UNSEEN}]")
 _LINE = re.compile(f"[\t\n{_UNSEEN}]")
+_END = re.compile(r"[\s.!?:;,]+\Z")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -35,6 +36,15 @@ def one_line(text: object) -> str:
     'first\\nsecond'
     """
     return _LINE.sub(_escape, str(text))
+
+
+def unended(text: object) -> str:
+    """Return what another program says without the mark that ends it, so that it can stand inside a sentence.
+
+    >>> unended("it is not a valid file!.")
+    'it is not a valid file'
+    """
+    return _END.sub("", str(text))
 
 
 def row_text(row: Mapping[str, object]) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import check_kind
+from flows.model.safe_text import unended
 from flows.model.window import midnight
 from flows.project.column_rules import NAME, PARTITION_TYPES
 from flows.project.text import clip, either
@@ -116,7 +117,8 @@ def _matches(document: Document, path: Path, type_: Type | None) -> Iterator[Fau
 
     if reason := pattern_fault(pattern):
         yield document.fault(
-            path, f"'{clip(pattern)}' is not a regular expression (RE2): {reason}. Write one such as '^[A-Z]{{2}}$'."
+            path,
+            f"'{clip(pattern)}' is not a regular expression (RE2): {unended(reason)}. Write one such as '^[A-Z]{{2}}$'.",
         )
 
 

@@ -74,11 +74,11 @@ def scan(root: Path) -> Folder:
     places: dict[str, Place] = {}
     faults: defaultdict[str, list[Fault]] = defaultdict(list)
     spellings: defaultdict[str, list[str]] = defaultdict(list)
-    for folder in _entries(tables):
+    for folder in _datasets(tables):
         dataset = _shown(folder.name)
         if message := _outside(folder):
             faults[""].append(Fault(1, message, file=f"{FOLDER}/{dataset}"))
-        for entry in _entries(folder.path) if folder.is_dir(follow_symlinks=False) else ():
+        for entry in _entries_of(folder, dataset, faults[""]):
             name = _shown(entry.name)
             file = f"{FOLDER}/{dataset}/{name}"
             if message := _misplaced(entry, dataset):
@@ -94,7 +94,7 @@ def scan(root: Path) -> Folder:
             faults[name].append(Fault(1, message, file=places[name].file))
     for name, message in _in_respelled_folders(places.values()):
         faults[name].append(Fault(1, message, file=places[name].file))
-    return Folder(root, dict(sorted(places.items())), {name: tuple(found) for name, found in faults.items()})
+    return Folder(root, dict(sorted(places.items())), {name: tuple(found) for name, found in faults.items() if found})
 
 
 def _in_respelled_folders(places: Iterable[Place]) -> Iterator[tuple[str, str]]:
@@ -123,6 +123,31 @@ def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
         yield from sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
 
 
+def _datasets(tables: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in the folder of all tables. Raises UsageError where it cannot be read."""
+    try:
+        return list(_entries(tables))
+    except OSError as error:
+        raise UsageError(f"The folder {FOLDER}/ ({tables}) cannot be read: {error.strerror}.") from None
+
+
+def _entries_of(folder: os.DirEntry[str], dataset: str, faults: list[Fault]) -> Iterator[os.DirEntry[str]]:
+    """Give what lies in a dataset's folder; nothing of what is none, nor of one that cannot be read."""
+    if folder.is_dir(follow_symlinks=False):
+        try:
+            yield from _entries(folder.path)
+        except OSError as error:
+            faults.append(Fault(1, f"cannot be read: {error.strerror}.", file=f"{FOLDER}/{dataset}"))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a folder or a link to one; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _shown(name: str) -> str:
     """Return the name of a file as text, whatever bytes it has."""
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
@@ -130,9 +155,9 @@ def _shown(name: str) -> str:
 
 def _outside(entry: os.DirEntry[str]) -> str | None:
     """Say why what lies beside the datasets is not read, where somebody may expect it to be."""
-    if entry.is_symlink() and entry.is_dir():
+    if entry.is_symlink() and _is_folder(entry):
         return "is a symbolic link, which is not followed. Put the folder itself here."
-    if not entry.is_dir() and entry.name.lower().endswith((".yaml", ".yml")):
+    if not _is_folder(entry) and entry.name.lower().endswith((".yaml", ".yml")):
         return "stands in no dataset. Move it into a folder: tables/<dataset>/<name>.yaml."
     return None
 
@@ -140,7 +165,7 @@ def _outside(entry: os.DirEntry[str]) -> str | None:
 def _misplaced(entry: os.DirEntry[str], dataset: str) -> str | None:
     """Say why what lies in a dataset is not read, where somebody may expect it to be."""
     name = _shown(entry.name)
-    if entry.is_dir():
+    if _is_folder(entry):
         return f"'{name}' is a folder below the dataset '{dataset}'. Move its files up: tables/{dataset}/<name>.yaml."
     if entry.name.endswith(SUFFIX) or not entry.name.lower().endswith((".yaml", ".yml")):
         return None

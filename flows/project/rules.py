@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from flows.model.errors import Fault
     from flows.project.document import Document
 
-RESERVED = {"platform", "temp", "system", "main", "information_schema", "pg_catalog", "warehouse"}
+RESERVED = {
+    "platform": "holds what Derived itself records",
+    "warehouse": "is what DuckDB calls the file in which all datasets are",
+    **dict.fromkeys(("main", "pg_catalog", "system", "temp"), "is a name of DuckDB's own"),
+    "information_schema": "is a name of DuckDB's and of BigQuery's own",
+}
+"""Datasets that no table of a project can stand in, and why."""
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 EMAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 UNORDERED = {"ARRAY", "STRUCT", "JSON"}
@@ -41,11 +47,8 @@ def identity(document: Document) -> Iterator[Fault]:
                 (),
                 f"the {place} '{clip(actual)}' cannot name a {'dataset' if field == 'dataset' else 'table'}: rename it to letters, digits and _, such as '{better}'.",
             )
-    if document.dataset.lower() in RESERVED:
-        yield document.fault(
-            (),
-            f"the dataset '{document.dataset}' is reserved for what the platform records itself. Move the file to another folder.",
-        )
+    if why := RESERVED.get(document.dataset.lower()):
+        yield document.fault((), f"the dataset '{document.dataset}' {why}. Move the file to another folder.")
 
 
 def owner(document: Document) -> Iterator[Fault]:

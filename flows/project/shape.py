@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from flows.model.table import Table
 from flows.project.document import Path, value_at
 from flows.project.text import clip
-from flows.project.words import explain, path_of
+from flows.project.words import explain, fields_of, meant, model_at, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -19,6 +19,28 @@ if TYPE_CHECKING:
 
 MOST_FAULTS = 1_000
 CUT_TYPE = "Inside { } a comma ends a value: put the whole type in quotes."
+
+
+def misspelt(document: Document) -> frozenset[Path]:
+    """Return the fields that a file lacks since it has them under another name, or by a merge of YAML's."""
+    groups: list[Path] = [
+        (),
+        ("window",),
+        ("partition",),
+        ("source",),
+        *(path for path, _ in document.items("columns")),
+    ]
+    found: set[Path] = set()
+    for path in groups:
+        group = value_at(path, document.values)
+        model = model_at(path, group) if isinstance(group, dict) else None
+        if model is None:
+            continue
+        known = fields_of(model)
+        is_merged = (*path, "<<") in document.lines
+        names = known if is_merged else (meant(name, known) for name in group if name not in known)
+        found.update((*path, name) for name in names if name and name not in group)
+    return frozenset(found)
 
 
 def faults(document: Document) -> list[Fault]:

@@ -245,6 +245,9 @@ def _broken(document: Document) -> Iterator[Fault]:
     from flows.project import check_rules, column_rules, rules, shape  # noqa: PLC0415 - as above
 
     shapes = shape.faults(document)
+    if shapes or document.faults:
+        document = replace(document, flawed=document.flawed | shape.misspelt(document))
+        shapes = [fault for fault in shapes if not shape.is_within(fault.path, document.flawed)]
     yield from shapes
     told = document.flawed | {fault.path for fault in shapes}
     for rule in (*rules.RULES, *column_rules.RULES, *check_rules.RULES):

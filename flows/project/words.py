@@ -7,7 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args
 
 from flows.model.checks import COLUMN_CHECKS, TABLE_CHECKS, Limits, RowBounds, check_kind
-from flows.model.errors import did_you_mean
+from flows.model.errors import did_you_mean, nearest
 from flows.model.resources import Resources
 from flows.model.source_spec import SOURCES
 from flows.model.table import Column, MergeRule, Partition, Table, WindowSpec
@@ -15,6 +15,8 @@ from flows.project.document import value_at
 from flows.project.text import clip
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -36,6 +38,8 @@ SYNONYMS = {
     "tests": "checks",
     "doc": "description",
     "path": "from",
+    "collection": "table",
+    "table": "collection",
 }
 SUMMED = {"count", "avg", "average", "mean", "add", "total"}
 
@@ -165,9 +169,15 @@ def _unknown_field(name: str, place: Path, model: type[BaseModel] | None) -> str
     for group, nested in NESTED.items():
         if model is Table and name in nested.model_fields and name not in known:
             return f"'{name}' is not a field of a table; it belongs into `{group}`: {group}: {{{name}: ...}}"
-    synonym = SYNONYMS.get(name.lower())
-    hint = f" Did you mean '{synonym}'?" if synonym in known else did_you_mean(name, known)
+    near = meant(name, known)
+    hint = near and f" Did you mean '{near}'?"
     return f"'{clip(name)}' is not a field that exists here.{hint or f' It takes {_listed(known)}.'}"
+
+
+def meant(name: str, known: Collection[str]) -> str | None:
+    """Return the field that is meant by a name which is none, if any is near."""
+    synonym = SYNONYMS.get(name.lower())
+    return synonym if synonym in known else nearest(name, known)
 
 
 def _not_in_list(value: object, path: Path, parent: type[BaseModel] | None, error: ErrorDetails) -> str:

@@ -42,6 +42,8 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Fault, str | None]:
             message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {instead}"
             better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
             return Fault(number + 1, message, path=path), better
+    if unclosed := _unclosed(lines, number):
+        return unclosed, None
     if outside := _outside(lines, number):
         return outside, None
     context = error.context or ""
@@ -52,6 +54,21 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Fault, str | None]:
         return Fault(number, f"the {opened[0]} is not closed. Write its {close}."), None
     line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
     return Fault(line, _plainly(f"{context} {problem}", begun)), None
+
+
+def _unclosed(lines: Sequence[str], number: int) -> Fault | None:
+    """Return the fault of a quote that is closed by the next one only, which was to open another text."""
+    quote = next((one for one in "\"'" if one in lines[number]), None)
+    if quote is None:
+        return None
+    begun = next((line for line in range(number - 1, -1, -1) if quote in lines[line]), None)
+    field = (
+        re.fullmatch(rf"\s*(?:- +)*([A-Za-z_]\w*) *: +{quote}[^{quote}]*", lines[begun]) if begun is not None else None
+    )
+    if field is None or begun is None:
+        return None
+    message = f"the text that begins with {quote} here goes on to line {number + 1}. Close it with {quote} on its line."
+    return Fault(begun + 1, message, path=(field[1],) if not lines[begun].startswith((" ", "-")) else ())
 
 
 def _outside(lines: Sequence[str], number: int) -> Fault | None:

@@ -205,6 +205,7 @@ class _Builder:
             key = event.value
             place = (*path, key)
             if key == "<<" and not event.style:
+                self.lines[place] = line
                 self.skip(depth)
                 self.fault(line, path, "'<<' merges groups, which table files do not use. Write the fields themselves.")
                 continue
@@ -227,9 +228,9 @@ class _Builder:
 
     def skip(self, depth: int) -> None:
         """Pass over a value of which only one thing is worth saying."""
-        known = len(self.faults)
+        known, aliases = len(self.faults), len(self.aliases)
         self.value(("?",), depth + 1)
-        del self.faults[known:]
+        del self.faults[known:], self.aliases[aliases:]
 
     def stands_alone(self, key: Any) -> bool:  # noqa: ANN401 - a YAML event
         """Say whether a comma inside { } has cut a text, so that what follows it reads as a key without a value."""

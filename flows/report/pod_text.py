@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from flows.model.pod_fault import PodFault, Seen
+from flows.model.safe_text import unended
 
 
 def describe_pod(seen: Seen) -> str:
     """Return the message of the run's state: what happened, and what a person can do."""
-    return _SAID[seen.fault].format(detail=seen.detail.rstrip(".") or "no reason given", memory=seen.memory or "limit")
+    return _SAID[seen.fault].format(detail=unended(seen.detail) or "no reason given", memory=seen.memory or "limit")
 
 
 def describe_more_memory(memory: str, more: str) -> str:

@@ -14,6 +14,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import exceptions as transport
 
 from flows.model.errors import WarehouseError, WarehouseUnavailableError
+from flows.model.safe_text import unended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,4 +134,4 @@ class Bucket:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".") or type(error).__name__
+    return unended(str(error).split("\n", 1)[0]) or type(error).__name__

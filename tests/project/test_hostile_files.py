@@ -33,7 +33,7 @@ def timed(root: Path, path: Path) -> list[str]:
     [
         (os.mkfifo, "it is a pipe (FIFO), not a file of text."),
         (lambda path: path.symlink_to("/dev/zero"), "is a symbolic link, which is not followed. Put the file itself here."),
-        (lambda path: path.symlink_to(path), "is a symbolic link"),
+        (lambda path: path.symlink_to(path.name), "is a symbolic link"),
         (lambda path: path.symlink_to("nowhere"), "is a symbolic link"),
         (lambda path: path.mkdir(), "it is a folder, not a file of text."),
         (lambda path: socket.socket(socket.AF_UNIX).bind(str(path)), "cannot be read: "),

@@ -169,8 +169,12 @@ def test_what_cannot_be_read_is_a_fault(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("platform/x", "reserved"),
-        ("Platform/x", "reserved"),
+        ("platform/x", "the dataset 'platform' holds what Derived itself records. Move the file to another folder."),
+        ("Platform/x", "the dataset 'Platform' holds what Derived itself records."),
+        ("main/x", "the dataset 'main' is a name of DuckDB's own."),
+        ("TEMP/x", "the dataset 'TEMP' is a name of DuckDB's own."),
+        ("warehouse/x", "the dataset 'warehouse' is what DuckDB calls the file in which all datasets are."),
+        ("Information_Schema/x", "the dataset 'Information_Schema' is a name of DuckDB's and of BigQuery's own."),
         ("derived/2x", "such as '_2x'"),
         ("derived/a-b", "such as 'a_b'"),
         ("my data/x", "such as 'my_data'"),
@@ -280,3 +284,27 @@ def test_no_bytes_end_in_a_traceback(tmp_path_factory, content):
     """Any bytes at all are a file with faults."""
     root = tmp_path_factory.getbasetemp() / "bytes"
     assert read_table(root, write(root, content)).faults
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "says"),
+    [
+        *(
+            (f"{field}:", f"{field.capitalize()}:", f"'{field.capitalize()}' is not a field that exists here. Did you mean '{field}'?")
+            for field in ("description", "owner", "schedule", "window", "strategy", "partition", "columns", "sql")
+        ),
+        ("sql:", "query:", "Did you mean 'sql'?"),
+        ("window: {size", "window: {siz", "Did you mean 'size'?"),
+        ("partition: {column", "partition: {colum", "Did you mean 'column'?"),
+        ("{name: item_id, ", "{nam: item_id, ", "Did you mean 'name'?"),
+        ("type: STRING, ", "typ: STRING, ", "Did you mean 'type'?"),
+        ("{name: item_id, ", "{<<: {name: item_id}, ", "'<<' merges groups, which table files do not use."),
+        ("strategy: append", "<<: *all", "'<<' merges groups, which table files do not use."),
+        ('schedule: "', 'description: "x\nschedule: "', 'the text that begins with " here goes on to line'),
+    ],
+)  # fmt: skip
+def test_a_field_under_another_name_is_one_fault(tmp_path, written, instead, says):
+    """It is not missing beside that, nor is what depends on it wrong."""
+    good = GOOD.replace(GOOD[: GOOD.index("\n") + 1], "") if 'description: "x' in instead else GOOD
+    assert written in good
+    assert says in only_fault(tmp_path, good.replace(written, instead, 1))

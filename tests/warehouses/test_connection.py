@@ -1,6 +1,7 @@
 """The warehouse's file: whose it is, and what is said where there can be none."""
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import closing, contextmanager
@@ -110,6 +111,7 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path, home):
     with pytest.raises(WarehouseError, match="Set DERIVED_HOME to a folder") as caught:
         DuckDB(path)
     assert str(path) in str(caught.value)
+    assert not re.search(r"[!?.]\.", str(caught.value))
 
 
 def test_a_command_says_so_without_a_traceback(tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.safe_text import unended
 from flows.model.types import parse_type
 from flows.sql import types as t
 from flows.sql.compile import cast, time_formats
@@ -179,7 +180,7 @@ def _groups(node: exp.Expr, scope: Scope) -> int | None:
     reason = pattern_fault(pattern.name)
     if reason is None:
         return groups_of(pattern.name)
-    scope.fault(pattern, f"'{pattern.name[:60]}' is not a regular expression (RE2): {reason[:200]}.")
+    scope.fault(pattern, f"'{pattern.name[:60]}' is not a regular expression (RE2): {unended(reason[:200])}.")
     return None
 
 

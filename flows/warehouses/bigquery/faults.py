@@ -9,6 +9,7 @@ from google.auth import exceptions as auth
 from requests import exceptions as transport
 
 from flows.model.errors import ConflictError, WarehouseError, WarehouseUnavailableError
+from flows.model.safe_text import unended
 
 if TYPE_CHECKING:
     from flows.model.errors import DerivedError
@@ -76,7 +77,7 @@ def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
     reason = _reason(error)
     if reason in _MAY_PASS or _is_lost(error):
         return WarehouseUnavailableError(f"{where}BigQuery does not answer just now: {message}.{shown}")
-    words = _WORDS.get(reason, "{message}").format(message=message.rstrip("."))
+    words = _WORDS.get(reason, "{message}").format(message=message)
     return WarehouseError(f"{where}{words}{shown}", of_rows=reason in _OF_ROWS)
 
 
@@ -85,7 +86,7 @@ def _message(error: Exception) -> str:
     text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)
     first: str = (text or type(error).__name__).split("\n", 1)[0].split("; reason: ", 1)[0]
     _, found, rest = first.partition("prettyPrint=false: ")
-    return rest if found else first
+    return unended(rest if found else first)
 
 
 def _reason(error: Exception) -> str:

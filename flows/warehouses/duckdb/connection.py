@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
+from flows.model.safe_text import unended
 from flows.project.private import make_private
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ LONGEST_PAUSE = 1.0
 IN_MEMORY = Path(":memory:")
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 """What values are at fault for, or how many there are at once."""
-_ELSEWHERE = "Set DERIVED_HOME to a folder in which you may write."
+_ELSEWHERE = "Set DERIVED_HOME to a folder in which you may write, and in which no other file has that name."
 _FENCE: dict[str, str | bool | int | float | list[str]] = {
     # Of files, SQL reaches the warehouse's own; DuckDB itself goes on to spill and to write its log.
     "enable_external_access": False,
@@ -79,9 +80,8 @@ def open_file(path: Path, patience: float, report: Callable[[str], None]) -> duc
         except duckdb.Error as error:
             holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
             if holder is None and "Could not set lock" not in str(error):
-                raise WarehouseError(
-                    f"The warehouse {path} cannot be opened: {first_line(error)}. {_ELSEWHERE}"
-                ) from error
+                why = unended(first_line(error))
+                raise WarehouseError(f"The warehouse {path} cannot be opened: {why}. {_ELSEWHERE}") from error
             who = f"process {holder[1]}" if holder else "another process"
             if time.monotonic() > deadline:
                 raise WarehouseBusyError(

@@ -10,6 +10,7 @@ import duckdb
 
 from flows.model.column_changes import ColumnChanges, column_changes
 from flows.model.errors import WarehouseError
+from flows.model.safe_text import unended
 from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb import ledger
 from flows.warehouses.duckdb.connection import first_line
@@ -122,7 +123,7 @@ def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str) ->
         )
     except duckdb.Error as error:
         raise WarehouseError(
-            f"{table.identity}: the column {column} cannot become {table.types[column]}: {first_line(error)}. "
+            f"{table.identity}: the column {column} cannot become {table.types[column]}: {unended(first_line(error))}. "
             f"Name the new column differently, or copy it again: python -m flows.ingest {table.identity} --rebuild."
         ) from error
 
