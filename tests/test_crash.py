@@ -9,11 +9,11 @@ import time
 
 from tests.shop import new_project
 
-KILLS = 10
+KILLS = 6
 
 
 def test_the_demo_killed_at_random_moments_ends_as_if_undisturbed(finished_shop, tmp_path):
-    """Ten kills, then a last run: the tables equal those of an undisturbed run, byte for byte, sorted."""
+    """Six kills, then a last run: the tables equal those of an undisturbed run, byte for byte, sorted."""
     shop = new_project(tmp_path)
     draw = random.Random(20260101)  # noqa: S311 - the same moments each time
     killed = 0
