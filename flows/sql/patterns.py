@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _GROUP = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|(\((?!\?)|\(\?P?<(?![=!]))", re.DOTALL)
+_ASSERTION = re.compile(r"\\Q.*?(?:\\E|\Z)|\\[bBAz]|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[\^$]", re.DOTALL)
+_PLACES = {"^", "$", r"\b", r"\B", r"\A", r"\z"}
 
 
 def pattern_fault(pattern: str) -> str | None:
@@ -30,3 +32,8 @@ def empty(pattern: str) -> bool:
     import pyarrow.compute as pc  # noqa: PLC0415
 
     return bool(pc.match_substring_regex(pa.array([""]), pattern)[0].as_py())
+
+
+def anywhere(pattern: str) -> str:
+    """Return a regular expression that asks for no place in the text: its start or end, or that of a word."""
+    return _ASSERTION.sub(lambda match: "(?:)" if match[0] in _PLACES else match[0], pattern)

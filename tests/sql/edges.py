@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.sql.functions import signatures
 from flows.sql.functions.aggregates import AGGREGATES
-from flows.sql.functions.scalars import SCALARS
 from flows.sql.parse.repeat import VARYING
 
 if TYPE_CHECKING:
@@ -267,14 +266,15 @@ VALUES["LETTERS"] = tuple(
     f"'{text}'" for text in ("straße", "İstanbul", "ǆ ǅ Ǆ", "ŉ ﬁ", "ΣΑΣ", "ÿ µ", "Ⓐ ⓐ", "ი Ი", "𐐀")
 )
 # Of the embedded warehouse alone, or not in the judge.
-_WITHOUT = {"MAX_BY", "MIN_BY", "APPROX_COUNT_DISTINCT", "ANY_VALUE", *VARYING}
+_WITHOUT = {"CONTAINS_SUBSTR", "ERROR", "MAX_BY", "MIN_BY", "APPROX_COUNT_DISTINCT", "ANY_VALUE", *VARYING}
 
 
 def templates() -> list[Template]:
     """Return all expressions."""
     found = [*_operators(), *_casts(), *_dates(), *_zones(), *_series_and_formats(), *_texts(), *_aggregates()]
-    for name, known in signatures._table(SCALARS).items():  # noqa: SLF001 - the same
-        found += [call for signature in known if name not in _WITHOUT for call in _calls(name, signature)]
+    for name in signatures.names():
+        known = signatures.scalar(name) if name not in _WITHOUT else []
+        found += [call for signature in known for call in _calls(name, signature)]
     return [one for one in dict.fromkeys(found) if all(type_ in VALUES for type_ in one.types)]
 
 

@@ -20,8 +20,6 @@ from flows.model.errors import SqlError
 from flows.sql import analyze
 from flows.sql.compile.compiler import compiled
 from flows.sql.functions import signatures
-from flows.sql.functions.scalars import SCALARS
-from flows.sql.functions.texts import TEXTS
 from flows.sql.parse.parser import parse_any
 from flows.sql.parse.repeat import VARYING
 from tests.servers.googlesql import Judge
@@ -107,8 +105,8 @@ def expression(random: Random, type_: str, depth: int) -> str:
 def _calls() -> list[tuple[str, list[str], str]]:
     """Return all ways to call a function with these types: its name, parameters, result."""
     if not _KNOWN:
-        for name, known in (*signatures._table(SCALARS).items(), *signatures._table(TEXTS).items()):  # noqa: SLF001
-            for one in known if name not in _WITHOUT else ():
+        for name in signatures.names():
+            for one in signatures.scalar(name) if name not in _WITHOUT else ():
                 for any_type in ("INT64", "STRING", "FLOAT64") if "T" in f"{one.parameters}{one.result}" else ("",):
                     types = [re.sub(r"\b[TU]\b", any_type, str(each)) for each in (*one.parameters, one.result)]
                     zoned = name in _ZONED and types[1:-1] == ["STRING"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
@@ -9,7 +10,8 @@ from flows.sql.compile.convert import chosen, converted
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions.match import match
 from flows.sql.functions.template import render
-from flows.sql.once import plain, safely
+from flows.sql.latin import to_bytes, to_text
+from flows.sql.once import bound, plain, safely
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from flows.sql.compile.scope import Read, Scope
+    from flows.sql.functions.match import Match
     from flows.sql.functions.signatures import Signature
 
 _COMPARING = {"MIN", "MAX", "GREATEST", "LEAST", "NULLIF", "MAX_BY", "MIN_BY"}
@@ -64,9 +67,19 @@ def apply(  # noqa: PLR0913 - the parts of a call
     given_sql = [
         converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
     ]
-    template = matched.signature.template
-    sql = safely(given_sql, lambda names: render(template, names)) if safe else render(template, given_sql, marks)
+    build = partial(_filled, matched, marks=marks)
+    sql = safely(given_sql, build) if safe else build(given_sql)
     return Value(matched.result, sql, reads=_reads(name, [value for _, value in arguments]))
+
+
+def _filled(matched: Match, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
+    if not matched.signature.of_signs:
+        return render(matched.signature.template, arguments, marks)
+
+    def of_signs(names: Sequence[str]) -> str:
+        return render(matched.signature.template, list(map(to_text, names, matched.wanted)))
+
+    return to_bytes(bound(arguments, of_signs), matched.result)
 
 
 def _is_inexact(arguments: Sequence[tuple[exp.Expr, Value]]) -> bool:

@@ -18,8 +18,9 @@ from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions import signatures
+from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once
-from flows.sql.patterns import empty, groups_of, pattern_fault
+from flows.sql.patterns import anywhere, empty, groups_of, pattern_fault
 from flows.sql.shown import shown
 from flows.sql.times import naive
 from flows.sql.types import quote_text
@@ -27,6 +28,7 @@ from flows.sql.types import quote_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 
@@ -107,40 +109,46 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.fault(
             node, f"{name} from another place than 1, or of a match that is no literal, is not supported. {instead}"
         )
-    value, pattern = (
-        argument(node.expressions[0], t.STRING, name, scope),
-        expression(node.expressions[1], scope),
-    )
-    if t.UNKNOWN in (value.type, pattern.type):
+    given = expression(node.expressions[0], scope)
+    kind = t.BYTES if given.type == t.BYTES else t.STRING
+    value = given if kind == t.BYTES else argument(node.expressions[0], t.STRING, name, scope)
+    if t.UNKNOWN in (value.type, expression(node.expressions[1], scope).type):
         return NOTHING
-    if not pattern.literal:
-        return scope.unsupported(node, f"{name} with a pattern that is no literal")
+    pattern = _pattern(node, kind)
+    if pattern is None:
+        return scope.unsupported(node, f"{name} of {kind} with a pattern that is no literal of {kind}")
     groups = _groups(node, scope)
     if groups is None:
         return NOTHING
     if groups > 1:
         return scope.fault(node, f"{name} takes a pattern with at most one group. Write (?:...) for the others.")
-    if name == "REGEXP_EXTRACT_ALL":
-        if empty(pattern_text := str(pattern.constant)):
-            instead = "Write a pattern that matches at least one character."
-            return scope.fault(node, f"{name} with '{pattern_text}', which matches nothing too. {instead}")
-        listed = f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})"
-        return Value(t.array(t.STRING), f"list_transform({listed}, lambda x: coalesce(x, ''))" if groups else listed)
+    everywhere = name == "REGEXP_EXTRACT_ALL" and empty(anywhere(pattern))
+    if everywhere and anywhere(pattern) != pattern:
+        instead = "Write a pattern that matches at least one character."
+        return scope.fault(node, f"{name} with '{pattern}', which matches nothing too. {instead}")
+    written = quote_text(pattern)
 
-    if which > 1:
-        every = f"regexp_extract_all({value.sql}, {pattern.sql}, {groups})"
-        return Value(t.STRING, f"list_extract({every}, {which})")
+    def all_of(names: Sequence[str]) -> str:
+        (text,) = names
+        listed = f"regexp_extract_all({text}, {written}, {groups})"
+        listed = f"list_transform({listed}, lambda x: coalesce(x, ''))" if groups else listed
+        # DuckDB looks once more behind the last sign.
+        return f"CASE WHEN {text} = '' THEN {listed} ELSE list_slice({listed}, 1, -2) END" if everywhere else listed
 
     def extracted(names: Sequence[str]) -> str:
         (text,) = names
-        found = f"regexp_extract({text}, {pattern.sql}, {groups})"
+        if which > 1:
+            return f"list_extract(regexp_extract_all({text}, {written}, {groups}), {which})"
+        found = f"regexp_extract({text}, {written}, {groups})"
         if groups:
             # A group that took no part gives nothing, one that is empty an empty text: the whole match tells them apart.
-            taken = f"regexp_extract_all({text}, {pattern.sql}, 1)[1]"
+            taken = f"regexp_extract_all({text}, {written}, 1)[1]"
             found = f"CASE WHEN {found} = '' THEN {taken} ELSE {found} END"
-        return f"CASE WHEN regexp_matches({text}, {pattern.sql}) THEN {found} END"
+        return f"CASE WHEN regexp_matches({text}, {written}) THEN {found} END"
 
-    return Value(t.STRING, bound([value.sql], extracted))
+    result = t.array(kind) if name == "REGEXP_EXTRACT_ALL" else kind
+    found = bound([to_text(value.sql, kind)], all_of if name == "REGEXP_EXTRACT_ALL" else extracted)
+    return Value(result, to_bytes(found, result))
 
 
 @compiles_call("REGEXP_INSTR")
@@ -174,14 +182,23 @@ def _plain_regexp(_: str, node: exp.Expr, scope: Scope) -> Value | None:
 
 def _groups(node: exp.Expr, scope: Scope) -> int | None:
     """Return how many groups a call's pattern has, where it is a literal; None where it has a fault."""
-    pattern = node.expressions[1] if len(node.expressions) > 1 else None
-    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+    pattern = _pattern(node, t.STRING) or _pattern(node, t.BYTES)
+    if pattern is None:
         return 0
-    reason = pattern_fault(pattern.name)
+    reason = pattern_fault(pattern)
     if reason is None:
-        return groups_of(pattern.name)
-    scope.fault(pattern, f"'{pattern.name[:60]}' is not a regular expression (RE2): {unended(reason[:200])}.")
+        return groups_of(pattern)
+    scope.fault(node.expressions[1], f"'{pattern[:60]}' is not a regular expression (RE2): {unended(reason[:200])}.")
     return None
+
+
+def _pattern(node: exp.Expr, kind: Type) -> str | None:
+    """Return a call's pattern where it is a literal of a type: that of BYTES has a sign for each byte."""
+    pattern = node.expressions[1] if len(node.expressions) > 1 else None
+    if isinstance(pattern, exp.ByteString) and kind == t.BYTES:
+        return bytes.fromhex(pattern.name.replace("\\x", "")).decode("latin-1")
+    is_text = isinstance(pattern, exp.Literal) and pattern.is_string
+    return pattern.name if is_text and kind == t.STRING else None  # type: ignore[union-attr]
 
 
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"

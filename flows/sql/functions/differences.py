@@ -21,6 +21,6 @@ REFUSED = {
     "GEOGRAPHY, ST_*": "longitude and latitude as two FLOAT64 columns",
     "HLL_COUNT.*, KLL_QUANTILES.*": "COUNT(DISTINCT ...) over the rows themselves",
     "Scripts, procedures, DML, DDL": "a table file of its own for each step",
-    "FARM_FINGERPRINT, FORMAT with `%T`, `%p` or `*`": "what the refusal of each says",
+    "FORMAT with `%T`, `%p` or `*`": "CAST or TO_JSON_STRING, or the width written down",
 }
 """What no table's SQL may hold, with what to write instead."""

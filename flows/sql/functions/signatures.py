@@ -14,13 +14,14 @@ from functools import lru_cache
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
 from flows.sql.functions.aggregates import AGGREGATES, WINDOWS
+from flows.sql.functions.blobs import BLOBS
 from flows.sql.functions.numbers import NUMBERS
 from flows.sql.functions.scalars import SCALARS
 from flows.sql.functions.texts import TEXTS
 
 T, U = Type("T"), Type("U")
 """What stands for any type."""
-_SCALARS = SCALARS + NUMBERS + TEXTS
+_SCALARS = SCALARS + NUMBERS + TEXTS + BLOBS
 _LINE = re.compile(r"([\w.]+)\(([^=]*)\) -> (\S+) = (.+)")
 
 
@@ -35,6 +36,8 @@ class Signature:
     template: str
     distinct: bool
     """Whether an aggregate's template has a place for DISTINCT."""
+    of_signs: bool
+    """Whether its template takes BYTES as texts of one sign a byte."""
 
     def takes(self, count: int) -> bool:
         """Say whether it takes that many arguments."""
@@ -55,7 +58,12 @@ def _table(text: str) -> dict[str, list[Signature]]:
         name, parameters, result, template = _LINE.fullmatch(line).groups()  # type: ignore[union-attr]
         repeated = parameters.endswith("...")
         types = tuple(_type(word) for word in parameters.removesuffix("...").split(", ") if word)
-        table.setdefault(name, []).append(Signature(types, repeated, _type(result), template, "$d" in template))
+        known = table.setdefault(name, [])
+        of_signs, template = template.startswith("~"), template.removeprefix("~")
+        if of_signs and not template:
+            of_texts = tuple(_type(str(type_).replace("BYTES", "STRING")) for type_ in types)
+            template = next(one.template for one in known if one.parameters == of_texts)
+        known.append(Signature(types, repeated, _type(result), template, "$d" in template, of_signs))
     return table
 
 

@@ -5,7 +5,7 @@
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
-words with the one sign between them, `$soundex` is the code of the first argument.
+words with the one sign between them, `$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint.
 `$divide(total, count)` is an exact quotient of 9 places, `$round(number, places)` a FLOAT64 rounded as its exact value says.
 """
 
@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flows.sql.decimals import divide, round_float
+from flows.sql.fingerprint import fingerprint
 from flows.sql.once import bound, failure
 from flows.sql.times import naive
 from flows.sql.types import quote_text
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-_TOKEN = re.compile(r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|fold\d|utc\d|[dsoixy])|!\(([^)]*)\)")
+_TOKEN = re.compile(
+    r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|[dsoixy])|!\(([^)]*)\)"
+)
 _BREAKS = r"\s\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
 # not know. The letters of Europe's alphabets, of Chinese, Japanese and Korean, and pictures stay themselves.
@@ -112,6 +115,8 @@ def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapp
         return " OR ".join(f"{argument} IS NULL" for argument in arguments)
     if mark == "soundex":
         return _soundex(arguments[0])
+    if mark in {"textprint", "blobprint"}:
+        return fingerprint(f"encode({arguments[0]})" if mark == "textprint" else arguments[0])
     if mark.startswith("fold"):
         return _folded(arguments[int(mark[4:]) - 1])
     if mark.startswith("utc"):

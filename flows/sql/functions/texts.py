@@ -6,7 +6,7 @@ UNICODE(STRING) -> INT64 = CASE WHEN $1 = '' THEN 0 ELSE CAST(unicode($1) AS BIG
 CHR(INT64) -> STRING = chr(CAST(CASE WHEN $1 NOT BETWEEN 0 AND 1114111 OR $1 BETWEEN 55296 AND 57343 THEN !(CHR of what is no character) ELSE $1 END AS INTEGER))
 REVERSE(STRING) -> STRING = CASE WHEN $1 IS NOT NULL THEN array_to_string(list_reverse(regexp_extract_all($1, '(?s).')), '') END
 INITCAP(STRING) -> STRING = CASE WHEN $1 IS NOT NULL THEN array_to_string(list_transform(regexp_extract_all(lower($1), $breaks), lambda xword: upper(left(xword, 1)) || substr(xword, 2)), '') END
-TRANSLATE(STRING, STRING, STRING) -> STRING = CASE WHEN len(list_distinct(regexp_extract_all($2, '(?s).'))) < length($2) THEN !(TRANSLATE of one character to two) ELSE translate($1, $2, $3) END
+TRANSLATE(STRING, STRING, STRING) -> STRING = CASE WHEN $null THEN NULL WHEN len(list_distinct(regexp_extract_all($2, '(?s).'))) < length($2) THEN !(TRANSLATE of one character to two) ELSE translate($1, $2, $3) END
 SOUNDEX(STRING) -> STRING = $soundex
 TO_CODE_POINTS(STRING) -> ARRAY<INT64> = list_transform(regexp_extract_all($1, '(?s).'), lambda xsign: CAST(unicode(xsign) AS BIGINT))
 CODE_POINTS_TO_STRING(ARRAY<INT64>) -> STRING = CASE WHEN list_count($1) <> len($1) THEN NULL WHEN len(list_filter($1, lambda xcode: xcode NOT BETWEEN 0 AND 1114111 OR xcode BETWEEN 55296 AND 57343)) > 0 THEN !(a number is no character) ELSE array_to_string(list_transform($1, lambda xcode: chr(CAST(xcode AS INTEGER))), '') END
@@ -17,6 +17,6 @@ ERROR(STRING) -> NULL = error($1)
 ARRAY_FIRST(ARRAY<T>) -> T = CASE WHEN len($1) = 0 THEN !(ARRAY_FIRST of an empty ARRAY) ELSE list_extract($1, 1) END
 ARRAY_LAST(ARRAY<T>) -> T = CASE WHEN len($1) = 0 THEN !(ARRAY_LAST of an empty ARRAY) ELSE list_extract($1, -1) END
 ARRAY_SLICE(ARRAY<T>, INT64, INT64) -> ARRAY<T> = CASE WHEN $null THEN NULL ELSE list_slice($1, greatest(CASE WHEN $2 < 0 THEN $2 + len($1) ELSE least($2, len($1)) END, 0) + 1, greatest(CASE WHEN $3 < 0 THEN $3 + len($1) ELSE least($3, len($1)) END, -1) + 1) END
-RANGE_BUCKET(FLOAT64, ARRAY<FLOAT64>) -> INT64 = CASE WHEN $null OR isnan($1) THEN NULL WHEN list_count($2) < len($2) OR list_sort($2) <> $2 THEN !(the ARRAY of RANGE_BUCKET is not in order) ELSE len(list_filter($2, lambda xbound: xbound <= $1)) END
+RANGE_BUCKET(FLOAT64, ARRAY<FLOAT64>) -> INT64 = CASE WHEN $null OR isnan($1) THEN NULL WHEN list_count($2) < len($2) OR list_sort($2) <> $2 OR len(list_filter($2, lambda xbound: isnan(xbound))) > 0 THEN !(the ARRAY of RANGE_BUCKET is not in order) ELSE len(list_filter($2, lambda xbound: xbound <= $1)) END
 RANGE_BUCKET(T, ARRAY<T>) -> INT64 = CASE WHEN $null THEN NULL WHEN list_count($2) < len($2) OR list_sort($2) <> $2 THEN !(the ARRAY of RANGE_BUCKET is not in order) ELSE len(list_filter($2, lambda xbound: xbound <= $1)) END
 """
