@@ -116,7 +116,7 @@ def only(sql):
         ("SELECT DATE_TRUNC('day', created_at) AS a FROM core.orders", "1: the arguments of DATE_TRUNC are swapped. Write DATE_TRUNC(created_at, DAY)."),
         ("SELECT DATE_TRUNC(created_at, 'day') AS a FROM core.orders", "1: a part of a date or time is no text. Write DAY in place of 'day'."),
         ("SELECT created_at - INTERVAL 2 MONTH AS a FROM core.orders", "1: GoogleSQL cannot move a TIMESTAMP by a MONTH: its length varies. Write TIMESTAMP(DATE_SUB(DATE(...), INTERVAL 2 MONTH))."),
-        ("SELECT UPPER(created_at) AS a FROM core.orders", "1: UPPER(TIMESTAMP) does not exist, or not in the embedded warehouse yet. It knows UPPER(STRING)."),
+        ("SELECT UPPER(created_at) AS a FROM core.orders", "1: UPPER(TIMESTAMP) does not exist, or not in the embedded warehouse yet. It knows UPPER(STRING) or UPPER(BYTES)."),
         ("SELECT order_id + 1 AS a FROM core.orders", "1: '+' does not take STRING and INT64."),
         ("SELECT order_id FROM core.orders WHERE order_id", "1: WHERE needs a condition, but 'order_id' is STRING."),
         ("SELECT order_id FROM core.orders WHERE created_at > DATE(created_at)", "1: TIMESTAMP and DATE cannot be compared in 'created_at > DATE(created_at)'."),
