@@ -56,8 +56,8 @@ class _Stoppable:
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         return self.observer.load(table, step, work)
 
-    def divided(self, table: str, step: Step) -> None:
-        self.observer.divided(table, step)
+    def divided(self, table: str, step: Step, count: int) -> None:
+        self.observer.divided(table, step, count)
 
     def say(self, line: str) -> None:
         self.observer.say(line)

@@ -51,8 +51,8 @@ class Quiet:
         """Do the work as a step in one piece is done."""
         return self.step(table, step, work)
 
-    def divided(self, table: str, step: Step) -> None:
-        """Hear that the halves of a step are tried in its place."""
+    def divided(self, table: str, step: Step, count: int) -> None:
+        """Hear that pieces of a step are tried in its place."""
 
     def say(self, line: str) -> None:
         """Tell a person why nothing happens, where programs do not listen."""
@@ -101,12 +101,12 @@ class Windows(Quiet):
             self.say(describe_kept(step.name, slot.found))
         return super().extract(table, step, slot, work)
 
-    def divided(self, table: str, step: Step) -> None:  # noqa: ARG002 - the table is known
-        """Say that a step is tried again in halves."""
+    def divided(self, table: str, step: Step, count: int) -> None:  # noqa: ARG002 - the table is known
+        """Say that a step is tried again in pieces."""
         if self._bar is not None:
-            self._bar.update(self._task, total=self._bar.tasks[0].total + 1)
+            self._bar.update(self._task, total=self._bar.tasks[0].total + count - 1)
         else:
-            out(f"  {describe_divided(step.name)}")
+            out(f"  {describe_divided(step.name, count)}")
 
     def ended(self, outcome: Outcome) -> None:
         """Say what was done, and what there is to know of it."""
@@ -163,9 +163,9 @@ class TableBars(Tables):
         self._bars.advance(self._tasks[table], int(entry.is_commit))
         return entry
 
-    def divided(self, table: str, step: Step) -> None:  # noqa: ARG002 - a bar tells no windows
-        """Make room in the table's bar for another step."""
-        self._totals[table] += 1
+    def divided(self, table: str, step: Step, count: int) -> None:  # noqa: ARG002 - a bar tells no windows
+        """Make room in the table's bar for more steps."""
+        self._totals[table] += count - 1
         self._bars.update(self._tasks[table], total=self._totals[table])
 
     def ended(self, outcome: Outcome) -> None:

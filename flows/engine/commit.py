@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
-from flows.engine.division import halves
+from flows.engine.division import pieces
 from flows.model.entry import Entry, Notice
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, shape, told
 from flows.project.definition import code_version
@@ -187,7 +187,7 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
     except Exception as error:
         seconds = time.perf_counter() - started
         known = told(error, run.table.identity)
-        if run.rebuild or halves(run.table, entry.window, known) is None:
+        if run.rebuild or not pieces(run.table, entry.window, known):
             warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
         if known.transient:  # who tries again does so after a while
             warehouse.release()
@@ -272,7 +272,7 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
     if not bad or count <= limit:
         return
     first = bad[0]
-    raise QuarantineError(
+    error = QuarantineError(
         f"{table.identity}: {more}{count} bad row{'s' if count > 1 else ''} in {window or 'the source'},"
         f" where max_bad_rows allows {limit}. "
         f"One is {first.place}: {first.reason}.",
@@ -284,6 +284,8 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
         # Those whose window nobody can tell are met in each.
         of_rows=sum(row.window is None for row in bad) <= limit,
     )
+    error.spans = [(row.window.start, row.window.end) for row in bad if row.window is not None]
+    raise error
 
 
 def _check(run: TableRun, window: Window | None, staged: Staged) -> tuple[Notice, ...]:

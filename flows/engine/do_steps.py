@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.engine.commit import TableRun, commit_step
-from flows.engine.division import halves
+from flows.engine.division import pieces
 from flows.engine.first_copy import first_copy
 from flows.engine.outcome import Failure
 from flows.engine.prepare import has_rows
@@ -31,7 +31,7 @@ PATIENCE = 5
 def do_steps(
     runs: Mapping[int, TableRun], outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
 ) -> None:
-    """Do the steps of a plan; one that fails for some of its rows is tried again in halves, down to single windows.
+    """Do the steps of a plan; one that fails for some of its rows is tried again in pieces, down to single windows.
 
     Those of a generation that meet one kind of failure all the time are given up, and the others are not: a definition
     that is broken must not keep the one away that mends it. A run that meets another run gives up as a whole.
@@ -51,11 +51,11 @@ def do_steps(
                 version = entry.version
             in_a_row.clear()
         except DerivedError as error:
-            if not run.rebuild and (pieces := halves(run.table, step.window, error)):
+            if not run.rebuild and (spans := pieces(run.table, step.window, error)):
                 # Parts of a first copy that are committed are this run's own.
                 run = replace(run, known_version=version)
-                left.extendleft((run, replace(step, window=piece, copied=None)) for piece in reversed(pieces))
-                observer.divided(outcome.table, step)
+                left.extendleft((run, replace(step, window=span, copied=None)) for span in reversed(spans))
+                observer.divided(outcome.table, step, len(spans))
                 continue
             outcome.failures.append(Failure(step.window, error))
             if isinstance(error, ConflictError):

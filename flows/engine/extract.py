@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine import ledger
 from flows.engine.commit import Met, entry_of, failure_recorded, good_rows, limit_of, refuse_bad
-from flows.engine.division import halves
+from flows.engine.division import pieces
 from flows.extracts.manifest import Manifest
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, SourceError, WindowError
 from flows.model.window import Window, subtract
@@ -154,7 +154,7 @@ class Extracts:
 
         So it is with those of a range of windows that are read again piece by piece.
         """
-        is_refused = isinstance(error, REFUSED) or halves(self.run.table, window, error) is not None
+        is_refused = isinstance(error, REFUSED) or bool(pieces(self.run.table, window, error))
         if slot.key is None or (is_refused and not error.transient):
             self.stage.remove(slot.folder)
 

@@ -73,8 +73,8 @@ class Observer(Protocol):
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:
         """Do the other half and return the step's entry; may do it again after a transient error."""
 
-    def divided(self, table: str, step: Step) -> None:
-        """Take that a step failed for some of its rows, and that its halves are tried in its place."""
+    def divided(self, table: str, step: Step, count: int) -> None:
+        """Take that a step failed for some of its rows, and that so many pieces of it are tried in its place."""
 
     def say(self, line: str) -> None:
         """Take a line for the log."""

@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING
 from flows.model.safe_text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
 
 class DerivedError(Exception):
@@ -42,6 +43,8 @@ class DerivedError(Exception):
     """Whether a line of the message ends only where one of ours does, whatever a server or a value put into it."""
     of_rows: bool = False
     """Whether some rows may be at fault, so that windows without them can be done."""
+    spans: Sequence[tuple[datetime, datetime]] = ()
+    """From when to when the windows go that are known to have such rows."""
 
     def __init__(
         self,

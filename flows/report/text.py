@@ -148,9 +148,9 @@ def describe_entry(name: str, entry: Entry) -> str:
     return f"  {name}  {plural(entry.rows, 'row')}{more}  {entry.seconds:.2f} s"
 
 
-def describe_divided(name: str) -> str:
-    """Return that a step is tried again in halves."""
-    return f"{name}  failed for some of its rows: its halves are tried by themselves"
+def describe_divided(name: str, count: int) -> str:
+    """Return that a step is tried again in so many pieces."""
+    return f"{name}  failed for some of its rows: tried again in {count:,} pieces"
 
 
 SHOWN_FAILURES = 5

@@ -108,9 +108,9 @@ class Tracker:
         entry: Entry = self._do(named, step.name, work)
         return entry
 
-    def divided(self, table: str, step: Step) -> None:  # noqa: ARG002 - the log is the table's
-        """Say that a step is tried again in halves."""
-        self.say(describe_divided(step.name))
+    def divided(self, table: str, step: Step, count: int) -> None:  # noqa: ARG002 - the log is the table's
+        """Say that a step is tried again in pieces."""
+        self.say(describe_divided(step.name, count))
 
     def say(self, line: str) -> None:
         """Write to the log of the flow run."""

@@ -65,7 +65,7 @@ def all_but(project: Project, *bad: int) -> None:
 
 
 def test_windows_of_mysql(mirror: Mirror) -> None:
-    """A value that does not fit, and one that a check refuses; words say that halves are tried."""
+    """A value that does not fit, and one that a check refuses; words say that pieces are tried."""
     mirror.write("things", FILE.format(source="kind: mysql, connection: shop, table: things", key="id", checks=CHECKED))
     mirror.execute("CREATE TABLE things (id INT PRIMARY KEY, n BIGINT UNSIGNED, at DATETIME, KEY (at))")
     for day in range(1, DAYS + 1):
@@ -74,7 +74,7 @@ def test_windows_of_mysql(mirror: Mirror) -> None:
     all_but(mirror, 8, 13)
     mirror.execute("UPDATE things SET n = 1 WHERE n > 100", "UPDATE things SET n = 101 WHERE id IN (3, 4)")
     done = mirror.ingest("core.things", "--force", code=1)
-    assert "2026-01-01..2026-01-08  failed for some of its rows: its halves are tried by themselves" in done.stdout
+    assert "2026-01-01..2026-01-08  failed for some of its rows: tried again in 2 pieces" in done.stdout
     assert "core.things: 2 windows failed (2026-01-03..2026-01-05)" in done.stderr
     assert mirror.rows("SELECT count(*), max(n) FROM core.things") == [(DAYS, DAYS)]
 
@@ -97,7 +97,7 @@ def test_a_row_that_each_window_meets_divides_nothing(mirror: Mirror) -> None:
     (mirror.root / "things.jsonl").write_text("\n".join([*lines, "{"]))
     done = mirror.ingest("core.things", code=1)
     assert "1 bad row in 2026-01-01..2026-01-21" in done.stderr
-    assert "halves" not in done.stdout
+    assert "pieces" not in done.stdout
 
 
 @pytest.fixture
@@ -136,13 +136,13 @@ def test_a_first_copy_that_fails_behind_a_part(here: Staged, monkeypatch: pytest
     assert here.kept == []
 
 
-def test_a_half_whose_load_failed_is_loaded_by_the_next_run(here: Staged) -> None:
+def test_a_piece_whose_load_failed_is_loaded_by_the_next_run(here: Staged) -> None:
     """An extract is found again by its own window, whatever step it was a piece of."""
     here.write("things", TABLE.replace("max_bad_rows: 1", "max_bad_rows: 0, overlap: 0 minutes"))
     with here.listening() as asked:
         with patch.object(commit, "_check", side_effect=[WarehouseError("so it goes"), (), ()]):
             assert [type(error) for error in ingest()] == [WarehouseError, QuarantineError]
         assert [type(error) for error in ingest()] == [QuarantineError]
-    assert asked[">= '2024-03-01 00:00:00' AND < '2024-03-03 00:00:00'"] == 1
+    assert asked[">= '2024-03-01 00:00:00' AND < '2024-03-05 00:00:00'"] == 1
     assert asked[">= '2024-03-05 00:00:00' AND < '2024-03-06 00:00:00'"] == 2
     assert here.rows("SELECT id FROM core.things ORDER BY id") == [(1,), (2,), (3,), (4,)]
