@@ -33,7 +33,22 @@ named windows, UNION, INTERSECT and EXCEPT (BY NAME and CORRESPONDING too), ORDE
 CASE, CAST, SAFE_CAST; SAFE. before every function.
 """
 NOT_HERE = """
-Another function is refused by its name, and so is an order that does not tell rows apart: it gives other rows on every retry.
+Another function is refused by its name.
+
+## Orders with ties
+
+What an order decides is refused where there is none, or where it is the same for all rows: it would give other rows on every
+retry. Where an order leaves rows side by side, DuckDB breaks the tie, so that the query has one answer, on every retry and with any number
+of threads; it is one of those that GoogleSQL allows.
+
+- ORDER BY with LIMIT, and in ARRAY(SELECT ...): by the columns that the query gives, from left to right.
+- ROW_NUMBER, NTILE, LAG, LEAD, FIRST_VALUE, frames of ROWS: by the columns of FROM that SELECT, QUALIFY and ORDER BY name, in the order in which
+  they are first named; over groups, by what the query groups by.
+- ARRAY_AGG, STRING_AGG, MAX_BY, MIN_BY, `ANY_VALUE(... HAVING MAX ...)`, LAST_VALUE, NTH_VALUE: by the columns that such functions name, so that
+  several of them take the same row. ANY_VALUE gives the least value.
+- RANK, DENSE_RANK, PERCENT_RANK, CUME_DIST and frames of RANGE take equal rows together, as they always do.
+
+BigQuery runs the SQL as it is written: name columns there that tell all rows apart.
 """
 
 

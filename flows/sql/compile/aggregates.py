@@ -11,8 +11,10 @@ from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import expression
+from flows.sql.compile.keys import GREATEST, VALUES, Key, Tied
 from flows.sql.compile.order import Ordering, count, ordering, over
 from flows.sql.compile.scope import Value
+from flows.sql.compile.ties import mark
 from flows.sql.functions import signatures
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
@@ -41,6 +43,8 @@ _ORDERED = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
 _QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES"}
 _MOST_QUANTILES = 10_000
 _BY = {"MAX_BY", "MIN_BY"}
+_SEEING = _ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
+"""What gives one or several of the values that it sees, by their order."""
 
 
 @dataclass(slots=True)
@@ -67,15 +71,24 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
         if scope.depth:
             return scope.fault(node, f"{name} stands inside another aggregate. Compute the inner one in a WITH first.")
     scope.depth += window is None
+    around, scope.named = scope.named, {}
     inside = _read(list(node.expressions), scope)
     groups = scope.groups or () if window is None else ()
     order = ordering(inside.order, scope, groups)
+    if name in _SEEING or inside.having:
+        _note_named(inside, scope)
+    scope.named = around | scope.named
     scope.depth -= window is None
-    frame = over(name, window, scope) if window is not None else None
+    ignores_nulls = inside.nulls is exp.IgnoreNulls
+    frame = over(name, window, scope, ignores_nulls=ignores_nulls) if window is not None else None
     suffix = f" OVER {frame.sql}" if frame is not None else ""
     if name in _QUANTILES and "ORDER BY" in suffix:
         return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
-    value = _value(name, node, scope, inside, order=order, suffix=suffix)
+    if said := _misplaced(name, inside, order, of_rows=of_rows, window=suffix):
+        return scope.fault(node, said)
+    marks = {"o": suffix, "s": frame.inside if frame is not None else ""}
+    marks |= _ties(name, inside, order, scope, over=frame is not None)
+    value = _value(name, node, scope, inside, marks)
     if of_rows and window is None:
         _needs_order(name, node, inside, order, scope)
     if frame is None or frame.reads is None:
@@ -108,9 +121,30 @@ def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, sc
         scope.context.unrepeatable.append(Fault(line_of(node), message))
 
 
-def _value(  # noqa: PLR0913 - the parts of a call
-    name: str, node: exp.Expr, scope: Scope, inside: _Inside, *, order: Ordering, suffix: str
-) -> Value:
+def _note_named(inside: _Inside, scope: Scope) -> None:
+    """Keep the columns that a function's arguments name, and those arguments that are other columns of the SELECT list."""
+    named = {(scope.level, sql) for sql in scope.named}
+    others = {
+        value.sql: value for _, value in inside.arguments if not (value.same or named.issuperset(value.reads or ()))
+    }
+    scope.within |= scope.named | others
+
+
+def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bool) -> dict[str, str]:
+    """Return what stands in a call for the order in which it sees values, or by which it compares them."""
+    alike = frozenset(() if over else scope.groups or ())
+    if order.keys and inside.distinct:
+        return {"s": f" ORDER BY {', '.join(f'{key.sql} {key.way}' for key in order.keys)}"}
+    if order.keys:
+        return {"s": f" ORDER BY {mark(Tied(VALUES, order.keys, alike, over=over), scope)}"}
+    if inside.having or (name in _BY and len(inside.arguments) > 1):
+        _, by_value = inside.having or inside.arguments[1]
+        return {"b": mark(Tied(GREATEST, (Key(by_value.sql),), alike, over=over), scope)}
+    return {}
+
+
+def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict[str, str]) -> Value:
+    suffix = marks["o"]
     of_rows = bool(signatures.aggregate(name))
     if inside.star:
         if name == "COUNT":
@@ -122,7 +156,7 @@ def _value(  # noqa: PLR0913 - the parts of a call
     if name in _QUANTILES and (said := _quantile_fault(name, inside, window=bool(suffix))):
         return scope.fault(node, said)
     nulls = inside.nulls if name not in _QUANTILES else None
-    if of_rows and (inside.limit or nulls or order.sql) and name not in _ORDERED:
+    if of_rows and (inside.limit or nulls or inside.order) and name not in _ORDERED:
         return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
     ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
     if of_rows and ignore and nulls:
@@ -132,9 +166,8 @@ def _value(  # noqa: PLR0913 - the parts of a call
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
     if inside.distinct and any(value.type == t.JSON for _, value in arguments):
         return scope.fault(node, "JSON cannot be compared, as DISTINCT does. Compare what JSON_VALUE gives.")
-    marks = {
+    marks |= {
         "d": "DISTINCT " if inside.distinct else "",
-        "s": f" ORDER BY {', '.join(order.sql)}" if order.sql else "",
         "x": "exact" if scope.context.exact else "",
         "o": suffix,
         "i": ignore,
@@ -152,6 +185,21 @@ def _value(  # noqa: PLR0913 - the parts of a call
             return scope.unsupported(node, f"{name} with LIMIT")
         return Value(value.type, f"list_slice({value.sql}, 1, {inside.limit})")
     return value
+
+
+def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, window: str) -> str:
+    """Say which words in a call GoogleSQL, or this compiler, has no meaning for; an empty text where there are none."""
+    if inside.having is not None and name != "ANY_VALUE":
+        return f"{name} with HAVING MAX or MIN is not supported. Compute it over the rows that a WITH leaves."
+    if inside.nulls is not None and not of_rows and name not in _SEEING | _QUANTILES:
+        return f"{name} takes no IGNORE NULLS or RESPECT NULLS. Leave out the rows without a value in a WITH."
+    if inside.distinct and "ORDER BY " in window:
+        return f"{name}(DISTINCT ...) takes no ORDER BY in OVER. Write OVER (PARTITION BY ...)."
+    if inside.distinct and inside.arguments:
+        item, first = inside.arguments[0]
+        if any(value.sql != first.sql for _, value in order.items):
+            return f"{name}(DISTINCT ...) can be ordered by its first argument alone. Write ORDER BY {shown(item)}."
+    return ""
 
 
 def _quantile_fault(name: str, inside: _Inside, *, window: bool) -> str:

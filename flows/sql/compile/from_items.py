@@ -28,6 +28,13 @@ _TABLE = {"this", "db", "catalog", "alias"}
 
 def from_item(node: exp.Expr, scope: Scope) -> str:
     """Compile one item of FROM, add it to the scope, and return its SQL."""
+    sql = _from_item(node, scope)
+    if sql not in scope.sources:
+        scope.sources[sql] = False
+    return sql
+
+
+def _from_item(node: exp.Expr, scope: Scope) -> str:
     if node.args.get("pivots"):
         stands_for = pivoted(node, scope)
         if stands_for is not None:
@@ -140,7 +147,9 @@ def _table(node: exp.Table, scope: Scope) -> str:
             origins = frozenset([Origin(occurrence, name, "day" if type_ == t.DATE else None)])
         found.append((name, Value(base, sql, origins=origins, reads=frozenset([(scope.level, sql)]))))
     _add(node, scope, alias, found)
-    return f"{quote_table(identity)} AS {own}"
+    sql = f"{quote_table(identity)} AS {own}"
+    scope.sources[sql] = all(name.lower() != "rowid" for name in columns)
+    return sql
 
 
 def _names_column(first: str, scope: Scope) -> bool:

@@ -1,7 +1,7 @@
 """ORDER BY and OVER: keys that put NULL and NaN where GoogleSQL does, partitions and frames.
 
 What an order decides is refused in a table's SQL where it is none: there is no ORDER BY, or it names what is the same for
-all rows.
+all rows. Ties in an order that is one are broken.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from sqlglot import exp
 from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
+from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied
+from flows.sql.compile.ties import mark
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
@@ -29,13 +31,18 @@ _BY_PLACE = {
     *("LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE", "ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"),
 }
 """What gives other values over a window in another order of its rows."""
+_RANKS = {"RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
+"""What gives rows that are equal in the order the same value."""
+_LEAST = (exp.EQ, exp.LT, exp.LTE)
+_OF_FRAMES = _BY_PLACE - _RANKS - {"ROW_NUMBER", "NTILE", "LAG", "LEAD"}
+"""What looks at the rows of a frame in their order."""
 
 
 class Ordering(NamedTuple):
     """The keys of an ORDER BY."""
 
     items: list[tuple[exp.Expr, Value]]
-    sql: list[str]
+    keys: tuple[Key, ...]
 
     @property
     def reads(self) -> frozenset[Read]:
@@ -51,19 +58,58 @@ class Ordering(NamedTuple):
         return f"in the order of '{', '.join(shown(node) for node, _ in self.items)}', which is the same for all rows,"
 
 
-def tail(node: exp.Expr, scope: Scope, columns: Sequence[tuple[exp.Expr, Value]], *, one_row: bool) -> tuple[str, bool]:
+def tail(
+    node: exp.Expr,
+    scope: Scope,
+    columns: Sequence[tuple[exp.Expr, Value]],
+    *,
+    one_row: bool,
+    groups: Collection[str] | None,
+) -> tuple[str, bool]:
     """Compile a query's ORDER BY, LIMIT and OFFSET; say whether it has one of the last two.
 
-    `columns` are its own, with what they were written as; `one_row` says whether it gives no more than one row anyway.
+    `columns` are its own, with what they were written as; `one_row` says whether it gives no more than one row anyway,
+    and `groups` what tells its rows apart, if anything does.
     """
     order = _order_by(node, scope, columns)
     limits, limited = _limit(node, scope)
     limit = node.args.get("limit")
     alike = one_row or (bool(columns) and all(value.same for _, value in columns))
-    if limit and limit.expression.name != "0" and not alike and not isinstance(node.parent, exp.Exists):
-        _needs_order("LIMIT", limit, order, scope)
-        scope.context.decides |= any(value.drifts for _, value in order.items)
-    return (f" ORDER BY {', '.join(order.sql)}" if order.sql else "") + limits, limited
+    cut = limit and limit.expression.name != "0" and not isinstance(node.parent, exp.Exists)
+    keys = order.keys
+    if not alike and (cut or _in_array(node)):
+        if limit and cut:
+            _needs_order("LIMIT", limit, order, scope)
+        keys += _places(node, columns, order, groups, scope)
+    listed = ", ".join(f"{key.sql} {key.way}" for key in keys)
+    return (f" ORDER BY {listed}" if order.keys else "") + limits, limited
+
+
+def _in_array(node: exp.Expr) -> bool:
+    """Say whether a query's order is that of an ARRAY."""
+    while isinstance(node.parent, exp.Subquery) and not node.parent.args.get("order"):
+        node = node.parent
+    return isinstance(node.parent, exp.Array)
+
+
+def _places(
+    node: exp.Expr,
+    columns: Sequence[tuple[exp.Expr, Value]],
+    order: Ordering,
+    groups: Collection[str] | None,
+    scope: Scope,
+) -> tuple[Key, ...]:
+    """Return the places of the columns by which rows stand that a query's ORDER BY leaves side by side."""
+    known = {value.sql for _, value in order.items}
+    told = [(place, value) for place, (_, value) in enumerate(columns, 1) if value.sql not in known and not value.same]
+    exact = [(place, value) for place, value in told if not value.drifts]
+    if groups is not None and known.issuperset(groups):
+        told = []
+    elif groups is not None and {*known, *(value.sql for _, value in exact)}.issuperset(groups):
+        told = exact
+    scope.context.decides |= any(value.drifts for _, value in (*order.items, *told))
+    places = [1] if told and node.args.get("kind") == "STRUCT" else [place for place, _ in told]
+    return tuple(Key(str(place)) for place in places)
 
 
 def _needs_order(what: str, node: exp.Expr, order: Ordering, scope: Scope) -> None:
@@ -86,7 +132,7 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[tuple[exp.Expr, Va
             scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {len(columns)} columns.")
     return Ordering(
         [(place, value) for _, place, value in items],
-        [key for one, _, value in items for key in _keys(one, value, scope)],
+        tuple(key for one, _, value in items for key in _keys(one, value, scope)),
     )
 
 
@@ -98,20 +144,21 @@ def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) 
     context.alike = around
     context.decides |= any(value.drifts for _, value in values)
     return Ordering(
-        [(one.this, value) for one, value in values], [key for one, value in values for key in _keys(one, value, scope)]
+        [(one.this, value) for one, value in values],
+        tuple(key for one, value in values for key in _keys(one, value, scope)),
     )
 
 
-def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[str]:
+def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[Key]:
     """Return the keys for one item: NULLs first, then NaN, then numbers; the other way round for DESC."""
     if value.type.name in {"ARRAY", "STRUCT", "JSON"}:
         scope.fault(node, f"a query cannot ORDER BY {value.type.name}.")
     way = "DESC" if node.args.get("desc") else "ASC"
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
-    key = f"{value.sql} {way} NULLS {nulls}"
+    key = Key(value.sql, f"{way} NULLS {nulls}")
     if value.type != t.FLOAT64:
         return [key]
-    return [f"isnan({value.sql}) {'ASC' if way == 'DESC' else 'DESC'} NULLS {nulls}", key]
+    return [Key(f"isnan({value.sql})", f"{'ASC' if way == 'DESC' else 'DESC'} NULLS {nulls}"), key]
 
 
 class Over(NamedTuple):
@@ -119,6 +166,8 @@ class Over(NamedTuple):
 
     sql: str
     """The parentheses after OVER."""
+    inside: str
+    """The ORDER BY that stands in the call: where a frame's rows are in another order than the one that makes the frame."""
     reads: frozenset[Read] | None
     """What its value depends on; None where that is its own."""
     failing: list[str]
@@ -132,16 +181,24 @@ class Over(NamedTuple):
         return f"CASE WHEN {looked_at} THEN {call} ELSE {call} END"
 
 
-def over(name: str, window: exp.Window, scope: Scope) -> Over:
+def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) -> Over:
     """Compile what follows a call over a window."""
     partition, order, spec = _window_parts(window, scope, ())
     values = [_partition(one, scope) for one in partition]
     parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
+    inside = ""
     if order:
-        parts.append("ORDER BY " + ", ".join(map(steady, keys.sql)))
-        if spec and spec.args.get("kind") == "RANGE" and len(keys.sql) > 1 and not _whole(spec):
+        if spec and spec.args.get("kind") == "RANGE" and len(keys.keys) > 1 and not _whole(spec):
             scope.unsupported(window, "RANGE between numbers of FLOAT64")
+        tied = Tied(VALUES, keys.keys, frozenset(value.sql for value in values), over=True)
+        written = ", ".join(f"{steady(key.sql)} {key.way}" for key in keys.keys)
+        if name in _OF_FRAMES and _by_peers(name, spec, ignores_nulls=ignores_nulls):
+            inside = f" ORDER BY {mark(tied, scope)}"
+        elif (name in _BY_PLACE or _counts_rows(spec)) and name not in _RANKS:
+            decides = FIRST_ROWS if name == "ROW_NUMBER" and _takes_first(window) else ROWS
+            written = mark(tied._replace(decides=decides), scope)
+        parts.append(f"ORDER BY {written}")
     if spec:
         parts.append(_frame(spec, scope))
     by_place = name in _BY_PLACE or _counts_rows(spec)
@@ -149,7 +206,37 @@ def over(name: str, window: exp.Window, scope: Scope) -> Over:
         _needs_order(name, window, keys, scope)
     reads = None if by_place or keys.reads else frozenset(read for value in values for read in value.reads or ())
     named = [value.sql for value in (*values, *(value for _, value in keys.items))]
-    return Over(f"({' '.join(parts)})", reads, [sql for sql in named if steady(sql) != sql])
+    return Over(f"({' '.join(parts)})", inside, reads, [sql for sql in named if steady(sql) != sql])
+
+
+def _by_peers(name: str, spec: exp.Expr | None, *, ignores_nulls: bool) -> bool:
+    """Say whether what a function sees depends on which rows are equal in the order, as a frame by RANGE holds them all."""
+    kind, first, last = ("RANGE", "UNBOUNDED", "CURRENT ROW") if spec is None else _ends(spec)
+    if kind == "ROWS" or first == last == "UNBOUNDED":
+        return False
+    if ignores_nulls or first != "UNBOUNDED":
+        return True
+    return name != "FIRST_VALUE" or last not in {"CURRENT ROW", "UNBOUNDED"}
+
+
+def _ends(spec: exp.Expr) -> tuple[str, str, str]:
+    """Return the kind of a frame, its start and its end, in capitals."""
+    ends = (spec.args.get("start"), spec.args.get("end") or "CURRENT ROW")
+    kind = str(spec.args.get("kind") or "ROWS").upper()
+    start, end = ("" if isinstance(one, exp.Expr) else str(one).upper() for one in ends)
+    return kind, start, end
+
+
+def _takes_first(window: exp.Window) -> bool:
+    """Say whether a number of a row is compared with a number that is written down, so that the first rows are looked for."""
+    node: exp.Expr = window
+    if isinstance(node.parent, exp.Alias):
+        select = node.parent.find_ancestor(exp.Select)
+        name = node.parent.alias.lower()
+        around = window.root() if select is not None and select.parent is not None else select
+        compared = around.find_all(*_LEAST) if around is not None else ()
+        return any(isinstance(one.this, exp.Column) and one.this.name.lower() == name for one in compared)
+    return isinstance(node.parent, _LEAST)
 
 
 def _partition(node: exp.Expr, scope: Scope) -> Value:

@@ -104,7 +104,7 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
     ]
     inner.items = [(Anything if relation.anything else FromItem)("", source)]
     ordered, limited = tail(
-        node, inner, [(exp.column(name), value) for name, value in source], one_row=relation.one_row
+        node, inner, [(exp.column(name), value) for name, value in source], one_row=relation.one_row, groups=None
     )
     columns = [
         (name, Value(value.type, "", origins=hidden(value.origins) if limited else value.origins, drifts=value.drifts))

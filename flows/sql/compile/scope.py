@@ -18,6 +18,7 @@ from flows.sql.types import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from flows.sql.compile.keys import Tied
     from flows.sql.reach import Limit, Occurrence, Origin
 
 
@@ -192,6 +193,14 @@ class Scope:
     """How many queries are around this one."""
     requires: list[Limit] = field(default_factory=list)
     """What its WHERE says of tables around it."""
+    sources: dict[str, bool] = field(default_factory=dict)
+    """The SQL of the items of FROM, each with whether it has DuckDB's own `rowid`."""
+    named: dict[str, Value] = field(default_factory=dict)
+    """Columns that its list and what follows name, by their SQL."""
+    within: dict[str, Value] = field(default_factory=dict)
+    """Those inside functions whose values an order decides."""
+    tied: dict[str, Tied] = field(default_factory=dict)
+    """Orders that may leave rows side by side, by what stands for their keys."""
 
     def __post_init__(self) -> None:
         self.level = self.parent.level + 1 if self.parent is not None else 0

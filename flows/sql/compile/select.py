@@ -18,6 +18,7 @@ from flows.sql.compile.order import tail
 from flows.sql.compile.origins import with_origins
 from flows.sql.compile.scope import Anything, Relation, Scope, Value
 from flows.sql.compile.structures import distinct, fields_of, output_name, struct
+from flows.sql.compile.ties import settled
 from flows.sql.parse.tree import line_of
 from flows.sql.reach import hidden
 from flows.sql.shown import shown
@@ -38,6 +39,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
         scope.fault(node, "SELECT names no columns. Write them after it.")
     from_ = from_clause(node, scope)
     where = _condition(node.args.get("where"), scope, "WHERE")
+    scope.named.clear()
     scope.windows = {str(window.name).lower(): window for window in node.args.get("windows") or []}
     faults = len(scope.context.faults)
     groups, terms = _groups(node, scope)
@@ -57,7 +59,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     values = [value for _, _, value in items]
     one_row = node.args.get("from_") is None or (scope.aggregated and groups is None)
     columns = [(item.unalias(), value) for item, _, value in items]
-    ordered, limited = tail(node, scope, columns, one_row=one_row)
+    ordered, limited = tail(node, scope, columns, one_row=one_row, groups=None if several else groups)
     if not ungrouped:
         _refuse_loose(scope)
     distinct_rows = node.args.get("distinct")
@@ -85,7 +87,8 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     if several:
         # A set of no columns has one row of totals in DuckDB even where there are no rows at all.
         having = f" HAVING count(*) > 0 AND ({having.removeprefix(' HAVING ')})" if having else " HAVING count(*) > 0"
-    relation.sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
+    sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
+    relation.sql = settled(sql, scope, groups, several=several)
     return relation
 
 
@@ -220,16 +223,9 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
     names = [name for name, _ in columns]
     if any(isinstance(one, Anything) for one in scope.items):
         return []
-    for left_out in star.args.get("except_") or []:
-        if left_out.name.lower() not in {name.lower() for name in names}:
-            scope.fault(
-                left_out, f"'{left_out.name}' in EXCEPT is not a column of '*'.{did_you_mean(left_out.name, names)}"
-            )
+    _refuse_unknown(star, names, scope)
     out = {one.name.lower() for one in star.args.get("except_") or []}
     replaced = {one.alias.lower(): one for one in star.args.get("replace") or []}
-    for name, one in replaced.items():
-        if name not in {known.lower() for known in names}:
-            scope.fault(one, f"'{one.alias}' in REPLACE is not a column of '*'.{did_you_mean(one.alias, names)}")
     items: list[tuple[exp.Expr, str | None, Value]] = []
     # Fields of what an expression gives are grouped where its own columns are.
     of_tables = isinstance(item, exp.Star) or (isinstance(item, exp.Column) and scope.item(item.parts[0].name))
@@ -240,7 +236,19 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
         if of_tables and scope.groups is not None and other is None and value.sql not in scope.groups:
             scope.loose.append((item, name))
         items.append((item, name, _item(other.this, scope) if other else value))
+    if of_tables:
+        scope.named |= {value.sql: value for name, value in columns if name.lower() not in {*out, *replaced}}
     return items
+
+
+def _refuse_unknown(star: exp.Expr, names: list[str], scope: Scope) -> None:
+    """Note a fault for each name in EXCEPT and REPLACE that `*` does not give."""
+    known = {name.lower() for name in names}
+    for word, key in (("EXCEPT", "except_"), ("REPLACE", "replace")):
+        for one in star.args.get(key) or []:
+            name = one.alias if word == "REPLACE" else one.name
+            if name.lower() not in known:
+                scope.fault(one, f"'{name}' in {word} is not a column of '*'.{did_you_mean(name, names)}")
 
 
 def _starred(item: Any, scope: Scope) -> list[tuple[str, Value]] | None:  # noqa: ANN401 - the same

@@ -87,7 +87,8 @@ def _in_order(node: exp.Query) -> bool:
         return True
     from_ = node.args.get("from_")
     alone = from_ is None or isinstance(from_.this, exp.Unnest)
-    return isinstance(node, exp.Select) and alone and not any(map(node.args.get, ("joins", "group", "distinct")))
+    moved = any(map(node.args.get, ("joins", "group", "distinct"))) or node.find(exp.Window) is not None
+    return isinstance(node, exp.Select) and alone and not moved
 
 
 @compiles(exp.Array, reads=("struct_name_inheritance", "value_constructor", "bracket_notation"))

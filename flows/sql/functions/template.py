@@ -2,7 +2,7 @@
 
 `$1` is the first argument, `$*` all of them with commas, `$|` all of them joined by `||`, `$null` whether one is NULL,
 `$utc1` the first one, a TIMESTAMP, as date and time in UTC. `!(text)` raises that error. In
-aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
+aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compared by, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
 words with the one sign between them, `$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|[dsoixy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does

@@ -1,0 +1,32 @@
+"""The keys of an order, and what it decides."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+VALUES, GREATEST, ROWS, FIRST_ROWS = "values", "greatest", "rows", "first rows"
+"""What an order decides: in which order a function sees values, which of them counts as the greatest or the least, on
+which place each row stands, and the same where only the first places are asked for."""
+
+
+class Key(NamedTuple):
+    """One key of an order."""
+
+    sql: str
+    way: str = "ASC NULLS FIRST"
+
+
+class Tied(NamedTuple):
+    """An order that may leave rows side by side."""
+
+    decides: str
+    keys: tuple[Key, ...]
+    alike: frozenset[str]
+    """The SQL of what is the same for all rows that it orders."""
+    over: bool
+    """Whether it is that of a window."""
+
+    @property
+    def places(self) -> bool:
+        """Whether it gives each row a place."""
+        return self.decides in {ROWS, FIRST_ROWS}

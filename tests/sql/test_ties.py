@@ -1,0 +1,227 @@
+"""Ties: an order that leaves rows side by side has one answer, which is one of those that it may have as it is written."""
+
+from collections import defaultdict
+from functools import cache
+from operator import itemgetter
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.model.errors import SqlError
+from flows.sql import analyze, to_duckdb
+
+SCHEMA = {
+    "core.t": {
+        "id": "INT64", "u": "INT64", "k": "INT64", "ts": "TIMESTAMP", "s": "STRING", "f": "FLOAT64",
+        "st": "STRUCT<a INT64, b STRING>", "list": "ARRAY<INT64>", "js": "JSON", "n": "NUMERIC",
+    },
+    "core.o": {"u": "INT64", "rowid": "STRING"},
+}  # fmt: skip
+TABLES = """
+CREATE SCHEMA core;
+CREATE TABLE core.t (id BIGINT, u BIGINT, k BIGINT, ts TIMESTAMPTZ, s VARCHAR, f DOUBLE, st STRUCT(a BIGINT, b VARCHAR), list BIGINT[], js JSON, n DECIMAL(38, 9));
+CREATE TABLE core.o (u BIGINT, rowid VARCHAR);
+INSERT INTO core.o VALUES (1, 'b'), (0, 'a'), (2, 'b'), (2, 'c');
+"""  # fmt: skip
+
+QUERIES = [
+    "SELECT DATE(ts) AS d, id, s FROM core.t ORDER BY 1 LIMIT 3",
+    "SELECT id, js, list FROM core.t ORDER BY MOD(id, 2) LIMIT 7 OFFSET 2",
+    "SELECT * FROM core.t ORDER BY u LIMIT 4",
+    "SELECT DISTINCT f, s FROM core.t ORDER BY f DESC LIMIT 3",
+    "SELECT u, COUNT(*) AS c FROM core.t GROUP BY u ORDER BY COUNT(*) LIMIT 2",
+    "SELECT s, SUM(f) AS total FROM core.t GROUP BY u, s ORDER BY DATE(MIN(ts)) LIMIT 2",
+    "SELECT s FROM core.t UNION ALL SELECT rowid FROM core.o ORDER BY LENGTH(s) LIMIT 4",
+    "(SELECT s, u FROM core.t) ORDER BY u LIMIT 4",
+    "SELECT id FROM core.t WHERE s IN (SELECT s FROM core.t ORDER BY k LIMIT 2)",
+    "SELECT u, e FROM core.t CROSS JOIN UNNEST(list) AS e WITH OFFSET AS o ORDER BY o LIMIT 5",
+    "SELECT u, (SELECT s FROM core.t AS i WHERE i.u = o.u ORDER BY k LIMIT 1) AS a FROM core.o AS o",
+    "SELECT ARRAY(SELECT s FROM core.t AS i WHERE i.u = o.u ORDER BY k) AS a FROM core.o AS o",
+    "SELECT ARRAY(SELECT AS STRUCT s, id FROM core.t ORDER BY k LIMIT 4) AS a",
+    "SELECT ARRAY(SELECT ROW_NUMBER() OVER (ORDER BY e DESC) FROM UNNEST(list) AS e) AS a FROM core.t",
+    "SELECT * FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY DATE(ts)) = 1",
+    "SELECT id, s, ROW_NUMBER() OVER w AS p FROM core.t QUALIFY ROW_NUMBER() OVER w <= 2 WINDOW w AS (PARTITION BY u ORDER BY f)",
+    "SELECT s FROM (SELECT s, ROW_NUMBER() OVER (PARTITION BY u ORDER BY k) AS p FROM core.t) WHERE p = 1",
+    "WITH w AS (SELECT *, ROW_NUMBER() OVER (PARTITION BY u ORDER BY k DESC) AS p FROM core.t) SELECT * FROM w WHERE p <= 2",
+    "SELECT u, MAX_BY(s, k) AS a, MIN_BY(list, k) AS b, MAX_BY(f, f) AS c FROM core.t GROUP BY u",
+    "SELECT ANY_VALUE(s HAVING MAX k) AS a, ANY_VALUE(id HAVING MIN DATE(ts)) AS b, ANY_VALUE(st) AS c FROM core.t",
+    "SELECT u, MAX_BY(s, k) OVER (PARTITION BY u ORDER BY ts) AS a FROM core.t",
+    "SELECT k AS z, id FROM core.t QUALIFY MAX_BY(z, u) OVER () = z",
+    "SELECT u, ARRAY_AGG(s ORDER BY k LIMIT 3) AS a, ARRAY_AGG(STRUCT(id, s) ORDER BY k DESC) AS b FROM core.t GROUP BY u",
+    "SELECT u, ARRAY_AGG(js ORDER BY ts) AS a, STRING_AGG(s, '-' ORDER BY k) AS b, ARRAY_CONCAT_AGG(list ORDER BY k) AS c FROM core.t GROUP BY u",
+    "SELECT id, FIRST_VALUE(s) OVER w AS a, LAST_VALUE(s) OVER w AS b, NTH_VALUE(s, 2) OVER w AS c FROM core.t WINDOW w AS (PARTITION BY u ORDER BY k)",
+    "SELECT id, FIRST_VALUE(s IGNORE NULLS) OVER (ORDER BY k) AS a, LAST_VALUE(s) OVER (ORDER BY k RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS b FROM core.t",
+    "SELECT id, LAG(s) OVER w AS a, LEAD(s, 2, 'x') OVER w AS b, NTILE(3) OVER w AS c, RANK() OVER w AS d FROM core.t WINDOW w AS (PARTITION BY u ORDER BY k)",
+    "SELECT u, k, ROW_NUMBER() OVER (PARTITION BY u ORDER BY k) AS a, ROW_NUMBER() OVER (ORDER BY k DESC) AS b FROM core.t",
+    "SELECT t.u, e, o.rowid AS r, LAG(e) OVER (PARTITION BY t.u ORDER BY e) AS a, NTILE(3) OVER (ORDER BY o.rowid) AS b FROM (SELECT u, list FROM core.t) AS t CROSS JOIN UNNEST(list) AS e JOIN core.o AS o ON o.u = t.u",
+    "SELECT id, SUM(n) OVER (PARTITION BY u ORDER BY k ROWS 1 PRECEDING) AS a, COUNT(s) OVER (ORDER BY k ROWS UNBOUNDED PRECEDING) AS b FROM core.t",
+    "SELECT id, SUM(f) OVER (PARTITION BY u ORDER BY k ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a FROM core.t",
+    "SELECT STRING_AGG(s) OVER (PARTITION BY u ORDER BY k) AS a, ARRAY_AGG(s) OVER (ORDER BY k ROWS UNBOUNDED PRECEDING) AS b FROM core.t",
+    "SELECT u, s, ROW_NUMBER() OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY ROLLUP(u, s)",
+    "SELECT s, LAG(COUNT(*)) OVER (ORDER BY COUNT(*) DESC) AS a, ROW_NUMBER() OVER (ORDER BY MAX(k)) AS b FROM core.t GROUP BY u, s",
+    "SELECT ROW_NUMBER() OVER (ORDER BY u) AS a, s FROM (SELECT u, s, SUM(f) AS total FROM core.t GROUP BY u, s) QUALIFY total >= 0",
+    "SELECT TO_JSON_STRING(t) AS j, ROW_NUMBER() OVER (ORDER BY k) AS a FROM (SELECT id, k, s FROM core.t) AS t",
+    "SELECT id, (SELECT COUNT(*) FROM core.o AS o WHERE o.u = t.u) AS c, ROW_NUMBER() OVER (ORDER BY k) AS a FROM core.t AS t",
+]  # fmt: skip
+
+
+_ARROW = {
+    **dict.fromkeys(("ts", "s", "js"), pa.string()),
+    "f": pa.float64(),
+    "st": pa.struct({"a": pa.int64(), "b": pa.string()}),
+    "list": pa.list_(pa.int64()),
+}
+
+
+def _maybe(values):
+    return st.none() | values
+
+
+_ROW = st.tuples(
+    st.integers(1, 9),
+    _maybe(st.integers(0, 2)),
+    _maybe(st.integers(0, 2)),
+    st.sampled_from(["2026-01-01 00:00:00+00", "2026-01-01 05:00:00+00"]),
+    _maybe(st.sampled_from("abc")),
+    _maybe(st.sampled_from([0.1, 0.2, 0.3, 1.0])),
+    _maybe(st.fixed_dictionaries({"a": st.integers(0, 1), "b": st.just("x")})),
+    _maybe(st.lists(st.integers(0, 1), max_size=2)),
+    _maybe(st.sampled_from(['{"a":1}', "2"])),
+    _maybe(st.integers(0, 5)),
+)
+
+
+@pytest.fixture(scope="module")
+def connection():
+    """Give DuckDB with the tables."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(f"SET TimeZone = 'UTC'; {TABLES}")
+        yield connection
+
+
+def _answers(connection, rows, queries):
+    names = SCHEMA["core.t"]
+    listed = pa.table(
+        {name: pa.array([row[place] for row in rows], _ARROW.get(name, pa.int64())) for place, name in enumerate(names)}
+    )
+    connection.execute("DELETE FROM core.t")
+    connection.register("listed", listed).execute("INSERT INTO core.t FROM listed")
+    return [connection.execute(_translated(sql)).fetchall() for sql in queries]
+
+
+@cache
+def _translated(sql):
+    return to_duckdb(sql, SCHEMA)
+
+
+def _listed(answer):
+    return sorted(repr([round(value, 9) if isinstance(value, float) else value for value in row]) for row in answer)
+
+
+@settings(max_examples=15)
+@given(st.lists(_ROW, max_size=12), st.randoms(use_true_random=False))
+def test_however_rows_lie_a_query_gives_the_same(connection, rows, random):
+    """Rows that an order leaves side by side stand in one order, also where they are equal in all that is named."""
+    shuffled = random.sample(rows, len(rows))
+    answers, others = (_answers(connection, one, QUERIES) for one in (rows, shuffled))
+    for sql, one, other in zip(QUERIES, answers, others, strict=True):
+        assert _listed(one) == _listed(other), sql
+
+
+def test_any_number_of_threads_gives_the_same():
+    """Also over more rows than one thread takes at once, in another order each time."""
+    queries = [
+        sql for sql in QUERIES if any(word in sql for word in ("OFFSET 2", "NTILE", "MAX_BY(s, k) AS", "QUALIFY"))
+    ]
+    found = defaultdict(set)
+    for threads in (1, 4):
+        with duckdb.connect(config={"threads": threads}) as connection:
+            connection.execute(f"SET TimeZone = 'UTC'; {TABLES}")
+            connection.execute(
+                "INSERT INTO core.t SELECT i - i % 3, hash(i) % 3000, hash(i + 7) % 5, TIMESTAMPTZ '2026-01-01 00:00:00+00', "
+                "'s' || hash(i + 5) % 6, (i % 7) / 8, {'a': i % 3, 'b': 'x'}, [i % 3, i % 2], '1', i % 9 "
+                f"FROM range(130000) AS r(i) ORDER BY hash(i * {threads})"
+            )
+            for sql in queries:
+                hashed = f"SELECT sum(CAST(hash(q) AS HUGEINT)), count(*) FROM ({to_duckdb(sql, SCHEMA)}) AS q"
+                found[sql].add(connection.execute(hashed).fetchone())
+    assert {sql for sql, answers in found.items() if len(answers) > 1} == set()
+
+
+@settings(max_examples=15)
+@given(st.lists(_ROW, max_size=10))
+def test_ties_are_broken_by_what_the_query_names_from_left_to_right(connection, rows):
+    """The answer is that of the same query with the columns written out; what counts rows by value alone stays as it is."""
+    written_out = {
+        "SELECT id, LAG(s) OVER (ORDER BY k) AS a FROM core.t": "SELECT id, LAG(s) OVER (ORDER BY k, id, s) AS a FROM core.t",
+        "SELECT s, id, NTILE(2) OVER (ORDER BY k DESC) AS a FROM core.t": "SELECT s, id, NTILE(2) OVER (ORDER BY k DESC, s, id) AS a FROM core.t",
+        "SELECT s, id FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k) = 1": "SELECT s, id FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k, s, id) = 1",
+        "SELECT s, id FROM core.t ORDER BY k DESC LIMIT 3": "SELECT s, id FROM core.t ORDER BY k DESC, s, id LIMIT 3",
+        "SELECT ARRAY_AGG(id ORDER BY k) AS a, ARRAY_AGG(s ORDER BY k) AS b FROM core.t": "SELECT ARRAY_AGG(id ORDER BY k, id, s) AS a, ARRAY_AGG(s ORDER BY k, id, s) AS b FROM core.t",
+        "SELECT MIN_BY(id, k) AS a, MIN_BY(s, k) AS b FROM core.t": "SELECT ARRAY_AGG(id ORDER BY k NULLS LAST, id, s LIMIT 1)[SAFE_OFFSET(0)] AS a, ARRAY_AGG(s ORDER BY k NULLS LAST, id, s LIMIT 1)[SAFE_OFFSET(0)] AS b FROM core.t WHERE k IS NOT NULL",
+        "SELECT COUNT(*) AS c, ROW_NUMBER() OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY s, u": "SELECT COUNT(*) AS c, ROW_NUMBER() OVER (ORDER BY COUNT(*), s, u) AS a FROM core.t GROUP BY s, u",
+    }  # fmt: skip
+    for sql, answer in zip(written_out, _answers(connection, rows, written_out), strict=True):
+        (expected,) = _answers(connection, rows, [written_out[sql]])
+        assert _listed(answer) == _listed(expected), sql
+
+
+@settings(max_examples=15)
+@given(st.lists(_ROW, min_size=1, max_size=10))
+def test_rows_that_are_equal_in_an_order_stay_so_for_its_ranks_and_frames(connection, rows):
+    """RANK, sums and counts by RANGE take equal rows together; LAST_VALUE gives all of them the same value of one of them."""
+    sql = (
+        "SELECT k, s, id, RANK() OVER w AS r, COUNT(*) OVER w AS c, SUM(id) OVER w AS total, LAST_VALUE(s) OVER w AS last,"
+        " FIRST_VALUE(s) OVER w AS first, ROW_NUMBER() OVER w AS p, NTH_VALUE(id, 2 IGNORE NULLS) OVER w AS second"
+        " FROM core.t WINDOW w AS (ORDER BY k)"
+    )
+    ((*answer,),) = _answers(connection, rows, [sql])
+    kept = [(-1 if row[2] is None else row[2], row[4], row[0]) for row in rows]
+    assert sorted(row[8] for row in answer) == list(range(1, len(rows) + 1))
+    for found, s, _, rank, count, total, last, first, place, second in answer:
+        k = -1 if found is None else found
+        before, peers = [row for row in kept if row[0] < k], [row for row in kept if row[0] == k]
+        assert (rank, count) == (len(before) + 1, len(before) + len(peers))
+        assert total == sum(row[2] for row in (*before, *peers))
+        assert last in {row[1] for row in peers}
+        assert len({row[6] for row in answer if row[0] == found}) == 1
+        assert first in {row[1] for row in kept if row[0] == min(kept, key=itemgetter(0))[0]}
+        assert rank <= place <= count
+        assert second in {row[2] for row in (*before, *peers)} if count > 1 else second is None
+        assert s in {row[1] for row in peers}
+
+
+@pytest.mark.parametrize(
+    ("sql", "keys"),
+    [
+        ("SELECT u, COUNT(*) AS c, SUM(f) AS x FROM core.t GROUP BY u ORDER BY c, u LIMIT 3", 'ORDER BY count(*) ASC NULLS FIRST, "t0_0_t"."u" ASC NULLS FIRST LIMIT'),
+        ("SELECT u, k FROM core.t ORDER BY k, u LIMIT 3", 'ORDER BY "t0_0_t"."k" ASC NULLS FIRST, "t0_0_t"."u" ASC NULLS FIRST LIMIT'),
+        ("SELECT u, k, LAG(k) OVER (PARTITION BY u ORDER BY k) AS x FROM core.t", '"t0_0_t"."u" ORDER BY "t0_0_t"."k" ASC NULLS FIRST)'),
+        ("SELECT u, ARRAY_AGG(k ORDER BY k DESC) AS x FROM core.t GROUP BY u", 'array_agg("t0_0_t"."k" ORDER BY "t0_0_t"."k" DESC NULLS LAST)'),
+        ("SELECT u, SUM(k) OVER (ORDER BY k) AS x FROM core.t", 'OVER (ORDER BY "t0_0_t"."k" ASC NULLS FIRST)'),
+        ("SELECT u, s FROM core.t ORDER BY k", 'ORDER BY "t0_0_t"."k" ASC NULLS FIRST'),
+        ("SELECT MAX_BY(k, k) AS x FROM core.t", 'arg_max_null("t0_0_t"."k", "t0_0_t"."k")'),
+    ],
+)  # fmt: skip
+def test_an_order_that_leaves_nothing_open_gets_no_more_keys(sql, keys):
+    """It costs nothing where rows that are equal in it cannot be told apart in the result, or do not matter."""
+    assert keys in to_duckdb(sql, SCHEMA)
+
+
+REFUSED = {
+    "SELECT SUM(id HAVING MAX k) AS x FROM core.t": "SUM with HAVING MAX or MIN is not supported",
+    "SELECT STRING_AGG(DISTINCT s, ',' ORDER BY k) AS x FROM core.t": "can be ordered by its first argument alone. Write ORDER BY s",
+    "SELECT SUM(DISTINCT id) OVER (ORDER BY k) AS x FROM core.t": "SUM(DISTINCT ...) takes no ORDER BY in OVER",
+    "SELECT LAG(s IGNORE NULLS) OVER (ORDER BY k) AS x FROM core.t": "LAG takes no IGNORE NULLS or RESPECT NULLS",
+}
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_words_in_a_call_that_would_change_its_order_or_rows_are_refused(sql):
+    """Nothing that stands in a call is left out of what it gives."""
+    with pytest.raises(SqlError) as refused:
+        analyze(sql, SCHEMA, {})
+    assert REFUSED[sql] in str(refused.value)
