@@ -15,30 +15,41 @@ from flows.engine.prepare import has_rows
 from flows.model.errors import ConflictError, DerivedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flows.engine.extract import Extracts
     from flows.engine.first_copy import FirstCopy
     from flows.engine.outcome import Observer, Outcome
-    from flows.engine.steps import Step
+    from flows.engine.steps import Plan, Step
     from flows.model.entry import Entry
+    from flows.model.window import Window
     from flows.warehouses.interface import Warehouse
 
 PATIENCE = 5
 """After so many failures in a row of one kind (`DerivedError.kind`) a run gives a generation up."""
 
 
-def do_steps(
-    runs: Mapping[int, TableRun], outcome: Outcome, warehouse: Warehouse, extracts: Extracts | None, observer: Observer
+def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
+    runs: Mapping[int, TableRun],
+    outcome: Outcome,
+    warehouse: Warehouse,
+    extracts: Extracts | None,
+    observer: Observer,
+    plan: Callable[[], Plan],
 ) -> None:
     """Do the steps of a plan; one that fails for some of its rows is tried again in pieces, down to single windows.
 
     Those of a generation that meet one kind of failure all the time are given up, and the others are not: a definition
-    that is broken must not keep the one away that mends it. A run that meets another run gives up as a whole.
+    that is broken must not keep the one away that mends it. A run that meets another run gives up as a whole; where
+    others have had the warehouse meanwhile, it asks for the `plan` as it is then.
     """
     left = deque((runs[step.generation], step) for step in outcome.plan.windows)
     failed: dict[int, list[DerivedError]] = {number: [] for number in runs}
     while left:
+        if outcome.lendings != warehouse.lendings:
+            outcome.lendings = warehouse.lendings
+            left = deque(_still_to_do(left, plan()))
+            continue
         run, step = left.popleft()
         in_a_row = failed[step.generation]
         if len(in_a_row) == PATIENCE or (step.cause == "accepted" and _is_missing(step, outcome)):
@@ -66,10 +77,24 @@ def do_steps(
             in_a_row.append(error)
 
 
+def _still_to_do(left: Iterable[tuple[TableRun, Step]], found: Plan) -> Iterator[tuple[TableRun, Step]]:
+    """Give what others have not done meanwhile; what is of a generation that they have ended conflicts, and says so."""
+    there = {(one.generation, one.is_shadow) for one in found.editions}
+    for run, step in left:
+        if (run.generation, run.is_shadow) not in there:
+            yield run, step
+        elif any(one.generation == step.generation and _meet(one.window, step.window) for one in found.windows):
+            yield replace(run, known_version=found.version), step
+
+
+def _meet(one: Window | None, other: Window | None) -> bool:
+    return one is None or other is None or one.overlaps(other)
+
+
 def _is_missing(step: Step, outcome: Outcome) -> bool:
     """Say whether rows that are to be accepted had to be brought up to date first, and were not."""
     lacking = [*(one.window for one in outcome.failures), *(one.window for one in outcome.untried)]
-    return any(step.window is None or one is None or step.window.overlaps(one) for one in lacking)
+    return any(_meet(step.window, one) for one in lacking)
 
 
 def _entries(  # noqa: PLR0913 - one for each way to do a step

@@ -40,6 +40,8 @@ class Outcome:
     """The table as its file defines it; None where that has faults."""
     untried: tuple[Step, ...] = ()
     """Steps of the plan that were not tried, as the run gave up."""
+    lendings: int = 0
+    """How often others had had the warehouse when it was planned."""
     swapped: Entry | None = None
     """What let a generation take the place of the one that readers saw."""
 

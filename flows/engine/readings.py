@@ -52,6 +52,7 @@ class Readings:
         self._asked: dict[str, None] = {}
         """What was asked for, the last one last."""
         self._sizes: Mapping[str, int] | None = None
+        self._lendings = warehouse.lendings
         self._lock = threading.Lock()
 
     def of(self, name: str, upstreams: Iterable[str] = ()) -> dict[str, Reading]:
@@ -62,6 +63,8 @@ class Readings:
             for one in wanted:
                 self._asked.pop(one, None)
                 self._asked[one] = None
+            if self._lendings != self.warehouse.lendings:
+                self._known, self._lendings = {}, self.warehouse.lendings
             oldest = time.monotonic() - FRESH_SECONDS
             missing = [one for one in wanted if one not in self._known or self._known[one][0] < oldest]
             if missing:

@@ -6,6 +6,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.engine import generations, redefine
@@ -68,15 +69,17 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     _carry_out_swaps(parts, table)
     if request.abandon or request.rollback:
         return _turn_back(parts, table, request, observer)
-    todo = make_plan(parts.project, table, parts.readings, request, reached)
+    lendings = parts.warehouse.lendings
+    plan = partial(make_plan, parts.project, table, parts.readings, request, reached)
+    todo = plan()
     todo = estimated(todo, parts.project, table, parts.warehouse)
     observer.planned(table.identity, todo)
-    outcome = Outcome(table.identity, todo, defined=table)
+    outcome = Outcome(table.identity, todo, defined=table, lendings=lendings)
     try:
         if table.source:
-            _ingest(parts, request, outcome, found, observer)
+            _ingest(parts, request, outcome, found, observer, plan)
         else:
-            _derive(parts, outcome, observer)
+            _derive(parts, outcome, observer, plan)
     finally:
         if todo.windows or todo.changes or todo.succession or todo.abandons is not None:
             parts.readings.forget(table.identity)
@@ -118,8 +121,13 @@ def _carry_out_swaps(parts: Parts, table: Table) -> None:
         parts.readings.forget(name)
 
 
-def _ingest(
-    parts: Parts, request: Request, outcome: Outcome, found: Reached | DerivedError | None, observer: Observer
+def _ingest(  # noqa: PLR0913, PLR0917 - what is asked, planned and told
+    parts: Parts,
+    request: Request,
+    outcome: Outcome,
+    found: Reached | DerivedError | None,
+    observer: Observer,
+    plan: Callable[[], Plan],
 ) -> None:
     """Copy what is to be copied of a core table."""
     todo, warehouse = outcome.plan, parts.warehouse
@@ -134,11 +142,11 @@ def _ingest(
     extracts = _extracts(run, todo, parts, request)
     if extracts is not None:
         outcome.plan = replace(todo, windows=tuple(extracts.steps(todo.windows)))
-    do_steps({run.generation: run}, outcome, warehouse, extracts, observer)
+    do_steps({run.generation: run}, outcome, warehouse, extracts, observer, plan)
     outcome.notices = [] if request.force and request.bounds == EVER else changed
 
 
-def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
+def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[], Plan]) -> None:
     """Make what is to be made of a derived table, and let a generation that is whole take its place."""
     todo, warehouse = outcome.plan, parts.warehouse
     runs = {one.generation: _table_run(parts, one, todo) for one in todo.editions}
@@ -151,7 +159,7 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer) -> None:
     for number in dict.fromkeys(step.generation for step in todo.windows):
         prepare(runs[number], todo, warehouse)
         keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
-    do_steps(runs, outcome, warehouse, None, observer)
+    do_steps(runs, outcome, warehouse, None, observer, plan)
     if todo.succession is None:
         return
     parts.readings.forget(outcome.table)

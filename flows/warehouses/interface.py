@@ -156,6 +156,9 @@ class Staged(Protocol):
 class Warehouse(Protocol):
     """Where tables and the ledger live."""
 
+    lendings: int
+    """How often others have had what one process alone can have: what was known before may no longer be so."""
+
     def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:
         """Create the table where it is missing; with a reset in the ledger where it was there before.
 

@@ -52,6 +52,9 @@ class BigQuery:
         WarehouseError: Google Cloud's environment names nobody who could ask.
     """
 
+    lendings = 0
+    """Others have it all the time."""
+
     def __init__(
         self, settings: BigQuerySettings, emulator: str | None = None, credentials: Credentials | None = None
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ import duckdb
 from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
 from flows.model.safe_text import unended
 from flows.project.private import make_private
+from flows.warehouses.duckdb.queue import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 0.25
 IN_MEMORY = Path(":memory:")
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 """What values are at fault for, or how many there are at once."""
@@ -69,9 +70,16 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[Transaction]:
 
 
 def open_file(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
-    """Open the file, and make it where it is missing; wait for a process that holds it."""
+    """Open the file, and make it where it is missing; wait for a process that holds it, which gives it at a commit."""
     if path != IN_MEMORY:
         _make_folder(path)
+    with ExitStack() as queue:
+        return _open_in_turn(path, patience, report, queue)
+
+
+def _open_in_turn(
+    path: Path, patience: float, report: Callable[[str], None], queue: ExitStack
+) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + patience
     pause, told = FIRST_PAUSE, False
     while True:
@@ -90,6 +98,7 @@ def open_file(path: Path, patience: float, report: Callable[[str], None]) -> duc
                 ) from error
             if not told:
                 report(f"{who} holds the warehouse {path}; waiting up to {patience:.0f} seconds for it")
+                queue.enter_context(Queue(path).joined())
                 told = True
         else:
             locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()

@@ -8,6 +8,7 @@ spilled beside the file.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from flows.warehouses.duckdb import generations, ledger, quarantine, schema
 from flows.warehouses.duckdb.connection import IN_MEMORY, open_file, transaction, translated
 from flows.warehouses.duckdb.merge import trim
 from flows.warehouses.duckdb.queries import fetch
+from flows.warehouses.duckdb.queue import Queue
 from flows.warehouses.duckdb.signals import stoppable
 from flows.warehouses.duckdb.staging import stage
 from flows.warehouses.duckdb.target import Target
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import DryRun, Staged
 
 
+AT_LEAST = 1.0
+"""Seconds for which the file is kept: two runs that gave it to each other after each commit would do little else."""
+
+
 class DuckDB:
     """A warehouse in one file.
 
@@ -56,12 +62,19 @@ class DuckDB:
     """
 
     def __init__(self, path: Path, *, patience: float = 300.0, report: Callable[[str], None] = print) -> None:
-        self._open = partial(open_file, path, patience, report)
         self._is_kept = path == IN_MEMORY
-        self.opened: duckdb.DuckDBPyConnection | None = self._open()
+        self.opened: duckdb.DuckDBPyConnection | None = open_file(path, patience, report)
         """The connection of which all others are made; None while other processes may have the file."""
+        # Whoever has given the file away waits for it as long as others work.
+        self._reopen = partial(open_file, path, float("inf"), lambda _: None)
+        self._queue = Queue(path)
+        self._opened_at = time.monotonic()
+        self.lendings = 0
+        self._is_lending = False
         self._opening = threading.RLock()
+        self._turns = threading.Condition(self._opening)
         self._in_use = 0
+        self._own = threading.local()
         self._catalog = threading.Lock()
         self._tables = threading.Lock()
         self._write_locks: dict[str, threading.Lock] = {}
@@ -76,7 +89,8 @@ class DuckDB:
         """The connection, made anew where the file was let go."""
         with self._opening:
             if self.opened is None:
-                self.opened = self._open()
+                self.opened = self._reopen()
+                self._opened_at = time.monotonic()
             return self.opened
 
     def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:  # noqa: ARG002 - `stage` does
@@ -213,6 +227,7 @@ class DuckDB:
             # Of a merge, windows beside the first copy may have brought its keys meanwhile.
             adds = adds and (table.strategy == "append" or not ledger.has_commits(cursor, table))
             yield stage(target, given, work, replaces_all=replaces_all, adds=adds)
+        self._lend()
 
     def keep(self, definition: Definition) -> None:
         """Keep a definition; the first of its code version stays."""
@@ -243,6 +258,7 @@ class DuckDB:
                 quarantine.renew(cursor, entry, found)
             ledger.append(cursor, entry)
             work.commit()
+        self._lend()
 
     def now(self) -> datetime:
         """Return this machine's clock."""
@@ -261,16 +277,40 @@ class DuckDB:
                 self.opened.close()
             self.opened = None
 
+    def _lend(self) -> None:
+        """Let another process have the file that waits for it, once no thread works on it."""
+        is_new = time.monotonic() - self._opened_at < AT_LEAST
+        if self._is_kept or is_new or self._queue.is_empty:
+            return
+        with self._catalog, self._turns:
+            if self.opened is None:
+                return
+            self._is_lending = True
+            try:
+                self._turns.wait_for(lambda: not self._in_use)
+                self.close()
+                self._queue.let_in()
+                self.lendings += 1
+            finally:
+                self._is_lending = False
+                self._turns.notify_all()
+
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._opening:
+        depth = getattr(self._own, "depth", 0)
+        with self._turns:
+            # What a thread has begun it ends; what is new waits until others have had the file.
+            self._turns.wait_for(lambda: depth or not self._is_lending)
             self._in_use += 1
+        self._own.depth = depth + 1
         try:
             with self.session.cursor() as cursor, stoppable(cursor):
                 yield cursor
         finally:
-            with self._opening:
+            self._own.depth = depth
+            with self._turns:
                 self._in_use -= 1
+                self._turns.notify_all()
 
     def _prepare_ledger(self, identity: str) -> None:
         if not schema.present_columns(self.session, f"platform.{ledger_shard(identity)}"):

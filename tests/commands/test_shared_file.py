@@ -1,0 +1,80 @@
+"""A long run lets others have the warehouse's file at its commits, and goes on with what they have left to do."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+
+import duckdb
+import pytest
+
+from flows.warehouses.duckdb.queue import Queue
+from flows.warehouses.duckdb.warehouse import DuckDB
+from tests.engine.builders import EVENTS as CORE
+from tests.engine.builders import Rows, do, event, rows, window
+from tests.prefect_api import clean_environment
+from tests.simulator.house import ABOUT, EVENTS, TOTALS
+
+NAME, WINDOWS = "derived.slow", 80
+SLOW = (
+    "SELECT day, SUM(amount) + 0 * SUM(LENGTH(REPEAT(CAST(x AS STRING), 20))) AS n"
+    " FROM core.events CROSS JOIN UNNEST(GENERATE_ARRAY(1, 8000)) AS x CROSS JOIN UNNEST(GENERATE_ARRAY(1, 40)) AS y"
+    " WHERE day >= DATE(@window_start) AND day < DATE(@window_end) GROUP BY day"
+)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project with a table of many windows, each of which takes a moment."""
+    window = {"size": "1 day", "start": "2026-01-01", "end": "2026-03-22"}
+    for name, fields in (("core/events", EVENTS), ("derived/slow", {**TOTALS, "window": window, "sql": SLOW})):
+        path = tmp_path / f"tables/{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**ABOUT, **fields}))
+    rows = [{"id": 1, "day": "2026-01-01", "user": 1, "amount": 2}]
+    (tmp_path / "events.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with _start(tmp_path, "flows.ingest", "core.events") as copied:
+        assert copied.wait() == 0
+    return tmp_path
+
+
+def _start(root, *words):
+    environment = clean_environment(PYTHONUNBUFFERED="1")
+    command = [sys.executable, "-m", *words]
+    return subprocess.Popen(command, cwd=root, env=environment, text=True, stdout=subprocess.PIPE)
+
+
+def test_who_waits_gets_the_file_at_the_next_commit(root):
+    """A dry run in the middle of a long run, and another run of the same table: both do their part, and none fails."""
+    with _start(root, "flows.derive", NAME) as long:
+        assert any("2026-01-02.." in line for line in iter(long.stdout.readline, ""))
+        with _start(root, "flows.derive", NAME) as other, _start(root, "flows.derive", NAME, "--dry-run") as reader:
+            shown = reader.communicate(timeout=120)[0]
+            assert (reader.returncode, long.poll()) == (0, None)
+            assert f"{NAME}: to do: 2026-0" in shown
+            done = other.communicate(timeout=240)[0]
+        rest = long.communicate(timeout=240)[0]
+    assert (long.returncode, other.returncode) == (0, 0), rest + done
+    with duckdb.connect(str(root / ".derived/warehouse.duckdb")) as connection:
+        commits = "SELECT count(*), count(DISTINCT window_start), count(DISTINCT run_id) FROM platform.ledger"
+        found = connection.execute(f"{commits} WHERE kind = 'commit' AND table_name = '{NAME}'").fetchone()
+    assert found == (WINDOWS, WINDOWS, 2)
+
+
+def test_where_nobody_waits_the_file_stays_open(tmp_path, monkeypatch):
+    """Who has waited and gone is nobody; while somebody waits, each commit gives the file away."""
+    monkeypatch.setattr("flows.warehouses.duckdb.warehouse.AT_LEAST", 0)
+    monkeypatch.setattr("flows.warehouses.duckdb.queue.POLITE", 0)
+    queue = Queue(tmp_path / "warehouse.duckdb")
+    with closing(DuckDB(tmp_path / "warehouse.duckdb")) as warehouse:
+        do(warehouse, CORE, window(0), Rows([event(1, 0)]))
+        assert queue.is_empty
+        with queue.joined():
+            assert not queue.is_empty
+            do(warehouse, CORE, window(1), Rows([event(2, 1)]))
+            assert (warehouse.opened, warehouse.lendings) == (None, 1)
+            do(warehouse, CORE, window(2), Rows([event(3, 2)]))
+        assert queue.is_empty
+        do(warehouse, CORE, window(3), Rows([event(4, 3)]))
+        assert warehouse.opened is not None
+        assert (len(rows(warehouse, CORE)), warehouse.lendings) == (4, 2)
