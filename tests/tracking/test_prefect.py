@@ -70,6 +70,16 @@ LONG = (
 )
 """Its second window takes years."""
 NAMED = "derived.long 2026-01-01..2026-01-03"
+ODD = """\
+description: Things, one of which is odd.
+owner: data@example.com
+schedule: "0 * * * *"
+window: {size: 1 day, start: 2026-01-01, end: 2026-01-04}
+source: {kind: files, path: .derived/shop/odd.csv, cursor: at}
+strategy: append
+partition: {column: at, by: day}
+columns: [{name: id, type: INT64}, {name: at, type: DATE}]
+"""
 
 
 @dataclass(frozen=True)
@@ -446,3 +456,23 @@ def test_a_run_whose_windows_failed_is_failed_and_names_them(project):
     assert artifact.rstrip().endswith("````")
     for text in (artifact, run["state"]["message"], project.server.logs(run["id"])):
         assert "\x1b" not in text
+
+
+def test_a_step_that_is_divided_is_a_task_for_each_piece(project):
+    """The log says why there are more than were planned; the run is failed for the window at fault alone."""
+    (project.root / ".derived/shop/odd.csv").write_text("id,at\n1,2026-01-01\nx,2026-01-02\n3,2026-01-03\n")
+    path = project.root / "tables/core/odd.yaml"
+    path.write_text(ODD)
+    assert project.python("-m", "flows.ingest", "core.odd").returncode == 1
+    path.unlink()
+    [run] = project.server.runs("core.odd 2026-01-01..2026-01-04")
+    assert run["state_name"] == "PartlyCommitted"
+    assert run["state"]["message"].startswith(
+        "Committed: 2 windows, 2 rows. Failed: core.odd: 1 bad row in 2026-01-02.."
+    )
+    said = "2026-01-01..2026-01-04  failed for some of its rows: tried again in 3 pieces"
+    assert said in project.server.logs(run["id"], until=said)
+    tasks = {task["name"]: task["state_type"] for task in project.server.tasks(run["id"], ended=4)}
+    assert tasks.pop("2026-01-01..2026-01-04") == "FAILED"
+    assert tasks.pop("2026-01-02..2026-01-03") == "FAILED"
+    assert {tasks["2026-01-01..2026-01-02"], tasks["2026-01-03..2026-01-04"]} == {"COMPLETED"}
