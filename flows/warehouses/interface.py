@@ -192,7 +192,16 @@ class Warehouse(Protocol):
         Raises ConflictError where another run has written one since `known_version`.
         """
 
-    def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
+    def swap(  # noqa: PLR0913 - what it takes the place of
+        self,
+        table: Table,
+        entry: Entry,
+        known_version: int,
+        *,
+        before: Table | None,
+        retired: int,
+        query: Query | None = None,
+    ) -> Entry:
         """Put the generation of the entry in the place of the one that readers see, in one transaction with the entry.
 
         The entry is returned with the ranges in which rows differ in the columns that both have.
@@ -203,6 +212,7 @@ class Warehouse(Protocol):
             known_version: version of the table's newest entry.
             before: the table, as what readers see until then has it; None: nobody knows.
             retired: the generation of that, in whose own table it stays.
+            query: the SELECT that made the rows of the generation.
 
         Raises ConflictError where another run has written one since.
         """

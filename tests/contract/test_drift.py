@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract.conftest import change_by_hand
 from tests.engine.builders import Rows, by_day, csv, day, do, rows, table, window
+from tests.simulator.house import BEFORE, ROWS, TABLE, TOTALS, House, amounts
 
 READINGS = table(
     "core.readings",
@@ -84,3 +85,18 @@ def test_rows_without_a_key_are_paired(warehouse):
     change_by_hand(warehouse, "DELETE FROM derived.many WHERE total = (SELECT MAX(total) FROM derived.many)")
     assert do(warehouse, subject, window(0), schema=SCHEMA).touched
     assert len(rows(warehouse, subject)) == 20
+
+
+def test_last_digits_of_a_sum_are_no_change_by_another_definition(warehouse, tmp_path):
+    """What reads the table has nothing to do after the swap; more digits are a change."""
+    house = House(tmp_path, warehouse)
+    house.insert(ROWS)
+    house.copy()
+    for factor in ("1", "(1 + 1e-13)", "(1 + 1e-11)"):
+        sql = TOTALS["sql"].replace("SUM(amount)", f"SUM(CAST(amount AS FLOAT64) * {factor})")
+        columns = [{"name": "day", "type": "DATE"}, {"name": "n", "type": "FLOAT64"}]
+        house.write(TABLE, {**TOTALS, "columns": columns, "sql": sql})
+        house.run(TABLE)
+    told = "SELECT touched FROM platform.ledger WHERE kind = 'swap' ORDER BY version"
+    assert [len(row["touched"]) for row in warehouse.query(told, {})] == [0, 1]
+    assert amounts(house) == pytest.approx(BEFORE)

@@ -9,33 +9,43 @@ from flows.model.entry import Touched
 from flows.model.errors import WarehouseError
 from flows.model.window import EVER
 from flows.warehouses.bigquery import ledger, tables, units
+from flows.warehouses.bigquery.drift import settle
 from flows.warehouses.bigquery.faults import OvertakenError
 from flows.warehouses.bigquery.jobs import RETRY, translated
+from flows.warehouses.bigquery.target import Attempt, Target
 from flows.warehouses.bigquery.types import quote, quote_table
 from flows.warehouses.interface import compared, every_row, parts_of, shadow_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
+    from flows.model.entry import Entry
     from flows.model.table import Table
     from flows.warehouses.bigquery.jobs import Jobs
 
 
-def difference(jobs: Jobs, table: Table, generation: int, before: Table | None) -> tuple[Touched, ...]:
-    """Return where the rows of a generation differ from those that readers see, in the columns that both have."""
+def difference(
+    jobs: Jobs, table: Table, entry: Entry, before: Table | None, drifting: Sequence[str]
+) -> tuple[Touched, ...]:
+    """Return where rows of an entry's generation differ from those that readers see, in the columns that both have."""
     columns = compared(before, table)
     if columns is None:
         return (Touched(EVER, changed=True),)
     shared = table.model_copy(update={"columns": tuple(one for one in table.columns if one.name in columns)})
-    new, old = (_rows(one, before or table) for one in (shadow_of(table, generation), table))
-    found = jobs.query(f"SELECT ARRAY({units.difference(shared, old, new)}) AS units")
-    return units.touched(table, None, found.rows[0]["units"])
-
-
-def _rows(table: Table, before: Table) -> str:
-    """GoogleSQL for all rows of a table, which one of the two definitions may forbid to read without a filter."""
-    conditions = " AND ".join(dict.fromkeys([every_row(table), every_row(before)]))
-    return f"(SELECT * FROM {quote_table(table.identity)} WHERE {conditions})"
+    # One of the two definitions may forbid to read them without a filter.
+    every = " AND ".join(dict.fromkeys([every_row(table), every_row(before or table)]))
+    places = (quote_table(one.identity) for one in (shadow_of(table, entry.generation), table))
+    new, old = (f"(SELECT * FROM {place} WHERE {every})" for place in places)
+    found = jobs.query(f"SELECT ARRAY({units.difference(shared, old, new)}) AS units").rows[0]["units"]
+    drifting = [name for name in drifting if name in columns]
+    if found and drifting:
+        # Worth its price only where there is a difference.
+        attempt = Attempt(jobs, table.identity, None, table.owner, entry.run_id)
+        try:
+            _, found = settle(Target(attempt, shared), new, every, drifting)
+        finally:
+            attempt.drop()
+    return units.touched(table, None, found)
 
 
 def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str = "") -> None:

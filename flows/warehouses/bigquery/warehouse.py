@@ -22,6 +22,7 @@ from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
 from flows.warehouses.bigquery.staging import record, stage
 from flows.warehouses.bigquery.target import Attempt, Target
 from flows.warehouses.bigquery.types import as_read
+from flows.warehouses.drift import drifting_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -116,9 +117,18 @@ class BigQuery:
         self._prepare_ledger(entry.table)
         return ledger.mark(self.jobs, entry, known_version)
 
-    def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
+    def swap(  # noqa: PLR0913 - what it takes the place of
+        self,
+        table: Table,
+        entry: Entry,
+        known_version: int,
+        *,
+        before: Table | None,
+        retired: int,
+        query: Query | None = None,
+    ) -> Entry:
         """Write the entry in one transaction; the tables are renamed right after it."""
-        touched = generations.difference(self.jobs, table, entry.generation, before)
+        touched = generations.difference(self.jobs, table, entry, before, drifting_columns(table, query))
         done = ledger.mark(self.jobs, replace(entry, touched=touched), known_version)
         generations.rename(self.jobs, table, entry.generation, retired, entry.run_id)
         return done

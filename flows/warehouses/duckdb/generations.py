@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from flows.model.entry import Touched
 from flows.model.window import EVER
 from flows.sql.types import quote, quote_table
+from flows.warehouses.duckdb.drift import settle
+from flows.warehouses.duckdb.target import Target
 from flows.warehouses.duckdb.touched import Units
 from flows.warehouses.interface import compared, owner_of, parts_of, shadow_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     import duckdb
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def difference(
-    connection: duckdb.DuckDBPyConnection, table: Table, generation: int, before: Table | None
+    connection: duckdb.DuckDBPyConnection, table: Table, generation: int, before: Table | None, drifting: Sequence[str]
 ) -> tuple[Touched, ...]:
     """Return where the rows of a generation differ from those that readers see, in the columns that both have."""
     columns = compared(before, table)
@@ -29,7 +31,14 @@ def difference(
     units = Units(table, None)
     names = ", ".join(quote(name) for name in columns)
     new, old = quote_table(shadow_of(table, generation).identity), quote_table(table.identity)
-    return tuple(units.touched(connection.execute(units.difference(old, new, names)).fetchall()))
+    found = connection.execute(units.difference(old, new, names)).fetchall()
+    drifting = [name for name in drifting if name in columns]
+    if found and drifting:
+        # Worth its price only where there is a difference.
+        shared = table.model_copy(update={"columns": tuple(one for one in table.columns if one.name in columns)})
+        settled = settle(Target(connection, shared, None), new, "true", drifting)
+        found = connection.execute(units.difference(old, settled, names)).fetchall()
+    return tuple(units.touched(found))
 
 
 def rename(connection: duckdb.DuckDBPyConnection, table: Table, generation: int, retired: int) -> None:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.sql import to_duckdb
+from flows.warehouses.drift import drifting_columns
 from flows.warehouses.duckdb import generations, ledger, quarantine, schema
 from flows.warehouses.duckdb.connection import IN_MEMORY, open_file, transaction, translated
 from flows.warehouses.duckdb.merge import trim
@@ -158,11 +159,20 @@ class DuckDB:
             work.commit()
             return marked
 
-    def swap(self, table: Table, entry: Entry, known_version: int, *, before: Table | None, retired: int) -> Entry:
+    def swap(  # noqa: PLR0913 - what it takes the place of
+        self,
+        table: Table,
+        entry: Entry,
+        known_version: int,
+        *,
+        before: Table | None,
+        retired: int,
+        query: Query | None = None,
+    ) -> Entry:
         """Put the generation of the entry in the place of the one that readers see, in one transaction."""
         with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
             version = ledger.next_version(cursor, table.identity, None, known_version)
-            touched = generations.difference(cursor, table, entry.generation, before)
+            touched = generations.difference(cursor, table, entry.generation, before, drifting_columns(table, query))
             generations.rename(cursor, table, entry.generation, retired)
             done = ledger.append(cursor, replace(entry, version=version, touched=touched))
             work.commit()
