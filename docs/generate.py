@@ -81,7 +81,8 @@ column and yet no bound comes of it.
 A bound may stand in WHERE, in the ON of an inner join, in the HAVING of a query that groups by it, or outside of the query
 whose column it is. It may be written in many ways: with `DATE(ts)`, `CAST(ts AS DATE)`, `EXTRACT(DATE FROM ts)`, in a time
 zone, moved by an interval or cut to a part; as `DATE_DIFF(DATE(ts), DATE(@window_start), DAY) = 0`, as `UNIX_SECONDS(ts)` or
-`FORMAT_DATE('%Y-%m', day)` beside the same of the window; with BETWEEN, IN and NOT, and with OR where each side is bounded.
+`FORMAT_DATE('%Y-%m', day)` beside the same of the window; with BETWEEN, IN and NOT, and with OR where each side is bounded. A column that a WITH or an array makes of the window alone is
+a bound too: `UNNEST(GENERATE_DATE_ARRAY(DATE(@window_start), DATE(@window_end))) AS day`.
 
 A range that holds both ends of its window is refused, as `day BETWEEN DATE(@window_start) AND DATE(@window_end)` is in windows
 of a day, a week or a month: the rows of its last day would stand in the next window too. Write

@@ -23,7 +23,9 @@ class Edge:
     offset: timedelta = timedelta(0)
     """Time added after the months."""
     floor: Unit | None = None
-    """Cut at last to the beginning of this hour, day, week (Monday), month or year."""
+    """Cut after that to the beginning of this hour, day, week (Monday), month or year."""
+    after: timedelta = timedelta(0)
+    """Time added after the cut."""
 
     def at(self, window: Window) -> datetime | None:
         """Return the moment for one window; None where it lies before year 1 or after year 9999."""
@@ -32,9 +34,9 @@ class Edge:
         moment = window.start if self.anchor == "start" else window.end
         try:
             moment = add_months(moment, self.months) + self.offset
+            return (Size(1, self.floor).floor(moment) if self.floor else moment) + self.after
         except (ValueError, OverflowError):
             return None
-        return Size(1, self.floor).floor(moment) if self.floor else moment
 
 
 Snapshot = Literal["made whole", "undivided", "unbounded", "open"]

@@ -51,6 +51,12 @@ def advice(dependency: Dependency, bound: Misplaced, place: str) -> str:
 
 def advice_unread(dependency: Dependency, found: Unread) -> str:
     """Say where the window stands beside a partition column and bounds nothing, and what to write."""
+    if dependency.snapshot == "open":
+        return (
+            f"'{found.text}' bounds {dependency.column} of {dependency.table} from below alone: the table is read "
+            "whole, and what changes in it later does not make older windows again. "
+            f"Write AND {_until(dependency)} as well."
+        )
     return (
         f"'{found.text}' names the window beside {dependency.column} of {dependency.table}, and no bound on what is "
         "read comes of it: the table is read whole, and what changes in it later does not make older windows again. "
@@ -95,13 +101,16 @@ def where(edge: Edge) -> str:
     """Say where one end of what is read lies: `7 days before the window's start`."""
     if edge.anchor == "beginning":
         return "the beginning"
+    if edge.after:
+        return _moved(
+            _days_and_clock(abs(edge.after)), edge.after < timedelta(0), where(replace(edge, after=timedelta(0)))
+        )
     length = _LENGTHS.get(edge.floor or "")
     if length is not None and edge.offset > timedelta(0) and not (edge.offset + _MICROSECOND) % length:
         begun = replace(edge, offset=edge.offset + _MICROSECOND - length, floor=None)
         return f"the first {edge.floor} not before {where(begun)}"
-    days, rest = divmod(abs(edge.offset), timedelta(days=1))
     months = [_count(abs(edge.months), "month")] if edge.months else []
-    times = [*([_count(days, "day")] if days else []), *_clock(rest)]
+    times = _days_and_clock(abs(edge.offset))
     text = "the window's start" if edge.anchor == "start" else "the window's end"
     if edge.months * edge.offset < timedelta(0):
         text, months = _moved(months, edge.months < 0, text), []
@@ -115,6 +124,11 @@ def _moved(parts: list[str], before: bool, moment: str) -> str:
 
 def _count(number: int, unit: str) -> str:
     return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def _days_and_clock(time: timedelta) -> list[str]:
+    days, rest = divmod(time, timedelta(days=1))
+    return [*([_count(days, "day")] if days else []), *_clock(rest)]
 
 
 def _clock(rest: timedelta) -> list[str]:

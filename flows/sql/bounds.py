@@ -17,6 +17,8 @@ from flows.model.window import Unit
 from flows.sql.steps import Back, Cut, Into, Last, Local, Move, Plus, side, zone_span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flows.sql.steps import Side, Step
 
 _Part = TypeVar("_Part", bound=str)
@@ -57,6 +59,8 @@ LONGEST: dict[Part, timedelta] = {
     "month": timedelta(days=31),
     "year": timedelta(days=366),
 }
+FIXED: tuple[Part, ...] = ("millisecond", "second", "minute", "hour", "day", "week")
+"""Parts that all are of one length, so that what is moved by that length is cut as it was."""
 _CLOCK: tuple[Part, ...] = ("millisecond", "second", "minute", "hour")
 # How long a part at most is that no edge can be cut to.
 _OTHER_PARTS = {"WEEK": timedelta(days=7), "QUARTER": timedelta(days=92), "ISOYEAR": timedelta(days=371)}
@@ -92,16 +96,19 @@ def bound(node: exp.Expr) -> Bound | None:
 
 def bound_of(given: Side) -> Bound | None:
     """Return where a side of a comparison lies that is made of a parameter of the window; None where it is not."""
-    if not isinstance(given.leaf, exp.Parameter):
-        return None
-    value = _BY_NAME.get(given.leaf.name.lower())
+    known = _BY_NAME.get(given.leaf.name.lower()) if isinstance(given.leaf, exp.Parameter) else None
+    return known and after(known, given.steps)
+
+
+def after(value: Bound | None, steps: Iterable[Step]) -> Bound | None:
+    """Return where a value lies after some steps; None where nobody can say."""
     try:
-        for step in given.steps:
+        for step in steps:
             value = value and _stepped(value, step)
     except OverflowError:
         return None
-    known = value is not None and -_FURTHEST < value.low.offset <= value.high.offset < _FURTHEST
-    return value if known else None
+    edges = (value.low, value.high) if value is not None else ()
+    return value if all(max(abs(edge.offset), abs(edge.after)) < _FURTHEST for edge in edges) else None
 
 
 def _stepped(value: Bound, step: Step) -> Bound | None:
@@ -112,6 +119,10 @@ def _stepped(value: Bound, step: Step) -> Bound | None:
             return None if value.kind else replace(value, kind=kind)
         case Back(kind):
             return replace(value, kind="") if value.kind == kind else None
+        case Last(part) if part in UNITS:
+            begun = _cut(value, part)
+            following = begun and _stepped(begun, Move(part, 1))
+            return following and _stepped(following, Move("DAY", -1))
         case Move(unit, count) if unit in MONTHS:
             months = count * MONTHS[unit]
             low, high = (plus_months(edge, months, slack) for edge, slack in _ends(value, -MONTH_SLACK, MONTH_SLACK))
@@ -122,7 +133,7 @@ def _stepped(value: Bound, step: Step) -> Bound | None:
     span = span_of(step)
     if span is None:
         return None
-    return replace(value, low=plus(value.low, span[0], lower=True), high=plus(value.high, span[1], lower=False))
+    return replace(value, low=plus(value.low, span[0]), high=plus(value.high, span[1]))
 
 
 def _ends(value: Bound, low: timedelta, high: timedelta) -> tuple[tuple[Edge, timedelta], ...]:
@@ -148,7 +159,7 @@ def span_of(step: Step) -> tuple[timedelta, timedelta] | None:
             return None if length is None else (count * length, count * length)
         case Last(part):
             longest = longest_of(part)
-            return None if longest is None else (_NOTHING, longest)
+            return None if longest is None else (_NOTHING, longest - _LENGTHS["DAY"])
         case Local(zone, back):
             least, most = zone_span(zone)
             return (-most, -least) if back else (least, most)
@@ -165,6 +176,9 @@ def longest_of(part: str) -> timedelta | None:
 
 def plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
     """Add calendar months; where the days of two months decide, keep to the safe side by `slack`."""
+    if edge.after:
+        # Time and months in the other order.
+        return plus(plus_months(replace(edge, after=_NOTHING), months, slack), edge.after + slack)
     if edge.floor == "month" or (edge.floor == "year" and not months % 12):
         exact = not edge.offset
     else:
@@ -176,12 +190,11 @@ def plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
     return Edge(edge.anchor, edge.months + months, edge.offset + slack - floor_slack)
 
 
-def plus(edge: Edge, offset: timedelta, *, lower: bool) -> Edge:
-    """Add time; where the edge has been cut to more than that time divides, keep to the safe side."""
-    if edge.floor is None or not offset or (edge.floor in {"hour", "day", "week"} and not offset % LONGEST[edge.floor]):
-        return Edge(edge.anchor, edge.months, edge.offset + offset, edge.floor)
-    slack = -LONGEST[edge.floor] if lower else timedelta(0)
-    return Edge(edge.anchor, edge.months, edge.offset + offset + slack)
+def plus(edge: Edge, time: timedelta) -> Edge:
+    """Add time: before the cut where that comes to the same, else after it."""
+    if edge.floor is None or (edge.floor in FIXED and not time % LONGEST[edge.floor]):
+        return replace(edge, offset=edge.offset + time)
+    return replace(edge, after=edge.after + time)
 
 
 def _cut(value: Bound, part: str) -> Bound | None:
@@ -195,11 +208,13 @@ def _cut(value: Bound, part: str) -> Bound | None:
         return None
     if known is not None and is_at(value.low, known) and is_at(value.high, known):
         return value
-    return replace(value, low=plus(value.low, -longest, lower=True))
+    return replace(value, low=plus(value.low, -longest))
 
 
 def is_at(edge: Edge, part: Part) -> bool:
     """Say whether an edge surely lies at the beginning of a part; every window begins with an hour."""
+    if edge.after and (part not in FIXED or edge.after % LONGEST[part]):
+        return False
     if part in _CLOCK:
         return edge.floor is not None or not edge.offset % LONGEST[part]
     return edge.floor is not None and cut_twice(edge.floor, part) == edge.floor
@@ -207,19 +222,17 @@ def is_at(edge: Edge, part: Part) -> bool:
 
 def cut_low(edge: Edge, unit: Unit) -> Edge:
     """Return a lower edge cut to the beginning of a unit, after what it has been cut to before."""
-    if edge.floor in (None, unit):
-        return Edge(edge.anchor, edge.months, edge.offset, unit)
-    coarse, _ = _coarser(edge.floor, unit)
-    if cut_twice(edge.floor, unit) is None:
-        return Edge(edge.anchor, edge.months, edge.offset - LONGEST[coarse] - LONGEST["week"])
-    return Edge(edge.anchor, edge.months, edge.offset, coarse)
+    if is_at(edge, unit):
+        return edge
+    if edge.after or cut_twice(edge.floor, unit) is None:
+        return plus(edge, -LONGEST[unit])
+    return replace(edge, floor=unit)
 
 
 def _cut_high(edge: Edge, unit: Unit) -> Edge:
-    if edge.floor in (None, unit):
-        return Edge(edge.anchor, edge.months, edge.offset, unit)
-    coarse, fine = _coarser(edge.floor, unit)
-    return Edge(edge.anchor, edge.months, edge.offset, fine if cut_twice(edge.floor, unit) is None else coarse)
+    if is_at(edge, unit) or edge.after or cut_twice(edge.floor, unit) is None:
+        return edge
+    return replace(edge, floor=unit)
 
 
 def cut_twice(one: Part | None, two: Part | None) -> Part | None:
@@ -241,4 +254,4 @@ def next_edge(edge: Edge, unit: Part) -> Edge:
     """Return an upper edge that lies one unit later."""
     if unit in {"month", "year"}:
         return plus_months(edge, 1 if unit == "month" else 12, MONTH_SLACK)
-    return plus(edge, LONGEST[unit], lower=False)
+    return plus(edge, LONGEST[unit])

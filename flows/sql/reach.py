@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.model.dependency import Dependency, Edge, Misplaced, Snapshot, Unread
 from flows.sql.bounds import (
+    FIXED,
     LONGEST,
     MICROSECOND,
     MONTH_SLACK,
     PARTS,
+    Bound,
     counted_in,
     cut_low,
     cut_twice,
@@ -41,12 +43,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flows.model.window import Unit
-    from flows.sql.bounds import Bound, Part
+    from flows.sql.bounds import Part
     from flows.sql.steps import Step
 
 _NOTHING = timedelta(0)
-_FIXED: tuple[Part, ...] = ("millisecond", "second", "minute", "hour", "day", "week")
-"""Parts that all are of one length, so that what is moved by that length is cut as it was."""
 
 
 @dataclass(eq=False, slots=True)
@@ -119,7 +119,7 @@ def _stepped(value: Origin, step: Step) -> Origin:
         case Cut("MICROSECOND"):
             return value
         case Cut(part) if (cut := PARTS.get(part)) is not None:
-            kept = value.least == value.most and (not value.least or (cut in _FIXED and not value.least % LONGEST[cut]))
+            kept = value.least == value.most and (not value.least or (cut in FIXED and not value.least % LONGEST[cut]))
             both = cut_twice(value.unit, cut) if kept else None
             if both is not None:
                 return replace(value, unit=both)
@@ -152,9 +152,9 @@ def limit_of(origin: Origin, sign: str, value: Bound, line: int) -> Limit | None
     lower = upper = None
     try:
         if sign in {">=", ">", "="}:
-            lower = _lower(plus(value.low, -origin.most, lower=True), origin.unit, inclusive=sign != ">")
+            lower = _lower(plus(value.low, -origin.most), origin.unit, inclusive=sign != ">")
         if sign in {"<=", "<", "="}:
-            upper = _upper(plus(value.high, -origin.least, lower=False), origin.unit, inclusive=sign != "<")
+            upper = _upper(plus(value.high, -origin.least), origin.unit, inclusive=sign != "<")
     except OverflowError:
         return None
     return Limit(origin.occurrence, origin.column, lower, upper, line)
@@ -184,6 +184,13 @@ def _hull(limits: Sequence[Limit]) -> Limit:
     return replace(limits[0], lower=lower, upper=_highest(uppers) if len(uppers) == len(limits) else None)
 
 
+def hull(bounds: Sequence[Bound]) -> Bound | None:
+    """Return where a value lies that lies in one of several bounds; None where they are not of one kind."""
+    if len({one.kind for one in bounds}) != 1:
+        return None
+    return Bound(_lowest([one.low for one in bounds]), _highest([one.high for one in bounds]), bounds[0].kind)
+
+
 def restrict(limit: Limit) -> None:
     """Note what a condition says of a table that it keeps rows out of."""
     occurrence = limit.occurrence
@@ -200,24 +207,27 @@ def restrict(limit: Limit) -> None:
 def _lower(edge: Edge, unit: Part | None, *, inclusive: bool) -> Edge:
     if inclusive or unit is None or not is_at(edge, unit) or unit == "year":
         return edge
-    return plus_months(edge, 1, -MONTH_SLACK) if unit == "month" else plus(edge, LONGEST[unit], lower=True)
+    return plus_months(edge, 1, -MONTH_SLACK) if unit == "month" else plus(edge, LONGEST[unit])
+
+
+def _uncut(edge: Edge) -> Edge:
+    """Return an upper edge without its cut, where that leaves it simpler."""
+    return edge if edge.after else replace(edge, floor=None)
 
 
 def _upper(edge: Edge, unit: Part | None, *, inclusive: bool) -> Edge:
     if unit is None:
-        return plus(edge, MICROSECOND, lower=False) if inclusive else replace(edge, floor=None)
+        return plus(edge, MICROSECOND) if inclusive else _uncut(edge)
     if unit == "millisecond" or unit == "second" or unit == "minute":  # noqa: PLR1714 - what is left are the others
-        return (
-            replace(edge, floor=None) if is_at(edge, unit) and not inclusive else plus(edge, LONGEST[unit], lower=False)
-        )
+        return _uncut(edge) if is_at(edge, unit) and not inclusive else plus(edge, LONGEST[unit])
     return _upper_of_unit(edge, unit, inclusive=inclusive)
 
 
 def _upper_of_unit(edge: Edge, unit: Unit, *, inclusive: bool) -> Edge:
-    if edge.floor == unit:
-        return next_edge(edge, unit) if inclusive else replace(edge, floor=None)
+    if is_at(edge, unit):
+        return next_edge(edge, unit) if inclusive else _uncut(edge)
     if inclusive or edge.floor is not None:
-        loose = replace(edge, floor=None)
+        loose = Edge(edge.anchor, edge.months, edge.offset + edge.after)
         return replace(
             next_edge(loose, unit), floor=unit if unit not in {"month", "year"} or not loose.offset else None
         )
@@ -232,8 +242,8 @@ def _tighter(one: Edge | None, two: Edge | None, *, lower: bool) -> Edge | None:
         return one or two
     if (one.anchor, one.floor) != (two.anchor, two.floor):
         return one
-    later = two.months >= one.months and two.offset >= one.offset
-    sooner = two.months <= one.months and two.offset <= one.offset
+    later = two.months >= one.months and two.offset >= one.offset and two.after >= one.after
+    sooner = two.months <= one.months and two.offset <= one.offset and two.after <= one.after
     return two if (later if lower else sooner) else one
 
 
@@ -246,7 +256,8 @@ def _lowest(edges: Sequence[Edge]) -> Edge:
     lowest = Edge(anchor, min(edge.months for edge in edges), min(edge.offset for edge in edges))
     for unit in dict.fromkeys(edge.floor for edge in edges if edge.floor):
         lowest = cut_low(lowest, unit)
-    return lowest
+    after = min(edge.after for edge in edges)
+    return plus(lowest, after if len({edge.floor for edge in edges}) == 1 else min(after, _NOTHING))
 
 
 def _highest(edges: Sequence[Edge]) -> Edge:
@@ -254,8 +265,11 @@ def _highest(edges: Sequence[Edge]) -> Edge:
         return edges[0]
     anchor: Literal["start", "end"] = "end" if any(edge.anchor == "end" for edge in edges) else "start"
     floors = {edge.floor for edge in edges}
-    floor = floors.pop() if len(floors) == 1 else None
-    return Edge(anchor, max(edge.months for edge in edges), max(edge.offset for edge in edges), floor)
+    months, offset = max(edge.months for edge in edges), max(edge.offset for edge in edges)
+    after = max(edge.after for edge in edges)
+    if len(floors) == 1:
+        return Edge(anchor, months, offset, floors.pop(), after)
+    return Edge(anchor, months, offset + max(after, _NOTHING))
 
 
 def dependencies(occurrences: Iterable[Occurrence], *, by_window: bool) -> tuple[Dependency, ...]:

@@ -199,7 +199,7 @@ def _call(node: exp.Expr) -> Side | None:
     if name in _BACK and not rest:
         return Side(first, (Back(_BACK[name]),))
     if name == "LAST_DAY":
-        return Side(first, (Last(part_of(rest[0]) if rest else "MONTH"),))
+        return Side(first, (Cut("DAY"), Last(part_of(rest[0]) if rest else "MONTH")))
     kind, _, verb = name.partition("_")
     if kind not in _TIMES or not rest:
         return None

@@ -85,7 +85,9 @@ class Writer:
     def _from(self, one: str, two: str, depth: int) -> tuple[str, list[Column]]:
         source, type_ = self._relation(depth)
         columns = [Column(f"{one}.t", type_)]
-        if self._chance(0.5):
+        if self._chance(0.2):
+            return self._carried(source, one, two, type_), columns
+        if self._chance(0.4):
             return f"{source} AS {one}", columns
         joined, other = self._relation(depth)
         side = self.random.choice(["", "", "LEFT ", "LEFT ", "RIGHT ", "FULL "])
@@ -97,6 +99,19 @@ class Writer:
         if self._chance(0.6):
             conditions.append(self._conditions(both, depth - 1, subqueries=side == ""))
         return f"{source} AS {one} {side}JOIN {joined} AS {two} ON {' AND '.join(conditions)}", both
+
+    def _carried(self, source: str, one: str, two: str, type_: str) -> str:
+        """Return a FROM that compares a time with columns that are made of the window's parameters alone."""
+        first, last = (self._limit(type_, sign) for sign in (">=", "<"))
+        if self._chance(0.5):
+            moved = f"{type_}_ADD({two}.a, INTERVAL 1 DAY)" if self._chance(0.4) else f"{two}.b"
+            ends = f"(SELECT {first} AS a, {last} AS b) AS {two}"
+            sign = self.random.choice(["<", "<=", "="])
+            return f"{source} AS {one} {self.random.choice(['', 'RIGHT '])}JOIN {ends} ON {one}.t >= {two}.a AND {one}.t {sign} {moved}"
+        days = f"GENERATE_DATE_ARRAY({self._limit('DATE', '>=')}, {self._limit('DATE', '<=')})"
+        days = days if self._chance(0.7) else f"[{self._limit('DATE', '=')}, {self._limit('DATE', '=')}]"
+        side = self.random.choice(["LEFT ", "", "RIGHT "])
+        return f"UNNEST({days}) AS {two} {side}JOIN {source} AS {one} ON DATE({one}.t) {self.random.choice(['=', '=', '<='])} {two}"
 
     def _relation(self, depth: int) -> tuple[str, str]:
         """Return something to read from, and the type of its `t`."""

@@ -145,6 +145,7 @@ def test_bounds_on_other_columns_are_kept(condition, misplaced):
         ("SELECT id FROM core.events QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts, dt, day) = 1 AND ts < @window_end", [("ts < @window_end", 1)]),
         ("SELECT a.id FROM core.events AS a LEFT JOIN (SELECT 1 AS id) AS b\nON a.id = b.id AND a.ts < @window_end", [("a.ts < @window_end", 2)]),
         ("SELECT id FROM core.events WHERE ts < @window_end AND EXTRACT(HOUR FROM ts) < EXTRACT(HOUR FROM @window_end)", []),
+        ("SELECT id FROM core.events WHERE ts >= @window_start - INTERVAL 7 DAY", [("ts >= @window_start - INTERVAL 7 DAY", 1)]),
         ("SELECT id, DATE(@window_start) AS day FROM core.events", []),
         ("SELECT id, DATE_DIFF(DATE(@window_end), day, DAY) AS age FROM core.events", []),
     ],

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.model.dependency import Misplaced, Unread
-from flows.sql.bounds import bound_of
 from flows.sql.comparisons import Condition, comparisons, parts
-from flows.sql.compile.origins import columns_in, mentioned, origins_of
+from flows.sql.compile.origins import bound_in, columns_in, mentioned, names_window, origins_of
 from flows.sql.parse.tree import line_of, operands
 from flows.sql.reach import all_of, any_of, limit_of, restrict
 from flows.sql.shown import shown
@@ -34,13 +33,14 @@ def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None, 
     )
     conditions = operands(node, exp.And)
     for one in conditions:
-        if id(one) not in scope.context.windowed:
+        if not names_window(one, scope):
             continue
         told: set[tuple[Occurrence, str]] = set()
         for limit in _limits(Condition(one).plain(), scope):
             if limit.occurrence in kept:
                 restrict(limit)
-                told.add(limit.key)
+                # A lower bound alone leaves a snapshot.
+                told |= {limit.key} if limit.upper is not None else set()
             elif requires and limit.occurrence not in own:
                 scope.requires.append(limit)
         _note_unread(one, scope, told, own)
@@ -88,7 +88,7 @@ def _is_ruling(origin: Origin) -> bool:
 def _limits(condition: Condition, scope: Scope) -> list[Limit]:
     """Return what must hold of the tables for a condition to be true."""
     node, holds = condition
-    if id(node) not in scope.context.windowed:
+    if id(node) not in scope.context.windowed and not scope.context.carried:
         return []
     if isinstance(node, exp.Exists):
         return scope.context.exists.get(id(node), []) if holds else []
@@ -103,7 +103,7 @@ def _limits(condition: Condition, scope: Scope) -> list[Limit]:
 
 
 def _compared(one: Comparison, line: int, scope: Scope) -> Iterator[Limit]:
-    values = [value for limit in one.limits if (value := bound_of(limit)) is not None]
+    values = [value for limit in one.limits if (value := bound_in(limit, scope)) is not None]
     if len(values) < len(one.limits):
         return
     for origin in origins_of(one.value, scope):

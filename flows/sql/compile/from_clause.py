@@ -21,9 +21,9 @@ _JOIN = {"this", "on", "using", "side", "kind"}
 def from_clause(node: exp.Expr, scope: Scope) -> str:
     """Compile a query's FROM and its joins, and add them to the scope."""
     from_ = node.args.get("from_")
+    scope.first = len(scope.context.occurrences)
     if from_ is None:
         return ""
-    scope.first = len(scope.context.occurrences)
     sql = f" FROM {from_item(from_.this, scope)}"
     for join in node.args.get("joins") or []:
         sql += _join(join, scope)

@@ -10,6 +10,7 @@ from flows.model.errors import SqlError, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import expression, query
+from flows.sql.compile.origins import bound_of_elements
 from flows.sql.compile.pivots import pivoted
 from flows.sql.compile.scope import Anything, FromItem, Scope, Value
 from flows.sql.compile.structures import fields_of
@@ -69,6 +70,7 @@ def _columns(own: str, relation: Relation, scope: Scope) -> list[tuple[str, Valu
                 origins=value.origins,
                 drifts=value.drifts,
                 reads=frozenset() if value.same else frozenset([(scope.level, sql)]),
+                bound=value.bound,
             ),
         )
         for unique, (name, value) in zip(names, relation.columns, strict=True)
@@ -188,7 +190,7 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
             f"UNNEST needs an ARRAY, but '{shown(node.expressions[0])}' is {value.type}.",
         )
     element = t.INT64 if element == t.NULL else element
-    whole = Value(element, f"{own}.{quote('value')}")
+    whole = Value(element, f"{own}.{quote('value')}", bound=bound_of_elements(node.expressions[0], scope))
     offset = node.args.get("offset")
     listed = f"unnest({value.sql}) AS {quote('value')}"
     _add(node, scope, alias, [])

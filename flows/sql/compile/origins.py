@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.sql import types as t
+from flows.sql.bounds import Bound, after, bound_of
+from flows.sql.comparisons import series_of
 from flows.sql.compile.dispatch import expression
-from flows.sql.reach import hidden
+from flows.sql.reach import hidden, hull
 from flows.sql.steps import side
 
 if TYPE_CHECKING:
@@ -28,22 +30,54 @@ def with_origins(node: exp.Expr, value: Value, scope: Scope) -> Value:
         return value
     found = side(node)
     if isinstance(found.leaf, _NAMED):
-        return value._replace(origins=origins_of(found, scope))
+        return value._replace(origins=origins_of(found, scope), bound=bound_in(found, scope))
+    if isinstance(found.leaf, exp.Parameter):
+        scope.context.carried = True
+        return value._replace(bound=bound_of(found))
     if value.type in _TIMES and not value.same:
         return value._replace(origins=hidden(mentioned(node, scope)))
     return value
+
+
+def bound_in(found: Side, scope: Scope) -> Bound | None:
+    """Return where one side of a comparison lies, by the window's parameters or a column that is made of them."""
+    if isinstance(found.leaf, _NAMED) and scope.context.carried:
+        value = _named(found.leaf, scope).bound
+        return value and after(value, found.steps)
+    return bound_of(found)
+
+
+def bound_of_elements(array: exp.Expr, scope: Scope) -> Bound | None:
+    """Return where the elements of an array lie that is made of the window's parameters: a series, or a list."""
+    if id(array) not in scope.context.windowed:
+        return None
+    series = series_of(array)
+    ends = series or (array.expressions if isinstance(array, exp.Array) else ())
+    bounds = [bound_in(side(one), scope) for one in ends]
+    found = hull([one for one in bounds if one is not None]) if all(bounds) else None
+    if found is not None and series and bounds[0] and bounds[1]:
+        found = Bound(bounds[0].low, bounds[1].high, found.kind)
+    scope.context.carried |= found is not None
+    return found
+
+
+def names_window(node: exp.Expr, scope: Scope) -> bool:
+    """Say whether an expression names the window, be it by a column that is made of its parameters."""
+    if id(node) in scope.context.windowed:
+        return True
+    return scope.context.carried and any(_named(column, scope).bound for column in columns_in(node))
 
 
 def origins_of(found: Side, scope: Scope) -> frozenset[Origin]:
     """Return where one side of a comparison comes from."""
     if not isinstance(found.leaf, _NAMED):
         return frozenset()
-    return frozenset([origin.after(found.steps) for origin in _named(found.leaf, scope)])
+    return frozenset([origin.after(found.steps) for origin in _named(found.leaf, scope).origins])
 
 
 def mentioned(node: exp.Expr, scope: Scope) -> frozenset[Origin]:
     """Return where the columns come from that an expression names, itself, outside the queries in it."""
-    return frozenset([origin for column in columns_in(node) for origin in _named(column, scope)])
+    return frozenset([origin for column in columns_in(node) for origin in _named(column, scope).origins])
 
 
 def columns_in(node: exp.Expr) -> Iterator[exp.Column]:
@@ -65,10 +99,10 @@ def _is_part(column: exp.Column) -> bool:
     return name == "WEEK" or (place is not None and any(one is column for one in call.expressions[place : place + 1]))
 
 
-def _named(column: exp.Expr, scope: Scope) -> frozenset[Origin]:
-    """Return the origins of what a name means; that it is looked up once more leaves no trace."""
+def _named(column: exp.Expr, scope: Scope) -> Value:
+    """Return what a name means; that it is looked up once more leaves no trace."""
     context = scope.context
     faults, loose, reads = len(context.faults), len(scope.loose), len(context.occurrences)
-    origins = expression(column, scope).origins
+    value = expression(column, scope)
     del context.faults[faults:], scope.loose[loose:], context.occurrences[reads:]
-    return origins
+    return value

@@ -18,6 +18,7 @@ from flows.sql.types import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from flows.sql.bounds import Bound
     from flows.sql.compile.keys import Tied
     from flows.sql.reach import Limit, Occurrence, Origin
 
@@ -43,6 +44,8 @@ class Value(NamedTuple):
     """A sum or product of FLOAT64 before it is looked at for overflow, and what it is made of."""
     reads: frozenset[Read] | None = None
     """What it depends on: with nothing it is the same for all rows. None where only the value itself says."""
+    bound: Bound | None = None
+    """Where it lies in every row, where it is made of the window's parameters alone."""
 
     @property
     def same(self) -> bool:
@@ -52,7 +55,16 @@ class Value(NamedTuple):
     def depending(self, reads: frozenset[Read], *, drifts: bool) -> Value:
         """Return the value with what it depends on, and whether it drifts; every expression is one of these."""
         return Value(
-            self.type, self.sql, self.literal, self.constant, self.origins, drifts, self.fields, self.sum, reads
+            self.type,
+            self.sql,
+            self.literal,
+            self.constant,
+            self.origins,
+            drifts,
+            self.fields,
+            self.sum,
+            reads,
+            self.bound,
         )
 
 
@@ -153,6 +165,8 @@ class Context:
     """Names and SQL of arguments that a rule below SAFE. has asked for, whose errors stay errors; None elsewhere."""
     windowed: frozenset[int] = frozenset()
     """The identities of the nodes that hold a parameter of the window."""
+    carried: bool = False
+    """Whether a column of a query or of an array is made of the window's parameters alone."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 
