@@ -263,7 +263,7 @@ def mark(
         jobs.query(transaction(fence, *statements, insert), [*first, *parameters, *second])
     except OvertakenError as error:
         found = newest(jobs, entry.table)
-        if (found["kind"], found["run_id"]) != (entry.kind, entry.run_id):
+        if found["version"] <= known or (found["kind"], found["run_id"]) != (entry.kind, entry.run_id):
             raise ConflictError(
                 f"{entry.table}: another run has committed in the meantime. This run changed nothing; start it again "
                 "to do what is left."

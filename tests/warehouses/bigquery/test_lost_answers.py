@@ -9,11 +9,13 @@ import time
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 import requests
 
 from flows.engine.commit import TableRun, commit_step, entry_of
 from flows.engine.steps import Reason, Step
 from flows.model.bad_row import BadRow
+from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from tests.contract.test_schema_change import with_column
 from tests.engine.builders import (
@@ -75,6 +77,18 @@ def test_a_window_whose_publish_was_not_answered_is_known_as_its_own(warehouse):
     assert replace(again, began=first.began, seconds=first.seconds, bytes=first.bytes) == first
     assert len(rows(warehouse, TOTALS)) == 1
     assert len(warehouse.query("SELECT * FROM platform.ledger WHERE table_name = 'derived.totals'", {})) == 1
+
+
+def test_an_entry_that_was_not_written_is_not_taken_for_one_before(warehouse):
+    """A run has written one of its kind, and is overtaken at the next by another run, which ends before it commits."""
+    prepare(warehouse, EVENTS)
+    run = TableRun(EVENTS, "same", "tester", "abc", 0, {}, {})
+    entry = replace(entry_of(run, Step(window(0), "missing", NOT_YET), warehouse), kind="accept")
+    assert warehouse.mark(entry, 0).version == 1
+    assert warehouse.mark(entry, 0).version == 1, "of which no answer came"
+    warehouse.query("UPDATE `platform`.`fence-core-events` SET version = 7 WHERE TRUE", {})
+    with pytest.raises(ConflictError):
+        warehouse.mark(entry, 1)
 
 
 def forget(warehouse, monkeypatch):
