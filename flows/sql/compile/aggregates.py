@@ -193,6 +193,10 @@ def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, wi
         return f"{name} with HAVING MAX or MIN is not supported. Compute it over the rows that a WITH leaves."
     if inside.nulls is not None and not of_rows and name not in _SEEING | _QUANTILES:
         return f"{name} takes no IGNORE NULLS or RESPECT NULLS. Leave out the rows without a value in a WITH."
+    if window and (inside.order or inside.limit):
+        return (
+            f"{name} with OVER takes no ORDER BY or LIMIT in its brackets. Write the order in OVER (... ORDER BY ...)."
+        )
     if inside.distinct and "ORDER BY " in window:
         return f"{name}(DISTINCT ...) takes no ORDER BY in OVER. Write OVER (PARTITION BY ...)."
     if inside.distinct and inside.arguments:

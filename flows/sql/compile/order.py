@@ -13,6 +13,7 @@ from sqlglot import exp
 from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
+from flows.sql.compile.frames import frame
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied
 from flows.sql.compile.ties import mark
 from flows.sql.once import steady
@@ -189,8 +190,6 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
     inside = ""
     if order:
-        if spec and spec.args.get("kind") == "RANGE" and len(keys.keys) > 1 and not _whole(spec):
-            scope.unsupported(window, "RANGE between numbers of FLOAT64")
         tied = Tied(VALUES, keys.keys, frozenset(value.sql for value in values), over=True)
         written = ", ".join(f"{steady(key.sql)} {key.way}" for key in keys.keys)
         if name in _OF_FRAMES and _by_peers(name, spec, ignores_nulls=ignores_nulls):
@@ -200,7 +199,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
             written = mark(tied._replace(decides=decides), scope)
         parts.append(f"ORDER BY {written}")
     if spec:
-        parts.append(_frame(spec, scope))
+        parts.append(frame(spec, [value.type for _, value in keys.items], scope))
     by_place = name in _BY_PLACE or _counts_rows(spec)
     if by_place:
         _needs_order(name, window, keys, scope)
@@ -268,24 +267,6 @@ def _window_parts(
             inherited = _window_parts(named, scope, (*seen, base.lower()))
             partition, order, spec = partition or inherited[0], order or inherited[1], spec or inherited[2]
     return partition or [], order, spec
-
-
-def _frame(spec: exp.Expr, scope: Scope) -> str:
-    if spec.args.get("exclude"):
-        scope.unsupported(spec, "EXCLUDE in a window frame")
-
-    def side(which: str) -> str:
-        limit, way = spec.args.get(which), spec.args.get(f"{which}_side")
-        if limit is None:
-            return "CURRENT ROW"
-        word = limit if isinstance(limit, str) else expression(limit, scope).sql
-        return f"{word} {way}" if way else word
-
-    return f"{spec.args.get('kind') or 'ROWS'} BETWEEN {side('start')} AND {side('end')}"
-
-
-def _whole(spec: exp.Expr) -> bool:
-    return all(isinstance(spec.args.get(key), str | None) for key in ("start", "end"))
 
 
 def _limit(node: exp.Expr, scope: Scope) -> tuple[str, bool]:

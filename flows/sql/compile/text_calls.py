@@ -229,7 +229,9 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
 
     def scalar(names: Sequence[str]) -> str:
         (json,) = names
-        kind, text = f"json_type({json}, {path.sql})", f"json_extract_string({json}, {path.sql})"
+        # What is written down DuckDB computes wherever it stands.
+        read = f"CASE WHEN json_valid({json}) THEN {json} END" if value.literal else json
+        kind, text = f"json_type({read}, {path.sql})", f"json_extract_string({read}, {path.sql})"
         found = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN {text} END"
         if value.type == t.JSON:
             return found

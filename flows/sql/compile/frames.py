@@ -1,0 +1,62 @@
+"""Frames of windows: between which rows, or which numbers of the order, a function looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.convert import converted
+from flows.sql.compile.dispatch import expression
+from flows.sql.shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.model.types import Type
+    from flows.sql.compile.scope import Scope
+
+
+def frame(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> str:
+    """Compile a frame; `order` are the types of what its window is ordered by."""
+    if spec.args.get("exclude"):
+        scope.unsupported(spec, "EXCLUDE in a window frame")
+    kind = str(spec.args.get("kind") or "ROWS").upper()
+    numbers = any(isinstance(spec.args.get(key), exp.Expr) for key in ("start", "end"))
+    of = _distance(spec, order, scope) if kind == "RANGE" and numbers else t.INT64
+
+    def side(which: str) -> str:
+        limit, way = spec.args.get(which), spec.args.get(f"{which}_side")
+        if limit is None:
+            return "CURRENT ROW"
+        word = limit if isinstance(limit, str) else _number(limit, of, scope)
+        return f"{word} {way}" if way else word
+
+    return f"{kind} BETWEEN {side('start')} AND {side('end')}"
+
+
+def _distance(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> Type:
+    """Return the type of the numbers by which a RANGE reaches: that of its order."""
+    if t.UNKNOWN in order:
+        return t.UNKNOWN
+    if len(order) != 1 or order[0] not in t.NUMBERS:
+        by = f", which is by {', '.join(map(str, order))}" if order else ""
+        instead = "Write UNIX_DATE(day) or UNIX_SECONDS(ts) for times."
+        scope.fault(spec, f"RANGE between numbers needs one number in ORDER BY{by}. {instead}")
+        return t.UNKNOWN
+    if order[0] == t.FLOAT64:
+        scope.unsupported(spec, "RANGE between numbers of FLOAT64")
+        return t.UNKNOWN
+    return order[0]
+
+
+def _number(limit: exp.Expr, of: Type, scope: Scope) -> str:
+    value = expression(limit, scope)
+    if t.UNKNOWN in (of, value.type):
+        return "0"
+    known = value.literal and value.type != t.NULL and t.coerces(value.type, of, literal=True)
+    if not known or str(value.constant).startswith("-"):
+        scope.fault(limit, f"'{shown(limit)}' in a frame must be a number of {of} from 0 on, written down.")
+        return "0"
+    return converted(limit, value, of, scope)
