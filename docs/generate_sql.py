@@ -18,8 +18,8 @@ from flows.sql.parse.repeat import VARYING
 HEAD = """\
 # SQL
 
-A table's SQL is GoogleSQL, BigQuery's dialect: exactly one SELECT. It runs on BigQuery as it is written, and on DuckDB as
-`flows/sql` compiles it. Both give the same types and values: thousands of cases hold what GoogleSQL's own reference
+A table's SQL is GoogleSQL, BigQuery's dialect: exactly one SELECT. It runs on BigQuery as it is written (but for ties, see
+below), and on DuckDB as `flows/sql` compiles it. Both give the same types and values: thousands of cases hold what GoogleSQL's own reference
 implementation answers. What is not known to be the same is refused by `check`, by name and with what to write instead.
 
 Written by `make docs` from the table of functions; do not edit.
@@ -38,8 +38,8 @@ Another function is refused by its name.
 ## Orders with ties
 
 What an order decides is refused where there is none, or where it is the same for all rows: it would give other rows on every
-retry. Where an order leaves rows side by side, DuckDB breaks the tie, so that the query has one answer, on every retry and with any number
-of threads; it is one of those that GoogleSQL allows.
+retry. Where an order leaves rows side by side, the tie is broken, so that the query has one answer, on every retry and with any number of
+threads; it is one of those that GoogleSQL allows.
 
 - ORDER BY with LIMIT, and in ARRAY(SELECT ...): by the columns that the query gives, from left to right.
 - ROW_NUMBER, NTILE, LAG, LEAD, FIRST_VALUE, frames of ROWS: by the columns of FROM that SELECT, QUALIFY and ORDER BY name, in the order in which
@@ -48,7 +48,10 @@ of threads; it is one of those that GoogleSQL allows.
   several of them take the same row. ANY_VALUE gives the least value.
 - RANK, DENSE_RANK, PERCENT_RANK, CUME_DIST and frames of RANGE take equal rows together, as they always do.
 
-BigQuery runs the SQL as it is written: name columns there that tell all rows apart.
+BigQuery gets the same keys at the end of each ORDER BY (STRUCTs, ARRAYs and JSON as text, which may stand in another order there). It has no
+place for them in MAX_BY, MIN_BY, ANY_VALUE, LAST_VALUE, NTH_VALUE, IGNORE NULLS and frames of RANGE, nor in a named window that RANK or a
+frame of RANGE shares, and rows that are equal in all columns that are named may stand otherwise in two windows: name a column that tells
+all rows apart.
 """
 
 

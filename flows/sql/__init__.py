@@ -38,6 +38,7 @@ __all__ = [
     "names_of",
     "parse",
     "tables",
+    "to_bigquery",
     "to_duckdb",
 ]
 
@@ -143,6 +144,23 @@ def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, prett
     if context.faults:
         raise SqlError(context.faults)
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
+
+
+def to_bigquery(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> str:
+    """Return a query as its author wrote it, with further keys where an ORDER BY leaves rows side by side.
+
+    They are those by which the embedded warehouse breaks the same ties.
+    """
+    from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - as above
+    from flows.sql.parse.keys import with_keys  # noqa: PLC0415 - as above
+
+    try:
+        tree = parse_any(sql)
+        found = compiled(tree, schema, {})
+    except SqlError:
+        return sql
+    keys = {node: texts for node, texts in found.context.further.items() if texts}
+    return with_keys(sql, tree, keys) if keys and not found.context.faults else sql
 
 
 def drifting(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> frozenset[str]:

@@ -136,7 +136,9 @@ def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bo
     if order.keys and inside.distinct:
         return {"s": f" ORDER BY {', '.join(f'{key.sql} {key.way}' for key in order.keys)}"}
     if order.keys:
-        return {"s": f" ORDER BY {mark(Tied(VALUES, order.keys, alike, over=over), scope)}"}
+        written = mark(Tied(VALUES, order.keys, alike, over=over), scope)
+        scope.orders += [(written, one.parent) for one in inside.order[:1] if one.parent is not None]
+        return {"s": f" ORDER BY {written}"}
     if inside.having or (name in _BY and len(inside.arguments) > 1):
         _, by_value = inside.having or inside.arguments[1]
         return {"b": mark(Tied(GREATEST, (Key(by_value.sql),), alike, over=over), scope)}

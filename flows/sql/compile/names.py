@@ -89,6 +89,7 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
             scope.context.reads.update([(around.level, value.sql)] if value.reads is None else value.reads)
             if value is not around.aliases.get(first.lower()):
                 around.named.setdefault(value.sql, value)
+                around.spelt.setdefault(value.sql, tuple(part.name for part in path[: len(path) - len(left)]))
             if around.groups is not None and not around.depth and value is not around.aliases.get(first.lower()):
                 taken = value.type == t.UNKNOWN or (around is not scope and value.sql in around.groups)
                 if not taken:

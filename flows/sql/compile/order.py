@@ -15,13 +15,13 @@ from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.frames import frame
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied
-from flows.sql.compile.ties import mark
+from flows.sql.compile.ties import in_googlesql, mark
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from flows.sql.compile.scope import Read, Scope, Value
 
@@ -59,10 +59,18 @@ class Ordering(NamedTuple):
         return f"in the order of '{', '.join(shown(node) for node, _ in self.items)}', which is the same for all rows,"
 
 
+class Column(NamedTuple):
+    """One column that a query gives."""
+
+    node: exp.Expr
+    name: str | None
+    value: Value
+
+
 def tail(
     node: exp.Expr,
     scope: Scope,
-    columns: Sequence[tuple[exp.Expr, Value]],
+    columns: Sequence[Column],
     *,
     one_row: bool,
     groups: Collection[str] | None,
@@ -75,13 +83,18 @@ def tail(
     order = _order_by(node, scope, columns)
     limits, limited = _limit(node, scope)
     limit = node.args.get("limit")
-    alike = one_row or (bool(columns) and all(value.same for _, value in columns))
+    alike = one_row or (bool(columns) and all(one.value.same for one in columns))
     cut = limit and limit.expression.name != "0" and not isinstance(node.parent, exp.Exists)
     keys = order.keys
     if not alike and (cut or _in_array(node)):
         if limit and cut:
             _needs_order("LIMIT", limit, order, scope)
-        keys += _places(node, columns, order, groups, scope)
+        told = _telling(columns, order, groups, scope)
+        # The one column of SELECT AS STRUCT has an order of its own for NULL.
+        parts = node.args.get("kind") == "STRUCT" and not node.args.get("distinct")
+        keys += tuple(Key(columns[place - 1].value.sql if parts else str(place)) for place in told)
+        if order.items:
+            scope.context.further[id(node.args["order"])] = list(_in_googlesql(told, columns))
     listed = ", ".join(f"{key.sql} {key.way}" for key in keys)
     return (f" ORDER BY {listed}" if order.keys else "") + limits, limited
 
@@ -93,24 +106,28 @@ def _in_array(node: exp.Expr) -> bool:
     return isinstance(node.parent, exp.Array)
 
 
-def _places(
-    node: exp.Expr,
-    columns: Sequence[tuple[exp.Expr, Value]],
-    order: Ordering,
-    groups: Collection[str] | None,
-    scope: Scope,
-) -> tuple[Key, ...]:
+def _telling(columns: Sequence[Column], order: Ordering, groups: Collection[str] | None, scope: Scope) -> list[int]:
     """Return the places of the columns by which rows stand that a query's ORDER BY leaves side by side."""
     known = {value.sql for _, value in order.items}
-    told = [(place, value) for place, (_, value) in enumerate(columns, 1) if value.sql not in known and not value.same]
+    values = [(place, column.value) for place, column in enumerate(columns, 1)]
+    told = [(place, value) for place, value in values if value.sql not in known and not value.same]
     exact = [(place, value) for place, value in told if not value.drifts]
     if groups is not None and known.issuperset(groups):
         told = []
     elif groups is not None and {*known, *(value.sql for _, value in exact)}.issuperset(groups):
         told = exact
     scope.context.decides |= any(value.drifts for _, value in (*order.items, *told))
-    places = [1] if told and node.args.get("kind") == "STRUCT" else [place for place, _ in told]
-    return tuple(Key(str(place)) for place in places)
+    return [place for place, _ in told]
+
+
+def _in_googlesql(places: Sequence[int], columns: Sequence[Column]) -> Iterator[str]:
+    """Give the keys of columns as GoogleSQL's ORDER BY takes them: their places, or a text that has an order."""
+    for place in places:
+        column = columns[place - 1]
+        if column.value.type.name not in {"STRUCT", "ARRAY", "JSON"}:
+            yield str(place)
+        elif column.name:
+            yield in_googlesql((column.name,), column.value.type)
 
 
 def _needs_order(what: str, node: exp.Expr, order: Ordering, scope: Scope) -> None:
@@ -119,7 +136,7 @@ def _needs_order(what: str, node: exp.Expr, order: Ordering, scope: Scope) -> No
         scope.context.unrepeatable.append(Fault(line_of(node), f"{what} {said} {_EVERY_RETRY}"))
 
 
-def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[tuple[exp.Expr, Value]]) -> Ordering:
+def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Ordering:
     """Compile a query's ORDER BY, in which a number is the place of a column."""
     order = node.args.get("order")
     items: list[tuple[exp.Expr, exp.Expr, Value]] = []
@@ -128,7 +145,8 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[tuple[exp.Expr, Va
         if not isinstance(place, exp.Literal) or place.is_string or not place.name.isdigit():
             items.append((one, place, expression(place, scope)))
         elif 1 <= int(place.name) <= len(columns):
-            items.append((one, *columns[int(place.name) - 1]))
+            column = columns[int(place.name) - 1]
+            items.append((one, column.node, column.value))
         else:
             scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {len(columns)} columns.")
     return Ordering(
@@ -188,7 +206,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     values = [_partition(one, scope) for one in partition]
     parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
-    inside = ""
+    inside, found = "", None
     if order:
         tied = Tied(VALUES, keys.keys, frozenset(value.sql for value in values), over=True)
         written = ", ".join(f"{steady(key.sql)} {key.way}" for key in keys.keys)
@@ -196,7 +214,8 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
             inside = f" ORDER BY {mark(tied, scope)}"
         elif (name in _BY_PLACE or _counts_rows(spec)) and name not in _RANKS:
             decides = FIRST_ROWS if name == "ROW_NUMBER" and _takes_first(window) else ROWS
-            written = mark(tied._replace(decides=decides), scope)
+            found = written = mark(tied._replace(decides=decides), scope)
+        scope.orders.append((found, order))
         parts.append(f"ORDER BY {written}")
     if spec:
         parts.append(frame(spec, [value.type for _, value in keys.items], scope))

@@ -7,7 +7,7 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import compiles_query, query
-from flows.sql.compile.order import tail
+from flows.sql.compile.order import Column, tail
 from flows.sql.compile.recursion import in_order, recursive
 from flows.sql.compile.scope import Anything, FromItem, Relation, Scope, Value
 from flows.sql.compile.select import select
@@ -104,7 +104,11 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
     ]
     inner.items = [(Anything if relation.anything else FromItem)("", source)]
     ordered, limited = tail(
-        node, inner, [(exp.column(name), value) for name, value in source], one_row=relation.one_row, groups=None
+        node,
+        inner,
+        [Column(exp.column(name), name, value) for name, value in source],
+        one_row=relation.one_row,
+        groups=None,
     )
     columns = [
         (name, Value(value.type, "", origins=hidden(value.origins) if limited else value.origins, drifts=value.drifts))

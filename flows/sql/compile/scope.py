@@ -167,6 +167,8 @@ class Context:
     """The identities of the nodes that hold a parameter of the window."""
     carried: bool = False
     """Whether a column of a query or of an array is made of the window's parameters alone."""
+    further: dict[int, list[str]] = field(default_factory=dict)
+    """Keys in GoogleSQL that break the ties of an ORDER BY, by the identity of its node."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 
@@ -215,6 +217,10 @@ class Scope:
     """Those inside functions whose values an order decides."""
     tied: dict[str, Tied] = field(default_factory=dict)
     """Orders that may leave rows side by side, by what stands for their keys."""
+    orders: list[tuple[str | None, exp.Expr]] = field(default_factory=list)
+    """What stands for the keys of each ORDER BY, each time that it is used; None where it has to stay as it is."""
+    spelt: dict[str, tuple[str, ...] | exp.Expr] = field(default_factory=dict)
+    """The names of columns and what groups are computed from in the query, by their SQL."""
 
     def __post_init__(self) -> None:
         self.level = self.parent.level + 1 if self.parent is not None else 0
@@ -222,6 +228,15 @@ class Scope:
     def inner(self) -> Scope:
         """Return the scope of a query inside this one."""
         return Scope(self.context, parent=self)
+
+    def spell(self) -> None:
+        """Note the names of all columns that can be seen here."""
+        for name, value in self.merged.items():
+            self.spelt.setdefault(value.sql, (name,))
+        for item in self.items:
+            for name, value in item.columns:
+                path = (name,) if value is item.whole or not item.alias else (item.alias, name)
+                self.spelt.setdefault(value.sql, path)
 
     def item_name(self, alias: str) -> str:
         """Return what the next item of FROM is called in DuckDB."""

@@ -14,7 +14,7 @@ from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
 from flows.sql.compile.grouping import SETS, grouping_sets
-from flows.sql.compile.order import tail
+from flows.sql.compile.order import Column, tail
 from flows.sql.compile.origins import with_origins
 from flows.sql.compile.scope import Anything, Relation, Scope, Value
 from flows.sql.compile.structures import distinct, fields_of, output_name, struct
@@ -58,7 +58,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
         scope.fault(node.args["qualify"], "QUALIFY needs a window function. Write its conditions in WHERE or HAVING.")
     values = [value for _, _, value in items]
     one_row = node.args.get("from_") is None or (scope.aggregated and groups is None)
-    columns = [(item.unalias(), value) for item, _, value in items]
+    columns = [Column(item.unalias(), name, value) for item, name, value in items]
     ordered, limited = tail(node, scope, columns, one_row=one_row, groups=None if several else groups)
     if not ungrouped:
         _refuse_loose(scope)
@@ -140,6 +140,7 @@ def _groups(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
             scope.fault(item, f"a query cannot GROUP BY {value.type.name}.")
         scope.context.decides |= value.drifts
         groups.append(value.sql)
+        scope.spelt[value.sql] = target
         return value.sql
 
     if len(group.expressions) > 1 and any(isinstance(item, SETS) for item in group.expressions):
@@ -237,6 +238,7 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
             scope.loose.append((item, name))
         items.append((item, name, _item(other.this, scope) if other else value))
     if of_tables:
+        scope.spell()
         scope.named |= {value.sql: value for name, value in columns if name.lower() not in {*out, *replaced}}
     return items
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from sqlglot import exp
+
 from flows.sql.compile.keys import FIRST_ROWS, GREATEST, Key, Tied
 from flows.sql.once import steady
+from flows.sql.parse.write import expression_text
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 _ROW = quote("-row")
@@ -50,20 +54,53 @@ def settled(sql: str, scope: Scope, groups: Sequence[str] | None, *, several: bo
             told = [value for name, value in named.items() if name not in known and not value.same]
             scope.context.decides |= any(value.drifts for value in told)
             further = [value.sql for value in told]
-        sql = sql.replace(written, _keys(one, [*further, *(rows if one.places else ())], alone=len(placed) == 1))
+        if not (one.over and several):
+            _spell(written, further, one, scope)
+        keys = _all(one, [*further, *(rows if one.places else ())], groups or ())
+        sql = sql.replace(written, _written(one, keys, alone=len(placed) == 1))
     return sql
 
 
-def _keys(tied: Tied, further: Sequence[str], *, alone: bool) -> str:
+def _spell(written: str, further: Sequence[str], tied: Tied, scope: Scope) -> None:
+    """Note the further keys of an order as they would be written in the query."""
+    kept = {id(node) for found, node in scope.orders if found is None}
+    nodes = {id(node) for found, node in scope.orders if found == written} - kept
+    if nodes:
+        known = {*tied.alike, *(key.sql for key in tied.keys)}
+        types = {sql: value.type for sql, value in (scope.named | scope.within).items()}
+        keys = [
+            in_googlesql(scope.spelt[sql], types.get(sql)) for sql in further if sql in scope.spelt and sql not in known
+        ]
+        scope.context.further |= dict.fromkeys(nodes, keys)
+
+
+def in_googlesql(spelt: tuple[str, ...] | exp.Expr, type_: Type | None) -> str:
+    """Return a key of an ORDER BY of GoogleSQL, which takes no STRUCT, ARRAY or JSON."""
+    if isinstance(spelt, tuple):
+        text = ".".join(str(exp.to_identifier(part, quoted=True).sql("bigquery")) for part in spelt)
+    else:
+        # A group may be named by its place or by a name that no window knows.
+        text = expression_text(spelt) if isinstance(spelt, exp.Column) else f"ANY_VALUE({expression_text(spelt)})"
+    return f"TO_JSON_STRING({text})" if type_ is not None and type_.name in {"STRUCT", "ARRAY", "JSON"} else text
+
+
+def _all(tied: Tied, further: Sequence[str], groups: Sequence[str]) -> list[Key]:
+    """Return the keys of an order and the further ones, as they may stand in it."""
     known = {*tied.alike, *(key.sql for key in tied.keys)}
-    added = [Key(sql) for sql in dict.fromkeys(further) if sql not in known]
-    keys = [
-        key._replace(sql=steady(key.sql)) if tied.over and tied.decides != GREATEST else key
-        for key in (*tied.keys, *added)
+    keys = [*tied.keys, *(Key(sql) for sql in dict.fromkeys(further) if sql not in known)]
+    if not tied.over or tied.decides == GREATEST:
+        return keys
+    # What groups are made of is found again by its SQL alone, which an order must not have where it can end in an error.
+    return [
+        key._replace(sql=f"min({key.sql})" if key.sql in groups and steady(key.sql) != key.sql else steady(key.sql))
+        for key in keys
     ]
+
+
+def _written(tied: Tied, keys: Sequence[Key], *, alone: bool) -> str:
     if tied.decides == GREATEST:
         first = keys[0].sql
-        return f"CASE WHEN {first} IS NOT NULL THEN {_one(keys)} END" if added else first
+        return f"CASE WHEN {first} IS NOT NULL THEN {_one(keys)} END" if len(keys) > 1 else first
     if tied.decides == FIRST_ROWS and alone and len(keys) > 1:
         # By one key, DuckDB finds the first rows without sorting all of them.
         return _one(keys)

@@ -36,8 +36,8 @@ SORT: SORT BY\b | SORT BY | ORDER BY
 CLUSTER: CLUSTER BY\b | CLUSTER BY | ORDER BY
 DISTRIBUTE: DISTRIBUTE BY\b | DISTRIBUTE BY | ORDER BY
 MINUS: MINUS (?:ALL |DISTINCT )?\(?SELECT\b | MINUS | EXCEPT DISTINCT
-IGNORE: \) IGNORE NULLS\b | IGNORE NULLS after a call | it inside the brackets, as in FIRST_VALUE(value IGNORE NULLS)
-RESPECT: \) RESPECT NULLS\b | RESPECT NULLS after a call | it inside the brackets, as in FIRST_VALUE(value RESPECT NULLS)
+IGNORE: \) IGNORE NULLS (?!ORDER\b|LIMIT\b|\)) | IGNORE NULLS after a call | it inside the brackets, as in FIRST_VALUE(value IGNORE NULLS)
+RESPECT: \) RESPECT NULLS (?!ORDER\b|LIMIT\b|\)) | RESPECT NULLS after a call | it inside the brackets, as in FIRST_VALUE(value RESPECT NULLS)
 SIMILAR: SIMILAR TO\b | SIMILAR TO | REGEXP_CONTAINS(text, r'^pattern$')
 ESCAPE: ESCAPE  | LIKE ... ESCAPE | a backslash before % and _ that are meant themselves: LIKE '50\\%'
 ANY: (?:=|<|>) ANY \( | '= ANY' | value IN UNNEST(array), or value IN (SELECT ...)

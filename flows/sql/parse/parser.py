@@ -28,7 +28,7 @@ from flows.sql.parse.words import NO_CALLS
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # The parser copies each table of every FROM to find paths of arrays among them, which few have: see `_unnest_paths`.
 BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
@@ -210,6 +210,25 @@ def _is_call(word: str, before: TokenType | None) -> bool:
         or word in BigQueryParser.NO_PAREN_FUNCTION_PARSERS
         or word in VARYING
     )
+
+
+def spelt(sql: str) -> list[Token]:
+    """Return the words and signs of a query that has been parsed."""
+    return list(_DIALECT.tokenize(sql))
+
+
+def marked(sql: str, first_keys: Mapping[int, str]) -> exp.Expr:
+    """Parse a query once more, with a number as one more first key after each ORDER BY, by its place among the words."""
+    tokens: list[Token] = []
+    named = _named_calls(sql, spelt(sql))
+    for place, token in enumerate(named):
+        tokens.append(token)
+        if place in first_keys:
+            tokens += [_instead(token, TokenType.NUMBER, first_keys[place]), _instead(token, TokenType.COMMA, ",")]
+    (tree,) = filter(None, _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql))
+    if any(token.token_type in _OF_BITS for token in tokens):
+        bind(tree)
+    return tree
 
 
 def _missing_values(nodes: Nodes) -> Iterator[Fault]:

@@ -21,7 +21,12 @@ def text_of(tree: exp.Query) -> str:
         raise SqlError([too_deep()]) from None
 
 
-def _written(tree: exp.Query) -> str:
+def expression_text(node: exp.Expr) -> str:
+    """Return GoogleSQL that parses to an expression."""
+    return _written(exp.Paren(this=node.copy()))
+
+
+def _written(tree: exp.Expr) -> str:
     # The parser's own writer loses the parameters of types, doubles the escapes of bytes and calls AT TIME ZONE otherwise.
     # From the inside out, since one may hold another.
     for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone))):

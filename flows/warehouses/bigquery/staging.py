@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.model.errors import BudgetError, ConflictError, WarehouseUnavailableError, WindowError
 from flows.model.safe_text import row_text
 from flows.model.sizes import shown_bytes
+from flows.sql import to_bigquery
 from flows.warehouses.bigquery import ledger, merge, quarantine
 from flows.warehouses.bigquery import replace as replace_
 from flows.warehouses.bigquery.faults import OvertakenError
@@ -151,9 +152,8 @@ def stage(
     if isinstance(rows, Query):
         _refuse_beyond_budget(target, rows)
         types = ", ".join(f"{quote(name)} {spelled(type_)}" for name, type_ in table.types.items())
-        first = (
-            f"CREATE OR REPLACE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{rows.sql}\n)"
-        )
+        sql = to_bigquery(rows.sql, rows.schema)
+        first = f"CREATE OR REPLACE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{sql}\n)"
     else:
         loaded = load(target.attempt, "stage", table.types, rows)
         values = [f"{parsed(type_, quote(name))} AS {quote(name)}" for name, type_ in table.types.items()]

@@ -17,6 +17,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from flows.model.column_changes import ColumnChanges
+from flows.sql import to_bigquery
 from flows.warehouses.bigquery import generations, ledger, tables
 from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
 from flows.warehouses.bigquery.staging import record, stage
@@ -188,7 +189,7 @@ class BigQuery:
 
     def shown(self, query: Query) -> str:
         """Return a SELECT as it was written."""
-        return query.sql
+        return to_bigquery(query.sql, query.schema)
 
     def dry_run(self, query: Query, window: Window | None) -> DryRun | None:
         """Return what a SELECT would read for a window, and give."""
