@@ -18,7 +18,7 @@ from flows.project.git import commit_of, precedes
 from flows.project.private import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from blocks.stage import StageBlock
     from flows.engine.outcome import Observer, Outcome
@@ -292,6 +292,12 @@ def require_api() -> None:
 def use_api(url: str, home: Path, **more: str) -> None:
     """Have this process, and those that it starts from now on, use a Prefect API; `home` is where it keeps things."""
     os.environ.update(PREFECT_API_URL=url, PREFECT_HOME=str(home), **more)
+
+
+def enter(environment: Mapping[str, str]) -> None:
+    """Have this process be in another environment than the one that it was started in."""
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def connection(name: str, kind: type[Settings]) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -278,6 +279,31 @@ def _in_the_middle(project, run):
     time.sleep(1)
 
 
+def _pod(project, run, log):
+    """Execute a run as a pod does, which has its code elsewhere than the warehouse."""
+    template = json.loads((REPOSITORY / "work-pools/kubernetes.json").read_text())
+    command = template["variables"]["properties"]["command"]["default"].split()
+    environment = project.server.environment | {
+        "PREFECT__FLOW_RUN_ID": run,
+        "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "reschedule",
+        "DERIVED_HOME": str(project.root / ".derived"),
+    }
+    return process([sys.executable, *command[1:]], log, env=environment, cwd=project.root)
+
+
+def test_a_pod_executes_its_run(project, tmp_path):
+    """Its end is the run's, and what was printed says nothing of how it is started."""
+    run, log = _start(project, "derived.revenue_by_item", state="PENDING"), tmp_path / "log"
+    with _pod(project, run, log) as pod:
+        assert pod.wait(120) == 0, log.read_text()
+    ended = project.server.call("GET", f"flow_runs/{run}")
+    assert ended["state_name"] == "Waiting", log.read_text()
+    assert "Finished in state" in log.read_text()
+    assert not {"Traceback", "leaked", "Warning", "RuntimeWarning"} & set(re.split(r"\W+", log.read_text())), (
+        log.read_text()
+    )
+
+
 def _half_done(project):
     """Return the windows of the long table that the ledger knows, and its rows."""
     with duckdb.connect(str(project.root / ".derived/warehouse.duckdb"), read_only=True) as warehouse:
@@ -294,12 +320,7 @@ def test_a_run_that_is_stopped_ends_as_prefect_means_it(project, worker, tmp_pat
     """
     assert project.python("-m", "flows.ingest", "core.users").returncode == 0
     run, log = _start(project, "derived.long", state="PENDING"), tmp_path / "log"
-    # As in a pod, which has its code elsewhere than the warehouse.
-    environment = project.server.environment | {
-        "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "reschedule",
-        "DERIVED_HOME": str(project.root / ".derived"),
-    }
-    with process((*PREFECT, "flow-run", "execute", run), log, env=environment, cwd=project.root) as pod:
+    with _pod(project, run, log) as pod:
         _in_the_middle(project, run)
         pod.terminate()
         pod.wait(60)
