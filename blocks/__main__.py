@@ -41,7 +41,10 @@ def _read(file: Path) -> dict[str, str]:
 
     if not file.is_file():
         raise UsageError(f"There is no file {file}.")
-    return {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
+    try:
+        return {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not UTF-8 text. Save it as UTF-8.") from None
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
 def _file(project: Project, *, check: bool) -> None:
     """Write prefect.yaml, or say whether it is up to date."""
     path, new = Path(FILE), render(deployments(project))
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     if not check:
         path.write_text(new, encoding="utf-8")
     elif new != old:

@@ -62,7 +62,10 @@ class Settings:
             return {}
         from dotenv import dotenv_values  # noqa: PLC0415 - most projects have no such file
 
-        return dotenv_values(path)
+        try:
+            return dotenv_values(path)
+        except UnicodeDecodeError:
+            raise UsageError(f"{path} is not UTF-8 text. Prefect reads its settings there: save it as UTF-8.") from None
 
     def _profile(self) -> dict[str, Any]:
         """Return the active profile's settings; the built-in default profile has no API."""
@@ -98,7 +101,7 @@ def _toml(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - not needed where the environment decides
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8", errors="replace"))
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:

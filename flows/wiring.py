@@ -47,7 +47,10 @@ _BUCKET = re.compile(r"gs://(?P<bucket>[a-z0-9._-]+)(?:/(?P<prefix>.*?))?/?")
 
 def project_folder() -> Path:
     """Return the folder of the project that is worked on: the one in which a person stands."""
-    return Path.cwd()
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("The folder in which this runs is there no more. Run it in the project's folder.") from None
 
 
 def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:

@@ -33,11 +33,12 @@ def ending(*, as_json: bool = False, commits: bool = True) -> Iterator[None]:
     try:
         yield
     except DerivedError as error:
-        if as_json:
-            out_json({"error": str(error), "kind": type(error).__name__})
-        else:
-            err(str(error))
-        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+        raise _told(error, as_json=as_json) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # One of the files that a person gives or gets: prefect.yaml, a template, exports of the demo.
+        raise _told(DerivedError(f"{error.filename}: {error.strerror}."), as_json=as_json) from None
     except KeyboardInterrupt:
         err(stopped)
         raise typer.Exit(130) from None
@@ -45,3 +46,12 @@ def ending(*, as_json: bool = False, commits: bool = True) -> Iterator[None]:
         cause = "Nobody reads what this prints any more." if error.nobody_reads else str(error)
         err(f"{cause} {stopped}")
         raise typer.Exit(CLOSED_PIPE if error.nobody_reads else 1) from None
+
+
+def _told(error: DerivedError, *, as_json: bool) -> typer.Exit:
+    """Tell an error and return what ends the command."""
+    if as_json:
+        out_json({"error": str(error), "kind": type(error).__name__})
+    else:
+        err(str(error))
+    return typer.Exit(2 if isinstance(error, UsageError) else 1)

@@ -29,7 +29,7 @@ def make_pool(name: str, image: str | None, claim: str | None) -> None:
     """
     require_api()
     try:
-        template: dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
+        template: dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8", errors="replace"))
     except FileNotFoundError:
         raise UsageError(f"There is no {TEMPLATE} here. Run this in the folder of the repository.") from None
     except json.JSONDecodeError as error:

@@ -194,13 +194,13 @@ def midnight(day: date) -> datetime:
 
 
 def asked_range(start: object, end: object, names: tuple[str, str] = ("--from", "--to")) -> Window:
-    """Return the range that a person asks for, as dates or moments in any form of ISO 8601; empty is without an end.
+    """Return the range that a person asks for, as dates or moments in any form of ISO 8601; None is without an end.
 
     Raises:
         UsageError: one is no date, or they are the wrong way round; it calls them by `names`.
     """
     first, last = names
-    window = Window(_asked(first, start) if start else BEGINNING, _asked(last, end) if end else END)
+    window = Window(BEGINNING if start is None else _asked(first, start), END if end is None else _asked(last, end))
     if window.start >= window.end:
         raise UsageError(f"{first} {start} is not before {last} {end}.")
     return window

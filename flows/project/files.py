@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FOLDER = "tables"
 SUFFIX = ".yaml"
 MOST_BYTES = 1_000_000
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Folder:
             same = sorted(identity for identity in self.places if identity.endswith(f".{name}"))
             return f" Did you mean '{same[0]}'?" if same else " Write it as dataset.name."
         near = did_you_mean(name, self.places)
+        if not near and not _NAME.fullmatch(name):
+            return " Write it as dataset.name, each of letters, digits and _."
         return near or f" It would stand in {place}."
 
 

@@ -28,7 +28,7 @@ def commit_of(folder: Path) -> str:
             return (common / name).read_text().strip()
         packed = (common / "packed-refs").read_text().splitlines()
         return next((line.split(" ")[0] for line in packed if line.endswith(f" {name}")), "")
-    except OSError:
+    except (OSError, ValueError):  # no repository, or no text
         return ""
 
 

@@ -99,7 +99,8 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
                 raise UsageError(
                     f"This deployment brings {only} up to date, not {table}: run the deployment of that name."
                 )
-            request = Request(str(table), asked_range(start, end, ("From", "To")), force, rebuild, accept)
+            bounds = asked_range(start or None, end or None, ("From", "To"))
+            request = Request(str(table), bounds, force, rebuild, accept)
             if dry_run:
                 found = dry_run_of(kind, request, tracker.say)
                 tracker.shown(found)

@@ -16,6 +16,7 @@ from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Scheduled
 
+from flows.model.errors import UsageError
 from flows.model.pod_fault import Cluster, PodFault, Seen
 from flows.report.pod_text import describe_cancelled, describe_more_memory, describe_pod
 from flows.tracking.pods import RUN, Object, read_cluster
@@ -51,8 +52,16 @@ class Watchdog:
         self._told: set[tuple[str, str, PodFault]] = set()
 
     async def watch(self, every: float) -> None:
-        """Look again and again. A look that fails, as the API does not answer, is said and repeated."""
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        """Look again and again. A look that fails, as the API does not answer, is said and repeated.
+
+        Raises UsageError outside of Kubernetes.
+        """
+        try:
+            config.load_incluster_config()  # type: ignore[no-untyped-call]
+        except config.ConfigException:
+            raise UsageError(
+                "The watchdog runs in a pod of the cluster that it watches: k8s/base has its deployment."
+            ) from None
         async with kubernetes.ApiClient() as api, get_client() as prefect:
             while True:
                 try:

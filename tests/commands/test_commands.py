@@ -104,6 +104,8 @@ def test_a_changed_definition_is_derived_again(shop):
         (["flows.ingest", REVENUE], f"python -m flows.derive {REVENUE}"),
         (["flows.derive", REVENUE, "--from", "yesterday"], "'yesterday' is not a date"),
         (["flows.derive", REVENUE, "--from", "2026-02-02", "--to", "2026-02-01"], "is not before"),
+        (["flows.derive", REVENUE, "--force", "--from", ""], "--from '' is not a date."),
+        (["flows.derive", "derived.a b"], "Write it as dataset.name, each of letters, digits and _."),
         (["flows.derive"], "Missing argument"),
         (
             ["flows.derive", REVENUE, "--force", "--from", "2025-01-01", "--to", "2025-02-01"],

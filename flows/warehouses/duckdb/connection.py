@@ -24,7 +24,7 @@ LONGEST_PAUSE = 0.25
 IN_MEMORY = Path(":memory:")
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 """What values are at fault for, or how many there are at once."""
-_ELSEWHERE = "Set DERIVED_HOME to a folder in which you may write, and in which no other file has that name."
+_ELSEWHERE = "Set DERIVED_HOME to a folder in which you may write."
 _FENCE: dict[str, str | bool | int | float | list[str]] = {
     # Of files, SQL reaches the warehouse's own; DuckDB itself goes on to spill and to write its log.
     "enable_external_access": False,
@@ -88,8 +88,7 @@ def _open_in_turn(
         except duckdb.Error as error:
             holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
             if holder is None and "Could not set lock" not in str(error):
-                why = unended(first_line(error))
-                raise WarehouseError(f"The warehouse {path} cannot be opened: {why}. {_ELSEWHERE}") from error
+                raise _unopened(path, error) from error
             who = f"process {holder[1]}" if holder else "another process"
             if time.monotonic() > deadline:
                 raise WarehouseBusyError(
@@ -110,6 +109,13 @@ def _open_in_turn(
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
+def _unopened(path: Path, error: duckdb.Error) -> WarehouseError:
+    """Return what to say of a file that DuckDB does not open."""
+    why = unended(first_line(error))
+    instead = f"{_ELSEWHERE} Or move that file away." if "not a valid DuckDB" in why else _ELSEWHERE
+    return WarehouseError(f"The warehouse {path} cannot be opened: {why}. {instead}")
+
+
 def _make_folder(path: Path) -> None:
     """Make the file's folder where it is missing, and let all that is made there be for its owner alone."""
     # DuckDB makes the file, its log and what it spills with the rights that the process gives.
@@ -119,8 +125,9 @@ def _make_folder(path: Path) -> None:
         if path.exists():
             path.chmod(0o600)
     except OSError as error:
+        done = "opened" if os.path.lexists(path) else "made"
         raise WarehouseError(
-            f"The warehouse {path} cannot be made: {error.filename or path.parent}: {error.strerror}. {_ELSEWHERE}"
+            f"The warehouse {path} cannot be {done}: {error.filename or path.parent}: {error.strerror}. {_ELSEWHERE}"
         ) from error
 
 
