@@ -220,6 +220,8 @@ BIGQUERY = {
     "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k LIMIT 3) AS a FROM core.t": "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k, `s`, `id` LIMIT 3) AS a FROM core.t",
     "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k)": "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k, `s`)",
     "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY d, s": "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*), ANY_VALUE((DATE(ts))), (s)) AS a FROM core.t GROUP BY d, s",
+    "SELECT s, x.range FROM (SELECT s, 1 AS `range`, k FROM core.t) AS x ORDER BY x.range, MOD(k, 2) LIMIT 1": "SELECT s, x.range FROM (SELECT s, 1 AS `range`, k FROM core.t) AS x ORDER BY x.range, MOD(k, 2), 1 LIMIT 1",
+    "SELECT s FROM core.t ORDER BY [k][SAFE_OFFSET(0)] LIMIT 1": "SELECT s FROM core.t ORDER BY [k][SAFE_OFFSET(0)], 1 LIMIT 1",
     # What takes equal rows together keeps its order, and so does what is asked for by equal rows' frames.
     "SELECT LAG(s) OVER w AS a, RANK() OVER w AS b FROM core.t WINDOW w AS (ORDER BY k)": None,
     "SELECT LAST_VALUE(s) OVER (ORDER BY k) AS a, SUM(id) OVER (ORDER BY k) AS b FROM core.t": None,

@@ -233,10 +233,14 @@ class Scope:
         """Note the names of all columns that can be seen here."""
         for name, value in self.merged.items():
             self.spelt.setdefault(value.sql, (name,))
+        columns = {name.lower() for item in self.items for name, _ in item.columns}
         for item in self.items:
             for name, value in item.columns:
-                path = (name,) if value is item.whole or not item.alias else (item.alias, name)
-                self.spelt.setdefault(value.sql, path)
+                if value is item.whole or not item.alias:
+                    self.spelt.setdefault(value.sql, (name,))
+                elif item.key not in columns:
+                    # Else the first name would be that of a column.
+                    self.spelt.setdefault(value.sql, (item.alias, name))
 
     def item_name(self, alias: str) -> str:
         """Return what the next item of FROM is called in DuckDB."""

@@ -38,7 +38,8 @@ def _end(tokens: Sequence[Token], place: int) -> int:
     depth = 0
     for at in range(place, len(tokens)):
         kind = tokens[at].token_type
-        if not depth and at > place and (kind in _CLOSES or kind in _ENDS):
+        of_list = at == place or tokens[at - 1].token_type == TokenType.DOT
+        if not depth and not of_list and (kind in _CLOSES or kind in _ENDS):
             return int(tokens[at - 1].end) + 1
         depth += (kind in _OPENS) - (kind in _CLOSES)
     return int(tokens[-1].end) + 1
