@@ -192,6 +192,8 @@ def plus_months(edge: Edge, months: int, slack: timedelta) -> Edge:
 
 def plus(edge: Edge, time: timedelta) -> Edge:
     """Add time: before the cut where that comes to the same, else after it."""
+    if not time:
+        return edge
     if edge.floor is None or (edge.floor in FIXED and not time % LONGEST[edge.floor]):
         return replace(edge, offset=edge.offset + time)
     return replace(edge, after=edge.after + time)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from flows.model.dependency import Dependency, Edge, Misplaced, Snapshot, Unread
 from flows.sql.bounds import (
@@ -37,10 +37,14 @@ from flows.sql.bounds import (
     plus_months,
     span_of,
 )
+from flows.sql.parse.tree import line_of
+from flows.sql.shown import shown
 from flows.sql.steps import Back, Cut, Into, Move, Plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlglot import exp
 
     from flows.model.window import Unit
     from flows.sql.bounds import Part
@@ -61,7 +65,8 @@ class Occurrence:
     lower: Edge | None = None
     upper: Edge | None = None
     misplaced: tuple[Misplaced, ...] = ()
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[exp.Expr, ...] = ()
+    """What names the window beside the partition column, and yet is no upper bound."""
     is_filtered: bool = False
     """Whether a condition is about the partition column alone, be it by the window or not."""
 
@@ -129,15 +134,14 @@ def _stepped(value: Origin, step: Step) -> Origin:
     return replace(value, least=value.least + span[0], most=value.most + span[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Between which edges a condition keeps a column of a table, and the line on which it stands."""
+class Limit(NamedTuple):
+    """Between which edges a condition keeps a column of a table."""
 
     occurrence: Occurrence
     column: str
     lower: Edge | None
     upper: Edge | None
-    line: int
+    condition: exp.Expr
 
     @property
     def key(self) -> tuple[Occurrence, str]:
@@ -145,7 +149,7 @@ class Limit:
         return self.occurrence, self.column
 
 
-def limit_of(origin: Origin, sign: str, value: Bound, line: int) -> Limit | None:
+def limit_of(origin: Origin, sign: str, value: Bound, condition: exp.Expr) -> Limit | None:
     """Return what it says of a column that a value made of it stands in `sign` to a bound; None for nothing."""
     if origin.opaque or origin.kind != value.kind:
         return None
@@ -157,7 +161,7 @@ def limit_of(origin: Origin, sign: str, value: Bound, line: int) -> Limit | None
             upper = _upper(plus(value.high, -origin.least), origin.unit, inclusive=sign != "<")
     except OverflowError:
         return None
-    return Limit(origin.occurrence, origin.column, lower, upper, line)
+    return Limit(origin.occurrence, origin.column, lower, upper, condition)
 
 
 def all_of(found: Iterable[Limit]) -> list[Limit]:
@@ -167,7 +171,7 @@ def all_of(found: Iterable[Limit]) -> list[Limit]:
         known = limits.setdefault(one.key, one)
         if known is not one:
             lower = _tighter(known.lower, one.lower, lower=True)
-            limits[one.key] = replace(known, lower=lower, upper=_tighter(known.upper, one.upper, lower=False))
+            limits[one.key] = known._replace(lower=lower, upper=_tighter(known.upper, one.upper, lower=False))
     return list(limits.values())
 
 
@@ -181,7 +185,7 @@ def any_of(found: Sequence[list[Limit]]) -> list[Limit]:
 def _hull(limits: Sequence[Limit]) -> Limit:
     lowers, uppers = [one.lower for one in limits if one.lower], [one.upper for one in limits if one.upper]
     lower = _lowest(lowers) if len(lowers) == len(limits) else None
-    return replace(limits[0], lower=lower, upper=_highest(uppers) if len(uppers) == len(limits) else None)
+    return limits[0]._replace(lower=lower, upper=_highest(uppers) if len(uppers) == len(limits) else None)
 
 
 def hull(bounds: Sequence[Bound]) -> Bound | None:
@@ -197,7 +201,7 @@ def restrict(limit: Limit) -> None:
     if limit.lower is None and limit.upper is None:
         return
     if limit.column != occurrence.partition:
-        occurrence.misplaced += (Misplaced(limit.column, limit.line),)
+        occurrence.misplaced += (Misplaced(limit.column, line_of(limit.condition)),)
         return
     occurrence.is_filtered = True
     occurrence.lower = _tighter(occurrence.lower, limit.lower, lower=True)
@@ -212,7 +216,7 @@ def _lower(edge: Edge, unit: Part | None, *, inclusive: bool) -> Edge:
 
 def _uncut(edge: Edge) -> Edge:
     """Return an upper edge without its cut, where that leaves it simpler."""
-    return edge if edge.after else replace(edge, floor=None)
+    return edge if edge.after or edge.floor is None else replace(edge, floor=None)
 
 
 def _upper(edge: Edge, unit: Part | None, *, inclusive: bool) -> Edge:
@@ -296,7 +300,7 @@ def _dependency(table: str, places: Sequence[Occurrence], *, by_window: bool) ->
     if snapshot is not None:
         misplaced = {one.column: one for place in places for one in place.misplaced} if by_window else {}
         open_ = [place for place in places if place.upper is None] if by_window and column is not None else []
-        unread = dict.fromkeys(one for place in open_ for one in place.unread)
+        unread = dict.fromkeys(Unread(shown(node), line_of(node)) for place in open_ for node in place.unread)
         return Dependency(
             table, None, column, snapshot, count, tuple(misplaced.values()), unfiltered, tuple(unread), places[0].type
         )

@@ -121,7 +121,7 @@ def _end_of_value(limit: _Limit, moment: datetime) -> datetime:
 
 def shared_ends(nodes: Nodes) -> list[SharedEnd]:
     """Return every condition that may include the end of the range that a window reads."""
-    if not nodes.of(exp.Parameter):
+    if all(_is_below(node) for node in nodes.of(exp.Parameter)):
         return []
     chains: dict[int, list[Condition]] = {}
     for node in nodes.of(*_BOOLEAN, *_COMPARED):
@@ -134,6 +134,18 @@ def shared_ends(nodes: Nodes) -> list[SharedEnd]:
         chains.setdefault(id(_query_of(node) or node), []).extend(first)
         chains.update((id(one[0].node), one) for one in others if one)
     return [one for chain in chains.values() for one in _of_chain(chain)]
+
+
+def _is_below(parameter: exp.Expr) -> bool:
+    """Say whether a parameter is plainly no end that a range includes: another one, or what something is less than."""
+    if parameter.name.lower() != "window_end":
+        return True
+    node: exp.Expr | None = parameter
+    while node is not None and not isinstance(node, _COMPARED):
+        node = node.parent
+    if not isinstance(node, exp.LT | exp.GT):
+        return node is None
+    return node.find_ancestor(exp.Not, exp.Is) is None
 
 
 def _query_of(node: exp.Expr) -> exp.Expr | None:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.dependency import Misplaced, Unread
+from flows.model.dependency import Misplaced
 from flows.sql.comparisons import Condition, comparisons, parts
-from flows.sql.compile.origins import bound_in, columns_in, mentioned, names_window, origins_of
+from flows.sql.compile.origins import bound_in, columns_in, mentioned, named, names_window, origins_of
 from flows.sql.parse.tree import line_of, operands
 from flows.sql.reach import all_of, any_of, limit_of, restrict
-from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from flows.sql.comparisons import Comparison
     from flows.sql.compile.scope import FromItem, Scope
     from flows.sql.reach import Limit, Occurrence, Origin
+
+_COMPARED = (exp.GTE, exp.GT, exp.LTE, exp.LT, exp.EQ, exp.Between)
 
 
 def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None, *, requires: bool = False) -> None:
@@ -35,15 +36,19 @@ def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None, 
     for one in conditions:
         if not names_window(one, scope):
             continue
+        limits = _limits(Condition(one).plain(), scope)
         told: set[tuple[Occurrence, str]] = set()
-        for limit in _limits(Condition(one).plain(), scope):
+        for limit in limits:
             if limit.occurrence in kept:
                 restrict(limit)
-                # A lower bound alone leaves a snapshot.
-                told |= {limit.key} if limit.upper is not None else set()
+                told.add(limit.key)
+                if limit.upper is None and limit.column == limit.occurrence.partition:
+                    limit.occurrence.unread += (one,)
             elif requires and limit.occurrence not in own:
                 scope.requires.append(limit)
-        _note_unread(one, scope, told, own)
+        # What is compared with the window names no other column.
+        if len(told) < len(limits) or not isinstance(one, _COMPARED) or not limits:
+            _note_unread(one, scope, told, own)
     for one in conditions:
         _note_filter(one, scope, kept)
 
@@ -64,7 +69,7 @@ def _note_unread(node: exp.Expr, scope: Scope, told: set[tuple[Occurrence, str]]
         if (occurrence, column) in told:
             continue
         if _is_ruling(one):
-            occurrence.unread += (Unread(shown(node), line_of(node)),)
+            occurrence.unread += (node,)
         elif occurrence in own and len(found) == 1:
             occurrence.misplaced += (Misplaced(column, line_of(node)),)
 
@@ -75,7 +80,7 @@ def _note_filter(condition: exp.Expr, scope: Scope, own: set[Occurrence]) -> Non
     if not open_ or condition.find(exp.Query):
         return
     found = [
-        {one.occurrence for one in mentioned(column, scope) if _is_ruling(one)} for column in columns_in(condition)
+        {one.occurrence for one in named(column, scope).origins if _is_ruling(one)} for column in columns_in(condition)
     ]
     for occurrence in open_.intersection(*found) if found else ():
         occurrence.is_filtered = True
@@ -97,16 +102,17 @@ def _limits(condition: Condition, scope: Scope) -> list[Limit]:
         found = [_limits(one, scope) for one in joined[1]]
         return all_of(limit for limits in found for limit in limits) if joined[0] else any_of(found)
     every, compared = comparisons(condition)
-    line = line_of(node)
-    each = [[limit for one in both for limit in _compared(one, line, scope)] for both in compared]
+    each = [[limit for one in both for limit in _compared(one, node, scope)] for both in compared]
+    if len(each) == 1 and len(each[0]) < 2:  # noqa: PLR2004 - most conditions say one thing
+        return each[0]
     return all_of(limit for limits in each for limit in limits) if every else any_of([all_of(one) for one in each])
 
 
-def _compared(one: Comparison, line: int, scope: Scope) -> Iterator[Limit]:
+def _compared(one: Comparison, condition: exp.Expr, scope: Scope) -> Iterator[Limit]:
     values = [value for limit in one.limits if (value := bound_in(limit, scope)) is not None]
     if len(values) < len(one.limits):
         return
     for origin in origins_of(one.value, scope):
-        limits = [limit for value in values if (limit := limit_of(origin, one.sign, value, line)) is not None]
+        limits = [limit for value in values if (limit := limit_of(origin, one.sign, value, condition)) is not None]
         if len(limits) == len(values):
             yield from any_of([[limit] for limit in limits])

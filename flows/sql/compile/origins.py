@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.sql import types as t
 from flows.sql.bounds import Bound, after, bound_of
 from flows.sql.comparisons import series_of
 from flows.sql.compile.dispatch import expression
@@ -21,12 +20,14 @@ if TYPE_CHECKING:
     from flows.sql.steps import Side
 
 _NAMED = (exp.Column, exp.Dot)
-_TIMES = (t.TIMESTAMP, t.DATE, t.DATETIME)
+_TIMES = {"TIMESTAMP", "DATE", "DATETIME"}
+_KEPT = {*_TIMES, "INT64", "STRING"}
+"""The types of what steps make of a time."""
 
 
 def with_origins(node: exp.Expr, value: Value, scope: Scope) -> Value:
     """Return the value of an expression with where it comes from; a column knows that by itself."""
-    if value.type not in (*_TIMES, t.INT64, t.STRING) or isinstance(node, _NAMED):
+    if value.type.name not in _KEPT or isinstance(node, _NAMED):
         return value
     found = side(node)
     if isinstance(found.leaf, _NAMED):
@@ -34,7 +35,7 @@ def with_origins(node: exp.Expr, value: Value, scope: Scope) -> Value:
     if isinstance(found.leaf, exp.Parameter):
         scope.context.carried = True
         return value._replace(bound=bound_of(found))
-    if value.type in _TIMES and not value.same:
+    if value.type.name in _TIMES and not value.same:
         return value._replace(origins=hidden(mentioned(node, scope)))
     return value
 
@@ -42,7 +43,7 @@ def with_origins(node: exp.Expr, value: Value, scope: Scope) -> Value:
 def bound_in(found: Side, scope: Scope) -> Bound | None:
     """Return where one side of a comparison lies, by the window's parameters or a column that is made of them."""
     if isinstance(found.leaf, _NAMED) and scope.context.carried:
-        value = _named(found.leaf, scope).bound
+        value = named(found.leaf, scope).bound
         return value and after(value, found.steps)
     return bound_of(found)
 
@@ -65,26 +66,31 @@ def names_window(node: exp.Expr, scope: Scope) -> bool:
     """Say whether an expression names the window, be it by a column that is made of its parameters."""
     if id(node) in scope.context.windowed:
         return True
-    return scope.context.carried and any(_named(column, scope).bound for column in columns_in(node))
+    return scope.context.carried and any(named(column, scope).bound for column in columns_in(node))
 
 
 def origins_of(found: Side, scope: Scope) -> frozenset[Origin]:
     """Return where one side of a comparison comes from."""
     if not isinstance(found.leaf, _NAMED):
         return frozenset()
-    return frozenset([origin.after(found.steps) for origin in _named(found.leaf, scope).origins])
+    return frozenset([origin.after(found.steps) for origin in named(found.leaf, scope).origins])
 
 
 def mentioned(node: exp.Expr, scope: Scope) -> frozenset[Origin]:
     """Return where the columns come from that an expression names, itself, outside the queries in it."""
-    return frozenset([origin for column in columns_in(node) for origin in _named(column, scope).origins])
+    return frozenset([origin for column in columns_in(node) for origin in named(column, scope).origins])
 
 
 def columns_in(node: exp.Expr) -> Iterator[exp.Column]:
     """Give the columns that an expression names outside the queries in it."""
-    for one in node.walk(prune=lambda inner: isinstance(inner, exp.Query)):
-        if isinstance(one, exp.Column) and not _is_part(one):
-            yield one
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, exp.Column):
+            if not _is_part(one):
+                yield one
+        elif not isinstance(one, exp.Query):
+            waiting += one.iter_expressions()
 
 
 def _is_part(column: exp.Column) -> bool:
@@ -99,7 +105,7 @@ def _is_part(column: exp.Column) -> bool:
     return name == "WEEK" or (place is not None and any(one is column for one in call.expressions[place : place + 1]))
 
 
-def _named(column: exp.Expr, scope: Scope) -> Value:
+def named(column: exp.Expr, scope: Scope) -> Value:
     """Return what a name means; that it is looked up once more leaves no trace."""
     context = scope.context
     faults, loose, reads = len(context.faults), len(scope.loose), len(context.occurrences)
