@@ -68,6 +68,26 @@ def _units(value: str, scale: int) -> str:
     return f"(CAST(trunc({value}) AS HUGEINT) * {tens} + CAST({part} * {tens} AS HUGEINT))"
 
 
+def variance(values: str, scale: int, *, sample: bool) -> str:
+    """Return the variance of a sorted list of decimals with that many places, of a sample or of all, as a FLOAT64.
+
+    They are looked at by how far they are from the middle one, in units of their last place: exactly, where that fits.
+    """
+    less = 1 if sample else 0
+    units = f"list_transform(xs, lambda xone: {_units('xone', scale)})"
+    count, far = "len(xd)", "greatest(abs(list_extract(xd, 1)), abs(list_extract(xd, -1)))"
+    squares = "list_sum(list_transform(xd, lambda xone: xone * xone))"
+    exact = f"CAST({count} * {squares} - list_sum(xd) * list_sum(xd) AS DOUBLE) / (CAST({count} * ({count} - {less}) AS DOUBLE) * 1e{2 * scale})"
+    number = f"CAST(xone AS DOUBLE) / 1e{scale}"
+    sums = (f"list_sum(list_transform(xd, lambda xone: {one}))" for one in (f"({number}) * ({number})", number))
+    near = "({} - {} ** 2 / {}) / ({} - {})".format(*sums, count, count, less)
+    chosen = f"CASE WHEN {far} < {10**18} // {count} THEN {exact} ELSE {near} END"
+    apart = "list_transform(xu, lambda xone: xone - list_extract(xu, (len(xu) + 1) // 2))"
+    of_units = f"list_extract(list_transform([{apart}], lambda xd: {chosen}), 1)"
+    of_values = f"list_extract(list_transform([{units}], lambda xu: {of_units}), 1)"
+    return f"list_extract(list_transform([{values}], lambda xs: CASE WHEN len(xs) > {less} THEN {of_values} END), 1)"
+
+
 def _one_unit(scale: int) -> str:
     return "0." + "0" * (scale - 1) + "1"
 

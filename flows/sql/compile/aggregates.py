@@ -180,6 +180,7 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
         and name in _ADDING
         and value.type == t.FLOAT64
         and not (name == "AVG" and arguments[0][1].type == t.INT64)
+        and not (len(arguments) == 1 and arguments[0][1].type in t.DECIMALS)
     ):
         scope.context.drifts = True
     if inside.limit and value.type != t.UNKNOWN:

@@ -6,6 +6,7 @@ aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compare
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
 words with the one sign between them, `$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint.
+`$varsamp9(values)` and `$varpop9(values)` are the variance of a sorted list of decimals of 9 places, of a sample or of all.
 `$divide(total, count)` is an exact quotient of 9 places, `$round(number, places)` a FLOAT64 rounded as its exact value says.
 """
 
@@ -15,7 +16,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from flows.sql.decimals import divide, round_float
+from flows.sql.decimals import divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
 from flows.sql.once import bound, failure
 from flows.sql.times import naive
@@ -43,6 +44,7 @@ _FIXED = {
 }
 _MOST_JOINED = 16
 _ROUND = re.compile(r"\$round\((.+), (\$2)\)")
+_VARIANCE = re.compile(r"(sqrt)?\(?\$var(samp|pop)(\d+)\((.+?)\)\)?")
 _QUOTIENT = re.compile(r"\$divide\((.+), (count.+)\)")
 
 
@@ -77,6 +79,10 @@ def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | N
     quotient = _QUOTIENT.fullmatch(template) if "$divide" in template else None
     if quotient is not None:
         return divide(_filled(quotient[1], arguments, marks), _filled(quotient[2], arguments, marks))
+    spread = _VARIANCE.fullmatch(template) if "$var" in template else None
+    if spread is not None:
+        found = variance(_filled(spread[4], arguments, marks), int(spread[3]), sample=spread[2] == "samp")
+        return f"sqrt({found})" if spread[1] else found
     # What is tried may end in an error, and its arguments must not do so in silence.
     if marks is None and ("TRY(" in template or _several_times(template)):
         return bound(arguments, lambda names: _filled(template, names, None))
