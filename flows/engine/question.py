@@ -23,15 +23,24 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
         " git_commit",
         places,
     )
+    ends = (
+        "SELECT table_name, MAX_BY(generation, IF(kind = 'swap', version, NULL)) AS seen, MAX(generation) AS newest"
+        f" FROM {_entries('generation', places)} AS turn WHERE kind IN ('swap', 'abandon') GROUP BY table_name"
+    )
+    # Of a generation that readers see no longer it is enough to know that it was.
+    lasts = (
+        "(kind NOT IN ('commit', 'part', 'accept') OR COALESCE(generation, 0) = COALESCE(seen, 0)"
+        " OR generation > COALESCE(newest, 0))"
+    )
     tries, warnings = _entries("window_start, window_end, committed_at", places), _entries("warnings", places)
     kinds = ", ".join(f"'{kind}'" for kind in get_args(Warning_))
     asked = [
         (
             "SELECT 'entry' AS part, table_name, kind, window_start, window_end, version, code_version, began,"
             " upstreams, source_behind, CAST(NULL AS STRING) AS subject,"
-            f" committed_at, copied, generation, git_commit FROM {commits}"
-            " WHERE kind <> 'failure' QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, kind, window_start,"
-            " window_end, code_version, generation ORDER BY version DESC) = 1"
+            f" committed_at, copied, generation, git_commit FROM {commits} AS e LEFT JOIN ({ends}) AS ends"
+            f" USING (table_name) WHERE kind <> 'failure' AND {lasts} QUALIFY ROW_NUMBER() OVER (PARTITION BY"
+            " table_name, kind, window_start, window_end, code_version, generation ORDER BY version DESC) = 1"
         ),
         (
             "SELECT 'failure', table_name, kind, window_start, window_end, MAX(version), NULL, CAST(NULL AS TIMESTAMP),"

@@ -108,7 +108,7 @@ def _changes(old: Table, new: Table) -> Iterator[Change]:
         yield Change("cursor")
     if old.sql and new.sql and old.sql != new.sql and canonical(old.sql) != canonical(new.sql):
         yield Change("sql")
-    yield from _columns_changed(_by_name(old), _by_name(new))
+    yield from _columns_changed(_by_name(old), _by_name(new), is_core=new.source is not None)
     if old.strategy != new.strategy:
         yield Change("strategy")
     if {name.lower() for name in old.key} != {name.lower() for name in new.key}:
@@ -121,7 +121,7 @@ def _changes(old: Table, new: Table) -> Iterator[Change]:
         yield Change("window size")
 
 
-def _columns_changed(old: dict[str, Column], new: dict[str, Column]) -> Iterator[Change]:
+def _columns_changed(old: dict[str, Column], new: dict[str, Column], *, is_core: bool) -> Iterator[Change]:
     for name, column in new.items():
         if name not in old:
             yield Change("added", column.name)
@@ -129,7 +129,8 @@ def _columns_changed(old: dict[str, Column], new: dict[str, Column]) -> Iterator
         before = old[name]
         if before.type != column.type:
             yield Change("type", column.name)
-        if (before.source_path or before.name) != (column.source_path or column.name):
+        # What a source calls its fields may differ in case alone.
+        if is_core and (before.source_path or before.name) != (column.source_path or column.name):
             yield Change("from", column.name)
         if before.on_error != column.on_error:
             yield Change("on_error", column.name)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.engine.question import question
 from flows.model.errors import ConflictError
 from flows.model.window import Window, utc
 from flows.warehouses.duckdb.warehouse import DuckDB
@@ -216,3 +217,30 @@ def test_what_was_made_of_trimmed_rows_stays_until_they_are_there_again(house):
     house.run(TABLE)
     assert not house.run("derived.below").plan.kept
     assert amounts(house, "derived.below") == AFTER
+
+
+def test_another_case_of_a_column_begins_nothing(house):
+    """It is the same column; what is made from then on has it as the file says."""
+    columns = [{"name": "day", "type": "DATE"}, {"name": "N", "type": "NUMERIC"}]
+    house.write(TABLE, {**TOTALS, "columns": columns, "sql": TOTALS["sql"].replace("AS n", "AS N")})
+    assert not house.run(TABLE).plan.succession
+    house.insert([*ROWS, (9, "2026-01-01", 1, 1)])
+    house.copy()
+    assert len(house.run(TABLE).entries) == 1
+    assert {row["day"].day: float(row["N"]) for row in house.rows(TABLE)} == {**BEFORE, 1: 2.5}
+
+
+def test_what_the_ledger_is_asked_for_does_not_grow_with_generations(house):
+    """Of those that readers see no longer it tells that they were, and none of their windows."""
+
+    def asked():
+        found = house.warehouse.query(*question([TABLE], None))
+        return [row["kind"] for row in found if row["part"] == "entry" and row["generation"] is not None]
+
+    for number in range(2, 5):
+        house.write(TABLE, {**DOUBLED, "sql": DOUBLED["sql"].replace("2 *", f"{number} *")})
+        house.run(TABLE)
+        assert asked().count("commit") == 4
+    house.run(TABLE, rollback=True)
+    assert asked().count("commit") == 4
+    assert amounts(house) == {day: value * 3 for day, value in BEFORE.items()}

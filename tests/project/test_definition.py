@@ -26,6 +26,16 @@ NUMBER = _numbers()
         (_numbers(sql=SQL.format("STRUCT<a NUMERIC(10,2)>")), ["sql"]),
         (_numbers(sql=SQL.format("numeric(10, 2)").replace("SELECT", "-- a\n  select")), []),
         (_numbers("n NUMERIC, day DATE"), []),
+        (
+            _numbers(
+                "Day DATE, N NUMERIC", sql=NUMERIC.replace("AS day", "AS Day").replace("AS n", "AS N"), **by_day("Day")
+            ),
+            [],
+        ),
+        (
+            _numbers(sql=NUMERIC.replace("amount", "CAST(JSON_VALUE(TO_JSON(STRUCT(amount AS A)), '$.A') AS NUMERIC)")),
+            ["sql"],
+        ),
         (_numbers("day DATE, n INT64"), ["type n"]),
         ([{"name": "day", "type": "DATE"}, {"name": "n", "type": "NUMERIC(10,2)"}], ["type n"]),
         (_numbers("day DATE, m NUMERIC"), ["added m", "removed n"]),
@@ -73,3 +83,22 @@ def test_a_kept_text_gives_the_same_definition(subject):
     again = as_defined(definition_text(subject), NUMBER.model_copy(update={"name": subject.name}))
     assert changes(again, subject) == ()
     assert definition_text(again) == definition_text(subject)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("SELECT a AS B FROM d.t GROUP BY A ORDER BY B", "SELECT a AS b FROM d.t GROUP BY a ORDER BY b", True),
+        ("SELECT A FROM d.t UNION ALL SELECT 1", "SELECT a FROM d.t UNION ALL SELECT 1", True),
+        ("SELECT TO_JSON_STRING(STRUCT(1 AS A)) AS x", "SELECT TO_JSON_STRING(STRUCT(1 AS a)) AS x", False),
+        (
+            "SELECT TO_JSON_STRING(s) AS x FROM (SELECT 1 AS A) AS s",
+            "SELECT TO_JSON_STRING(s) AS x FROM (SELECT 1 AS a) AS s",
+            False,
+        ),
+        ("SELECT 'A' AS x", "SELECT 'a' AS x", False),
+    ],
+)
+def test_the_case_of_a_column_changes_nothing_but_where_it_is_a_value(one, other, same):
+    """A table's columns are the same in any case; the names of a STRUCT's fields are what its JSON holds."""
+    assert (not changes(_numbers(sql=one), _numbers(sql=other))) is same

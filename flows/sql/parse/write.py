@@ -26,6 +26,27 @@ def expression_text(node: exp.Expr) -> str:
     return _written(exp.Paren(this=node.copy()))
 
 
+def _without_case(tree: exp.Query) -> exp.Query:
+    """Let the names of what a query gives, which are a table's columns, differ in nothing that is not told apart.
+
+    Further inside, a name's case may be a value: TO_JSON_STRING(STRUCT(1 AS A)).
+    """
+    select: exp.Expr | None = tree
+    while isinstance(select, exp.SetOperation | exp.Subquery):
+        select = select.this
+    if not isinstance(select, exp.Select) or select.args.get("kind"):
+        return tree
+    named = [one for one in select.expressions if isinstance(one, exp.Alias)]
+    for alias in named:
+        alias.set("alias", exp.to_identifier(alias.alias.lower(), quoted=alias.args["alias"].quoted))
+    group, order = select.args.get("group"), select.args.get("order")
+    sorted_by = [one.this for one in order.expressions] if order else []
+    for column in [*select.expressions, *(group.expressions if group else []), *sorted_by]:
+        if isinstance(column, exp.Column) and isinstance(column.this, exp.Identifier):
+            column.this.set("this", column.name.lower())
+    return tree
+
+
 def _written(tree: exp.Expr) -> str:
     # The parser's own writer loses the parameters of types, doubles the escapes of bytes and calls AT TIME ZONE otherwise.
     # From the inside out, since one may hold another.
@@ -42,11 +63,14 @@ def _written(tree: exp.Expr) -> str:
 
 
 def canonical(sql: str) -> str:
-    """Return the query in one layout, without comments: equal for queries that differ in nothing else.
+    """Return the query in one layout, without comments and the case of columns: equal where nothing else differs.
 
     Raises SqlError.
     """
-    return text_of(parse(sql))
+    try:
+        return _written(_without_case(parse(sql).copy()))
+    except RecursionError:
+        raise SqlError([too_deep()]) from None
 
 
 def _plain(node: exp.Expr) -> str:
