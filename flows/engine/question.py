@@ -23,9 +23,14 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
         " git_commit",
         places,
     )
+    turns = (
+        "SELECT table_name, generation, IF(kind = 'swap', ROW_NUMBER() OVER (PARTITION BY table_name, kind"
+        f" ORDER BY version DESC), 0) AS place FROM {_entries('generation', places)} AS turn"
+        " WHERE kind IN ('swap', 'abandon')"
+    )
     ends = (
-        "SELECT table_name, MAX_BY(generation, IF(kind = 'swap', version, NULL)) AS seen, MAX(generation) AS newest"
-        f" FROM {_entries('generation', places)} AS turn WHERE kind IN ('swap', 'abandon') GROUP BY table_name"
+        "SELECT table_name, MAX(IF(place = 1, generation, NULL)) AS seen, MAX(generation) AS newest"
+        f" FROM ({turns}) AS turn GROUP BY table_name"
     )
     # Of a generation that readers see no longer it is enough to know that it was.
     lasts = (
