@@ -96,10 +96,17 @@ class House:
     """
 
     def __init__(self, root, warehouse):
-        self.root, self.warehouse = root, warehouse
-        self.git_commit, self.history = "", []
+        vars(self).update(vars(self.opened(root, warehouse)))
         self.write(NAME, EVENTS)
         self.insert([])
+
+    @classmethod
+    def opened(cls, root, warehouse):
+        """Return a house whose files are there."""
+        made = cls.__new__(cls)
+        made.root, made.warehouse = root, warehouse
+        made.git_commit, made.history = "", []
+        return made
 
     def write(self, name, fields):
         """Write a table's file."""

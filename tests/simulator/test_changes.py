@@ -1,22 +1,32 @@
 """Whatever changes at any moment, readers see rows of one definition, and what is left is what a first run makes."""
 
+import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
-from flows.model.errors import UsageError
+from flows.model.errors import DerivedError, UsageError
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.engine.test_repair import Deadly, Killed
+from tests.prefect_api import clean_environment
 from tests.simulator.house import CHANGES, NAME, TABLE, TOTALS, House, fields
 
 STORIES = int(os.environ.get("DERIVED_TEST_STORIES", "6"))
 """How many stories are told; each is of its number."""
 STEPS = 14
-KINDS = ["source", "change", "back", "cut", "cut", "run_one", "run_one", "run_all", "accept"]
+KINDS = ["source", "source", "change", "change", "back", "back", "cut", "cut", "cut", "run_one", "run_one", "run_one"]
+KINDS += ["run_all", "run_all", "accept", "accept", "rollback", "jump", "kill", "beside"]
+HOURS = [-30, -1, 0, 0, 2, 30]
+"""By how much the clock of a run may be wrong."""
 BELOW = "derived.below"
+ENDLESS = 10**9
 WITHOUT = [name for name in CHANGES if name not in {"merge", "bounded merge"}]
 
 
@@ -56,6 +66,7 @@ class Story:
         self.folder, self.draw, self.lives = folder, Random(number), 0  # noqa: S311 - the same story each time
         self.house = House(folder, DuckDB(folder / "0.duckdb"))
         self.rows, self.number, self.factor, self.is_mixed = {}, 0, 1, False
+        self.jumped = timedelta(0)
         self.source()
         self.change()
         self.run_all()
@@ -114,7 +125,59 @@ class Story:
                 shutil.copy(f"{old}{ending}", self.folder / f"{self.lives}.duckdb{ending}")
         self.house.warehouse.opened = whole
         self.house.warehouse.close()
-        self.house.warehouse = DuckDB(self.folder / f"{self.lives}.duckdb")
+        self.reopen()
+
+    def rollback(self):
+        """Let readers see again what they saw before, where that is there; the files are changed thereafter."""
+        with suppress(UsageError):
+            self.house.run(TABLE, rollback=True)
+            self.look()
+        self.change()
+
+    def jump(self):
+        """Let the clock be another from now on."""
+        self.jumped = timedelta(hours=self.draw.choice(HOURS))
+        self.house.warehouse.close()
+        self.reopen()
+
+    def reopen(self):
+        """Open the warehouse's file, with the clock as it is."""
+        warehouse = self.house.warehouse = DuckDB(self.folder / f"{self.lives}.duckdb")
+        jumped = self.jumped
+        warehouse.now = lambda: datetime.now(UTC) + jumped
+
+    def kill(self):
+        """Let a process do a run, and kill it with -9 before one of its statements."""
+        self.house.warehouse.close()
+        request = {"accept": True} if self.draw.random() < 0.3 else {}
+        self.is_mixed = self.is_mixed or bool(request)
+        with self.process(self.folder, self.draw.randrange(120), request) as run:
+            assert run.wait(240) in {0, 1, -signal.SIGKILL}, run.stderr.read()
+        self.reopen()
+
+    def beside(self):
+        """Let a process run the project as it was before the files changed, while this one runs it as it is."""
+        older = self.folder / "older"
+        shutil.rmtree(older, ignore_errors=True)
+        older.mkdir()
+        shutil.copytree(self.folder / "tables", older / "tables")
+        shutil.copy(self.folder / "events.jsonl", older)
+        self.change()
+        self.house.warehouse.close()
+        with self.process(older, ENDLESS, {}) as run:
+            self.reopen()
+            for _ in range(2):
+                with suppress(DerivedError):
+                    self.run_all()
+            self.house.warehouse.close()
+            assert run.wait(240) in {0, 1}, run.stderr.read()
+        self.reopen()
+
+    def process(self, folder, statements, request):
+        """Return a process that runs one of the tables."""
+        words = (folder, self.folder / f"{self.lives}.duckdb", self.draw.choice([TABLE, BELOW]), statements)
+        command = [sys.executable, "-m", "tests.simulator.process", *map(str, words), json.dumps(request)]
+        return subprocess.Popen(command, env=clean_environment(), stderr=subprocess.PIPE, text=True)
 
     def run_one(self):
         """Run a table."""
@@ -135,6 +198,12 @@ class Story:
 
     def end(self):
         """See that a last run leaves what a first one makes in an empty warehouse."""
+        if self.jumped:
+            # What was copied by a clock that was ahead is copied again.
+            self.jumped = timedelta(0)
+            self.house.warehouse.close()
+            self.reopen()
+            self.house.copy()
         if self.is_mixed:
             self.change()
             self.house.write(BELOW, below(self.definition, 3))
