@@ -13,10 +13,12 @@ from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import Value
 from flows.sql.once import bound, failure, safely
 from flows.sql.parse.templates import quoted
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 
@@ -56,7 +58,7 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
             node, "FLOAT64 to BIGNUMERIC needs more digits than the embedded warehouse holds. Write NUMERIC."
         )
     if not cast.exists(value.type, want):
-        return scope.fault(node, f"{value.type} cannot be cast to {want}.")
+        return scope.fault(node, f"{value.type} cannot be cast to {want}.{_instead(node, value.type, want)}")
     if safe and cast.reads_text_within(value.type, want):
         return scope.unsupported(node, f"SAFE_CAST of {value.type} to {want}")
 
@@ -65,3 +67,13 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
 
     sql = safely([value.sql], build) if safe else bound([value.sql], build)
     return Value(want.base, sql)
+
+
+def _instead(node: exp.Expr, type_: Type, want: Type) -> str:
+    """Say what to write where JSON is no type to cast from or to."""
+    item = shown(node.this)
+    if type_ == t.JSON and want in (t.STRING, t.INT64, t.FLOAT64, t.BOOL):
+        return f" Write {want}({item}), or JSON_VALUE({item}, '$.name') for a part of it as a text."
+    if type_ == t.JSON and want.element is None and want.name != "STRUCT":
+        return f" Write CAST(JSON_VALUE({item}) AS {want})."
+    return f" Write PARSE_JSON({item})." if want == t.JSON and type_ == t.STRING else ""
