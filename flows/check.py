@@ -16,9 +16,8 @@ from flows.commands.launch import launch
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import out, out_json
 from flows.model.errors import Fault, TableFileError
-from flows.model.sizes import shown_bytes
+from flows.model.sizes import plural, shown_bytes
 from flows.report.reading import advice, advice_unread, difference_in_words, reading
-from flows.report.text import plural
 from flows.wiring import open_project
 
 if TYPE_CHECKING:

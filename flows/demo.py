@@ -16,8 +16,8 @@ from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.terminal import out
 from flows.model.errors import DerivedError
+from flows.model.sizes import plural
 from flows.project.project import load_project
-from flows.report.text import plural
 from flows.shop import write_exports
 from flows.wiring import all_parts, private_home, project_folder
 

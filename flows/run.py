@@ -15,8 +15,9 @@ from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import err, out, out_json
+from flows.model.sizes import plural
 from flows.report.as_json import outcome_json
-from flows.report.text import describe_failures, plural
+from flows.report.text import describe_failures
 from flows.wiring import all_parts, open_project
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from flows.commands.terminal import err, out, out_json
 from flows.model.safe_text import one_line
-from flows.report.text import plural
+from flows.model.sizes import plural
 from flows.tracking.deployment import deployments
 from flows.wiring import require_api
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows.commands.terminal import out, out_json
 from flows.model.errors import TableFileError, UsageError
-from flows.report.text import plural
+from flows.model.sizes import plural
 from flows.wiring import connection, kind_of_connection
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from flows.commands.terminal import err, out, out_json
 from flows.engine.request import Request
 from flows.model.errors import DerivedError
 from flows.model.safe_text import one_line
+from flows.model.sizes import plural
 from flows.model.window import EVER, Window
-from flows.report.text import plural
 from flows.sources.reasons import fault_of
 from flows.wiring import load_alone, open_warehouse, project_folder
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import AcceptedValues, Matches, NotNull, OffendingRows, Range, References, RowCount, Unique
 from flows.model.safe_text import one_line, row_text
+from flows.model.sizes import plural
 from flows.warehouses.interface import Query, every_row, no_row
 
 if TYPE_CHECKING:
@@ -184,7 +185,9 @@ def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str,
                         else f"{least} to {most}"
                     )
                     found.append(
-                        Broken("row_count", check.severity, f"{staged.rows} rows, where {wanted} are expected")
+                        Broken(
+                            "row_count", check.severity, f"{plural(staged.rows, 'row')}, where {wanted} are expected"
+                        )
                     )
             case OffendingRows():
                 from flows.sql import first_rows  # noqa: PLC0415 - slow to import, and few tables need it

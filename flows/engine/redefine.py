@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flows.engine.definitions import keep_definition
 from flows.model.entry import Entry, Touched
 from flows.model.errors import DefinitionError, UsageError
+from flows.model.sizes import plural
 from flows.model.window import EVER
 from flows.warehouses.interface import ledger_shard
 
@@ -83,13 +84,12 @@ def _question(table: Table, asks: tuple[Change, ...], warehouse: Warehouse, *, m
         " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1)",
         {"table_name": table.identity},
     )
-    commits = "1 commit" if found["commits"] == 1 else f"{found['commits']:,} commits"
     took = timedelta(seconds=round(found["seconds"] or 0))
     command = f"python -m flows.ingest {table.identity}"
     stays = f"; {command} --accept lets them stay as they are" if may_stay else ""
     what = ", ".join(change.name for change in asks if change.kind != "unknown") or "its definition"
+    amount = f"{plural(found['copied'] or 0, 'row')} in {plural(found['commits'], 'commit')}"
     return (
         f"{table.identity}: its file changes what was copied before: {what}. Nothing was copied. "
-        f"{command} --rebuild copies all again ({found['copied'] or 0:,} rows in {commits}, "
-        f"which took {took}){stays}."
+        f"{command} --rebuild copies all again ({amount}, which took {took}){stays}."
     )

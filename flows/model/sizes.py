@@ -1,4 +1,4 @@
-"""Numbers of bytes, as people write them."""
+"""Numbers of bytes and of other things, as people write them."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def shown_bytes(size: int) -> str:
     """Return a number of bytes as a file has it, with two digits at least and not less than it is."""
     unit = next((name for name in ("TB", "GB") if size >= 10 * _UNITS[name]), "MB")
     return f"{max(1, -(-size // _UNITS[unit]))} {unit}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 window`, `2 windows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

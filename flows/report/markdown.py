@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.model.sizes import plural
 from flows.report.escape import fenced, for_markdown
 from flows.report.text import (
     describe_failures,
@@ -12,7 +13,6 @@ from flows.report.text import (
     describe_reason,
     describe_wait,
     plan_remarks,
-    plural,
     remarks,
 )
 

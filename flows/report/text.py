@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flows.model.entry import Notice
 from flows.model.safe_text import one_line
-from flows.model.sizes import shown_bytes
+from flows.model.sizes import plural, shown_bytes
 from flows.model.window import EVER, Window, merge, short
 from flows.sources.words import left_out
 
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from flows.extracts.manifest import Manifest
     from flows.model.definition import Change
     from flows.model.entry import Entry
-
-
-def plural(count: int, noun: str) -> str:
-    """Return `1 window`, `2 windows`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def describe_reason(reason: Reason) -> str:

@@ -9,8 +9,9 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
+from flows.model.sizes import plural
 from flows.report.as_json import outcome_json, plan_json
-from flows.report.text import describe_committed, describe_failures, describe_idle, plan_span, plural
+from flows.report.text import describe_committed, describe_failures, describe_idle, plan_span
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

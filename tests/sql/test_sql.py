@@ -124,7 +124,7 @@ def only(sql):
         ("SELECT amount FROM core.orders o JOIN core.payments p USING (orderid)", "1: 'orderid' in USING must be one column on both sides."),
         ("SELECT order_id, SUM(amount) AS a FROM core.payments", "1: 'order_id' is neither grouped nor aggregated."),
         ("SELECT * EXCEPT (adress) FROM core.orders", "1: 'adress' in EXCEPT is not a column of '*'. Did you mean 'address'?"),
-        ("SELECT order_id FROM core.orders ORDER BY 2", "1: ORDER BY 2: the SELECT list has 1 columns."),
+        ("SELECT order_id FROM core.orders ORDER BY 2", "1: ORDER BY 2: the SELECT list has 1 column."),
         ("SELECT DATE_TRUNC(created_at, MONHT) AS a FROM core.orders", "1: 'MONHT' is not a part of a date or time. Did you mean 'MONTH'?"),
         ("SELECT created_at - INTERVAL 1 MONTH AS a FROM core.orders", "1: GoogleSQL cannot move a TIMESTAMP by a MONTH: its length varies."),
         ("SELECT created_at - created_at AS a FROM core.orders", "1: '-' does not take TIMESTAMP and TIMESTAMP. Write TIMESTAMP_DIFF(later, earlier, SECOND)"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 
 from flows.model.errors import SourceError, SourceUnavailableError
+from flows.model.sizes import plural
 from flows.sources.mysql.driver import UNPROVEN, Session
 from flows.sources.values.texts import one_line
 
@@ -113,7 +114,7 @@ def probe(settings: MysqlConnection) -> str:
         encrypted = rows(session, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0]["value"]
     replica = " (read-only)" if seen["read_only"] else ""
     tls = f"TLS {encrypted}" if encrypted else "no TLS"
-    return f"Connected to {seen['version']}{replica}, {tls}: {seen['seen']} tables in '{settings.database}'."
+    return f"Connected to {seen['version']}{replica}, {tls}: {plural(seen['seen'], 'table')} in '{settings.database}'."
 
 
 def _connect(settings: MysqlConnection) -> Session:

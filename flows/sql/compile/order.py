@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlglot import exp
 
 from flows.model.errors import Fault, did_you_mean
+from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.frames import frame
@@ -148,7 +149,7 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
             column = columns[int(place.name) - 1]
             items.append((one, column.node, column.value))
         else:
-            scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {len(columns)} columns.")
+            scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {plural(len(columns), 'column')}.")
     return Ordering(
         [(place, value) for _, place, value in items],
         tuple(key for one, _, value in items for key in _keys(one, value, scope)),

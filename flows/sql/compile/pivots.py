@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression, query
@@ -174,7 +175,10 @@ def _unpivot(pivot: exp.Expr, source: exp.Expr, item: FromItem, scope: Scope) ->
     for listed in field.expressions:
         columns = _parts(listed.this if isinstance(listed, exp.PivotAlias) else listed)
         if len(columns) != len(values):
-            scope.fault(listed, f"'{shown(listed)}' in UNPIVOT has {len(columns)} columns for {len(values)} values.")
+            scope.fault(
+                listed,
+                f"'{shown(listed)}' in UNPIVOT has {plural(len(columns), 'column')} for {plural(len(values), 'value')}.",
+            )
         for place, column in enumerate(columns):
             used.append(_meant(column, item))
             type_ = expression(column, Scope(scope.context, items=[item])).type

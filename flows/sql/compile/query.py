@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import compiles_query, query
@@ -66,7 +67,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     if node.args.get("by_name"):
         by_name(node, word, left, right, scope)
     if len(left.columns) != len(right.columns):
-        scope.fault(node, f"the sides of {word} give {len(left.columns)} and {len(right.columns)} columns.")
+        scope.fault(node, f"the sides of {word} give {len(left.columns)} and {plural(len(right.columns), 'column')}.")
         return left
     columns: list[tuple[str | None, Value]] = []
     for (name, one), (_, two) in zip(left.columns, right.columns, strict=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.model.errors import SqlError
+from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import query
@@ -126,7 +127,7 @@ def _gathers(select: exp.Expr) -> bool:
 
 def _check_types(union: exp.Expr, columns: Sequence[tuple[str | None, Value]], more: Relation, scope: Scope) -> None:
     if len(columns) != len(more.columns):
-        scope.fault(union, f"the sides of UNION give {len(columns)} and {len(more.columns)} columns.")
+        scope.fault(union, f"the sides of UNION give {len(columns)} and {plural(len(more.columns), 'column')}.")
         raise SqlError(scope.context.faults)
     for (name, first), (_, other), node in zip(columns, more.columns, more.nodes, strict=True):
         if not t.coerces(other.type, first.type, other.literal):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import plain, sql_names
 from flows.sql.compile.conditions import note_bounds, note_mentions
@@ -175,7 +176,7 @@ def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
         place = int(item.name)
         if 1 <= place <= len(listed):
             return listed[place - 1].unalias()  # type: ignore[no-any-return]
-        scope.fault(item, f"GROUP BY {place}: the SELECT list has {len(listed)} columns.")
+        scope.fault(item, f"GROUP BY {place}: the SELECT list has {plural(len(listed), 'column')}.")
     if isinstance(item, exp.Column) and len(item.parts) == 1:
         named = [one for one in listed if isinstance(one, exp.Alias) and one.alias.lower() == item.name.lower()]
         if len(named) == 1:
