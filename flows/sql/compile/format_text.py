@@ -6,20 +6,22 @@ import re
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.compile import cast
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.told import told
 from flows.sql.once import once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlglot import exp
 
     from flows.sql.compile.scope import Scope
 
-_PLACE = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\d*)(?P<point>\.(?P<places>\d*))?(?P<kind>.)", re.DOTALL)
+_PLACE = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?P<point>\.(?P<places>\*|\d*))?(?P<kind>.)", re.DOTALL)
 _KINDS = {"d": t.INT64, "i": t.INT64, "x": t.INT64, "X": t.INT64, "o": t.INT64, "s": t.STRING}
 _KINDS |= dict.fromkeys("fFeEgG", t.FLOAT64)
 _MOST_WIDE, _DEFAULT_PLACES = 1000, 6
@@ -34,10 +36,10 @@ def _format(_: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.unsupported(node, "FORMAT with a format that is no literal")
     text = str(pattern[1].constant)
     places = list(_PLACE.finditer(text))
-    wanted = [place for place in places if place["kind"] != "%"]
-    if len(wanted) != len(given):
+    wanted = sum(1 + place[0].count("*") for place in places if place["kind"] != "%")
+    if wanted != len(given):
         return scope.fault(
-            node, f"{shown(pattern[0])} has places for other values: {len(wanted)}, where there are {len(given)}."
+            node, f"{shown(pattern[0])} has places for other values: {wanted}, where there are {len(given)}."
         )
     if "%" in _PLACE.sub("", text):
         return scope.fault(node, f"{shown(pattern[0])} ends in the middle of a place. Write %% for one %.")
@@ -48,7 +50,8 @@ def _format(_: str, node: exp.Expr, scope: Scope) -> Value:
         if place["kind"] == "%":
             parts.append("'%'")
             continue
-        found = _filled(place, *next(values), scope)
+        written = _written(place, values, scope)
+        found = written and _filled(written, *next(values), scope)
         if found is None:
             return Value(t.STRING, "NULL")
         parts.append(found)
@@ -56,18 +59,46 @@ def _format(_: str, node: exp.Expr, scope: Scope) -> Value:
     return Value(t.STRING, f"({' || '.join(part for part in parts if part != quote_text('')) or quote_text('')})")
 
 
+def _written(place: re.Match[str], values: Iterator[tuple[exp.Expr, Value]], scope: Scope) -> re.Match[str] | None:
+    """Return a place with numbers where a `*` asks for them; None where that has a fault."""
+    numbers: dict[str, int] = {}
+    for part in ("width", "places"):
+        if place[part] == "*":
+            item, value = next(values)
+            if not isinstance(value.constant, int) or not -_MOST_WIDE <= value.constant <= _MOST_WIDE:
+                instead = "Write a number there, or LPAD around a FORMAT."
+                _refuse(
+                    item,
+                    f"'{shown(item)}' for the * in '{place[0]}' is no number that is written down. {instead}",
+                    scope,
+                )
+                return None
+            numbers[part] = value.constant
+    # What is below zero asks for blanks behind the value, or for no number of places.
+    left = "-" if numbers.get("width", 0) < 0 else ""
+    width = str(abs(numbers["width"])) if "width" in numbers else place["width"]
+    point = (
+        f".{numbers['places']}"
+        if numbers.get("places", -1) >= 0
+        else ""
+        if "places" in numbers
+        else place["point"] or ""
+    )
+    return _PLACE.fullmatch(f"%{left}{place['flags']}{width}{point}{place['kind']}")
+
+
 def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
     """Return a value as its place in the format writes it; None where that has a fault."""
     kind, flags = place["kind"], place["flags"].replace("0", "") if "-" in place["flags"] else place["flags"]
     if value.type == t.UNKNOWN:
         return None
-    if kind == "t":
+    if kind in "tT":
         return _plain(place, item, value, scope)
     want = _KINDS.get(kind)
     if want == t.FLOAT64 and value.type == t.NUMERIC and kind in "fF":
         return _decimal(place, item, value, scope)
     if want is None or "#" in flags or int(place["width"] or 0) > _MOST_WIDE or int(place["places"] or 0) > _MOST_WIDE:
-        known = "%d, %i, %x, %X, %o, %s, %f, %e, %g and %t"
+        known = "%d, %i, %x, %X, %o, %s, %f, %e, %g, %t and %T"
         _refuse(item, f"FORMAT with '{place[0]}' is not supported by the embedded warehouse. It knows {known}.", scope)
         return None
     if value.type != want and not (value.type == t.NULL and want == t.INT64):
@@ -113,21 +144,12 @@ def _of_float(place: re.Match[str], flags: str, sql: str) -> str | None:
 
 
 def _plain(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
-    """Return any value as `%t` writes it."""
-    if place["point"] or set(place["flags"]) - {"-"} or not (value.type == t.NULL or _is_told(value)):
+    """Return any value as `%t` and `%T` write it."""
+    text = told(value.sql, value.type, in_sql=place["kind"] == "T")
+    if place["point"] or set(place["flags"]) - {"-"} or text is None:
         _refuse(item, f"FORMAT with '{place[0]}' of {value.type} is not supported by the embedded warehouse.", scope)
         return None
-    text = value.sql if value.type in (t.STRING, t.NULL) else cast.cast(value.sql, value.type, t.STRING, "NULL")
-    if value.type == t.FLOAT64:
-        sign = f"CASE WHEN {value.sql} = 0 AND signbit({value.sql}) THEN '-0.0'"
-        text = once(
-            text, lambda name: f"{sign} WHEN regexp_matches({name}, '^-?[0-9]+$') THEN {name} || '.0' ELSE {name} END"
-        )
-    return once(f"coalesce(CAST({text} AS VARCHAR), 'NULL')", lambda name: _padded(name, place))
-
-
-def _is_told(value: Value) -> bool:
-    return value.type in (t.STRING, t.INT64, t.BOOL, t.NUMERIC, t.FLOAT64, t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
+    return once(text, lambda name: _padded(name, place))
 
 
 def _decimal(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
