@@ -46,9 +46,10 @@ class _Once(dict[str, Any]):
     __slots__ = ()
 
     def __setitem__(self, name: str, value: Any) -> None:  # noqa: ANN401 - any value of BSON
-        if name in self:
+        count = len(self)
+        self.setdefault(name, value)
+        if len(self) == count:
             raise _TwiceError(name)
-        super().__setitem__(name, value)
 
 
 _EACH_ONCE = _OPTIONS.with_options(document_class=_Once)
