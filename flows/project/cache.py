@@ -194,7 +194,7 @@ def plain(file: TableFile) -> tuple[Any, ...]:
         file.partition,
         file.requires_filter,
         file.lookback,
-        file.hourly,
+        file.endless,
         file.one_window,
         file.window,
         file.sourced,
@@ -213,7 +213,7 @@ def _faults(file: str, given: Iterable[Any]) -> tuple[Fault, ...]:
 
 
 def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
-    name, faults, strategy, partition, requires_filter, lookback, hourly, one_window, window, sourced, *lists = given
+    name, faults, strategy, partition, requires_filter, lookback, endless, one_window, window, sourced, *lists = given
     columns, queries, references = lists
     return TableFile(
         file=name,
@@ -223,7 +223,7 @@ def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has
         partition=partition,
         requires_filter=requires_filter,
         lookback=lookback,
-        hourly=tuple(hourly) if hourly else None,
+        endless=tuple(endless) if endless else None,
         one_window=one_window,
         window=window,
         sourced=sourced,

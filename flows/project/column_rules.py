@@ -33,6 +33,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PARTITION_TYPES = ("DATE", "TIMESTAMP", "DATETIME")
 CLUSTER_TYPES = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "DATETIME", "TIMESTAMP")
 MOST_PARTITIONS = 10_000
+FINE = {"hour": (timedelta(hours=1), "day"), "day": (timedelta(days=1), "month")}
+"""Partitions of which there may be too many, how long each is, and what to write instead."""
 """https://cloud.google.com/bigquery/quotas#partitioned_tables"""
 NOT_KEYS = {"FLOAT64", "ARRAY", "STRUCT", "JSON"}
 
@@ -126,12 +128,8 @@ def partition(document: Document) -> Iterator[Fault]:
             ("partition", "by"), f"'{name}' is a DATE, which has no hours. Write day, or make the column a TIMESTAMP."
         )
     start, end = document.moment("window", "start"), document.moment("window", "end")
-    if (
-        start
-        and end
-        and document.text("partition", "by") == "hour"
-        and (message := too_many_hours(start, end, "its end"))
-    ):
+    by = document.text("partition", "by") or ""
+    if start and end and (message := too_many_partitions(by, start, end, "its end")):
         yield document.fault(("partition", "by"), message)
     if (
         type_.name == "DATE"
@@ -147,14 +145,15 @@ def partition(document: Document) -> Iterator[Fault]:
         )
 
 
-def too_many_hours(start: datetime, end: datetime, called: str) -> str | None:
-    """Say that a table by hour has more partitions than BigQuery keeps, or return None where it has not."""
-    hours = (end - start) // timedelta(hours=1)
-    if hours <= MOST_PARTITIONS:
+def too_many_partitions(by: str, start: datetime, end: datetime, called: str) -> str | None:
+    """Say that a table has more partitions than BigQuery keeps, or return None where it has not."""
+    unit, coarser = FINE.get(by, (end - start, ""))
+    count = (end - start) // unit if coarser else 0
+    if count <= MOST_PARTITIONS:
         return None
     return (
-        f"from the window's start to {called} there are {hours:,} hours, and BigQuery keeps {MOST_PARTITIONS:,} "
-        "partitions in a table. Write day."
+        f"from the window's start to {called} there are {count:,} {by}s, and BigQuery keeps {MOST_PARTITIONS:,} "
+        f"partitions in a table. Write {coarser}."
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flows.model.errors import Fault, TableFileError, UsageError
 from flows.project import graph
 from flows.project.cache import opened
-from flows.project.column_rules import too_many_hours
+from flows.project.column_rules import too_many_partitions
 from flows.project.differences import differences
 from flows.project.faults import circle_faults, face_of
 from flows.project.files import scan
@@ -200,7 +200,10 @@ def load_project(
 
 def _counted(found: Findings, file: TableFile, now: datetime) -> Findings:
     """Return what was found of a file with what only the time says, which nobody may keep."""
-    message = too_many_hours(datetime.fromisoformat(file.hourly[0]), now, "today") if file.hourly else None
-    if file.hourly is None or message is None:
+    if file.endless is None:
         return found
-    return found._replace(faults=(*found.faults, file.fault(file.hourly[1], "partition.by", message)))
+    by, start, line = file.endless
+    message = too_many_partitions(by, datetime.fromisoformat(start), now, "today")
+    if message is None:
+        return found
+    return found._replace(faults=(*found.faults, file.fault(line, "partition.by", message)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.errors import Fault, SqlError, TableFileError, few_suggestions
 from flows.model.window import Size
+from flows.project.column_rules import FINE
 from flows.project.files import SUFFIX, Place, content
 from flows.project.stored import dump, load
 from flows.project.text import shortened
@@ -90,8 +91,9 @@ class TableFile:
     """Whether BigQuery refuses to read it without a condition on that column."""
     lookback: int | None = None
     """The line on which a lookback stands that is not 0."""
-    hourly: tuple[str, int] | None = None
-    """Where it is partitioned by hour and its windows have no end: the first one's start, and the line that says so."""
+    endless: tuple[str, str, int] | None = None
+    """Where its windows have no end and its partitions may be too many: what each is, the first window's start, and the
+    line that says so."""
     one_window: bool = False
     """Whether its first window is its last."""
     window: str | None = None
@@ -230,7 +232,7 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
         partition=document.text("partition", "column"),
         requires_filter=document.get("partition", "require_filter") is True,
         lookback=document.line(("window", "lookback")) if is_lookback else None,
-        hourly=_hourly(document),
+        endless=_endless(document),
         one_window=_has_one_window(document),
         window=str(document.size) if document.size else None,
         sourced=("source",) in document.lines,
@@ -264,11 +266,11 @@ def _told_by_type(fault: Fault, document: Document) -> bool:
     return isinstance(type_, str) and is_open(type_) and _REST_OF_TYPE.fullmatch(str(path[-1])) is not None
 
 
-def _hourly(document: Document) -> tuple[str, int] | None:
-    start = document.moment("window", "start")
-    if start is None or document.has("window", "end") or document.text("partition", "by") != "hour":
+def _endless(document: Document) -> tuple[str, str, int] | None:
+    start, by = document.moment("window", "start"), document.text("partition", "by")
+    if start is None or document.has("window", "end") or by not in FINE:
         return None
-    return start.isoformat(), document.line(("partition", "by"))
+    return by, start.isoformat(), document.line(("partition", "by"))
 
 
 def _has_one_window(document: Document) -> bool:

@@ -395,8 +395,12 @@ def test_hours_of_windows_without_an_end_are_counted_to_today(root):
         "keeps 10,000 partitions in a table. Write day."
     )
     assert "derived.a" not in project.after
-    (root / "tables/derived/a.yaml").write_text(text.replace("by: hour", "by: day"))
+    by_day = text.replace("by: hour", "by: day")
+    (root / "tables/derived/a.yaml").write_text(by_day)
     assert load_project(root, cache=root / "cache").faults == ()
+    (root / "tables/derived/a.yaml").write_text(by_day.replace("2025-01-01", "1990-01-01"))
+    (message,) = map(str, load_project(root, now=last).faults)
+    assert message.endswith("there are 13,200 days, and BigQuery keeps 10,000 partitions in a table. Write month.")
 
 
 def test_a_range_that_two_windows_share_is_a_fault(root):
