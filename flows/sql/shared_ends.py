@@ -23,12 +23,12 @@ from flows.sql.shown import shown
 from flows.sql.steps import Cut, side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from flows.model.window import Size
     from flows.sql.comparisons import Comparison
     from flows.sql.parse.tree import Nodes
-    from flows.sql.steps import Step
+    from flows.sql.steps import Side, Step
 
 _SIGNS = {"=": eq, ">=": ge, ">": gt, "<=": le, "<": lt}
 _BOOLEAN = (exp.And, exp.Or, exp.Not, exp.Is)
@@ -121,7 +121,8 @@ def _end_of_value(limit: _Limit, moment: datetime) -> datetime:
 
 def shared_ends(nodes: Nodes) -> list[SharedEnd]:
     """Return every condition that may include the end of the range that a window reads."""
-    if all(_is_below(node) for node in nodes.of(exp.Parameter)):
+    made = _made_of_window(nodes)
+    if not made and all(_is_below(node) for node in nodes.of(exp.Parameter)):
         return []
     chains: dict[int, list[Condition]] = {}
     for node in nodes.of(*_BOOLEAN, *_COMPARED):
@@ -133,7 +134,22 @@ def shared_ends(nodes: Nodes) -> list[SharedEnd]:
         first, *others = _chains(Condition(node).plain())
         chains.setdefault(id(_query_of(node) or node), []).extend(first)
         chains.update((id(one[0].node), one) for one in others if one)
-    return [one for chain in chains.values() for one in _of_chain(chain)]
+    return [one for chain in chains.values() for one in _of_chain(chain, made)]
+
+
+def _made_of_window(nodes: Nodes) -> dict[tuple[str, str], Side]:
+    """Return the columns of queries in WITH and FROM that are made of one parameter, by the names of both."""
+    found: dict[tuple[str, str], Side] = {}
+    for node in nodes.of(exp.CTE, exp.Subquery) if nodes.of(exp.Parameter) else ():
+        for item in node.this.expressions if isinstance(node.this, exp.Select) else ():
+            made = side(item.this) if isinstance(item, exp.Alias) else None
+            if made is not None and isinstance(made.leaf, exp.Parameter):
+                found[node.alias.lower(), item.alias.lower()] = made
+    for table in nodes.of(exp.Table) if found else ():
+        for (query, name), made in list(found.items()):
+            if query == table.name.lower() and not table.db and table.alias:
+                found[table.alias.lower(), name] = made
+    return found
 
 
 def _is_below(parameter: exp.Expr) -> bool:
@@ -169,12 +185,12 @@ def _chains(condition: Condition) -> list[list[Condition]]:
     return [[one for chains in inner for one in chains[0]], *(chain for chains in inner for chain in chains[1:])]
 
 
-def _of_chain(chain: Sequence[Condition]) -> Iterator[SharedEnd]:
+def _of_chain(chain: Sequence[Condition], made: Mapping[tuple[str, str], Side]) -> Iterator[SharedEnd]:
     limits: list[tuple[exp.Column, _Limit, Condition]] = []
     for condition in chain:
         every, compared = comparisons(condition)
         if every:
-            limits += [(column, limit, condition) for both in compared for column, limit in _limits(both)]
+            limits += [(column, limit, condition) for both in compared for column, limit in _limits(both, made)]
     for column, closed, condition in limits:
         if closed.sign != "<=" or not closed.at_end:
             continue
@@ -185,9 +201,14 @@ def _of_chain(chain: Sequence[Condition]) -> Iterator[SharedEnd]:
             )
 
 
-def _limits(compared: Iterable[Comparison]) -> Iterator[tuple[exp.Column, _Limit]]:
+def _limits(
+    compared: Iterable[Comparison], made: Mapping[tuple[str, str], Side]
+) -> Iterator[tuple[exp.Column, _Limit]]:
     for one in compared:
         column, limit = one.value.leaf, one.limits[0]
+        if isinstance(limit.leaf, exp.Column):
+            known = made.get((limit.leaf.table.lower(), limit.leaf.name.lower()))
+            limit = known.then(*limit.steps) if known else limit
         if isinstance(column, exp.Column) and isinstance(limit.leaf, exp.Parameter) and one.exact:
             at_end = limit.leaf.name.lower() == "window_end"
             if len(one.limits) == 1:

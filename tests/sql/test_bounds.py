@@ -74,6 +74,7 @@ def shared(condition):
         ("NOT (ts < @window_start OR id = 1 OR ts > @window_end)", 1, "moment", HOURS + DAYS, "ts < @window_end"),
         ("TIMESTAMP_ADD(ts, INTERVAL 1 HOUR) BETWEEN @window_start AND @window_end", 1, "moment", HOURS + DAYS, "TIMESTAMP_ADD(ts, INTERVAL 1 HOUR) >= @window_start AND TIMESTAMP_ADD(ts, INTERVAL 1 HOUR) < @window_end"),
         ("UNIX_SECONDS(ts) BETWEEN UNIX_SECONDS(@window_start) AND UNIX_SECONDS(@window_end)", 1, "second", HOURS + DAYS, "UNIX_SECONDS(ts) >= UNIX_SECONDS(@window_start) AND UNIX_SECONDS(ts) < UNIX_SECONDS(@window_end)"),
+        ("id IN (WITH w AS (SELECT @window_start AS a, @window_end AS b) SELECT e.id FROM core.events AS e, w AS v WHERE e.ts BETWEEN v.a AND v.b)", 1, "moment", HOURS + DAYS, "e.ts >= v.a AND e.ts < v.b"),
         (f"day BETWEEN {DAYS_OF_WINDOW}", 1, "day", DAYS, "day >= DATE(@window_start) AND day < DATE(@window_end)"),
         (f"DATE(ts) BETWEEN {DAYS_OF_WINDOW}", 1, "day", DAYS, "DATE(ts) >= DATE(@window_start) AND DATE(ts) < DATE(@window_end)"),
         (f"day IN UNNEST(GENERATE_DATE_ARRAY({DAYS_OF_WINDOW.replace(' AND', ',')}))", 1, "day", DAYS, "day >= DATE(@window_start) AND day < DATE(@window_end)"),
@@ -107,6 +108,7 @@ def test_a_range_with_both_ends_of_a_window_is_known(condition, line, unit, size
         "day = DATE(@window_start)",
         "dt >= DATETIME(@window_start) AND ts <= @window_end AND ts > @window_start",
         "ts < @window_end AND NOT (ts BETWEEN @window_start AND @window_end)",
+        "id IN (WITH w AS (SELECT @window_start AS a, @window_end AS b) SELECT e.id FROM core.events AS e, w WHERE e.ts >= w.a AND e.ts < w.b)",
     ],
 )
 def test_ranges_that_do_not_share_an_end_are_none(condition):
