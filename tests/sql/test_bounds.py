@@ -158,6 +158,12 @@ def test_where_the_window_bounds_nothing_is_kept(sql, unread):
     assert [(one.text, one.line) for one in found.unread] == unread
 
 
+def test_a_series_of_one_end_is_a_fault():
+    """What lacks an argument is refused in words."""
+    with pytest.raises(SqlError, match="GENERATE_DATE_ARRAY takes a first and a last DATE and a step"):
+        reach("day IN UNNEST(GENERATE_DATE_ARRAY(DATE(@window_start)))")
+
+
 def test_the_lookup_of_the_documentation_repairs_itself():
     """What docs/table.md shows is read by the window up to its end."""
     page = (Path(__file__).parents[2] / "docs/table.md").read_text()

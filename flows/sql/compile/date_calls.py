@@ -117,6 +117,10 @@ def _last_day(_: str, node: exp.Expr, scope: Scope) -> Value | None:
 @compiles_call("GENERATE_DATE_ARRAY", "GENERATE_TIMESTAMP_ARRAY")
 def _series(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind = Type("DATE" if name == "GENERATE_DATE_ARRAY" else "TIMESTAMP")
+    if not 2 <= len(node.expressions) <= 3:  # noqa: PLR2004 - two ends and perhaps a step
+        return scope.fault(
+            node, f"{name} takes a first and a last {kind} and a step: {name}(first, last, INTERVAL 1 DAY)."
+        )
     first, last = (argument(item, kind, name, scope) for item in node.expressions[:2])
     step = node.expressions[2] if len(node.expressions) > 2 else None  # noqa: PLR2004
     part, number = "DAY", integer(node, 1, scope)
