@@ -43,7 +43,7 @@ def counted(warnings: Iterable[str]) -> int:
     return sum(
         int(match[1].replace(",", ""))
         for warning in warnings
-        if "belong to no window" in warning and (match := _TOLD.search(warning))
+        if "to no window" in warning and (match := _TOLD.search(warning))
     )
 
 
