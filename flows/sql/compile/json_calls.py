@@ -136,24 +136,55 @@ def _strict(name: str, node: exp.Expr, scope: Scope) -> Value:
     return Value(want, once(value.sql, build))
 
 
+_DIGITS, _DECIMAL = r"\s*[+-]?[0-9]+\s*", r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+_LAX = {
+    "LAX_STRING": (
+        t.STRING,
+        (
+            "CASE {type} WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL "
+            f"WHEN 'DOUBLE' THEN {json_texts.float_text('TRY_CAST({text} AS DOUBLE)')} ELSE {{text}} END"
+        ),
+    ),
+    "LAX_INT64": (
+        t.INT64,
+        (
+            "CASE WHEN {type} = 'BOOLEAN' THEN CASE {text} WHEN 'true' THEN 1 ELSE 0 END "
+            f"WHEN {{type}} IN ('BIGINT', 'UBIGINT') OR ({{type}} = 'VARCHAR' AND regexp_full_match({{text}}, '{_DIGITS}')) "
+            "THEN TRY_CAST({text} AS BIGINT) "
+            f"WHEN {{type}} = 'DOUBLE' OR ({{type}} = 'VARCHAR' AND regexp_full_match({{text}}, '{_DECIMAL}')) "
+            "THEN TRY_CAST(round(TRY_CAST({text} AS DOUBLE)) AS BIGINT) END"
+        ),
+    ),
+    "LAX_FLOAT64": (
+        t.FLOAT64,
+        (
+            "CASE WHEN {type} IN ('BIGINT', 'UBIGINT', 'DOUBLE') "
+            f"OR ({{type}} = 'VARCHAR' AND regexp_full_match({{text}}, '{_DECIMAL}|\\s*[+-]?(?i:inf|infinity|nan)\\s*')) "
+            "THEN TRY_CAST({text} AS DOUBLE) "
+            "WHEN {type} = 'VARCHAR' AND regexp_full_match({text}, '0[xX][0-9a-fA-F]+') THEN TRY_CAST({text} AS BIGINT) END"
+        ),
+    ),
+    "LAX_BOOL": (
+        t.BOOL,
+        (
+            "CASE WHEN {type} IN ('BOOLEAN', 'VARCHAR') THEN CASE lower({text}) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END "
+            "WHEN {type} IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST({text} AS DOUBLE) <> 0 END"
+        ),
+    ),
+}
+"""The type that each gives, and how, of the JSON's own type and text."""
+
+
 @compiles_call("LAX_STRING", "LAX_INT64", "LAX_FLOAT64", "LAX_BOOL")
 def _lax(name: str, node: exp.Expr, scope: Scope) -> Value:
     value = _only_json(name, node, scope)
     if value is None:
         return NOTHING
-    if name != "LAX_STRING":
-        kind = name.removeprefix("LAX_")
-        return scope.fault(
-            node, f"{name} is not supported by the embedded warehouse. Write SAFE_CAST(JSON_VALUE(json) AS {kind})."
-        )
-    text = once(
-        value.sql,
-        lambda read: (
-            f"CASE json_type({read}) WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL "
-            f"WHEN 'DOUBLE' THEN {json_texts.float_text(f'TRY_CAST({read} AS DOUBLE)')} ELSE json_extract_string({read}, '$') END"
-        ),
+    kind, of = _LAX[name]
+    return Value(
+        kind,
+        once(value.sql, lambda read: of.format(type=f"json_type({read})", text=f"json_extract_string({read}, '$')")),
     )
-    return Value(t.STRING, text)
 
 
 @compiles_call("JSON_TYPE")

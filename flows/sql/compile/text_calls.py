@@ -17,6 +17,7 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.told import told
 from flows.sql.functions import signatures
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once
@@ -234,7 +235,8 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
         kind, text = f"json_type({read}, {path.sql})", f"json_extract_string({read}, {path.sql})"
         found = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN {text} END"
         if value.type == t.JSON:
-            return found
+            number = told(f"CAST({text} AS DOUBLE)", t.FLOAT64, in_sql=False)
+            return f"CASE WHEN {kind} = 'DOUBLE' THEN {number} ELSE {found} END"
         broken = (
             f"CASE WHEN regexp_matches({json}, '^\\s*[{{\\[]') THEN {failure(f'{name} of broken JSON: ', json)} END"
         )
