@@ -232,7 +232,7 @@ def _edition(
     try:
         analysis = analyze(table.sql or "", types, partitions, by_window=table.window is not None)
     except SqlError:
-        if not (is_file and waits):
+        if not is_file:
             raise
         return project.upstreams(table.identity), as_file_says, differing
     schema = {**schema, **types, table.identity: table.types}

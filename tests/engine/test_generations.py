@@ -244,3 +244,18 @@ def test_what_the_ledger_is_asked_for_does_not_grow_with_generations(house):
     house.run(TABLE, rollback=True)
     assert asked().count("commit") == 4
     assert amounts(house) == {day: value * 3 for day, value in BEFORE.items()}
+
+
+def test_what_needs_a_column_that_was_turned_back_waits(house):
+    """Its rows stay, and no run of it fails for what it cannot help."""
+    columns = [*TOTALS["columns"], {"name": "extra", "type": "INT64"}]
+    house.write(TABLE, {**DOUBLED, "columns": columns, "sql": DOUBLED["sql"].replace("AS n", "AS n, 7 AS extra")})
+    house.run(TABLE)
+    sql = TOTALS["sql"].replace(NAME, TABLE).replace("SUM(amount)", "SUM(n + extra)")
+    house.write("derived.below", {**TOTALS, "sql": sql})
+    house.run("derived.below")
+    house.run(TABLE, rollback=True)
+    done = house.run("derived.below")
+    assert not done.failures
+    assert {one.wait.kind for one in done.plan.waiting} == {"generation"}
+    assert amounts(house, "derived.below") == {day: value + 7 for day, value in AFTER.items()}
