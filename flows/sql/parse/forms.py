@@ -31,8 +31,20 @@ def _distinct(node: exp.Expr) -> str | None:
     return f"GoogleSQL has no DISTINCT ON. Write {keep}."
 
 
+def _column_alias(node: exp.Expr) -> str | None:
+    return _dotted(node.alias)
+
+
+def _dotted(name: str) -> str | None:
+    """Refuse a name which would be read as two where it is used."""
+    return f"'{name}': names with a dot are not supported. Write {name.replace('.', '_')}." if "." in name else None
+
+
 def _alias(node: exp.Expr) -> str | None:
     columns = node.args.get("columns")
+    for name in (node.name, *(column.name for column in columns or ())):
+        if refused := _dotted(name):
+            return refused
     if not columns or (isinstance(node.parent, exp.Unnest) and len(columns) == 1 and not node.this):
         return None
     return (
@@ -107,6 +119,7 @@ def _select(node: exp.Expr) -> str | None:
 
 _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Distinct: _distinct,
+    exp.Alias: _column_alias,
     exp.TableAlias: _alias,
     exp.CTE: _cte,
     exp.Group: _group,
