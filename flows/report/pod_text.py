@@ -28,7 +28,7 @@ _SAID = {
         "Give the table more in its file (resources: {{memory: ...}}), or smaller windows."
     ),
     PodFault.EVICTED: (
-        "The pod was thrown out by its node again and again ({detail}). "
+        "The pod was thrown out by its node ({detail}) and is not followed by another. "
         "Give the table more of it in its file, or the cluster larger nodes."
     ),
     PodFault.DEADLINE: (

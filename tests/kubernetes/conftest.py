@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
+import shlex
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -13,40 +14,43 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from flows.shop import write_exports
 from tests import prefect_api
-from tests.kubernetes.image import IMAGE
-from tests.prefect_api import REPOSITORY, clean_environment
-from tests.servers import Unavailable, mongodb, mysql
-from tests.servers.demo import DATABASE, load_mongodb, load_mysql, make_project
+from tests.kubernetes.documented import IMAGE, check_out, commands, execute
+from tests.prefect_api import clean_environment
+from tests.servers import Unavailable, bigquery, mongodb, mysql
+from tests.servers.demo import DATABASE, load_mongodb, load_mysql
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.servers.bigquery import BigQueryServer
+
 ADDRESS = os.environ.get("CLUSTER_ADDRESS", "")
 """Where this machine is to the pods."""
 NAMESPACE = "derived"
 RUNS_AS = 10001
+BIGQUERY = "bigquery://test-project?location=EU"
+IN_ORDER = (
+    ("core.orders", "core.payments", "core.users"),
+    ("derived.purchases_by_user", "derived.revenue_by_item", "derived.revenue_by_country"),
+    ("derived.revenue_by_category", "derived.top_items"),
+)
+"""The tables; each row reads only those before it."""
 PATIENCE = 15
 """Seconds that the watchdog gives a pod here."""
-OVERLAY = f"""\
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: {NAMESPACE}
-resources: [../k8s/one-node, volume.yaml]
-images: [{{name: derived, newName: {IMAGE.rpartition(":")[0]}, newTag: "{IMAGE.rpartition(":")[2]}"}}]
-generatorOptions: {{disableNameSuffixHash: true}}
-configMapGenerator:
-  - name: derived-prefect
-    behavior: replace
-    literals: ["PREFECT_API_URL=http://{ADDRESS}:4200/api"]
-secretGenerator:
-  - name: derived-runs
-    envs: [connections.env]
+EDITS = {
+    "newName: derived\n": f"newName: {IMAGE.rpartition(':')[0]}\n",
+    "http://prefect.example.com:4200": f"http://{ADDRESS}:4200",
+    "bigquery://my-project?location=EU\n": f"{BIGQUERY}\n      - BIGQUERY_EMULATOR_HOST=http://{ADDRESS}:9050\n",
+}
+"""What a person edits in k8s/base/kustomization.yaml."""
+WATCHDOG = f"""
 patches:
   - target: {{kind: Deployment, name: derived-watchdog}}
     patch: |
@@ -60,11 +64,12 @@ patches:
 VOLUME = """\
 apiVersion: v1
 kind: PersistentVolume
-metadata: {{name: warehouse}}
+metadata: {{name: {name}}}
 spec:
   capacity: {{storage: 50Gi}}
   accessModes: [ReadWriteOnce]
-  hostPath: {{path: "{path}"}}
+  claimRef: {{namespace: derived, name: {name}}}
+  hostPath: {{path: "{path}", type: Directory}}
 """
 
 
@@ -79,6 +84,10 @@ class Platform:
     """The folder of the claim, in which the pods keep their warehouse."""
     connections: dict[str, str]
     """The same sources, as this machine reaches them."""
+    bigquery: BigQueryServer
+    """The emulator in which the pods of k8s/base have their warehouse."""
+    first_run: str
+    """The run that the ten commands of the page start."""
 
     def kubectl(self, *arguments: str, code: int = 0) -> str:
         """Return what kubectl says of the namespace, and ends with this code."""
@@ -91,7 +100,8 @@ class Platform:
         """Start a run of a table's deployment, as the UI does, and return its id."""
         flow = "ingest" if table.startswith("core.") else "derive"
         deployment = self.server.call("GET", f"deployments/name/{flow}/{table}")
-        content = {"parameters": {"table": table} | (parameters or {}), "job_variables": job_variables}
+        # As little CPU as lets all of a test's pods be on the one node at once.
+        content = {"parameters": {"table": table} | (parameters or {}), "job_variables": {"cpu": "50m"} | job_variables}
         run = self.server.call("POST", f"deployments/{deployment['id']}/create_flow_run", **content)
         return str(run["id"])
 
@@ -107,20 +117,21 @@ class Platform:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """Everything in place: the worker and the watchdog run, the deployments are made, no run has started."""
+    """Everything in place as docs/kubernetes.md says, with BigQuery: the worker and the watchdog run, no table is made."""
     if not ADDRESS:
         raise Unavailable("no Kubernetes: run tests/kubernetes/run")
     folder = tmp_path_factory.mktemp("kubernetes")
     warehouse = folder / "warehouse"
-    warehouse.mkdir(mode=0o700)
-    os.chown(warehouse, RUNS_AS, RUNS_AS)
+    _own(warehouse)
     with (
         prefect_api.server(tmp_path_factory.mktemp("prefect")) as server,
         mysql.serving() as database,
         mongodb.serving() as documents,
+        bigquery.serving(keep=True) as emulator,  # the emulator, whatever else there is: pods reach nothing outside
         _reached(4200, server.url.rpartition(":")[2].partition("/")[0]),
         _reached(3306, database.port),
         _reached(27017, documents.uri().rpartition(":")[2].partition("/")[0]),
+        _reached(9050, emulator.port),
     ):
         write_exports(folder / "shop")
         load_mysql(database, folder / "shop")
@@ -130,30 +141,54 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             "DERIVED_CONNECTION_SHOP_ORDERS": documents.uri(DATABASE),
         }
         project = folder / "project"
-        project.mkdir()
-        make_project(REPOSITORY / "tables", project)
-        shutil.copytree(REPOSITORY / "work-pools", project / "work-pools")
-        platform = Platform(server, project, warehouse, connections)
-        _apply(platform, folder)
-        _deploy(server, project)
+        check_out(project)
+        first_run = _ten_commands(server, project, connections)
+        # Here runs start when a test starts them.
+        for automation in server.call("POST", "automations/filter"):
+            server.call("DELETE", f"automations/{automation['id']}")
+        platform = Platform(server, project, warehouse, connections, emulator, first_run)
         try:
-            for name in ("worker", "watchdog"):
-                platform.kubectl("rollout", "status", f"deployment/derived-{name}", "--timeout=120s")
             yield platform
         finally:
             for name in ("worker", "watchdog"):
                 print(name, platform.kubectl("logs", f"deployment/derived-{name}", "--tail=60"))  # noqa: T201
 
 
-def _apply(platform: Platform, folder: Path) -> None:
-    shutil.copytree(REPOSITORY / "k8s", folder / "k8s")
-    overlay = folder / "overlay"
-    overlay.mkdir()
-    (overlay / "kustomization.yaml").write_text(OVERLAY)
-    (overlay / "volume.yaml").write_text(VOLUME.format(path=platform.warehouse))
-    secret = "".join(f"{name}={_for_pods(url)}\n" for name, url in platform.connections.items())
-    (overlay / "connections.env").write_text(secret)
-    platform.kubectl("apply", "-k", str(overlay))
+def _ten_commands(server: prefect_api.Server, project: Path, connections: dict[str, str]) -> str:
+    """Run what leads from nothing to a pod, and the commands that make its secrets; return the run's id."""
+    editor = project / "editor.py"
+    change = "text = text.replace(old, new) if old in text else sys.exit(f'there is no {old}')"
+    lines = ["import pathlib, sys", "path = pathlib.Path(sys.argv[1])", "text = path.read_text()"]
+    lines += [f"for old, new in {EDITS!r}.items():", f"    {change}", f"path.write_text(text + {WATCHDOG!r})"]
+    editor.write_text("\n".join(lines))
+    environment = server.environment | {"EDITOR": f"{sys.executable} {editor}"}
+    # The image was built and given to the node before: tests/kubernetes/image.py.
+    built = "docker() { :; }\n"
+    names = {"http://prefect.example.com:4200": f"http://{ADDRESS}:4200"}
+    said = execute(built + commands("make install"), project, environment, names)
+    literals = [f"{name}={shlex.quote(_for_pods(url))}" for name, url in connections.items()]
+    names = {"DERIVED_CONNECTION_SHOP=<url>": " --from-literal ".join(literals), "<key>": "nobody-asks"}
+    for secret in ("derived-prefect", "derived-runs"):
+        execute(commands(f"kubectl -n {NAMESPACE} create secret generic {secret}"), project, environment, names)
+    found = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", said)
+    assert found, said
+    return found[0]
+
+
+def _own(folder: Path) -> None:
+    """Make a folder in which pods may write, and nobody else."""
+    folder.mkdir(mode=0o700)
+    os.chown(folder, RUNS_AS, RUNS_AS)
+
+
+@pytest.fixture(scope="session")
+def one_node(platform: Platform) -> Platform:
+    """The same with the file of DuckDB on a claim, as docs/kubernetes.md says for one node."""
+    volume = platform.warehouse.with_name("volume.yaml")
+    volume.write_text(VOLUME.format(name="warehouse", path=platform.warehouse))
+    platform.kubectl("apply", "-f", str(volume))
+    execute(commands("kubectl apply -k k8s/one-node"), platform.project, platform.server.environment)
+    return platform
 
 
 def _for_pods(url: str) -> str:
@@ -161,16 +196,6 @@ def _for_pods(url: str) -> str:
     port = "3306" if url.startswith("mysql") else "27017"
     before, _, after = url.partition("127.0.0.1:")
     return f"{before}{ADDRESS}:{port}{after.lstrip('0123456789')}"
-
-
-def _deploy(server: prefect_api.Server, project: Path) -> None:
-    for options in (("--pool", "--image", IMAGE, "--claim", "warehouse"), ("--yes",)):
-        command = [sys.executable, "-m", "flows.deploy", *options]
-        done = subprocess.run(command, cwd=project, env=server.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    # Here runs start when a test starts them.
-    for automation in server.call("POST", "automations/filter"):
-        server.call("DELETE", f"automations/{automation['id']}")
 
 
 @contextmanager
@@ -208,30 +233,61 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
                 end.shutdown(2)
 
 
-@pytest.fixture(scope="session")
-def filled(platform: Platform) -> Platform:
-    """The same once every table was brought up to date, by one pod each."""
-    for tables in (
-        ("core.orders", "core.payments", "core.users"),
-        ("derived.purchases_by_user", "derived.revenue_by_item", "derived.revenue_by_country"),
-        ("derived.revenue_by_category", "derived.top_items"),
-    ):
-        runs = {table: platform.start(table) for table in tables}
+def fill(platform: Platform, parameters: dict[str, dict[str, Any]] | None = None) -> None:
+    """Bring every table up to date, by one pod each; with these parameters, by table."""
+    for tables in IN_ORDER:
+        runs = {table: platform.start(table, (parameters or {}).get(table)) for table in tables}
         for table, run in runs.items():
             ended = platform.server.wait(run, 300)
-            assert ended["state_type"] == "COMPLETED", (
-                f"{table}: {ended['state']['message']}\n{platform.server.logs(run)}"
-            )
+            told = f"{table}: {ended['state']['message']}"
+            assert ended["state_name"] == "Committed", f"{told}\n{platform.server.logs(run)}"
             assert len(platform.jobs(run)) == 1
-    return platform
+
+
+@pytest.fixture(scope="session")
+def filled(one_node: Platform) -> Platform:
+    """That node once every table was brought up to date, by one pod each."""
+    fill(one_node)
+    return one_node
 
 
 @pytest.fixture(scope="session")
 def expected(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The warehouse that one process on this machine makes of the same sources."""
     home = tmp_path_factory.mktemp("expected")
-    environment = clean_environment(DERIVED_HOME=str(home), HOME=str(home), **platform.connections)
-    command = [sys.executable, "-m", "flows.run"]
-    done = subprocess.run(command, cwd=platform.project, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    here(platform, home, "flows.run")
     return home / "warehouse.duckdb"
+
+
+def here(platform: Platform, home: Path, *command: str) -> None:
+    """Run a command on this machine, whose warehouse is a file in a folder."""
+    environment = clean_environment(DERIVED_HOME=str(home), HOME=str(home), **platform.connections)
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=platform.project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def tables_of(warehouse: Path) -> list[str]:
+    """Return the names of the tables in a file of DuckDB that readers see."""
+    query = "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema IN ('core', 'derived')"
+    with duckdb.connect(str(warehouse), read_only=True) as opened:
+        return sorted(name for (name,) in opened.execute(query).fetchall() if "-" not in name)
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """Return the tables of a file of DuckDB in which another differs from it."""
+    with duckdb.connect() as both:
+        both.execute(f"ATTACH '{one}' AS one (READ_ONLY); ATTACH '{other}' AS other (READ_ONLY)")
+        return [
+            name
+            for name in tables_of(other)
+            for left, right in (("one", "other"), ("other", "one"))
+            if both.execute(f"SELECT COUNT(*) FROM (FROM {left}.{name} EXCEPT ALL FROM {right}.{name})").fetchone()
+            != (0,)
+        ]

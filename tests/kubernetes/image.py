@@ -1,4 +1,4 @@
-"""The image of the Dockerfile, without a registry: on a Debian that is put together here, with the shop's tables.
+"""The image of the Dockerfile, built as docs/kubernetes.md says, but on a Debian that is put together here.
 
 python -m tests.kubernetes.image ARCHIVE.tar
 """
@@ -6,20 +6,18 @@ python -m tests.kubernetes.image ARCHIVE.tar
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.prefect_api import REPOSITORY
-from tests.servers.demo import make_project
+from tests.kubernetes.documented import IMAGE, check_out, commands, execute
 
 BASE = "localhost/python-base:bookworm"
-IMAGE = "localhost/derived:1"
 PACKAGES = {"podman": "podman", "debootstrap": "debootstrap"}
 """What is needed, and the Debian package that has it."""
-PARTS = ("Dockerfile", ".dockerignore", "requirements-runtime.lock", "prefect.yaml", "flows", "blocks", "work-pools")
 CERTIFICATES = Path("/etc/ssl/certs")
 LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "dev")
 HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "derived-tests/images"
@@ -34,19 +32,15 @@ def main(archive: Path) -> None:
         _make_base()
     with tempfile.TemporaryDirectory(prefix="derived-image-") as folder:
         context = Path(folder) / "context"
-        context.mkdir()
-        for part in PARTS:
-            copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
-            copy(REPOSITORY / part, context / part)
-        make_project(REPOSITORY / "tables", context)
+        check_out(context)
         (Path(folder) / "pip.conf").write_text(_pip_settings())
         mounts = [f"{folder}/pip.conf:/etc/pip.conf:ro", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
         if (links := Path(os.environ.get("PIP_FIND_LINKS") or "-")).is_dir():
             mounts.append(f"{links}:{links}:ro")
-        build = [*PODMAN, "build", "--quiet", "--isolation", "chroot", "--network", "host", "--tag", IMAGE]
-        build += ["--build-arg", f"BASE={BASE}", "--build-arg", "COMMIT=0123abc"]
-        build += [word for mount in mounts for word in ("--volume", mount)]
-        subprocess.run([*build, context], check=True)
+        build = [*map(str, PODMAN), "build", "--quiet", "--isolation", "chroot", "--network", "host"]
+        build += ["--build-arg", f"BASE={BASE}", *(word for mount in mounts for word in ("--volume", mount))]
+        (documented,) = (line for line in commands("make install").splitlines() if line.startswith("docker build "))
+        execute(documented, context, dict(os.environ), {"docker build": shlex.join(build)})
     archive.unlink(missing_ok=True)  # podman adds to no archive
     save = [*PODMAN, "save", "--quiet", "--format", "docker-archive", "--output", archive, IMAGE]
     subprocess.run(save, check=True)
