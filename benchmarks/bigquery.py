@@ -1,6 +1,6 @@
 """What work on BigQuery costs in jobs and requests: round trips, which take most of its time, not seconds.
 
-python -m benchmarks.bigquery --windows 1 90 1000 --tables 20 2000
+python -m benchmarks.bigquery --windows 1 90 1000 --tables 20 2000 --each 90
 
 It runs on the emulator, which has ended a job before it answers. Where a job takes longer the service is asked twice
 more: to wait for it, and how it ended.
@@ -76,6 +76,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--windows", type=int, nargs="+", default=[1, 90, 1_000], help="windows of a table")
     arguments.add_argument("--tables", type=int, nargs="+", default=[20, 2_000], help="tables of a project")
+    arguments.add_argument("--each", type=int, default=90, help="windows of each table of a project")
     given = arguments.parse_args()
     shown = Shown(title="Jobs and requests on BigQuery")
     for name in ("", "jobs", "requests"):
@@ -86,8 +87,8 @@ def main() -> None:
             found = nothing_to_do(server, 1, windows)
             shown.add_row(f"a table of {windows:,} windows with nothing to do", *map(str, found))
         for count in given.tables:
-            found = nothing_to_do(server, count, 90)
-            shown.add_row(f"{count:,} tables of 90 windows with nothing to do", *map(str, found))
+            found = nothing_to_do(server, count, given.each)
+            shown.add_row(f"{count:,} tables of {given.each:,} windows with nothing to do", *map(str, found))
     Console().print(shown)
 
 
