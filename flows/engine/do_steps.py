@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
 from functools import partial
@@ -13,9 +14,11 @@ from flows.engine.first_copy import first_copy
 from flows.engine.outcome import Failure
 from flows.engine.prepare import has_rows
 from flows.model.errors import ConflictError, DerivedError
+from flows.model.window import EVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from flows.engine.extract import Extracts
     from flows.engine.first_copy import FirstCopy
@@ -78,13 +81,40 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
 
 
 def _still_to_do(left: Iterable[tuple[TableRun, Step]], found: Plan) -> Iterator[tuple[TableRun, Step]]:
-    """Give what others have not done meanwhile; what is of a generation that they have ended conflicts, and says so."""
+    """Give what others have not done meanwhile, as it is to be done now.
+
+    What is of a generation that they have ended conflicts, and says so.
+    """
     there = {(one.generation, one.is_shadow) for one in found.editions}
+    now: dict[int, list[Step]] = {one.generation: [] for one in found.editions}
+    for one in sorted(found.windows, key=_start):
+        now[one.generation].append(one)
     for run, step in left:
         if (run.generation, run.is_shadow) not in there:
             yield run, step
-        elif any(one.generation == step.generation and _meet(one.window, step.window) for one in found.windows):
-            yield replace(run, known_version=found.version), step
+            continue
+        for one in _shared(step, now[run.generation]):
+            both = one.window.intersect(step.window) if one.window and step.window else step.window
+            # How far a first copy has come is true of the whole of it.
+            copied = one.copied if both == one.window else None
+            yield replace(run, known_version=found.version), replace(one, window=both, copied=copied)
+
+
+def _shared(step: Step, steps: Sequence[Step]) -> Iterator[Step]:
+    """Give those of some steps, in their order, that share windows with another."""
+    span = step.window or EVER
+    for one in steps[bisect_right(steps, span.start, key=_end) :]:
+        if _start(one) >= span.end:
+            return
+        yield one
+
+
+def _start(step: Step) -> datetime:
+    return (step.window or EVER).start
+
+
+def _end(step: Step) -> datetime:
+    return (step.window or EVER).end
 
 
 def _meet(one: Window | None, other: Window | None) -> bool:
