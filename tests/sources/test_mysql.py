@@ -216,7 +216,7 @@ def test_a_missing_table_and_a_missing_right(mysql_server: MysqlServer, database
         probe(wrong)
     assert not caught.value.transient
     assert "hunter2" not in str(caught.value)
-    assert f"tables in '{database}'" in probe(mysql_server.settings(database))
+    assert f"1 table in '{database}'" in probe(mysql_server.settings(database))
 
 
 def test_sessions_cannot_write_and_are_in_utc(mysql_server: MysqlServer, database: str) -> None:
