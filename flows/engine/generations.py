@@ -95,9 +95,13 @@ def turn_back(run: TableRun, reading: Reading, warehouse: Warehouse, *, abandon:
         done = warehouse.mark(_entry(run, "abandon", reading.begun.number, warehouse), version)
         _sweep(run, reading, warehouse)
         return done
-    generation = reading.retired[-1] if reading.retired else 0
+    if not reading.retired:
+        raise UsageError(
+            f"{name}: readers have seen no rows of another generation, so that there are none to go back to."
+        )
+    generation = reading.retired[-1]
     before = shadow_of(run.table, generation).identity
-    if not reading.retired or not warehouse.present([before]):
+    if not warehouse.present([before]):
         raise UsageError(
             f"{name}: the rows that it held before are not there any more (they stay for {KEPT.days} days)."
         )

@@ -82,6 +82,8 @@ def test_what_was_begun_is_abandoned_and_what_was_swapped_in_rolled_back(house):
     """Neither is begun again by itself; what readers see stays fresh."""
     with pytest.raises(UsageError, match="no generation is begun"):
         house.run(TABLE, abandon=True)
+    with pytest.raises(UsageError, match="seen no rows of another generation"):
+        house.run(TABLE, rollback=True)
     house.write(TABLE, DOUBLED)
     house.run(TABLE, bounds=days(1, 2))
     house.run(TABLE, abandon=True)
