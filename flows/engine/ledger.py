@@ -19,7 +19,7 @@ from flows.engine.question import Warning_, question, shard, shards
 from flows.engine.state import Begun, Committed, Generation, LedgerState, Reading, window_of
 from flows.model.change_index import ChangeIndex
 from flows.model.entry import Copied
-from flows.model.window import BEGINNING, Window, subtract
+from flows.model.window import BEGINNING, Window, merge, subtract
 from flows.project.definition import code_version
 from flows.warehouses.interface import parts_of, shadow_of
 
@@ -215,36 +215,37 @@ def _state(
     early = clocks.early(since, now)
     accepts = [row for row in since if row["kind"] == "accept" and not _is_commit(row)]
     made = [_committed(_accepted(row, accepts)) for row in since if _is_commit(row)]
-    committed = made
-    for row in since:
-        if row["kind"] == "trim":
-            committed = _trimmed(committed, window_of(row), row["version"])
+    trims = [(window_of(row), row["version"]) for row in since if row["kind"] == "trim"]
+    committed = [
+        replace(commit, window=left) for commit in made for left in _left(commit.window, commit.version, trims)
+    ]
+    parts = [row for row in since if row["kind"] == "part" and row["window_start"] is not None]
+    held = merge(left for row in parts for left in _left(window_of(row), row["version"], trims))
     kept, ahead = clocks.in_their_time(table, committed, early)
-    begun = _begun(table, since, early)
+    begun = _begun(table, since, early, trims)
     if begun is not None and begun.code_version in changed:
         begun = replace(begun, holds=False)
     # Where all was trimmed the table is still as its newest commit has left it.
     made_by = {commit.code_version for commit in kept or made[-1:]}
     own = {one: changes for one, changes in changed.items() if one in made_by}
-    return LedgerState(version, kept, own, begun, end, ahead)
+    return LedgerState(version, kept, own, begun, tuple(held), end, ahead)
 
 
-def _trimmed(committed: Sequence[Committed], window: Window, version: int) -> list[Committed]:
-    """Return commits without the windows that a trim of that version has taken away."""
-    return [
-        replace(commit, window=left)
-        for commit in committed
-        for left in (subtract([commit.window], [window]) if commit.version < version else [commit.window])
-    ]
+def _left(window: Window, version: int, trims: Sequence[tuple[Window, int]]) -> list[Window]:
+    """Return what later trims have left of a window."""
+    return subtract([window], [trimmed for trimmed, at in trims if at > version])
 
 
-def _begun(table: Table, entries: Sequence[Mapping[str, Any]], early: Container[int]) -> Begun | None:
+def _begun(
+    table: Table, entries: Sequence[Mapping[str, Any]], early: Container[int], trims: Sequence[tuple[Window, int]]
+) -> Begun | None:
     """Return the first copy of which the newest part is there, and of whose windows none was committed since."""
     part = next((row for row in reversed(entries) if row["kind"] == "part"), None)
     if part is None or table.window is None:
         return None
-    window = window_of(part)
-    if any(_is_commit(row) and window.overlaps(window_of(row)) for row in entries):
+    # What was trimmed since is to be read again, should the table come to have it again.
+    window = next(iter(_left(window_of(part), part["version"], trims)), None)
+    if window is None or any(_is_commit(row) and window.overlaps(window_of(row)) for row in entries):
         return None
     holds = comes_in_parts(table) and part["version"] not in early
     return Begun(window, Copied.parse(part["copied"]), part["code_version"], holds)

@@ -66,6 +66,7 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
     else:
         found = _plan_derived(facts, table.window)
     versions = {name: upstream.version for name, upstream in upstreams.items()}
+    starts_over = known.begun is not None and not known.begun.holds and not trim
     return replace(
         found,
         version=known.version,
@@ -73,7 +74,8 @@ def plan(  # noqa: PLR0913 - the facts that a plan follows from
         upstreams=versions,
         lacking=_lacking(facts) if found.windows else (),
         ahead=known.ahead,
-        starts_over=known.begun is not None and not known.begun.holds,
+        outside=() if starts_over and found.windows else found.outside,
+        starts_over=starts_over,
     )
 
 
@@ -216,8 +218,9 @@ def _behind(facts: _Facts, commit: Committed) -> list[str]:
 
 
 def _outside(known: LedgerState, spec: WindowSpec) -> list[Window]:
-    """Return the ranges of windows that the table has no longer."""
-    return subtract(merge(commit.window for commit in known.committed), [Window(spec.start, spec.end or END)])
+    """Return the ranges of windows that the table has no longer, and of which rows are there."""
+    held = merge([*(commit.window for commit in known.committed), *known.parts])
+    return subtract(held, [Window(spec.start, spec.end or END)])
 
 
 def _due(facts: _Facts, commit: Committed | None, window: Window, *, look_again: bool) -> Step | None:

@@ -62,6 +62,8 @@ class LedgerState:
     """What the table's file changes of definitions that made commits, by code version, where it changes anything."""
     begun: Begun | None = None
     """The first copy that is to be ended."""
+    parts: tuple[Window, ...] = ()
+    """Of which windows parts of first copies were read: rows may be there of more of them than is committed."""
     emptied: int = 0
     """Version of what emptied the table last; what was committed before holds no longer."""
     ahead: datetime | None = None

@@ -1,18 +1,24 @@
 """A first copy that is several commits: what may come between two of its parts, and what becomes of its bad rows."""
 
+from contextlib import suppress
 from functools import partial
 
 import pyarrow as pa
 import pytest
 
+from flows.commands.progress import Quiet
 from flows.engine import first_copy
 from flows.engine.commit import TableRun, commit_step
 from flows.engine.prepare import has_rows
+from flows.engine.readings import Readings
+from flows.engine.request import Author, Reached, Request
 from flows.engine.steps import Reason, Step
+from flows.engine.table_run import Parts, run_table
 from flows.model.bad_row import BadRow
 from flows.model.errors import ConflictError, QuarantineError
 from flows.sources.interface import Batch, Inspection, arrow_schema
-from tests.engine.builders import EVENTS, event, prepare, reading, rows, span
+from tests.engine.builders import EVENTS, day, event, prepare, reading, rows, span, values
+from tests.engine.test_repair import Files
 
 DAYS = span(0, 10)
 
@@ -23,16 +29,25 @@ class Ordered:
     def __init__(self, number):
         self.rows = [event(place, place) for place in range(number)]
         self.bad = {}
+        self.cut_off_at = None
 
     def inspect(self, _):
         """Say that there is nothing to say."""
         return Inspection()
 
-    def copy(self, subject, _, after):
+    def copy(self, subject, within, after):
         """Give the rows that come after a position."""
         for place in range(int(after or 0), len(self.rows)):
+            if place == self.cut_off_at:
+                raise KeyboardInterrupt
+            if not within.start <= self.rows[place]["updated"] < within.end:
+                continue
             batch = pa.RecordBatch.from_pylist(self.rows[place : place + 1], arrow_schema(subject))
             yield Batch(batch, self.bad.get(place, ()), position=str(place + 1))
+
+    def read(self, subject, within):
+        """Give the rows of a window."""
+        yield from self.copy(subject, within, None)
 
 
 def bad(*places):
@@ -91,3 +106,40 @@ def test_bad_rows_of_a_part_that_failed_go_when_it_is_read_well(warehouse, begin
         pass
     assert quarantined(warehouse) == ["id=100"]
     assert len(rows(warehouse, EVENTS)) == 6
+
+
+@pytest.mark.parametrize("trims_first", [True, False])
+def test_what_parts_hold_of_days_that_the_table_has_no_longer_is_told_and_goes(warehouse, monkeypatch, trims_first):
+    """Whether the copy has ended or not, and should the table come to have those days again, so do their rows."""
+    monkeypatch.setattr(first_copy, "PART_ROWS", 2)
+    source = Ordered(9)
+
+    def run(first, **asked):
+        window = EVENTS.window.model_copy(update={"start": day(first), "end": day(9)})
+        project = Files({EVENTS.identity: EVENTS.model_copy(update={"window": window})})
+        readings = Readings(warehouse, project.tables)
+        parts = Parts(project, readings, Author("tester"), lambda _: Reached(source, None, 0))
+        return run_table(parts, Request(EVENTS.identity, **asked), Quiet())
+
+    def trim():
+        assert [(entry.kind, entry.window) for entry in run(3, trim=True).entries] == [("trim", span(0, 3))]
+
+    source.cut_off_at = 5
+    with suppress(KeyboardInterrupt):
+        run(0)
+    assert values(warehouse, EVENTS, "id") == [0, 1, 2, 3]
+    source.cut_off_at = None
+    if trims_first:
+        trim()
+        assert values(warehouse, EVENTS, "id") == [3]
+    else:
+        done = run(3)
+        assert [entry.kind for entry in done.entries] == ["part", "part", "commit"]
+        assert done.plan.outside == (span(0, 3),)
+        assert run(3).plan.outside == (span(0, 3),)
+        trim()
+        assert values(warehouse, EVENTS, "id") == [3, 4, 5, 6, 7, 8]
+    assert not run(3, trim=True).entries
+    run(0)
+    assert values(warehouse, EVENTS, "id") == list(range(9))
+    assert not run(0).plan.windows
