@@ -13,7 +13,7 @@ from flows.engine.division import pieces
 from flows.engine.first_copy import first_copy
 from flows.engine.outcome import Failure
 from flows.engine.prepare import has_rows
-from flows.model.errors import ConflictError, DerivedError
+from flows.model.errors import ConflictError, DerivedError, UsageError
 from flows.model.window import EVER
 
 if TYPE_CHECKING:
@@ -51,7 +51,12 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
     while left:
         if outcome.lendings != warehouse.lendings:
             outcome.lendings = warehouse.lendings
-            left = deque(_still_to_do(left, plan()))
+            try:
+                left = deque(_still_to_do(left, plan()))
+            except DerivedError as error:
+                outcome.failures.append(Failure(None, _unplanned(outcome.table, error)))
+                outcome.untried += tuple(step for _, step in left)
+                return
             continue
         run, step = left.popleft()
         in_a_row = failed[step.generation]
@@ -78,6 +83,15 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
             if in_a_row and in_a_row[-1].kind != error.kind:
                 in_a_row.clear()
             in_a_row.append(error)
+
+
+def _unplanned(name: str, error: DerivedError) -> DerivedError:
+    """Return why there is no plan any more: others have changed what could be asked when the run began."""
+    if not isinstance(error, UsageError):
+        return error
+    return ConflictError(
+        f"{name}: another run has changed what there is to do in the meantime: {error} What this one did before stays."
+    )
 
 
 def _still_to_do(left: Iterable[tuple[TableRun, Step]], found: Plan) -> Iterator[tuple[TableRun, Step]]:

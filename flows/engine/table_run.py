@@ -71,15 +71,20 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
         return _turn_back(parts, table, request, observer)
     lendings = parts.warehouse.lendings
     plan = partial(make_plan, parts.project, table, parts.readings, request, reached)
-    todo = plan()
-    todo = estimated(todo, parts.project, table, parts.warehouse)
+    todo = estimated(plan(), parts.project, table, parts.warehouse)
     observer.planned(table.identity, todo)
     outcome = Outcome(table.identity, todo, defined=table, lendings=lendings)
+
+    def plan_anew() -> Plan:
+        # What is known of the table may be from before this run's own entries.
+        parts.readings.forget(table.identity)
+        return plan()
+
     try:
         if table.source:
-            _ingest(parts, request, outcome, found, observer, plan)
+            _ingest(parts, request, outcome, found, observer, plan_anew)
         else:
-            _derive(parts, outcome, observer, plan)
+            _derive(parts, outcome, observer, plan_anew)
     finally:
         if todo.windows or todo.changes or todo.succession or todo.abandons is not None:
             parts.readings.forget(table.identity)
@@ -163,7 +168,12 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[
     if todo.succession is None:
         return
     parts.readings.forget(outcome.table)
-    left = make_plan(parts.project, newest.table, parts.readings, Request(outcome.table))
+    try:
+        left = make_plan(parts.project, newest.table, parts.readings, Request(outcome.table))
+    except DerivedError as error:
+        if all(one.error.kind != error.kind for one in outcome.failures):
+            outcome.failures.append(Failure(None, error))
+        return
     if left.succession is not None and left.succession.is_whole and not left.succession.begins:
         prepare(newest, left, warehouse)
         outcome.swapped = generations.succeed(newest, left, warehouse)

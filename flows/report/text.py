@@ -162,10 +162,13 @@ def describe_failures(outcome: Outcome) -> str:
     count = count_windows(outcome, (failure.window for failure in outcome.failures))
     failed = f"{plural(count, 'window')} failed ({', '.join(map(str, spans))})"
     untried = f", and {plural(count_untried(outcome), 'more window')} not tried" if outcome.untried else ""
+    what = f"{failed}{untried}"
+    if not spans and outcome.defined and outcome.defined.window:
+        what = f"the rest could not be planned, {plural(count_untried(outcome), 'window')} not tried"
     errors = list(dict.fromkeys(failure.error.found for failure in outcome.failures))
     advice = dict.fromkeys(failure.error.advice for failure in outcome.failures if failure.error.advice)
     more = [f"and {plural(len(errors) - SHOWN_FAILURES, 'error')} more"] if len(errors) > SHOWN_FAILURES else []
-    return "\n".join([f"{one_line(outcome.table)}: {failed}{untried}", *errors[:SHOWN_FAILURES], *more, *advice])
+    return "\n".join([f"{one_line(outcome.table)}: {what}", *errors[:SHOWN_FAILURES], *more, *advice])
 
 
 def count_untried(outcome: Outcome) -> int:

@@ -1,17 +1,22 @@
 """Others have the warehouse in the middle of a run, which then goes on with what they have left to do."""
 
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from flows.commands.progress import Quiet
-from flows.engine import first_copy
+from flows.engine import accept, first_copy
 from flows.engine.readings import Readings
 from flows.engine.request import Author, Reached, Request
 from flows.engine.table_run import Parts, run_table
+from flows.model.errors import ConflictError
+from flows.report.text import describe_failures
 from tests.contract.test_parts import Ordered
-from tests.engine.builders import EVENTS, by_day, csv, day, rows, span, table
+from tests.engine.builders import EVENTS, by_day, csv, day, rows, span, table, window
 from tests.engine.test_repair import Clocked, Files
+from tests.simulator.house import AFTER, BEFORE, DOUBLED, TABLE, amounts, living
 
 COLUMNS = "id INT64, at TIMESTAMP, updated TIMESTAMP, amount NUMERIC"
 LOG = table("core.events", COLUMNS, strategy="append", key=["id"], **by_day("updated"), **csv(cursor="updated"))
@@ -93,3 +98,53 @@ def test_what_others_have_done_of_a_range_is_not_done_again(warehouse, copy):
     done = copy(EVENTS, source, lambda: copy(EVENTS, Source(), bounds=span(2, 8)))
     assert [entry.window for entry in done.entries] == source.reads == [span(0, 2), span(8, COUNT)]
     assert [row["id"] for row in rows(warehouse, EVENTS)] == list(range(COUNT))
+
+
+class LentOnce(Lent):
+    """Lets others have the warehouse after the run's first step."""
+
+    def planned(self, *_):
+        """Keep it."""
+
+    def step(self, table, step, work):
+        """Do a step, and let them have it."""
+        done = super().step(table, step, work)
+        if self.others:
+            others, self.others = self.others, None
+            others()
+            self.warehouse.lendings += 1
+        return done
+
+
+@pytest.fixture
+def house(warehouse, tmp_path):
+    """A derived table of four days that is up to date, and whose file has changed since."""
+    made = living(tmp_path, warehouse)
+    made.write(TABLE, DOUBLED)
+    return made
+
+
+def test_a_run_does_not_conflict_with_itself(warehouse, house):
+    """It begins a generation, and plans anew as others have had the warehouse for nothing."""
+    done = house.run(TABLE, observer=Lent(warehouse, lambda: None))
+    assert (done.failures, len(done.entries), amounts(house)) == ([], 4, AFTER)
+
+
+def test_rows_are_not_accepted_over_those_that_others_have_made(warehouse, house, monkeypatch):
+    """Of a range only what they have left is taken over."""
+    monkeypatch.setattr(accept, "LONGEST", timedelta(days=2))
+    others = partial(house.run, TABLE, bounds=span(3, 4))
+    done = house.run(TABLE, accept=True, observer=LentOnce(warehouse, others))
+    assert [(entry.kind, entry.window) for entry in done.entries] == [("accept", span(0, 2)), ("accept", window(2))]
+    assert (done.failures, amounts(house)) == ([], {**BEFORE, 4: AFTER[4]})
+
+
+def test_what_was_done_is_told_where_the_rest_cannot_be_planned_any_more(warehouse, house, monkeypatch):
+    """Others have ended the generation by themselves: that is a conflict, and none of the words that were given."""
+    monkeypatch.setattr(accept, "LONGEST", timedelta(days=1))
+    done = house.run(TABLE, accept=True, observer=LentOnce(warehouse, partial(house.run, TABLE)))
+    assert [(entry.kind, entry.window) for entry in done.entries] == [("accept", span(0, 1))]
+    assert [(type(one.error), one.window) for one in done.failures] == [(ConflictError, None)]
+    assert [step.window for step in done.untried] == [window(1), window(2), window(3)]
+    assert describe_failures(done).startswith(f"{TABLE}: the rest could not be planned, 3 windows not tried\n")
+    assert amounts(house) == {**AFTER, 1: BEFORE[1]}

@@ -125,13 +125,13 @@ class House:
         """Copy the source."""
         return self.run(NAME, force=True)
 
-    def run(self, name, **request):
+    def run(self, name, observer=None, **request):
         """Bring a table up to date; return what was done."""
         project = load_project(self.root)
         reached = Reached(FilesReader(self.root), None, time.monotonic())
         author = Author("tester", self.git_commit, self._precedes)
         parts = Parts(project, Readings(self.warehouse, project.tables), author, lambda _: reached)
-        return run_table(parts, Request(name, **request), Quiet())
+        return run_table(parts, Request(name, **request), observer or Quiet())
 
     def _precedes(self, other):
         """Say whether the run's commit is before another in the history, where that has both."""
