@@ -63,6 +63,11 @@ def _below(warehouse):
     return {row["day"].day: int(row["n"]) for row in warehouse.query(f"SELECT day, n FROM {BELOW}", {})}
 
 
+def _shown(warehouse):
+    asked = "SELECT window_start, window_end FROM platform.windows WHERE table_name = @name"
+    return [(row["window_start"].day, row["window_end"].day) for row in warehouse.query(asked, {"name": NAME})]
+
+
 def test_what_lies_outside_goes_and_what_was_made_of_it_stays(run, warehouse):
     """Until then it is there, and runs say so; once it is copied again, what reads it follows again."""
     run()
@@ -82,14 +87,21 @@ def test_what_lies_outside_goes_and_what_was_made_of_it_stays(run, warehouse):
     kept = run(BELOW, **moved)
     assert [(one.table, one.windows) for one in kept.plan.kept] == [(NAME, 2)]
     assert _below(warehouse) == before
-    asked = "SELECT window_start, window_end FROM platform.windows WHERE table_name = @name"
-    shown = warehouse.query(asked, {"name": NAME})
-    assert [(row["window_start"].day, row["window_end"].day) for row in shown] == [(3, 4)]
+    assert _shown(warehouse) == [(3, 4)]
     more = [(*row[:3], row[3] * 10) for row in ROWS]
     run(rows=more)
     run(BELOW, rows=more)
     again = {2: 12, 3: 84} if run.strategy == "merge" else {1: 10, 3: 6, 4: 80}
     assert _below(warehouse) == again
+
+
+@pytest.mark.parametrize("run", ["append"], indirect=True)
+def test_of_a_range_that_is_trimmed_time_and_again_what_is_left_is_shown(run, warehouse):
+    """At either end, until nothing is."""
+    run()
+    for start, end, left in ((2, 5, [(2, 5)]), (3, 5, [(3, 5)]), (3, 4, [(3, 4)]), (4, 5, [])):
+        run(start=f"2026-01-0{start}", end=f"2026-01-0{end}", trim=True)
+        assert _shown(warehouse) == left
 
 
 def test_what_has_no_windows_and_a_range_are_refused(run):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.jobs import Jobs
 
 PLATFORM = "platform"
-VERSION = 3
+VERSION = 4
 """Counts up with each change of the views below, so that they reach warehouses that have older ones."""
 _LABEL = "derived_views"
 """Of the view over the ledger's shards: the version of those that ask it."""
@@ -48,18 +48,26 @@ _RESET = (
 _MADE = "(kind = 'commit' OR kind = 'accept' AND generation > 0)"
 """Whether an entry says that windows are committed."""
 VIEWS = {
-    # Of ranges that reach over a table's start or end as it came to be, the part is left that lies within.
+    # Of ranges that reach over a table's start or end as it came to be, the part is left that lies within: from the
+    # first gap between what later trims took away to the last.
     "windows": f"""
-        WITH trimmed AS (
-          SELECT entry.table_name, entry.version, entry.committed_at,
-                 MAX(IF(gone.window_start <= entry.window_start, gone.window_end, NULL)) AS low,
-                 MIN(IF(gone.window_end >= entry.window_end, gone.window_start, NULL)) AS high
+        WITH gone AS (
+          SELECT entry.table_name, entry.version, entry.committed_at, entry.window_end AS until,
+                 gone.window_start AS start, gone.window_end AS stop,
+                 GREATEST(entry.window_start, COALESCE(
+                   MAX(gone.window_end) OVER (PARTITION BY entry.table_name, entry.version, entry.committed_at
+                     ORDER BY gone.window_start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                   entry.window_start)) AS reached
           FROM `platform`.`ledger` AS entry JOIN `platform`.`ledger` AS gone
             ON gone.kind = 'trim' AND gone.table_name = entry.table_name
             AND COALESCE(gone.generation, 0) = COALESCE(entry.generation, 0)
             AND gone.window_start < entry.window_end AND entry.window_start < gone.window_end
-            AND IF(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version)
-          GROUP BY entry.table_name, entry.version, entry.committed_at)
+            AND IF(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version)),
+        trimmed AS (
+          SELECT table_name, version, committed_at,
+                 COALESCE(MIN(IF(reached < start, reached, NULL)), MAX(stop)) AS low,
+                 IF(MAX(stop) >= MAX(until), MAX(IF(reached < start, start, NULL)), NULL) AS high
+          FROM gone GROUP BY table_name, version, committed_at)
         SELECT entry.table_name, GREATEST(entry.window_start, COALESCE(low, entry.window_start)) AS window_start,
                LEAST(entry.window_end, COALESCE(high, entry.window_end)) AS window_end,
                IF({_MADE}, 'committed', 'failed') AS state, entry.version, entry.committed_at AS `at`, `rows`, seconds,
@@ -72,7 +80,7 @@ VIEWS = {
           AND trimmed.committed_at = entry.committed_at
         WHERE ({_MADE} OR kind = 'failure') AND is_seen
           AND (reset IS NULL OR IF({_MADE}, entry.version > reset, entry.committed_at > reset_at))
-          AND (low IS NULL OR low < entry.window_end) AND (high IS NULL OR high > entry.window_start)
+          AND (low IS NULL OR low < entry.window_end)
         QUALIFY ROW_NUMBER() OVER (PARTITION BY entry.table_name, entry.window_start, entry.window_end
                                    ORDER BY entry.committed_at DESC) = 1
     """,

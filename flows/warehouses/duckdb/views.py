@@ -8,18 +8,25 @@ _SEEN = (
 _MADE = "(kind = 'commit' OR kind = 'accept' AND generation > 0)"
 """Whether an entry says that windows are committed."""
 VIEWS = {
-    # Of ranges that reach over a table's start or end as it came to be, the part is left that lies within.
+    # Of ranges that reach over a table's start or end as it came to be, the part is left that lies within: from the
+    # first gap between what later trims took away to the last.
     "windows": f"""
-        WITH trimmed AS (
-          SELECT entry.table_name, entry.version, entry.committed_at,
-                 max(gone.window_end) FILTER (gone.window_start <= entry.window_start) AS low,
-                 min(gone.window_start) FILTER (gone.window_end >= entry.window_end) AS high
+        WITH gone AS (
+          SELECT entry.table_name, entry.version, entry.committed_at, entry.window_end AS until,
+                 gone.window_start AS start, gone.window_end AS stop,
+                 greatest(entry.window_start, max(gone.window_end) OVER before) AS reached
           FROM platform.ledger AS entry JOIN platform.ledger AS gone
             ON gone.kind = 'trim' AND gone.table_name = entry.table_name
             AND coalesce(gone.generation, 0) = coalesce(entry.generation, 0)
             AND gone.window_start < entry.window_end AND entry.window_start < gone.window_end
             AND if(entry.kind = 'failure', gone.committed_at > entry.committed_at, gone.version > entry.version)
-          GROUP BY ALL)
+          WINDOW before AS (PARTITION BY entry.table_name, entry.version, entry.committed_at
+                            ORDER BY gone.window_start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
+        trimmed AS (
+          SELECT table_name, version, committed_at,
+                 coalesce(min(reached) FILTER (reached < start), max(stop)) AS low,
+                 if(max(stop) >= max(until), max(start) FILTER (reached < start), NULL) AS high
+          FROM gone GROUP BY table_name, version, committed_at)
         SELECT entry.table_name, greatest(entry.window_start, low) AS window_start,
                least(entry.window_end, high) AS window_end, if({_MADE}, 'committed', 'failed') AS state, entry.version,
                entry.committed_at AS at, "rows", seconds, run_id, run_by, code_version, error
@@ -29,7 +36,7 @@ VIEWS = {
         LEFT JOIN trimmed USING (table_name, version, committed_at)
         WHERE ({_MADE} OR kind = 'failure') AND is_seen
           AND (reset IS NULL OR if({_MADE}, entry.version > reset, entry.committed_at > reset_at))
-          AND (low IS NULL OR low < entry.window_end) AND (high IS NULL OR high > entry.window_start)
+          AND (low IS NULL OR low < entry.window_end)
         QUALIFY row_number() OVER (PARTITION BY entry.table_name, entry.window_start, entry.window_end
                                    ORDER BY entry.committed_at DESC) = 1
     """,

@@ -7,7 +7,7 @@ from flows.model.window import EVER
 from flows.warehouses.bigquery import views
 from tests.engine.builders import EVENTS, Rows, do, event
 
-DIGESTS = {1: "e8d18b8d5c493d61", 2: "88717f221e6746de", 3: "87c770b08673d964"}
+DIGESTS = {1: "e8d18b8d5c493d61", 2: "88717f221e6746de", 3: "87c770b08673d964", 4: "971d43c796019d69"}
 """Of the texts of all views, by their version."""
 
 
