@@ -86,7 +86,10 @@ a bound too: `UNNEST(GENERATE_DATE_ARRAY(DATE(@window_start), DATE(@window_end))
 
 A range that holds both ends of its window is refused, as `day BETWEEN DATE(@window_start) AND DATE(@window_end)` is in windows
 of a day, a week or a month: the rows of its last day would stand in the next window too. Write
-`day >= DATE(@window_start) AND day < DATE(@window_end)`. In windows of hours it reads the whole day, and stays.
+`day >= DATE(@window_start) AND day < DATE(@window_end)`. In windows of hours it reads the whole day, and stays. So does a
+range that does not say which rows come out: of a second table where the first one is bounded up to the window's end, in a
+LEFT JOIN, in EXISTS, IN or COUNTIF, in a WITH whose reader asks for `day < DATE(@window_end)` (as after LEAD), or where the
+output compares the day with the window's end, as `IF(day = DATE(@window_end), stock, -stock)` does.
 
 A lookup repairs itself where it holds a row for each change. Divide it by the day from which a row holds
 (`partition: {column: valid_from, by: day}`), and read what was valid by the end of the window:

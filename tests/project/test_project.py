@@ -404,10 +404,11 @@ def test_hours_of_windows_without_an_end_are_counted_to_today(root):
 
 
 def test_a_range_that_two_windows_share_is_a_fault(root):
-    """Whole days in both ends of a range are a day twice in windows of days, and the whole day in windows of hours."""
+    """Whole days in both ends of a range are a day twice in windows of days that nothing bounds again, not in hours."""
     sql = "SELECT order_id\nFROM core.orders\nWHERE DATE(created_at) BETWEEN DATE(@window_start) AND DATE(@window_end)"
-    for name, size in (("days", "1 day"), ("hours", "1 hour")):
-        path = derived(root, name, sql)
+    within = f"SELECT order_id FROM ({sql.replace('order_id', 'order_id, created_at')}) WHERE created_at < @window_end"
+    for name, size, query in (("days", "1 day", sql), ("hours", "1 hour", sql), ("within", "1 day", within)):
+        path = derived(root, name, query)
         window = f"window: {{size: {size}, start: 2026-01-01}}\nstrategy: append\npartition: {{column: at, by: day}}"
         columns = "  - {name: order_id, type: INT64}\n  - {name: at, type: TIMESTAMP}"
         text = (
