@@ -45,6 +45,14 @@ class Outcome:
     swapped: Entry | None = None
     """What let a generation take the place of the one that readers saw."""
 
+    def swap(self, entry: Entry, generation: int) -> None:
+        """Take that a generation was swapped in, and forget what failed of rows that readers see no longer."""
+        made = {one.window for one in self.entries if one.generation == generation}
+        wanted = {step.window for step in self.plan.windows if step.generation == generation} - made
+        self.swapped = entry
+        self.failures = [failure for failure in self.failures if failure.window in wanted]
+        self.untried = tuple(step for step in self.untried if step.generation == generation)
+
     @property
     def rows(self) -> int:
         """Rows of all windows that were done, and of what there is of one that was not."""

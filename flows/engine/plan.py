@@ -95,9 +95,13 @@ def failed_last(todo: Plan, failing: Sequence[Window], table: Table) -> Plan:
         size = table.window.size
         alone = [window for window in failing if size.next(window.start) == window.end]
     steps = [piece for step in todo.windows for piece in _without(step, alone)]
+    return replace(todo, windows=tuple(sorted(steps, key=failed_before(failing))))
+
+
+def failed_before(failing: Sequence[Window]) -> Callable[[Step], bool]:
+    """Return a function that says whether a step, or part of it, failed when it was tried last."""
     failed = ChangeIndex([(window, 1) for window in failing])
-    order = sorted(steps, key=lambda step: step.window is not None and failed.within(step.window))
-    return replace(todo, windows=tuple(order))
+    return lambda step: step.window is not None and failed.within(step.window) > 0
 
 
 def _without(step: Step, alone: Sequence[Window]) -> list[Step]:

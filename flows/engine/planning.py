@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flows.engine.accept import accepting, require_acceptable
-from flows.engine.plan import failed_last, plan
+from flows.engine.plan import failed_before, failed_last, plan
 from flows.engine.state import LedgerState
 from flows.engine.steps import Edition, Moment, Plan, Reason, Step, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError, UsageError
@@ -132,6 +132,10 @@ def _plan_succession(
         every = _plan_edition(unbounded, table, number, state, waits=True, is_shadow=True)
     if asked.accept:
         following = _accepting(asked, reading, following, state, present)
+    renewed = _in_order(present, reading).windows
+    again: tuple[Step, ...] = ()
+    if following.windows and not asked.accept:
+        again = tuple(filter(failed_before(reading.failing), renewed))
     windows = _count(table, asked.moment)
     succession = Succession(
         number,
@@ -142,10 +146,15 @@ def _plan_succession(
         windows - sum(step.cause == "missing" for step in every.windows) - _waiting(table, every),
         begins=goes_on is None,
         is_whole=bool(state.committed) and not _lacks(every, reading),
+        again=again,
     )
     return replace(
         following,
-        windows=(*_in_order(present, reading).windows, *_redefined(_in_order(following, reading), changes)),
+        windows=(
+            *renewed[: len(renewed) - len(again)],
+            *_redefined(_in_order(following, reading), changes),
+            *again,
+        ),
         version=reading.state.version,
         editions=(*present.editions, *following.editions),
         behind=present.behind,

@@ -153,6 +153,8 @@ class Succession:
     """About how long the others take, by what windows of the table took before."""
     is_whole: bool = False
     """Whether nothing more has to be made before it takes its place."""
+    again: tuple[Step, ...] = ()
+    """The last steps of the plan, of what readers see: they failed before, and are tried where it keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)

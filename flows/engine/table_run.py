@@ -19,7 +19,7 @@ from flows.engine.planning import bounds_of, make_plan
 from flows.engine.prepare import prepare, require_ready
 from flows.engine.request import Reached, Request
 from flows.engine.steps import Edition, Plan
-from flows.model.errors import DerivedError, SqlError, UsageError
+from flows.model.errors import ConflictError, DerivedError, SqlError, UsageError
 from flows.model.window import EVER
 from flows.sql import names_of
 
@@ -164,6 +164,8 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[
     for number in dict.fromkeys(step.generation for step in todo.windows):
         prepare(runs[number], todo, warehouse)
         keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
+    again = todo.succession.again if todo.succession else ()
+    outcome.plan = replace(todo, windows=todo.windows[: len(todo.windows) - len(again)])
     do_steps(runs, outcome, warehouse, None, observer, plan)
     if todo.succession is None:
         return
@@ -176,8 +178,15 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[
         return
     if left.succession is not None and left.succession.is_whole and not left.succession.begins:
         prepare(newest, left, warehouse)
-        outcome.swapped = generations.succeed(newest, left, warehouse)
-    elif todo.still is not None:
+        outcome.swap(generations.succeed(newest, left, warehouse), newest.generation)
+        return
+    if any(isinstance(failure.error, ConflictError) for failure in outcome.failures):
+        outcome.untried += again
+    elif again:
+        outcome.plan = replace(todo, windows=again)
+        do_steps(runs, outcome, warehouse, None, observer, plan)
+    outcome.plan = todo
+    if todo.still is not None:
         outcome.failures.append(Failure(None, todo.still))
 
 
