@@ -1,17 +1,20 @@
 """The warehouse's file: whose it is, and what is said where there can be none."""
 
+import errno
 import os
 import re
 import subprocess
 import sys
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Timer
 
 import duckdb
 import pytest
 
 from flows.model.errors import SourceUnavailableError, WarehouseBusyError, WarehouseError
 from flows.warehouses.duckdb.connection import transaction, translated
+from flows.warehouses.duckdb.queue import Queue
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.engine.builders import EVENTS, Rows, do, event, prepare, window
 
@@ -128,19 +131,40 @@ def test_a_command_says_so_without_a_traceback(tmp_path):
     assert "Set DERIVED_HOME to a folder" in done.stderr
 
 
-def test_another_process_is_waited_for(tmp_path):
-    """And named, once; after the patience it is an error that may pass."""
+def test_another_process_is_waited_for(tmp_path, monkeypatch):
+    """And named, once; after the patience it is an error that may pass. Who gave the file away waits without end."""
+    monkeypatch.setattr("flows.warehouses.duckdb.warehouse.SILENCE", 0.1)
     path = tmp_path / "warehouse.duckdb"
     code = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
-    holder = subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    told = []
-    try:
-        assert holder.stdout.readline() == b"ready\n"
-        with pytest.raises(WarehouseBusyError, match=str(holder.pid)):
-            DuckDB(path, patience=0.3, report=told.append)
-    finally:
-        holder.communicate()
-    assert len(told) == 1
+    told, giver = [], []
+    with closing(DuckDB(path, report=giver.append)) as warehouse:
+        warehouse.release()
+        holder = subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert holder.stdout.readline() == b"ready\n"
+            with pytest.raises(WarehouseBusyError, match=str(holder.pid)):
+                DuckDB(path, patience=0.3, report=told.append)
+            Timer(0.5, holder.stdin.close).start()
+            assert warehouse.query("SELECT 1 AS a", {}) == [{"a": 1}]
+        finally:
+            holder.kill()
+            holder.wait()
+            holder.stdout.close()
+    assert (len(told), giver) == (1, [f"process {holder.pid} holds the warehouse {path}; waiting for it"])
+
+
+def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):
+    """What a window has committed has not failed on a filesystem that has none."""
+
+    def unlocked(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", unlocked)
+    monkeypatch.setattr("flows.warehouses.duckdb.warehouse.AT_LEAST", 0)
+    path = tmp_path / "warehouse.duckdb"
+    with closing(DuckDB(path)) as warehouse, Queue(path).joined():
+        assert do(warehouse, EVENTS, window(0), Rows([event(1, 0)])).rows == 1
+        assert warehouse.lendings == 0
 
 
 def test_a_transaction_leaves_no_trace_without_its_commit(tmp_path):

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,19 +70,24 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[Transaction]:
                 connection.execute("ROLLBACK")
 
 
-def open_file(path: Path, patience: float, report: Callable[[str], None]) -> duckdb.DuckDBPyConnection:
-    """Open the file, and make it where it is missing; wait for a process that holds it, which gives it at a commit."""
+def open_file(
+    path: Path, patience: float, report: Callable[[str], None], *, silence: float = 0
+) -> duckdb.DuckDBPyConnection:
+    """Open the file, and make it where it is missing; wait for a process that holds it, which gives it at a commit.
+
+    What it waits for is told once, after some seconds of `silence`.
+    """
     if path != IN_MEMORY:
         _make_folder(path)
     with ExitStack() as queue:
-        return _open_in_turn(path, patience, report, queue)
+        return _open_in_turn(path, patience, report, queue, silence)
 
 
 def _open_in_turn(
-    path: Path, patience: float, report: Callable[[str], None], queue: ExitStack
+    path: Path, patience: float, report: Callable[[str], None], queue: ExitStack, silence: float
 ) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + patience
-    pause, told = FIRST_PAUSE, False
+    began = time.monotonic()
+    pause, waits, told = FIRST_PAUSE, False, False
     while True:
         try:
             connection = duckdb.connect(str(path), config=_FENCE)
@@ -90,14 +96,17 @@ def _open_in_turn(
             if holder is None and "Could not set lock" not in str(error):
                 raise _unopened(path, error) from error
             who = f"process {holder[1]}" if holder else "another process"
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + patience:
                 raise WarehouseBusyError(
                     f"The warehouse {path} has been held by {who} for {patience:.0f} seconds. One process at a time "
                     "can work on it: wait until that one has ended, or end it, and start again."
                 ) from error
-            if not told:
-                report(f"{who} holds the warehouse {path}; waiting up to {patience:.0f} seconds for it")
+            if not waits:
                 queue.enter_context(Queue(path).joined())
+                waits = True
+            if not told and time.monotonic() >= began + silence:
+                most = "" if isinf(patience) else f" up to {patience:.0f} seconds"
+                report(f"{who} holds the warehouse {path}; waiting{most} for it")
                 told = True
         else:
             locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()

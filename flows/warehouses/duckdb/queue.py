@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,16 +30,13 @@ class Queue:
     @contextmanager
     def joined(self) -> Iterator[None]:
         """Say that this process waits."""
-        try:
-            place = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError:  # where nothing may be written it waits without a word
+        with ExitStack() as place:
+            # Where nothing may be written or locked it waits without a word.
+            with suppress(OSError):
+                opened = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+                place.callback(os.close, opened)
+                fcntl.flock(opened, fcntl.LOCK_SH)
             yield
-            return
-        try:
-            fcntl.flock(place, fcntl.LOCK_SH)
-            yield
-        finally:
-            os.close(place)
 
     @property
     def is_empty(self) -> bool:
@@ -52,6 +49,8 @@ class Queue:
             fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError:  # where there are no locks nobody can say so
+            return True
         finally:
             os.close(place)
         return True

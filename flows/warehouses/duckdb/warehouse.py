@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 AT_LEAST = 1.0
 """Seconds for which the file is kept: two runs that gave it to each other after each commit would do little else."""
+SILENCE = 10.0
+"""Seconds that it waits without a word for the file that it gave away."""
 
 
 class DuckDB:
@@ -55,7 +57,7 @@ class DuckDB:
     Args:
         path: the file; it is created where it is missing.
         patience: seconds to wait for another process that holds the file.
-        report: is told, once, for which process it waits.
+        report: is told for which process it waits.
 
     Raises:
         WarehouseBusyError: another process held the file for longer than `patience`.
@@ -67,7 +69,7 @@ class DuckDB:
         self.opened: duckdb.DuckDBPyConnection | None = open_file(path, patience, report)
         """The connection of which all others are made; None while other processes may have the file."""
         # Whoever has given the file away waits for it as long as others work.
-        self._reopen = partial(open_file, path, float("inf"), lambda _: None)
+        self._reopen = partial(open_file, path, float("inf"), report, silence=SILENCE)
         self._queue = Queue(path)
         self._opened_at = time.monotonic()
         self.lendings = 0
@@ -289,11 +291,10 @@ class DuckDB:
 
     def _lend(self) -> None:
         """Let another process have the file that waits for it, once no thread works on it."""
-        is_new = time.monotonic() - self._opened_at < AT_LEAST
-        if self._is_kept or is_new or self._queue.is_empty:
-            return
         with self._catalog, self._turns:
-            if self.opened is None:
+            # Not before: another thread may just have given it away, and have it again.
+            is_new = time.monotonic() - self._opened_at < AT_LEAST
+            if self.opened is None or self._is_kept or is_new or self._queue.is_empty:
                 return
             self._is_lending = True
             try:
