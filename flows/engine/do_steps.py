@@ -52,11 +52,13 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
         if outcome.lendings != warehouse.lendings:
             outcome.lendings = warehouse.lendings
             try:
-                left = deque(_still_to_do(left, plan()))
+                found = plan()
             except DerivedError as error:
                 outcome.failures.append(Failure(None, _unplanned(outcome.table, error)))
                 outcome.untried += tuple(step for _, step in left)
                 return
+            left = deque(_still_to_do(left, found))
+            outcome.plan = replace(outcome.plan, waiting=found.waiting)
             continue
         run, step = left.popleft()
         in_a_row = failed[step.generation]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -184,8 +185,8 @@ def count_windows(outcome: Outcome, spans: Iterable[Window | None]) -> int:
 
 def describe_outcome(outcome: Outcome) -> str:
     """Return what was done for a table as a line that names it."""
-    if not outcome.entries and not outcome.failures:
-        return describe_plan(outcome.table, outcome.plan)[0]
+    if not outcome.entries and not outcome.failures:  # what there was to do others have done
+        return describe_plan(outcome.table, replace(outcome.plan, windows=()))[0]
     return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}"
 
 

@@ -12,11 +12,12 @@ from flows.engine.readings import Readings
 from flows.engine.request import Author, Reached, Request
 from flows.engine.table_run import Parts, run_table
 from flows.model.errors import ConflictError
-from flows.report.text import describe_failures
+from flows.project.project import load_project
+from flows.report.text import describe_failures, describe_outcome
 from tests.contract.test_parts import Ordered
 from tests.engine.builders import EVENTS, by_day, csv, day, rows, span, table, window
 from tests.engine.test_repair import Clocked, Files
-from tests.simulator.house import AFTER, BEFORE, DOUBLED, TABLE, amounts, living
+from tests.simulator.house import AFTER, BEFORE, DOUBLED, NAME, TABLE, TOTALS, amounts, living
 
 COLUMNS = "id INT64, at TIMESTAMP, updated TIMESTAMP, amount NUMERIC"
 LOG = table("core.events", COLUMNS, strategy="append", key=["id"], **by_day("updated"), **csv(cursor="updated"))
@@ -148,3 +149,18 @@ def test_what_was_done_is_told_where_the_rest_cannot_be_planned_any_more(warehou
     assert [step.window for step in done.untried] == [window(1), window(2), window(3)]
     assert describe_failures(done).startswith(f"{TABLE}: the rest could not be planned, 3 windows not tried\n")
     assert amounts(house) == {**AFTER, 1: BEFORE[1]}
+
+
+def test_what_others_have_done_or_let_wait_is_told_as_it_is(warehouse, house):
+    """A run that finds nothing left has nothing to do; windows that lost what they read wait for it."""
+    house.write(TABLE, TOTALS)
+    house.write("derived.more", TOTALS)
+    done = house.run("derived.more", observer=Lent(warehouse, partial(house.run, "derived.more")))
+    assert describe_outcome(done) == "derived.more: nothing to do, all its windows are committed"
+    core = load_project(house.root).table(NAME)
+    house.write("derived.most", TOTALS)
+    done = house.run("derived.most", observer=LentOnce(warehouse, lambda: warehouse.empty(core, 1)))
+    assert [entry.window for entry in done.entries] == [window(0)]
+    assert [(one.window, one.wait.kind, one.wait.subjects) for one in done.plan.waiting] == [
+        (span(1, 4), "rows", (NAME,))
+    ]
