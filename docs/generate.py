@@ -59,6 +59,7 @@ of it is kept, in a table beside this one, and the row is folded from all that: 
 | none | the value of the newest window that has the key: an update, as people know it |
 
 Where `latest_by` is the same twice, `latest` takes the newer window and `earliest` the older, then the greater row as JSON.
+A `sum` wants each row in one window: `check` warns where the SQL reads rows of several.
 A window that gives a key twice is a fault unless every column has a rule. So a row that comes late, changes, moves to
 another day or goes is taken back, also from sums, in whatever order windows are made; only keys of which a window says
 something new are folded again.

@@ -217,6 +217,68 @@ def test_a_window_that_bounds_nothing_is_warned_of(project):
     assert done.stdout.splitlines() == [warning, "9 tables: no faults."]
 
 
+SUMMED = """\
+description: Payments per method.
+owner: team@example.com
+schedule: "10 * * * *"
+window: {size: 1 day, start: 2026-01-01}
+strategy: merge
+key: [method]
+merge: {n: sum}
+columns:
+  - {name: method, type: STRING}
+  - {name: n, type: INT64}
+sql: |
+  SELECT p.method, COUNT(*) AS n
+  FROM core.payments AS p
+  WHERE p.captured_at >= @window_start AND p.captured_at < @window_end
+  GROUP BY method
+"""
+LOOKED_UP = "JOIN core.orders AS o ON o.order_id = p.order_id AND o.created_at >= @window_start - INTERVAL 7 DAY AND o.created_at < @window_end"
+SINCE, UNTIL = "p.captured_at >= @window_start", "p.captured_at < @window_end"
+
+
+def test_a_sum_over_more_than_the_window_is_warned_of(project):
+    """Its rows count in several windows, which may be meant of no sum; the warning says which, and what to write."""
+    done = check(project, SUMMED.replace(SINCE, f"{SINCE} - INTERVAL 1 DAY"))
+    assert done.returncode == 0
+    warning = (
+        "tables/derived/bad.yaml:13: sql: warning: n has the rule sum, and one window reads captured_at from 1 day "
+        "before the window's start to the window's end: rows of core.payments before the window's start are summed in "
+        "two windows or more. Write captured_at >= @window_start AND captured_at < @window_end, or remove the rule of "
+        "n, to keep what the newest window gives."
+    )
+    assert done.stdout.splitlines() == [warning, "9 tables: no faults."]
+    (told,) = json.loads(project.run("flows.check", "derived.bad", "--json").stdout)["warnings"]
+    assert (told["file"], told["line"]) == ("tables/derived/bad.yaml", 13)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (SUMMED.replace(UNTIL, f"{UNTIL} + INTERVAL 1 HOUR"), "core.payments after the window's end are summed"),
+        (SUMMED.replace(f"{SINCE} AND ", ""), "from the beginning to the window's end"),
+        (SUMMED.replace(f"{SINCE} AND {UNTIL}", "p.amount > 0"), "the SQL names no window: every row of core.payments"),
+        (SUMMED.replace("size: 1 day", "size: 12 hours").replace(f"{SINCE} ", "DATE(p.captured_at) >= DATE(@window_start) "), "the day of the window's start"),
+        (SUMMED, None),
+        (SUMMED.replace("n: sum", "n: max").replace(SINCE, f"{SINCE} - INTERVAL 1 DAY"), None),
+        # One window has no other to share rows with.
+        (SUMMED.replace("01}", "01, end: 2026-01-02}").replace(SINCE, f"{SINCE} - INTERVAL 1 DAY"), None),
+        # What is read further is looked up for rows that are read once.
+        (SUMMED.replace("  WHERE", f"  {LOOKED_UP}\n  WHERE"), None),
+        # The window chooses among the rows that it reads.
+        (SUMMED.replace("COUNT(*)", f"COUNTIF({SINCE})").replace(f"  WHERE {SINCE}", f"  WHERE {SINCE} - INTERVAL 1 DAY"), None),
+        # Days of a time zone are longer or shorter by an hour, and follow one another.
+        (SUMMED.replace(f"{SINCE} AND {UNTIL}", "DATE(p.captured_at, 'Europe/Berlin') = DATE(@window_start)"), None),
+    ],
+)  # fmt: skip
+def test_a_sum_is_warned_of_where_windows_share_its_rows(project, text, told):
+    """Whatever lies before or behind the window; not where each row still counts once."""
+    done = check(project, text)
+    assert done.returncode == 0, done.stdout
+    assert (told in done.stdout) if told else ("warning" not in done.stdout), done.stdout
+
+
 def test_a_cycle_is_printed_as_a_path(project):
     """Each table of the circle says how it comes back to itself."""
     one = GOOD.replace("core.payments AS p", "derived.two AS p").replace("p.captured_at", "TIMESTAMP(p.day)")

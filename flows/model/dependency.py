@@ -39,6 +39,7 @@ class Edge:
             return None
 
 
+_DAY = timedelta(days=1)
 Snapshot = Literal["made whole", "undivided", "unbounded", "open"]
 """Why a table is read whole: the reader is made whole each time, the table has no partition column, nothing bounds that
 column by the window, or only its lower end is bounded."""
@@ -101,3 +102,12 @@ class Dependency:
         start, end = (edge.at(window) for edge in self.reach)
         start, end = start or BEGINNING, end or END
         return Window(min(start, end), end)
+
+    def overlaps(self, one: Window, two: Window) -> bool:
+        """Say whether a window surely reads rows that the next one reads too; False for a snapshot."""
+        reads, then = self.range(one), self.range(two)
+        if self.reach is None or reads is None or then is None:
+            return False
+        # A time zone whose offset changes makes each range longer by hours, of rows that the query leaves out.
+        loose = _DAY if any(edge.after % _DAY for edge in self.reach) else timedelta(0)
+        return min(reads.end, then.end) - max(reads.start, then.start) > loose

@@ -100,11 +100,13 @@ class Table(Model):
     By default `maximum_bytes_billed` of DERIVED_WAREHOUSE."""
     resources: Annotated[Resources | None, Field(examples=["{cpu: 2, memory: 8 GB, timeout: 4 hours}"])] = None
     """What a run on Kubernetes gets, where that is not what the work pool gives every run."""
-    cluster: Annotated[tuple[str, ...], Field(examples=["[item_id]"])] = ()
+    cluster: Annotated[tuple[str, ...], Field(min_length=1, examples=["[item_id]"])] = ()
     """Up to four columns by which the warehouse sorts the rows, the one that queries filter by most first."""
-    key: Annotated[tuple[str, ...], Field(examples=["[item_id]"])] = ()
+    key: Annotated[tuple[str, ...], Field(min_length=1, examples=["[item_id]"])] = ()
     """The columns that together name a row; `merge` updates by them."""
-    merge: dict[str, MergeRule] = Field(default_factory=dict, examples=["{first_used_at: min, country: latest}"])
+    merge: dict[str, MergeRule] = Field(
+        default_factory=dict, min_length=1, examples=["{first_used_at: min, country: latest}"]
+    )
     """How values of several windows combine: `min`, `max`, `sum`, `earliest` or `latest`.
 
     A column without a rule is that of the newest window that has the key."""

@@ -69,9 +69,9 @@ def as_defined(text: str, table: Table) -> Table:
         column["description"] = same.description if same else ""
         if same is not None and table.sql and str(same.type) == column["type"]:
             column["checks"] = [check.model_dump(mode="json", by_alias=True) for check in same.checks]
-    about = {name: getattr(table, name) for name in ("dataset", "name", "description", "owner", "schedule", "cluster")}
+    about = {name: getattr(table, name) for name in ("dataset", "name", "description", "owner", "schedule")}
     made = Model.model_validate({**about, **given}, strict=False)
-    kept: dict[str, Any] = {"budget": table.budget, "resources": table.resources}
+    kept: dict[str, Any] = {"cluster": table.cluster, "budget": table.budget, "resources": table.resources}
     if made.window is not None and spec is not None:
         kept["window"] = made.window.model_copy(update={"delay": spec.delay, "lookback": spec.lookback})
     if made.partition is not None and table.partition is not None:

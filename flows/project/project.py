@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.model.errors import Fault, TableFileError, UsageError
+from flows.model.window import END, Window
 from flows.project import graph
 from flows.project.cache import opened
 from flows.project.column_rules import too_many_partitions
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from flows.project.faults import Findings
     from flows.project.files import Folder
     from flows.project.table_file import TableFile
+
+_WINDOWS = 64
+"""How many of a table's windows are looked at: among them are the ends of weeks and months."""
 
 
 class Tables(Mapping[str, "Table"]):
@@ -120,6 +125,33 @@ class Project:
     def place(self, identity: str) -> str:
         """Return the path of a table's file, relative to the project."""
         return self._files[identity].file
+
+    def line(self, identity: str, upstream: str) -> int:
+        """Return the first line on which a table's SQL names another table."""
+        query = self._files[identity].query
+        return query.at((query.names or {})[upstream]) if query else 1
+
+    def summed_again(self, identity: str) -> tuple[Dependency, ...]:
+        """Return what a table's windows add up again, since several of them read the same rows of it.
+
+        It is nothing where one of them reads an upstream's rows once: the others are looked up for those. Where the SQL
+        names the window more often than both ends of each read do, that may choose among the rows.
+        """
+        file = self._files[identity]
+        found = self.upstreams(identity)
+        if file.strategy != "merge" or file.one_window or not found:
+            return ()
+        table = self.tables[identity]
+        if table.window is None or "sum" not in table.merge.values():
+            return ()
+        windowed = [one for one in found if one.reach is not None]
+        named = (table.sql or "").lower().count("@window_")
+        if not windowed:
+            return found if not named else ()
+        windows = list(islice(table.window.size.split(Window(table.window.start, END)), _WINDOWS))
+        again = [one for one in windowed if any(one.overlaps(*pair) for pair in pairwise(windows))]
+        is_all = len(again) == len(windowed) and named <= 2 * sum(one.places for one in windowed)
+        return tuple(again) if is_all else ()
 
     def differences(self, identity: str) -> tuple[Difference, ...]:
         """Return in which of a table's columns the warehouses may hold different values."""

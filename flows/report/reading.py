@@ -6,8 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from flows.model.dependency import Edge
+
 if TYPE_CHECKING:
-    from flows.model.dependency import Dependency, Edge, Misplaced, Unread
+    from flows.model.dependency import Dependency, Misplaced, Unread
+    from flows.model.table import Table
     from flows.project.differences import Difference
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -61,6 +64,27 @@ def advice_unread(dependency: Dependency, found: Unread) -> str:
         f"'{found.text}' names the window beside {dependency.column} of {dependency.table}, and no bound on what is "
         "read comes of it: the table is read whole, and what changes in it later does not make older windows again. "
         f"Write AND {_since(dependency)} AND {_until(dependency)} in the WHERE of the query that reads it."
+    )
+
+
+def advice_summed(dependency: Dependency, table: Table) -> str:
+    """Say which rows a table's windows add up again, and what to write."""
+    summed = [name for name, rule in table.merge.items() if rule == "sum"]
+    names, have = ", ".join(summed), "has" if len(summed) == 1 else "have"
+    rule = f"or remove the rule of {names}, to keep what the newest window gives"
+    if dependency.reach is None or dependency.column is None:
+        bounds = f"{_since(dependency)} AND {_until(dependency)}" if dependency.column else "its time by the window"
+        return (
+            f"{names} {have} the rule sum, and the SQL names no window: every row of {dependency.table} is summed in "
+            f"each of them. {'Write' if dependency.column else 'Bound'} {bounds}, {rule}."
+        )
+    start, end = dependency.reach
+    is_after = replace(start, floor=None) == Edge("start") and end != Edge("end")
+    rows = "after the window's end" if is_after else "before the window's start"
+    return (
+        f"{names} {have} the rule sum, and one window reads {dependency.column} from {where(start)} to {where(end)}: "
+        f"rows of {dependency.table} {rows} are summed in two windows or more. "
+        f"Write {_since(dependency)} AND {_until(dependency)}, {rule}."
     )
 
 

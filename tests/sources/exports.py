@@ -33,9 +33,9 @@ def table(path: str, columns: dict[str, Any], *, cursor: str | None = None, key:
         schedule="0 * * * *",
         window={"size": "1 day", "start": "2026-01-01"} if cursor else None,
         strategy="merge" if key else "replace",
-        key=key,
         columns=tuple(fields),
         source={"kind": "files", "path": path, "cursor": cursor},
+        **({"key": key} if key else {}),
     )
 
 

@@ -392,7 +392,7 @@ def test_each_type_at_once_is_what_it_is_one_by_one(type_: Type, data: st.DataOb
 
 def same(documents: list[dict[str, Any]], columns: dict[str, Any]) -> None:
     texts = [bson.encode(document) for document in documents]
-    table = core_table(columns, key=())
+    table = core_table(columns).model_copy(update={"key": ()})
     quick, exact = converted(texts, table), exact_batch(table, texts)
     assert sorted(map(repr, quick.rows.to_pylist())) == sorted(map(repr, exact.rows.to_pylist()))
     assert quick.bad == exact.bad
