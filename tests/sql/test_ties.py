@@ -162,6 +162,7 @@ def test_ties_are_broken_by_what_the_query_names_from_left_to_right(connection, 
         "SELECT s, id FROM core.t ORDER BY k DESC LIMIT 3": "SELECT s, id FROM core.t ORDER BY k DESC, s, id LIMIT 3",
         "SELECT ARRAY_AGG(id ORDER BY k) AS a, ARRAY_AGG(s ORDER BY k) AS b FROM core.t": "SELECT ARRAY_AGG(id ORDER BY k, id, s) AS a, ARRAY_AGG(s ORDER BY k, id, s) AS b FROM core.t",
         "SELECT MIN_BY(id, k) AS a, MIN_BY(s, k) AS b FROM core.t": "SELECT ARRAY_AGG(id ORDER BY k NULLS LAST, id, s LIMIT 1)[SAFE_OFFSET(0)] AS a, ARRAY_AGG(s ORDER BY k NULLS LAST, id, s LIMIT 1)[SAFE_OFFSET(0)] AS b FROM core.t WHERE k IS NOT NULL",
+        "SELECT MAX_BY(f, k) AS a, MAX_BY(n, k) AS b, MIN_BY(ts, k) AS c FROM core.t": "SELECT ARRAY_AGG(f ORDER BY k DESC, f DESC, n DESC, ts DESC LIMIT 1)[SAFE_OFFSET(0)] AS a, ARRAY_AGG(n ORDER BY k DESC, f DESC, n DESC, ts DESC LIMIT 1)[SAFE_OFFSET(0)] AS b, ARRAY_AGG(ts ORDER BY k, f, n, ts LIMIT 1)[SAFE_OFFSET(0)] AS c FROM core.t WHERE k IS NOT NULL",
         "SELECT COUNT(*) AS c, ROW_NUMBER() OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY s, u": "SELECT COUNT(*) AS c, ROW_NUMBER() OVER (ORDER BY COUNT(*), s, u) AS a FROM core.t GROUP BY s, u",
     }  # fmt: skip
     for sql, answer in zip(written_out, _answers(connection, rows, written_out), strict=True):
@@ -214,12 +215,16 @@ def test_an_order_that_leaves_nothing_open_gets_no_more_keys(sql, keys):
 BIGQUERY = {
     "SELECT DATE(ts) AS d, id, js FROM core.t ORDER BY 1 -- first\nLIMIT 3": "SELECT DATE(ts) AS d, id, js FROM core.t ORDER BY 1, 2, TO_JSON_STRING(`js`) -- first\nLIMIT 3",
     "SELECT u, COUNT(*) AS c, MAX(id) AS m FROM core.t GROUP BY u ORDER BY c DESC LIMIT 2": "SELECT u, COUNT(*) AS c, MAX(id) AS m FROM core.t GROUP BY u ORDER BY c DESC, 1, 3 LIMIT 2",
-    "SELECT s FROM core.t AS x QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY MOD(k, 2) DESC) = 1": "SELECT s FROM core.t AS x QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY MOD(k, 2) DESC, `s`, `k`) = 1",
+    "SELECT s FROM core.t AS x QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY MOD(k, 2) DESC) = 1": "SELECT s FROM core.t AS x QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY MOD(k, 2) DESC, `x`.`s`, `x`.`k`) = 1",
     "SELECT * EXCEPT(f, st, list, js, n) FROM core.t AS x QUALIFY 1 = ROW_NUMBER() OVER (ORDER BY k)": "SELECT * EXCEPT(f, st, list, js, n) FROM core.t AS x QUALIFY 1 = ROW_NUMBER() OVER (ORDER BY k, `x`.`id`, `x`.`u`, `x`.`ts`, `x`.`s`)",
-    "SELECT SUM(n) OVER (ORDER BY k ROWS 1 PRECEDING) AS a FROM core.t": "SELECT SUM(n) OVER (ORDER BY k, `n` ROWS 1 PRECEDING) AS a FROM core.t",
-    "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k LIMIT 3) AS a FROM core.t": "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k, `s`, `id` LIMIT 3) AS a FROM core.t",
-    "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k)": "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k, `s`)",
-    "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY d, s": "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*), ANY_VALUE((DATE(ts))), (s)) AS a FROM core.t GROUP BY d, s",
+    "SELECT SUM(n) OVER (ORDER BY k ROWS 1 PRECEDING) AS a FROM core.t": "SELECT SUM(n) OVER (ORDER BY k, `t`.`n` ROWS 1 PRECEDING) AS a FROM core.t",
+    "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k LIMIT 3) AS a FROM core.t": "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k, `t`.`s`, `t`.`id` LIMIT 3) AS a FROM core.t",
+    "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k)": "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k, `t`.`s`)",
+    "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY d, s": "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*), ANY_VALUE((DATE(ts))), `t`.`s`) AS a FROM core.t GROUP BY d, s",
+    # A name that is an alias as well is that of the table's column.
+    "SELECT SUM(id) OVER () AS id, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k) = 1": "SELECT SUM(id) OVER () AS id, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k, `t`.`id`) = 1",
+    "SELECT SUM(id) OVER () AS t, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k) = 1": "SELECT SUM(id) OVER () AS t, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k, `id`) = 1",
+    "SELECT SUM(id) AS u, LAG(MAX(id)) OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY t.u": "SELECT SUM(id) AS u, LAG(MAX(id)) OVER (ORDER BY COUNT(*), `t`.`u`) AS a FROM core.t GROUP BY t.u",
     "SELECT s, x.range FROM (SELECT s, 1 AS `range`, k FROM core.t) AS x ORDER BY x.range, MOD(k, 2) LIMIT 1": "SELECT s, x.range FROM (SELECT s, 1 AS `range`, k FROM core.t) AS x ORDER BY x.range, MOD(k, 2), 1 LIMIT 1",
     "SELECT s FROM core.t ORDER BY [k][SAFE_OFFSET(0)] LIMIT 1": "SELECT s FROM core.t ORDER BY [k][SAFE_OFFSET(0)], 1 LIMIT 1",
     # What takes equal rows together keeps its order, and so does what is asked for by equal rows' frames.
@@ -245,6 +250,21 @@ def test_what_bigquery_gets_gives_what_duckdb_gives(connection, rows):
     answers, others = (_answers(connection, rows, texts) for texts in (queries, written))
     for sql, one, other in zip(written, answers, others, strict=True):
         assert _listed(one) == _listed(other), sql
+
+
+def test_many_calls_that_take_the_same_row_look_for_it_once(connection):
+    """Each gives its value as it is: -0.0, NaN, NULL, and rows without a key are none."""
+    calls = "MAX_BY(f, k) AS a, MAX_BY(s, k) AS b, ANY_VALUE(id HAVING MAX k) AS c"
+    over = "MIN_BY(MAX_BY(f, k), COUNT(*)) OVER () AS d"
+    sql, one = (
+        to_duckdb(f"SELECT u, {listed} FROM core.t GROUP BY u", SCHEMA) for listed in (f"{calls}, {over}", calls)
+    )
+    connection.execute("DELETE FROM core.t")
+    connection.execute("INSERT INTO core.t (u, k, f, s, id) VALUES (1, 2, '-0.0', NULL, 7), (1, 1, 1, 'a', 8)")
+    connection.execute("INSERT INTO core.t (u, k, f, s, id) VALUES (2, 0, 'nan', 'b', 9), (3, NULL, 1, 'c', 10)")
+    rows = sorted(map(str, connection.execute(sql).fetchall()))
+    assert rows == ["(1, -0.0, None, 7, nan)", "(2, nan, 'b', 9, nan)", "(3, None, None, None, nan)"]
+    assert str(connection.execute(f"EXPLAIN {one}").fetchall()[0][1]).count("max(") == 1
 
 
 REFUSED = {

@@ -11,10 +11,10 @@ from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.keys import GREATEST, VALUES, Key, Tied
+from flows.sql.compile.keys import GREATEST, VALUES, Key, Pick, Tied
 from flows.sql.compile.order import Ordering, count, ordering, over
 from flows.sql.compile.scope import Value
-from flows.sql.compile.ties import mark
+from flows.sql.compile.ties import mark, pick
 from flows.sql.functions import signatures
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
@@ -76,7 +76,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     groups = scope.groups or () if window is None else ()
     order = ordering(inside.order, scope, groups)
     if name in _SEEING or inside.having:
-        _note_named(inside, scope)
+        _note_named(inside, scope, over=window is not None)
     scope.named = around | scope.named
     scope.depth -= window is None
     ignores_nulls = inside.nulls is exp.IgnoreNulls
@@ -89,6 +89,10 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     marks = {"o": suffix, "s": frame.inside if frame is not None else ""}
     marks |= _ties(name, inside, order, scope, over=frame is not None)
     value = _value(name, node, scope, inside, marks)
+    if "b" in marks and value.type != t.UNKNOWN:
+        greatest = inside.most if inside.having else name == "MAX_BY"
+        picked = Pick(marks["b"], inside.arguments[0][1].sql, value.type, greatest, suffix, value.sql)
+        value = value._replace(sql=pick(picked, scope))
     if of_rows and window is None:
         _needs_order(name, node, inside, order, scope)
     if frame is None or frame.reads is None:
@@ -121,13 +125,13 @@ def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, sc
         scope.context.unrepeatable.append(Fault(line_of(node), message))
 
 
-def _note_named(inside: _Inside, scope: Scope) -> None:
+def _note_named(inside: _Inside, scope: Scope, *, over: bool) -> None:
     """Keep the columns that a function's arguments name, and those arguments that are other columns of the SELECT list."""
     named = {(scope.level, sql) for sql in scope.named}
     others = {
         value.sql: value for _, value in inside.arguments if not (value.same or named.issuperset(value.reads or ()))
     }
-    scope.within |= scope.named | others
+    scope.within[over] |= scope.named | others
 
 
 def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bool) -> dict[str, str]:

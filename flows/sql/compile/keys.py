@@ -1,8 +1,11 @@
-"""The keys of an order, and what it decides."""
+"""The keys of an order, what it decides, and the calls that take one row by it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from flows.model.types import Type
 
 VALUES, GREATEST, ROWS, FIRST_ROWS = "values", "greatest", "rows", "first rows"
 """What an order decides: in which order a function sees values, which of them counts as the greatest or the least, on
@@ -30,3 +33,17 @@ class Tied(NamedTuple):
     def places(self) -> bool:
         """Whether it gives each row a place."""
         return self.decides in {ROWS, FIRST_ROWS}
+
+
+class Pick(NamedTuple):
+    """A call that gives a value of the row which is the greatest or the least by an order."""
+
+    order: str
+    """What stands for the keys of that order."""
+    value: str
+    type: Type
+    greatest: bool
+    suffix: str
+    """What follows the parentheses."""
+    alone: str
+    """The call where no other one looks for the same row."""

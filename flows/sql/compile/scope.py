@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from flows.sql.bounds import Bound
-    from flows.sql.compile.keys import Tied
+    from flows.sql.compile.keys import Pick, Tied
     from flows.sql.reach import Limit, Occurrence, Origin
 
 
@@ -213,10 +213,12 @@ class Scope:
     """The SQL of the items of FROM, each with whether it has DuckDB's own `rowid`."""
     named: dict[str, Value] = field(default_factory=dict)
     """Columns that its list and what follows name, by their SQL."""
-    within: dict[str, Value] = field(default_factory=dict)
-    """Those inside functions whose values an order decides."""
+    within: dict[bool, dict[str, Value]] = field(default_factory=lambda: {False: {}, True: {}})
+    """Those inside functions whose values an order decides, for those over groups and those over windows."""
     tied: dict[str, Tied] = field(default_factory=dict)
     """Orders that may leave rows side by side, by what stands for their keys."""
+    picks: dict[str, Pick] = field(default_factory=dict)
+    """Calls that take one row by an order, by what stands for them."""
     orders: list[tuple[str | None, exp.Expr]] = field(default_factory=list)
     """What stands for the keys of each ORDER BY, each time that it is used; None where it has to stay as it is."""
     spelt: dict[str, tuple[str, ...] | exp.Expr] = field(default_factory=dict)
@@ -230,17 +232,22 @@ class Scope:
         return Scope(self.context, parent=self)
 
     def spell(self) -> None:
-        """Note the names of all columns that can be seen here."""
+        """Note the names of all columns that can be seen here, with those of their tables where these say which are meant."""
         for name, value in self.merged.items():
             self.spelt.setdefault(value.sql, (name,))
-        columns = {name.lower() for item in self.items for name, _ in item.columns}
+        taken = {name.lower() for item in self.items for name, _ in item.columns} | self.aliases.keys()
         for item in self.items:
             for name, value in item.columns:
                 if value is item.whole or not item.alias:
                     self.spelt.setdefault(value.sql, (name,))
-                elif item.key not in columns:
+                elif item.key not in taken:
                     # Else the first name would be that of a column.
-                    self.spelt.setdefault(value.sql, (item.alias, name))
+                    self.spelt[value.sql] = (item.alias, name)
+        for sql, spelt in list(self.spelt.items()):
+            named = self.aliases.get(spelt[0].lower()) if isinstance(spelt, tuple) else None
+            if named is not None and named.sql != sql:
+                # An alias is what GoogleSQL takes the name for.
+                del self.spelt[sql]
 
     def item_name(self, alias: str) -> str:
         """Return what the next item of FROM is called in DuckDB."""

@@ -239,7 +239,6 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
             scope.loose.append((item, name))
         items.append((item, name, _item(other.this, scope) if other else value))
     if of_tables:
-        scope.spell()
         scope.named |= {value.sql: value for name, value in columns if name.lower() not in {*out, *replaced}}
     return items
 

@@ -6,23 +6,26 @@ list and in what follows that, is known once all of it is compiled: until then a
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from sqlglot import exp
 
-from flows.sql.compile.keys import FIRST_ROWS, GREATEST, Key, Tied
+from flows.sql import types as t
+from flows.sql.compile.keys import FIRST_ROWS, GREATEST, Key, Pick, Tied
 from flows.sql.once import steady
 from flows.sql.parse.write import expression_text
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 _ROW = quote("-row")
+_MARK = re.compile(r'"-(?:order|pick)\d+_[0-9a-f]{8}"')
 
 
 def mark(tied: Tied, scope: Scope) -> str:
@@ -30,6 +33,13 @@ def mark(tied: Tied, scope: Scope) -> str:
     text = repr((tied.decides, tied.keys, sorted(tied.alike), tied.over))
     written = quote(f"-order{scope.level}_{crc32(text.encode()):08x}")
     scope.tied[written] = tied
+    return written
+
+
+def pick(call: Pick, scope: Scope) -> str:
+    """Return what stands for a call that takes one row by an order until the SELECT is compiled."""
+    written = quote(f"-pick{scope.level}_{crc32(repr(call).encode()):08x}")
+    scope.picks[written] = call
     return written
 
 
@@ -43,13 +53,15 @@ def settled(sql: str, scope: Scope, groups: Sequence[str] | None, *, several: bo
     if len(placed) > 1 and not of_groups:
         # Rows that are equal in all that is named have to stand in the same order in all windows.
         sql, rows = _numbered(sql, scope)
-    # The keys of what was found later may hold the marks of what was found before.
-    for written, one in reversed(scope.tied.items()):
+    if scope.orders:
+        scope.spell()
+    texts: dict[str, str] = {}
+    for written, one in scope.tied.items():
         if one.over and of_groups:
             further = list(groups or ())
             further += [f"grouping_id({', '.join(dict.fromkeys(further))})"] if several else []
         else:
-            named = scope.named if one.places else scope.within
+            named = scope.named if one.places else scope.within[one.over]
             known = {*one.alike, *(key.sql for key in one.keys)}
             told = [value for name, value in named.items() if name not in known and not value.same]
             scope.context.decides |= any(value.drifts for value in told)
@@ -57,8 +69,20 @@ def settled(sql: str, scope: Scope, groups: Sequence[str] | None, *, several: bo
         if not (one.over and several):
             _spell(written, further, one, scope)
         keys = _all(one, [*further, *(rows if one.places else ())], groups or ())
-        sql = sql.replace(written, _written(one, keys, alone=len(placed) == 1))
-    return sql
+        texts[written] = _written(one, keys, alone=len(placed) == 1)
+        texts |= _picked({mark: call for mark, call in scope.picks.items() if call.order == written}, keys)
+    return _filled(sql, texts)
+
+
+def _filled(sql: str, texts: Mapping[str, str]) -> str:
+    """Return SQL with the texts that its marks stand for, which may hold others."""
+
+    def text(found: re.Match[str]) -> str:
+        mark = found[0]
+        others = {other: text for other, text in texts.items() if other != mark}
+        return _filled(texts[mark], others) if mark in texts else mark
+
+    return _MARK.sub(text, sql)
 
 
 def _spell(written: str, further: Sequence[str], tied: Tied, scope: Scope) -> None:
@@ -67,7 +91,7 @@ def _spell(written: str, further: Sequence[str], tied: Tied, scope: Scope) -> No
     nodes = {id(node) for found, node in scope.orders if found == written} - kept
     if nodes:
         known = {*tied.alike, *(key.sql for key in tied.keys)}
-        types = {sql: value.type for sql, value in (scope.named | scope.within).items()}
+        types = {sql: value.type for sql, value in (scope.named | scope.within[False] | scope.within[True]).items()}
         keys = [
             in_googlesql(scope.spelt[sql], types.get(sql)) for sql in further if sql in scope.spelt and sql not in known
         ]
@@ -105,6 +129,38 @@ def _written(tied: Tied, keys: Sequence[Key], *, alone: bool) -> str:
         # By one key, DuckDB finds the first rows without sorting all of them.
         return _one(keys)
     return ", ".join(f"{key.sql} {key.way}" for key in keys)
+
+
+def _picked(calls: Mapping[str, Pick], keys: Sequence[Key]) -> dict[str, str]:
+    """Return the SQL of the calls that take one row by the same keys.
+
+    All of them say the same before they take their part of it, so that DuckDB looks for the row once. NULL and its place
+    are told apart by a field of their own, since the order of a STRUCT's NULLs is not that of the keys.
+    """
+    # The order of a STRUCT takes 1 month for 30 days, and gives either of them back.
+    shared = {mark: call for mark, call in calls.items() if call.type != t.INTERVAL}
+    if len(keys) == 1 or not shared:
+        return {mark: call.alone for mark, call in calls.items()}
+    first, *further = (key.sql for key in keys)
+    fields: dict[str, str] = {}
+    parts = []
+    for value in dict.fromkeys((first, *further, *(call.value for call in shared.values()))):
+        fields[value] = f"v{len(fields)}"
+        parts += [f"n{fields[value]} := {value} IS NOT NULL"] if value in further else []
+        parts.append(f"{fields[value]} := {value}")
+    # It takes -0.0 for 0.0 too.
+    inexact = dict.fromkeys(call.value for call in shared.values() if call.type == t.FLOAT64)
+    parts += [f"z{fields[value]} := {value} = 0 AND signbit({value})" for value in inexact]
+    row = f"CASE WHEN {first} IS NOT NULL THEN struct_pack({', '.join(parts)}) END"
+    texts = {mark: call.alone for mark, call in calls.items()}
+    for mark, call in shared.items():
+        found = f"{'max' if call.greatest else 'min'}({row}){call.suffix}"
+        field = fields[call.value]
+        taken = f"struct_extract({found}, '{field}')"
+        if call.value in inexact:
+            taken = f"CASE WHEN struct_extract({found}, 'z{field}') THEN CAST('-0.0' AS DOUBLE) ELSE {taken} END"
+        texts[mark] = taken
+    return texts
 
 
 def _one(keys: Sequence[Key]) -> str:
