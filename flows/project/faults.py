@@ -109,7 +109,9 @@ class _Comparison:
                 faults.update((*self.unfiltered(query, found), *self.shared_ends(query, found)))
         faults.update(self.references())
         for check in self.file.queries:
-            found = self.analysis(check) if not check.own and check.names is not None else None
+            # A check of a table of which a column has a fault would miss that column.
+            is_whole = self.file.is_typed or self.file.identity not in (check.names or ())
+            found = self.analysis(check) if not check.own and check.names is not None and is_whole else None
             if found is not None:
                 faults.update(
                     found
@@ -154,12 +156,10 @@ class _Comparison:
             return
         spellings = {name.lower(): name for name in given}
         types = file.types
-        told: set[str] = set()
         for column in file.columns:
             name = column.name
-            if name is None or name.lower() in told:
+            if name is None:
                 continue
-            told.add(name.lower())
             type_, wanted, spelt = given.get(name), types[name], spellings.get(name.lower())
             if spelt is None:
                 near = did_you_mean(name, given.keys() - types.keys()) or f" It gives {', '.join(given)}."

@@ -259,6 +259,7 @@ def merge_rules(document: Document) -> Iterator[Fault]:  # noqa: C901 - one bran
         yield from document.unknown_column(("merge", name), name)
         if name in key:
             yield document.fault(("merge", name), f"'{name}' is part of the key, which never changes. Remove it here.")
+            continue
         type_ = document.columns.get(name)
         if document.text("merge", name) in {"min", "max"} and type_ and type_.name in UNORDERED:
             yield document.fault(("merge", name), f"'{name}' is {type_}, which has no {rules[name]}imum. Write latest.")

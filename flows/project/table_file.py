@@ -17,7 +17,7 @@ from flows.project.stored import dump, load
 from flows.project.text import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from flows.model.table import Table
     from flows.project.document import Document, Path
@@ -31,7 +31,7 @@ class ListedColumn(NamedTuple):
     """A column as the file lists it."""
 
     name: str | None
-    """None where it has none, or no text."""
+    """None where it has none, or one that it cannot keep."""
     type: str | None
     """Its canonical spelling; None where it is no type."""
     line: int
@@ -110,12 +110,13 @@ class TableFile:
 
     @property
     def types(self) -> dict[str, str | None]:
-        """Types by the columns' names, of the first of each name; None for a type that is none."""
-        found: dict[str, str | None] = {}
-        for column in self.columns:
-            if column.name is not None:
-                found.setdefault(column.name, column.type)
-        return found
+        """Types by the columns' names; None for a type that is none."""
+        return {column.name: column.type for column in self.columns if column.name is not None}
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether each of its columns has a name and a type."""
+        return bool(self.columns) and all(None not in (column.name, column.type) for column in self.columns)
 
     @property
     def query(self) -> Query | None:
@@ -223,7 +224,9 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
     if document.faults and not any(isinstance(path[0], str) for path in document.lines if path):
         return replace(unread, faults=tuple(sorted(set(faults))))
     found = faults + list(islice(_broken(document), MOST_FAULTS))
-    is_lookback = bool(document.get("window", "lookback"))
+    told = {fault.path for fault in found}
+    lookback: Path = ("window", "lookback")
+    is_lookback = bool(document.get(*lookback)) and lookback not in told
     return replace(
         unread,
         faults=tuple(sorted(set(found))),
@@ -231,12 +234,12 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
         strategy=document.strategy,
         partition=document.text("partition", "column"),
         requires_filter=document.get("partition", "require_filter") is True,
-        lookback=document.line(("window", "lookback")) if is_lookback else None,
+        lookback=document.line(lookback) if is_lookback else None,
         endless=_endless(document),
         one_window=_has_one_window(document),
         window=str(document.size) if document.size else None,
         sourced=("source",) in document.lines,
-        columns=tuple(_columns(document)),
+        columns=tuple(_columns(document, told)),
         queries=tuple(_queries(document)),
         references=tuple(_references(document)),
     )
@@ -278,11 +281,11 @@ def _has_one_window(document: Document) -> bool:
     return None not in (start, end, size) and size.next(start) >= end  # type: ignore[union-attr, arg-type, operator]
 
 
-def _columns(document: Document) -> Iterator[ListedColumn]:
+def _columns(document: Document, told: Container[Path]) -> Iterator[ListedColumn]:
     for path, _ in document.items("columns"):
         type_ = document.type(*path)
         yield ListedColumn(
-            document.text(*path, "name"),
+            document.text(*path, "name") if (*path, "name") not in told else None,
             str(type_) if type_ else None,
             document.line((*path, "name")),
             document.line((*path, "type")),
@@ -325,7 +328,7 @@ def _names(file: TableFile, query: Query) -> tuple[dict[str, int] | None, list[F
     except Exception as error:  # noqa: BLE001 - one file stops no other
         names, found = None, (Fault(1, own_error(error)),)
     faults = [file.fault(query.at(fault.line), query.field, fault.message) for fault in found]
-    if not faults and file.strategy == "replace" and "@window_" in query.sql.lower():
+    if not faults and file.strategy == "replace" and file.window is None and "@window_" in query.sql.lower():
         lines = enumerate(query.sql.lower().splitlines(), 1)
         line = next(number for number, text in lines if "@window_" in text)
         message = "a table that is replaced as a whole has no windows. Remove the parameter, or `replace`."

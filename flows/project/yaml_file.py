@@ -253,7 +253,9 @@ class _Builder:
         if tag == "null":
             said = "is empty" if not event.value else f"'{event.value}' is nothing in YAML"
             if path:
-                self.fault(line, path, f"{said}. Write a value, or remove it; put it in quotes where it is a text.")
+                needed = None if event.value else _needed(path)
+                or_not = "Write a value, or remove it; put it in quotes where it is a text."
+                self.fault(line, path, f"{said}. {needed or or_not}")
             return None, False
         try:
             # Python makes numbers of any length, in a time that grows with its square.
@@ -281,12 +283,23 @@ class _Builder:
         if event.style == "|":
             self.blocks[path] = line + 1
         if path and not isinstance(path[-1], int) and not event.value.strip():
-            self.fault(line, path, "is empty. Write a value, or remove the field.")
+            self.fault(line, path, f"is empty. {_needed(path) or 'Write a value, or remove the field.'}")
             return None, False
         return event.value, True
 
     def construct(self, tag: str, text: str) -> Any:  # noqa: ANN401 - a number, a moment, true or false
         return getattr(self.constructor, f"construct_yaml_{tag}")(yaml.ScalarNode(tag, text))
+
+
+def _needed(path: Path) -> str | None:
+    """Say what to write into a field that a file cannot leave out; None for another one."""
+    from flows.project.words import example_of, fields_of, model_at  # noqa: PLC0415 - only where there is a fault
+
+    model = model_at(path[:-1], None)
+    info = fields_of(model).get(str(path[-1])) if model else None
+    if info is None or not info.is_required() or path in (("dataset",), ("name",)):
+        return None
+    return f"Write it, for example `{path[-1]}: {example_of(model, path[-1])}`."
 
 
 @lru_cache(maxsize=4096)

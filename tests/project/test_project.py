@@ -108,6 +108,24 @@ def test_a_column_that_is_listed_twice_has_one_fault(root):
     )
 
 
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("{name: u, type: TEXT}", "'TEXT' is not a type."),
+        ("{name: last one, type: INT64}", "Write 'last_one'."),
+        ("{name: 1last, type: INT64}", "Write '_1last'."),
+        ("{name: order_id, type: INT64}", "'order_id' is listed twice."),
+    ],
+)
+def test_a_column_with_a_fault_is_told_once(root, column, told):
+    """Neither the table's SQL nor a check of its rows is blamed for what the column lacks."""
+    check = "checks:\n  - sql: SELECT u FROM derived.a WHERE u IS NULL\n"
+    derived(
+        root, "a", "SELECT order_id, 'x' AS u FROM core.orders", f"{{name: order_id, type: INT64}}; {column}", check
+    )
+    assert told in only_fault(root)
+
+
 def test_a_column_whose_name_is_no_text_has_one_fault(root):
     """The column of the SQL that seems to be missing may be that one."""
     derived(root, "a", "SELECT order_id AS `no` FROM core.orders", "{name: no, type: INT64}; {name: id, type: INT64}")
