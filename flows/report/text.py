@@ -1,22 +1,18 @@
-"""A plan, an outcome and a warning as lines for people."""
+"""A plan and an outcome as lines for people."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from flows.model.entry import Notice
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural, shown_bytes
 from flows.model.window import EVER, Window, merge, short
-from flows.sources.words import left_out
+from flows.report.warning_text import warning_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from flows.engine.outcome import Outcome
@@ -104,7 +100,7 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         lines = [f"{table}: to do: {plan_span(plan)} in {plural(len(plan.windows), 'step')} ({why})"]
         if plan.bytes is not None:
             lines.append(f"  reads about {shown_bytes(plan.bytes)}")
-    elif any(change.alters_rows for change in plan.changes):
+    elif any(change.alters_rows for change in plan.changes) and not _is_derived(plan):
         lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}"]
     else:
         lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
@@ -196,8 +192,17 @@ def describe_end(outcome: Outcome) -> str:
     if outcome.failures:
         return f"{f'{done}; ' if outcome.entries else ''}failed: {describe_failures(outcome)}"
     if outcome.entries:
-        return done
+        return f"{done}{_describe_lacking(outcome)}"
     return f"nothing to do{describe_idle(outcome.plan)}"
+
+
+def _describe_lacking(outcome: Outcome) -> str:
+    """Return how many windows could not be made for want of rows of other tables, and what the first waits for."""
+    waiting = [one for one in outcome.plan.waiting if one.wait.is_for_rows or one.wait.kind == "generation"]
+    if not waiting:
+        return ""
+    count = plural(count_windows(outcome, (one.window for one in waiting)), "more window")
+    return f"; {count} to wait: {waiting[0].window or 'whole table'}: {describe_wait(waiting[0].wait)}"
 
 
 def describe_idle(plan: Plan) -> str:
@@ -219,75 +224,6 @@ def describe_committed(outcome: Outcome) -> str:
     return f"{plural(count_windows(outcome, spans), 'window')}, {rows}{seen}"
 
 
-def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
-    """Return warnings of one kind that belong together, which one commit or one run gave."""
-    subjects = [one_line(notice.subject) for notice in notices]
-    match kind:
-        case "check":
-            return f"{subjects[0]}: {notices[0].detail}"
-        case "unread":
-            return (
-                "the source has columns that the file does not name and that are not copied; name those that you need: "
-                + json.dumps([notice.subject for notice in notices], ensure_ascii=False)
-            )
-        case "nulled":
-            counts = ", ".join(f"{notice.subject} {notice.detail}" for notice in notices)
-            return f"values that cannot be read and are NULL (on_error): {counts}"
-        case "undated":
-            count = int(notices[0].detail.replace(",", ""))
-            give = f"give {'it' if count == 1 else 'them'} a value"
-            return f"{plural(count, 'row')} whose {subjects[0]} is NULL: {left_out(count)}; {give}"
-        case "outside":
-            count = int(notices[0].detail.replace(",", ""))
-            return (
-                f"{plural(count, 'row')} whose {subjects[0]} lies before the table's start or after its end: left out; "
-                f"to have {'it' if count == 1 else 'them'} write another start or end into `window`"
-            )
-        case "quarantine":
-            return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
-        case _:
-            return one_line(notices[0].detail)
-
-
-def warnings_of(entry: Entry) -> list[str]:
-    """Return the warnings of one commit."""
-    return [describe_warning(kind, notices) for (kind, _), notices in _together(entry).items()]
-
-
-def warning_lines(entries: Iterable[Entry]) -> list[str]:
-    """Return the warnings of a run: those of one check, which windows may share, once, with the first window."""
-    found: dict[tuple[str, str], list[tuple[Entry, list[Notice]]]] = {}
-    for entry in entries:
-        for about, notices in _together(entry).items():
-            found.setdefault(about, []).append((entry, notices))
-    lines = []
-    for (kind, _), ((entry, notices), *more) in found.items():
-        if kind == "nulled":
-            lines.append(f"warning: {entry.table}: {describe_warning(kind, _summed([notices, *(n for _, n in more)]))}")
-            continue
-        where = f"{entry.table} {entry.window}" if entry.window else entry.table
-        also = f"\n    and so in {plural(len(more), 'window')} more" if more else ""
-        lines.append(f"warning: {where}: {describe_warning(kind, notices)}{also}")
-    return lines
-
-
-def _summed(found: Iterable[Sequence[Notice]]) -> list[Notice]:
-    """Return the counts of several commits as those of one."""
-    counts = Counter[str]()
-    for notice in chain.from_iterable(found):
-        counts[notice.subject] += int(notice.detail.replace(",", ""))
-    return [Notice("nulled", subject, f"{count:,}") for subject, count in counts.items()]
-
-
-def _together(entry: Entry) -> dict[tuple[str, str], list[Notice]]:
-    """Return the warnings of a commit that are one to a person: a check, a remark of the source, or all of one kind."""
-    found: dict[tuple[str, str], list[Notice]] = {}
-    for notice in entry.warnings:
-        about = {"check": notice.subject, "source": notice.detail.partition(": ")[0]}.get(notice.kind, "")
-        found.setdefault((notice.kind, about), []).append(notice)
-    return found
-
-
 def plan_remarks(table: str, plan: Plan) -> list[str]:
     """Return what there is to know of a plan beside what it does: what stays as it is, and whose clock was wrong."""
     lines = []
@@ -297,7 +233,13 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
             "clock of their run was ahead. What was not over then is made again as it closes."
         )
     told = any(step.reason.kind == "definition" for step in plan.windows[:1])
-    if plan.windows and not told and any(change.alters_rows for change in plan.changes):
+    if plan.changes and plan.succession is None and _is_derived(plan):
+        lines.append(
+            f"{table}: nothing is done of its changed definition{_changes(plan.changes)}: it was turned away from, and "
+            "readers keep the rows of the one before. Change the file back, or make them by the new one: python -m "
+            f"flows.derive {table} --force"
+        )
+    elif plan.windows and not told and any(change.alters_rows for change in plan.changes):
         lines.append(f"{table}: its file has changed since its rows were made{_changes(plan.changes)}")
     if plan.outside:
         lines.append(
@@ -321,6 +263,10 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
             f"{'it was' if stays.windows == 1 else 'they were'} made of, as its start or end was moved"
         )
     return lines
+
+
+def _is_derived(plan: Plan) -> bool:
+    return any(edition.table.sql for edition in plan.editions)
 
 
 def _of(name: str) -> str:

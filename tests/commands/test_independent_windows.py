@@ -107,6 +107,9 @@ def test_readers_of_a_failed_table_are_tried(project):
     done = shop.run("flows.run")
     assert done.returncode == 1
     assert "skipped" not in done.stdout
+    assert (
+        "; 1 more window to wait: 2026-01-02..2026-01-03: derived.numbers is complete up to 2026-01-02" in done.stdout
+    )
     assert shop.rows("SELECT count(*) FROM derived.reader") == [(9,)]
     plan = json.loads(shop.run("flows.derive", "derived.reader", "--dry-run", "--json").stdout)
     [waiting] = plan["waiting"]

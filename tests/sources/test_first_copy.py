@@ -18,7 +18,7 @@ from flows.commands.progress import Quiet
 from flows.engine import first_copy
 from flows.engine.request import Request
 from flows.model.window import utc
-from flows.report.text import warning_lines
+from flows.report.warning_text import warning_lines
 from flows.sources.mysql import statements, wire
 from flows.wiring import run_alone
 

@@ -1,0 +1,87 @@
+"""Warnings of commits as lines for people."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from flows.model.entry import Notice
+from flows.model.safe_text import one_line
+from flows.model.sizes import plural
+from flows.sources.words import left_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from flows.model.entry import Entry
+
+
+def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
+    """Return warnings of one kind that belong together, which one commit or one run gave."""
+    subjects = [one_line(notice.subject) for notice in notices]
+    match kind:
+        case "check":
+            return f"{subjects[0]}: {notices[0].detail}"
+        case "unread":
+            return (
+                "the source has columns that the file does not name and that are not copied; name those that you need: "
+                + json.dumps([notice.subject for notice in notices], ensure_ascii=False)
+            )
+        case "nulled":
+            counts = ", ".join(f"{notice.subject} {notice.detail}" for notice in notices)
+            return f"values that cannot be read and are NULL (on_error): {counts}"
+        case "undated":
+            count = int(notices[0].detail.replace(",", ""))
+            give = f"give {'it' if count == 1 else 'them'} a value"
+            return f"{plural(count, 'row')} whose {subjects[0]} is NULL: {left_out(count)}; {give}"
+        case "outside":
+            count = int(notices[0].detail.replace(",", ""))
+            return (
+                f"{plural(count, 'row')} whose {subjects[0]} lies before the table's start or after its end: left out; "
+                f"to have {'it' if count == 1 else 'them'} write another start or end into `window`"
+            )
+        case "quarantine":
+            return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
+        case _:
+            return one_line(notices[0].detail)
+
+
+def warnings_of(entry: Entry) -> list[str]:
+    """Return the warnings of one commit."""
+    return [describe_warning(kind, notices) for (kind, _), notices in _together(entry).items()]
+
+
+def warning_lines(entries: Iterable[Entry]) -> list[str]:
+    """Return the warnings of a run: those of one check, which windows may share, once, with the first window."""
+    found: dict[tuple[str, str], list[tuple[Entry, list[Notice]]]] = {}
+    for entry in entries:
+        for about, notices in _together(entry).items():
+            found.setdefault(about, []).append((entry, notices))
+    lines = []
+    for (kind, _), ((entry, notices), *more) in found.items():
+        if kind == "nulled":
+            lines.append(f"warning: {entry.table}: {describe_warning(kind, _summed([notices, *(n for _, n in more)]))}")
+            continue
+        where = f"{entry.table} {entry.window}" if entry.window else entry.table
+        also = f"\n    and so in {plural(len(more), 'window')} more" if more else ""
+        lines.append(f"warning: {where}: {describe_warning(kind, notices)}{also}")
+    return lines
+
+
+def _summed(found: Iterable[Sequence[Notice]]) -> list[Notice]:
+    """Return the counts of several commits as those of one."""
+    counts = Counter[str]()
+    for notice in chain.from_iterable(found):
+        counts[notice.subject] += int(notice.detail.replace(",", ""))
+    return [Notice("nulled", subject, f"{count:,}") for subject, count in counts.items()]
+
+
+def _together(entry: Entry) -> dict[tuple[str, str], list[Notice]]:
+    """Return the warnings of a commit that are one to a person: a check, a remark of the source, or all of one kind."""
+    found: dict[tuple[str, str], list[Notice]] = {}
+    for notice in entry.warnings:
+        about = {"check": notice.subject, "source": notice.detail.partition(": ")[0]}.get(notice.kind, "")
+        found.setdefault((notice.kind, about), []).append(notice)
+    return found
