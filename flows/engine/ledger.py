@@ -19,7 +19,7 @@ from flows.engine.question import Warning_, question, shard, shards
 from flows.engine.state import Begun, Committed, Generation, LedgerState, Reading, window_of
 from flows.model.change_index import ChangeIndex
 from flows.model.entry import Copied
-from flows.model.window import BEGINNING, Window, merge, subtract
+from flows.model.window import BEGINNING, END, EVER, Window, merge, subtract
 from flows.project.definition import code_version
 from flows.warehouses.interface import parts_of, shadow_of
 
@@ -155,7 +155,8 @@ def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
         table,
         state,
         found["touch"],
-        [(window_of(row), row["version"]) for row in rows.all if row["kind"] == "trim"],
+        [(window_of(row), row["version"]) for row in rows.all if row["kind"] == "trim"]
+        + _gone_by_swap(present, rows, found["touch"]),
         sorted(map(window_of, found["failure"])),
         _failing(rows.all, found["failure"]),
         warned,
@@ -169,6 +170,15 @@ def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
         begun_from=next((row["git_commit"] for row in reversed(rows.all) if row["kind"] == "begin"), ""),
         is_swapped=bool(rows.all) and rows.all[-1]["kind"] == "swap",
     )
+
+
+def _gone_by_swap(present: Table | None, rows: _Rows, touched: Sequence[Mapping[str, Any]]) -> list[tuple[Window, int]]:
+    """Return the ranges that held rows once and are in the table no longer, at the latest since the newest swap."""
+    if present is None or present.window is None or not rows.swaps:
+        return []
+    swap, spec = rows.swaps[-1]["version"], present.window
+    spans = [span for row in touched if (span := window_of(row)) != EVER]
+    return [(left, swap) for left in subtract(merge(spans), [Window(spec.start, spec.end or END)])]
 
 
 def _generation(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine.accept import accepting, require_acceptable
 from flows.engine.plan import failed_before, failed_last, plan
-from flows.engine.state import LedgerState
+from flows.engine.state import LedgerState, as_it_is
 from flows.engine.steps import Edition, Moment, Plan, Reason, Step, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError, UsageError
 from flows.model.window import BEGINNING, END, EVER, Window, merge, short
@@ -102,7 +102,7 @@ def _plan_derived(asked: _Asked, table: Table, reading: Reading) -> Plan:
     if asked.accept:
         require_acceptable(table, reading.present, changes, asked.readings.warehouse)
     if is_declined and reading.present is not None and not (asked.rebuild or asked.force or asked.accept):
-        todo = _plan_edition(asked, reading.present, reading.generation, live)
+        todo = _plan_edition(asked, as_it_is(reading.present, live), reading.generation, live)
         return replace(_in_order(todo, reading), changes=changes)
     if changes or (live.committed and (goes_on or asked.rebuild)):
         return replace(_plan_succession(asked, table, reading, changes, goes_on), abandons=abandons)
@@ -120,7 +120,8 @@ def _plan_succession(
         if reading.present is None or reading.present.sql is None:
             raise DefinitionError("nobody knows any more by which SQL they were made")
         if reading.state.committed:
-            present = _plan_edition(asked, reading.present, reading.generation, reading.state)
+            there = as_it_is(reading.present, reading.state)
+            present = _plan_edition(asked, there, reading.generation, reading.state)
     except (DerivedError, KeyError) as error:
         still = _still(table, error)
     number = goes_on.number if goes_on else reading.newest + 1

@@ -205,6 +205,17 @@ def complete(table: Table, known: LedgerState) -> list[Window]:
     return done
 
 
+def as_it_is(table: Table, known: LedgerState) -> Table:
+    """Return a table with all windows that are there: those that its file has no longer go with the definition."""
+    spec, there = table.window, merge(commit.window for commit in known.committed)
+    if spec is None or not there:
+        return table
+    start, end = min(spec.start, there[0].start), spec.end and max(spec.end, there[-1].end)
+    if (start, end) == (spec.start, spec.end):
+        return table
+    return table.model_copy(update={"window": spec.model_copy(update={"start": start, "end": end})})
+
+
 def window_of(row: Mapping[str, Any]) -> Window:
     """Return the window of a row of the ledger; all time where it has none."""
     if row["window_start"] is None:

@@ -8,6 +8,7 @@ import pytest
 from flows.engine.question import question
 from flows.model.errors import ConflictError
 from flows.model.window import Window, utc
+from flows.report.text import describe_plan, remarks
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.simulator.house import (
     AFTER,
@@ -247,6 +248,50 @@ def test_what_was_made_of_trimmed_rows_stays_until_they_are_there_again(house):
     house.run(TABLE)
     assert not house.run("derived.below").plan.kept
     assert amounts(house, "derived.below") == AFTER
+
+
+def test_a_run_says_what_becomes_of_a_definition_that_was_turned_away_from(house):
+    """Nothing, until somebody changes the file back or asks for it."""
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    house.run(TABLE, rollback=True)
+    done = house.run(TABLE)
+    assert describe_plan(TABLE, done.plan)[0].startswith(f"{TABLE}: nothing to do")
+    (told,) = remarks(done)
+    assert "changed definition: sql: it was turned away from, and readers keep the rows of the one before" in told
+    assert f"Change the file back, or make them by the new one: python -m flows.derive {TABLE} --force" in told
+    house.run(TABLE, force=True)
+    assert amounts(house) == AFTER
+
+
+@pytest.mark.parametrize("columns", [TOTALS["columns"], [*TOTALS["columns"], {"name": "more", "type": "INT64"}]])
+@pytest.mark.parametrize("bounds", [{"start": "2026-01-03"}, {"end": "2026-01-03"}])
+def test_rows_outside_a_moved_bound_go_with_the_swap(house, columns, bounds):
+    """They stay until then, come back with the generation that had them, and what was made of them stays."""
+    sql = TOTALS["sql"].replace(NAME, TABLE).replace("SUM(amount)", "SUM(n)")
+    house.write("derived.below", {**TOTALS, "sql": sql})
+    house.run("derived.below")
+    sql = (
+        DOUBLED["sql"].replace("AS n", "AS n, 7 AS more") if len(columns) > len(DOUBLED["columns"]) else DOUBLED["sql"]
+    )
+    house.write(TABLE, {**DOUBLED, "columns": columns, "sql": sql, "window": {**TOTALS["window"], **bounds}})
+    inside = 3 if "start" in bounds else 1
+    after = {day: AFTER[day] for day in (inside, inside + 1)}
+    house.run(TABLE, bounds=days(inside))
+    assert amounts(house) == BEFORE
+    house.run(TABLE, abandon=True)
+    assert not house.run(TABLE).entries
+    assert amounts(house) == BEFORE
+    house.run(TABLE, force=True)
+    assert amounts(house) == after
+    assert [(one.table, one.windows) for one in house.run("derived.below").plan.kept] == [(TABLE, 2)]
+    assert amounts(house, "derived.below") == {**BEFORE, **after}
+    house.run(TABLE, rollback=True)
+    house.insert([(number, day, user, amount + 1) for number, day, user, amount in ROWS])
+    house.copy()
+    house.run(TABLE)
+    house.run("derived.below")
+    assert amounts(house) == amounts(house, "derived.below") == {day: value + 1 for day, value in BEFORE.items()}
 
 
 def test_another_case_of_a_column_begins_nothing(house):
