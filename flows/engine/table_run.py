@@ -183,9 +183,9 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[
     if any(isinstance(failure.error, ConflictError) for failure in outcome.failures):
         outcome.untried += again
     elif again:
-        outcome.plan = replace(todo, windows=again)
+        outcome.plan = replace(outcome.plan, windows=again)
         do_steps(runs, outcome, warehouse, None, observer, plan)
-    outcome.plan = todo
+    outcome.plan = replace(outcome.plan, windows=todo.windows)
     if todo.still is not None:
         outcome.failures.append(Failure(None, todo.still))
 
