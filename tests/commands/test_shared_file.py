@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from contextlib import closing
+from datetime import date, timedelta
 
 import duckdb
 import pytest
@@ -31,7 +32,8 @@ def root(tmp_path):
         path = tmp_path / f"tables/{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({**ABOUT, **fields}))
-    rows = [{"id": 1, "day": "2026-01-01", "user": 1, "amount": 2}]
+    days = [date(2026, 1, 1) + timedelta(number) for number in range(WINDOWS)]
+    rows = [{"id": number, "day": day.isoformat(), "user": 1, "amount": 2} for number, day in enumerate(days)]
     (tmp_path / "events.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     with _start(tmp_path, "flows.ingest", "core.events") as copied:
         assert copied.wait() == 0
