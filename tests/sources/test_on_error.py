@@ -127,7 +127,7 @@ def test_files_of_every_format_and_the_offsets_of_no_place(tmp_path: Path) -> No
             source = {"kind": "files", "path": path}
             table = mysql_table("things", {"id": "INT64", "at": "TIMESTAMP"}, cursor=None)
             table = type(table).model_validate(
-                {name: getattr(table, name) for name in type(table).model_fields if name != "columns"}
+                {name: getattr(table, name) for name in table.model_fields_set - {"columns"}}
                 | {"source": source, "columns": ({"name": "id", "type": "INT64"}, {"name": "at", "type": "TIMESTAMP"})}
             )
             rows, bad, nulled = read(FilesReader(tmp_path), table)
