@@ -3,38 +3,14 @@
 import pytest
 
 from flows.model.errors import UsageError
-from flows.model.window import Window, utc
+from tests.engine.test_accept import MERGED, accepts, days
 from tests.simulator.house import BEFORE, DOUBLED, NAME, TABLE, TOTALS, amounts, living
-
-MERGED = {
-    "window": TOTALS["window"],
-    "strategy": "merge",
-    "key": ["user"],
-    "merge": {"n": "sum"},
-    "columns": [{"name": "user", "type": "INT64"}, {"name": "n", "type": "NUMERIC"}],
-    "sql": TOTALS["sql"].replace("SELECT day", "SELECT user").replace("GROUP BY day", "GROUP BY user"),
-}
-LATE = (9, "2026-01-01", 1, 1)
-
-
-def days(first, last):
-    """Return the range of days of January [first, last)."""
-    return Window(utc(f"2026-01-0{first}"), utc(f"2026-01-0{last}"))
 
 
 @pytest.fixture
 def house(warehouse, tmp_path):
     """A core table of four days, and a derived one that is up to date."""
     return living(tmp_path, warehouse)
-
-
-def accepts(house):
-    """Return the ledger's entries of what was taken over."""
-    return house.warehouse.query(
-        "SELECT window_start, window_end, `rows`, generation FROM platform.ledger WHERE kind = 'accept'"
-        " ORDER BY version",
-        {},
-    )
 
 
 def test_a_part_is_taken_over_and_the_rest_is_made(house):
