@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
 
@@ -55,6 +56,7 @@ def test_all_files_are_their_owners_alone(tmp_path):
         "warehouse.duckdb",
         "warehouse.duckdb.wal",
         "warehouse.duckdb.tmp",
+        "warehouse.duckdb.working",
     }
     assert len(found) > 4  # something was spilled
     assert {(rights, is_folder) for rights, _, is_folder in found} == {("0o700", "True"), ("0o600", "False")}
@@ -150,7 +152,32 @@ def test_another_process_is_waited_for(tmp_path, monkeypatch):
             holder.kill()
             holder.wait()
             holder.stdout.close()
-    assert (len(told), giver) == (1, [f"process {holder.pid} holds the warehouse {path}; waiting for it"])
+    assert told == [f"process {holder.pid} holds the warehouse {path}; waiting up to 0 seconds for it"]
+    assert giver == [f"process {holder.pid} holds the warehouse {path}; waiting for it"]
+
+
+WORKS = """
+import pathlib, sys
+from flows.warehouses.duckdb.warehouse import DuckDB
+held = DuckDB(pathlib.Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_who_works_on_the_file_is_waited_for_as_long_as_it_does(tmp_path):
+    """Longer than the patience that others get; who waits is told since when it does."""
+    path, told = tmp_path / "warehouse.duckdb", []
+    with subprocess.Popen([sys.executable, "-c", WORKS, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"ready\n"
+        Timer(0.5, holder.kill).start()
+        with closing(DuckDB(path, patience=0.1, report=told.append)) as warehouse:
+            assert warehouse.query("SELECT 1 AS a", {}) == [{"a": 1}]
+    (line,) = told
+    since = re.fullmatch(
+        rf"process {holder.pid} has worked since (.+) UTC on the warehouse {path}; waiting for it", line
+    )
+    assert abs(datetime.fromisoformat(f"{since[1]}Z") - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_where_there_are_no_locks_nobody_waits(tmp_path, monkeypatch):

@@ -15,10 +15,12 @@ import duckdb
 from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
 from flows.model.safe_text import unended
 from flows.project.private import make_private
-from flows.warehouses.duckdb.queue import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from flows.warehouses.duckdb.queue import Queue
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.25
@@ -71,51 +73,69 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[Transaction]:
 
 
 def open_file(
-    path: Path, patience: float, report: Callable[[str], None], *, silence: float = 0
+    path: Path, queue: Queue, patience: float, report: Callable[[str], None], *, silence: float = FIRST_PAUSE
 ) -> duckdb.DuckDBPyConnection:
     """Open the file, and make it where it is missing; wait for a process that holds it, which gives it at a commit.
 
-    What it waits for is told once, after some seconds of `silence`.
+    One that says that it works on the file is waited for as long as it does; another one, which may hold it for good,
+    for so many seconds of `patience`. What it waits for is told once, after some seconds of `silence`.
     """
-    if path != IN_MEMORY:
-        _make_folder(path)
-    with ExitStack() as queue:
-        return _open_in_turn(path, patience, report, queue, silence)
+    if path == IN_MEMORY:
+        return _opened(path)
+    _make_folder(path)
+    with ExitStack() as place:
+        opened = _open_in_turn(path, queue, patience, report, place, silence)
+    queue.begin()
+    return opened
 
 
-def _open_in_turn(
-    path: Path, patience: float, report: Callable[[str], None], queue: ExitStack, silence: float
+def _open_in_turn(  # noqa: PLR0913, PLR0917 - what is waited for, how long, and who is told
+    path: Path, queue: Queue, patience: float, report: Callable[[str], None], place: ExitStack, silence: float
 ) -> duckdb.DuckDBPyConnection:
-    began = time.monotonic()
+    began = idle = time.monotonic()
     pause, waits, told = FIRST_PAUSE, False, False
     while True:
         try:
-            connection = duckdb.connect(str(path), config=_FENCE)
+            return _opened(path)
         except duckdb.Error as error:
             holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
             if holder is None and "Could not set lock" not in str(error):
                 raise _unopened(path, error) from error
             who = f"process {holder[1]}" if holder else "another process"
-            if time.monotonic() > began + patience:
-                raise WarehouseBusyError(
-                    f"The warehouse {path} has been held by {who} for {patience:.0f} seconds. One process at a time "
-                    "can work on it: wait until that one has ended, or end it, and start again."
-                ) from error
             if not waits:
-                queue.enter_context(Queue(path).joined())
+                place.enter_context(queue.joined())
                 waits = True
-            if not told and time.monotonic() >= began + silence:
-                most = "" if isinf(patience) else f" up to {patience:.0f} seconds"
-                report(f"{who} holds the warehouse {path}; waiting{most} for it")
+            since, now = queue.worked_on_since, time.monotonic()
+            if since is not None:
+                idle = now
+            elif now > idle + patience:
+                raise WarehouseBusyError(
+                    f"The warehouse {path} has been held by {who} for {patience:.0f} seconds, and nothing says "
+                    "that it works on it. One process at a time can have it: wait until that one has ended, or end it, "
+                    "and start again."
+                ) from error
+            if not told and now >= began + silence:
+                report(f"{who} {_holds(since)} the warehouse {path}; waiting{_until(since, patience)} for it")
                 told = True
-        else:
-            locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
-            if locked == (False,):  # else this process has the file open already, with these settings
-                for setting in _SETTINGS:
-                    connection.execute(setting)
-            return connection
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _opened(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(path), config=_FENCE)
+    locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
+    if locked == (False,):  # else this process has the file open already, with these settings
+        for setting in _SETTINGS:
+            connection.execute(setting)
+    return connection
+
+
+def _holds(since: datetime | None) -> str:
+    return f"has worked since {since:%Y-%m-%d %H:%M:%S} UTC on" if since else "holds"
+
+
+def _until(since: datetime | None, patience: float) -> str:
+    return "" if since or isinf(patience) else f" up to {patience:.0f} seconds"
 
 
 def _unopened(path: Path, error: duckdb.Error) -> WarehouseError:

@@ -1,4 +1,4 @@
-"""Who waits for a warehouse's file says so by a lock beside it, which ends with its process at the latest."""
+"""Who has a warehouse's file or waits for it says so by a lock beside it, which ends with its process at the latest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ PAUSE = 0.02
 
 
 class Queue:
-    """Those who wait for a file.
+    """Who works on a file, and those who wait for it.
 
     Args:
         path: the file.
@@ -26,37 +27,68 @@ class Queue:
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(f"{path.name}.waiting")
+        self._worked_on = path.with_name(f"{path.name}.working")
+        self._work = ExitStack()
+
+    def begin(self) -> None:
+        """Say that this process works on the file, and since now."""
+        self._work.close()
+        with suppress(OSError):
+            os.utime(_lock(self._worked_on, self._work))
+
+    def end(self) -> None:
+        """Say so no longer."""
+        self._work.close()
+
+    @property
+    def worked_on_since(self) -> datetime | None:
+        """Since when a process works on the file that says so; None where none does."""
+        if _is_free(self._worked_on):
+            return None
+        with suppress(OSError):
+            return datetime.fromtimestamp(self._worked_on.stat().st_mtime, UTC)
+        return None
 
     @contextmanager
     def joined(self) -> Iterator[None]:
         """Say that this process waits."""
         with ExitStack() as place:
-            # Where nothing may be written or locked it waits without a word.
             with suppress(OSError):
-                opened = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-                place.callback(os.close, opened)
-                fcntl.flock(opened, fcntl.LOCK_SH)
+                _lock(self._path, place)
             yield
 
     @property
     def is_empty(self) -> bool:
         """Whether nobody waits."""
-        try:
-            place = os.open(self._path, os.O_RDWR)
-        except OSError:  # nobody ever has
-            return True
-        try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # where there are no locks nobody can say so
-            return True
-        finally:
-            os.close(place)
-        return True
+        return _is_free(self._path)
 
     def let_in(self) -> None:
         """Leave the file alone until who waits has it."""
         deadline = time.monotonic() + POLITE
         while not self.is_empty and time.monotonic() < deadline:
             time.sleep(PAUSE)
+
+
+def _lock(path: Path, until: ExitStack) -> int:
+    """Hold a lock with others; return its file. Raises OSError where nothing may be written or locked."""
+    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    until.callback(os.close, opened)
+    fcntl.flock(opened, fcntl.LOCK_SH)
+    return opened
+
+
+def _is_free(path: Path) -> bool:
+    """Say whether nobody holds a lock."""
+    try:
+        opened = os.open(path, os.O_RDWR)
+    except OSError:  # nobody ever has
+        return True
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # where there are no locks nobody can say so
+        return True
+    finally:
+        os.close(opened)
+    return True

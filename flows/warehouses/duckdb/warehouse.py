@@ -56,7 +56,7 @@ class DuckDB:
 
     Args:
         path: the file; it is created where it is missing.
-        patience: seconds to wait for another process that holds the file.
+        patience: seconds to wait for another process that holds the file and does not say that it works on it.
         report: is told for which process it waits.
 
     Raises:
@@ -66,11 +66,11 @@ class DuckDB:
 
     def __init__(self, path: Path, *, patience: float = 300.0, report: Callable[[str], None] = print) -> None:
         self._is_kept = path == IN_MEMORY
-        self.opened: duckdb.DuckDBPyConnection | None = open_file(path, patience, report)
+        self._queue = Queue(path)
+        self.opened: duckdb.DuckDBPyConnection | None = open_file(path, self._queue, patience, report)
         """The connection of which all others are made; None while other processes may have the file."""
         # Whoever has given the file away waits for it as long as others work.
-        self._reopen = partial(open_file, path, float("inf"), report, silence=SILENCE)
-        self._queue = Queue(path)
+        self._reopen = partial(open_file, path, self._queue, float("inf"), report, silence=SILENCE)
         self._opened_at = time.monotonic()
         self.lendings = 0
         self._is_lending = False
@@ -288,6 +288,7 @@ class DuckDB:
             if self.opened is not None:
                 self.opened.close()
             self.opened = None
+            self._queue.end()
 
     def _lend(self) -> None:
         """Let another process have the file that waits for it, once no thread works on it."""
