@@ -1,5 +1,6 @@
 """Over values at the edges of their types, every signature, operator and cast gives what GoogleSQL gives, or an error."""
 
+import itertools
 import json
 import math
 
@@ -19,6 +20,13 @@ FAILURES = (
     UnicodeDecodeError,  # DuckDB cuts the text of an error within a character
 )
 KNOWN = edges.known()
+BY_TYPES = {
+    types: list(templates)
+    for types, templates in itertools.groupby(
+        sorted(edges.templates(), key=lambda one: one.types), lambda one: one.types
+    )
+}
+"""Expressions by the types of their values: they share a table."""
 STRICTER = {
     "BIGNUMERIC": "what needs more than 18 places, or 20 digits before the point",
     "AVG(": "a sum that overflows though its quotient would not; an infinity beside others, which is NaN for the judge alone",
@@ -39,24 +47,28 @@ def connection():
         yield connection
 
 
-def one_by_one(connection, columns, source):
-    """Return each column's first value, or an error in its place."""
+def evaluated(connection, columns, source, rows=(None,)):
+    """Return for each column its value in each row, or an error in its place; of a source without rows the only one."""
+    if not columns or not rows:
+        return [[] for _ in columns]
+    where = "" if rows == (None,) else f" WHERE id IN ({', '.join(map(str, rows))}) ORDER BY id"
     try:
         listed = ", ".join(f"{{'v': {column}}}" for column in columns)
-        return [found["v"] for found in connection.execute(f"SELECT {listed}{source}").fetchone()]
+        found = connection.execute(f"SELECT {listed}{source}{where}").fetchall()
     except FAILURES:
-        if len(columns) == 1:
-            return [edges.ERROR]
-        half = len(columns) // 2
-        return [*one_by_one(connection, columns[:half], source), *one_by_one(connection, columns[half:], source)]
-
-
-def differences(judged, choices, found, type_):
-    return {
-        choice: (value, wanted)
-        for choice, value, wanted in zip(choices, found, judged.answers, strict=True)
-        if not agrees(judged, value, wanted, type_)
-    }
+        if len(columns) > 1:
+            half = len(columns) // 2
+            return [
+                value
+                for part in (columns[:half], columns[half:])
+                for value in evaluated(connection, part, source, rows)
+            ]
+        if len(rows) == 1:
+            return [[edges.ERROR]]
+        half = len(rows) // 2
+        parts = (evaluated(connection, columns, source, part)[0] for part in (rows[:half], rows[half:]))
+        return [list(itertools.chain(*parts))]
+    return [[value["v"] for value in values] for values in zip(*found, strict=True)]
 
 
 def agrees(judged, value, wanted, type_):
@@ -68,53 +80,70 @@ def agrees(judged, value, wanted, type_):
     return same(value, json.loads(wanted), type_)
 
 
-@pytest.mark.parametrize("template", edges.templates(), ids=str)
-def test_values_at_the_edges_are_those_of_googlesql(connection, template):
-    """Columns and literals give the same, and that is GoogleSQL's; what is not there is refused."""
-    judged, choices = KNOWN[str(template)], template.choices()
-    table = edges.table(choices)
-    schema = {"cases": dict(analyze(table, {}).columns)}
-    relation, context = compiled(parse_any(f"SELECT {edges.over_columns(template)} AS v FROM cases"), schema, {})
-    if context.faults:
-        return
-    assert judged.type, "GoogleSQL has no such expression"
-    ((_, value),) = relation.columns
-    assert str(value.type) == judged.type
+@pytest.mark.parametrize("types", BY_TYPES, ids=", ".join)
+def test_values_at_the_edges_are_those_of_googlesql(connection, types):
+    """What columns give is GoogleSQL's type and value; what is not there is refused."""
+    templates = BY_TYPES[types]
+    every = list(dict.fromkeys(choice for template in templates for choice in template.choices()))
+    table = edges.table(every)
     rows, _ = compiled(parse_any(table), {}, {})
     connection.execute(f"CREATE OR REPLACE TEMP TABLE cases AS {rows.sql}")
-    column = rendered(value.sql, value.type)
-    source = ' FROM cases AS "t0_0_cases"'
-    try:
-        ordered = connection.execute(f"SELECT {{'v': {column}}}{source} ORDER BY id").fetchall()
-        found = [row["v"] for (row,) in ordered]
-    except FAILURES:
-        found = [one_by_one(connection, [column], f"{source} WHERE id = {place}")[0] for place in range(len(choices))]
-    assert not differences(judged, choices, found, value.type)
-
-
-@pytest.mark.parametrize("template", edges.templates(), ids=str)
-def test_literals_at_the_edges_give_what_columns_give(connection, template):
-    """A value written down gives what one that is stored gives, where GoogleSQL takes it for the same type."""
-    judged, choices = KNOWN[str(template)], template.choices()
-    listed = ",\n".join(f"{template.filled(choice)} AS v{place}" for place, choice in enumerate(choices))
-    try:
-        relation, context = compiled(parse_any(f"SELECT\n{listed}"), {}, {})
-    except SqlError:
-        return
-    faulty = {fault.line - 2 for fault in context.faults}
+    listed = ",\n".join(f"{edges.over_columns(one)} AS v{place}" for place, one in enumerate(templates))
+    schema = {"cases": dict(analyze(table, {}).columns)}
+    relation, context = compiled(parse_any(f"SELECT\n{listed}\nFROM cases"), schema, {})
+    refused = {fault.line - 2 for fault in context.faults}
     known = {
-        place: value
+        place: (KNOWN[str(templates[place])], value)
         for place, (_, value) in enumerate(relation.columns)
-        if place not in faulty and str(value.type) == judged.type and not edges.exact(template)
+        if place not in refused
     }
-    columns = [rendered(value.sql, value.type) for value in known.values()]
-    found = dict(zip(known, one_by_one(connection, columns, "") if columns else (), strict=True))
-    others = {
-        choices[place]: (value, judged.answers[place])
-        for place, value in found.items()
-        if not agrees(judged, value, judged.answers[place], known[place].type)
-    }
-    assert not others
+    others = {place: str(value.type) for place, (judged, value) in known.items() if str(value.type) != judged.type}
+    assert not {str(templates[place]): type_ for place, type_ in others.items()}
+    # What ends in an error is asked alone, the rest together.
+    together, alone = {}, []
+    for place, (judged, _) in known.items():
+        by_row = dict(zip(map(every.index, templates[place].choices()), judged.answers, strict=True))
+        good = tuple(sorted(row for row, answer in by_row.items() if answer != edges.ERROR))
+        together.setdefault(good, []).append((place, by_row))
+        alone += [((row,), [(place, by_row)]) for row, answer in by_row.items() if answer == edges.ERROR]
+    different = {}
+    for asked, group in [*together.items(), *alone]:
+        columns = [rendered(known[place][1].sql, known[place][1].type) for place, _ in group]
+        found = evaluated(connection, columns, ' FROM cases AS "t0_0_cases"', asked)
+        for (place, by_row), values in zip(group, found, strict=True):
+            judged, value = known[place]
+            different |= {
+                (str(judged.template), every[row]): (one, by_row[row])
+                for row, one in zip(asked, values, strict=True)
+                if not agrees(judged, one, by_row[row], value.type)
+            }
+    assert not different
+
+
+@pytest.mark.parametrize("types", BY_TYPES, ids=", ".join)
+def test_literals_at_the_edges_give_what_columns_give(connection, types):
+    """A value written down gives what one that is stored gives, where GoogleSQL takes it for the same type."""
+    different = {}
+    for template in BY_TYPES[types]:
+        judged, choices = KNOWN[str(template)], template.choices()
+        listed = ",\n".join(f"{template.filled(choice)} AS v{place}" for place, choice in enumerate(choices))
+        try:
+            relation, context = compiled(parse_any(f"SELECT\n{listed}"), {}, {})
+        except SqlError:
+            continue
+        faulty = {fault.line - 2 for fault in context.faults}
+        known = {
+            place: value
+            for place, (_, value) in enumerate(relation.columns)
+            if place not in faulty and str(value.type) == judged.type and not edges.exact(template)
+        }
+        good = [place for place in known if judged.answers[place] != edges.ERROR]
+        for asked in (good, *([place] for place in known if place not in good)):
+            columns = [rendered(known[place].sql, known[place].type) for place in asked]
+            for place, (value,) in zip(asked, evaluated(connection, columns, ""), strict=True):
+                if not agrees(judged, value, judged.answers[place], known[place].type):
+                    different[str(template), choices[place]] = (value, judged.answers[place])
+    assert not different
 
 
 def test_every_signature_has_cases():
