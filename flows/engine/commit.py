@@ -14,7 +14,7 @@ from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
 from flows.engine.division import pieces
 from flows.model.entry import Entry, Notice
-from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, shape, told
+from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, SourceChangedError, shape, told
 from flows.project.definition import code_version
 from flows.warehouses.interface import Query, no_row, shadow_of
 
@@ -101,7 +101,7 @@ class Met:
     """Rows that lie before the table's start or after its end."""
 
     def notices(self, table: Table, *, first: bool) -> tuple[Notice, ...]:
-        """Return what a person should know of it; of rows that every window meets, with a run's first."""
+        """Return what a person should know of it; of rows that every reading meets, with a run's first."""
         cursor = table.source.cursor if table.source else None
         return (
             *([Notice("quarantine", table.identity, f"{len(self.bad):,}")] if self.bad else []),
@@ -135,6 +135,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
         CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
             failure is in the ledger.
         ConflictError: another run committed the window first.
+        SourceChangedError: the first copy cannot go on.
     """
     started = time.perf_counter()
     window = step.window
@@ -164,7 +165,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
         ) as staged:
             refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
             warnings = () if step.cause in {"trim", "accepted"} else _check(run, window, staged)
-            remarks += met.notices(run.table, first=first)
+            remarks += met.notices(run.table, first=first or copy is not None)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             if copy is None:
                 return staged.publish(done, run.known_version, met.bad)
@@ -182,7 +183,7 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
     started = time.perf_counter()
     try:
         yield
-    except ConflictError:
+    except (ConflictError, SourceChangedError):
         raise
     except Exception as error:
         seconds = time.perf_counter() - started

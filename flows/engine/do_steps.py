@@ -13,7 +13,7 @@ from flows.engine.division import pieces
 from flows.engine.first_copy import first_copy
 from flows.engine.outcome import Failure
 from flows.engine.prepare import has_rows
-from flows.model.errors import ConflictError, DerivedError, UsageError
+from flows.model.errors import ConflictError, DerivedError, SourceChangedError, UsageError
 from flows.model.window import EVER
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _is_missing(step: Step, outcome: Outcome) -> bool:
 def _entries(  # noqa: PLR0913 - one for each way to do a step
     run: TableRun, step: Step, warehouse: Warehouse, extracts: Extracts | None, observer: Observer, *, first: bool
 ) -> Iterator[Entry]:
-    """Do a step and give its entry; those of all its parts where it is a first copy."""
+    """Do a step and give its entry; those of all its parts where it is a first copy, which may have to begin anew."""
     table = warehouse.as_read(run.table)
     copy = first_copy(run.source, table, step, run.known_version, partial(has_rows, run.table, warehouse))
     try:
@@ -159,6 +159,12 @@ def _entries(  # noqa: PLR0913 - one for each way to do a step
                 entry = observer.step(run.table.identity, step, work)
             yield entry
             first, ended = False, entry.kind != "part"
+    except SourceChangedError as error:
+        observer.say(f"{error} It begins anew.")
+        warehouse.empty(run.table, run.known_version)
+        if extracts is not None:
+            extracts.kept.clear()
+        yield from _entries(run, replace(step, copied=None), warehouse, extracts, observer, first=first)
     finally:
         if copy is not None:
             copy.close()

@@ -26,6 +26,8 @@ PART_ROWS = 1_000_000
 """After so many rows a part is committed, where more are to come."""
 PART_BYTES = 512 << 20
 """Or after so many bytes of them in memory."""
+SHARE = 4
+"""Parts are larger where so many times as much was copied before: each is held against all rows that are there."""
 
 
 def comes_in_parts(table: Table) -> bool:
@@ -99,11 +101,12 @@ class FirstCopy:
         self._is_published = False
         batches = self._opened()
         rows = size = 0
+        larger = max(self.copied.rows / (SHARE * PART_ROWS), 1) if self.copied else 1
         for batch in batches:
             yield batch
             rows += batch.rows.num_rows + len(batch.bad)
             size += batch.rows.nbytes
-            if batch.position is not None and (rows >= PART_ROWS or size >= PART_BYTES):
+            if batch.position is not None and (rows >= PART_ROWS * larger or size >= PART_BYTES * larger):
                 following = next(batches, None)
                 if following is not None:
                     self._batches = chain([following], batches)

@@ -11,7 +11,8 @@ DerivedError
 ├── ApiError              Prefect's API is configured and does not answer: try again
 ├── QuarantineError       more bad rows than the table allows; nothing was published
 ├── SourceError           a source database or file could not be read
-│   └── SourceUnavailableError   ... for a reason that may pass: try again
+│   ├── SourceUnavailableError   ... for a reason that may pass: try again
+│   └── SourceChangedError       ... on from where a first copy was cut off: it begins anew
 └── WarehouseError        the warehouse refused
     ├── WarehouseBusyError       ... because another process holds it: try again
     └── WarehouseUnavailableError    ... or does not answer: try again
@@ -171,6 +172,10 @@ class SourceUnavailableError(SourceError):
     """A source could not be read just now: a lost connection, a lock, a time limit."""
 
     transient = True
+
+
+class SourceChangedError(SourceError):
+    """What a first copy has read is not there any more as it was, so that it cannot go on there and begins anew."""
 
 
 class WarehouseError(DerivedError):

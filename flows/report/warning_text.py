@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def warning_lines(entries: Iterable[Entry]) -> list[str]:
             found.setdefault(about, []).append((entry, notices))
     lines = []
     for (kind, _), ((entry, notices), *more) in found.items():
-        if kind == "nulled":
+        if kind in {"nulled", "undated", "outside"}:  # of the last two each commit tells of other rows than the others
             lines.append(f"warning: {entry.table}: {describe_warning(kind, _summed([notices, *(n for _, n in more)]))}")
             continue
         where = f"{entry.table} {entry.window}" if entry.window else entry.table
@@ -72,10 +73,10 @@ def warning_lines(entries: Iterable[Entry]) -> list[str]:
 
 def _summed(found: Iterable[Sequence[Notice]]) -> list[Notice]:
     """Return the counts of several commits as those of one."""
-    counts = Counter[str]()
+    counts = Counter[Notice]()
     for notice in chain.from_iterable(found):
-        counts[notice.subject] += int(notice.detail.replace(",", ""))
-    return [Notice("nulled", subject, f"{count:,}") for subject, count in counts.items()]
+        counts[replace(notice, detail="")] += int(notice.detail.replace(",", ""))
+    return [replace(notice, detail=f"{count:,}") for notice, count in counts.items()]
 
 
 def _together(entry: Entry) -> dict[tuple[str, str], list[Notice]]:

@@ -82,15 +82,15 @@ class Source(Protocol):
     def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:
         """Give the rows of a first copy as `read` does, and with each batch its position where that costs nothing.
 
-        Each row comes once, by a key that no other has: so what is read after a position can be added to what was
-        read before it, however much later.
+        Where a key may come several times, the newest row by the cursor counts: so what is read after a position can
+        be added to what was read before it, however much later.
 
         Args:
             table: the table, of which nothing but parts of this copy is there.
             window: the windows that it covers.
             after: go on after this position of an earlier reading.
 
-        Raises as `read` does, and where it cannot go on there.
+        Raises as `read` does, and SourceChangedError where it cannot go on there.
         """
 
 

@@ -255,8 +255,8 @@ class Warehouse(Protocol):
         What is paid for names the run, `run_id`; `generation` is that of the rows.
 
         Where a copy is to start over, all its other rows and windows go when the window is published; one that is
-        redefined is made anew. Where they come beside the parts of a first copy (`Entry.adds`), no row of those parts
-        has their keys.
+        redefined is made anew. Where they come beside the parts of a first copy (`Entry.adds`), of each key the row
+        stays that would in one commit.
         """
 
     def keep(self, definition: Definition) -> None:

@@ -90,6 +90,19 @@ def test_a_part_is_not_added_where_those_before_it_have_gone(warehouse, begin):
     assert len(rows(warehouse, EVENTS)) == 6
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_each_key_the_row_stays_that_one_commit_leaves(warehouse, begin, order):
+    """A source of files may give a key in many parts: the latest by the cursor counts, of equal ones the greatest."""
+    source = Ordered(0)
+    latest = [event(1, 3, amount=1), event(2, 2, amount=7), event(3, 2), event(4, 1), event(5, 9)]
+    older = [event(1, 1, amount=9), event(2, 2, amount=5), event(3, 2), event(2, 1, amount=8), event(1, 2)]
+    source.rows = (latest + older)[::order]
+    part = begin(source)
+    while part() == "part":
+        pass
+    assert rows(warehouse, EVENTS) == latest
+
+
 def test_bad_rows_of_a_part_that_failed_go_when_it_is_read_well(warehouse, begin):
     """Those of parts before it stay; the copy of this table may have one."""
     source = Ordered(6)

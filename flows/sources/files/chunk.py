@@ -24,6 +24,8 @@ class Chunk(Protocol):
     lines: Sequence[int]
     """Where each stands in the file, from 1."""
     broken: Sequence[Broken]
+    last: int
+    """Where the last of what was taken of the file for it begins, be it a row or not; 0 where that is nothing."""
 
     def column(self, path: str, type_: Type) -> ColumnValues:
         """Return the values that stand at a path, of every row."""

@@ -42,6 +42,7 @@ class CsvChunk:
     """As text, by name. What is bad is no UTF-8."""
     lines: Sequence[int]
     broken: Sequence[Broken] = ()
+    last: int = 0
 
     def column(self, path: str, type_: Type) -> ColumnValues:
         """Return the values that stand at a path, of every row."""
@@ -70,8 +71,8 @@ class CsvChunk:
         return self.texts[row].decode(errors="replace")
 
 
-def read_csv(file: ProjectFile, columns: Iterable[str]) -> Iterator[CsvChunk]:
-    """Give the records of CSV below its header. Raises SourceError."""
+def read_csv(file: ProjectFile, columns: Iterable[str], after: int) -> Iterator[CsvChunk]:
+    """Give the records of CSV below its header that begin after a line. Raises SourceError."""
     header: list[str] = []
     wanted = list(dict.fromkeys(map(plain_name, columns)))
     for records in _csv_records(file):
@@ -81,7 +82,7 @@ def read_csv(file: ProjectFile, columns: Iterable[str]) -> Iterator[CsvChunk]:
                 _refuse_other_divisions(file, header[0])
             for name in wanted:
                 require_column(file, name, header)
-        yield _records(file, records, header, wanted)
+        yield _records(file, records.behind(after), header, wanted)
     if not header:
         raise SourceError(f"{file}: it is empty; its first line should name the columns.")
 
@@ -197,7 +198,7 @@ def _end_of_record(texts: list[bytes], start: int) -> int:
 
 
 def _records(file: ProjectFile, records: Records, header: list[str], wanted: list[str]) -> CsvChunk:
-    broken = [shown(*item) for item in records.broken]
+    last, broken = records.last, [shown(*item) for item in records.broken]
     values = _parse(records.texts, header, wanted)
     if values is None:
         fitting = []
@@ -214,7 +215,7 @@ def _records(file: ProjectFile, records: Records, header: list[str], wanted: lis
         values = _parse(records.texts, header, wanted)
         if values is None:
             raise SourceError(f"{file}: its records could not be told apart near line {records.lines[0]}.")
-    return CsvChunk(records.texts, values, records.lines, broken)
+    return CsvChunk(records.texts, values, records.lines, broken, last)
 
 
 def _parse(texts: list[bytes], header: list[str], wanted: list[str]) -> dict[str, ColumnValues] | None:

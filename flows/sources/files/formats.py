@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Format:
     """How files of one format are read."""
 
-    read: Callable[[ProjectFile, Iterable[str]], Iterator[Chunk]]
-    """Gives the rows of a file, from which columns at these paths will be read."""
+    read: Callable[[ProjectFile, Iterable[str], int], Iterator[Chunk]]
+    """Gives the rows of a file after a line, from which columns at these paths will be read."""
     names: Callable[[ProjectFile], list[str]] | None = None
     """Gives the names of a file's columns, where the file itself says them."""
     sample: Callable[[ProjectFile], list[dict[str, Any]]] | None = None

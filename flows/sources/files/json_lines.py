@@ -38,6 +38,7 @@ class JsonChunk:
     documents: Documents
     lines: Sequence[int]
     broken: Sequence[Broken] = ()
+    last: int = 0
 
     def column(self, path: str, type_: Type) -> ColumnValues:
         """Return the values that stand at a path, of every row."""
@@ -70,8 +71,8 @@ def _has(document: dict[str, Any], names: Sequence[str]) -> bool:
     return True
 
 
-def read_json(file: ProjectFile, _: Iterable[str]) -> Iterator[JsonChunk]:
-    """Give the documents of JSON Lines. Raises SourceError."""
+def read_json(file: ProjectFile, _: Iterable[str], after: int) -> Iterator[JsonChunk]:
+    """Give the documents of JSON Lines that stand after a line. Raises SourceError."""
     first = True
     for records in _lines(file):
         if first and records.texts and records.texts[0].lstrip().startswith(b"["):
@@ -81,14 +82,12 @@ def read_json(file: ProjectFile, _: Iterable[str]) -> Iterator[JsonChunk]:
             )
         first = first and not records.texts
         # Fewer documents at once stay in the processor's cache between being parsed and being read.
-        for start in range(0, max(len(records.texts), 1), DOCUMENTS):
-            some = slice(start, start + DOCUMENTS)
-            yield _documents(Records(records.texts[some], records.lines[some], [] if start else records.broken))
+        yield from map(_documents, records.behind(after).pieces(DOCUMENTS))
 
 
 def json_sample(file: ProjectFile) -> list[dict[str, Any]]:
     """Return the first documents of a file. Raises SourceError."""
-    return next(([*chunk.documents.rows] for chunk in read_json(file, ())), [])
+    return next(([*chunk.documents.rows] for chunk in read_json(file, (), 0)), [])
 
 
 def _lines(file: ProjectFile) -> Iterator[Records]:
@@ -108,7 +107,7 @@ def _documents(records: Records) -> JsonChunk:
     except orjson.JSONDecodeError:
         documents = [_parsed(text) for text in records.texts]
     if set(map(type, documents)) <= {dict} and _have_names_once(b"".join(records.texts), documents):
-        return JsonChunk(records.texts, Documents(documents, digits=False), records.lines, broken)
+        return JsonChunk(records.texts, Documents(documents, digits=False), records.lines, broken, records.last)
     good = []
     for index, (document, text, line) in enumerate(zip(documents, records.texts, records.lines, strict=True)):
         if isinstance(document, orjson.JSONDecodeError):
@@ -121,7 +120,7 @@ def _documents(records: Records) -> JsonChunk:
         else:
             good.append(index)
     chunk = JsonChunk(records.texts, Documents(documents, digits=False), records.lines).take(good)
-    chunk.broken = broken
+    chunk.broken, chunk.last = broken, records.last
     return chunk
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,25 @@ class Records:
     """Where each begins; the file's first line is 1."""
     broken: list[tuple[int, bytes, str]] = field(default_factory=list)
     """What is no record: its line, how it begins, and what is wrong with it."""
+
+    @property
+    def last(self) -> int:
+        """Where the last of all of them begins; 0 where there is none."""
+        return max([*self.lines[-1:], *(line for line, _, _ in self.broken)], default=0)
+
+    def behind(self, line: int) -> Records:
+        """Return those that begin behind a line."""
+        first = bisect_right(self.lines, line)
+        return Records(self.texts[first:], self.lines[first:], [one for one in self.broken if one[0] > line])
+
+    def pieces(self, size: int) -> Iterator[Records]:
+        """Give them in pieces of so many texts, at least one piece."""
+        for start in range(0, max(len(self.texts), 1), size):
+            end = start + size
+            low = self.lines[start] if start else 0
+            high = self.lines[end] if end < len(self.lines) else math.inf
+            broken = [one for one in self.broken if low <= one[0] < high]
+            yield Records(self.texts[start:end], self.lines[start:end], broken)
 
 
 def lines_of(file: ProjectFile) -> Iterator[tuple[int, list[bytes]]]:

@@ -38,6 +38,7 @@ class ParquetChunk:
     too_fine: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """Lines whose times have digits that were lost in reading, by column."""
     broken: Sequence[Broken] = field(default=(), init=False)
+    last: int = 0
 
     def column(self, path: str, type_: Type) -> ColumnValues:
         """Return the values that stand at a path, of every row."""
@@ -76,8 +77,8 @@ class ParquetChunk:
         return str({name: _as_text(column, row) for name, column in named})
 
 
-def read_parquet(file: ProjectFile, columns: Iterable[str]) -> Iterator[ParquetChunk]:
-    """Give the rows of Parquet. Raises SourceError."""
+def read_parquet(file: ProjectFile, columns: Iterable[str], after: int) -> Iterator[ParquetChunk]:
+    """Give the rows of Parquet behind one, counted from 1. Raises SourceError."""
     try:
         # Nanoseconds reach from 1677 to 2262 only, and INT96 beyond.
         with pq.ParquetFile(file.path, pre_buffer=False, buffer_size=2**20, coerce_int96_timestamp_unit="us") as opened:
@@ -88,12 +89,22 @@ def read_parquet(file: ProjectFile, columns: Iterable[str]) -> Iterator[ParquetC
                 if names.count(name) > 1:
                     raise SourceError(f"{file}: it has two columns '{name}'. Give each its own name.")
             lost = too_fine(file, opened, list(wanted))
-            row = 1
-            for batch in opened.iter_batches(batch_size=ROWS, columns=list(wanted), use_threads=False):
-                yield ParquetChunk(batch, range(row, row + batch.num_rows), lost)
-                row += batch.num_rows
+            row, groups = _behind(opened.metadata, after)
+            for batch in opened.iter_batches(ROWS, row_groups=groups, columns=list(wanted), use_threads=False):
+                known = min(max(after + 1 - row, 0), batch.num_rows)
+                begin, row = row + known, row + batch.num_rows
+                yield ParquetChunk(batch.slice(known), range(begin, row), lost, row - 1)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from error
+
+
+def _behind(metadata: pq.FileMetaData, row: int) -> tuple[int, list[int]]:
+    """Return the groups of rows that go on behind a row, and the first of their rows."""
+    first, group = 1, 0
+    while group < metadata.num_row_groups and first + metadata.row_group(group).num_rows <= row + 1:
+        first += metadata.row_group(group).num_rows
+        group += 1
+    return first, list(range(group, metadata.num_row_groups))
 
 
 def _paths(fields: Iterable[pa.Field], place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

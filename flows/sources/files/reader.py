@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
-from flows.model.errors import SourceError
+from flows.model.errors import SourceChangedError, SourceError
 from flows.sources.files.file import ProjectFile
 from flows.sources.files.find import find
 from flows.sources.files.formats import format_of
 from flows.sources.files.inspection import inspection, no_cursor
 from flows.sources.files.lines import BLOCK
+from flows.sources.files.position import Position, digest_of
 from flows.sources.interface import RAW, Batch, arrow_schema, window_of
 from flows.sources.values.rejected import Rejected
 
@@ -65,17 +66,32 @@ class FilesReader:
             SourceError: no file matches, or one has an unknown ending, lacks a column, or is damaged; or of many rows
                 none has a place for the cursor.
         """
+        return self._read(table, window, Position())
+
+    def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:
+        """Give the rows of a first copy as `read` does, and go on at a line of the files that were read before.
+
+        Raises as `read` does, and SourceChangedError where those are others now.
+        """
+        return self._read(table, window, Position.parse(after) if after else Position())
+
+    def _read(self, table: Table, window: Window | None, position: Position) -> Iterator[Batch]:
         paths = [column.source_path or column.name for column in table.columns]
         files = [ProjectFile(path, self.root) for path in find(self.root, _path(table)).found]
-        met = _Met()
-        for file, format_ in [(file, format_of(file)) for file in files]:
-            yield from _joined(_batches(table, window, format_.read(file, paths), str(file), met))
+        if not position.is_of(files):
+            raise SourceChangedError(
+                f"{table.identity}: of the files of source.path that were read before the copy was cut off, one has "
+                "changed or is gone, or others have come among them."
+            )
+        # What was copied before had a cursor.
+        met = _Met(has_cursor=position.files > 0)
+        begun = max(position.files - 1, 0)
+        for count, (file, format_) in enumerate([(file, format_of(file)) for file in files[begun:]], begun + 1):
+            line = position.line if count == position.files else 0
+            place = Position(count, line, digest_of(files[:count]))
+            yield from _joined(_batches(table, window, format_.read(file, paths, line), str(file), met, place))
         if met.rows and not met.has_cursor:
             raise no_cursor(table, files)
-
-    def copy(self, table: Table, window: Window, after: str | None) -> Iterator[Batch]:  # noqa: ARG002 - none is given
-        """Give the rows of a first copy in one reading: another may find other files."""
-        return self.read(table, window)
 
 
 @dataclass
@@ -98,14 +114,17 @@ def _path(table: Table) -> str:
     return table.source.path
 
 
-def _batches(table: Table, window: Window | None, chunks: Iterator[Chunk], place: str, met: _Met) -> Iterator[Batch]:
+def _batches(  # noqa: PLR0913, PLR0917 - what is read, of what, and what becomes of it
+    table: Table, window: Window | None, chunks: Iterator[Chunk], place: str, met: _Met, position: Position
+) -> Iterator[Batch]:
     while True:
         with _collector_paused():
             chunk = next(chunks, None)
             if chunk is None:
                 return
             batch = _batch(table, window, chunk, place, met)
-        yield batch
+        position = replace(position, line=max(position.line, chunk.last))
+        yield replace(batch, position=str(position))
 
 
 @contextmanager
@@ -140,7 +159,7 @@ def _join(batches: list[Batch]) -> Batch:
     nulled = sum((Counter(batch.nulled) for batch in batches), Counter[str]())
     rows = pa.concat_batches([batch.rows for batch in batches])
     undated, outside = sum(batch.undated for batch in batches), sum(batch.outside for batch in batches)
-    return Batch(rows, bad, nulled, undated=undated, outside=outside)
+    return Batch(rows, bad, nulled, undated=undated, outside=outside, position=batches[-1].position)
 
 
 def _batch(table: Table, window: Window | None, chunk: Chunk, place: str, met: _Met) -> Batch:

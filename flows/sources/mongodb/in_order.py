@@ -17,7 +17,7 @@ from bson.errors import BSONError
 from bson.min_key import MinKey
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
-from flows.model.errors import SourceError
+from flows.model.errors import SourceChangedError
 from flows.model.paths import steps
 from flows.sources.mongodb.inspection import NO_LISTING
 from flows.sources.mongodb.window import condition
@@ -74,13 +74,12 @@ def behind(
 ) -> list[dict[str, Any]]:
     """Return the filters that one after the other find what stands behind a position, each in the order of `_id`.
 
-    Raises SourceError where the source has no such order any more, and the driver's errors.
+    Raises SourceChangedError where the source has no such order any more, and the driver's errors.
     """
     if not _has_order(database, source):
-        raise SourceError(
-            f"{table.identity}: its first copy cannot go on where it was cut off: '{source.collection}' was a "
-            "collection with one index of all its _id then, and is a view or in a sharded cluster now. Copy it anew: "
-            f"python -m flows.ingest {table.identity} --force"
+        raise SourceChangedError(
+            f"{table.identity}: when the copy was cut off '{source.collection}' was a collection with one index of all "
+            "its _id, and it is a view or in a sharded cluster now."
         )
     data = bytes.fromhex(position)
     last, place = bson.decode(data, _OPTIONS)["_id"], _kind(data)

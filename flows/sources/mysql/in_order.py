@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from flows.model.errors import SourceError
+from flows.model.errors import SourceChangedError
 from flows.sources.mysql.agreement import name_of
 from flows.sources.mysql.schema import INTEGERS, quoted
 
@@ -117,13 +117,12 @@ class Progress:
 
     @classmethod
     def parse(cls, subject: str, order: Order | None, position: str) -> Progress:
-        """Return what `str` wrote. Raises SourceError where the table has no such order any more."""
+        """Return what `read` gave. Raises SourceChangedError where the table has no such order any more."""
         kept = json.loads(position)
         if order is None or kept["columns"] != [column.name for column in order.columns]:
-            raise SourceError(
-                f"{subject}: its first copy cannot go on where it was cut off: the source's primary key was "
-                f"({', '.join(kept['columns'])}) then, and is another now. Copy it anew: python -m flows.ingest "
-                f"{subject} --force"
+            raise SourceChangedError(
+                f"{subject}: when the copy was cut off the source's primary key was ({', '.join(kept['columns'])}), "
+                "and it is another now."
             )
         return cls(
             [KeyRange(part["low"], part["high"], part["last"] and tuple(part["last"])) for part in kept["ranges"]]

@@ -89,7 +89,14 @@ def settled(target: Target, staged: str, seen: Look) -> str:
 
 
 def change(  # noqa: PLR0913 - what a publish depends on
-    target: Target, staged: str, seen: Look, drifting: Sequence[str], *, start_over: bool, redefined: bool
+    target: Target,
+    staged: str,
+    seen: Look,
+    drifting: Sequence[str],
+    *,
+    start_over: bool,
+    redefined: bool,
+    adds: bool,
 ) -> Change:
     """Return what writes the rows that differ from those of the same key."""
     table = target.table
@@ -105,7 +112,7 @@ def change(  # noqa: PLR0913 - what a publish depends on
         incoming = parts.folded(target, staged, of_parts)
         statements = parts.statements(target, staged)
     places, parameters = (no_row(table, "`old-row`."), []) if start_over else _places(target, keys, seen)
-    units = _delta(target, incoming, seen, drifting, (places, parameters))
+    units = _delta(target, incoming, seen, drifting, (places, parameters), adds=adds)
     delta = target.helping("delta")
     same_key = _same_key(table, seen, [f"`new-row`.v{i}" for i in _key_places(table)])
     if start_over:
@@ -151,8 +158,14 @@ def _places(target: Target, staged: str, seen: Look) -> tuple[str, list[Paramete
     return f"({' OR '.join(conditions) or no_row(table, '`old-row`.')})", parameters
 
 
-def _delta(
-    target: Target, incoming: str, seen: Look, drifting: Sequence[str], among: tuple[str, Sequence[Parameter]]
+def _delta(  # noqa: PLR0913 - what a row is held against, and how
+    target: Target,
+    incoming: str,
+    seen: Look,
+    drifting: Sequence[str],
+    among: tuple[str, Sequence[Parameter]],
+    *,
+    adds: bool,
 ) -> list[dict[str, Any]]:
     """Make the table of the rows to write; return the hours or days that they touch."""
     table, (places, parameters) = target.table, among
@@ -165,6 +178,8 @@ def _delta(
     )
     cursor = table.source.cursor if table.source else None
     newer = f"COALESCE({old}{quote(cursor)} > {new}{quote(cursor)}, FALSE)" if cursor else "FALSE"
+    if adds and cursor:
+        newer = _is_before(table, [cursor, *table.types], old, new)
     written = ", ".join(f"{new}{quote(name)} AS v{i}" for i, name in enumerate(table.types))
     delta, gone = target.helping("delta"), "`new-row`.`is-gone`" if table.is_folded else "FALSE"
     script = (
@@ -192,6 +207,15 @@ def _latest(target: Target, staged: str) -> str:
         f"(SELECT {target.columns} FROM {staged} WHERE TRUE"
         f" QUALIFY ROW_NUMBER() OVER (PARTITION BY {listed(table.key)} ORDER BY {order}) = 1)"
     )
+
+
+def _is_before(table: Table, names: Sequence[str], old: str, new: str) -> str:
+    """SQL for whether an old row comes before a new one where `_latest` sorts them."""
+    before = "FALSE"
+    for name in reversed(names):
+        one, other = (comparable(table.types[name], f"{row}{quote(name)}") for row in (old, new))
+        before = f"IF({one} IS DISTINCT FROM {other}, COALESCE({one} > {other}, {other} IS NULL), {before})"
+    return before
 
 
 def _same_key(table: Table, seen: Look, new: Sequence[str], prefix: str = "") -> str:

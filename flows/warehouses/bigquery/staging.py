@@ -181,7 +181,7 @@ def stage(
         if is_anew:
             return replace_.start_over(target, relation)
         if is_merged and not table.is_bounded:
-            return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined)
+            return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined, adds=adds)
         return replace_.change(target, staged, seen, drifting, adds=adds)
 
     read = loaded.bytes if loaded else seen.bytes

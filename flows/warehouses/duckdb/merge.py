@@ -25,14 +25,26 @@ _LATEST = '"latest-rows"'
 _DELTA = '"delta-rows"'
 
 
-def settle_keys(target: Target, place: str) -> int:
-    """Leave one row for each key in a place, or refuse rows that cannot be told apart; return how many went."""
+def settle_keys(target: Target, place: str, among: str = "") -> int:
+    """Leave one row for each key in a place, or refuse rows that cannot be told apart; return how many went.
+
+    Args:
+        target: where the rows go.
+        place: where they are.
+        among: a place that holds them and others, of which too one is left for each of their keys.
+    """
     table, keys = target.table, listed(target.table.key)
-    twice = target.read(f"SELECT {keys} FROM {place} GROUP BY ALL HAVING count(*) > 1 LIMIT {SHOWN_KEYS}")
+    shared = f"SELECT {keys} FROM {place} GROUP BY ALL HAVING count(*) > 1"
+    if among:
+        shared = (
+            f'SELECT {keys} FROM {among} AS "old-row" SEMI JOIN (SELECT {keys} FROM {place}) AS "new-row"'
+            f" ON {_same_key(target, place)} GROUP BY ALL HAVING count(*) > 1"
+        )
+    twice = target.read(f"{shared} LIMIT {SHOWN_KEYS}")
     if not twice:
         return 0
     if table.source is not None:
-        return _keep_latest(target, place)
+        return _keep_latest(target, among or place, shared)
     if table.is_bounded or set(table.types) - {*table.key, *table.merge}:
         names = ", ".join(table.key)
         shown = "\n".join("  " + ", ".join(map(one_line, key)) for key in twice)
@@ -136,7 +148,7 @@ def _same_key(target: Target, place: str) -> str:
     )
 
 
-def _keep_latest(target: Target, place: str) -> int:
+def _keep_latest(target: Target, place: str, shared: str) -> int:
     """Of several rows of one key keep the latest by the cursor; of equal ones the greatest. Return how many went."""
     table, keys = target.table, listed(target.table.key)
     cursor = quote(table.source.cursor) if table.source and table.source.cursor else "NULL"
@@ -144,11 +156,13 @@ def _keep_latest(target: Target, place: str) -> int:
     same_key = _same_key(target, place)
     target.run(
         f'CREATE TEMP TABLE {_LATEST} AS SELECT {target.columns} FROM {place} AS "new-row" SEMI JOIN'
-        f' (SELECT {keys} FROM {place} GROUP BY ALL HAVING count(*) > 1) AS "old-row" ON {same_key}'
+        f' ({shared}) AS "old-row" ON {same_key}'
         f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {cursor} DESC NULLS LAST, {order}) = 1"
     )
     gone = target.run(f'DELETE FROM {place} AS "old-row" USING {_LATEST} AS "new-row" WHERE {same_key}')
-    return gone - insert_from(target, place, _LATEST)
+    kept = insert_from(target, place, _LATEST)
+    target.run(f"DROP TABLE {_LATEST}")
+    return gone - kept
 
 
 def _old(name: str) -> str:

@@ -67,7 +67,7 @@ class StagedRows:
     replaces_all: bool
     """Whether rows of a merge table go whose key is not among these."""
     adds: bool
-    """Whether they come beside the rows that are there, none of which has their keys."""
+    """Whether they come beside the rows that are there, parts of the same first copy."""
     drifting: tuple[str, ...]
     """Columns in which a difference of the last digits is none."""
 
@@ -110,7 +110,8 @@ def stage(
 ) -> StagedRows:
     """Put the rows of a window where they can be looked at.
 
-    A merge's may be for the place of all that are there, and those of a part come beside them.
+    A merge's may be for the place of all that are there, and those of a part come beside them. (Where a later part
+    has another row of a key, that moves it; nobody has read yet where it was.)
 
     Raises:
         WindowError: one lies outside its window.
@@ -122,8 +123,13 @@ def stage(
         target.run(f"CREATE TEMP TABLE {place.into} ({types})")
     count, size = insert(target, place.into, rows)
     _refuse_outside(target, place, rows, count)
-    if target.table.strategy == "merge" and not adds:
+    is_merge = target.table.strategy == "merge"
+    if is_merge and not (adds and place.straight):
         count -= settle_keys(target, place.rows)
+    if adds and not place.straight:
+        insert_from(target, target.name, place.rows)
+    if is_merge and adds:
+        count -= settle_keys(target, place.rows, among=target.name)
     drifting = () if place.straight else drifting_columns(target.table, rows)
     return StagedRows(target, place, count, size, transaction, replaces_all, adds, drifting)
 
@@ -202,9 +208,7 @@ def _write(staged: StagedRows) -> list[Touched]:
     """Make the table hold the rows; return what that touches."""
     target, place, rows = staged.target, staged.place, staged.rows
     table, units = target.table, target.units
-    if staged.adds and not place.straight:
-        insert_from(target, target.name, place.rows)
-    elif not place.straight:
+    if not (staged.adds or place.straight):
         if table.is_folded:
             return fold_parts(target, place.rows, staged.drifting, shared=shares_keys(target, place.rows))
         if table.strategy == "merge" and table.source is not None:

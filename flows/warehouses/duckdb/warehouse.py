@@ -236,8 +236,6 @@ class DuckDB:
             target = Target(cursor, table, window)
             given = rows if isinstance(rows, Query | Generator) else rows.batches()
             replaces_all = _starts_over(target, asked=start_over, redefined=redefined)
-            # Of a merge, windows beside the first copy may have brought its keys meanwhile.
-            adds = adds and (table.strategy == "append" or not ledger.has_commits(cursor, table))
             yield stage(target, given, work, replaces_all=replaces_all, adds=adds)
         self._lend()
 
