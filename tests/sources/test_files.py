@@ -92,13 +92,13 @@ def test_a_path_is_a_file_a_folder_or_a_glob(tmp_path):
         (
             "a.json",
             "\n [{}]",
-            "a.json: it is one JSON array, which cannot be read piece by piece. Write one document a",
+            "a.json:2: it is one JSON array, which cannot be read piece by piece. Write one document a",
         ),
-        ("a.csv", "", "a.csv: it is empty; its first line should name the columns."),
-        ("a.csv", "id,ID,name,id\n", "a.csv: its header names 'id' twice."),
+        ("a.csv", "", "a.csv: it is empty; its first line should name the columns, such as id,name"),
+        ("a.csv", "id,ID,name,id\n", "a.csv:1: its header names 'id' twice."),
         ("a.csv", "id,nam\n", "a.csv: it has no column 'name'. Did you mean 'nam'? It has id, nam."),
-        ("a.csv", b"id,n\xffme\n", "a.csv: its header is no UTF-8 text; export it as UTF-8."),
-        ("a.csv", '"id\n', "a.csv: its first line is no header with the names of the columns."),
+        ("a.csv", b"id,n\xffme\n", "a.csv:1: its header b'id,n\\xffme' is no UTF-8 text; export it as UTF-8."),
+        ("a.csv", '"id\n', "a.csv:1: its first line is no header: a quote is not closed, or text follows a closing"),
         ("a.parquet", "PAR1", "a.parquet: it cannot be read as Parquet: "),
     ],
 )
@@ -427,10 +427,35 @@ def test_links_hidden_folders_and_what_is_no_file_are_not_read(tmp_path):
         ("a.csv", "id,v\n1,a\n".encode("utf-16-le"), "it is UTF-16 or UTF-32, or no text. Export it as UTF-8."),
         ("a.jsonl", '{"id": 1}\n'.encode("utf-16-be"), "it is UTF-16 or UTF-32, or no text. Export it as UTF-8."),
         ("a.csv", "id,v\n1,a\n".encode("utf-32"), "it is UTF-16 or UTF-32, or no text. Export it as UTF-8."),
-        ("a.csv", b"id;v\n1;a\n", "its fields seem to be divided by semicolons. Export it with commas."),
-        ("a.csv", b"id\tv\n1\ta\n", "its fields seem to be divided by tabs. Export it with commas."),
-        ("a.csv", b"\n\n", "its first line is no header with the names of the columns."),
-        ("a.csv", b"\xef\xbb\xbf", "it is empty; its first line should name the columns."),
+        ("a.csv", b"id;v\n1;a\n", "its fields seem to be divided by semicolons: 'id;v'. Export it with commas."),
+        ("a.csv", b"id\tv\n1\ta\n", "its fields seem to be divided by tabs: 'id\\tv'. Export it with commas."),
+        ("a.csv", b"id\tv, w\n1\ta\n", "a.csv{}:1: its fields seem to be divided by tabs: 'id\\tv, w'."),
+        (
+            "a.csv",
+            b"7,abc\n8,def\n",
+            "a.csv{}:1: its first line seems to be no header: it holds '7'. Write a line above",
+        ),
+        (
+            "a.csv",
+            b"5,5\n6,6\n",
+            "its first line seems to be no header: it holds '5'. Write a line above it that names",
+        ),
+        ("a.csv", b"a,2026-01-01\n", "it holds '2026-01-01'. Write a line above it that names the columns in their "),
+        ("a.csv", b"x,y\na,b\n", "its first line, 'x,y', names none of the columns id,v. Where the file has other "),
+        ("a.csv", b'{"id": 1, "v": "a"}\n', "is JSON. Let the file's name end in .jsonl."),
+        ("a.csv", b"sep=,\nid,v\n1,a\n", "a.csv{}:1: 'sep=,' is a note to Excel. Take the line away."),
+        ("a.csv", b'id,"v\n1,a\n', "a.csv{}:1: its first line is no header: a quote is not closed"),
+        ("a.csv", gzip.compress(b"id,v\n"), "it is gzip by its first bytes, which its name does not say."),
+        ("a.jsonl", b"PAR1\x15\x04", "it is Parquet by its first bytes, which its name does not say. Let its name"),
+        ("a.csv", b"PK\x03\x04\x14\x00", "it is a zip archive, as those of Excel are, by its first bytes"),
+        (
+            "a.jsonl",
+            b"id,v\n1,a\n",
+            "a.jsonl{}:1: each line should be a JSON document, {{...}}, and 'id,v' looks like CSV",
+        ),
+        ("a.json", b'{\n  "id": 1\n}\n', "a.json{}:1: its documents go over several lines. Write one document a line"),
+        ("a.csv", b"\n\n", "it is empty; its first line should name the columns, such as id,v"),
+        ("a.csv", b"\xef\xbb\xbf", "it is empty; its first line should name the columns, such as id,v"),
     ],
 )
 def test_text_of_another_kind_is_refused_and_never_taken_for_one_line(tmp_path, name, text, message, ending):
@@ -438,7 +463,34 @@ def test_text_of_another_kind_is_refused_and_never_taken_for_one_line(tmp_path, 
     write(tmp_path / (name + ending), text)
     with pytest.raises(SourceError) as raised:
         batches(tmp_path, table(name + ending, {"id": "INT64", "v": "STRING"}))
-    assert message in str(raised.value)
+    assert message.format(ending) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.csv.gz", "a.csv.gz: its name says gzip, and it begins with 'id,v\\n1,a\\n'. Let its name say what it is."),
+        (
+            "a.parquet",
+            "a.parquet: its name says Parquet, and it begins with 'id,v\\n1,a\\n'. Let its name say what it is.",
+        ),
+    ],
+)
+def test_text_that_is_named_as_something_else(tmp_path, name, message):
+    """The message shows how it begins."""
+    (tmp_path / name).write_bytes(b"id,v\n1,a\n")
+    with pytest.raises(SourceError) as raised:
+        batches(tmp_path, table(name, {"id": "INT64", "v": "STRING"}))
+    assert str(raised.value) == message
+
+
+def test_commas_at_the_ends_of_lines(tmp_path):
+    """A name that is empty is no column; where the header has no comma there, each row says so."""
+    write(tmp_path / "a.csv", "id,v,,\n1,a,,\n")
+    assert rows(tmp_path, table("a.csv", {"id": "INT64", "v": "STRING"})) == [{"id": 1, "v": "a"}]
+    write(tmp_path / "b.csv", "id,v\n1,a,\n")
+    [found] = bad(tmp_path, table("b.csv", {"id": "INT64", "v": "STRING"}))
+    assert found.reason.startswith("it has 3 fields where the header has 2: take the comma at its end away")
 
 
 @pytest.mark.parametrize("text", [b"id,v", b"id,v\n", b"id,v\r", b"\xef\xbb\xbfid,v\r\n"])

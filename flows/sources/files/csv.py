@@ -12,6 +12,7 @@ import pyarrow.csv as pa_csv
 from flows.model.errors import SourceError
 from flows.model.paths import plain_name
 from flows.sources.files.chunk import require_column, shown
+from flows.sources.files.kinds import refuse_no_header
 from flows.sources.files.lines import LONGEST, Records, lines_of, not_empty, without_too_long
 from flows.sources.values.column_values import ColumnValues
 from flows.sources.values.text_columns import from_text
@@ -78,42 +79,42 @@ def read_csv(file: ProjectFile, columns: Iterable[str], after: int) -> Iterator[
     for records in _csv_records(file):
         if not header:
             header = _take_header(file, records)
-            if len(header) == 1 and header != wanted:
-                _refuse_other_divisions(file, header[0])
-            for name in wanted:
-                require_column(file, name, header)
+            _require_names(file, header, wanted)
         yield _records(file, records.behind(after), header, wanted)
     if not header:
-        raise SourceError(f"{file}: it is empty; its first line should name the columns.")
+        raise SourceError(f"{file}: it is empty; its first line should name the columns, such as {','.join(wanted)}")
 
 
 def csv_names(file: ProjectFile) -> list[str]:
     """Return the names of a file's columns. Raises SourceError."""
-    return next((_take_header(file, records) for records in _csv_records(file)), [])
+    header = next((_take_header(file, records) for records in _csv_records(file)), [])
+    return [name for name in dict.fromkeys(header) if name]
 
 
 def _take_header(file: ProjectFile, records: Records) -> list[str]:
     """Take the header off a file's first records."""
-    if not records.texts or any(line < records.lines[0] for line, _, _ in records.broken):
-        raise SourceError(f"{file}: its first line is no header with the names of the columns.")
+    broken = min(records.broken, default=None)
+    if broken is not None and (not records.texts or broken[0] < records.lines[0]):
+        raise SourceError(f"{file}:{broken[0]}: its first line is no header: {broken[2]}.")
     record, records.lines = records.texts.pop(0), records.lines[1:]
     if not _is_record(record):
-        raise SourceError(f"{file}: its first line is no header: {_fault_of(record)}.")
+        raise SourceError(f"{file}:1: its first line is no header: {_fault_of(record)}.")
     try:
-        header = [name.decode() for name in _split_fields(record)]
+        return [name.decode() for name in _split_fields(record)]
     except UnicodeDecodeError:
-        raise SourceError(f"{file}: its header is no UTF-8 text; export it as UTF-8.") from None
-    for name in header:
-        if header.count(name) > 1:
-            raise SourceError(f"{file}: its header names '{name}' twice.")
-    return header
+        raise SourceError(f"{file}:1: its header {record[:80]!r} is no UTF-8 text; export it as UTF-8.") from None
 
 
-def _refuse_other_divisions(file: ProjectFile, header: str) -> None:
-    """Raise SourceError where the fields seem to be divided by something else than commas."""
-    for mark, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if mark in header:
-            raise SourceError(f"{file}: its fields seem to be divided by {word}. Export it with commas.")
+def _require_names(file: ProjectFile, header: list[str], wanted: list[str]) -> None:
+    """Raise SourceError where a header lacks a name that is wanted, or has one twice."""
+    if not set(wanted) <= set(header):
+        refuse_no_header(file, header, wanted)
+    # A comma at the line's end leaves a name that is empty.
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise SourceError(f"{file}:1: its header names '{twice}' twice. Give each column its own name.")
+    for name in wanted:
+        require_column(file, name, header)
 
 
 def _csv_records(file: ProjectFile) -> Iterator[Records]:
@@ -127,7 +128,8 @@ def _csv_records(file: ProjectFile) -> Iterator[Records]:
     for line, texts in lines_of(file):
         start = rest_line if rest else line
         records, rest, rest_line = _split([*rest, *texts], start, last=False)
-        yield without_too_long(records)
+        if records.texts or records.broken:
+            yield without_too_long(records)
     if rest:
         yield without_too_long(_split(rest, rest_line, last=True)[0])
 
@@ -207,7 +209,7 @@ def _records(file: ProjectFile, records: Records, header: list[str], wanted: lis
             if not _is_record(text):
                 broken.append(shown(line, text, _fault_of(text)))
             elif count != len(header):
-                broken.append(shown(line, text, f"it has {count} fields where the header has {len(header)}"))
+                broken.append(shown(line, text, _other_count(text, count, header)))
             else:
                 fitting.append(index)
         lines = [records.lines[index] for index in fitting]
@@ -216,6 +218,13 @@ def _records(file: ProjectFile, records: Records, header: list[str], wanted: lis
         if values is None:
             raise SourceError(f"{file}: its records could not be told apart near line {records.lines[0]}.")
     return CsvChunk(records.texts, values, records.lines, broken, last)
+
+
+def _other_count(text: bytes, count: int, header: list[str]) -> str:
+    """Say that a record has more or fewer fields than the header."""
+    has = f"it has {count} fields where the header has {len(header)}"
+    is_ended = count == len(header) + 1 and text.endswith(b",")
+    return f"{has}: take the comma at its end away, or write one at the header's end" if is_ended else has
 
 
 def _parse(texts: list[bytes], header: list[str], wanted: list[str]) -> dict[str, ColumnValues] | None:

@@ -54,7 +54,12 @@ def find(root: Path, pattern: str) -> Files:
     files.found.sort()
     if not files.found:
         also = f" {_told(root, files)}" if files.left_out else ""
-        raise SourceError(f"No file matches source.path '{pattern}' in {root.resolve()}.{also}")
+        what = (
+            f"No file is in the folder of source.path '{pattern}'"
+            if whole.is_dir()
+            else f"No file matches source.path '{pattern}'"
+        )
+        raise SourceError(f"{what} in {root.resolve()}.{also}")
     return files
 
 

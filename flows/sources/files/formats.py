@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flows.model.errors import SourceError
 from flows.sources.files.csv import csv_names, read_csv
 from flows.sources.files.json_lines import json_sample, read_json
-from flows.sources.files.lines import COMPRESSIONS
+from flows.sources.files.kinds import COMPRESSIONS
 from flows.sources.files.parquet import parquet_names, read_parquet
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from flows.model.errors import SourceError
 from flows.model.paths import steps
 from flows.sources.files.chunk import shown
+from flows.sources.files.kinds import refuse_no_documents
 from flows.sources.files.lines import Records, lines_of, not_empty, without_too_long
 from flows.sources.values.documents import DigitsLostError, Documents, parse_exactly
 from flows.sources.values.texts import shown as as_shown
@@ -75,11 +75,8 @@ def read_json(file: ProjectFile, _: Iterable[str], after: int) -> Iterator[JsonC
     """Give the documents of JSON Lines that stand after a line. Raises SourceError."""
     first = True
     for records in _lines(file):
-        if first and records.texts and records.texts[0].lstrip().startswith(b"["):
-            raise SourceError(
-                f"{file}: it is one JSON array, which cannot be read piece by piece. "
-                "Write one document a line: mongoexport without --jsonArray."
-            )
+        if first and records.texts:
+            refuse_no_documents(file, records.texts, records.lines[0])
         first = first and not records.texts
         # Fewer documents at once stay in the processor's cache between being parsed and being read.
         yield from map(_documents, records.behind(after).pieces(DOCUMENTS))

@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from flows.model.errors import SourceError
 from flows.sources.files.file import why
+from flows.sources.files.kinds import COMPRESSIONS, refuse_other_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flows.sources.files.file import ProjectFile
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 BLOCK = 2**20
 """Bytes that are read at once. A batch holds one block, and what the block before left of its last record."""
 LONGEST = 64 * 2**20
@@ -68,6 +68,7 @@ def lines_of(file: ProjectFile) -> Iterator[tuple[int, list[bytes]]]:
     first = True
     for read in _blocks(file):
         if first:
+            refuse_other_kind(file, "", read)
             _refuse_other_text(file, read)
         block = read.removeprefix(_BOM) if first else read
         first = False
@@ -131,6 +132,7 @@ def _blocks(file: ProjectFile) -> Iterator[bytes]:
         SourceError: it cannot be opened, or is cut off or damaged.
     """
     compression = COMPRESSIONS.get(file.path.suffix.lower())
+    refuse_other_kind(file, compression or "")
     try:
         with pa.OSFile(str(file.path)) as opened:
             if compression and not opened.size():

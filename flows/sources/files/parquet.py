@@ -15,6 +15,7 @@ from flows.sources.fields import elsewhere
 from flows.sources.files.chunk import require_column
 from flows.sources.files.file import why
 from flows.sources.files.int96 import too_fine
+from flows.sources.files.kinds import refuse_other_kind
 from flows.sources.values.arrow_columns import from_arrow
 from flows.sources.values.column_values import ColumnValues
 
@@ -124,6 +125,7 @@ def parquet_names(file: ProjectFile) -> list[str]:
 
 
 def _unreadable(file: ProjectFile, error: Exception) -> SourceError:
+    refuse_other_kind(file, "Parquet")
     return SourceError(f"{file}: it cannot be read as Parquet: {why(error)}. Is it whole? Export it again.")
 
 
