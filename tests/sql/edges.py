@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flows.sql.functions import signatures
 from flows.sql.functions.aggregates import AGGREGATES
 from flows.sql.parse.repeat import VARYING
+from tests.sql.evaluated import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -290,9 +291,6 @@ def table(choices: Sequence[Sequence[str]]) -> str:
 def over_columns(template: Template) -> str:
     """Return the expression over the columns of the table."""
     return template.filled([f"a{place}" for place in range(1, len(template.types) + 1)])
-
-
-ERROR = "error"
 
 
 def ask(judge: Judge) -> str:

@@ -24,6 +24,7 @@ from flows.sql.parse.parser import parse_any
 from flows.sql.parse.repeat import VARYING
 from tests.servers.googlesql import Judge
 from tests.sql import edges
+from tests.sql.evaluated import ERROR, evaluated
 from tests.sql.judged_queries import rendered, same
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ _OFTEN = (5, 5, 4, 6, 4, 3, 2, 3, 1, 2, 2, 2)
 _WITHOUT = {"CONTAINS_SUBSTR", "ERROR", *VARYING}
 _ZONED = {"DATE", "DATETIME", "TIMESTAMP"}
 _PARTS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
-FAILURES = (duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.ConversionException, UnicodeDecodeError)
 
 
 def column(type_: str) -> str:
@@ -128,8 +128,11 @@ class Engine:
         self.connection.execute(f"CREATE TEMP TABLE cases AS {rows.sql}")
         self.schema = {"cases": dict(analyze(table(), {}).columns)}
 
-    def answers(self, sql: str) -> tuple[Any, list[Any]] | None:
-        """Return an expression's type and its value in each row, or an error in its place; None where it is refused."""
+    def answers(self, sql: str, failing: Sequence[int] = ()) -> tuple[Any, list[Any]] | None:
+        """Return an expression's type and its value in each row, or an error in its place; None where it is refused.
+
+        Rows that are known to be `failing` are asked alone, as that costs less.
+        """
         try:
             relation, context = compiled(parse_any(f"SELECT {sql} AS v FROM cases"), self.schema, {})
         except SqlError:
@@ -137,23 +140,18 @@ class Engine:
         if context.faults or context.unrepeatable:
             return None
         ((_, value),) = relation.columns
-        column = rendered(value.sql, value.type)
-        return value.type, self._rows(column) or [(self._rows(column, row) or [edges.ERROR])[0] for row in range(ROWS)]
-
-    def _rows(self, sql: str, row: int | None = None) -> list[Any]:
-        """Return values of all rows, or of one; nothing where one ends in an error."""
-        where = "" if row is None else f" WHERE id = {row}"
-        try:
-            found = self.connection.execute(f"SELECT {{'v': {sql}}} FROM cases AS \"t0_0_cases\"{where} ORDER BY id")
-            return [one["v"] for (one,) in found.fetchall()]
-        except FAILURES:
-            return []
+        values: dict[int, Any] = {}
+        for rows in ([row for row in range(ROWS) if row not in failing], *([row] for row in failing)):
+            column = rendered(value.sql, value.type)
+            (found,) = evaluated(self.connection, [column], ' FROM cases AS "t0_0_cases"', rows)
+            values |= zip(rows, found, strict=True)
+        return value.type, [values[row] for row in range(ROWS)]
 
 
 def agrees(found: Sequence[Any], wanted: Sequence[Any], type_: Any) -> bool:
     """Say whether all rows are the same."""
     pairs = zip(found, wanted, strict=True)
-    return all(one == other if edges.ERROR in (one, other) else same(one, other, type_) for one, other in pairs)
+    return all(one == other if ERROR in (one, other) else same(one, other, type_) for one, other in pairs)
 
 
 def asked(judge: Judge, count: int, seed: int) -> Iterator[tuple[str, Any, list[Any], list[Any] | str]]:
@@ -169,7 +167,7 @@ def asked(judge: Judge, count: int, seed: int) -> Iterator[tuple[str, Any, list[
             f"SELECT IFERROR(STRUCT({sql} AS v), NULL) AS r FROM cases ORDER BY id", {"cases": table()}, {}
         )
         if "rows" in answer:
-            yield sql, *known, [edges.ERROR if row is None else row[0][1] for (row,) in answer["rows"]]
+            yield sql, *known, [ERROR if row is None else row[0][1] for (row,) in answer["rows"]]
         else:
             yield sql, *known, str(answer["error"])
 

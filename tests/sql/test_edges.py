@@ -12,13 +12,9 @@ from flows.sql import analyze
 from flows.sql.compile.compiler import compiled
 from flows.sql.parse.parser import parse_any
 from tests.sql import edges
+from tests.sql.evaluated import ERROR, evaluated
 from tests.sql.judged_queries import rendered, same
 
-FAILURES = (
-    *(duckdb.InvalidInputException, duckdb.OutOfRangeException, duckdb.ConversionException),
-    duckdb.NotImplementedException,  # a zone that is not known
-    UnicodeDecodeError,  # DuckDB cuts the text of an error within a character
-)
 KNOWN = edges.known()
 BY_TYPES = {
     types: list(templates)
@@ -47,36 +43,12 @@ def connection():
         yield connection
 
 
-def evaluated(connection, columns, source, rows=(None,)):
-    """Return for each column its value in each row, or an error in its place; of a source without rows the only one."""
-    if not columns or not rows:
-        return [[] for _ in columns]
-    where = "" if rows == (None,) else f" WHERE id IN ({', '.join(map(str, rows))}) ORDER BY id"
-    try:
-        listed = ", ".join(f"{{'v': {column}}}" for column in columns)
-        found = connection.execute(f"SELECT {listed}{source}{where}").fetchall()
-    except FAILURES:
-        if len(columns) > 1:
-            half = len(columns) // 2
-            return [
-                value
-                for part in (columns[:half], columns[half:])
-                for value in evaluated(connection, part, source, rows)
-            ]
-        if len(rows) == 1:
-            return [[edges.ERROR]]
-        half = len(rows) // 2
-        parts = (evaluated(connection, columns, source, part)[0] for part in (rows[:half], rows[half:]))
-        return [list(itertools.chain(*parts))]
-    return [[value["v"] for value in values] for values in zip(*found, strict=True)]
-
-
 def agrees(judged, value, wanted, type_):
     if "AVG(" in str(judged.template) and value == math.inf:
         return True
-    if edges.ERROR in (value, wanted):
+    if ERROR in (value, wanted):
         stricter = any(word in str(judged.template) for word in STRICTER)
-        return value == edges.ERROR and (wanted == edges.ERROR or stricter)
+        return value == ERROR and (wanted == ERROR or stricter)
     return same(value, json.loads(wanted), type_)
 
 
@@ -103,13 +75,13 @@ def test_values_at_the_edges_are_those_of_googlesql(connection, types):
     together, alone = {}, []
     for place, (judged, _) in known.items():
         by_row = dict(zip(map(every.index, templates[place].choices()), judged.answers, strict=True))
-        good = tuple(sorted(row for row, answer in by_row.items() if answer != edges.ERROR))
+        good = tuple(sorted(row for row, answer in by_row.items() if answer != ERROR))
         together.setdefault(good, []).append((place, by_row))
-        alone += [((row,), [(place, by_row)]) for row, answer in by_row.items() if answer == edges.ERROR]
+        alone += [([row], [(place, by_row)]) for row, answer in by_row.items() if answer == ERROR]
     different = {}
     for asked, group in [*together.items(), *alone]:
         columns = [rendered(known[place][1].sql, known[place][1].type) for place, _ in group]
-        found = evaluated(connection, columns, ' FROM cases AS "t0_0_cases"', asked)
+        found = evaluated(connection, columns, ' FROM cases AS "t0_0_cases"', list(asked))
         for (place, by_row), values in zip(group, found, strict=True):
             judged, value = known[place]
             different |= {
@@ -137,7 +109,7 @@ def test_literals_at_the_edges_give_what_columns_give(connection, types):
             for place, (_, value) in enumerate(relation.columns)
             if place not in faulty and str(value.type) == judged.type and not edges.exact(template)
         }
-        good = [place for place in known if judged.answers[place] != edges.ERROR]
+        good = [place for place in known if judged.answers[place] != ERROR]
         for asked in (good, *([place] for place in known if place not in good)):
             columns = [rendered(known[place].sql, known[place].type) for place in asked]
             for place, (value,) in zip(asked, evaluated(connection, columns, ""), strict=True):
