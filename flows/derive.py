@@ -12,9 +12,18 @@ import typer
 from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.one_table import run_command
-from flows.commands.options import Accept, DryRun, Force, From, Json, Rebuild, To  # noqa: TC001 - typer evaluates them
+from flows.commands.options import (  # noqa: TC001 - typer evaluates them
+    Abandon,
+    Accept,
+    DryRun,
+    Force,
+    From,
+    Json,
+    Rebuild,
+    Rollback,
+    To,
+)
 from flows.engine.request import Request
-from flows.model.errors import UsageError
 from flows.model.window import asked_range
 
 
@@ -26,19 +35,12 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     force: Force = False,
     rebuild: Rebuild = False,
     accept: Accept = False,
-    abandon: Annotated[
-        bool,
-        typer.Option("--abandon", help="Drop the rows of a changed definition that were begun; make no others of it."),
-    ] = False,
-    rollback: Annotated[
-        bool, typer.Option("--rollback", help="Let readers see the rows again that they saw before the last change.")
-    ] = False,
+    abandon: Abandon = False,
+    rollback: Rollback = False,
     as_json: Json = False,
 ) -> None:
     """Make a derived table's windows that are missing or stale and whose upstreams are complete."""
     with ending(as_json=as_json, commits=not dry_run):
-        if dry_run and (abandon or rollback):
-            raise UsageError("--abandon and --rollback make no windows that --dry-run could show.")
         bounds = asked_range(start, end)
         request = Request(table, bounds, force, rebuild, accept, abandon=abandon, rollback=rollback)
         run_command("derive", request, dry_run=dry_run, as_json=as_json)

@@ -13,7 +13,17 @@ import typer
 from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.one_table import run_command
-from flows.commands.options import Accept, DryRun, Force, From, Json, Rebuild, To  # noqa: TC001 - typer evaluates them
+from flows.commands.options import (  # noqa: TC001 - typer evaluates them
+    Abandon,
+    Accept,
+    DryRun,
+    Force,
+    From,
+    Json,
+    Rebuild,
+    Rollback,
+    To,
+)
 from flows.engine.request import Request
 from flows.model.errors import UsageError
 from flows.model.window import asked_range
@@ -33,6 +43,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         bool,
         typer.Option("--trim", help="Let rows go whose cursor lies outside the table's start and end; copy nothing."),
     ] = False,
+    abandon: Abandon = False,
+    rollback: Rollback = False,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="List the rows that could not be read, by fault; copy nothing.")
     ] = False,
@@ -46,9 +58,10 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: Json = False,
 ) -> None:
     """Copy the windows of a core table that are missing from its source."""
+    decides = force or rebuild or accept or trim or abandon or rollback
     with ending(as_json=as_json, commits=not (dry_run or quarantine or new)):
         if new is not None:
-            if start or end or dry_run or force or rebuild or accept or trim or quarantine or replay:
+            if start or end or dry_run or quarantine or replay or decides:
                 raise UsageError("--new writes a table's file and takes no other option.")
             from flows.commands.new_table import write_new  # noqa: PLC0415 - copying a table needs none of it
 
@@ -58,8 +71,10 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             raise UsageError("--quarantine lists the bad rows, --replay tries them again: give one of them.")
         if replay and (start or end):
             raise UsageError("--replay does the windows of the bad rows: leave --from and --to out.")
-        if (quarantine or replay) and (force or rebuild or accept or trim):
-            switches = "--trim" if trim else "--force, --rebuild and --accept"
+        if (quarantine or replay) and decides:
+            switches = "--force, --rebuild and --accept"
+            if trim or abandon or rollback:
+                switches = "--trim" if trim else "--abandon and --rollback"
             raise UsageError(f"--quarantine and --replay are about bad rows: leave {switches} out.")
         if quarantine and (start or end or dry_run):
             raise UsageError("--quarantine lists all bad rows and does nothing: leave --from, --to and --dry-run out.")
@@ -71,7 +86,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             else:
                 replay_bad_rows(table, dry_run=dry_run, as_json=as_json)
             return
-        request = Request(table, asked_range(start, end), force, rebuild, accept, trim)
+        bounds = asked_range(start, end)
+        request = Request(table, bounds, force, rebuild, accept, trim, abandon, rollback)
         run_command("ingest", request, dry_run=dry_run, as_json=as_json)
 
 

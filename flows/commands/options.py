@@ -19,4 +19,10 @@ Rebuild = Annotated[
 Accept = Annotated[
     bool, typer.Option("--accept", help="Let rows stay as an earlier version of the file has made or copied them.")
 ]
+Abandon = Annotated[
+    bool, typer.Option("--abandon", help="Drop the rows that were begun beside those that readers see.")
+]
+Rollback = Annotated[
+    bool, typer.Option("--rollback", help="Let readers see the rows again that they saw before the last change.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")]

@@ -156,8 +156,6 @@ def _column_test(own: tuple[Table, Table], staged: Staged, column: Column, check
 def _kept(table: Table, staged: Staged) -> str:
     """GoogleSQL for the rows of a table whose place the staged ones do not take."""
     name = f"`{table.dataset}`.`{table.name}`"
-    if staged.replaces_all:
-        return f"(SELECT * FROM {name} WHERE {no_row(table)})"
     if table.strategy == "merge" and not table.is_bounded:
         same = " AND ".join(f"`old-row`.`{column}` = `new-row`.`{column}`" for column in table.key)
         every = f"{every_row(table, '`old-row`.')} AND " if table.partition and table.partition.require_filter else ""

@@ -57,10 +57,6 @@ class TableRun:
     """Where the rows come from; a core table has one."""
     source_behind: timedelta = timedelta(0)
     """By how much the source's clock is behind the warehouse's."""
-    rebuild: bool = False
-    """Whether a core table starts over from nothing."""
-    redefined: bool = False
-    """Whether a core table's newest commit, when the run planned, was of another definition."""
     unread: Sequence[str] = ()
     """Columns of the source of which the table's commits said already that they are left out."""
     generation: int = 0
@@ -126,8 +122,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
         run: what all windows of the run share.
         step: the window, or a range of adjacent ones.
         warehouse: where to.
-        first: whether it is the run's first, which warns of what there is to say of the source, and from which a
-            table that is rebuilt starts over.
+        first: whether it is the run's first, which warns of what there is to say of the source.
         extract: what was read for it, where that is not to be read from its source now.
         copy: the first copy of which this is a step.
 
@@ -159,8 +154,6 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             rows,
             run_id=run.run_id,
             generation=run.generation,
-            start_over=first and run.rebuild,
-            redefined=first and run.redefined,
             adds=entry.adds,
         ) as staged:
             refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
@@ -188,7 +181,7 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
     except Exception as error:
         seconds = time.perf_counter() - started
         known = told(error, run.table.identity)
-        if run.rebuild or not pieces(run.table, entry.window, known):
+        if not pieces(run.table, entry.window, known):
             warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
         if known.transient:  # who tries again does so after a while
             warehouse.release()

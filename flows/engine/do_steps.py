@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flows.engine.commit import TableRun, commit_step
+from flows.engine.commit import TableRun, commit_step, entry_of
 from flows.engine.division import pieces
 from flows.engine.first_copy import first_copy
 from flows.engine.outcome import Failure
@@ -36,7 +36,7 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
     runs: Mapping[int, TableRun],
     outcome: Outcome,
     warehouse: Warehouse,
-    extracts: Extracts | None,
+    extracts: Mapping[int, Extracts],
     observer: Observer,
     plan: Callable[[], Plan],
 ) -> None:
@@ -51,14 +51,10 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
     while left:
         if outcome.lendings != warehouse.lendings:
             outcome.lendings = warehouse.lendings
-            try:
-                found = plan()
-            except DerivedError as error:
-                outcome.failures.append(Failure(None, _unplanned(outcome.table, error)))
-                outcome.untried += tuple(step for _, step in left)
+            found = _planned_anew(outcome, plan, left, extracts.values())
+            if found is None:
                 return
             left = deque(_still_to_do(left, found))
-            outcome.plan = replace(outcome.plan, waiting=found.waiting)
             continue
         run, step = left.popleft()
         in_a_row = failed[step.generation]
@@ -67,12 +63,14 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
             continue
         version = run.known_version
         try:
-            for entry in _entries(run, step, warehouse, extracts, observer, first=not outcome.entries):
+            for entry in _entries(
+                run, step, warehouse, extracts.get(run.generation), observer, first=not outcome.entries
+            ):
                 outcome.entries.append(entry)
                 version = entry.version
             in_a_row.clear()
         except DerivedError as error:
-            if not run.rebuild and (spans := pieces(run.table, step.window, error)):
+            if spans := pieces(run.table, step.window, error):
                 # Parts of a first copy that are committed are this run's own.
                 run = replace(run, known_version=version)
                 left.extendleft((run, replace(step, window=span, copied=None)) for span in reversed(spans))
@@ -85,6 +83,22 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
             if in_a_row and in_a_row[-1].kind != error.kind:
                 in_a_row.clear()
             in_a_row.append(error)
+
+
+def _planned_anew(
+    outcome: Outcome, plan: Callable[[], Plan], left: Iterable[tuple[TableRun, Step]], extracts: Iterable[Extracts]
+) -> Plan | None:
+    """Return what there is to do now; None where that cannot be said any more, and the run gives up."""
+    try:
+        found = plan()
+    except DerivedError as error:
+        outcome.failures.append(Failure(None, _unplanned(outcome.table, error)))
+        outcome.untried += tuple(step for _, step in left)
+        return None
+    outcome.plan = replace(outcome.plan, waiting=found.waiting)
+    for one in extracts:
+        one.look_again()
+    return found
 
 
 def _unplanned(name: str, error: DerivedError) -> DerivedError:
@@ -148,7 +162,7 @@ def _entries(  # noqa: PLR0913 - one for each way to do a step
 ) -> Iterator[Entry]:
     """Do a step and give its entry; those of all its parts where it is a first copy, which may have to begin anew."""
     table = warehouse.as_read(run.table)
-    copy = first_copy(run.source, table, step, run.known_version, partial(has_rows, run.table, warehouse))
+    copy = first_copy(run.source, table, step, run.known_version, partial(has_rows, run.into, warehouse))
     try:
         ended = False
         while not ended:
@@ -161,13 +175,23 @@ def _entries(  # noqa: PLR0913 - one for each way to do a step
             first, ended = False, entry.kind != "part"
     except SourceChangedError as error:
         observer.say(f"{error} It begins anew.")
-        warehouse.empty(run.table, run.known_version)
+        assert copy is not None  # noqa: S101 - nothing else goes on somewhere
+        run = _emptied(run, step, warehouse, copy.version)
         if extracts is not None:
             extracts.kept.clear()
         yield from _entries(run, replace(step, copied=None), warehouse, extracts, observer, first=first)
     finally:
         if copy is not None:
             copy.close()
+
+
+def _emptied(run: TableRun, step: Step, warehouse: Warehouse, version: int) -> TableRun:
+    """Let go of what a first copy has brought; return the run that begins it anew."""
+    if not run.is_shadow:
+        warehouse.empty(run.table, version)
+        return run
+    entry = entry_of(run, replace(step, cause="trim"), warehouse)
+    return replace(run, known_version=warehouse.trim(run.into, entry, version).version)
 
 
 def _in_two_steps(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import WarehouseError
 from flows.warehouses.interface import Query, ledger_shard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flows.engine.steps import Plan
     from flows.model.table import Table
     from flows.project.project import Project
@@ -24,15 +26,30 @@ def estimated(todo: Plan, project: Project, table: Table, warehouse: Warehouse) 
 
 
 def _with_seconds(todo: Plan, table: Table, warehouse: Warehouse) -> Plan:
+    assert todo.succession is not None  # noqa: S101 - callers looked
+    windows, left = todo.succession.windows, todo.succession.windows - todo.succession.done
+    if table.source is not None:  # one commit may be of any number of windows
+        took = (copied(table, warehouse)["seconds"] or 0) / max(windows, 1)
+    else:
+        (found,) = warehouse.query(
+            f"SELECT AVG(seconds) AS seconds FROM platform.{ledger_shard(table.identity)}"
+            " WHERE table_name = @table_name AND kind = 'commit'",
+            {"table_name": table.identity},
+        )
+        took = found["seconds"] or 0
+    return replace(todo, succession=replace(todo.succession, seconds=left * took or None))
+
+
+def copied(table: Table, warehouse: Warehouse) -> Mapping[str, Any]:
+    """Return in how many commits a core table was copied, how many rows, and how many seconds that took."""
     (found,) = warehouse.query(
-        f"SELECT AVG(seconds) AS seconds FROM platform.{ledger_shard(table.identity)}"
-        " WHERE table_name = @table_name AND kind = 'commit'",
+        "SELECT COUNT(*) AS commits, SUM(`rows`) AS copied, SUM(seconds) AS seconds FROM ("
+        f"SELECT `rows`, seconds FROM platform.{ledger_shard(table.identity)}"
+        " WHERE table_name = @table_name AND kind = 'commit'"
+        " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1)",
         {"table_name": table.identity},
     )
-    if todo.succession is None or found["seconds"] is None:
-        return todo
-    left = (todo.succession.windows - todo.succession.done) * found["seconds"]
-    return replace(todo, succession=replace(todo.succession, seconds=left))
+    return found
 
 
 def with_bytes(todo: Plan, project: Project, table: Table, warehouse: Warehouse) -> Plan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -67,12 +67,26 @@ class Extracts:
     """Tells the table from another of its name, in another warehouse or in this one before it was dropped."""
     refresh: bool
     """Whether the source is read again whatever was read of it before."""
-    emptied: int
+    emptied: int = 0
     """Version of what emptied the table last."""
-    commits: list[tuple[Window, int]]
-    """What each commit read of the source, and its version."""
-    kept: dict[str, Manifest]
+    is_ahead: bool = False
+    """Whether a clock that was ahead may have taken windows for over whose rows were still to come."""
+    commits: list[tuple[Window, int]] = field(default_factory=list)
+    """What each commit of the generation read of the source, and its version."""
+    kept: dict[str, Manifest] = field(default_factory=dict)
     """What lies in the stage, by what it is found by."""
+
+    def look_again(self) -> None:
+        """Take what is committed now, also by others, and what lies in the stage and may still be loaded."""
+        run, name = self.run, self.run.table.identity
+        reading = ledger.read(self.warehouse, [run.table], ())[name]
+        known = reading.begun.state if run.is_shadow and reading.begun else reading.state
+        self.commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
+        self.emptied, self.is_ahead, self.kept = known.emptied, known.ahead is not None, {}
+        for one in self.stage.kept(name, self.warehouse.now()):
+            # Others may share the stage: what is another table's is not looked into.
+            if one.window and one.key == self.key(one.window, one.after) and self.stage.holds(one):
+                self.kept[one.key] = one
 
     def steps(self, planned: Sequence[Step]) -> Iterator[Step]:
         """Give the planned steps, divided so that each range of which there is an extract is a step of its own."""
@@ -160,14 +174,14 @@ class Extracts:
 
     def _found(self, window: Window, after: str | None = None) -> Manifest | None:
         """Return what lies in the stage for a window and may be loaded: nothing was committed of it since."""
-        found = None if self.refresh else self.kept.get(self.key(window, after))
+        found = None if self.refresh or self.is_ahead else self.kept.get(self.key(window, after))
         return found if found is not None and found.bad_rows <= limit_of(self.run.table) else None
 
     def key(self, window: Window, after: str | None) -> str:
         """Return what the extract of a window is found by, or that of the part that begins there."""
         table, read = self.run.table, _read(self.run.table, window)
         version = max((version for other, version in self.commits if other.overlaps(read)), default=0)
-        values = [table.identity, self.incarnation, self.emptied, self.run.code_version]
+        values = [table.identity, self.incarnation, self.run.generation, self.emptied, self.run.code_version]
         values += map(str, (window.start, window.end))
         meaning = json.dumps([*values, str(read.start), version, after])
         return hashlib.sha256(meaning.encode()).hexdigest()[:32]
@@ -182,15 +196,9 @@ def extracts_of(run: TableRun, stage: Stage, warehouse: Warehouse, *, refresh: b
         warehouse: where the table is.
         refresh: whether the source is read again whatever was read of it before.
     """
-    known = ledger.read(warehouse, [run.table], ())[run.table.identity].state
-    commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
-    # A clock that was ahead may have taken windows for over whose rows were still to come.
-    refresh = refresh or known.ahead is not None or _is_of_files(run.table)
-    extracts = Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh, known.emptied, commits, {})
-    for one in stage.kept(run.table.identity, warehouse.now()):
-        # Others may share the stage: what is another table's is not looked into.
-        if one.window and one.key == extracts.key(one.window, one.after) and stage.holds(one):
-            extracts.kept[one.key] = one
+    refresh = refresh or _is_of_files(run.table)
+    extracts = Extracts(run, stage, warehouse, warehouse.incarnation(run.table), refresh)
+    extracts.look_again()
     return extracts
 
 

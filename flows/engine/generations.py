@@ -120,7 +120,8 @@ def succeed(run: TableRun, todo: Plan, warehouse: Warehouse) -> Entry:
     if before is not None and list(before.types) != list(run.table.types):
         # SQL that takes a row as a whole gives another value, though all columns that both have are the same.
         before = None
-    return warehouse.swap(run.table, entry, todo.version, before=before, retired=following.retired, query=run.query)
+    query = run.query if run.table.sql else None
+    return warehouse.swap(run.table, entry, todo.version, before=before, retired=following.retired, query=query)
 
 
 def _sweep(run: TableRun, reading: Reading, warehouse: Warehouse, *kept: int) -> None:

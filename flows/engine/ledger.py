@@ -91,7 +91,8 @@ class _Rows:
         begun = turns[-1] if turns and turns[-1]["kind"] == "begin" else None
 
         def of(generation: int, since: int) -> list[Mapping[str, Any]]:
-            return [row for row in entries if (row["generation"] or 0) == generation and row["version"] > since]
+            later = [row for row in entries if row["version"] > since]
+            return [row for row in later if (row["generation"] or 0) == generation or _is_of_all(row)]
 
         made = of(begun["generation"], begun["version"]) if begun else []
         return cls(entries, of(seen, emptied), swaps, begun, made)
@@ -189,7 +190,9 @@ def _generation(
     number, own = rows.begun["generation"], rows.begun["code_version"]
     state = _state(table, rows.made, rows.all[-1]["version"], changed, now)
     name = shadow_of(table, number).identity
-    is_lost = bool(state.committed) and not (name in shadows and (not table.is_folded or parts_of(name) in shadows))
+    is_lost = bool(state.committed or state.parts) and not (
+        name in shadows and (not table.is_folded or parts_of(name) in shadows)
+    )
     differs = {own: changed[own]} if own in changed else {}
     return Generation(number, own, replace(state, changed=differs), is_lost)
 
@@ -223,7 +226,7 @@ def _state(
     end = max((row["version"] for row in commits if (row["window_start"] is None) != is_whole), default=0)
     since = [row for row in entries if row["version"] > end]
     early = clocks.early(since, now)
-    accepts = [row for row in since if row["kind"] == "accept" and not _is_commit(row)]
+    accepts = [row for row in since if _is_of_all(row)]
     made = [_committed(_accepted(row, accepts)) for row in since if _is_commit(row)]
     trims = [(window_of(row), row["version"]) for row in since if row["kind"] == "trim"]
     committed = [
@@ -264,6 +267,11 @@ def _begun(
 def _is_commit(row: Mapping[str, Any]) -> bool:
     """Say what `Entry.is_commit` says."""
     return row["kind"] == "commit" or (row["kind"] == "accept" and bool(row["generation"]))
+
+
+def _is_of_all(row: Mapping[str, Any]) -> bool:
+    """Say whether an entry is of a core table's rows, whichever generation they are."""
+    return row["kind"] == "accept" and not row["generation"]
 
 
 def _accepted(row: Mapping[str, Any], accepts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
     changes = warehouse.column_changes(table) if run.source else ColumnChanges()
     copied = bool(changes.added or changes.retyped) and has_rows(table, warehouse)
     if todo.windows:
-        warehouse.prepare(table, known, anew=run.rebuild and run.redefined and run.source is not None)
+        warehouse.prepare(table, known)
     elif run.source and (changes.added or changes.retyped):
         run.source.inspect(table)
         warehouse.extend(table, known)

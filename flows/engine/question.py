@@ -35,7 +35,7 @@ def question(names: Sequence[str], upstreams: Container[str] | None) -> tuple[st
     # Of a generation that readers see no longer it is enough to know that it was.
     lasts = (
         "(kind NOT IN ('commit', 'part', 'accept') OR COALESCE(generation, 0) = COALESCE(seen, 0)"
-        " OR generation > COALESCE(newest, 0))"
+        " OR generation > COALESCE(newest, 0) OR (kind = 'accept' AND COALESCE(generation, 0) = 0))"
     )
     tries, warnings = _entries("window_start, window_end, committed_at", places), _entries("warnings", places)
     kinds = ", ".join(f"'{kind}'" for kind in get_args(Warning_))

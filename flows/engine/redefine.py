@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.engine.definitions import keep_definition
+from flows.engine.estimate import copied
 from flows.model.entry import Entry, Touched
 from flows.model.errors import DefinitionError, UsageError
 from flows.model.sizes import plural
 from flows.model.window import EVER
-from flows.warehouses.interface import ledger_shard
 
 if TYPE_CHECKING:
     from flows.engine.commit import TableRun
@@ -46,7 +46,7 @@ def require_answer(run: TableRun, todo: Plan, warehouse: Warehouse, *, accept: b
             f"{table.identity}: its file changes {' and '.join(refused)}, by which rows are found, so that those "
             "copied before cannot stay: --rebuild copies all again."
         )
-    if asks and not (accept or run.rebuild):
+    if asks and not accept and todo.succession is None:
         raise DefinitionError(_question(table, asks, warehouse, may_stay=not refused))
     if copies and todo.changes and run.source is not None:
         # Nothing is altered for a file that the source does not fit.
@@ -72,18 +72,12 @@ def accepted(run: TableRun, todo: Plan, warehouse: Warehouse) -> TableRun:
     )
     gone = [change.subject for change in todo.changes if change.kind == "removed"]
     done = warehouse.accept(table, entry, run.known_version, gone)
-    return replace(run, known_version=done.version, redefined=False)
+    return replace(run, known_version=done.version)
 
 
 def _question(table: Table, asks: tuple[Change, ...], warehouse: Warehouse, *, may_stay: bool) -> str:
     """Say what changed, and what each answer costs."""
-    (found,) = warehouse.query(
-        "SELECT COUNT(*) AS commits, SUM(`rows`) AS copied, SUM(seconds) AS seconds FROM ("
-        f"SELECT `rows`, seconds FROM platform.{ledger_shard(table.identity)}"
-        " WHERE table_name = @table_name AND kind = 'commit'"
-        " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1)",
-        {"table_name": table.identity},
-    )
+    found = copied(table, warehouse)
     took = timedelta(seconds=round(found["seconds"] or 0))
     command = f"python -m flows.ingest {table.identity}"
     stays = f"; {command} --accept lets them stay as they are" if may_stay else ""

@@ -19,18 +19,19 @@ from flows.engine.planning import bounds_of, make_plan
 from flows.engine.prepare import prepare, require_ready
 from flows.engine.request import Reached, Request
 from flows.engine.steps import Edition, Plan
-from flows.model.errors import ConflictError, DerivedError, SqlError, UsageError
+from flows.model.errors import ConflictError, DerivedError, SqlError
 from flows.model.window import EVER
 from flows.sql import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flows.engine.extract import Extracts
     from flows.engine.outcome import Observer
     from flows.engine.readings import Readings
     from flows.engine.request import Author
     from flows.extracts.stage import Stage
+    from flows.model.entry import Notice
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.warehouses.interface import Warehouse
@@ -96,9 +97,7 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
 
 
 def _turn_back(parts: Parts, table: Table, request: Request, observer: Observer) -> Outcome:
-    """Do what a person decides of a derived table's generations, and nothing else."""
-    if table.source is not None:
-        raise UsageError(f"{table.identity} is a core table, which has no generations to turn back to.")
+    """Do what a person decides of a table's generations, and nothing else."""
     bounds_of(table, request, parts.warehouse.now())
     reading = parts.readings.of(table.identity)[table.identity]
     run = _table_run(parts, Edition(table, reading.generation, {}), Plan(version=reading.state.version))
@@ -107,9 +106,11 @@ def _turn_back(parts: Parts, table: Table, request: Request, observer: Observer)
     finally:
         parts.readings.forget(table.identity)
     what = "is dropped" if request.abandon else "is what readers see again"
+    again = f"change it, or python -m flows.derive {table.identity} --force"
+    if table.source is not None:
+        again = f"python -m flows.ingest {table.identity} --rebuild does"
     observer.say(
-        f"{table.identity}: generation {done.generation} {what}. The file as it is begins no other by itself: "
-        f"change it, or python -m flows.derive {table.identity} --force."
+        f"{table.identity}: generation {done.generation} {what}. The file as it is begins no other by itself: {again}."
     )
     return Outcome(table.identity, Plan(version=done.version), defined=table)
 
@@ -134,20 +135,32 @@ def _ingest(  # noqa: PLR0913, PLR0917 - what is asked, planned and told
     observer: Observer,
     plan: Callable[[], Plan],
 ) -> None:
-    """Copy what is to be copied of a core table."""
+    """Copy what is to be copied of a core table, and let a generation that is whole take its place."""
     todo, warehouse = outcome.plan, parts.warehouse
-    reached = found if isinstance(found, Reached) else None
-    run = _table_run(parts, todo.editions[0], todo, reached, rebuild=request.rebuild)
-    require_ready(run, todo, found if isinstance(found, DerivedError) else None, warehouse, accept=request.accept)
-    changed = prepare(run, todo, warehouse)
-    if run.table.window and todo.changes and not (request.rebuild or request.trim):
-        run = redefine.accepted(run, todo, warehouse)
-    if todo.windows:
-        keep_definition(warehouse, run.table, run.run_by, run.git_commit)
-    extracts = _extracts(run, todo, parts, request)
-    if extracts is not None:
-        outcome.plan = replace(todo, windows=tuple(extracts.steps(todo.windows)))
-    do_steps({run.generation: run}, outcome, warehouse, extracts, observer, plan)
+    reached = {one.generation: _reached(parts, one, todo, found) for one in todo.editions}
+    runs = {one.generation: _table_run(parts, one, todo, reached[one.generation]) for one in todo.editions}
+    newest = runs[todo.editions[-1].generation]
+    require_ready(newest, todo, found if isinstance(found, DerivedError) else None, warehouse, accept=request.accept)
+    for number, answer in reached.items():
+        if isinstance(answer, DerivedError) and number != newest.generation:
+            outcome.failures.append(Failure(None, answer))
+            outcome.plan = todo = replace(
+                todo, windows=tuple(step for step in todo.windows if step.generation != number)
+            )
+    version = _turn(parts, newest, todo)
+    runs = {number: replace(run, known_version=version) for number, run in runs.items()}
+    changed: list[Notice] = []
+    for number in dict.fromkeys(step.generation for step in todo.windows) or [newest.generation]:
+        changed += prepare(runs[number], todo, warehouse)
+    if newest.table.window and todo.changes and todo.succession is None and not request.trim:
+        runs[newest.generation] = redefine.accepted(runs[newest.generation], todo, warehouse)
+    for number in dict.fromkeys(step.generation for step in todo.windows):
+        keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
+    extracts = _extracts(runs, todo, parts, request)
+    if extracts:
+        steps = tuple(part for step in todo.windows for part in extracts[step.generation].steps([step]))
+        outcome.plan = replace(todo, windows=steps)
+    _do(parts, outcome, runs, extracts, observer, plan, found)
     outcome.notices = [] if request.force and request.bounds == EVER else changed
 
 
@@ -156,22 +169,46 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[
     todo, warehouse = outcome.plan, parts.warehouse
     runs = {one.generation: _table_run(parts, one, todo) for one in todo.editions}
     newest = runs[todo.editions[-1].generation]
-    reading = parts.readings.of(outcome.table)[outcome.table]
-    generations.refuse_older(newest, todo, reading, warehouse, parts.author.precedes)
-    version = generations.turn(newest, todo, reading, warehouse)
+    version = _turn(parts, newest, todo)
     before = todo.succession.before if todo.succession else None
     runs = {number: replace(run, known_version=version, before=before) for number, run in runs.items()}
     for number in dict.fromkeys(step.generation for step in todo.windows):
         prepare(runs[number], todo, warehouse)
         keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
+    _do(parts, outcome, runs, {}, observer, plan)
+
+
+def _turn(parts: Parts, newest: TableRun, todo: Plan) -> int:
+    """Begin or abandon the generation that a plan is about; return the table's version."""
+    reading = parts.readings.of(newest.table.identity)[newest.table.identity]
+    generations.refuse_older(newest, todo, reading, parts.warehouse, parts.author.precedes)
+    return generations.turn(newest, todo, reading, parts.warehouse)
+
+
+def _do(  # noqa: PLR0913, PLR0917 - what is planned, of which parts, and who is told
+    parts: Parts,
+    outcome: Outcome,
+    runs: Mapping[int, TableRun],
+    extracts: Mapping[int, Extracts],
+    observer: Observer,
+    plan: Callable[[], Plan],
+    found: Reached | DerivedError | None = None,
+) -> None:
+    """Do the steps of a plan, and let the generation that it is about take its place where all of it is there.
+
+    What failed before of what readers see is tried last, and where that does not go.
+    """
+    todo, warehouse = outcome.plan, parts.warehouse
     again = todo.succession.again if todo.succession else ()
     outcome.plan = replace(todo, windows=todo.windows[: len(todo.windows) - len(again)])
-    do_steps(runs, outcome, warehouse, None, observer, plan)
+    do_steps(runs, outcome, warehouse, extracts, observer, plan)
     if todo.succession is None:
         return
+    newest = runs[todo.succession.generation]
     parts.readings.forget(outcome.table)
+    reached = found if isinstance(found, Reached) else None
     try:
-        left = make_plan(parts.project, newest.table, parts.readings, Request(outcome.table))
+        left = make_plan(parts.project, newest.table, parts.readings, Request(outcome.table), reached)
     except DerivedError as error:
         if all(one.error.kind != error.kind for one in outcome.failures):
             outcome.failures.append(Failure(None, error))
@@ -184,28 +221,40 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[
         outcome.untried += again
     elif again:
         outcome.plan = replace(outcome.plan, windows=again)
-        do_steps(runs, outcome, warehouse, None, observer, plan)
+        do_steps(runs, outcome, warehouse, extracts, observer, plan)
     outcome.plan = replace(outcome.plan, windows=todo.windows)
     if todo.still is not None:
         outcome.failures.append(Failure(None, todo.still))
 
 
-def _extracts(run: TableRun, todo: Plan, parts: Parts, request: Request) -> Extracts | None:
-    if parts.stage is None or run.source is None or not todo.windows:
-        return None
+def _extracts(runs: Mapping[int, TableRun], todo: Plan, parts: Parts, request: Request) -> dict[int, Extracts]:
+    """Return what was read before of each generation that steps are of; nothing where there is no stage."""
+    if parts.stage is None or all(run.source is None for run in runs.values()) or not todo.windows:
+        return {}
     from flows.engine.extract import extracts_of  # noqa: PLC0415 - only where there is a stage
 
+    refresh = request.force or request.rebuild
     try:
-        return extracts_of(run, parts.stage, parts.warehouse, refresh=request.force or request.rebuild)
+        numbers = {step.generation for step in todo.windows}
+        return {one: extracts_of(runs[one], parts.stage, parts.warehouse, refresh=refresh) for one in numbers}
     except DerivedError as error:
-        record_failure(run, todo.windows[0], parts.warehouse, error)
+        record_failure(runs[todo.windows[0].generation], todo.windows[0], parts.warehouse, error)
         raise
 
 
-def _table_run(
-    parts: Parts, edition: Edition, todo: Plan, reached: Reached | None = None, *, rebuild: bool = False
-) -> TableRun:
+def _reached(
+    parts: Parts, edition: Edition, todo: Plan, found: Reached | DerivedError | None
+) -> Reached | DerivedError | None:
+    """Return where the rows of an edition come from: by another definition than the file's it may be elsewhere."""
+    is_file = edition.table is parts.project.tables[edition.table.identity]
+    if is_file or found is None or all(step.generation != edition.generation for step in todo.windows):
+        return found
+    return parts.source_of(edition.table)
+
+
+def _table_run(parts: Parts, edition: Edition, todo: Plan, found: Reached | DerivedError | None = None) -> TableRun:
     name = edition.table.identity
+    reached = found if isinstance(found, Reached) else None
     return TableRun(
         table=edition.table,
         run_id=uuid.uuid4().hex,
@@ -216,8 +265,6 @@ def _table_run(
         schema=edition.schema,
         source=reached.source if reached else None,
         source_behind=reached.behind(parts.warehouse.now()) if reached else timedelta(0),
-        rebuild=rebuild,
-        redefined=bool(todo.changes),
         unread=parts.readings.of(name)[name].warned["unread"] if edition.table.source else (),
         generation=edition.generation,
         is_shadow=edition.is_shadow,

@@ -67,8 +67,8 @@ class Entry:
     kind: Literal["commit", "part", "failure", "reset", "accept", "trim", "begin", "swap", "abandon"]
     """A part is a commit of some rows of a first copy, of which no window is complete before the commit that ends it.
     A reset says that the table was gone: commits before it hold no longer, and all its rows were touched.
-    An accept of the first generation, a core table's, says that what was committed before under other definitions holds
-    under this one. One of a later generation commits windows whose rows were those of the generation before it.
+    An accept without a generation, a core table's, says that what was committed before under other definitions holds
+    under this one. One of a generation commits windows whose rows were those of the generation before it.
     A trim says that rows of windows that the table no longer has are gone: their commits hold no longer.
     A begin opens a generation, whose commits hold when a swap has put it in the place of the one that readers see; an
     abandon says that it will not."""

@@ -124,10 +124,6 @@ class Staged(Protocol):
     """The rows of one window that no reader can see yet."""
 
     @property
-    def replaces_all(self) -> bool:
-        """Whether they take the place of all that the table holds."""
-
-    @property
     def relation(self) -> str:
         """GoogleSQL that stands for the rows in a FROM clause: a table, or a subquery in parentheses."""
 
@@ -159,11 +155,10 @@ class Warehouse(Protocol):
     lendings: int
     """How often others have had what one process alone can have: what was known before may no longer be so."""
 
-    def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:
+    def prepare(self, table: Table, known_version: int) -> None:
         """Create the table where it is missing; with a reset in the ledger where it was there before.
 
-        One that holds a generation (`shadow_of`) is created without one. Where a table is to be made anew at its first
-        window, a warehouse that alters tables in no transaction does so now.
+        One that holds a generation (`shadow_of`) is created without one.
 
         Raises ConflictError where another run has begun, swapped or abandoned a generation since `known_version`.
         """
@@ -246,17 +241,14 @@ class Warehouse(Protocol):
         *,
         run_id: str = "",
         generation: int = 0,
-        start_over: bool = False,
-        redefined: bool = False,
         adds: bool = False,
     ) -> AbstractContextManager[Staged]:
         """Compute or read one window's rows. Leaving the context without `publish` leaves no trace.
 
         What is paid for names the run, `run_id`; `generation` is that of the rows.
 
-        Where a copy is to start over, all its other rows and windows go when the window is published; one that is
-        redefined is made anew. Where they come beside the parts of a first copy (`Entry.adds`), of each key the row
-        stays that would in one commit.
+        Where they come beside the parts of a first copy (`Entry.adds`), of each key the row stays that would in one
+        commit.
         """
 
     def keep(self, definition: Definition) -> None:

@@ -10,7 +10,7 @@ from flows.engine.readings import Readings
 from flows.engine.request import Author, Reached, Request
 from flows.engine.table_run import Parts, run_table
 from flows.model.errors import DefinitionError, UsageError
-from flows.model.window import EVER
+from flows.model.window import EVER, Window, utc
 from flows.project.project import load_project
 from flows.report.text import describe_plan, remarks
 from flows.sources.files.reader import FilesReader
@@ -112,6 +112,73 @@ def test_a_rebuild_copies_all_again(run, warehouse):
     with pytest.raises(UsageError, match="strategy"):
         run(path="b.csv", strategy="append", request={"accept": True})
     run(strategy="append", request={"rebuild": True})
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+
+
+def _write(path, *rows):
+    path.write_text("".join(f"{row}\n" for row in ("id,day,n,m", *rows)))
+
+
+def _days(first, last):
+    return Window(utc(f"2026-01-0{first}"), utc(f"2026-01-0{last}"))
+
+
+def test_what_a_rebuild_copies_takes_the_place_of_rows_that_are_there_when_all_of_it_is(run, warehouse, tmp_path):
+    """Meanwhile these stay, and stay fresh by their own definition; any run goes on, and does not copy a window twice."""
+    run(request={"bounds": _days(1, 3)})
+    _write(tmp_path / "a.csv", "1,2026-01-01,1.5,10", "2,2026-01-02,2.5,20", "3,2026-01-03,3.5,30")
+    _write(tmp_path / "b.csv", "1,2026-01-01,7,70", "2,2026-01-02,eight,80", "3,2026-01-03,9,90")
+    with pytest.raises(AssertionError):
+        run(path="b.csv", request={"rebuild": True})
+    assert "generation 1 has 0 of 3 windows" in Told.lines[1]
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5), (3, 3.5)]
+    _write(tmp_path / "b.csv", "1,2026-01-01,0,0", "2,2026-01-02,8,80", "3,2026-01-03,0,0")
+    reading = run(path="b.csv")
+    assert "generation 1 has 2 of 3 windows" in Told.lines[1]
+    assert _rows(warehouse) == [(1, 7), (2, 8), (3, 9)]
+    assert (reading.generation, reading.begun, reading.retired) == (1, None, (0,))
+    assert run(path="b.csv").state.version == reading.state.version
+
+
+def test_a_rebuild_touches_where_rows_differ_and_is_taken_back(run, warehouse, tmp_path):
+    """Rows that the source has no longer go with it, and come back with --rollback; --abandon drops what is begun."""
+    before = run().state.version
+    _write(tmp_path / "a.csv", "1,2026-01-01,1.5,10")
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+    reading = run(request={"rebuild": True})
+    assert _rows(warehouse) == [(1, 1.5)]
+    touches = reading.upstream.touches
+    assert [touches.within(_days(day, day + 1)) > before for day in (1, 2, 3)] == [False, True, False]
+    assert run(request={"rollback": True}).generation == 0
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+    _write(tmp_path / "a.csv", "1,2026-01-01,one,10")
+    with pytest.raises(AssertionError):
+        run(request={"rebuild": True})
+    reading = run(request={"abandon": True})
+    assert (reading.begun, warehouse.present([f"{NAME}-g2"])) == (None, set())
+    assert run().state.version == reading.state.version
+    assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+
+
+def test_a_definition_that_changes_in_the_middle_of_a_rebuild_begins_another(run, warehouse, tmp_path):
+    """Nobody has to say it twice; changed back, nothing is left of it, and so where the rows may stay."""
+    run()
+    _write(tmp_path / "b.csv", "1,2026-01-01,7,x")
+    for _ in range(2):
+        with pytest.raises(AssertionError):
+            run(path="b.csv", more="  - {name: m, type: INT64}\n", request={"rebuild": True})
+    assert run().begun is None
+    with pytest.raises(AssertionError):
+        run(path="b.csv", more="  - {name: m, type: INT64}\n", request={"rebuild": True})
+    run(path="b.csv")
+    assert _rows(warehouse) == [(1, 7)]
+    with pytest.raises(AssertionError):
+        run(path="b.csv", more="  - {name: m, type: INT64}\n", request={"rebuild": True})
+    assert run(path="a.csv", request={"accept": True}).begun is None
+    assert _rows(warehouse) == [(1, 7)]
+    run(path="a.csv", request={"rebuild": True})
+    run(path="b.csv", request={"accept": True})
+    assert run(path="b.csv").generation
     assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
 
 

@@ -17,9 +17,7 @@ from tests.engine.builders import (
     do,
     event,
     logged,
-    reading,
     rows,
-    span,
     table,
     touched,
     values,
@@ -96,26 +94,3 @@ def test_several_rows_of_a_key_that_overwrites_are_refused(warehouse):
     with pytest.raises(CheckFailedError, match="several rows of one key"):
         do(warehouse, upsert, window(0))
     assert rows(warehouse, upsert) == []
-
-
-def test_a_rebuild_touches_where_rows_differ_and_nothing_else(warehouse):
-    """Rows that the source has no longer go; an older row of a key takes the place of a newer one."""
-    copied = [event(1, 0), event(2, 1, updated=3), event(3, 2), event(4, 5, amount=4)]
-    do(warehouse, EVENTS, span(0, 6), Rows(copied))
-    twice = [*copied, event(1, 0, amount=0)]
-    assert touched(do(warehouse, EVENTS, span(0, 7), Rows(twice), rebuild=True)) == []
-    left = [event(1, 0), event(2, 1, updated=3, amount=9), event(5, 4)]
-    entry = do(warehouse, EVENTS, span(0, 7), Rows(left), rebuild=True)
-    assert touched(entry) == [(1, 3, True), (4, 5, False), (5, 6, True)]
-    assert rows(warehouse, EVENTS) == left
-    assert do(warehouse, EVENTS, span(0, 7), Rows([event(2, 1, updated=2)]), rebuild=True).rows == 1
-    assert rows(warehouse, EVENTS) == [event(2, 1, updated=2)]
-    assert entry.version == reading(warehouse, EVENTS).state.version - 1
-
-
-def test_a_rebuild_of_less_than_is_committed_holds_for_that_alone(warehouse):
-    """Windows that are to come again are not taken for complete."""
-    do(warehouse, EVENTS, span(0, 6), Rows([event(1, 0), event(2, 5)]))
-    do(warehouse, EVENTS, span(0, 3), Rows([event(1, 0), event(2, 5)]), rebuild=True)
-    assert values(warehouse, EVENTS, "id") == [1]
-    assert [commit.window for commit in reading(warehouse, EVENTS).state.committed] == [span(0, 3)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -122,21 +121,19 @@ def reading(warehouse, subject):
     return ledger.read(warehouse, [subject])[subject.identity]
 
 
-def prepare(warehouse, subject, **how):
+def prepare(warehouse, subject):
     """Let a warehouse hold a table, as a run does that plans now."""
-    warehouse.prepare(subject, reading(warehouse, subject).state.version, **how)
+    warehouse.prepare(subject, reading(warehouse, subject).state.version)
 
 
-def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None, rebuild=False):  # noqa: PLR0913
+def do(warehouse, subject, span, source=None, *, upstreams=None, known=None, schema=None):  # noqa: PLR0913
     """Do one window, as a run that had planned at version `known`; its SQL may read the two core tables, or `schema`."""
     state = reading(warehouse, subject).state
     version = state.version if known is None else known
     schema = (schema or {core.identity: core.types for core in (EVENTS, LOG)}) | {subject.identity: subject.types}
     warehouse.prepare(subject, version)
     run = TableRun(subject, "run-1", "tester", "abc", version, upstreams or {}, schema, source)
-    run = replace(run, rebuild=rebuild, redefined=bool(state.changes))
-    first = rebuild or bool(state.changes)
-    return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse, first=first)
+    return commit_step(run, Step(span, "missing", Reason("not committed")), warehouse, first=bool(state.changes))
 
 
 def todo(warehouse, subject):

@@ -115,12 +115,3 @@ def test_an_error_that_nobody_foresaw_is_the_windows_own(warehouse):
         do(warehouse, tree, window(0), Unforeseen())
     [failure] = warehouse.query("SELECT error FROM platform.failures", {})
     assert failure["error"].startswith("core.tree: TypeError")
-
-
-def test_references_do_not_count_rows_that_a_rebuild_takes_away(warehouse):
-    """What the source no longer has is nobody's parent."""
-    tree = table("core.tree", PARENTS, strategy="merge", key=["id"], **csv(cursor="at"))
-    do(warehouse, tree, window(0), Days(_row(1, 0, None), _row(2, 0, 1)))
-    with pytest.raises(CheckFailedError, match="parent references"):
-        do(warehouse, tree, window(0), Days(_row(2, 0, 1)), rebuild=True)
-    assert values(warehouse, tree, "id") == [1, 2]

@@ -28,8 +28,7 @@ def _stale(warehouse, core, reader):
 
 
 @pytest.mark.parametrize("strategy", CORES)
-@pytest.mark.parametrize("rebuild", [False, True], ids=["force", "rebuild"])
-def test_copying_all_again_makes_only_those_windows_stale_whose_rows_differ(warehouse, strategy, rebuild):
+def test_copying_all_again_makes_only_those_windows_stale_whose_rows_differ(warehouse, strategy):
     """Not one where all is the same, and one where one row is another."""
     core, copied = CORES[strategy]
     whole = None if strategy == "replace" else span(0, 5)
@@ -39,13 +38,11 @@ def test_copying_all_again_makes_only_those_windows_stale_whose_rows_differ(ware
     version = reading(warehouse, core).state.version
     for number in range(5):
         do(warehouse, reader, window(number), upstreams={core.identity: version}, schema={core.identity: core.types})
-    again = rebuild and strategy == "merge"
-    do(warehouse, core, whole, _Whole(list(reversed(copied))), rebuild=again)
+    do(warehouse, core, whole, _Whole(list(reversed(copied))))
     assert _stale(warehouse, core, reader) == []
     other = [{**copied[0], "amount": 99}, *copied[1:18]]  # days 3 and 4 lose a row each
-    do(warehouse, core, whole, _Whole(other), rebuild=again)
-    kept = strategy == "merge" and not rebuild
-    assert _stale(warehouse, core, reader) == [window(0)] + ([] if kept else [window(3), window(4)])
+    do(warehouse, core, whole, _Whole(other))
+    assert _stale(warehouse, core, reader) == [window(0)] + ([] if strategy == "merge" else [window(3), window(4)])
 
 
 class _Whole(Rows):

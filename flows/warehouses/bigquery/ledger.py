@@ -229,10 +229,11 @@ def refuse_turned(jobs: Jobs, identity: str, known: int) -> None:
 
 def has_commits(jobs: Jobs, table: Table) -> bool:
     """Say whether windows are committed since the table was last empty."""
-    newest = "COALESCE(MAX(IF(kind = '{}', version, NULL)), 0)"
+    newest = "COALESCE(MAX(IF(kind IN ({}), version, NULL)), 0)"
+    made = newest.format("'commit', 'part', 'accept'")
+    emptied = newest.format("'reset'")
     found = jobs.query(
-        f"SELECT {newest.format('commit')} > {newest.format('reset')} AS has FROM {shard_of(table.identity)}"
-        " WHERE table_name = @identity",
+        f"SELECT {made} > {emptied} AS has FROM {shard_of(table.identity)} WHERE table_name = @identity",
         [parameter("identity", owner_of(table.identity))],
     )
     return bool(found.rows[0]["has"])

@@ -43,8 +43,6 @@ class Change:
     statements: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     touched: tuple[Touched, ...] = ()
-    starts_over: bool = False
-    """Whether all that was committed before holds no longer."""
 
 
 def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "", *, adds: bool = False) -> Look:
@@ -62,7 +60,8 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
         overlap = "COALESCE(window_start < @window_end AND @window_start < window_end, TRUE)"
     rows = f"kind IN ('commit', 'part', 'trim', 'accept') AND {overlap} AND COALESCE(generation, 0) = @generation"
     turns = ["begin", "swap", "abandon", *(["reset"] if adds else [])]
-    rival = f"({rows} OR kind IN ({', '.join(map(repr, turns))}))"
+    of_all = "kind = 'accept' AND COALESCE(generation, 0) = 0"
+    rival = f"({rows} OR {of_all} OR kind IN ({', '.join(map(repr, turns))}))"
     wanted = {
         "version": "fence_version",
         "newest": (

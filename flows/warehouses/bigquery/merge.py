@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flows.model.errors import CheckFailedError
 from flows.model.window import END, Size, Window
 from flows.model.window import merge as join_ranges
-from flows.warehouses.bigquery import ledger, parts, replace
+from flows.warehouses.bigquery import parts
 from flows.warehouses.bigquery.drift import differ
 from flows.warehouses.bigquery.look import Change, Look
 from flows.warehouses.bigquery.target import EXPIRY, bound
@@ -33,38 +33,18 @@ MOST_RANGES = 200
 """Ranges of partitions that one statement names; of more, those with the smallest gaps between them are joined."""
 
 
-def asked(target: Target, staged: str, *, start_over: bool) -> dict[str, str]:
-    """Return what to ask: which parts of the key may be NULL, and how many rows share theirs with another.
-
-    Where a copy is to start over, also whether it is of all that was copied, and in which hours or days it differs.
-    """
+def asked(target: Target, staged: str) -> dict[str, str]:
+    """Return what to ask: which parts of the key may be NULL, and how many rows share theirs with another."""
     key = target.table.key
-    again = {}
-    if start_over and target.table.source is not None:
-        again = {**replace.asked(target, _latest(target, staged)), "others": _others(target)}
     nulls = ", ".join(f"COALESCE(LOGICAL_OR({quote(name)} IS NULL), FALSE) AS k{i}" for i, name in enumerate(key))
     keys = parts.window_keys(target, staged) if target.table.is_folded else staged
-    return {
-        "nulls": f"(SELECT AS STRUCT {nulls} FROM {keys})",
-        "surplus": surplus(target, staged),
-        **again,
-    }
+    return {"nulls": f"(SELECT AS STRUCT {nulls} FROM {keys})", "surplus": surplus(target, staged)}
 
 
 def surplus(target: Target, staged: str) -> str:
     """SQL for how many rows share their key with another."""
     shared = f"SELECT COUNT(*) AS `same-key` FROM {staged} GROUP BY {listed(target.table.key)}"
     return f"(SELECT COALESCE(SUM(`same-key` - 1), 0) FROM ({shared}))"
-
-
-def _others(target: Target) -> str:
-    """SQL for whether windows are committed that do not lie in this one."""
-    if target.window is None:
-        return "FALSE"
-    return (
-        f"EXISTS (SELECT 1 FROM {ledger.shard_of(target.table.identity)} WHERE table_name = @identity"
-        " AND kind = 'commit' AND (window_start >= @window_start AND window_end <= @window_end) IS NOT TRUE)"
-    )
 
 
 def settled(target: Target, staged: str, seen: Look) -> str:
@@ -88,20 +68,9 @@ def settled(target: Target, staged: str, seen: Look) -> str:
     return staged
 
 
-def change(  # noqa: PLR0913 - what a publish depends on
-    target: Target,
-    staged: str,
-    seen: Look,
-    drifting: Sequence[str],
-    *,
-    start_over: bool,
-    redefined: bool,
-    adds: bool,
-) -> Change:
+def change(target: Target, staged: str, seen: Look, drifting: Sequence[str], *, adds: bool) -> Change:
     """Return what writes the rows that differ from those of the same key."""
     table = target.table
-    if start_over and table.source is not None and not redefined and not seen.facts["others"]:
-        return replace.change(target, staged, seen)
     statements, incoming, keys = [], staged, staged
     if table.is_folded:
         found = target.run("moved", parts.moved_keys(target, staged)).rows
@@ -111,13 +80,11 @@ def change(  # noqa: PLR0913 - what a publish depends on
         of_parts = _same_key(table, seen, [f"`new-row`.k{i}" for i in range(len(table.key))], "v_")
         incoming = parts.folded(target, staged, of_parts)
         statements = parts.statements(target, staged)
-    places, parameters = (no_row(table, "`old-row`."), []) if start_over else _places(target, keys, seen)
+    places, parameters = _places(target, keys, seen)
     units = _delta(target, incoming, seen, drifting, (places, parameters), adds=adds)
     delta = target.helping("delta")
     same_key = _same_key(table, seen, [f"`new-row`.v{i}" for i in _key_places(table)])
-    if start_over:
-        statements.append(f"TRUNCATE TABLE {target.name}")
-    elif any(unit["is_change"] for unit in units):
+    if any(unit["is_change"] for unit in units):
         statements.append(
             f"DELETE FROM {target.name} AS `old-row` WHERE {places}"
             f" AND EXISTS (SELECT 1 FROM {delta} AS `new-row` WHERE `new-row`.is_change AND {same_key})"
@@ -127,7 +94,7 @@ def change(  # noqa: PLR0913 - what a publish depends on
         statements.append(
             f"INSERT INTO {target.name} ({target.columns}) SELECT {values} FROM {delta} WHERE NOT is_gone"
         )
-    return Change(tuple(statements), tuple(parameters), touched(table, target.window, units), start_over)
+    return Change(tuple(statements), tuple(parameters), touched(table, target.window, units))
 
 
 def _places(target: Target, staged: str, seen: Look) -> tuple[str, list[Parameter]]:

@@ -41,11 +41,5 @@ def change(target: Target, staged: str, seen: Look, drifting: Sequence[str] = ()
     return Change(statements, touched=touched(target.table, target.window, units))
 
 
-def start_over(target: Target, staged: str) -> Change:
-    """Return what puts the staged rows in the place of all others, of which nothing holds any longer."""
-    insert = f"INSERT INTO {target.name} ({target.columns}) SELECT {target.columns} FROM {staged}"
-    return Change((f"TRUNCATE TABLE {target.name}", insert), starts_over=True)
-
-
 def _scope(target: Target) -> str:
     return target.inside if target.table.is_bounded else every_row(target.table)

@@ -52,7 +52,6 @@ class StagedRows:
     look: Look
     look_again: Callable[[], Look]
     change: Callable[[Look], Change]
-    replaces_all: bool
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL, which may read the staged rows."""
@@ -90,11 +89,6 @@ class StagedRows:
         now, version = self.target.jobs.now(), self.look.version
         statements = list(change.statements)
         parameters = [*self.target.parameters, *change.parameters]
-        if change.starts_over:
-            version += 1
-            statement, given = ledger.append(ledger.reset_of(self.target.table, version, now), "reset")
-            statements.append(statement)
-            parameters += given
         done = replace(
             entry,
             version=version + 1,
@@ -136,9 +130,7 @@ class StagedRows:
         raise overtaken(entry.table, window, newest["run_id"], newest["run_by"])
 
 
-def stage(
-    target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, start_over: bool, redefined: bool, adds: bool
-) -> StagedRows:
+def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, adds: bool) -> StagedRows:
     """Put the rows of a window where they can be looked at.
 
     Those of a part of a first copy come beside the rows that are there, or are merged with them.
@@ -160,7 +152,7 @@ def stage(
         if values != [f"{quote(name)} AS {quote(name)}" for name in table.types]:
             staged = f"(SELECT {', '.join(values)} FROM {staged})"
     is_merged = table.strategy == "merge"
-    asked = _asked(target, staged, start_over=start_over, adds=adds)
+    asked = _asked(target, staged, adds=adds)
     seen = look(target, staged, asked, first, adds=adds)
     if loaded is not None and seen.rows != loaded.rows:
         raise WarehouseUnavailableError(
@@ -169,32 +161,25 @@ def stage(
     if seen.facts.get("outside"):
         _refuse_outside(target, staged)
     count, relation = seen.rows, staged
-    # A copy by another definition: no row of the earlier one stays.
-    is_anew = start_over and redefined and table.source is not None
-    replaces_all = is_anew or (is_merged and start_over)
     drifting = drifting_columns(table, rows)
     if is_merged:
         relation = merge.settled(target, staged, seen)
         count -= seen.facts["surplus"] if table.source else 0
 
     def change(seen: Look) -> Change:
-        if is_anew:
-            return replace_.start_over(target, relation)
         if is_merged and not table.is_bounded:
-            return merge.change(target, relation, seen, drifting, start_over=start_over, redefined=redefined, adds=adds)
+            return merge.change(target, relation, seen, drifting, adds=adds)
         return replace_.change(target, staged, seen, drifting, adds=adds)
 
     read = loaded.bytes if loaded else seen.bytes
-    return StagedRows(
-        target, relation, count, read, seen, lambda: look(target, staged, asked, adds=adds), change, replaces_all
-    )
+    return StagedRows(target, relation, count, read, seen, lambda: look(target, staged, asked, adds=adds), change)
 
 
-def _asked(target: Target, staged: str, *, start_over: bool, adds: bool) -> dict[str, str]:
+def _asked(target: Target, staged: str, *, adds: bool) -> dict[str, str]:
     """Return what to ask of the staged rows, and of those that are there."""
     table = target.table
     if table.strategy == "merge" and not table.is_bounded:
-        return merge.asked(target, staged, start_over=start_over)
+        return merge.asked(target, staged)
     asked = replace_.asked(target, staged, adds=adds)
     if table.strategy == "merge":
         asked["surplus"] = merge.surplus(target, staged)

@@ -116,7 +116,8 @@ def trim(jobs: Jobs, table: Table, entry: Entry, known: int) -> Entry:
     units_ = f"SELECT DISTINCT AS STRUCT {units.unit_of(table)} AS unit_start, TRUE AS is_change FROM {rows}"
     found = jobs.query(f"SELECT ARRAY({units_}) AS units", given).rows[0]["units"]
     taken, more = quarantine.gone(jobs, entry)
-    trimmed = replace(entry, touched=units.touched(table, entry.window, found))
+    seen = units.touched(table, entry.window, found) if table.identity == entry.table else ()
+    trimmed = replace(entry, touched=seen)
     return ledger.mark(jobs, trimmed, newest, [f"DELETE FROM {rows}", *taken], [*given, *more])
 
 
@@ -132,24 +133,17 @@ def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
     return ColumnChanges(added=found.added, retyped=found.retyped, removed=found.removed)
 
 
-def alter(jobs: Jobs, table: Table, present: bigquery.Table, known: int, *, anew: bool = False) -> None:
-    """Give a table the columns, description, labels and clustering of its file, as a run that planned at `known`.
-
-    Where its rows are to be made `anew`, all that are there go with the next window, and keep nothing from changing.
-    """
+def alter(jobs: Jobs, table: Table, present: bigquery.Table, known: int) -> None:
+    """Give a table the columns, description, labels and clustering of its file, as a run that planned at `known`."""
     todo = changes(table, present)
-    if table.sql is not None and differs(table, present) and not ledger.has_commits(jobs, table):
+    if differs(table, present) and not ledger.has_commits(jobs, table):
         # Nothing was ever made by the definition that it was made for.
         make_anew(jobs, table)
         return
     narrower = [name for name in todo.retyped if not _is_wider(_type_in(present, name), table.types[name])]
-    if not anew:
-        _refuse_new_rulers(table, todo)
-    if _is_parted_otherwise(table, present, todo) or (anew and narrower):
-        if not anew:
-            raise WarehouseError(f"{table.identity}: its partition cannot be changed. {_AGAIN.format(table.identity)}")
-        make_anew(jobs, table)
-        return
+    _refuse_new_rulers(table, todo)
+    if _is_parted_otherwise(table, present, todo):
+        raise WarehouseError(f"{table.identity}: its partition cannot be changed. {_AGAIN.format(table.identity)}")
     for column in todo.retyped:
         if column not in narrower:
             _run(jobs, table, f"ALTER COLUMN {quote(column)} SET DATA TYPE {spelled(table.types[column])}")
@@ -159,10 +153,7 @@ def alter(jobs: Jobs, table: Table, present: bigquery.Table, known: int, *, anew
             f"{_type_in(present, column)} into a wider type only. Name the new column differently. "
             + _AGAIN.format(table.identity)
         )
-    dropped = todo.removed if anew else ()
-    for column in dropped:
-        _run(jobs, table, f"DROP COLUMN IF EXISTS {quote(column)}")
-    _patch(jobs, table, list(todo.added), known, is_stale=bool(dropped or todo.retyped), present=present)
+    _patch(jobs, table, list(todo.added), known, is_stale=bool(todo.retyped), present=present)
 
 
 def differs(table: Table, present: bigquery.Table) -> bool:

@@ -77,7 +77,7 @@ class BigQuery:
         ledger.bring_up_to_date(self._opened)
         return self._opened
 
-    def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:
+    def prepare(self, table: Table, known_version: int) -> None:
         """Create the table and its part of the ledger where they are missing, and alter it to be as its file says."""
         self._prepare_ledger(table.identity)
         present = tables.find(self.jobs, table.identity)
@@ -86,7 +86,7 @@ class BigQuery:
         if present is None:
             tables.create(self.jobs, table, known_version)
         else:
-            tables.alter(self.jobs, table, present, known_version, anew=anew)
+            tables.alter(self.jobs, table, present, known_version)
             if table.is_folded:
                 tables.prepare_parts(self.jobs, table, known_version)
 
@@ -168,14 +168,12 @@ class BigQuery:
         *,
         run_id: str = "",
         generation: int = 0,
-        start_over: bool = False,
-        redefined: bool = False,
         adds: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows into a table that helps, which is dropped at the end."""
         attempt = Attempt(self.jobs, table.identity, window, table.owner, run_id, table.budget)
         try:
-            yield stage(Target(attempt, table, generation), rows, start_over=start_over, redefined=redefined, adds=adds)
+            yield stage(Target(attempt, table, generation), rows, adds=adds)
         finally:
             attempt.drop()
 

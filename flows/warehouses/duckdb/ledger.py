@@ -133,7 +133,8 @@ def next_version(  # noqa: PLR0913 - what another entry may be in the way of
     emptied = "kind = 'reset'" if adds else "false"
     same = "($generation IS NULL OR coalesce(generation, 0) = $generation)"
     rows = f"kind IN ('commit', 'part', 'trim', 'accept') AND {overlap} AND {same}"
-    rival = f"({rows} OR kind IN ('begin', 'swap', 'abandon') OR {emptied})"
+    of_all = "kind = 'accept' AND coalesce(generation, 0) = 0"
+    rival = f"({rows} OR {of_all} OR kind IN ('begin', 'swap', 'abandon') OR {emptied})"
     row = connection.execute(
         f"SELECT max(version), max_by(run_id, version) FILTER {rival}, max_by(run_by, version) FILTER {rival}"
         f" FROM {shard_of(identity)} WHERE table_name = $identity AND version > $known",
@@ -156,24 +157,13 @@ def refuse_turned(connection: duckdb.DuckDBPyConnection, identity: str, known: i
         raise overtaken(owner_of(identity), None, *row)
 
 
-def has_others(connection: duckdb.DuckDBPyConnection, identity: str, window: Window | None) -> bool:
-    """Say whether windows are committed that do not lie in this one."""
-    if window is None:
-        return False
+def has_commits(connection: duckdb.DuckDBPyConnection, table: Table, generation: int) -> bool:
+    """Say whether there is anything of a generation since the table was last empty."""
     row = connection.execute(
-        f"SELECT 1 FROM {shard_of(identity)} WHERE table_name = $identity AND kind = 'commit'"
-        " AND (window_start >= $window_start AND window_end <= $window_end) IS NOT TRUE LIMIT 1",
-        {"identity": identity, "window_start": window.start, "window_end": window.end},
-    ).fetchone()
-    return row is not None
-
-
-def has_commits(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
-    """Say whether windows are committed since the table was last empty."""
-    row = connection.execute(
-        f"SELECT max(version) FILTER (kind = 'commit') > coalesce(max(version) FILTER (kind = 'reset'), 0)"
-        f" FROM {shard_of(table.identity)} WHERE table_name = $identity",
-        {"identity": owner_of(table.identity)},
+        "SELECT max(version) FILTER (kind IN ('commit', 'part', 'accept') AND coalesce(generation, 0) = $generation)"
+        f" > coalesce(max(version) FILTER (kind = 'reset'), 0) FROM {shard_of(table.identity)}"
+        " WHERE table_name = $identity",
+        {"identity": owner_of(table.identity), "generation": generation},
     ).fetchone()
     return bool(row and row[0])
 

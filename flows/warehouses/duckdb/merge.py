@@ -62,16 +62,13 @@ def shares_keys(target: Target, place: str) -> bool:
     return bool(target.read(f"SELECT {keys} FROM {place} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"))
 
 
-def merge_rows(target: Target, staged: str, drifting: Sequence[str], *, replaces_all: bool) -> list[Touched]:
-    """Write the rows that differ from those of the same key; return what that touches.
-
-    Where they replace all, no newer row stays in spite of them, and rows of other keys go.
-    """
+def merge_rows(target: Target, staged: str, drifting: Sequence[str]) -> list[Touched]:
+    """Write the rows that differ from those of the same key; return what that touches."""
     table, units, row_id = target.table, target.units, _row_id(target.table)
     same_key = _same_key(target, staged)
     values = [name for name in table.types if name not in table.key]
     differs = " OR ".join(differ(_old(name), _new(name), drifts=name in drifting) for name in values) or "false"
-    cursor = table.source.cursor if table.source and not replaces_all else None
+    cursor = table.source.cursor if table.source else None
     newer = f"coalesce({_old(cursor)} > {_new(cursor)}, false)" if cursor else "false"
     target.run(
         f'CREATE TEMP TABLE {_DELTA} AS SELECT "new-row".*, "old-row"."row-id",'
@@ -86,8 +83,6 @@ def merge_rows(target: Target, staged: str, drifting: Sequence[str], *, replaces
         f' UNION ALL SELECT "old-unit", true FROM {_DELTA} WHERE "row-id" IS NOT NULL) GROUP BY "unit-start"'
     )
     target.run(f'DELETE FROM {target.name} WHERE {row_id} IN (SELECT "row-id" FROM {_DELTA})')
-    if replaces_all:
-        touched += _remove(target, f"NOT {_among(staged, same_key)}")
     insert_from(target, target.name, _DELTA)
     return units.touched(touched)
 

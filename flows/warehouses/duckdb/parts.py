@@ -71,8 +71,8 @@ def fold_parts(target: Target, staged: str, drifting: Sequence[str], *, shared: 
     target.run(f"CREATE TEMP TABLE {_FOLDED} AS {_folded(target, rows)}")
     if is_newest:
         # What a window adds is no drift, however little it is: rows that stand for parts would never hold it.
-        return merge_rows(target, _FOLDED, (), replaces_all=False)
-    return [*merge_rows(target, _FOLDED, drifting, replaces_all=False), *remove_rows(target, _MOVED, _FOLDED)]
+        return merge_rows(target, _FOLDED, ())
+    return [*merge_rows(target, _FOLDED, drifting), *remove_rows(target, _MOVED, _FOLDED)]
 
 
 def _difference(target: Target, new: str, old: str) -> str:

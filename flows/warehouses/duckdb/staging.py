@@ -64,8 +64,6 @@ class StagedRows:
     rows: int
     bytes: int | None
     transaction: Transaction
-    replaces_all: bool
-    """Whether rows of a merge table go whose key is not among these."""
     adds: bool
     """Whether they come beside the rows that are there, parts of the same first copy."""
     drifting: tuple[str, ...]
@@ -106,12 +104,12 @@ class StagedRows:
 
 
 def stage(
-    target: Target, rows: Query | Generator[pa.RecordBatch], transaction: Transaction, *, replaces_all: bool, adds: bool
+    target: Target, rows: Query | Generator[pa.RecordBatch], transaction: Transaction, *, adds: bool
 ) -> StagedRows:
     """Put the rows of a window where they can be looked at.
 
-    A merge's may be for the place of all that are there, and those of a part come beside them. (Where a later part
-    has another row of a key, that moves it; nobody has read yet where it was.)
+    Those of a part of a first copy come beside the rows that are there. (Where a later part has another row of a key,
+    that moves it; nobody has read yet where it was.)
 
     Raises:
         WindowError: one lies outside its window.
@@ -131,7 +129,7 @@ def stage(
     if is_merge and adds:
         count -= settle_keys(target, place.rows, among=target.name)
     drifting = () if place.straight else drifting_columns(target.table, rows)
-    return StagedRows(target, place, count, size, transaction, replaces_all, adds, drifting)
+    return StagedRows(target, place, count, size, transaction, adds, drifting)
 
 
 def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
@@ -212,7 +210,7 @@ def _write(staged: StagedRows) -> list[Touched]:
         if table.is_folded:
             return fold_parts(target, place.rows, staged.drifting, shared=shares_keys(target, place.rows))
         if table.strategy == "merge" and table.source is not None:
-            return merge_rows(target, place.rows, staged.drifting, replaces_all=staged.replaces_all)
+            return merge_rows(target, place.rows, staged.drifting)
         scope = target.inside if table.is_bounded else "true"
         return replace_rows(target, place.rows, scope, staged.drifting)
     if (

@@ -96,7 +96,7 @@ class DuckDB:
                 self._opened_at = time.monotonic()
             return self.opened
 
-    def prepare(self, table: Table, known_version: int, *, anew: bool = False) -> None:  # noqa: ARG002 - `stage` does
+    def prepare(self, table: Table, known_version: int) -> None:
         """Create the table and its part of the ledger where they are missing."""
         with self._catalog, translated(), stoppable(self.session):
             self._prepare_ledger(table.identity)
@@ -142,11 +142,10 @@ class DuckDB:
     def trim(self, table: Table, entry: Entry, known_version: int) -> Entry:
         """Let the rows of a core table go whose cursor lies in the entry's window, and append the entry."""
         with self._write_lock(table.identity), translated(), self._cursor() as cursor, transaction(cursor) as work:
-            version = ledger.next_version(
-                cursor, table.identity, entry.window, known_version, generation=entry.generation
-            )
-            touched = trim(Target(cursor, table, entry.window))
-            done = ledger.append(cursor, replace(entry, version=version, touched=tuple(touched)))
+            version = ledger.next_version(cursor, entry.table, entry.window, known_version, generation=entry.generation)
+            touched = tuple(trim(Target(cursor, table, entry.window)))
+            seen = touched if table.identity == entry.table else ()
+            done = ledger.append(cursor, replace(entry, version=version, touched=seen))
             quarantine.renew(cursor, done, ())
             work.commit()
             return done
@@ -213,9 +212,7 @@ class DuckDB:
         rows: Query | Extract | Generator[pa.RecordBatch],
         *,
         run_id: str = "",  # noqa: ARG002 - what it costs is nobody's
-        generation: int = 0,  # noqa: ARG002 - the entry tells it in time
-        start_over: bool = False,
-        redefined: bool = False,
+        generation: int = 0,
         adds: bool = False,
     ) -> Iterator[Staged]:
         """Compute or read one window's rows in a transaction, which ends without a trace unless it is published."""
@@ -226,17 +223,14 @@ class DuckDB:
             self._cursor() as cursor,
             transaction(cursor) as work,
         ):
-            if start_over and redefined and table.source is not None:
-                schema.make_anew(cursor, table)
-            elif table.sql is not None and schema.differs(cursor, table) and not ledger.has_commits(cursor, table):
+            if schema.differs(cursor, table) and not ledger.has_commits(cursor, table, generation):
                 # Nothing was ever made by the definition that it was made for.
                 schema.make_anew(cursor, table)
             else:
                 schema.alter(cursor, table)
             target = Target(cursor, table, window)
             given = rows if isinstance(rows, Query | Generator) else rows.batches()
-            replaces_all = _starts_over(target, asked=start_over, redefined=redefined)
-            yield stage(target, given, work, replaces_all=replaces_all, adds=adds)
+            yield stage(target, given, work, adds=adds)
         self._lend()
 
     def keep(self, definition: Definition) -> None:
@@ -332,17 +326,3 @@ class DuckDB:
         """Return what one writer of the table at a time holds."""
         with self._tables:
             return self._write_locks.setdefault(owner_of(identity), threading.Lock())
-
-
-def _starts_over(target: Target, *, asked: bool, redefined: bool) -> bool:
-    """Empty a copy that starts over and of which less is copied; say whether all its rows go but those that come again.
-
-    What is redefined is made anew.
-    """
-    connection, table = target.connection, target.table
-    if table.strategy != "merge" or table.source is None or redefined or not asked:
-        return False
-    goes = ledger.has_others(connection, table.identity, target.window)
-    if goes:
-        schema.empty(connection, table)
-    return not goes

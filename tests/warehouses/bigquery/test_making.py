@@ -7,7 +7,7 @@ import pytest
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from flows.warehouses.interface import parts_of
-from tests.engine.builders import EVENTS, LOG, USERS, Rows, do, event, logged, prepare, reading, rows, todo, window
+from tests.engine.builders import LOG, USERS, Rows, do, logged, prepare, rows, todo, window
 from tests.warehouses.bigquery.world import is_write
 
 PARTS = parts_of(USERS.identity)
@@ -67,14 +67,3 @@ def test_a_merge_of_which_something_is_gone_is_made_with_all_its_rows(
         assert rows(warehouse, USERS) == made
         assert warehouse.query(f"SELECT COUNT(*) AS n FROM `derived`.`{PARTS.partition('.')[2]}`", {}) == [{"n": 2}]
     assert number > 2
-
-
-def test_a_table_that_is_made_anew_holds_no_rows_that_the_ledger_does_not_know(warehouse, monkeypatch):
-    """Its rows go before what the ledger says of them does."""
-    do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
-    other = EVENTS.model_copy(update={"partition": EVENTS.partition.model_copy(update={"by": "month"})})
-    for number, is_known in ((1, True), (2, False), (3, False), (4, False)):
-        before_request(warehouse, monkeypatch, number, die, lambda: prepare(warehouse, other, anew=True))
-        assert bool(reading(warehouse, EVENTS).state.committed) is is_known
-    do(warehouse, other, EVER, Rows([event(2, 0)]))
-    assert [row["id"] for row in rows(warehouse, EVENTS)] == [2]

@@ -1,0 +1,154 @@
+"""A generation that is to take the place of the one that readers see: what is made of it, and what waits."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows.engine.accept import accepting
+from flows.engine.editions import Asked, edition, in_order, plan_edition
+from flows.engine.plan import failed_before
+from flows.engine.state import LedgerState, as_it_is
+from flows.engine.steps import Plan, Reason, Step, Succession
+from flows.model.errors import DefinitionError, DerivedError, SqlError
+from flows.model.window import EVER, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.engine.state import Generation, Reading
+    from flows.engine.steps import Moment
+    from flows.model.definition import Change
+    from flows.model.table import Table
+    from flows.model.window import Window
+
+WAITS_FOR_TIME = {"end", "change", "schedule"}
+"""Kinds of waits for what is not yet to be made."""
+
+
+def plan_succession(
+    asked: Asked, table: Table, reading: Reading, changes: tuple[Change, ...], goes_on: Generation | None
+) -> Plan:
+    """Return a plan that first keeps up to date what readers see, and then makes what will take its place."""
+    still: DerivedError | None = None
+    present = Plan()
+    try:
+        if reading.state.committed and not (table.source and table.window is None):  # that would be copied twice
+            there = as_it_is(_required(reading), reading.state)
+            present = plan_edition(asked, there, reading.generation, reading.state)
+            if present.starts_over:
+                present = Plan(editions=present.editions)
+    except (DerivedError, KeyError) as error:
+        still = _still(table, error)
+    number = goes_on.number if goes_on else reading.newest + 1
+    state = goes_on.state if goes_on else LedgerState(reading.state.version)
+    following = plan_edition(asked, table, number, state, waits=True, force=asked.force, is_shadow=True)
+    every = following
+    if asked.bounds != EVER or asked.force:
+        unbounded = replace(asked, bounds=EVER)
+        every = plan_edition(unbounded, table, number, state, waits=True, is_shadow=True)
+    if asked.accept:
+        following = _accepting(asked, reading, following, state, present)
+    renewed = in_order(present, reading).windows
+    again: tuple[Step, ...] = ()
+    if following.windows and not asked.accept:
+        again = tuple(filter(failed_before(reading.failing), renewed))
+    windows = _count(table, asked.moment)
+    succession = Succession(
+        number,
+        reading.generation,
+        reading.present,
+        changes,
+        windows,
+        windows
+        - _number(table, (step.window for step in every.windows if step.cause == "missing"))
+        - _waiting(table, every),
+        begins=goes_on is None,
+        is_whole=bool(state.committed) and not _lacks(every, reading),
+        again=again,
+    )
+    return replace(
+        following,
+        windows=(
+            *renewed[: len(renewed) - len(again)],
+            *_redefined(in_order(following, reading), changes),
+            *again,
+        ),
+        version=reading.state.version,
+        editions=(*present.editions, *following.editions),
+        behind=present.behind,
+        kept=present.kept,
+        succession=succession,
+        still=still,
+    )
+
+
+def _accepting(asked: Asked, reading: Reading, todo: Plan, made: LedgerState, present: Plan) -> Plan:
+    """Return the plan of a generation that takes over what is there."""
+    table, read = reading.table, None
+    with suppress(DerivedError, KeyError):
+        assert reading.present is not None  # noqa: S101 - it was required
+        dependencies, _, _ = edition(asked, reading.present, reading.generation, waits=False, is_shadow=False)
+        names = [item.table for item in dependencies]
+        found = asked.readings.of(table.identity, names)
+        read = dependencies, {name: found[name].upstream for name in names}
+    renewed = [step for step in present.windows if step.cause != "trim"]
+    taken = accepting(todo, table, reading.state, made, asked.moment, asked.bounds, read=read, renewed=renewed)
+    number = todo.editions[0].generation
+    return replace(taken, windows=tuple(replace(step, generation=number) for step in taken.windows))
+
+
+def _redefined(todo: Plan, changes: tuple[Change, ...]) -> list[Step]:
+    """Return steps of which those that are missing are so for what the file changes."""
+    why = Reason("definition", changes=changes)
+    return [replace(step, reason=why) if changes and step.cause == "missing" else step for step in todo.windows]
+
+
+def _required(reading: Reading) -> Table:
+    """Return the table as its rows were made. Raises DefinitionError where they cannot be made so any more."""
+    present = reading.present
+    if present is None:
+        raise DefinitionError("nobody knows any more by which definition they were made")
+    if bool(present.sql) != bool(reading.table.sql):
+        raise DefinitionError(f"they were {'made by SQL' if present.sql else 'copied from a source'}")
+    return present
+
+
+def _still(table: Table, error: Exception) -> DefinitionError:
+    why = "; ".join(fault.message for fault in error.faults) if isinstance(error, SqlError) else str(error)
+    if isinstance(error, KeyError):
+        why = f"there is no table {error.args[0]} any more"
+    return DefinitionError(
+        f"{table.identity}: it stands still until its changed definition is made: what readers see cannot be kept up "
+        f"to date, as {why}."
+    )
+
+
+def _count(table: Table, moment: Moment) -> int:
+    """Return how many windows of a table have closed."""
+    closed = table.window.closed(moment.now) if table.window else None
+    return _number(table, [closed]) if closed or table.window is None else 0
+
+
+def _waiting(table: Table, todo: Plan) -> int:
+    """Return how many windows have closed and wait for other tables."""
+    return _number(table, (one.window for one in todo.waiting if one.wait.kind not in WAITS_FOR_TIME))
+
+
+def _number(table: Table, spans: Iterable[Window | None]) -> int:
+    """Return how many windows some ranges are; a table without windows is one."""
+    size = table.window.size if table.window else None
+    return sum(sum(1 for _ in size.split(span)) if size and span else 1 for span in spans)
+
+
+def _lacks(todo: Plan, reading: Reading) -> bool:
+    """Say whether a generation has not all that is to be there before it takes the place of another.
+
+    Windows that wait and that the other has not either are made when they can be.
+    """
+    if todo.windows:
+        return True
+    there = merge(commit.window for commit in reading.state.committed)
+    waiting = [one.window for one in todo.waiting if one.wait.kind not in WAITS_FOR_TIME]
+    return any(window is None or any(window.overlaps(span) for span in there) for window in waiting)
