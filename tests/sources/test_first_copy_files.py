@@ -71,7 +71,7 @@ class Exports:
     def _at(day):
         return None if day < 0 else f"{START + timedelta(day):%Y-%m-%dT%H:%M:%SZ}"
 
-    def run(self, *, stop=False):
+    def run(self, *, stop=False, rebuild=False):
         """Bring the table up to date; `stop` cuts the run off behind a part. Return the outcome, or None."""
         published = first_copy.FirstCopy.published
 
@@ -90,7 +90,7 @@ class Exports:
             patch.setattr(json_lines, "DOCUMENTS", 2)
             patch.setattr(parquet, "ROWS", 3)
             patch.setattr(first_copy.FirstCopy, "published", stopped)
-            return run_alone("ingest", Request("core.things"), Quiet())
+            return run_alone("ingest", Request("core.things", rebuild=rebuild), Quiet())
         return None
 
     def query(self, sql):
@@ -153,11 +153,14 @@ def test_parts_make_the_table_that_one_commit_makes(tmp_path_factory, kind, file
     assert exports.query(counted.format("outside")) == [(exports.count(lambda row: row[3] == DAYS),)]
 
 
-@pytest.mark.parametrize("ending", [".jsonl.gz", ".csv", ".parquet"])
-def test_a_copy_goes_on_at_its_line_where_what_was_read_is_as_it_was(tmp_path, ending):
+@pytest.mark.parametrize(
+    ("ending", "rebuild"),
+    [(".jsonl.gz", False), (".csv", False), (".parquet", False), (".jsonl", True), (".csv", True)],
+)
+def test_a_copy_goes_on_at_its_line_where_what_was_read_is_as_it_was(tmp_path, ending, rebuild):
     """What comes behind is read; where a file that was read is another, is gone or has one before it, all begins anew.
 
-    With a stage (here for CSV) and without.
+    With a stage (here for CSV) and without; and so where all is copied again beside the rows that are there.
     """
     exports = Exports(tmp_path, ending)
 
@@ -165,11 +168,14 @@ def test_a_copy_goes_on_at_its_line_where_what_was_read_is_as_it_was(tmp_path, e
         return [(key, "a", n, 1) for key in keys]
 
     exports.put("b", rows(*range(4)))
+    if rebuild:
+        assert not exports.run().failures
     exports.put("c", rows(*range(4, 30)))
-    assert exports.run(stop=True) is None
+    assert exports.run(stop=True, rebuild=rebuild) is None
     exports.put("d", rows(30))
     assert exports.run(stop=True) is None
-    assert exports.kinds() == ["part", "part"]
+    before = ["commit", "begin"] if rebuild else []
+    assert exports.kinds() == [*before, "part", "part"]
     assert exports.query("SELECT count(*) < 15 FROM core.things") == [(True,)]
     exports.put("c", rows(*range(4, 30), n="2"))
     assert exports.run(stop=True) is None
@@ -180,13 +186,9 @@ def test_a_copy_goes_on_at_its_line_where_what_was_read_is_as_it_was(tmp_path, e
     del exports.files["a"]
     outcome = exports.run()
     assert not outcome.failures
-    kinds = exports.kinds()
-    assert (kinds[:3], kinds.count("reset"), kinds.count("commit"), kinds[-1]) == (
-        ["part", "part", "reset"],
-        3,
-        1,
-        "commit",
-    )
+    kinds, goes, after = exports.kinds()[len(before) :], "trim" if rebuild else "reset", ["swap"] if rebuild else []
+    assert (kinds[:3], kinds.count(goes), kinds.count("commit")) == (["part", "part", goes], 3, 1)
+    assert kinds[-1 - len(after) :] == ["commit", *after]
     assert exports.copied() == exports.expected()
 
 
