@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -14,7 +14,15 @@ from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
 from flows.engine.division import pieces
 from flows.model.entry import Entry, Notice
-from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, SourceChangedError, shape, told
+from flows.model.errors import (
+    CheckFailedError,
+    ConflictError,
+    QuarantineError,
+    SourceChangedError,
+    WarehouseError,
+    shape,
+    told,
+)
 from flows.project.definition import code_version
 from flows.warehouses.interface import Query, no_row, shadow_of
 
@@ -182,7 +190,9 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
         seconds = time.perf_counter() - started
         known = told(error, run.table.identity)
         if not pieces(run.table, entry.window, known):
-            warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
+            # Where the warehouse takes nothing, not even that, why the window failed is what counts.
+            with suppress(WarehouseError):
+                warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
         if known.transient:  # who tries again does so after a while
             warehouse.release()
         if known is error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import shutil
 from contextlib import contextmanager, suppress
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.extracts.manifest import ExtractFile
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Of a disk that takes no more."""
 
 
 class Folder:
@@ -35,7 +40,7 @@ class Folder:
         place = self._root / folder
         with self._told():
             make_private(place)
-        yield place
+            yield place
 
     def put(self, path: Path, name: str) -> None:
         """Leave the file where it is."""
@@ -93,7 +98,8 @@ class Folder:
         except OSError as error:
             raise WarehouseError(
                 f"The stage {self._root} cannot be used: {error.filename or self._root}: {error.strerror}. "
-                "Set DERIVED_STAGE to a folder in which you may write."
+                f"{'Make room there, or set' if error.errno in FULL else 'Set'} DERIVED_STAGE to a folder in which you "
+                "may write."
             ) from error
 
 

@@ -78,8 +78,8 @@ def told(error: Exception, subject: str) -> DerivedError:
     """Return an error as one of ours; one that nobody here foresaw is told by its name, and by what was being done."""
     if isinstance(error, DerivedError):
         return error
-    # What nobody foresaw is most often a value.
-    return DerivedError(f"{subject}: {type(error).__name__}: {error}", of_rows=True)
+    # What nobody foresaw is most often a value, but where it is of the machine.
+    return DerivedError(f"{subject}: {type(error).__name__}: {error}", of_rows=not isinstance(error, OSError))
 
 
 class UsageError(DerivedError):

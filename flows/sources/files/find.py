@@ -24,6 +24,8 @@ _ANY = "**"
 class Files:
     """The files of a table."""
 
+    root: Path
+    """The project's folder."""
     found: list[Path] = field(default_factory=list)
     """In the order of their names."""
     left_out: list[tuple[Path, str]] = field(default_factory=list)
@@ -44,7 +46,7 @@ def find(root: Path, pattern: str) -> Files:
         raise SourceError(
             f"source.path '{pattern}' leaves the project's folder. Write a path inside it, such as exports/*.jsonl.gz."
         )
-    files = Files()
+    files = Files(root)
     whole = root.joinpath(*names)
     if os.path.lexists(whole):
         _walk_to(root, names, files)
@@ -97,8 +99,12 @@ def _walk(folder: Path, wanted: list[Sequence[str]] | None, files: Files) -> Non
         wanted: what may follow, as the names of globs one below the other; None for all but notes.
         files: takes what is found.
     """
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries)
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+    except OSError as error:
+        told = folder.relative_to(files.root)
+        raise SourceError(f"{told}: it cannot be read: {error.strerror}. Let whoever runs this read it.") from error
     for name in names:
         if wanted is None and name.startswith((".", "_")):
             continue

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
-from flows.model.safe_text import unended
 from flows.project.private import make_private
+from flows.warehouses.duckdb.faults import ELSEWHERE, first_line, of_disk, unopened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,6 @@ LONGEST_PAUSE = 0.25
 IN_MEMORY = Path(":memory:")
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 """What values are at fault for, or how many there are at once."""
-_ELSEWHERE = "Set DERIVED_HOME to a folder in which you may write."
 _FENCE: dict[str, str | bool | int | float | list[str]] = {
     # Of files, SQL reaches the warehouse's own; DuckDB itself goes on to spill and to write its log.
     "enable_external_access": False,
@@ -100,7 +99,7 @@ def _open_in_turn(  # noqa: PLR0913, PLR0917 - what is waited for, how long, and
         except duckdb.Error as error:
             holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
             if holder is None and "Could not set lock" not in str(error):
-                raise _unopened(path, error) from error
+                raise unopened(path, error) from error
             who = f"process {holder[1]}" if holder else "another process"
             if not waits:
                 place.enter_context(queue.joined())
@@ -138,13 +137,6 @@ def _until(since: datetime | None, patience: float) -> str:
     return "" if since or isinf(patience) else f" up to {patience:.0f} seconds"
 
 
-def _unopened(path: Path, error: duckdb.Error) -> WarehouseError:
-    """Return what to say of a file that DuckDB does not open."""
-    why = unended(first_line(error))
-    instead = f"{_ELSEWHERE} Or move that file away." if "not a valid DuckDB" in why else _ELSEWHERE
-    return WarehouseError(f"The warehouse {path} cannot be opened: {why}. {instead}")
-
-
 def _make_folder(path: Path) -> None:
     """Make the file's folder where it is missing, and let all that is made there be for its owner alone."""
     # DuckDB makes the file, its log and what it spills with the rights that the process gives.
@@ -156,7 +148,7 @@ def _make_folder(path: Path) -> None:
     except OSError as error:
         done = "opened" if os.path.lexists(path) else "made"
         raise WarehouseError(
-            f"The warehouse {path} cannot be {done}: {error.filename or path.parent}: {error.strerror}. {_ELSEWHERE}"
+            f"The warehouse {path} cannot be {done}: {error.filename or path.parent}: {error.strerror}. {ELSEWHERE}"
         ) from error
 
 
@@ -171,14 +163,8 @@ def translated(subject: str = "") -> Iterator[None]:
             raise ConflictError(
                 f"{where}another run changed the same rows first, so this one changed nothing: {first_line(error)}"
             ) from error
-        raise WarehouseError(f"{where}{first_line(error)}", of_rows=isinstance(error, _OF_ROWS)) from error
+        said = of_disk(error) or first_line(error)
+        raise WarehouseError(f"{where}{said}", of_rows=isinstance(error, _OF_ROWS)) from error
     except UnicodeDecodeError as error:
         # DuckDB cuts the text of some errors within a character.
         raise WarehouseError(f"{where}{error.object.decode(errors='replace').partition(chr(10))[0]}") from error
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error of DuckDB says, without the place in the SQL."""
-    line = str(error).split("\n", 1)[0]
-    zone = re.search(r"Unknown TimeZone '(.*)'", line)
-    return f"'{zone[1]}' is not a time zone. Write its name, such as Europe/Berlin, or +05:30" if zone else line

@@ -13,7 +13,7 @@ from flows.model.errors import WarehouseError
 from flows.model.safe_text import unended
 from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb import ledger
-from flows.warehouses.duckdb.connection import first_line
+from flows.warehouses.duckdb.faults import first_line
 from flows.warehouses.duckdb.parts import renew
 from flows.warehouses.interface import owner_of
 
