@@ -87,7 +87,9 @@ def _floats(sign: str, left: tuple[Value, str], right: tuple[Value, str]) -> Val
         def divided(names: Sequence[str]) -> str:
             over, under = names
             quotient = (
-                f"{over} / {under}" if never_zero else f"{over} / CASE WHEN {under} = 0 THEN {zero} ELSE {under} END"
+                f"{over} / {under}"
+                if never_zero
+                else f"{over} / CASE WHEN {under} = 0 AND {over} IS NOT NULL THEN {zero} ELSE {under} END"
             )
             return _finite(quotient, names)
 
@@ -125,7 +127,7 @@ def _decimals(sign: str, common: Type, left: tuple[Value, str], right: tuple[Val
     if divisor.literal and float(divisor.constant or 0):
         return exact
     zero = failure("division by zero: write SAFE_DIVIDE for NULL instead")
-    return f"CASE WHEN {two} = 0 THEN {zero} ELSE {exact} END"
+    return f"CASE WHEN {two} <> 0 THEN {exact} WHEN {two} = 0 AND {one} IS NOT NULL THEN {zero} END"
 
 
 def _product(common: Type, left: tuple[Value, str], right: tuple[Value, str]) -> str:

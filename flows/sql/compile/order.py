@@ -175,7 +175,9 @@ def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[Key]:
         scope.fault(node, f"a query cannot ORDER BY {value.type.name}.")
     way = "DESC" if node.args.get("desc") else "ASC"
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
-    key = Key(value.sql, f"{way} NULLS {nulls}")
+    # DuckDB refuses to order by a literal.
+    type_ = t.duckdb_type(value.type if value.type != t.NULL else t.INT64)
+    key = Key(f"CAST({value.sql} AS {type_})" if value.literal else value.sql, f"{way} NULLS {nulls}")
     if value.type != t.FLOAT64:
         return [key]
     return [Key(f"isnan({value.sql})", f"{'ASC' if way == 'DESC' else 'DESC'} NULLS {nulls}"), key]
