@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flows.project.cache import opened, version
 from flows.project.project import load_project
 from tests.prefect_api import clean_environment
-from tests.project.test_project import derived
+from tests.project.projects import derived
 from tests.shop import REPOSITORY
 
 
