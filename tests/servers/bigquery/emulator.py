@@ -2,14 +2,15 @@
 
 - A job has the id that it was sent with, also where it uploads a file; where that is known it is refused, and not run again.
 - A script takes query parameters, which the emulator gives to single statements only.
-- `tables.patch` with a schema adds columns to what is stored, and `ALTER TABLE` changes the schema that `tables.get` gives.
-- `ALTER TABLE ... RENAME TO` renames what `tables.get` and `tables.list` know, and may be one of several statements, as `DROP TABLE` may.
+- `tables.patch` with a schema adds columns to what is stored; `ALTER TABLE` has several actions, and changes the schema that `tables.get` gives.
+- `ALTER TABLE ... RENAME TO` renames what `tables.get` and `tables.list` know; `ALTER TABLE` and `DROP TABLE` may be among several statements.
 - A table may have a column of type BIGNUMERIC, though of 38 digits only.
 - `GROUP BY name` means the column that the SELECT gives that name, also where what it reads has one of that name.
 - `CREATE TABLE name (columns) AS` keeps the digits of decimals.
 - Nested fields may have any name, also one that is a word of DuckDB's, such as `at`.
 - Decimals of a Parquet file may have more digits than DuckDB reads; those are stored as far as it holds them.
 - An upload may say nothing of its media type, as the official client does.
+- Statements that are alike are translated once (`remembered.py`), and no copy is made of each state that a table has had.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ from bqemulator.api.routes import jobs, tables, upload
 from bqemulator.api.routes.tables import _field_to_rest
 from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.catalog.memory_repository import MemoryCatalogRepository
+from bqemulator.catalog.models import TableFieldSchema
 from bqemulator.cli import main
 from bqemulator.domain.errors import ResourceRef, resource_already_exists
 from bqemulator.jobs import executor
+from bqemulator.jobs.ddl_result import _field_from_column_def
+from bqemulator.scripting import interpreter
 from bqemulator.scripting.interpreter import ScriptInterpreter
 from bqemulator.sql import translator
 from bqemulator.sql.parameters import _bq_to_duckdb_type, _extract_value
@@ -36,10 +40,12 @@ from bqemulator.sql.translator import SQLTranslator
 from bqemulator.storage import type_map
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import _BQ_TO_DUCKDB
+from bqemulator.versioning.snapshots import SnapshotManager
+from remembered import parses_once, rewrites_once, translates_once
 from sqlglot import exp
 
 run_query_body = executor._run_query_body
-_OF_TABLES = re.compile(r"^(?:ALTER TABLE \S+ RENAME|DROP TABLE) ", re.MULTILINE)
+_OF_TABLES = re.compile(r"^(?:ALTER|DROP) TABLE ", re.MULTILINE)
 _RENAME = re.compile(r"ALTER TABLE `([^`]+)`\.`([^`]+)` RENAME TO `([^`]+)`")
 
 
@@ -70,6 +76,9 @@ async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, 
     context = rest["ctx"]
     if _OF_TABLES.search(rest["bq_sql"]):
         for sql in rest["bq_sql"].strip().removesuffix(";").split(";\n"):
+            if sql.startswith("ALTER TABLE ") and not _RENAME.match(sql):
+                await _alter(sql, rest)
+                continue
             values = query_params if "@" in sql else None
             result = await run_query_body(query_params=values, is_scripted=False, **{**rest, "bq_sql": sql})
             if renamed := _RENAME.match(sql):
@@ -80,10 +89,7 @@ async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, 
         object.__setattr__(context, "engine", _Binding(context.engine, {item["name"]: item for item in query_params}))
         script = ScriptInterpreter(context, rest["project_id"], caller=rest["effective_caller"])
         return await executor._run_script(script, rest["bq_sql"], context)
-    result = await run_query_body(query_params=query_params, is_scripted=is_scripted, **rest)
-    if rest["bq_sql"].startswith("ALTER TABLE "):
-        _follow_alter(sqlglot.parse_one(rest["bq_sql"], read="bigquery"), rest["project_id"], context.catalog)
-    return result
+    return await run_query_body(query_params=query_params, is_scripted=is_scripted, **rest)
 
 
 def _follow_rename(dataset: str, old: str, new: str, project: str, catalog: Any) -> None:
@@ -92,18 +98,27 @@ def _follow_rename(dataset: str, old: str, new: str, project: str, catalog: Any)
     catalog.create_table(known.model_copy(update={"table_id": new}))
 
 
-def _follow_alter(tree: exp.Expression, project: str, catalog: Any) -> None:
-    known = catalog.get_table(project, tree.this.db, tree.this.name)
-    fields = {field.name: field for field in known.schema_.fields}
+async def _alter(sql: str, rest: dict[str, Any]) -> None:
+    """Do each of an ALTER TABLE's actions; what adds a column is left to the catalog (`_stores_new_columns`)."""
+    tree, catalog = sqlglot.parse_one(sql, read="bigquery"), rest["ctx"].catalog
     for action in tree.args["actions"]:
+        if not isinstance(action, exp.ColumnDef):
+            alone = tree.copy()
+            alone.set("actions", [action.copy()])
+            one = {**rest, "bq_sql": alone.sql("bigquery")}
+            await run_query_body(query_params=None, is_scripted=False, **one)
+        known = catalog.get_table(rest["project_id"], tree.this.db, tree.this.name)
+        fields = {field.name: field for field in known.schema_.fields}
+        name = action.this.name
         if isinstance(action, exp.Drop):
-            fields.pop(action.this.name, None)
+            fields.pop(name, None)
         elif isinstance(action, exp.AlterColumn):
-            name = action.this.name
             type_ = action.args["dtype"].sql("bigquery").partition("(")[0]
             fields[name] = fields[name].model_copy(update={"type": type_})
-    schema = known.schema_.model_copy(update={"fields": tuple(fields.values())})
-    catalog.update_table(known.model_copy(update={"schema_": schema}))
+        else:
+            fields.setdefault(name, TableFieldSchema(**_field_from_column_def(action)))
+        schema = known.schema_.model_copy(update={"fields": tuple(fields.values())})
+        catalog.update_table(known.model_copy(update={"schema_": schema}))
 
 
 def _stores_new_columns(repository: type) -> None:
@@ -214,6 +229,10 @@ def _without_wide_decimals(type_: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_decimal256(type_) else type_
 
 
+def _keep_none(*_: Any) -> None:
+    """Keep no copy of a table as it is now."""
+
+
 def _quotes_fields(columns: Any) -> Any:
     """Let the names of nested fields be quoted: some are words of DuckDB's."""
 
@@ -230,7 +249,10 @@ def _quoted(field: dict[str, Any]) -> dict[str, Any]:
 type_map.bq_schema_to_duckdb_columns = _quotes_fields(type_map.bq_schema_to_duckdb_columns)
 tables.bq_schema_to_duckdb_columns = type_map.bq_schema_to_duckdb_columns
 translator.rewrite_create_table_schema_ctas = _keeps_digits(translator.rewrite_create_table_schema_ctas)
-SQLTranslator.translate = _groups_by_its_own_columns(SQLTranslator.translate)
+SQLTranslator.translate = translates_once(_groups_by_its_own_columns(SQLTranslator.translate))
+executor.rewrite_table_refs = interpreter.rewrite_table_refs = rewrites_once(executor.rewrite_table_refs)
+sqlglot.parse_one = parses_once(sqlglot.parse_one)
+SnapshotManager.record_change = _keep_none
 executor._LOAD_FORMAT_HANDLERS["PARQUET"] = _reads_wide_decimals(executor._load_parquet)
 jobs._handle_query_job = _runs_once(jobs._handle_query_job)
 jobs._handle_load_job_with_async_envelope = _runs_once(jobs._handle_load_job_with_async_envelope)

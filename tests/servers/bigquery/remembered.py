@@ -1,0 +1,91 @@
+"""What BigQuery's emulator has worked out of a statement, for the next ones like it; runs in the emulator's environment.
+
+Most of its time goes into parsing and translating, for each statement anew, and many times. The statements of a
+table's windows are alike, but for the numbers in the names of the tables that help.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import lru_cache
+from typing import Any
+
+from bqemulator.domain.result import Ok
+
+_DRAWN = re.compile(r"(?<=-)[0-9a-f]{12}(?=[`\"])")
+_ONLY_LOOK = {
+    "bqemulator.catalog.ddl_sync",
+    "bqemulator.jobs.ddl_result",
+    "bqemulator.jobs.executor",
+    "bqemulator.jobs.routine_ddl",
+    "bqemulator.sql.catalog_schema",
+}
+"""Modules that change nothing in what they have parsed."""
+STATEMENTS = 1_000
+"""So many are remembered."""
+
+
+def parses_once(parse_one: Any) -> Any:
+    """Let what only looks at a statement share what it is parsed to."""
+    shared = lru_cache(STATEMENTS)(lambda sql, read: parse_one(sql, read=read))
+
+    def parsed(sql: str, read: Any = None, **options: Any) -> Any:
+        if options or sys._getframe(1).f_globals["__name__"] not in _ONLY_LOOK:
+            return parse_one(sql, read=read, **options)
+        return shared(sql, read)
+
+    return parsed
+
+
+def translates_once(translate: Any) -> Any:
+    """Let what a translator has made of a statement serve for those that are like it."""
+
+    @lru_cache(STATEMENTS)
+    def known(sql: str, schema: tuple[tuple[str, tuple[tuple[str, str], ...]], ...], caller: Any) -> Any:
+        return translate(
+            translator, sql, schema={name: dict(columns) for name, columns in schema} or None, caller=caller
+        )
+
+    translator: Any = None
+
+    def translated(self: Any, bq_sql: str, *, schema: Any = None, caller: Any = None) -> Any:
+        nonlocal translator
+        translator = translator or self
+        drawn = _stand_ins(bq_sql)
+        named = tuple((_in_name(name, drawn), tuple(columns.items())) for name, columns in (schema or {}).items())
+        made = known(_put(bq_sql, drawn), named, caller)
+        if made.is_err():
+            return translate(self, bq_sql, schema=schema, caller=caller)
+        return Ok(_put(made.value, _back(drawn)))
+
+    return translated
+
+
+def rewrites_once(rewrite: Any) -> Any:
+    """Let the names of tables be put into statements that are alike once."""
+    known = lru_cache(STATEMENTS)(rewrite)
+
+    def rewritten(sql: str, project: str) -> str:
+        drawn = _stand_ins(sql)
+        return _put(known(_put(sql, drawn), project), _back(drawn))
+
+    return rewritten
+
+
+def _stand_ins(sql: str) -> dict[str, str]:
+    """Return what stands for each drawn number of a statement."""
+    return {number: f"ffffffff{place:04x}" for place, number in enumerate(dict.fromkeys(_DRAWN.findall(sql)))}
+
+
+def _put(text: str, numbers: dict[str, str]) -> str:
+    return _DRAWN.sub(lambda match: numbers.get(match[0], match[0]), text) if numbers else text
+
+
+def _in_name(name: str, numbers: dict[str, str]) -> str:
+    head, _, number = name.rpartition("-")
+    return f"{head}-{numbers[number]}" if number in numbers else name
+
+
+def _back(numbers: dict[str, str]) -> dict[str, str]:
+    return {stand_in: number for number, stand_in in numbers.items()}
