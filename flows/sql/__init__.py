@@ -149,10 +149,12 @@ def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, prett
 def to_bigquery(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> str:
     """Return a query as its author wrote it, with further keys where an ORDER BY leaves rows side by side.
 
-    They are those by which the embedded warehouse breaks the same ties.
+    They are those by which the embedded warehouse breaks the same ties. A name that BigQuery takes in backticks only has
+    them.
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - as above
     from flows.sql.parse.keys import with_keys  # noqa: PLC0415 - as above
+    from flows.sql.parse.quoting import with_backticks  # noqa: PLC0415 - as above
 
     try:
         tree = parse_any(sql)
@@ -160,7 +162,8 @@ def to_bigquery(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> str
     except SqlError:
         return sql
     keys = {node: texts for node, texts in found.context.further.items() if texts}
-    return with_keys(sql, tree, keys) if keys and not found.context.faults else sql
+    written = with_keys(sql, tree, keys) if keys and not found.context.faults else sql
+    return with_backticks(written)
 
 
 def drifting(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> frozenset[str]:
