@@ -30,6 +30,8 @@ PATIENCE = 120.0
 """Seconds for which a request is sent again where nobody answers."""
 TRIES = 4
 """How often a job that failed for a reason that may pass is run."""
+LOOKS = 6
+"""How often a table is looked at that other runs change each time before what was decided by it is done."""
 PAGE = 50_000
 """Rows that come with the answer that a query has ended; without a number none do, and are asked for once more."""
 RETRY = DEFAULT_RETRY.with_timeout(PATIENCE)

@@ -22,7 +22,7 @@ from flows.model.window import EVER, Window
 from flows.project.definition import code_version
 from flows.warehouses.bigquery import views
 from flows.warehouses.bigquery.faults import OVERTAKEN, OvertakenError
-from flows.warehouses.bigquery.jobs import RETRY, translated
+from flows.warehouses.bigquery.jobs import RETRY, Cause, translated
 from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
 from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
 from flows.warehouses.bigquery.views import PLATFORM
@@ -142,7 +142,7 @@ def run_at(jobs: Jobs, identity: str, known: int, *statements: str, job_id: str 
     """
     asked = f"SELECT IF(version = @known_version, version, ERROR('{OVERTAKEN}')) AS version FROM {fence_of(identity)}"
     script = "".join(f"{asked};\n{statement};\n" for statement in statements)
-    jobs.query(script, [parameter("known_version", known)], job_id=job_id)
+    jobs.query(script, [parameter("known_version", known)], Cause(owner_of(identity)), job_id=job_id)
 
 
 def append(entry: Entry, name: str = "entry") -> tuple[str, list[Parameter]]:

@@ -16,7 +16,7 @@ from flows.sql import to_bigquery
 from flows.warehouses.bigquery import ledger, merge, quarantine
 from flows.warehouses.bigquery import replace as replace_
 from flows.warehouses.bigquery.faults import OvertakenError
-from flows.warehouses.bigquery.jobs import parameters_of, pause
+from flows.warehouses.bigquery.jobs import LOOKS, parameters_of, pause
 from flows.warehouses.bigquery.loading import load, parsed
 from flows.warehouses.bigquery.look import Change, Look, look
 from flows.warehouses.bigquery.target import EXPIRY
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.target import Attempt, Target
 
 SHOWN_ROWS = 5
-LOOKS = 6
-"""How often a publish is tried that others, of other windows, get ahead of."""
 
 
 @dataclass
@@ -194,7 +192,7 @@ def _refuse_beyond_budget(target: Target, rows: Query) -> None:
     most = target.attempt.budget or target.jobs.settings.maximum_bytes_billed
     if most is None:
         return
-    size = target.jobs.dry_run(rows.sql, target.parameters, cause).bytes
+    size = target.jobs.dry_run(to_bigquery(rows.sql, rows.schema), target.parameters, cause).bytes
     if size > most:
         raise BudgetError(
             f"{cause.subject}: it would read {shown_bytes(size)}, and may read {shown_bytes(most)}.",

@@ -10,14 +10,15 @@ from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import bigquery
 
 from flows.model.column_changes import ColumnChanges, column_changes
-from flows.model.errors import WarehouseError
+from flows.model.errors import ConflictError, WarehouseError
 from flows.warehouses.bigquery import ledger, parts, quarantine, units
-from flows.warehouses.bigquery.jobs import RETRY, labels, translated
+from flows.warehouses.bigquery.faults import OvertakenError
+from flows.warehouses.bigquery.jobs import LOOKS, RETRY, labels, pause, translated
 from flows.warehouses.bigquery.types import parameter, quote, quote_table, schema_field, spelled, type_of
 from flows.warehouses.interface import cursor_bounds, every_row, owner_of, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from flows.model.entry import Entry
     from flows.model.table import Table
@@ -61,6 +62,36 @@ def present(jobs: Jobs, identities: Collection[str]) -> set[str]:
     return found.intersection(identities)
 
 
+def prepare(jobs: Jobs, table: Table, known: int) -> None:
+    """Create a table, or alter it to be as its file says, for a run that planned at version `known`.
+
+    It is looked at again where another run has committed meanwhile.
+    """
+    for attempt in range(1, LOOKS):
+        there, seen = find(jobs, table.identity), known
+        if there is None or differs(table, there):
+            # In this order, so that what is found was of the generation that the run knows, and no commit is behind it.
+            seen = ledger.version(jobs, table.identity)
+            there = find(jobs, table.identity)
+            ledger.refuse_turned(jobs, table.identity, known)
+        if there is None:
+            create(jobs, table, known)
+            return
+        try:
+            _alter(jobs, table, there, seen)
+        except OvertakenError:
+            pause(attempt)
+        else:
+            break
+    else:
+        raise ConflictError(
+            f"{table.identity}: other runs commit to the table all the time, so this one did not alter it; start it "
+            "again."
+        )
+    if table.is_folded:
+        _prepare_parts(jobs, table, known)
+
+
 def create(jobs: Jobs, table: Table, known: int) -> None:
     """Create a table; what the ledger knows of one of that name, which is of version `known`, holds no longer."""
     made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=_schema(table))
@@ -78,7 +109,7 @@ def create(jobs: Jobs, table: Table, known: int) -> None:
         jobs.client.create_table(made, exists_ok=True, retry=RETRY)
 
 
-def prepare_parts(jobs: Jobs, table: Table, known: int) -> None:
+def _prepare_parts(jobs: Jobs, table: Table, known: int) -> None:
     """Make the table of a merge's parts where none fits it; what was merged without it is made again."""
     if not parts.is_fit(table, find(jobs, parts_of(table.identity))):
         empty(jobs, table, known)
@@ -133,27 +164,35 @@ def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
     return ColumnChanges(added=found.added, retyped=found.retyped, removed=found.removed)
 
 
-def alter(jobs: Jobs, table: Table, present: bigquery.Table, known: int) -> None:
-    """Give a table the columns, description, labels and clustering of its file, as a run that planned at `known`."""
+def _alter(jobs: Jobs, table: Table, present: bigquery.Table, seen: int) -> None:
+    """Give a table, which was found at version `seen`, the columns, description, labels and clustering of its file."""
     todo = changes(table, present)
     if differs(table, present) and not ledger.has_commits(jobs, table):
         # Nothing was ever made by the definition that it was made for.
-        make_anew(jobs, table)
+        _make_anew(jobs, table, seen)
         return
     narrower = [name for name in todo.retyped if not _is_wider(_type_in(present, name), table.types[name])]
     _refuse_new_rulers(table, todo)
     if _is_parted_otherwise(table, present, todo):
         raise WarehouseError(f"{table.identity}: its partition cannot be changed. {_AGAIN.format(table.identity)}")
-    for column in todo.retyped:
-        if column not in narrower:
-            _run(jobs, table, f"ALTER COLUMN {quote(column)} SET DATA TYPE {spelled(table.types[column])}")
-            continue
+    for column in narrower:
         raise WarehouseError(
             f"{table.identity}: the column {column} cannot become {table.types[column]}: BigQuery turns "
             f"{_type_in(present, column)} into a wider type only. Name the new column differently. "
             + _AGAIN.format(table.identity)
         )
-    _patch(jobs, table, list(todo.added), known, is_stale=bool(todo.retyped), present=present)
+    # Each statement is one change of the table; BigQuery allows five in ten seconds.
+    statements = [
+        *_each("ADD COLUMN IF NOT EXISTS {} {}", [(name, spelled(table.types[name])) for name in todo.added]),
+        *(f"ALTER COLUMN {quote(name)} SET DATA TYPE {spelled(table.types[name])}" for name in todo.retyped),
+    ]
+    if statements:
+        _alter_at(jobs, table, seen, statements)
+        found = find(jobs, table.identity)
+        if found is None or ledger.version(jobs, table.identity) != seen:
+            raise _altered(table)
+        present = found
+    _describe_again(jobs, table, present)
 
 
 def differs(table: Table, present: bigquery.Table) -> bool:
@@ -164,16 +203,12 @@ def differs(table: Table, present: bigquery.Table) -> bool:
     return bool(todo.retyped) or there != wanted or _is_parted_otherwise(table, present, todo)
 
 
-def _patch(  # noqa: PLR0913 - how the table that is there was found
-    jobs: Jobs, table: Table, new: list[str], known: int, *, is_stale: bool, present: bigquery.Table
-) -> None:
-    """Add columns, and tell BigQuery what the file says of the table, where it says something new."""
-    there = (find(jobs, table.identity) or present) if is_stale else present
+def _describe_again(jobs: Jobs, table: Table, there: bigquery.Table) -> None:
+    """Tell BigQuery what the file says of a table and its columns, where it says something new."""
     described = {column.name.lower(): column.description for column in table.columns}
     before = _told(there)
     there.schema = [
-        *(_with_description(field, described.get(field.name.lower(), field.description)) for field in there.schema),
-        *(field for field in _schema(table) if field.name in new),
+        _with_description(field, described.get(field.name.lower(), field.description)) for field in there.schema
     ]
     _describe(there, table)
     if before == _told(there):
@@ -183,8 +218,11 @@ def _patch(  # noqa: PLR0913 - how the table that is there was found
             jobs.client.update_table(there, _TOLD, retry=RETRY)
         except PreconditionFailed:
             # The answer to this was lost, or another process has altered the table since, or put another in its place.
-            ledger.refuse_turned(jobs, table.identity, known)
-            alter(jobs, table, jobs.client.get_table(there.reference, retry=RETRY), known)
+            raise _altered(table) from None
+
+
+def _altered(table: Table) -> OvertakenError:
+    return OvertakenError(f"{table.identity}: another run has altered it in the meantime. This run changed nothing.")
 
 
 def _told(there: bigquery.Table) -> list[object]:
@@ -238,12 +276,11 @@ def _refuse_new_rulers(table: Table, todo: ColumnChanges) -> None:
         )
 
 
-def make_anew(jobs: Jobs, table: Table) -> None:
+def _make_anew(jobs: Jobs, table: Table, seen: int) -> None:
     """Make a table again, without any rows, as its file says."""
-    known = ledger.version(jobs, table.identity)
     # Its commits hold no longer from then on, whether or not the ledger comes to say so.
-    _drop_at(jobs, table.identity, known)
-    create(jobs, table, known)
+    _drop_at(jobs, table.identity, seen)
+    create(jobs, table, seen)
 
 
 def _drop_at(jobs: Jobs, identity: str, known: int) -> None:
@@ -257,10 +294,9 @@ def drop(jobs: Jobs, identity: str) -> None:
         jobs.client.delete_table(f"{jobs.settings.project}.{identity}", not_found_ok=True, retry=RETRY)
 
 
-def drop_columns(jobs: Jobs, table: Table, names: Sequence[str]) -> None:
-    """Drop columns."""
-    for name in names:
-        _run(jobs, table, f"DROP COLUMN IF EXISTS {quote(name)}")
+def drop_columns(jobs: Jobs, table: Table, names: Sequence[str], known: int) -> None:
+    """Drop columns, where no other run has committed since version `known`."""
+    _alter_at(jobs, table, known, _each("DROP COLUMN IF EXISTS {}", [(name,) for name in names]))
 
 
 def _type_in(present: bigquery.Table, column: str) -> Type:
@@ -277,5 +313,14 @@ def _is_wider(present: Type, wanted: Type) -> bool:
     return wanted.decimal is None and wanted.name in _WIDER.get(present.name, ())
 
 
-def _run(jobs: Jobs, table: Table, change: str) -> None:
-    jobs.query(f"ALTER TABLE {quote_table(table.identity)} {change}")
+def _each(change: str, columns: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return one change of all columns, each by its name and what else it takes; none where there is no column."""
+    parts = [change.format(quote(name), *more) for name, *more in columns]
+    return [", ".join(parts)] if parts else []
+
+
+def _alter_at(jobs: Jobs, table: Table, known: int, changes: Sequence[str]) -> None:
+    """Alter a table of which nothing was committed since version `known`: it may be another by now."""
+    if changes:
+        statements = (f"ALTER TABLE {quote_table(table.identity)} {change}" for change in changes)
+        ledger.run_at(jobs, table.identity, known, *statements)

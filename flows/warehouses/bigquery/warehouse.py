@@ -80,15 +80,7 @@ class BigQuery:
     def prepare(self, table: Table, known_version: int) -> None:
         """Create the table and its part of the ledger where they are missing, and alter it to be as its file says."""
         self._prepare_ledger(table.identity)
-        present = tables.find(self.jobs, table.identity)
-        if present is None or tables.differs(table, present):
-            ledger.refuse_turned(self.jobs, table.identity, known_version)
-        if present is None:
-            tables.create(self.jobs, table, known_version)
-        else:
-            tables.alter(self.jobs, table, present, known_version)
-            if table.is_folded:
-                tables.prepare_parts(self.jobs, table, known_version)
+        tables.prepare(self.jobs, table, known_version)
 
     def column_changes(self, table: Table) -> ColumnChanges:
         """Return how the table's columns differ from those of its file."""
@@ -106,7 +98,7 @@ class BigQuery:
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
         """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""
         self.prepare(table, known_version)
-        tables.drop_columns(self.jobs, table, without)
+        tables.drop_columns(self.jobs, table, without, known_version)
         return ledger.mark(self.jobs, entry, known_version)
 
     def trim(self, table: Table, entry: Entry, known_version: int) -> Entry:
@@ -192,7 +184,7 @@ class BigQuery:
     def dry_run(self, query: Query, window: Window | None) -> DryRun | None:
         """Return what a SELECT would read for a window, and give."""
         bounds = {"window_start": window.start, "window_end": window.end} if window else {}
-        return self.jobs.dry_run(query.sql, parameters_of(bounds))
+        return self.jobs.dry_run(self.shown(query), parameters_of(bounds))
 
     def record(self, entry: Entry, bad: Iterable[BadRow] = ()) -> None:
         """Append a failure to the ledger, and the bad rows that caused it to quarantine."""

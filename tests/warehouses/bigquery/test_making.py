@@ -1,13 +1,18 @@
-"""A table is made by several requests: whatever comes between them, the next run makes it whole."""
+"""A table is made and altered by several requests: whatever comes between them, the next run makes it whole."""
 
 from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from flows.engine.commit import TableRun, entry_of
+from flows.engine.steps import Reason, Step
 from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from flows.warehouses.interface import parts_of
-from tests.engine.builders import LOG, USERS, Rows, do, logged, prepare, rows, todo, window
+from tests.contract.test_schema_change import with_column
+from tests.engine.builders import EVENTS, LOG, USERS, Rows, do, event, logged, prepare, reading, rows, todo, window
 from tests.warehouses.bigquery.world import is_write
 
 PARTS = parts_of(USERS.identity)
@@ -67,3 +72,46 @@ def test_a_merge_of_which_something_is_gone_is_made_with_all_its_rows(
         assert rows(warehouse, USERS) == made
         assert warehouse.query(f"SELECT COUNT(*) AS n FROM `derived`.`{PARTS.partition('.')[2]}`", {}) == [{"n": 2}]
     assert number > 2
+
+
+@pytest.mark.parametrize("kind", ["begin", "accept"])
+def test_a_table_is_altered_only_as_it_was_found(warehouse, monkeypatch, kind):
+    """A run that wakes before it adds, widens or drops a column changes none of a table that has begun a generation.
+
+    What else was committed meanwhile lets it look again; who answers for the rows that are there has looked once.
+    """
+    first = TableRun(EVENTS, "other", "tester", "abc", 0, {}, {})
+    entry = replace(entry_of(first, Step(None, "missing", Reason("not committed")), warehouse), kind=kind)
+    wide = with_column(with_column(EVENTS, "note", "STRING"), "amount", "BIGNUMERIC")
+    wide = wide.model_copy(update={"columns": wide.columns[1:]})
+    wanted = [(column.name, column.type.name) for column in wide.columns]
+    place = f"{warehouse.jobs.settings.project}.{EVENTS.identity}"
+
+    def columns():
+        return [(field.name, field.field_type) for field in warehouse.jobs.client.get_table(place).schema]
+
+    def prepared(known):
+        warehouse.prepare(wide, known)
+
+    def answered(known):
+        warehouse.accept(wide, entry, known, ["id"])
+
+    for alter in (prepared, answered):
+        number = sent = 0
+        while number == 0 or sent >= number:
+            number += 1
+            warehouse.jobs.client.delete_table(place, not_found_ok=True)
+            do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
+            known, seen = reading(warehouse, EVENTS).state.version, []
+
+            def overtake(known=known, seen=seen):
+                warehouse.mark(entry, known)
+                seen.append(columns())
+
+            sent = before_request(warehouse, monkeypatch, number, overtake, partial(alter, known))
+            if kind == "begin":
+                assert not seen or columns() == seen[0]
+            else:
+                is_dropped = alter is answered and not (seen and ("id", "INT64") in seen[0])
+                assert columns() == [*([] if is_dropped else [("id", "INT64")]), *wanted]
+        assert number > 2
