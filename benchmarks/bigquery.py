@@ -56,8 +56,8 @@ CORE = ABOUT + (
 DERIVED = ABOUT + (
     "window: {size: 1 day, start: 2020-01-01, end: END}\npartition: {column: day, by: day}\n"
     "columns: [{name: day, type: DATE, checks: [not_null]}, {name: n, type: INT64, checks: [{range: {min: 0}}]}]\n"
-    "sql: SELECT DATE(at) AS day, COUNT(*) AS n FROM core.UPSTREAM\n"
-    "  WHERE at >= @window_start AND at < @window_end GROUP BY day\n"
+    "sql: SELECT DATE(`at`) AS day, COUNT(*) AS n FROM core.UPSTREAM\n"
+    "  WHERE `at` >= @window_start AND `at` < @window_end GROUP BY day\n"
 )
 START = utc("2020-01-01")
 READ_BY = 10

@@ -3,6 +3,8 @@
 import json
 import tempfile
 from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,11 +17,14 @@ from hypothesis import strategies as st
 from flows.extracts.parquet import has_null_element, written
 from flows.model.types import SCALARS, Type, parse_type
 from flows.sources.files.reader import FilesReader
+from flows.sql import to_bigquery
 from flows.warehouses.bigquery.jobs import label
 from flows.warehouses.bigquery.loading import parsed
 from flows.warehouses.bigquery.tables import _is_wider
 from flows.warehouses.bigquery.types import as_read, parameter, rows_by_name, schema_field, spelled, type_of
-from tests.engine.builders import csv, table
+from flows.warehouses.bigquery.units import difference
+from tests.engine.builders import by_day, csv, table
+from tests.servers.googlesql import Judge
 
 NAMES = st.sampled_from(["a", "b", "order", "sku"])
 SCALAR_TYPES = st.sampled_from([*map(Type, SCALARS), parse_type("NUMERIC(10, 2)"), parse_type("BIGNUMERIC(30, 0)")])
@@ -154,6 +159,7 @@ WIDE = table(
     strategy="replace",
     **csv(path="x.jsonl"),
 )
+MOST, LEAST = f"{10**38 - 1}.{10**38 - 1}", f"0.{1:038}"
 BIGNUMERICS = st.decimals(-(10**38) + 1, 10**38 - 1, places=38)
 
 
@@ -170,3 +176,29 @@ def test_a_file_that_is_loaded_has_all_digits_of_a_bignumeric(numbers):
     assert file.schema.field("few").type == pa.decimal128(38, 9)
     assert file["v"].to_pylist() == numbers
     assert [item["x"] for items in file["many"].to_pylist() for item in items] == numbers
+
+
+def test_a_result_has_all_digits_of_a_bignumeric():
+    """The client is told them as text."""
+    schema = [schema_field("v", Type("BIGNUMERIC"))]
+    page = {"rows": [{"f": [{"v": text}]} for text in (MOST, LEAST)]}
+    rows = bigquery.table.RowIterator(None, None, None, schema, first_page_response=page)
+    assert [row["v"] for row in rows_by_name(rows)] == [Decimal(MOST), Decimal(LEAST)]
+
+
+def test_rows_that_differ_in_the_last_digit_of_a_bignumeric_differ():
+    """For a swap and for a commit, in a column and in what is nested; of SQL the text goes to BigQuery as it is."""
+    columns = [
+        {"name": "day", "type": "DATE"},
+        *({"name": name, "type": TYPES_OF_WIDE[name]} for name in ("v", "many")),
+    ]
+    subject = table("core.wide", columns, strategy="append", **by_day("day"), **csv(cursor="day"))
+    row = "SELECT DATE '2026-01-01' AS day, BIGNUMERIC '{}' AS v, [STRUCT(BIGNUMERIC '{}' AS x, JSON '1' AS j)] AS many"
+    rows = [
+        row.format(*pair) for pair in [(MOST, MOST), (MOST, MOST[:-1] + "8"), (MOST[:-1] + "8", MOST), (MOST, "0.50")]
+    ]
+    compared = f"SELECT ARRAY_LENGTH(ARRAY({difference(subject, 'old', 'new')}))"
+    with Judge() as judge:
+        for old, new in product(rows, rows):
+            written = {"old": to_bigquery(old, {}), "new": to_bigquery(new, {})}
+            assert judge.rows(compared, written) == [[str(int(old != new))]]
