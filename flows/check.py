@@ -88,7 +88,7 @@ def _warnings(project: Project, names: list[str]) -> list[Fault]:
         if name not in project.tables or project.validate(name):
             continue
         place = project.place(name)
-        for one in project.upstreams(name):
+        for one in project.odd(name):
             found += [
                 Fault(bound.line, advice(one, bound, project.place(one.table)), "sql", place) for bound in one.misplaced
             ]

@@ -26,6 +26,29 @@ class _Command(TyperCommand):
         with ending(commits=False):
             return super().make_context(*arguments, **options)
 
+    def get_params(self, *arguments: Any) -> Any:  # noqa: ANN401 - the same
+        params = super().get_params(*arguments)
+        for param in params:
+            param._runtime_param = _AsTyped()  # type: ignore[attr-defined]  # noqa: SLF001 - typer has no other place
+        return params
+
+
+class _AsTyped:
+    """Takes what is no more than a text, or is not given, as it is.
+
+    typer has pydantic look at each value, which takes longer to import than most commands take to start.
+    """
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ANN401 - as typer has them
+        kind = param.type_descriptor.annotation
+        if value is None and kind != list[str]:
+            return None
+        texts = list(value or ()) if kind == list[str] else [value] if kind is str else None
+        if texts is None or not all(isinstance(one, str) and one.isascii() for one in texts):
+            param._runtime_param = None  # noqa: SLF001 - the same
+            return param.get_runtime_param().coerce(value, param, ctx)
+        return texts if kind == list[str] else value
+
 
 def launch(main: Callable[..., None]) -> None:
     """Run a command with the arguments of this process."""

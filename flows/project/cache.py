@@ -36,7 +36,7 @@ _WAIT = 1.0
 """Seconds to wait for another process that writes."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (identity TEXT PRIMARY KEY, key BLOB, given BLOB, table_values BLOB);
-CREATE TABLE IF NOT EXISTS findings (identity TEXT PRIMARY KEY, key BLOB, given BLOB, read BLOB);
+CREATE TABLE IF NOT EXISTS findings (identity TEXT PRIMARY KEY, key BLOB, given BLOB, read BLOB, is_odd INTEGER);
 """
 
 
@@ -60,16 +60,16 @@ class Cache:
         found = {}
         for identity, given in self._rows("files", "given", keys):
             with suppress(ValueError, TypeError):
-                found[identity] = _file(identity, orjson.loads(given))
+                found[identity] = _file(identity, keys[identity], orjson.loads(given))
         return found
 
     def findings(self, keys: Mapping[str, bytes]) -> dict[str, Findings]:
         """Return what is known of files beside others, by identity, of those whose key is the same."""
         found = {}
-        for identity, given, read in self._rows("findings", "given, read", keys):
+        for identity, given, read, is_odd in self._rows("findings", "given, read, is_odd", keys):
             with suppress(ValueError, TypeError):
                 name, faults = orjson.loads(given)
-                found[identity] = Findings(_faults(name, faults), read)
+                found[identity] = Findings(_faults(name, faults), read, bool(is_odd))
         return found
 
     def values(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -90,9 +90,15 @@ class Cache:
                 ((file.identity, key, orjson.dumps(plain(file)), file.values) for key, file in files),
             )
             self._connection.executemany(
-                "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?)",
                 (
-                    (file.identity, key, orjson.dumps((file.file, _plain_faults(found.faults))), found.read)
+                    (
+                        file.identity,
+                        key,
+                        orjson.dumps((file.file, _plain_faults(found.faults))),
+                        found.read,
+                        found.is_odd,
+                    )
                     for key, file, found in findings
                 ),
             )
@@ -212,23 +218,25 @@ def _faults(file: str, given: Iterable[Any]) -> tuple[Fault, ...]:
     return tuple(Fault(line, message, field, file) for line, message, field in given)
 
 
-def _file(identity: str, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
+def _file(identity: str, key: bytes, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
     name, faults, strategy, partition, requires_filter, lookback, endless, one_window, window, sourced, *lists = given
     columns, queries, references = lists
     return TableFile(
-        file=name,
-        identity=identity,
-        faults=_faults(name, faults),
-        strategy=strategy,
-        partition=partition,
-        requires_filter=requires_filter,
-        lookback=lookback,
-        endless=tuple(endless) if endless else None,
-        one_window=one_window,
-        window=window,
-        sourced=sourced,
-        columns=tuple(ListedColumn(*column) for column in columns),
-        queries=tuple(Query(*query) for query in queries),
-        references=tuple(Reference(*reference) for reference in references),
+        name,
+        identity,
+        _faults(name, faults),
+        None,
+        strategy,
+        partition,
+        requires_filter,
+        lookback,
+        tuple(endless) if endless else None,
+        one_window,
+        window,
+        sourced,
+        tuple(map(ListedColumn._make, columns)),
+        tuple(map(Query._make, queries)),
+        tuple(map(Reference._make, references)),
         named=True,
+        key=key,
     )

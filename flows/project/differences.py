@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from flows.model.types import parse_type
@@ -32,13 +33,18 @@ def differences(file: TableFile) -> Iterator[Difference]:
     for column in file.columns:
         if column.name is None or column.type is None:
             continue
-        kinds = dict.fromkeys(_kinds(parse_type(column.type)))
-        yield from (Difference(kind, column.name, column.type_line, f"{column.field}.type") for kind in kinds)
+        for kind in _kinds(column.type):
+            yield Difference(kind, column.name, column.type_line, f"{column.field}.type")
 
 
-def _kinds(type_: Type) -> Iterator[Kind]:
+@lru_cache(maxsize=4096)
+def _kinds(type_: str) -> tuple[Kind, ...]:
+    return tuple(dict.fromkeys(_kinds_of(parse_type(type_))))
+
+
+def _kinds_of(type_: Type) -> Iterator[Kind]:
     # With a precision, of which the greatest is that of the embedded warehouse, a BIGNUMERIC is the same in all.
     if type_.name in _KINDS and type_.decimal is None:
         yield _KINDS[type_.name]
     for part in (*([type_.element] if type_.element else []), *(part for _, part in type_.fields)):
-        yield from _kinds(part)
+        yield from _kinds_of(part)

@@ -54,6 +54,8 @@ class Findings(NamedTuple):
     faults: tuple[Fault, ...] = ()
     read: bytes | None = None
     """What its SQL reads, and how, as JSON; None where that cannot be said."""
+    is_odd: bool = False
+    """Whether it reads something in a way that is no fault and yet hardly meant."""
 
     @property
     def dependencies(self) -> tuple[Dependency, ...]:
@@ -118,7 +120,8 @@ class _Comparison:
                     if isinstance(found, tuple)
                     else (*self.unfiltered(check, found), *self.shared_ends(check, found))
                 )
-        return Findings(tuple(sorted(faults)), None if dependencies is None else dump(dependencies))
+        read = None if dependencies is None else dump(dependencies)
+        return Findings(tuple(sorted(faults)), read, any(one.misplaced or one.unread for one in dependencies or ()))
 
     def analysis(self, query: Query) -> Analysis | tuple[Fault, ...]:
         """Return what a query reads and gives, or why that cannot be said."""

@@ -192,8 +192,7 @@ def content(path: str) -> bytes | str:
             return f"cannot be read: it is {_KINDS.get(stat.S_IFMT(known.st_mode), 'no file')}, not a file of text."
         if known.st_size > MOST_BYTES:
             return f"is {known.st_size:,} bytes long. A table file may have {MOST_BYTES:,}."
-        with os.fdopen(handle, "rb", closefd=False) as opened:
-            return opened.read(MOST_BYTES + 1)
+        return os.read(handle, known.st_size + 1)
     except OSError as error:
         return f"cannot be read: {error.strerror}."
     finally:

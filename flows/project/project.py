@@ -122,6 +122,12 @@ class Project:
             raise TableFileError(self.validate(identity))
         return found.dependencies
 
+    def odd(self, identity: str) -> tuple[Dependency, ...]:
+        """Return what a table's SQL reads in a way that is no fault and yet hardly meant."""
+        if not self._findings[identity].is_odd:
+            return ()
+        return tuple(one for one in self.upstreams(identity) if one.misplaced or one.unread)
+
     def place(self, identity: str) -> str:
         """Return the path of a table's file, relative to the project."""
         return self._files[identity].file
@@ -138,10 +144,9 @@ class Project:
         names the window more often than both ends of each read do, that may choose among the rows.
         """
         file = self._files[identity]
-        found = self.upstreams(identity)
-        if file.strategy != "merge" or file.one_window or not found:
+        if file.strategy != "merge" or file.one_window or not file.reads:
             return ()
-        table = self.tables[identity]
+        table, found = self.tables[identity], self.upstreams(identity)
         if table.window is None or "sum" not in table.merge.values():
             return ()
         windowed = [one for one in found if one.reach is not None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -145,7 +144,8 @@ class Reading:
         jobs = [(place.file, place.dataset, place.name, contents[place.identity]) for place in new]
         found = {file.identity: file for file in self._workers.describe(jobs)}
         self._new |= {place.identity for place in new}
-        self.files |= {name: replace(file, key=keys[name]) for name, file in (known | found).items()}
+        self.files |= known
+        self.files |= {name: file._replace(key=keys[name]) for name, file in found.items()}
 
     def _name(self, names: Iterable[str]) -> None:
         """Find what the SQL of files names, where that is not known."""

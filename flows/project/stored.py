@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # No text of a table file holds this character where it is good.
 _KIND = "\0"
 _MOST = 2**63
+_AS_IT_IS = {type(None), str, bool}
 
 
 def dump(value: object) -> bytes:
@@ -33,7 +34,8 @@ def load(content: bytes) -> Any:  # noqa: ANN401 - what a file gives can be anyt
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - as JSON has it
-    if value is None or isinstance(value, str | bool):
+    kind: type[object] = type(value)
+    if kind in _AS_IT_IS:
         return value
     match value:
         case int():
@@ -50,16 +52,16 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - as JSON has it
             return {_KIND: "date", "value": value.isoformat()}
         case timedelta():
             return {_KIND: "timedelta", "value": value // timedelta(microseconds=1)}
-    kind: type[object] = type(value)
     if is_dataclass(kind):
-        given = {name: _plain(getattr(value, name)) for name in _names(kind)}
+        given = {name: _plain(one) for name, usual in _fields(kind) if (one := getattr(value, name)) != usual}
         return {_KIND: kind.__name__, "value": given}
-    raise TypeError(f"{type(value).__name__} is not kept")
+    raise TypeError(f"{kind.__name__} is not kept")
 
 
 @lru_cache
-def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _fields(kind: type[DataclassInstance]) -> tuple[tuple[str, object], ...]:
+    """Return the names of a class's fields, each with the value that goes without saying."""
+    return tuple((field.name, field.default) for field in fields(kind))
 
 
 def _value(given: Any) -> Any:  # noqa: ANN401 - as JSON has it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, NamedTuple
@@ -73,8 +73,7 @@ class Reference(NamedTuple):
     field: str
 
 
-@dataclass(frozen=True, slots=True)
-class TableFile:
+class TableFile(NamedTuple):
     """What a table file gives: its faults, its table, and what is compared with other files."""
 
     file: str
@@ -184,12 +183,12 @@ def describe(file: str, dataset: str, name: str, given: bytes | str) -> TableFil
     """
     unread = TableFile(file, f"{dataset}.{name}", ())
     if isinstance(given, str):
-        return replace(unread, faults=(Fault(1, given, file=file),))
+        return unread._replace(faults=(Fault(1, given, file=file),))
     try:
         with few_suggestions():
             return _describe(unread, dataset, name, given)
     except Exception as error:  # noqa: BLE001 - one file stops no other
-        return replace(unread, faults=(Fault(1, own_error(error), file=file),))
+        return unread._replace(faults=(Fault(1, own_error(error), file=file),))
 
 
 def with_names(file: TableFile) -> TableFile:
@@ -201,7 +200,7 @@ def with_names(file: TableFile) -> TableFile:
         faults.update(found)
         queries.append(query._replace(names=names))
     known = tuple(sorted({*file.faults, *faults}))
-    return replace(file, faults=known, queries=tuple(queries), values=None if known else file.values, named=True)
+    return file._replace(faults=known, queries=tuple(queries), values=None if known else file.values, named=True)
 
 
 def own_error(error: Exception) -> str:
@@ -222,13 +221,12 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
     document = parse(given, unread.file, dataset, name)
     faults = [fault for fault in document.faults if not _told_by_type(fault, document)]
     if document.faults and not any(isinstance(path[0], str) for path in document.lines if path):
-        return replace(unread, faults=tuple(sorted(set(faults))))
+        return unread._replace(faults=tuple(sorted(set(faults))))
     found = faults + list(islice(_broken(document), MOST_FAULTS))
     told = {fault.path for fault in found}
     lookback: Path = ("window", "lookback")
     is_lookback = bool(document.get(*lookback)) and lookback not in told
-    return replace(
-        unread,
+    return unread._replace(
         faults=tuple(sorted(set(found))),
         values=None if found else dump(document.values),
         strategy=document.strategy,
