@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from sqlglot import exp
@@ -96,8 +97,12 @@ def bound(node: exp.Expr) -> Bound | None:
 
 def bound_of(given: Side) -> Bound | None:
     """Return where a side of a comparison lies that is made of a parameter of the window; None where it is not."""
-    known = _BY_NAME.get(given.leaf.name.lower()) if isinstance(given.leaf, exp.Parameter) else None
-    return known and after(known, given.steps)
+    return _of_parameter(given.leaf.name.lower(), given.steps) if isinstance(given.leaf, exp.Parameter) else None
+
+
+@lru_cache(maxsize=1024)
+def _of_parameter(name: str, steps: tuple[Step, ...]) -> Bound | None:
+    return after(_BY_NAME.get(name), steps)
 
 
 def after(value: Bound | None, steps: Iterable[Step]) -> Bound | None:

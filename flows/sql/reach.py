@@ -177,6 +177,8 @@ def all_of(found: Iterable[Limit]) -> list[Limit]:
 
 def any_of(found: Sequence[list[Limit]]) -> list[Limit]:
     """Return what holds where one of several conditions does, each with its limits, one for each column."""
+    if len(found) == 1:
+        return found[0]
     by_key = [{one.key: one for one in limits} for limits in found]
     shared = [[limits.get(key) for limits in by_key] for key in (by_key[0] if by_key else ())]
     return [_hull([one for one in limits if one]) for limits in shared if all(limits)]

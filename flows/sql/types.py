@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flows.model.types import DECIMALS as _DECIMALS
@@ -111,7 +112,11 @@ def supertype(types: Iterable[tuple[Type, bool]]) -> Type | None:
 
     It is the type of one of them: of one that is no literal, where that is possible.
     """
-    values = list(types)
+    return _supertype(tuple(types))
+
+
+@lru_cache(maxsize=4096)
+def _supertype(values: tuple[tuple[Type, bool], ...]) -> Type | None:
     different = {type_ for type_, _ in values}
     if UNKNOWN in different:
         return UNKNOWN

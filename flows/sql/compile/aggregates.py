@@ -96,9 +96,9 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     if of_rows and window is None:
         _needs_order(name, node, inside, order, scope)
     if frame is None or frame.reads is None:
-        value = value._replace(reads=frozenset([(scope.level, value.sql)]))
+        value = value.depending(frozenset([(scope.level, value.sql)]), drifts=value.drifts)
     else:
-        value = value._replace(reads=frame.reads)
+        value = value.depending(frame.reads, drifts=value.drifts)
     return value._replace(sql=frame.around(value.sql)) if frame is not None and frame.failing else value
 
 
@@ -136,17 +136,17 @@ def _note_named(inside: _Inside, scope: Scope, *, over: bool) -> None:
 
 def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bool) -> dict[str, str]:
     """Return what stands in a call for the order in which it sees values, or by which it compares them."""
+    by = inside.having or (inside.arguments[1] if name in _BY and len(inside.arguments) > 1 else None)
+    if not order.keys and by is None:
+        return {}
     alike = frozenset(() if over else scope.groups or ())
-    if order.keys and inside.distinct:
+    if by is not None and not order.keys:
+        return {"b": mark(Tied(GREATEST, (Key(by[1].sql),), alike, over=over), scope)}
+    if inside.distinct:
         return {"s": f" ORDER BY {', '.join(f'{key.sql} {key.way}' for key in order.keys)}"}
-    if order.keys:
-        written = mark(Tied(VALUES, order.keys, alike, over=over), scope)
-        scope.orders += [(written, one.parent) for one in inside.order[:1] if one.parent is not None]
-        return {"s": f" ORDER BY {written}"}
-    if inside.having or (name in _BY and len(inside.arguments) > 1):
-        _, by_value = inside.having or inside.arguments[1]
-        return {"b": mark(Tied(GREATEST, (Key(by_value.sql),), alike, over=over), scope)}
-    return {}
+    written = mark(Tied(VALUES, order.keys, alike, over=over), scope)
+    scope.orders += [(written, one.parent) for one in inside.order[:1] if one.parent is not None]
+    return {"s": f" ORDER BY {written}"}
 
 
 def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict[str, str]) -> Value:

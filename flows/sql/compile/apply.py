@@ -40,8 +40,9 @@ def apply(  # noqa: PLR0913 - the parts of a call
     marks: Mapping[str, str] | None = None,
 ) -> Value:
     """Choose the signature that fits and fill its template."""
-    given = [value.type for _, value in arguments]
-    matched = match(candidates, [(value.type, value.literal) for _, value in arguments])
+    values = [value for _, value in arguments]
+    given = [value.type for value in values]
+    matched = match(candidates, [(value.type, value.literal) for value in values])
     if t.UNKNOWN in given:
         return Value(matched.result, "NULL") if matched and matched.result != t.UNKNOWN else NOTHING
     if matched is None:
@@ -67,9 +68,8 @@ def apply(  # noqa: PLR0913 - the parts of a call
     given_sql = [
         converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
     ]
-    build = partial(_filled, matched, marks=marks)
-    sql = safely(given_sql, build) if safe else build(given_sql)
-    return Value(matched.result, sql, reads=_reads(name, [value for _, value in arguments]))
+    sql = safely(given_sql, partial(_filled, matched, marks=marks)) if safe else _filled(matched, given_sql, marks)
+    return Value(matched.result, sql, reads=_reads(name, values))
 
 
 def _filled(matched: Match, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:

@@ -13,7 +13,7 @@ from zlib import crc32
 from sqlglot import exp
 
 from flows.model.errors import SqlError
-from flows.sql.compile.scope import Read, Relation, Scope, Value
+from flows.sql.compile.scope import NOTHING_READ, Relation, Scope, Value
 from flows.sql.once import plain
 
 Rule = Callable[[Any, Scope], Value]
@@ -64,7 +64,6 @@ def compiles_call(*names: str) -> Callable[[_C], _C]:
     return register
 
 
-_NOTHING_READ: frozenset[Read] = frozenset()
 _OPERATORS = {exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor}
 _LONGEST = 499
 """How many operators may stand in a row; DuckDB goes down 1,000 levels."""
@@ -103,9 +102,8 @@ def _long_chain(node: exp.Expr) -> list[exp.Expr]:
 
 def _compiled(node: exp.Expr, scope: Scope) -> Value:
     rule, parts = _EXPRESSIONS.get(type(node), _NO_RULE)
-    for key, part in node.args.items():
-        if part and key not in parts:
-            return scope.unsupported(node)
+    if not parts.issuperset(node.args) and any(part and key not in parts for key, part in node.args.items()):
+        return scope.unsupported(node)
     mark, context = len(scope.loose), scope.context
     drifts, context.drifts = context.drifts, False
     reads, context.reads = context.reads, set()
@@ -120,13 +118,14 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         raise SqlError(context.faults)
     own = value.reads
     if context.alike and value.sql in context.alike:
-        own = _NOTHING_READ
+        own = NOTHING_READ
     elif own is None:
-        own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else _NOTHING_READ
+        own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else NOTHING_READ
     if value.reads is not own or (context.drifts and not value.drifts):
         value = value.depending(own, drifts=value.drifts or context.drifts)
     context.drifts, context.reads = drifts or value.drifts, reads
-    reads.update(own)
+    if own:
+        reads.update(own)
     if scope.groups is not None and not scope.depth and value.sql in scope.groups:
         del scope.loose[mark:]
     return value

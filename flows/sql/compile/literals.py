@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles, expression
-from flows.sql.compile.scope import Value
+from flows.sql.compile.scope import NOTHING_READ, Value
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
@@ -24,19 +24,19 @@ _INT64 = (-(2**63), 2**63 - 1)
 def _literal(node: exp.Literal, scope: Scope) -> Value:
     text = node.name
     if node.is_string:
-        return Value(t.STRING, quote_text(text), literal=True, constant=text)
+        return Value(t.STRING, quote_text(text), literal=True, constant=text, reads=NOTHING_READ)
     if re.fullmatch(r"[0-9]+", text):
         return integer(node, int(text), scope)
     if math.isinf(float(text)):
         return scope.fault(node, f"{shown(node)} is greater than any FLOAT64.")
-    return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text)
+    return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text, reads=NOTHING_READ)
 
 
 def integer(node: exp.Expr, number: int, scope: Scope) -> Value:
     """Return an INT64 literal."""
     if not _INT64[0] <= number <= _INT64[1] + 1:
         return scope.fault(node, f"{number} does not fit INT64. Write NUMERIC '{number}'.")
-    return Value(t.INT64, f"CAST({number} AS BIGINT)", literal=True, constant=number)
+    return Value(t.INT64, f"CAST({number} AS BIGINT)", literal=True, constant=number, reads=NOTHING_READ)
 
 
 @compiles(exp.Neg)
@@ -61,7 +61,7 @@ def _neg(node: exp.Neg, scope: Scope) -> Value:
 
 @compiles(exp.Parameter)
 def _parameter(node: exp.Parameter, _: Scope) -> Value:
-    return Value(t.TIMESTAMP, f"CAST(${node.name.lower()} AS TIMESTAMPTZ)")
+    return Value(t.TIMESTAMP, f"CAST(${node.name.lower()} AS TIMESTAMPTZ)", reads=NOTHING_READ)
 
 
 @compiles(exp.Null, exp.Boolean, exp.ByteString, reads=("is_bytes",))

@@ -84,17 +84,22 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
     first = path[0].name
     for around in scope.outward():
         found = _resolve_in(around, path)
-        if found is not None:
-            value, left = found
-            scope.context.reads.update([(around.level, value.sql)] if value.reads is None else value.reads)
-            if value is not around.aliases.get(first.lower()):
-                around.named.setdefault(value.sql, value)
-                around.spelt.setdefault(value.sql, tuple(part.name for part in path[: len(path) - len(left)]))
-            if around.groups is not None and not around.depth and value is not around.aliases.get(first.lower()):
+        if found is None:
+            continue
+        value, left = found
+        if value.reads is None:
+            scope.context.reads.add((around.level, value.sql))
+        elif left:
+            scope.context.reads.update(value.reads)
+        if value is not around.aliases.get(first.lower()):
+            around.named.setdefault(value.sql, value)
+            if value.sql not in around.spelt:
+                around.spelt[value.sql] = tuple(part.name for part in path[: len(path) - len(left)])
+            if around.groups is not None and not around.depth:
                 taken = value.type == t.UNKNOWN or (around is not scope and value.sql in around.groups)
                 if not taken:
                     around.loose.append((path[0], ".".join(part.name for part in path)))
-            return value, left
+        return value, left
     if not any(around.items for around in scope.outward()):
         # The same words on one line for all columns, so that the query has one fault.
         message = "the query has no FROM, so that nothing says whose columns it reads. Write FROM dataset.table."

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Read = tuple[int, str]
 """A value of a row: how many queries are around the one that gives it, and its SQL."""
+NOTHING_READ: frozenset[Read] = frozenset()
 
 
 class Value(NamedTuple):
@@ -54,18 +55,8 @@ class Value(NamedTuple):
 
     def depending(self, reads: frozenset[Read], *, drifts: bool) -> Value:
         """Return the value with what it depends on, and whether it drifts; every expression is one of these."""
-        return Value(
-            self.type,
-            self.sql,
-            self.literal,
-            self.constant,
-            self.origins,
-            drifts,
-            self.fields,
-            self.sum,
-            reads,
-            self.bound,
-        )
+        type_, sql, literal, constant, origins, _, fields, sum_, _, bound = self
+        return Value(type_, sql, literal, constant, origins, drifts, fields, sum_, reads, bound)
 
 
 NOTHING = Value(t.UNKNOWN, "NULL")

@@ -52,7 +52,7 @@ class Signature:
 
 
 @lru_cache(maxsize=3)
-def _table(text: str) -> dict[str, list[Signature]]:
+def _table(text: str) -> dict[str, tuple[Signature, ...]]:
     table: dict[str, list[Signature]] = {}
     for line in filter(None, text.splitlines()):
         name, parameters, result, template = _LINE.fullmatch(line).groups()  # type: ignore[union-attr]
@@ -64,7 +64,7 @@ def _table(text: str) -> dict[str, list[Signature]]:
             of_texts = tuple(_type(str(type_).replace("BYTES", "STRING")) for type_ in types)
             template = next(one.template for one in known if one.parameters == of_texts)
         known.append(Signature(types, repeated, _type(result), template, "$d" in template, of_signs))
-    return table
+    return {name: tuple(known) for name, known in table.items()}
 
 
 @lru_cache(maxsize=64)
@@ -74,19 +74,22 @@ def _type(word: str) -> Type:
     return t.array(_type(word[6:-1])) if word.startswith("ARRAY<") else parse_type(word)
 
 
-def scalar(name: str) -> list[Signature]:
+@lru_cache(maxsize=1024)
+def scalar(name: str) -> tuple[Signature, ...]:
     """Return how a scalar function is called; nothing where it is none."""
-    return _table(_SCALARS).get(name, [])
+    return _table(_SCALARS).get(name, ())
 
 
-def aggregate(name: str) -> list[Signature]:
+@lru_cache(maxsize=1024)
+def aggregate(name: str) -> tuple[Signature, ...]:
     """Return how an aggregate is called; nothing where it is none."""
-    return _table(AGGREGATES).get(name, [])
+    return _table(AGGREGATES).get(name, ())
 
 
-def window(name: str) -> list[Signature]:
+@lru_cache(maxsize=1024)
+def window(name: str) -> tuple[Signature, ...]:
     """Return how a function that needs OVER is called; nothing where it is none."""
-    return _table(WINDOWS).get(name, [])
+    return _table(WINDOWS).get(name, ())
 
 
 def names() -> list[str]:

