@@ -103,6 +103,8 @@ class Met:
     """Rows that belong to no window, as their cursor is NULL."""
     outside: int = 0
     """Rows that lie before the table's start or after its end."""
+    tied: int = 0
+    """Rows of which another has the key and the cursor, and other values."""
 
     def notices(self, table: Table, *, first: bool) -> tuple[Notice, ...]:
         """Return what a person should know of it; of rows that every reading meets, with a run's first."""
@@ -110,6 +112,7 @@ class Met:
         return (
             *([Notice("quarantine", table.identity, f"{len(self.bad):,}")] if self.bad else []),
             *(Notice("nulled", column, f"{count:,}") for column, count in self.nulled.items()),
+            *([Notice("tied", cursor, f"{self.tied:,}")] if cursor and self.tied else []),
             *([Notice("undated", cursor, f"{self.undated:,}")] if cursor and first and self.undated else []),
             *([Notice("outside", cursor, f"{self.outside:,}")] if cursor and first and self.outside else []),
         )
@@ -166,6 +169,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
         ) as staged:
             refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
             warnings = () if step.cause in {"trim", "accepted"} else _check(run, window, staged)
+            met.tied = staged.tied
             remarks += met.notices(run.table, first=first or copy is not None)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             if copy is None:

@@ -30,7 +30,16 @@ class Notice:
     """Something that a person should know of a table or of one of its commits; `flows.report` has the words for it."""
 
     kind: Literal[
-        "check", "unread", "quarantine", "nulled", "undated", "outside", "source", "new_column", "retyped_column"
+        "check",
+        "unread",
+        "quarantine",
+        "nulled",
+        "undated",
+        "outside",
+        "tied",
+        "source",
+        "new_column",
+        "retyped_column",
     ]
     subject: str = ""
     """What it is about: a check, a column or another table."""

@@ -43,6 +43,13 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
                 f"{plural(count, 'row')} whose {subjects[0]} lies before the table's start or after its end: left out; "
                 f"to have {'it' if count == 1 else 'them'} write another start or end into `window`"
             )
+        case "tied":
+            count = int(notices[0].detail.replace(",", ""))
+            return (
+                f"{plural(count, 'row')} left out of which another has the key and the {subjects[0]}, with other values: "
+                "the one that is the greatest by its columns, in the file's order, stays. Take a cursor that tells which "
+                "is later, or a key that tells them apart"
+            )
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
         case _:
@@ -62,7 +69,12 @@ def warning_lines(entries: Iterable[Entry]) -> list[str]:
             found.setdefault(about, []).append((entry, notices))
     lines = []
     for (kind, _), ((entry, notices), *more) in found.items():
-        if kind in {"nulled", "undated", "outside"}:  # of the last two each commit tells of other rows than the others
+        if kind in {
+            "nulled",
+            "tied",
+            "undated",
+            "outside",
+        }:  # of the last three each commit tells of other rows than the others
             lines.append(f"warning: {entry.table}: {describe_warning(kind, _summed([notices, *(n for _, n in more)]))}")
             continue
         where = f"{entry.table} {entry.window}" if entry.window else entry.table

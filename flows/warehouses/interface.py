@@ -131,6 +131,10 @@ class Staged(Protocol):
     def rows(self) -> int:
         """How many rows are staged."""
 
+    @property
+    def tied(self) -> int:
+        """How many rows a source gave besides of which another has the key and the cursor, and other values."""
+
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL, which may read the staged rows."""
 

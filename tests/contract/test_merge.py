@@ -51,6 +51,15 @@ def test_of_several_rows_of_one_key_the_latest_by_cursor_is_kept(warehouse):
     assert values(warehouse, EVENTS, "amount") == [2]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_rows_as_late_as_each_other_one_stays_whatever_comes_first(warehouse, order):
+    """The greatest by its columns; how many had other values is told, and what is the same twice is nothing to tell."""
+    rows_ = [event(1, 0, amount=1), event(1, 0, amount=2), event(1, 0, amount=2), event(2, 0), event(2, 0)]
+    entry = do(warehouse, EVENTS, window(0), Rows(rows_[::order]))
+    assert (entry.rows, values(warehouse, EVENTS, "amount")) == (2, [2, 1])
+    assert [(one.kind, one.subject, one.detail) for one in entry.warnings] == [("tied", "updated", "1")]
+
+
 def test_a_part_of_a_key_may_be_null(warehouse):
     """NULL is a key like any other, and not the text 'null'."""
 

@@ -47,6 +47,18 @@ def surplus(target: Target, staged: str) -> str:
     return f"(SELECT COALESCE(SUM(`same-key` - 1), 0) FROM ({shared}))"
 
 
+def tied(target: Target, staged: str, seen: Look) -> int:
+    """Return how many rows of a source are as late as another of their key, and have other values."""
+    table = target.table
+    if table.source is None or not seen.facts["surplus"]:
+        return 0
+    keys, cursor = listed(table.key), quote(table.source.cursor or table.key[0])
+    latest = f"SELECT * FROM {staged} WHERE TRUE QUALIFY RANK() OVER (PARTITION BY {keys} ORDER BY {cursor} DESC) = 1"
+    different = f"COUNT(DISTINCT TO_JSON_STRING(STRUCT({target.columns}))) AS `same-key`"
+    counted = f"SELECT {different} FROM ({latest}) GROUP BY {keys}"
+    return int(target.run("tied", f"SELECT COALESCE(SUM(`same-key` - 1), 0) AS n FROM ({counted})").rows[0]["n"])
+
+
 def settled(target: Target, staged: str, seen: Look) -> str:
     """Return staged rows with one row for each key, or refuse rows that cannot be told apart."""
     table, keys = target.table, listed(target.table.key)

@@ -46,6 +46,7 @@ class StagedRows:
     target: Target
     relation: str
     rows: int
+    tied: int
     bytes: int
     look: Look
     look_again: Callable[[], Look]
@@ -158,10 +159,10 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
         )
     if seen.facts.get("outside"):
         _refuse_outside(target, staged)
-    count, relation = seen.rows, staged
+    count, tied, relation = seen.rows, 0, staged
     drifting = drifting_columns(table, rows)
     if is_merged:
-        relation = merge.settled(target, staged, seen)
+        relation, tied = merge.settled(target, staged, seen), merge.tied(target, staged, seen)
         count -= seen.facts["surplus"] if table.source else 0
 
     def change(seen: Look) -> Change:
@@ -170,7 +171,7 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
         return replace_.change(target, staged, seen, drifting, adds=adds)
 
     read = loaded.bytes if loaded else seen.bytes
-    return StagedRows(target, relation, count, read, seen, lambda: look(target, staged, asked, adds=adds), change)
+    return StagedRows(target, relation, count, tied, read, seen, lambda: look(target, staged, asked, adds=adds), change)
 
 
 def _asked(target: Target, staged: str, *, adds: bool) -> dict[str, str]:

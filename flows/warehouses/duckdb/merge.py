@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import CheckFailedError
@@ -25,8 +26,18 @@ _LATEST = '"latest-rows"'
 _DELTA = '"delta-rows"'
 
 
-def settle_keys(target: Target, place: str, among: str = "") -> int:
-    """Leave one row for each key in a place, or refuse rows that cannot be told apart; return how many went.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of rows that share their keys."""
+
+    gone: int = 0
+    """How many there are less."""
+    tied: int = 0
+    """How many of these were as late as the row that stayed, and had other values."""
+
+
+def settle_keys(target: Target, place: str, among: str = "") -> Settled:
+    """Leave one row for each key in a place, or refuse rows that cannot be told apart.
 
     Args:
         target: where the rows go.
@@ -42,7 +53,7 @@ def settle_keys(target: Target, place: str, among: str = "") -> int:
         )
     twice = target.read(f"{shared} LIMIT {SHOWN_KEYS}")
     if not twice:
-        return 0
+        return Settled()
     if table.source is not None:
         return _keep_latest(target, among or place, shared)
     if table.is_bounded or set(table.types) - {*table.key, *table.merge}:
@@ -53,7 +64,7 @@ def settle_keys(target: Target, place: str, among: str = "") -> int:
             f"{shown}\n"
             f"GROUP BY {names} in the SQL, so that each key has one row."
         )
-    return 0
+    return Settled()
 
 
 def shares_keys(target: Target, place: str) -> bool:
@@ -143,8 +154,8 @@ def _same_key(target: Target, place: str) -> str:
     )
 
 
-def _keep_latest(target: Target, place: str, shared: str) -> int:
-    """Of several rows of one key keep the latest by the cursor; of equal ones the greatest. Return how many went."""
+def _keep_latest(target: Target, place: str, shared: str) -> Settled:
+    """Of several rows of one key keep the latest by the cursor; of equal ones the greatest."""
     table, keys = target.table, listed(target.table.key)
     cursor = quote(table.source.cursor) if table.source and table.source.cursor else "NULL"
     order = ", ".join(f"{quote(name)} DESC NULLS LAST" for name in table.types)
@@ -152,12 +163,14 @@ def _keep_latest(target: Target, place: str, shared: str) -> int:
     target.run(
         f'CREATE TEMP TABLE {_LATEST} AS SELECT {target.columns} FROM {place} AS "new-row" SEMI JOIN'
         f' ({shared}) AS "old-row" ON {same_key}'
-        f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {cursor} DESC NULLS LAST, {order}) = 1"
+        f" QUALIFY rank() OVER (PARTITION BY {keys} ORDER BY {cursor} DESC NULLS LAST) = 1"
     )
     gone = target.run(f'DELETE FROM {place} AS "old-row" USING {_LATEST} AS "new-row" WHERE {same_key}')
-    kept = insert_from(target, place, _LATEST)
+    greatest = f"SELECT * FROM {_LATEST} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
+    kept = insert_from(target, place, f"({greatest})")
+    different = target.read(f"SELECT count(*) FROM (SELECT DISTINCT {target.columns} FROM {_LATEST})")[0][0]
     target.run(f"DROP TABLE {_LATEST}")
-    return gone - kept
+    return Settled(gone - kept, different - kept)
 
 
 def _old(name: str) -> str:

@@ -62,6 +62,7 @@ class StagedRows:
     target: Target
     place: Place
     rows: int
+    tied: int
     bytes: int | None
     transaction: Transaction
     adds: bool
@@ -121,15 +122,16 @@ def stage(
         target.run(f"CREATE TEMP TABLE {place.into} ({types})")
     count, size = insert(target, place.into, rows)
     _refuse_outside(target, place, rows, count)
-    is_merge = target.table.strategy == "merge"
+    settled, is_merge = [], target.table.strategy == "merge"
     if is_merge and not (adds and place.straight):
-        count -= settle_keys(target, place.rows)
+        settled.append(settle_keys(target, place.rows))
     if adds and not place.straight:
         insert_from(target, target.name, place.rows)
     if is_merge and adds:
-        count -= settle_keys(target, place.rows, among=target.name)
+        settled.append(settle_keys(target, place.rows, among=target.name))
     drifting = () if place.straight else drifting_columns(target.table, rows)
-    return StagedRows(target, place, count, size, transaction, adds, drifting)
+    rows_left, tied = count - sum(one.gone for one in settled), sum(one.tied for one in settled)
+    return StagedRows(target, place, rows_left, tied, size, transaction, adds, drifting)
 
 
 def _place(target: Target, rows: Query | Generator[pa.RecordBatch]) -> Place:
