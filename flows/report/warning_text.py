@@ -47,8 +47,8 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
             count = int(notices[0].detail.replace(",", ""))
             return (
                 f"{plural(count, 'row')} left out of which another has the key and the {subjects[0]}, with other "
-                "values: the one that is the greatest by its columns, in the file's order, stays. Take a cursor that tells "
-                "which is later, or a key that tells them apart"
+                "values: the one that is the greatest by its columns, in the file's order, stays. Take a cursor that "
+                "tells which is later, or a key that tells them apart"
             )
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
