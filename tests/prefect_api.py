@@ -17,6 +17,7 @@ import httpx
 
 REPOSITORY = Path(__file__).parents[1]
 PREFECT = (sys.executable, "-m", "prefect")
+_HTTP = httpx.Client(timeout=60, verify=False, trust_env=False)  # noqa: S501 - servers of this machine, without TLS
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -42,7 +43,7 @@ class Server:
         """Send one request; its keyword arguments are the body. SQLite is busy at times (503), as clients know."""
         deadline = time.monotonic() + 60
         while True:
-            answer = httpx.request(method, f"{self.url}/{path}", json=content or None, timeout=60)
+            answer = _HTTP.request(method, f"{self.url}/{path}", json=content or None)
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
                 break
             time.sleep(0.5)
@@ -151,7 +152,7 @@ def server(home: Path, port: int | None = None):
         deadline = time.monotonic() + 180
         while True:
             try:
-                if httpx.get(f"{url}/health", timeout=5).is_success:
+                if _HTTP.get(f"{url}/health", timeout=5).is_success:
                     break
             except httpx.TransportError:
                 time.sleep(0.2)

@@ -1,62 +1,117 @@
-"""`make local`: a person sees everything run on one machine, and Ctrl-C ends it."""
+"""`make local`: a person sees everything run on one machine, stops a run or two, and Ctrl-C ends it all."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.prefect_api import REPOSITORY, Server, alive_in, clean_environment, free_port
-from tests.tracking.test_prefect import USERS
+from tests.prefect_api import Server, alive_in, clean_environment, free_port
+from tests.tracking.project import LONG, Project, make_project
+
+pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.timeout(600)
-def test_a_table_runs_in_a_server_of_this_machine_until_ctrl_c(tmp_path):
-    """It says where to look and what files have faults, other core tables' runs complete, and no process of it is left."""
-    (tmp_path / "tables/core").mkdir(parents=True)
-    shutil.copy(REPOSITORY / "tables/core/users.yaml", tmp_path / "tables/core")
-    (tmp_path / "tables/core/orders.yaml").write_text("description: Nothing else.\n")
-    (tmp_path / ".derived/shop").mkdir(parents=True)
-    (tmp_path / ".derived/shop/users.csv").write_text(USERS)
-    port, log = free_port(), tmp_path / "log"
-    command = (sys.executable, "-m", "flows.local", "--port", str(port))
+@dataclass(frozen=True)
+class Local:
+    """A running `make local`."""
+
+    project: Project
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """It runs in a project with one table that takes years and a file with a fault."""
+    root = tmp_path_factory.mktemp("local")
+    make_project(root, long=LONG)
+    (root / "tables/core/payments.yaml").write_text("description: Nothing else.\n")
+    port, log = free_port(), root / "log"
     with log.open("w") as file:
         running = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env=clean_environment(),
+            (sys.executable, "-m", "flows.local", "--port", str(port)),
+            cwd=root,
+            env=clean_environment(PREFECT_WORKER_QUERY_SECONDS="1"),
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        server = Server(f"http://127.0.0.1:{port}/api", tmp_path)
         deadline = time.monotonic() + 300
         while "Press Ctrl-C to end" not in log.read_text():
             assert running.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.3)
-        assert f"Look at http://127.0.0.1:{port}/runs" in log.read_text()
-        [run] = server.call("POST", "flow_runs/filter", deployments={"name": {"any_": ["core.users"]}}, limit=1)
-        done = server.wait(run["id"])
-        assert done["state_name"] == "Committed", server.logs(run["id"])
-        alive = "\n".join(alive_in(tmp_path))
-        assert all(word in alive for word in ("flows.local", "server start", "worker start")), alive
-        running.send_signal(signal.SIGINT)
-        assert running.wait(120) == 0
+        server = Server(f"http://127.0.0.1:{port}/api", root)
+        for automation in server.call("POST", "automations/filter"):  # no run of the long table but the test's
+            server.call("DELETE", f"automations/{automation['id']}")
+        yield Local(Project(root, server), running, log)
     finally:
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGTERM)
-    said = log.read_text()
+            running.wait(120)
+
+
+def test_tables_run_in_a_server_of_this_machine(local):
+    """It says where to look and what files have faults; the other core tables' runs complete."""
+    server = local.project.server
+    [run] = server.call("POST", "flow_runs/filter", deployments={"name": {"any_": ["core.users"]}}, limit=1)
+    done = server.wait(run["id"])
+    assert done["state_name"] == "Committed", server.logs(run["id"])
+    said = local.log.read_text()
+    assert f"Look at {server.url.removesuffix('/api')}/runs" in said
+    assert "tables/core/payments.yaml:" in said
+    alive = "\n".join(alive_in(local.project.root))
+    assert all(word in alive for word in ("flows.local", "server start", "worker start")), alive
+
+
+def _processes(run):
+    """Return the processes of a run."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if f"PREFECT__FLOW_RUN_ID={run}\0".encode() in (process / "environ").read_bytes():
+                yield int(process.name)
+
+
+def test_a_run_of_a_worker_that_is_stopped_ends_as_prefect_means_it(local):
+    """SIGTERM to its process, which a machine gives that shuts down, puts it back; from the UI it is cancelled.
+
+    What was complete stays and no more, and no log has a traceback.
+    """
+    project, server = local.project, local.project.server
+    run = project.start("derived.long")
+    project.in_the_middle(run)
+    for process in list(_processes(run)):
+        os.kill(process, signal.SIGTERM)
+    project.in_the_middle(run, attempt=2)
+    states = server.call("GET", f"flow_run_states/?flow_run_id={run}")
+    names = [state["name"] for state in sorted(states, key=lambda state: state["timestamp"])]
+    assert names[-4:] == ["Running", "AwaitingRetry", "Pending", "Running"], names
+
+    server.call("POST", f"flow_runs/{run}/set_state", state={"type": "CANCELLING"})
+    assert server.wait(run)["state_name"] == "Cancelled"
+    assert project.half_done() == ([("2026-01-01", "commit")], 0)
+    assert "Traceback" not in server.logs(run)
+    assert {task["state_name"] for task in server.tasks(run, ended=3)} == {"Completed", "Cancelled"}
+    assert "Traceback" not in (project.root / ".derived/prefect/worker.log").read_text()
+
+
+def test_ctrl_c_ends_it_all(local):
+    """No process of it is left."""
+    local.process.send_signal(signal.SIGINT)
+    assert local.process.wait(120) == 0
+    said = local.log.read_text()
     assert said.endswith("Ending ...\n")
     assert "Traceback" not in said
-    assert "tables/core/orders.yaml:" in said
     deadline = time.monotonic() + 30
-    while (left := alive_in(tmp_path)) and time.monotonic() < deadline:
+    while (left := alive_in(local.project.root)) and time.monotonic() < deadline:
         time.sleep(0.3)  # what was killed is gone a moment later
     assert not left

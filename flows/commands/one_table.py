@@ -29,9 +29,7 @@ def run_command(kind: Kind, request: Request, *, dry_run: bool, as_json: bool) -
     """
     if dry_run:
         _show_plan(kind, request, as_json=as_json)
-    elif api_configured() and not (
-        request.trim or request.abandon or request.rollback
-    ):  # the ledger alone is concerned
+    elif api_configured():
         from flows.tracking.flow import run_tracked  # noqa: PLC0415 - other runs need none of it
 
         run_id, result = run_tracked(kind, request)

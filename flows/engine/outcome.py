@@ -44,6 +44,8 @@ class Outcome:
     """How often others had had the warehouse when it was planned."""
     swapped: Entry | None = None
     """What let a generation take the place of the one that readers saw."""
+    turned: Entry | None = None
+    """What a person did to generations in place of making rows: an abandon, or the swap of a rollback."""
 
     def swap(self, entry: Entry, generation: int) -> None:
         """Take that a generation was swapped in, and forget what failed of rows that readers see no longer."""

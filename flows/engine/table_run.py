@@ -105,14 +105,9 @@ def _turn_back(parts: Parts, table: Table, request: Request, observer: Observer)
         done = generations.turn_back(run, reading, parts.warehouse, abandon=request.abandon)
     finally:
         parts.readings.forget(table.identity)
-    what = "is dropped" if request.abandon else "is what readers see again"
-    again = f"change it, or python -m flows.derive {table.identity} --force"
-    if table.source is not None:
-        again = f"python -m flows.ingest {table.identity} --rebuild does"
-    observer.say(
-        f"{table.identity}: generation {done.generation} {what}. The file as it is begins no other by itself: {again}."
-    )
-    return Outcome(table.identity, Plan(version=done.version), defined=table)
+    outcome = Outcome(table.identity, Plan(version=done.version), defined=table, turned=done)
+    observer.ended(outcome)
+    return outcome
 
 
 def _carry_out_swaps(parts: Parts, table: Table) -> None:

@@ -181,9 +181,16 @@ def count_windows(outcome: Outcome, spans: Iterable[Window | None]) -> int:
 
 def describe_outcome(outcome: Outcome) -> str:
     """Return what was done for a table as a line that names it."""
+    if outcome.turned is not None:
+        return f"{outcome.table}: {describe_turned(outcome.turned)}"
     if not outcome.entries and not outcome.failures:  # what there was to do others have done
         return describe_plan(outcome.table, replace(outcome.plan, windows=()))[0]
     return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}"
+
+
+def describe_turned(entry: Entry) -> str:
+    """Return what a person did to a generation."""
+    return f"generation {entry.generation} {'is dropped' if entry.kind == 'abandon' else 'is what readers see again'}"
 
 
 def describe_end(outcome: Outcome) -> str:
@@ -216,6 +223,8 @@ def describe_idle(plan: Plan) -> str:
 def describe_committed(outcome: Outcome) -> str:
     """Return how much was committed: `3 windows, 48,211 rows`."""
     seen = "; readers see the rows of its changed definition" if outcome.swapped else ""
+    if trimmed := [str(entry.window) for entry in outcome.entries if entry.kind == "trim"]:
+        seen += f"; rows of {', '.join(trimmed)} are gone"
     rows = plural(outcome.rows, "row")
     spec = outcome.defined.window if outcome.defined else None
     if spec is None:
@@ -284,4 +293,9 @@ def remarks(outcome: Outcome) -> list[str]:
         if columns := found.get(kind):
             named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
             lines.append(f"{outcome.table}: {named}: {became} rows copied before; {again}")
+    if outcome.turned is not None:
+        lines.append(
+            f"{describe_outcome(outcome)}. The file as it is begins no other by itself: change it, or python -m "
+            f"flows.derive {outcome.table} --force."
+        )
     return [*plan_remarks(outcome.table, outcome.plan), *lines, *warning_lines(outcome.entries)]

@@ -199,7 +199,8 @@ async def _make(client: PrefectClient, payload: dict[str, Any], triggers: list[d
     """Make or change one deployment; where it was not heard whether that was done, all of it may be done again."""
     answer = await _request(client, "POST", "/deployments/", json=payload)
     made = answer.json()["id"]
-    await _request(client, "DELETE", f"/automations/owned-by/prefect.deployment.{made}")
+    if answer.status_code != httpx.codes.CREATED:  # what is new has none
+        await _request(client, "DELETE", f"/automations/owned-by/prefect.deployment.{made}")
     for automation in automations_of(triggers, made):
         await _request(client, "POST", "/automations/", json=automation)
 

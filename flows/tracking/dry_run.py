@@ -9,6 +9,7 @@ from flows.engine.accept import accepted_rows
 from flows.engine.estimate import estimated
 from flows.engine.planning import make_plan
 from flows.engine.readings import Readings
+from flows.model.errors import UsageError
 from flows.report.text import describe_reason
 from flows.warehouses.interface import Query
 from flows.wiring import load_alone, open_warehouse
@@ -47,6 +48,8 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
     Raises:
         DerivedError: as a run does before it begins.
     """
+    if request.abandon or request.rollback:
+        raise UsageError("--abandon and --rollback make no windows that --dry-run could show.")
     project = load_alone(kind, request.table)
     table = project.table(request.table)
     project.require_valid(table.identity)

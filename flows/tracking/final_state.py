@@ -11,7 +11,7 @@ from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
 from flows.model.sizes import plural
 from flows.report.as_json import outcome_json, plan_json
-from flows.report.text import describe_committed, describe_failures, describe_idle, plan_span
+from flows.report.text import describe_committed, describe_failures, describe_idle, describe_turned, plan_span
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -29,7 +29,9 @@ def final_state(outcome: Outcome) -> State[Any]:
             message = f"Committed: {describe_committed(outcome)}. Failed: {failed}"
             return failed_state(DerivedError(failed), name="PartlyCommitted", message=message)
         return failed_state(DerivedError(failed))
-    if committed:
+    if outcome.turned is not None:
+        name, message = "Committed" if committed else "UpToDate", describe_turned(outcome.turned)
+    elif committed:
         name, message = "Committed", describe_committed(outcome)
     else:
         waits = any(waiting.wait.is_for_rows for waiting in outcome.plan.waiting)
@@ -38,8 +40,11 @@ def final_state(outcome: Outcome) -> State[Any]:
 
 
 def has_committed(outcome: Outcome) -> bool:
-    """Say whether there are new rows for who reads the table; a part of a first copy completes no window."""
-    return outcome.swapped is not None or any(entry.is_commit for entry in outcome.entries)
+    """Say whether there are other rows for who reads the table; a part of a first copy completes no window."""
+    swapped = outcome.swapped or outcome.turned
+    return (swapped is not None and swapped.kind == "swap") or any(
+        entry.is_commit or entry.kind == "trim" for entry in outcome.entries
+    )
 
 
 def planned_state(table: str, todo: Plan) -> State[Any]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flows.engine.outcome import Observer, Outcome
     from flows.wiring import Kind
 
+SWITCHES = ("force", "rebuild", "accept", "trim", "abandon", "rollback")
+"""What may be asked of a run, by the names that requests and flows have for it."""
 DESCRIPTIONS: dict[Kind, str] = {
     "derive": "Derive the windows of a table that are missing or stale and whose upstreams are complete.",
     "ingest": "Copy the windows of a core table that are missing from its source.",
@@ -50,8 +52,9 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     start = request.bounds.start if request.bounds.start > BEGINNING else None
     end = request.bounds.end if request.bounds.end < END else None
     run = table_flow(kind)
+    switches = {name: getattr(request, name) for name in SWITCHES}
     with asking_api(), tags("derived" if kind == "derive" else "core", request.table.partition(".")[0]):
-        state: Any = run(request.table, start, end, request.force, request.rebuild, request.accept, return_state=True)
+        state: Any = run(request.table, start, end, **switches, return_state=True)
     if state.is_cancelled():
         raise KeyboardInterrupt
     result = state.result(raise_on_failure=False)
@@ -66,7 +69,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     from prefect.exceptions import TerminationSignal  # noqa: PLC0415
 
     from flows.tracking.dry_run import dry_run as dry_run_of  # noqa: PLC0415
-    from flows.tracking.final_state import failed_state, final_state, let_go, planned_state, stopped_state  # noqa: PLC0415
+    from flows.tracking.final_state import failed_state, final_state, let_go, planned_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
 
@@ -79,6 +82,9 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
         force: bool = False,
         rebuild: bool = False,
         accept: bool = False,
+        trim: bool = False,
+        abandon: bool = False,
+        rollback: bool = False,
         dry_run: bool = False,
     ) -> Any:  # noqa: ANN401 - Prefect evaluates the annotations, and its state is not imported here
         """Run one table.
@@ -90,17 +96,28 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             force: Do these windows again, also those that are up to date.
             rebuild: Make a merge table or a copy from nothing, without rows that its source has deleted.
             accept: Let rows stay as an earlier version of the file has made or copied them.
+            trim: Let rows of a core table go whose cursor lies outside its start and end; copy nothing.
+            abandon: Drop the rows of a derived table's changed definition that were begun; make no others of it.
+            rollback: Let readers of a derived table see the rows again that they saw before the last change.
             dry_run: Show what would be done, in the run's artifact; write nothing.
         """
         tracker = Tracker(str(table))
+        switches = {
+            "force": force,
+            "rebuild": rebuild,
+            "accept": accept,
+            "trim": trim,
+            "abandon": abandon,
+            "rollback": rollback,
+        }
         try:
-            _refuse_words(force=force, rebuild=rebuild, accept=accept, dry_run=dry_run)
+            _refuse_words(**switches, dry_run=dry_run)
             if only is not None and table != only:
                 raise UsageError(
                     f"This deployment brings {only} up to date, not {table}: run the deployment of that name."
                 )
             bounds = asked_range(start or None, end or None, ("From", "To"))
-            request = Request(str(table), bounds, force, rebuild, accept)
+            request = Request(str(table), bounds, **switches)
             if dry_run:
                 found = dry_run_of(kind, request, tracker.say)
                 tracker.shown(found)
@@ -112,9 +129,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             return failed_state(error)
         except (KeyboardInterrupt, TerminationSignal) as stopped:
             let_go(stopped)
-            if isinstance(stopped, TerminationSignal) and tracker.is_deployed:
-                raise  # whoever started the run has set its state, or does so now
-            return stopped_state()
+            return tracker.stopped(stopped)
         state = final_state(outcome)
         for failure in outcome.failures:
             let_go(failure.error)

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from flows.model.errors import DerivedError
 from flows.project.table_file import load_file
+from flows.tracking.deployment import kind_of
 from flows.tracking.flow import tracked
 from flows.wiring import project_folder, run_alone
 
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     from flows.model.table import Table
     from flows.wiring import Kind
 
+# What a run tells a person to decide can be decided where the run is read. Only lists of bad rows (`--quarantine`,
+# `--replay`) are of the command alone: they are about many runs.
+DECISIONS: dict[Kind, tuple[tuple[str, str, str], ...]] = {
+    "ingest": (("trim", "Trim", "Let rows go whose cursor lies outside the table's start and end; copy nothing."),),
+    "derive": (
+        ("abandon", "Abandon", "Drop the rows of a changed definition that were begun; make no others of it."),
+        ("rollback", "Roll back", "Let readers see the rows again that they saw before the last change."),
+    ),
+}
+"""The switches that one of the flows has, each with its title and what it does."""
 _NAME = re.compile(r"(\w+)-(\w+)", re.ASCII)
 _ANY = "dataset.name"
 
@@ -42,24 +53,25 @@ def flow_of_table(kind: Kind, name: str) -> Flow[..., Any]:
         raise AttributeError(f"module 'flows.{kind}' has no attribute '{name}'")
     made = tracked(kind, partial(run_alone, kind), only=f"{found[1]}.{found[2]}")
     # What Prefect makes the form of; runs are called with the function's own parameters.
-    made.__signature__ = _signature(f"{found[1]}.{found[2]}", _windows(found[1], found[2]))  # type: ignore[attr-defined]
+    made.__signature__ = _signature(kind, f"{found[1]}.{found[2]}", _windows(found[1], found[2]))  # type: ignore[attr-defined]
     return made
 
 
 def form(table: Table) -> dict[str, Any]:
     """Return the schema of the parameters of a table's deployment, as Prefect makes it of that flow."""
-    made = copy.deepcopy(_schema(describe_windows(table)))
+    made = copy.deepcopy(_schema(kind_of(table), describe_windows(table)))
     made["properties"]["table"] |= {"const": table.identity, "default": table.identity}
     return made
 
 
 @cache
-def _schema(windows: str) -> dict[str, Any]:
-    return generate_parameter_schema(_signature(_ANY, windows), {}).model_dump(exclude_unset=True)
+def _schema(kind: Kind, windows: str) -> dict[str, Any]:
+    return generate_parameter_schema(_signature(kind, _ANY, windows), {}).model_dump(exclude_unset=True)
 
 
-def _signature(identity: str, windows: str) -> Signature:
+def _signature(kind: Kind, identity: str, windows: str) -> Signature:
     moment = datetime | None
+    decisions = [_field(name, bool, False, title, description) for name, title, description in DECISIONS[kind]]
     return Signature(
         [
             _field("table", Literal[identity], identity, "Table", "What this deployment brings up to date."),
@@ -80,6 +92,7 @@ def _signature(identity: str, windows: str) -> Signature:
                 "Accept",
                 "Let rows stay as an earlier version of the file has made or copied them.",
             ),
+            *decisions,
             _field("dry_run", bool, False, "Dry run", "Show what would be done, in the run's artifact; write nothing."),
         ]
     )

@@ -10,18 +10,26 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
-from prefect.exceptions import TerminationSignal
-from prefect.states import Cancelled
+from prefect.exceptions import Abort, TerminationSignal
+from prefect.states import AwaitingRetry, Cancelled
 from prefect.tasks import exponential_backoff
 
 from flows.extracts.manifest import KEPT, Manifest
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
 from flows.report.markdown import artifact_key, error_markdown, outcome_markdown, plan_markdown
-from flows.report.text import describe_divided, describe_kept, describe_plan, plan_remarks, plan_span, remarks
+from flows.report.text import (
+    describe_divided,
+    describe_kept,
+    describe_plan,
+    describe_turned,
+    plan_remarks,
+    plan_span,
+    remarks,
+)
 from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
-from flows.tracking.final_state import has_committed
+from flows.tracking.final_state import has_committed, stopped_state
 from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
@@ -52,10 +60,18 @@ class Tracker:
         self._storage: Any = None
         self._name = table
 
-    @property
-    def is_deployed(self) -> bool:
-        """Whether the flow run is one of a deployment: something started it that hears how it ends."""
-        return _flow_run().deployment_id is not None
+    def stopped(self, how: BaseException) -> State[Any]:
+        """Return how the flow run ends that was stopped; where that is told already, raise what leaves it so."""
+        run = _flow_run()
+        if isinstance(how, KeyboardInterrupt) or run.deployment_id is None:
+            return stopped_state()
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(run.id).state
+            if state is None or not state.is_running():
+                raise how  # whoever stopped the run has set its state
+            # Its process was ended, as a machine does that shuts down: another goes on.
+            client.set_flow_run_state(run.id, AwaitingRetry())
+        raise Abort("Stopped from outside: it waits to be started again.")
 
     def planned(self, table: str, plan: Plan) -> None:
         """Name the flow run by its plan."""
@@ -124,6 +140,8 @@ class Tracker:
         """Log what there is to know, and publish what was done."""
         for line in remarks(outcome):
             self.say(line)
+        if outcome.turned is not None:
+            self._rename(f"{self._table} {describe_turned(outcome.turned)}")
         publish = partial(self._publish, outcome_markdown(outcome))
         if outcome.defined and has_committed(outcome):
             tell: Any = materializing(outcome.defined, outcome)

@@ -50,8 +50,13 @@ EDITS = {
     "bigquery://my-project?location=EU\n": f"{BIGQUERY}\n      - BIGQUERY_EMULATOR_HOST=http://{ADDRESS}:9050\n",
 }
 """What a person edits in k8s/base/kustomization.yaml."""
-WATCHDOG = f"""
+IMPATIENT = f"""
 patches:
+  - target: {{kind: Deployment, name: derived-worker}}
+    patch: |
+      - op: add
+        path: /spec/template/spec/containers/0/env/-
+        value: {{name: PREFECT_WORKER_QUERY_SECONDS, value: "1"}}
   - target: {{kind: Deployment, name: derived-watchdog}}
     patch: |
       - op: add
@@ -159,7 +164,7 @@ def _ten_commands(server: prefect_api.Server, project: Path, connections: dict[s
     editor = project / "editor.py"
     change = "text = text.replace(old, new) if old in text else sys.exit(f'there is no {old}')"
     lines = ["import pathlib, sys", "path = pathlib.Path(sys.argv[1])", "text = path.read_text()"]
-    lines += [f"for old, new in {EDITS!r}.items():", f"    {change}", f"path.write_text(text + {WATCHDOG!r})"]
+    lines += [f"for old, new in {EDITS!r}.items():", f"    {change}", f"path.write_text(text + {IMPATIENT!r})"]
     editor.write_text("\n".join(lines))
     environment = server.environment | {"EDITOR": f"{sys.executable} {editor}"}
     # The image was built and given to the node before: tests/kubernetes/image.py.

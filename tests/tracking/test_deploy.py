@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from tests import prefect_api
 from tests.prefect_api import PREFECT, REPOSITORY, Server
@@ -117,6 +118,55 @@ def test_the_server_is_left_as_prefect_leaves_it(deployed):
     deployed.run(*PREFECT[1:], "--no-prompt", "deploy", "--all")
     assert deployed.state() == ours
     assert deployed.deploy()["unchanged"] == tables
+
+
+def test_each_table_has_one_deployment(deployed):
+    """Core tables are deployed as runs of `ingest`, derived tables as runs of `derive`, with nothing but their name."""
+    there = deployed.state()
+    paths = {f"{path.parent.name}.{path.stem}": path for path in deployed.root.glob("tables/*/*.yaml")}
+    assert there.keys() == paths.keys()
+    for name, path in paths.items():
+        deployment, file = there[name], yaml.safe_load(path.read_text())
+        flow = "ingest" if "source" in file else "derive"
+        assert deployment["entrypoint"] == f"flows.{flow}.{name.replace('.', '-')}"
+        assert deployment["parameters"] == {"table": name}
+        assert deployment["work_pool_name"] == "kubernetes"
+        assert set(deployment["tags"]) == {
+            "core" if "source" in file else "derived",
+            name.partition(".")[0],
+            file["owner"],
+        }
+        assert deployment["description"].startswith(file["description"].replace("{{", "{ {"))
+        assert not deployment["pull_steps"]
+
+
+def test_a_deployment_runs_on_the_schedule_of_its_table_and_once_at_a_time(deployed):
+    """The cron of the file is in UTC and active; a second run waits for the first."""
+    deployment = deployed.state()["derived.revenue_by_item"]
+    [schedule] = deployment["schedules"]
+    assert (schedule["slug"], schedule["active"]) == ("hourly at :10", True)
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("10 * * * *", "UTC")
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+    assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+
+
+@pytest.mark.parametrize(
+    ("table", "decisions"),
+    [("core.orders", ["Trim"]), ("derived.revenue_by_item", ["Abandon", "Roll back"])],
+)
+def test_the_form_of_a_run_explains_itself(deployed, table, decisions):
+    """Every parameter has a title and a description, moments are picked as dates, and the table is fixed.
+
+    It has what a run may ask a person to decide; what is of the other flow it has not.
+    """
+    [schema] = [one for one in deployed.server.call("POST", "deployments/filter") if one["name"] == table]
+    fields = schema["parameter_openapi_schema"]["properties"]
+    assert fields["table"]["const"] == table
+    titles = [field["title"] for field in sorted(fields.values(), key=lambda field: field["position"])]
+    assert titles == ["Table", "From", "To", "Force", "Rebuild", "Accept", *decisions, "Dry run"]
+    assert all(field["description"] for field in fields.values())
+    for name in ("start", "end"):
+        assert {"type": "string", "format": "date-time"} in fields[name]["anyOf"]
 
 
 def test_only_what_changed_is_made_again(deployed):

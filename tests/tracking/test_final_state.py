@@ -1,5 +1,6 @@
 """In which state a run ends, by what it did."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -57,6 +58,26 @@ def test_a_run_that_did_nothing_waits_for_another_table_or_is_up_to_date(kinds, 
     state = final_state(Outcome("core.x", _waits(*kinds)))
     assert state.is_completed()
     assert f"{state.name} {state.message}" == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("swap", "Committed generation 1 is what readers see again"),
+        ("abandon", "UpToDate generation 1 is dropped"),
+    ],
+)
+def test_what_a_person_did_to_generations_is_told(kind, expected):
+    """Who reads the table starts where it has other rows now."""
+    state = final_state(Outcome("core.x", Plan(), turned=replace(_entry(kind, None), generation=1), defined=DAILY))
+    assert f"{state.name} {state.message}" == expected
+
+
+def test_a_run_that_lets_rows_go_has_committed():
+    """It says which, as it has made none."""
+    state = final_state(Outcome("core.x", Plan(), [_entry("trim", rows=0)], defined=DAILY))
+    said = "0 windows, 0 rows; rows of 2026-01-01..2026-01-04 are gone"
+    assert (state.name, state.message) == ("Committed", said)
 
 
 def test_a_run_that_swaps_a_generation_in_has_committed():

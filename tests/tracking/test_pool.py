@@ -9,46 +9,45 @@ import uuid
 
 import pytest
 
+from flows.model.errors import UsageError
 from tests.prefect_api import REPOSITORY, clean_environment
 
 TEMPLATE = json.loads((REPOSITORY / "work-pools/kubernetes.json").read_text(encoding="utf-8"))
 
 
-def _pool(*options, environment, cwd=REPOSITORY):
-    return subprocess.run(
-        [sys.executable, "-m", "flows.deploy", "--pool", *options],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture
-def pool(prefect_server):
-    """What the server knows of the pool, which is gone afterwards."""
-    yield lambda: prefect_server.call("GET", "work_pools/kubernetes")
-    prefect_server.call("DELETE", "work_pools/kubernetes")
+def pool(prefect_server, monkeypatch, capsys):
+    """Make a pool of a name of its own, or bring it up to date: what was said, and what the server knows of it."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - seconds to import
+
+    from flows.commands.pool import make_pool  # noqa: PLC0415 - the same
+
+    name = f"pool-{uuid.uuid4().hex}"
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server.url)
+
+    def bring(image=None, claim=None):
+        with temporary_settings({PREFECT_API_URL: prefect_server.url}):
+            make_pool(name, image, claim)
+        return capsys.readouterr().out.replace(name, "kubernetes"), prefect_server.call("GET", f"work_pools/{name}")
+
+    bring.name = name
+    return bring
 
 
 def _default(pool, variable):
     return pool["base_job_template"]["variables"]["properties"][variable].get("default")
 
 
-def test_the_pool_is_made_once_and_then_brought_up_to_date(prefect_server, pool):
+def test_the_pool_is_made_once_and_then_brought_up_to_date(pool):
     """What a cluster gave of its own stays when the template is renewed; a claim limits the pods that share it."""
-    environment = prefect_server.environment
-    done = _pool("--image", "registry.example.com/derived:7", environment=environment)
-    assert (done.returncode, done.stdout) == (0, "The work pool 'kubernetes' was made.\n"), done.stderr
-    made = pool()
+    said, made = pool(image="registry.example.com/derived:7")
+    assert said == "The work pool 'kubernetes' was made.\n"
     assert (made["type"], made["concurrency_limit"]) == ("kubernetes", None)
     assert _default(made, "image") == "registry.example.com/derived:7"
     assert made["base_job_template"]["job_configuration"] == TEMPLATE["job_configuration"]
 
-    done = _pool("--claim", "warehouse", environment=environment)
-    assert (done.returncode, done.stdout) == (0, "The work pool 'kubernetes' was brought up to date.\n"), done.stderr
-    renewed = pool()
+    said, renewed = pool(claim="warehouse")
+    assert said == "The work pool 'kubernetes' was brought up to date.\n"
     assert renewed["concurrency_limit"] == 2
     assert _default(renewed, "image") == "registry.example.com/derived:7"
     assert _default(renewed, "warehouse_claim") == {"claimName": "warehouse"}
@@ -58,20 +57,16 @@ def test_a_pool_that_a_worker_has_made_gets_our_template(prefect_server, pool):
     """Prefect's own has variables of the same names without a value, which nobody gave."""
     properties = {"image": {"type": "string", "default": None}}
     template = {"variables": {"type": "object", "properties": properties}, "job_configuration": {"command": ""}}
-    prefect_server.call("POST", "work_pools/", name="kubernetes", type="kubernetes", base_job_template=template)
-    done = _pool(environment=prefect_server.environment)
-    assert done.returncode == 0, done.stderr
-    assert pool()["base_job_template"] == TEMPLATE
+    prefect_server.call("POST", "work_pools/", name=pool.name, type="kubernetes", base_job_template=template)
+    assert pool()[1]["base_job_template"] == TEMPLATE
 
 
 def test_a_pool_of_another_type_is_left_alone(prefect_server, pool):
     """It may be somebody's; the message says how to be rid of it."""
-    prefect_server.call("POST", "work_pools/", name="kubernetes", type="process")
-    done = _pool(environment=prefect_server.environment)
-    assert done.returncode == 2
-    assert "is of type process" in done.stderr
-    assert "prefect work-pool delete kubernetes" in done.stderr
-    assert pool()["type"] == "process"
+    prefect_server.call("POST", "work_pools/", name=pool.name, type="process")
+    with pytest.raises(UsageError, match=rf"is of type process.*prefect work-pool delete {pool.name}"):
+        pool()
+    assert prefect_server.call("GET", f"work_pools/{pool.name}")["type"] == "process"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +78,13 @@ def test_a_pool_of_another_type_is_left_alone(prefect_server, pool):
 )
 def test_wrong_usage_is_told(options, said, tmp_path):
     """Without an API there is no pool to make."""
-    done = _pool(*options, environment=clean_environment(HOME=str(tmp_path), PREFECT_HOME=str(tmp_path)))
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.deploy", "--pool", *options],
+        env=clean_environment(HOME=str(tmp_path), PREFECT_HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests import prefect_api
-from tests.prefect_api import PREFECT, REPOSITORY, process
-from tests.tracking.test_prefect import ACCOUNTS, USERS
+from tests.prefect_api import PREFECT, process
+from tests.tracking.project import ACCOUNTS, Project, deploy, make_project
 
-PERIOD = 20
+PERIOD = 8
 """Seconds of the throttle in this trial, in place of 60."""
 SLACK = 60
 """Seconds that a run may take to start, on a busy machine."""
@@ -28,24 +26,6 @@ columns:
 sql: SELECT SUM(accounts) AS accounts FROM derived.accounts_by_day
 """
 CHAIN = ("core.users", "derived.accounts_by_day", "derived.accounts")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """A project of three tables, of which each reads the one before."""
-    made = tmp_path_factory.mktemp("chain")
-    for table, text in zip(CHAIN, ((REPOSITORY / "tables/core/users.yaml").read_text(), ACCOUNTS, YEARLY), strict=True):
-        path = made / f"tables/{table.replace('.', '/')}.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    (made / ".derived/shop").mkdir(parents=True)
-    (made / ".derived/shop/users.csv").write_text(USERS)
-    return made
-
-
-def _python(root, server, *command):
-    environment = server.environment
-    subprocess.run((sys.executable, "-m", *command), cwd=root, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def _runs(server, table):
@@ -85,16 +65,15 @@ def _is_prompt(run, ready):
 
 
 @pytest.mark.timeout(600)
-def test_a_burst_of_commits_starts_one_run_of_each_table_that_follows(root, tmp_path_factory):
+def test_a_burst_of_commits_starts_one_run_of_each_table_that_follows(tmp_path_factory):
     """Twenty commits, and then the server is started anew: each table follows once, a period after the commits began."""
-    home, port = tmp_path_factory.mktemp("server"), prefect_api.free_port()
+    home, port, root = tmp_path_factory.mktemp("server"), prefect_api.free_port(), tmp_path_factory.mktemp("chain")
+    make_project(root, accounts_by_day=ACCOUNTS, accounts=YEARLY)
     with prefect_api.server(home, port) as server:
-        _python(root, server, "flows.deploy", "--pool", "--process")
-        _python(root, server, "flows.deploy", "--write")
-        file = root / "prefect.yaml"
-        file.write_text(file.read_text().replace(": 60\n", f": {PERIOD}\n"))
-        _python(root, server, "prefect", "--no-prompt", "deploy", "--all")
-        _python(root, server, "flows.ingest", "core.users")
+        project = Project(root, server)
+        deploy(project, PERIOD)
+        done = project.python("-m", "flows.ingest", "core.users")
+        assert done.returncode == 0, done.stderr
         [begun] = server.runs("core.users 2026-01-01..2026-04-01")
         flow = server.call("GET", "flows/name/ingest")["id"]
         with ThreadPoolExecutor(4) as pool:

@@ -1,0 +1,113 @@
+"""What the flow around a run makes of what it is given, and of what goes wrong in it; on a real server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SCRIPT = """
+import json
+
+from flows import derive, ingest
+from flows.engine.outcome import Failure, Outcome
+from flows.engine.steps import Plan, Reason, Step
+from flows.model.errors import CheckFailedError, SourceError, SourceUnavailableError
+from flows.model.window import Window, utc
+from flows.tracking import flow, observer as tracking
+
+said = {"form": []}
+FORM = (
+    ("accounts_by_day", {"dry_run": True, "force": True, "end": "2026-01-03"}),
+    ("accounts_by_day", {"start": "2026-13-45"}),
+    ("accounts_by_day", {"start": "2026-01-03T00:00:00Z", "end": "2026-01-02"}),
+    ("accounts_by_day", {"force": "yes"}),
+    ("accounts_by_day", {"rollback": True, "dry_run": True}),
+    ("accounts_by_day", {"rollback": True}),
+    ("broken", {}),
+)
+run = getattr(derive, "derived-accounts_by_day")
+for name, given in FORM:
+    state = run(f"derived.{name}", **given, return_state=True)
+    said["form"].append(f"{state.type.value} | {state.name} | {state.message}")
+state = getattr(ingest, "core-users")("core.users", trim=True, return_state=True)
+said["form"].append(f"{state.type.value} | {state.name} | {state.message}")
+
+tracking.FIRST_WAIT = 0
+DAYS = [Window(utc(f"2026-01-0{day}"), utc(f"2026-01-0{day + 1}")) for day in (1, 2)]
+STEPS = tuple(Step(day, "missing", Reason("not committed")) for day in DAYS)
+tries = []
+
+def fails(request, observer):
+    def work():
+        tries.append(request.table)
+        raise SourceError("gone") if request.table == "core.gone" else SourceUnavailableError("busy")
+    observer.step(request.table, STEPS[0], work)
+    return Outcome(request.table, Plan())
+
+run = flow.tracked("ingest", fails)
+for table in ("core.busy", "core.gone"):
+    run(table, return_state=True)
+said["tries"] = [tries.count("core.busy"), tries.count("core.gone")]
+
+EVIL = "v=x\\x1b[2J\\n```\\n<script>alert(1)</script>"
+
+def hostile(request, observer):
+    outcome = Outcome(request.table, Plan(STEPS))
+    outcome.failures = [Failure(day, CheckFailedError(f"{day}: {EVIL}")) for day in DAYS]
+    observer.ended(outcome)
+    return outcome
+
+flow.tracked("derive", hostile)("derived.hostile", return_state=True)
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(project):
+    """What was said of all these runs, which one process has made."""
+    done = project.python("-c", SCRIPT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
+
+
+def test_the_form_of_a_run_takes_dates_and_refuses_what_is_wrong(project, ran):
+    """A dry run, whose state starts no other, shows what would be done; words that are no date or switch are refused."""
+    assert ran["form"] == [
+        "COMPLETED | DryRun | would do 2026-01-01..2026-01-03 in 2 steps",
+        "FAILED | Failed | From '2026-13-45' is not a date. Write it as 2026-01-31 or 2026-01-31T06:00.",
+        "FAILED | Failed | From 2026-01-03T00:00:00Z is not before To 2026-01-02.",
+        "FAILED | Failed | force 'yes' is neither true nor false.",
+        "FAILED | Failed | --abandon and --rollback make no windows that --dry-run could show.",
+        (
+            "FAILED | Failed | derived.accounts_by_day: readers have seen no rows of another generation, so that there "
+            "are none to go back to."
+        ),
+        (
+            "FAILED | Failed | This deployment brings derived.accounts_by_day up to date, not derived.broken: run the "
+            "deployment of that name."
+        ),
+        "COMPLETED | UpToDate | nothing to do, all its windows are committed",
+    ]
+    assert "Traceback" not in ran["stderr"]
+    [run] = project.server.runs("derived.accounts_by_day dry run")
+    shown = project.server.call("POST", "artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})[0]["data"]
+    assert "| 2026-01-02..2026-01-03 | " in shown  # asked for, or not committed yet
+    assert "SELECT" in shown
+
+
+def test_only_what_may_pass_is_tried_again(ran):
+    """A window whose error is transient is done up to five times, one with another error once."""
+    assert ran["tries"] == [5, 1]
+
+
+def test_a_run_whose_windows_failed_is_failed_and_names_them(project, ran):  # noqa: ARG001 - the runs are made
+    """State, log and artifact say so; a value can neither end the artifact's block nor steer who reads the log."""
+    [run] = project.server.runs("derived.hostile")
+    assert run["state_type"] == "FAILED"
+    assert "2 windows failed (2026-01-01..2026-01-03)" in run["state"]["message"]
+    artifact = project.artifact("derived.hostile")
+    assert "\n````\nderived.hostile: 2 windows failed" in artifact
+    assert artifact.rstrip().endswith("````")
+    for text in (artifact, run["state"]["message"], project.server.logs(run["id"])):
+        assert "\x1b" not in text

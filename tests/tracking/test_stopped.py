@@ -1,0 +1,43 @@
+"""A run that is stopped in the middle of a query; what was complete stays and no more, and no log has a traceback."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import time
+
+from tests.prefect_api import process
+
+NAMED = "derived.long 2026-01-01..2026-01-03"
+
+
+def test_a_pod_that_is_told_to_go_is_followed_by_another(project, tmp_path):
+    """SIGTERM, as a drained node gives it."""
+    run, log = project.start("derived.long", state="PENDING", force=True), tmp_path / "log"
+    with project.pod(run, log) as pod:
+        project.in_the_middle(run)
+        pod.terminate()
+        pod.wait(60)
+    stopped = project.server.call("GET", f"flow_runs/{run}")
+    assert stopped["state_name"] == "AwaitingRetry", log.read_text()
+    assert not {"Traceback", "leaked"} & set(re.split(r"\W+", log.read_text())), log.read_text()
+    windows, rows = project.half_done()
+    assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
+
+
+def test_a_person_stops_a_command(project, tmp_path):
+    """Ctrl-C ends it as cancelled, and the command says that what was committed stays."""
+    log, command = tmp_path / "log", (sys.executable, "-m", "flows.derive", "derived.long", "--force")
+    with process(command, log, env=project.server.environment, cwd=project.root) as person:
+        while not (found := [one for one in project.server.runs(NAMED) if one["state_type"] == "RUNNING"]):
+            assert person.poll() is None, log.read_text()
+            time.sleep(0.3)
+        project.in_the_middle(found[0]["id"])
+        person.send_signal(signal.SIGINT)
+        assert person.wait(60) == 130
+    assert log.read_text().endswith("\nStopped. What was committed stays; start it again to do the rest.\n")
+    assert "Traceback" not in log.read_text()
+    assert project.server.wait(found[0]["id"])["state_name"] == "Cancelled"
+    windows, rows = project.half_done()
+    assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
