@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import AwaitingRetry, Cancelled, Completed, Failed
 
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
+
+REST = timedelta(seconds=30)
+"""How long a run waits whose process was told to go. A worker takes it ten seconds earlier; until then that process is
+gone (a worker that still has it ends by an error of its own), and the watchdog has seen whether its time was up."""
 
 
 def final_state(outcome: Outcome) -> State[Any]:
@@ -62,6 +67,11 @@ def failed_state(error: DerivedError, *, name: str = "Failed", message: str = ""
 def stopped_state() -> State[Any]:
     """Return how a run ends that a person has stopped where it ran."""
     return Cancelled(message="Stopped. What was committed stays; the next run does the rest.")
+
+
+def put_back_state() -> State[Any]:
+    """Return how a run ends whose process was told to go: it waits to be started again."""
+    return AwaitingRetry(scheduled_time=datetime.now(UTC) + REST)
 
 
 def let_go(error: BaseException | None) -> None:

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.exceptions import Abort, TerminationSignal
-from prefect.states import AwaitingRetry, Cancelled
+from prefect.states import Cancelled
 from prefect.tasks import exponential_backoff
 
 from flows.extracts.manifest import KEPT, Manifest
@@ -29,7 +29,7 @@ from flows.report.text import (
 )
 from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
-from flows.tracking.final_state import has_committed, stopped_state
+from flows.tracking.final_state import has_committed, put_back_state, stopped_state
 from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Tracker:
             if state is None or not state.is_running():
                 raise how  # whoever stopped the run has set its state
             # Its process was ended, as a machine does that shuts down: another goes on.
-            client.set_flow_run_state(run.id, AwaitingRetry())
+            client.set_flow_run_state(run.id, put_back_state())
         raise Abort("Stopped from outside: it waits to be started again.")
 
     def planned(self, table: str, plan: Plan) -> None:

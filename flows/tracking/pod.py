@@ -22,6 +22,7 @@ import prefect.flow_engine  # noqa: F401 - the forked process has it
 from prefect.cli import flow_run
 from prefect.runner import _starter_engine, _workspace_supervisor
 
+from flows.tracking.final_state import put_back_state
 from flows.wiring import enter
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def execute() -> int:
     os.close(told)
     waiting = _Forked(pid, tell)
     _starter_engine.run_process = waiting.run  # type: ignore[attr-defined, assignment]
+    flow_run.AwaitingRetry = put_back_state  # type: ignore[attr-defined, assignment]
     asyncio.run(flow_run.execute())
     return 0
 

@@ -104,6 +104,7 @@ def test_the_worker_makes_a_restricted_job_of_the_template():
     assert "{{" not in json.dumps(job)
     assert job["spec"]["activeDeadlineSeconds"] == 900
     assert job["spec"]["parallelism"] == job["spec"]["completions"] == 1
+    assert job["spec"]["podReplacementPolicy"] == "Failed"  # else a pod that is told to go counts as failed at once
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["resources"] == {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"memory": "4Gi"}}
