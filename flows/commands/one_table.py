@@ -9,7 +9,7 @@ import typer
 
 from flows.commands.progress import Quiet, Windows
 from flows.commands.terminal import err, out, out_json
-from flows.model.errors import DerivedError, UsageError
+from flows.model.errors import DerivedError
 from flows.report.as_json import outcome_json, plan_json
 from flows.report.text import describe_failures, describe_plan, plan_remarks
 from flows.tracking.dry_run import dry_run as dry_run_of
@@ -55,8 +55,6 @@ def _end(outcome: Outcome, *, as_json: bool) -> None:
 
 def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
     """Show the windows and the SQL that a run would have; write nothing."""
-    if request.abandon or request.rollback:
-        raise UsageError("--abandon and --rollback make no windows that --dry-run could show.")
     found = dry_run_of(kind, request, Quiet().say, idle_sql=as_json)
     todo, sql = found.plan, found.sql
     if as_json:

@@ -294,8 +294,8 @@ def remarks(outcome: Outcome) -> list[str]:
             named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
             lines.append(f"{outcome.table}: {named}: {became} rows copied before; {again}")
     if outcome.turned is not None:
-        lines.append(
-            f"{describe_outcome(outcome)}. The file as it is begins no other by itself: change it, or python -m "
-            f"flows.derive {outcome.table} --force."
-        )
+        renew = f"change it, or python -m flows.derive {outcome.table} --force"
+        if outcome.defined and outcome.defined.source:
+            renew = f"python -m flows.ingest {outcome.table} --rebuild does"
+        lines.append(f"{describe_outcome(outcome)}. The file as it is begins no other by itself: {renew}.")
     return [*plan_remarks(outcome.table, outcome.plan), *lines, *warning_lines(outcome.entries)]

@@ -97,8 +97,8 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             rebuild: Make a merge table or a copy from nothing, without rows that its source has deleted.
             accept: Let rows stay as an earlier version of the file has made or copied them.
             trim: Let rows of a core table go whose cursor lies outside its start and end; copy nothing.
-            abandon: Drop the rows of a derived table's changed definition that were begun; make no others of it.
-            rollback: Let readers of a derived table see the rows again that they saw before the last change.
+            abandon: Drop the rows that were begun beside those that readers see.
+            rollback: Let readers see the rows again that they saw before the last change.
             dry_run: Show what would be done, in the run's artifact; write nothing.
         """
         tracker = Tracker(str(table))

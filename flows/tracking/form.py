@@ -26,14 +26,12 @@ if TYPE_CHECKING:
 
 # What a run tells a person to decide can be decided where the run is read. Only lists of bad rows (`--quarantine`,
 # `--replay`) are of the command alone: they are about many runs.
-DECISIONS: dict[Kind, tuple[tuple[str, str, str], ...]] = {
-    "ingest": (("trim", "Trim", "Let rows go whose cursor lies outside the table's start and end; copy nothing."),),
-    "derive": (
-        ("abandon", "Abandon", "Drop the rows of a changed definition that were begun; make no others of it."),
-        ("rollback", "Roll back", "Let readers see the rows again that they saw before the last change."),
-    ),
-}
-"""The switches that one of the flows has, each with its title and what it does."""
+TRIM = ("trim", "Trim", "Let rows go whose cursor lies outside the table's start and end; copy nothing.")
+DECISIONS = (
+    ("abandon", "Abandon", "Drop the rows that were begun beside those that readers see."),
+    ("rollback", "Roll back", "Let readers see the rows again that they saw before the last change."),
+)
+"""Switches by which a person decides of a table, each with its title and what it does."""
 _NAME = re.compile(r"(\w+)-(\w+)", re.ASCII)
 _ANY = "dataset.name"
 
@@ -71,7 +69,8 @@ def _schema(kind: Kind, windows: str) -> dict[str, Any]:
 
 def _signature(kind: Kind, identity: str, windows: str) -> Signature:
     moment = datetime | None
-    decisions = [_field(name, bool, False, title, description) for name, title, description in DECISIONS[kind]]
+    switches = (TRIM, *DECISIONS) if kind == "ingest" else DECISIONS
+    decisions = [_field(name, bool, False, title, description) for name, title, description in switches]
     return Signature(
         [
             _field("table", Literal[identity], identity, "Table", "What this deployment brings up to date."),

@@ -152,7 +152,7 @@ def test_a_deployment_runs_on_the_schedule_of_its_table_and_once_at_a_time(deplo
 
 @pytest.mark.parametrize(
     ("table", "decisions"),
-    [("core.orders", ["Trim"]), ("derived.revenue_by_item", ["Abandon", "Roll back"])],
+    [("core.orders", ["Trim", "Abandon", "Roll back"]), ("derived.revenue_by_item", ["Abandon", "Roll back"])],
 )
 def test_the_form_of_a_run_explains_itself(deployed, table, decisions):
     """Every parameter has a title and a description, moments are picked as dates, and the table is fixed.
