@@ -98,6 +98,11 @@ JSON_VALUES = [
     ("JSON", '{"d": {"$date": {"$numberLong": "-1"}}}', '{"d":{"$date":{"$numberLong":"-1"}}}'),
     ("JSON", "123456789012345678901234567890", "123456789012345678901234567890"),
     ("JSON", '"1.5 apples"', '"1.5 apples"'),
+    (
+        "JSON",
+        "[1e3, 1E+3, -1.50e-07, 1e-400, 1.7976931348623157e308]",
+        "[1e3,1E+3,-1.50e-07,1e-400,1.7976931348623157e308]",
+    ),
     ("ARRAY<STRING>", "[]", []),
     ("ARRAY<INT64>", '[1, {"$numberLong": "2"}]', [1, 2]),
     (
@@ -110,6 +115,10 @@ JSON_VALUES = [
     *[(type_, "null", None) for type_ in ("STRING", "NUMERIC", "TIMESTAMP", "JSON", "ARRAY<INT64>", "STRUCT<a INT64>")],
 ]
 JSON_FAULTS = [
+    ("JSON", '{"a": [1e400]}', "v '1e400' is beyond the numbers of JSON, which are those of FLOAT64"),
+    ("JSON", f"-1{'0' * 400}", f"v -1{'0' * 98}... is beyond the numbers of JSON, which are those of FLOAT64"),
+    ("NUMERIC", "1e400", "v '1e400' has more than 29 digits before the point"),
+    ("FLOAT64", "1e400", "v '1e400' lies outside the range of FLOAT64"),
     ("STRING", "5", "v 5 is no text"),
     ("STRING", "true", "v True is no text"),
     ("STRING", '{"a": 1}', "v {'a': 1} is no text"),
@@ -270,6 +279,7 @@ def test_a_value_of_csv_keeps_its_meaning(tmp_path, type_, text, expected):
         ("DATE", "31.01.2026", "v '31.01.2026' is no date or time such as 2026-01-31 13:05:00"),
         ("BYTES", "0xABC", "v '0xABC' is neither base64 nor hexadecimal after 0x"),
         ("JSON", "{a: 1}", "v '{a: 1}' is no JSON"),
+        ("JSON", "1e400", "v '1e400' has a number beyond those of JSON, which are those of FLOAT64"),
         ("ARRAY<INT64>", "(1)", "v '(1)' is no JSON"),
     ],
 )
@@ -523,3 +533,9 @@ def test_two_columns_of_one_name_are_refused(tmp_path):
     pq.write_table(things, tmp_path / "a.parquet")
     with pytest.raises(SourceError, match="it has two columns 'v'"):
         rows(tmp_path, table("a.parquet", {"v": "INT64"}))
+
+
+def test_a_number_that_no_column_reads_keeps_no_row_away(tmp_path):
+    """However large it is."""
+    write(tmp_path / "a.jsonl", '{"v": 1.50, "other": 1e400}\n')
+    assert rows(tmp_path, table("a.jsonl", {"v": "NUMERIC"})) == [{"v": Decimal("1.50")}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from flows.model.paths import steps
 from flows.sources.files.chunk import shown
 from flows.sources.files.kinds import refuse_no_documents
 from flows.sources.files.lines import Records, lines_of, not_empty, without_too_long
-from flows.sources.values.documents import DigitsLostError, Documents, parse_exactly
+from flows.sources.values.documents import DigitsLostError, Documents, is_beyond, parse_exactly
 from flows.sources.values.texts import shown as as_shown
 
 if TYPE_CHECKING:
@@ -157,4 +158,9 @@ def _parsed(text: bytes) -> Any:  # noqa: ANN401 - any JSON, or the error
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        if not is_beyond(error):
+            return error
+        # It may stand in a column that can hold it, or that nobody reads.
+        with suppress(ValueError):
+            return parse_exactly(text)
         return error

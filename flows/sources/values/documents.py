@@ -31,6 +31,11 @@ class DigitsLostError(Exception):
     """The documents hold numbers whose digits matter, and were parsed without them: parse them with `parse_exactly`."""
 
 
+def is_beyond(error: orjson.JSONDecodeError) -> bool:
+    """Say whether what is wrong with a JSON text is a number that is greater than doubles are."""
+    return "infinity" in str(error)
+
+
 def parse_exactly(line: str | bytes) -> Any:  # noqa: ANN401 - any JSON
     """Parse JSON with all digits of its numbers. Raises ValueError."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import sys
 import uuid
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -41,6 +42,9 @@ def unwrapped(value: Any) -> Any:  # noqa: ANN401
         raise BadValue(f"{shown(value)} is no Extended JSON") from None
 
 
+_GREATEST = int(sys.float_info.max)
+
+
 def json_text(value: Any) -> str:  # noqa: ANN401 - a table of cases
     """Return a value as JSON, in the relaxed mode of Extended JSON, with all digits of its numbers."""
     match value:
@@ -54,9 +58,9 @@ def json_text(value: Any) -> str:  # noqa: ANN401 - a table of cases
             return "{" + ",".join(f"{json_text(name)}:{json_text(item)}" for name, item in value.items()) + "}"
         case list():
             return "[" + ",".join(map(json_text, value)) + "]"
-        case Decimal():
-            return str(value)
-        case int() if not isinstance(value, bool):
+        case (Decimal() | int()) as number if not isinstance(value, bool):
+            if not -_GREATEST <= number <= _GREATEST:
+                raise BadValue(f"{shown(value)} is beyond the numbers of JSON, which are those of FLOAT64")
             return str(value)
         case float() if not math.isfinite(value):
             return json_text({"$numberDouble": {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")})

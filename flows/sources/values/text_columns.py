@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from flows.sources.values.column_values import ColumnValues, each
-from flows.sources.values.documents import Documents, parse_exactly
+from flows.sources.values.documents import Documents, is_beyond, parse_exactly
 from flows.sources.values.quick_texts import quick_text
 from flows.sources.values.texts import BadValue, shown
 
@@ -38,6 +38,7 @@ def from_text(values: pa.Array, type_: Type, path: str) -> ColumnValues:
 def _checked_json(text: str) -> str:
     try:
         orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise BadValue(f"{shown(text)} is no JSON") from None
+    except orjson.JSONDecodeError as error:
+        what = "has a number beyond those of JSON, which are those of FLOAT64" if is_beyond(error) else "is no JSON"
+        raise BadValue(f"{shown(text)} {what}") from None
     return text

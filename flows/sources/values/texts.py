@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Self
 
 SHOWN = 100
 """Characters of a value that a reason shows."""
@@ -34,7 +35,19 @@ class BadValue(Exception):  # noqa: N818 - it is said of the value, and nobody o
 
 
 class Number(Decimal):
-    """A number of a JSON text with all its digits."""
+    """A number of a JSON text with all its digits; as text it is what stands there."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Take a text that is a number of JSON."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
