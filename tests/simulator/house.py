@@ -39,6 +39,15 @@ DOUBLED = {**TOTALS, "sql": TOTALS["sql"].replace("SUM(amount)", "2 * SUM(amount
 ROWS = [(number, f"2026-01-0{number}", 1, number + 0.5) for number in (1, 2, 3, 4)]
 
 
+LOG, LOGGED = (
+    "core.log",
+    {
+        **TOTALS,
+        "columns": [{"name": "day", "type": "DATE"}, {"name": "n", "type": "NUMERIC"}, {"name": "v", "type": "INT64"}],
+        "sql": "SELECT day, SUM(n) AS n, MAX(v) AS v FROM core.log"
+        " WHERE day >= DATE(@window_start) AND day < DATE(@window_end) GROUP BY day",
+    },
+)
 BEFORE = {1: 1.5, 2: 2.5, 3: 3.5, 4: 4.5}
 AFTER = {1: 3, 2: 5, 3: 7, 4: 9}
 CHANGES = {
@@ -87,6 +96,24 @@ def fields(change):
     return {name: value for name, value in {**TOTALS, **CHANGES[change]}.items() if value is not None}
 
 
+def logged(path, start):
+    """Return the file of a table that is copied from one of two sources, from a day of January on."""
+    return {
+        "strategy": "merge",
+        "key": ["id"],
+        "window": {"size": "1 day", "start": f"2026-01-0{start}", "end": "2026-01-06"},
+        "source": {"kind": "files", "path": f"log{path}.jsonl", "cursor": "seen"},
+        "partition": {"column": "day", "by": "day"},
+        "columns": [
+            {"name": "id", "type": "INT64"},
+            {"name": "day", "type": "DATE"},
+            {"name": "seen", "type": "DATE"},
+            {"name": "n", "type": "NUMERIC"},
+            {"name": "v", "type": "INT64"},
+        ],
+    }
+
+
 class House:
     """A project's folder, and the warehouse that holds its tables.
 
@@ -120,6 +147,15 @@ class House:
         names = [column["name"] for column in EVENTS["columns"]]
         lines = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
         (self.root / "events.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+    def log(self, rows):
+        """Let both of the other sources hold these rows: (id, day, day on which it changed, n)."""
+        for path in (1, 2):
+            lines = [
+                json.dumps({"id": key, "day": f"2026-01-0{day}", "seen": f"2026-01-0{seen}", "n": n * path, "v": path})
+                for key, day, seen, n in rows
+            ]
+            (self.root / f"log{path}.jsonl").write_text("".join(f"{line}\n" for line in lines))
 
     def copy(self):
         """Copy the source."""
