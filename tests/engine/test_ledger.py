@@ -108,3 +108,17 @@ def test_a_failure_of_a_whole_table_is_resolved_by_its_next_commit(warehouse):
     assert [row["resolved_at"] for row in warehouse.query("SELECT * FROM platform.failures", {})] == [None]
     done = do(warehouse, whole, None, Rows([]))
     assert [row["resolved_at"] for row in warehouse.query("SELECT * FROM platform.failures", {})] == [done.committed_at]
+
+
+def test_views_of_an_earlier_version_are_made_anew_by_whoever_opens_the_file(tmp_path):
+    """Whether or not there is anything to write."""
+    path = tmp_path / "warehouse.duckdb"
+    with closing(DuckDB(path)) as warehouse:
+        do(warehouse, EVENTS, window(0), Rows([event(1, 0)]))
+        mark = "SELECT view_name FROM duckdb_views() WHERE starts_with(view_name, 'views-')"
+        [(name,)] = warehouse.session.execute(mark).fetchall()
+        warehouse.session.execute(f'DROP VIEW platform."{name}"')
+        warehouse.session.execute("CREATE OR REPLACE VIEW platform.tables AS SELECT 'earlier' AS table_name")
+    with closing(DuckDB(path)) as warehouse:
+        found = warehouse.query("SELECT table_name FROM platform.tables", {})
+        assert found == [{"table_name": "core.events"}]

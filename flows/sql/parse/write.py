@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sqlglot import exp
 
 from flows.model.errors import SqlError
@@ -62,6 +64,7 @@ def _written(tree: exp.Expr) -> str:
     return _plain(tree)
 
 
+@lru_cache(maxsize=1024)
 def canonical(sql: str) -> str:
     """Return the query in one layout, without comments and the case of columns: equal where nothing else differs.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,10 +21,7 @@ from flows.warehouses.duckdb.views import VIEWS
 from flows.warehouses.interface import ledger_shard, owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from flows.model.definition import Definition
-    from flows.model.entry import LedgerColumn
     from flows.model.table import Table
 
 _DEFINITION = ", ".join(
@@ -31,7 +29,8 @@ _DEFINITION = ", ".join(
     for column in LEDGER_COLUMNS
 )
 _NAMES = ", ".join(quote(column.name) for column in LEDGER_COLUMNS)
-_LATER_KINDS = {"begin", "swap", "abandon", "accept", "trim"}
+_MARK = f'platform."views-{zlib.crc32(repr(VIEWS).encode()):08x}"'
+"""A view by which those of this version are told from others, quicker than by what DuckDB's catalog says of them."""
 _PLACES = ", ".join("?" for _ in LEDGER_COLUMNS)
 
 
@@ -52,21 +51,25 @@ def create(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
     _create_views(connection, shards | {shard})
 
 
-def lacking_columns(connection: duckdb.DuckDBPyConnection) -> list[LedgerColumn]:
-    """Return the columns that a ledger of an earlier version has not yet."""
+def is_behind(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Say whether there is a ledger of an earlier version, with other columns or views."""
     try:
         present = connection.execute("SELECT * FROM platform.ledger LIMIT 0").description or ()
     except duckdb.CatalogException:
-        return []
+        return False
+    try:
+        connection.execute(f"SELECT * FROM {_MARK} LIMIT 0")
+    except duckdb.CatalogException:
+        return True
     names = {column[0] for column in present}
-    return [column for column in LEDGER_COLUMNS if column.name not in names]
+    return any(column.name not in names for column in LEDGER_COLUMNS)
 
 
-def add_columns(connection: duckdb.DuckDBPyConnection, columns: Iterable[LedgerColumn]) -> None:
-    """Give all shards more columns, NULL in the lines that are there, and make the views anew."""
+def bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give all shards the columns of this version, NULL in the lines that are there, and make the views anew."""
     shards = _shards(connection)
     for shard in shards:
-        for column in columns:
+        for column in LEDGER_COLUMNS:
             connection.execute(
                 f"ALTER TABLE {quote_table(f'platform.{shard}')}"
                 f" ADD COLUMN IF NOT EXISTS {quote(column.name)} {duckdb_type(column.type)}"
@@ -87,6 +90,7 @@ def _create_views(connection: duckdb.DuckDBPyConnection, shards: set[str]) -> No
     connection.execute(f"CREATE OR REPLACE VIEW platform.ledger AS {every}")
     for name, select in VIEWS.items():
         connection.execute(f"CREATE OR REPLACE VIEW platform.{name} AS {select}")
+    connection.execute(f"CREATE VIEW IF NOT EXISTS {_MARK} AS SELECT 1 AS n")
 
 
 def refuse_other_spelling(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
@@ -212,7 +216,4 @@ def append(connection: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
         f"INSERT INTO {shard_of(entry.table)} ({_NAMES}) VALUES ({_PLACES})",
         [column.value(added) for column in LEDGER_COLUMNS],
     )
-    if entry.kind in _LATER_KINDS:
-        # The views of an earlier version do not know them.
-        _create_views(connection, _shards(connection))
     return added

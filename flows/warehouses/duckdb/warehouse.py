@@ -82,9 +82,9 @@ class DuckDB:
         self._tables = threading.Lock()
         self._write_locks: dict[str, threading.Lock] = {}
         with translated(), stoppable(self.session):
-            if lacking := ledger.lacking_columns(self.session):
+            if ledger.is_behind(self.session):
                 with self._cursor() as cursor, transaction(cursor) as work:
-                    ledger.add_columns(cursor, lacking)
+                    ledger.bring_up_to_date(cursor)
                     work.commit()
 
     @property
