@@ -5,13 +5,27 @@ A value is named several times: give what costs nothing, such as a column or the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from flows.sql.once import bound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def divide(left: str, right: str) -> str:
-    """Return a NUMERIC divided by an integer that is more than zero, exactly, halves away from zero."""
-    units = "xover // xunder + CASE WHEN abs(xover % xunder) * 2 >= xunder THEN CAST(sign(xover) AS HUGEINT) ELSE 0 END"
-    built = f"CAST(CAST({units} AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
-    of_over = f"list_extract(list_transform([{_units(left, 9)}], lambda xover: {built}), 1)"
-    return f"list_extract(list_transform([CAST({right} AS HUGEINT)], lambda xunder: {of_over}), 1)"
+    """Return a NUMERIC divided by an integer that is more than zero, exactly, halves away from zero.
+
+    Both are computed outside of it: no aggregate of what has a lambda of its own may stand within one.
+    """
+
+    def divided(names: Sequence[str]) -> str:
+        over, under = names
+        units = f"xover // {under} + CASE WHEN abs(xover % {under}) * 2 >= {under} THEN CAST(sign(xover) AS HUGEINT) ELSE 0 END"
+        built = f"CAST(CAST({units} AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
+        return f"list_extract(list_transform([{_units(over, 9)}], lambda xover: {built}), 1)"
+
+    return bound([left, f"CAST({right} AS HUGEINT)"], divided)
 
 
 def divide_numeric(left: str, right: str) -> str:

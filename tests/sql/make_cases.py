@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.servers.googlesql import Judge
-from tests.sql import edges, random_expressions
+from tests.sql import edges, judged_fuzz, random_expressions
 from tests.sql.judged import COLUMNS, NUMBERS, OF_NUMBERS, TEMPLATES, TYPES, VALUES, batches, query
 from tests.sql.judged_queries import renew
 
@@ -66,3 +66,4 @@ if __name__ == "__main__":
         renew(judge)
         edges.FILE.write_text(edges.ask(judge))
         random_expressions.FILE.write_text(random_expressions.ask(judge))
+        judged_fuzz.FILE.write_text(judged_fuzz.ask(judge))

@@ -90,7 +90,7 @@ def tried(connection, seed):
     random = Random(seed)  # noqa: S311 - no secret
     sql, window = Writer(random).query(), random_window(random)
     try:
-        dependencies, compiled = analyze(sql, SCHEMA, PARTITIONS).dependencies, to_duckdb(sql, SCHEMA)
+        dependencies = analyze(sql, SCHEMA, PARTITIONS).dependencies
     except SqlError as error:
         raise AssertionError(f"seed {seed}: {error}\n{sql}") from error
     ranges = {one.table: span for one in dependencies if (span := one.range(window)) is not None}
@@ -98,6 +98,7 @@ def tried(connection, seed):
     cut = rows | {table: [row for row in rows[table] if within(row[2], table, span)] for table, span in ranges.items()}
     if cut == rows:
         return "whole"
+    compiled = to_duckdb(sql, SCHEMA)
     for name, moment in (("window_start", window.start), ("window_end", window.end)):
         compiled = compiled.replace(f"${name}", f"TIMESTAMPTZ '{moment}'")
     with filled(connection, {one.table: rows[one.table] for one in dependencies}):
