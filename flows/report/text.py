@@ -238,8 +238,9 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
     lines = []
     if plan.ahead:
         lines.append(
-            f"{table}: its ledger has commits of {short(plan.ahead)} UTC, later than those after them or than now: the "
-            "clock of their run was ahead. What was not over then is made again as it closes."
+            f"{table}: the clock of an earlier run was ahead: by that it began {short(plan.ahead)} UTC, later than "
+            "what was committed after it, or than now. Windows that it committed before they had closed are made again,"
+            " each once it has closed; all others stay. Nothing is to be done; platform.runs says whose run it was."
         )
     told = any(step.reason.kind == "definition" for step in plan.windows[:1])
     if plan.changes and plan.succession is None and _is_derived(plan):
