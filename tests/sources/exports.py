@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import zstandard
 
 from flows.model.table import Table
+from flows.model.window import Window, utc
 from flows.sources.files.reader import FilesReader
 from flows.sources.interface import arrow_schema
 
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.model.bad_row import BadRow
-    from flows.model.window import Window
     from flows.sources.interface import Batch
+
+FEBRUARY = Window(utc("2026-02-01"), utc("2026-03-01"))
+MOMENT = datetime(2026, 1, 31, 13, 5, 0, 123456, tzinfo=UTC)
+OID = "697e98b25ee0c0ffee008077"
 
 
 def table(path: str, columns: dict[str, Any], *, cursor: str | None = None, key: tuple[str, ...] = ()) -> Table:

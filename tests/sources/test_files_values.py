@@ -1,31 +1,16 @@
-"""Values keep their meaning in every format, or are bad with a reason."""
+"""Values of JSON and CSV become those of GoogleSQL's types, or bad rows with the reason."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import chain
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bson import Binary, Decimal128, Int64, ObjectId, json_util
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from flows.model.errors import SourceError
-from flows.model.types import Type
-from flows.model.window import utc
-from tests.sources.exports import bad, batches, rows, table, write
-
-OID = "697e98b25ee0c0ffee008077"
-MOMENT = datetime(2026, 1, 31, 13, 5, 0, 123456, tzinfo=UTC)
+from tests.sources.exports import MOMENT, OID, batches, rows, table, write
 
 JSON_VALUES = [
     ("STRING", '"Zoë\\u0000"', "Zoë\0"),
@@ -114,6 +99,7 @@ JSON_VALUES = [
     ("STRUCT<a INT64>", "{}", {"a": None}),
     *[(type_, "null", None) for type_ in ("STRING", "NUMERIC", "TIMESTAMP", "JSON", "ARRAY<INT64>", "STRUCT<a INT64>")],
 ]
+
 JSON_FAULTS = [
     ("JSON", '{"a": [1e400]}', "v '1e400' is beyond the numbers of JSON, which are those of FLOAT64"),
     ("JSON", f"-1{'0' * 400}", f"v -1{'0' * 98}... is beyond the numbers of JSON, which are those of FLOAT64"),
@@ -292,195 +278,6 @@ def test_what_csv_writes_wrong_is_bad_with_the_reason(tmp_path, type_, text, rea
     assert (fault.place, fault.reason, fault.raw) == ("a.csv:3", reason, f"2,{text}")
 
 
-NANOSECONDS = pa.timestamp("ns")
-
-
-@pytest.mark.parametrize(
-    ("type_", "values", "expected"),
-    [
-        ("INT64", pa.array([7, None], pa.uint64()), 7),
-        ("INT64", pa.array([Decimal(7), None], pa.decimal128(5, 2)), 7),
-        ("INT64", pa.array(["7", None], pa.dictionary(pa.int8(), pa.string())), 7),
-        ("FLOAT64", pa.array([0.5, None], pa.float32()), 0.5),
-        ("FLOAT64", pa.array([2**53, None], pa.int64()), 2.0**53),
-        ("NUMERIC", pa.array([Decimal("1.500"), None], pa.decimal256(60, 30)), Decimal("1.5")),
-        ("NUMERIC", pa.array([0.1, None], pa.float64()), Decimal("0.1")),
-        ("STRING", pa.array(["Zoë", None], pa.large_string()), "Zoë"),
-        ("STRING", pa.array(["Zoë".encode(), None], pa.binary()), "Zoë"),
-        ("BYTES", pa.array([b"\xff\x00", None], pa.binary(2)), b"\xff\x00"),
-        ("BOOL", pa.array([1, None], pa.int8()), True),
-        ("TIMESTAMP", pa.array([MOMENT, None], pa.timestamp("us", "Europe/Berlin")), MOMENT),
-        ("TIMESTAMP", pa.array([MOMENT.replace(tzinfo=None), None], NANOSECONDS), MOMENT),
-        ("TIMESTAMP", pa.array([date(2026, 1, 31), None], pa.date32()), datetime(2026, 1, 31, tzinfo=UTC)),
-        ("DATETIME", pa.array([MOMENT, None], pa.timestamp("us", "Europe/Berlin")), MOMENT.replace(tzinfo=None)),
-        ("DATE", pa.array([date(1, 1, 1), None], pa.date32()), date(1, 1, 1)),
-        ("TIME", pa.array([time(23, 59, 59), None], pa.time32("s")), time(23, 59, 59)),
-        ("JSON", pa.array([{"a": 1}, None]), '{"a":1}'),
-        ("JSON", pa.array(["[1.50]", None]), "[1.50]"),
-        ("ARRAY<NUMERIC>", pa.array([["1.10", "2"], None]), [Decimal("1.1"), Decimal(2)]),
-        ("ARRAY<INT64>", pa.array([[], None], pa.large_list(pa.int32())), []),
-        ("STRUCT<b INT64, a STRING>", pa.array([{"a": "x", "b": 1}, None]), {"b": 1, "a": "x"}),
-        ("STRING", pa.nulls(2), None),
-        ("ARRAY<STRUCT<a INT64>>", pa.nulls(2), None),
-        ("NUMERIC", pa.array([2**64 - 1, None], pa.uint64()), Decimal(2**64 - 1)),
-        ("STRING", pa.array(["x", None]).dictionary_encode(), "x"),
-        ("ARRAY<STRING>", pa.array([["x"], None], pa.list_(pa.dictionary(pa.int8(), pa.string()))), ["x"]),
-        ("JSON", pa.array([{"at": MOMENT.replace(tzinfo=None)}, None]), '{"at":"2026-01-31T13:05:00.123456"}'),
-    ],
-)
-def test_a_value_of_parquet_keeps_its_meaning(tmp_path, type_, values, expected):
-    """Any type of Parquet gives the value where the column can hold it."""
-    pq.write_table(pa.table({"v": values}), tmp_path / "a.parquet")
-    assert rows(tmp_path, table("a.parquet", {"v": type_})) == [{"v": expected}, {"v": None}]
-
-
-@pytest.mark.parametrize(
-    ("type_", "values", "reason"),
-    [
-        ("INT64", pa.array([2**63], pa.uint64()), "v 9223372036854775808 lies outside the range of INT64"),
-        ("INT64", pa.array([0.5]), "v 0.5 is no whole number"),
-        ("FLOAT64", pa.array([2**53 + 1]), "v 9007199254740993 has more digits than FLOAT64 keeps"),
-        (
-            "NUMERIC",
-            pa.array([Decimal("1E-10")], pa.decimal128(38, 10)),
-            "v '1E-10' has more than 9 digits after the point",
-        ),
-        ("NUMERIC", pa.array([math.nan]), "v nan cannot be held by NUMERIC"),
-        ("STRING", pa.array([b"\xff"]), "v b'\\xff' is no UTF-8 text"),
-        ("TIMESTAMP", pa.array([1], NANOSECONDS), "v '1970-01-01 00:00:00.000000001' is finer than microseconds"),
-        (
-            "TIMESTAMP",
-            pa.array([2**62], pa.timestamp("us")),
-            f"v {2**62} microseconds since 1970 lies outside the years 1 to 9999",
-        ),
-        ("TIME", pa.array([1], pa.time64("ns")), "v '00:00:00.000000001' is finer than microseconds"),
-        (
-            "DATE",
-            pa.array([2**30], pa.date32()),
-            f"v {2**30 * 86_400_000_000} microseconds since 1970 lies outside the years 1 to 9999",
-        ),
-        ("ARRAY<INT64>", pa.array([[1, None]]), "v holds null, which an ARRAY cannot"),
-        ("JSON", pa.array([1], NANOSECONDS), "v [ 1970-01-01 00:00:00.000000001 ] cannot be written as JSON"),
-        (
-            "NUMERIC",
-            pa.array([Decimal("1E+30")], pa.decimal256(70, 0)),
-            f"v '1{'0' * 30}' has more than 29 digits before the point",
-        ),
-    ],
-)
-def test_what_parquet_holds_beyond_the_type_is_bad(tmp_path, type_, values, reason):
-    """Nothing is rounded, wrapped or cut."""
-    pq.write_table(pa.table({"v": values}), tmp_path / "a.parquet")
-    [fault] = bad(tmp_path, table("a.parquet", {"v": type_}))
-    assert (fault.place, fault.reason) == ("a.parquet:1", reason)
-
-
-MOMENTS = st.datetimes(timezones=st.just(UTC))
-VALUES = {
-    "s": st.text(st.characters(codec="utf-8", exclude_characters="\ue000")),
-    "i": st.integers(-(2**63), 2**63 - 1),
-    "f": st.floats(allow_nan=False),
-    "b": st.booleans(),
-    "n": st.decimals(-(10**20), 10**20, places=9),
-    "t": MOMENTS,
-    "y": st.binary(),
-    "d": st.dates(),
-}
-TYPES = {"s": "STRING", "i": "INT64", "f": "FLOAT64", "b": "BOOL", "n": "NUMERIC", "t": "TIMESTAMP"}
-TYPES |= {"y": "BYTES", "d": "DATE"}
-RECORD = st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()})
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    st.lists(RECORD, max_size=8), st.sampled_from([json_util.CANONICAL_JSON_OPTIONS, json_util.RELAXED_JSON_OPTIONS])
-)
-def test_extended_json_round_trips(records, options):
-    """What the MongoDB driver writes in either mode is read again, nested or not."""
-    documents = []
-    for record in records:
-        record["t"] = record["t"] and record["t"].replace(microsecond=record["t"].microsecond // 1000 * 1000)
-        wrap = {"i": Int64, "n": Decimal128, "y": Binary, "d": str}
-        document = record | {name: kind(record[name]) for name, kind in wrap.items() if record[name] is not None}
-        documents.append({"_id": ObjectId(OID), "one": document, "many": [document, document], **document})
-    text = "\n".join(json_util.dumps(document, json_options=options) for document in documents)
-    struct = f"STRUCT<{', '.join(f'{name} {type_}' for name, type_ in TYPES.items())}>"
-    things = table("a.json", TYPES | {"one": struct, "many": f"ARRAY<{struct}>", "id": ("STRING", "_id")})
-    assert _written("a.json", text, things) == [
-        record | {"one": record, "many": [record, record], "id": OID} for record in records
-    ]
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(RECORD, max_size=8), st.booleans())
-def test_csv_round_trips(records, crlf):
-    """What a program writes by RFC 4180 is read again, whatever stands in its texts."""
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n" if crlf else "\n")
-    writer.writerow(TYPES)
-    for record in records:
-        shown = record | {"y": None if record["y"] is None else "0x" + record["y"].hex()}
-        writer.writerow(["\ue000" if shown[name] is None else str(shown[name]) for name in TYPES])
-    # CSV writers in Python cannot tell NULL from text; what stands for it here does not occur in the texts.
-    written = text.getvalue().replace('"\ue000"', "\\N")
-    assert _written("a.csv", written, table("a.csv", TYPES)) == records
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(RECORD, min_size=1, max_size=8))
-def test_parquet_round_trips(records):
-    """What Arrow writes is read again, nested or not."""
-    with tempfile.TemporaryDirectory() as folder:
-        schema = pa.schema(
-            {
-                "s": pa.string(), "i": pa.int64(), "f": pa.float64(), "b": pa.bool_(), "n": pa.decimal128(38, 9),
-                "t": pa.timestamp("us", "UTC"), "y": pa.binary(), "d": pa.date32(),
-            }
-        )  # fmt: skip
-        nested = [record | {"many": [record, record]} for record in records]
-        schema = schema.append(pa.field("many", pa.list_(pa.struct(list(schema)))))
-        pq.write_table(pa.Table.from_pylist(nested, schema), Path(folder) / "a.parquet")
-        struct = f"STRUCT<{', '.join(f'{name} {type_}' for name, type_ in TYPES.items())}>"
-        assert rows(Path(folder), table("a.parquet", TYPES | {"many": f"ARRAY<{struct}>"})) == nested
-
-
-NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
-CLOCKS = r"[0-2][0-9](:[0-5][0-9](:[0-6][0-9](\.[0-9]{1,9})?)?)?"
-ZONES = r"(Z|[+-][01][0-9](:?[0-5][0-9])?)?"
-MOMENT_TEXTS = st.from_regex(f"[0-9]{{4}}-[01][0-9]-[0-3][0-9]([T ]{CLOCKS}{ZONES})?", fullmatch=True)
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.lists(NUMBERS, min_size=1, max_size=4), st.lists(MOMENT_TEXTS, min_size=1, max_size=4))
-def test_a_whole_column_and_value_by_value_give_the_same(numbers, moments):
-    """Each value has the same meaning alone and in any company, as a number of JSON and as text."""
-    wide = Type("BIGNUMERIC", decimal=(76, 38))  # as it is read for a warehouse that has all its digits
-    types = ("INT64", "FLOAT64", "NUMERIC", wide, "TIMESTAMP", "DATETIME", "DATE", "BOOL")
-    for type_ in types:
-        texts = numbers if type_ in types[:4] else [*moments, *numbers]
-        alone = [_read(type_, [json.dumps(text)]) for text in texts]
-        assert _read(type_, [json.dumps(text) for text in texts]) == list(chain.from_iterable(alone))
-        if type_ in types[:4]:
-            alone = [_read(type_, [text]) for text in texts]
-            assert _read(type_, texts) == list(chain.from_iterable(alone))
-            for text, values in zip(texts, alone, strict=True):
-                if values and type_ != "FLOAT64":
-                    assert values == [Decimal(text)]
-
-
-def _read(type_, texts):
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "a.jsonl", "".join(f'{{"v": {text}}}\n' for text in texts))
-        found = batches(Path(folder), table("a.jsonl", {"v": type_}))
-        return [row["v"] for batch in found for row in batch.rows.to_pylist()]
-
-
-def _written(name, text, things):
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / name, text)
-        return rows(Path(folder), things)
-
-
 def test_a_path_leads_into_a_document(tmp_path):
     """What is missing on the way is NULL; what is no document there is bad."""
     write(tmp_path / "a.jsonl", '{"a": {"b": {"c": 1}}}\n{"a": {"b": null}}\n{}\n{"a": {"b": 5}}\n')
@@ -498,41 +295,6 @@ def test_microseconds_are_kept_for_every_day_of_the_calendar(tmp_path):
     moments = [datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=1461 * step, microseconds=step) for step in range(2499)]
     write(tmp_path / "a.csv", "t\n" + "".join(f"{moment.replace(tzinfo=None)}\n" for moment in moments))
     assert [row["t"] for row in rows(tmp_path, table("a.csv", {"t": "TIMESTAMP"}))] == moments
-
-
-@pytest.mark.parametrize("moment", ["0001-01-01", "1677-01-01", "2262-04-12", "9999-12-31T23:59:59.999999"])
-@pytest.mark.parametrize("type_", ["TIMESTAMP", "ARRAY<TIMESTAMP>", "STRUCT<a TIMESTAMP>"])
-def test_old_times_of_parquet_reach_over_the_whole_calendar(tmp_path, type_, moment):
-    """INT96 holds years that 64 bits of nanoseconds do not."""
-    at = utc(moment)
-    wrap = {"T": lambda value: value, "A": lambda value: [value], "S": lambda value: {"a": value}}[type_[0]]
-    values = pa.array([wrap(at.replace(tzinfo=None))])
-    pq.write_table(pa.table({"v": values}), tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
-    assert rows(tmp_path, table("a.parquet", {"v": type_})) == [{"v": wrap(at)}]
-
-
-def test_old_times_of_parquet_are_not_cut(tmp_path):
-    """What is finer than microseconds is bad, in every row group and inside of arrays, and only that."""
-    times = pa.array([1000 * number + (number in {7, 25_000}) for number in range(30_000)], pa.int64()).cast(
-        NANOSECONDS
-    )
-    lists = pa.ListArray.from_arrays(pa.array([0, 0, *range(2, 30_001)], pa.int32()), times)
-    things = pa.table({"v": times, "w": lists, "x": pa.array(range(30_000))})
-    pq.write_table(things, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True, row_group_size=7_000)
-    for columns in ({"v": "TIMESTAMP"}, {"w": "ARRAY<TIMESTAMP>"}):
-        [name] = columns
-        assert [(row.place, row.reason) for row in bad(tmp_path, table("a.parquet", columns))] == [
-            (f"a.parquet:{line}", f"{name} has digits that are finer than microseconds") for line in (8, 25_001)
-        ]
-    assert len(rows(tmp_path, table("a.parquet", {"x": "INT64"}))) == 30_000
-
-
-def test_two_columns_of_one_name_are_refused(tmp_path):
-    """Which one is meant cannot be known."""
-    things = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["v", "v"])
-    pq.write_table(things, tmp_path / "a.parquet")
-    with pytest.raises(SourceError, match="it has two columns 'v'"):
-        rows(tmp_path, table("a.parquet", {"v": "INT64"}))
 
 
 def test_a_number_that_no_column_reads_keeps_no_row_away(tmp_path):
