@@ -10,6 +10,7 @@
 - Nested fields may have any name, also one that is a word of DuckDB's, such as `at`.
 - Decimals of a Parquet file may have more digits than DuckDB reads; those are stored as far as it holds them.
 - An upload may say nothing of its media type, as the official client does.
+- `tables.list` gives all tables of a dataset, not the first thousand.
 - Statements that are alike are translated once (`remembered.py`), and no copy is made of each state that a table has had.
 """
 
@@ -140,6 +141,23 @@ def _stores_new_columns(repository: type) -> None:
 
 _stores_new_columns(MemoryCatalogRepository)
 _stores_new_columns(DuckDBCatalogRepository)
+
+
+class _Whole(tuple[Any, ...]):
+    """What is given whole where its first items are asked for."""
+
+    __slots__ = ()
+
+    def __getitem__(self, place: Any) -> Any:
+        return self if isinstance(place, slice) else super().__getitem__(place)
+
+
+def _lists_all(list_tables: Any) -> Any:
+    """Let a list of tables have no end after the first thousand: there is no second page."""
+    return lambda self, project, dataset: _Whole(list_tables(self, project, dataset))
+
+
+MemoryCatalogRepository.list_tables = _lists_all(MemoryCatalogRepository.list_tables)
 
 
 def _runs_once(handle: Any) -> Any:
