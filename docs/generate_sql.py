@@ -48,10 +48,13 @@ threads; it is one of those that GoogleSQL allows.
   several of them take the same row. ANY_VALUE gives the least value.
 - RANK, DENSE_RANK, PERCENT_RANK, CUME_DIST and frames of RANGE take equal rows together, as they always do.
 
-BigQuery gets the same keys at the end of each ORDER BY (STRUCTs, ARRAYs and JSON as text, which may stand in another order there). It has no
-place for them in MAX_BY, MIN_BY, ANY_VALUE, LAST_VALUE, NTH_VALUE, IGNORE NULLS and frames of RANGE, nor in a named window that RANK or a
-frame of RANGE shares, and rows that are equal in all columns that are named may stand otherwise in two windows: name a column that tells
-all rows apart.
+No keys are needed behind a table's `key` (of `strategy: merge`) or what a query inside groups by.
+
+BigQuery gets the same keys at the end of each ORDER BY (STRUCTs, ARRAYs and JSON as text, which may stand in another order there). What has no
+place for them is written otherwise: MAX_BY, MIN_BY and ANY_VALUE as ARRAY_AGG with LIMIT 1 or MIN, LAST_VALUE and NTH_VALUE over a frame of
+RANGE with one of ROWS, and a named window that RANK shares in full. `check` warns of what is left: ARRAY_AGG, STRING_AGG and LAST_VALUE with
+IGNORE NULLS over a frame of RANGE, frames between numbers, ARRAY_AGG in PIVOT, and two windows with different orders over rows that may be
+equal in all columns that are named.
 """
 
 

@@ -17,7 +17,7 @@ from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.terminal import out, out_json
 from flows.model.errors import Fault, TableFileError
 from flows.model.sizes import plural, shown_bytes
-from flows.report.reading import advice, advice_summed, advice_unread, difference_in_words, reading
+from flows.report.reading import advice, advice_summed, advice_tied, advice_unread, difference_in_words, reading
 from flows.wiring import open_project
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def _warnings(project: Project, names: list[str]) -> list[Fault]:
                 Fault(bound.line, advice(one, bound, project.place(one.table)), "sql", place) for bound in one.misplaced
             ]
             found += [Fault(text.line, advice_unread(one, text), "sql", place) for text in one.unread]
+        found += [Fault(tie.line, advice_tied(tie), "sql", place) for tie in project.ties(name)]
         for one in project.summed_again(name):
             found.append(Fault(project.line(name, one.table), advice_summed(one, project.tables[name]), "sql", place))
     return found

@@ -257,6 +257,12 @@ def test_a_sum_over_more_than_the_window_is_warned_of(project):
     ("text", "told"),
     [
         (SUMMED.replace(UNTIL, f"{UNTIL} + INTERVAL 1 HOUR"), "core.payments after the window's end are summed"),
+        (
+            SUMMED.replace(SINCE, f"{SINCE} - INTERVAL 1 DAY")
+            .replace("  - {name: n,", "  - {name: day, type: DATE}\n  - {name: n,")
+            .replace("SELECT p.method,", "SELECT p.method, DATE(@window_start) AS day,"),
+            "core.payments before the window's start are summed",
+        ),
         (SUMMED.replace(f"{SINCE} AND ", ""), "from the beginning to the window's end"),
         (SUMMED.replace(f"{SINCE} AND {UNTIL}", "p.amount > 0"), "the SQL names no window: every row of core.payments"),
         (SUMMED.replace("size: 1 day", "size: 12 hours").replace(f"{SINCE} ", "DATE(p.captured_at) >= DATE(@window_start) "), "the day of the window's start"),

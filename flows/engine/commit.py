@@ -71,6 +71,8 @@ class TableRun:
     """Into which generation of the table the rows go."""
     is_shadow: bool = False
     """Whether that is one which readers do not see yet."""
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The columns that tell their rows apart, of those tables that have such."""
 
     before: Table | None = None
     """The table, as the definition has it whose rows may be accepted."""
@@ -89,7 +91,7 @@ class TableRun:
     def query(self) -> Query:
         """The table's SQL; one object for all windows, so that it is transpiled once."""
         assert self.table.sql is not None  # noqa: S101 - a table has a source or SQL
-        return Query(self.table.sql, self.schema)
+        return Query(self.table.sql, self.schema, self.keys)
 
 
 @dataclass

@@ -97,10 +97,10 @@ def edition(
         [item.table for item in project.upstreams(table.identity)] if is_file else list(names_of(table.sql or "")[0])
     )
     found = asked.readings.of(table.identity, names)
-    schema = project.schema(table.identity)
+    schema, keys = project.schema(table.identity), project.keys(table.identity)
     differing = [name for name in names if found[name].present is not found[name].table]
     unfinished = [name for name in names if waits and found[name].upstream.is_unfinished]
-    as_file_says = Edition(table, generation, schema, is_shadow=is_shadow)
+    as_file_says = Edition(table, generation, schema, keys, is_shadow=is_shadow)
     if is_file and (unfinished or not differing):
         return project.upstreams(table.identity), as_file_says, unfinished
     read = {name: found[name].present or found[name].table for name in names}
@@ -113,7 +113,8 @@ def edition(
             raise
         return project.upstreams(table.identity), as_file_says, differing
     schema = {**schema, **types, table.identity: table.types}
-    return analysis.dependencies, Edition(table, generation, schema, is_shadow=is_shadow), unfinished
+    keys = {name: one.row_key for name, one in read.items()}
+    return analysis.dependencies, Edition(table, generation, schema, keys, is_shadow=is_shadow), unfinished
 
 
 def of_edition(todo: Plan, edition: Edition) -> Plan:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from flows.model.definition import Change
@@ -126,6 +126,8 @@ class Edition:
     generation: int
     schema: Mapping[str, Mapping[str, Type]]
     """Types of the table and of all that its SQL and checks name, as they are read, by identity and column."""
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The columns that tell their rows apart, of those tables that have such."""
     upstreams: Mapping[str, int] = field(default_factory=dict)
     """Versions of the tables that it reads: what is read is that new or newer."""
     is_shadow: bool = False

@@ -258,6 +258,7 @@ def _table_run(parts: Parts, edition: Edition, todo: Plan, found: Reached | Deri
         known_version=todo.version,
         upstreams=edition.upstreams,
         schema=edition.schema,
+        keys=edition.keys,
         source=reached.source if reached else None,
         source_behind=reached.behind(parts.warehouse.now()) if reached else timedelta(0),
         unread=parts.readings.of(name)[name].warned["unread"] if edition.table.source else (),

@@ -64,6 +64,18 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Tie:
+    """Rows of a query that an order leaves side by side, and that BigQuery may take in another order on every retry."""
+
+    text: str
+    """The call whose value they decide."""
+    line: int
+    """Line of the query, or of the file in which the query stands."""
+    of_windows: bool = False
+    """Whether each of several windows may put rows that are equal in all that is named into an order of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dependency:
     """A table that a query reads: the range of its partition column that one window reads, or a snapshot."""
 

@@ -144,6 +144,11 @@ class Table(Model):
         return self.strategy == "merge" and self.sql is not None and not self.is_bounded
 
     @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart; none where nothing keeps two rows from being equal in all."""
+        return self.key if self.strategy == "merge" else ()
+
+    @property
     def types(self) -> dict[str, Type]:
         """Types by column name, in the file's order."""
         return {column.name: column.type for column in self.columns}

@@ -198,6 +198,7 @@ def plain(file: TableFile) -> tuple[Any, ...]:
         _plain_faults(file.faults),
         file.strategy,
         file.partition,
+        file.row_key,
         file.requires_filter,
         file.lookback,
         file.endless,
@@ -219,7 +220,20 @@ def _faults(file: str, given: Iterable[Any]) -> tuple[Fault, ...]:
 
 
 def _file(identity: str, key: bytes, given: Any) -> TableFile:  # noqa: ANN401 - as JSON has it
-    name, faults, strategy, partition, requires_filter, lookback, endless, one_window, window, sourced, *lists = given
+    (
+        name,
+        faults,
+        strategy,
+        partition,
+        row_key,
+        requires_filter,
+        lookback,
+        endless,
+        one_window,
+        window,
+        sourced,
+        *lists,
+    ) = given
     columns, queries, references = lists
     return TableFile(
         name,
@@ -228,6 +242,7 @@ def _file(identity: str, key: bytes, given: Any) -> TableFile:  # noqa: ANN401 -
         None,
         strategy,
         partition,
+        tuple(row_key),
         requires_filter,
         lookback,
         tuple(endless) if endless else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.errors import Fault, SqlError, did_you_mean, few_suggestions
@@ -14,7 +14,7 @@ from flows.project.text import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from flows.model.dependency import Dependency
+    from flows.model.dependency import Dependency, Tie
     from flows.project.files import Folder
     from flows.project.table_file import Query, TableFile
     from flows.sql import Analysis
@@ -37,6 +37,8 @@ class Face(NamedTuple):
     """Types by column; None for a type that is none."""
     partition: str | None
     """The partition column."""
+    row_key: tuple[str, ...]
+    """The columns that tell its rows apart."""
     requires_filter: bool
     """Whether BigQuery refuses to read it without a condition on that column."""
     mend: str | None
@@ -53,21 +55,27 @@ class Findings(NamedTuple):
 
     faults: tuple[Fault, ...] = ()
     read: bytes | None = None
-    """What its SQL reads, and how, as JSON; None where that cannot be said."""
+    """What its SQL reads, and how, and its ties, as JSON; None where that cannot be said."""
     is_odd: bool = False
     """Whether it reads something in a way that is no fault and yet hardly meant."""
 
     @property
     def dependencies(self) -> tuple[Dependency, ...]:
         """What its SQL reads, and how."""
-        found: tuple[Dependency, ...] = load(self.read) if self.read is not None else ()
+        found: tuple[Dependency, ...] = load(self.read)[0] if self.read is not None else ()
+        return found
+
+    @property
+    def ties(self) -> tuple[Tie, ...]:
+        """Where BigQuery may break a tie of its SQL in another way on every retry."""
+        found: tuple[Tie, ...] = load(self.read)[1] if self.read is not None else ()
         return found
 
 
 def face_of(file: TableFile) -> Face:
     """Return what others see of a file's table."""
     mend = f"{file.faults[0].file}:{file.faults[0].line}" if file.faults else None
-    return Face(file.types, file.partition, file.requires_filter, mend)
+    return Face(file.types, file.partition, file.row_key, file.requires_filter, mend)
 
 
 def examine(file: TableFile, faces: Mapping[str, Face], folder: Folder) -> tuple[TableFile, Findings]:
@@ -99,6 +107,7 @@ class _Comparison:
     def findings(self) -> Findings:
         faults: set[Fault] = set()
         dependencies: tuple[Dependency, ...] | None = ()
+        ties: tuple[Tie, ...] = ()
         query = self.file.query
         if query is not None:
             found = None if self.file.identity in self.file.reads else self.analysis(query)
@@ -107,6 +116,7 @@ class _Comparison:
                 faults.update(found if not self.file.sourced else ())
             elif found is not None:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
+                ties = tuple(replace(one, line=query.at(one.line)) for one in found.ties)
                 faults.update((*self.output(found), *self.lookback(found), *self.open_end(found)))
                 faults.update((*self.unfiltered(query, found), *self.shared_ends(query, found)))
         faults.update(self.references())
@@ -120,8 +130,9 @@ class _Comparison:
                     if isinstance(found, tuple)
                     else (*self.unfiltered(check, found), *self.shared_ends(check, found))
                 )
-        read = None if dependencies is None else dump(dependencies)
-        return Findings(tuple(sorted(faults)), read, any(one.misplaced or one.unread for one in dependencies or ()))
+        read = None if dependencies is None else dump((dependencies, ties))
+        is_odd = bool(ties) or any(one.misplaced or one.unread for one in dependencies or ())
+        return Findings(tuple(sorted(faults)), read, is_odd)
 
     def analysis(self, query: Query) -> Analysis | tuple[Fault, ...]:
         """Return what a query reads and gives, or why that cannot be said."""
@@ -144,7 +155,8 @@ class _Comparison:
         from flows.sql import analyze  # noqa: PLC0415 - slow to import
 
         try:
-            return analyze(query.sql, schema, partitions, by_window=self.file.strategy != "replace")
+            keys = {name: self.faces[name].row_key for name in schema if name in self.faces}
+            return analyze(query.sql, schema, partitions, keys=keys, by_window=self.file.strategy != "replace")
         except SqlError as error:
             return tuple(self.file.fault(query.at(one.line), query.field, one.message) for one in error.faults)
 
@@ -197,9 +209,13 @@ class _Comparison:
             return
         for one in found.shared_ends:
             if one.is_between(size):
+                wrong = (
+                    f"rows of that {one.unit} would stand in both"
+                    if query.own
+                    else f"the check of a window would look at rows of that {one.unit} too, which the next one has"
+                )
                 message = (
-                    f"'{one.written}' includes its end, at which the next window begins: rows of that {one.unit} would "
-                    f"stand in both. Write {one.instead}."
+                    f"'{one.written}' includes its end, at which the next window begins: {wrong}. Write {one.instead}."
                 )
                 yield self.file.fault(query.at(one.line), query.field, message)
 

@@ -24,7 +24,7 @@ from flows.project.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from flows.model.dependency import Dependency
+    from flows.model.dependency import Dependency, Tie
     from flows.model.table import Table
     from flows.model.types import Type
     from flows.project.differences import Difference
@@ -141,7 +141,8 @@ class Project:
         """Return what a table's windows add up again, since several of them read the same rows of it.
 
         It is nothing where one of them reads an upstream's rows once: the others are looked up for those. Where the SQL
-        names the window more often than both ends of each read do, that may choose among the rows.
+        names the window more often than both ends of each read and columns that say of which window a row is, that may
+        choose among the rows; and where such a column is of the key, each window has sums of its own.
         """
         file = self._files[identity]
         if file.strategy != "merge" or file.one_window or not file.reads:
@@ -149,8 +150,13 @@ class Project:
         table, found = self.tables[identity], self.upstreams(identity)
         if table.window is None or "sum" not in table.merge.values():
             return ()
+        from flows.sql.stamps import stamps  # noqa: PLC0415 - slow to import, and few tables sum
+
         windowed = [one for one in found if one.reach is not None]
-        named = (table.sql or "").lower().count("@window_")
+        marks = stamps(table.sql or "")
+        if not marks.keys().isdisjoint(name.lower() for name in table.key):
+            return ()
+        named = (table.sql or "").lower().count("@window_") - sum(marks.values())
         if not windowed:
             return found if not named else ()
         windows = list(islice(table.window.size.split(Window(table.window.start, END)), _WINDOWS))
@@ -202,6 +208,15 @@ class Project:
         """Return the types of a table and of all that its SQL and checks name, by identity and column."""
         names = (identity, *self._files[identity].mentioned)
         return {name: face_of(self._files[name]).schema for name in names if name in self.tables}
+
+    def keys(self, identity: str) -> dict[str, tuple[str, ...]]:
+        """Return the columns that tell their rows apart of what a table's SQL and checks name, by identity."""
+        names = (name for name in self._files[identity].mentioned if name in self.tables)
+        return {name: self._files[name].row_key for name in names}
+
+    def ties(self, identity: str) -> tuple[Tie, ...]:
+        """Return where BigQuery may break a tie of a table's SQL in another way on every retry."""
+        return self._findings[identity].ties
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(name for name in names if name in self.tables)

@@ -86,6 +86,8 @@ class TableFile(NamedTuple):
     strategy: str | None = None
     partition: str | None = None
     """The partition column."""
+    row_key: tuple[str, ...] = ()
+    """The columns that tell its rows apart."""
     requires_filter: bool = False
     """Whether BigQuery refuses to read it without a condition on that column."""
     lookback: int | None = None
@@ -231,6 +233,7 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
         values=None if found else dump(document.values),
         strategy=document.strategy,
         partition=document.text("partition", "column"),
+        row_key=tuple(name for _, name in document.texts("key")) if document.strategy == "merge" else (),
         requires_filter=document.get("partition", "require_filter") is True,
         lookback=document.line(lookback) if is_lookback else None,
         endless=_endless(document),

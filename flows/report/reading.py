@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flows.model.dependency import Edge
 
 if TYPE_CHECKING:
-    from flows.model.dependency import Dependency, Misplaced, Unread
+    from flows.model.dependency import Dependency, Misplaced, Tie, Unread
     from flows.model.table import Table
     from flows.project.differences import Difference
 
@@ -85,6 +85,20 @@ def advice_summed(dependency: Dependency, table: Table) -> str:
         f"{names} {have} the rule sum, and one window reads {dependency.column} from {where(start)} to {where(end)}: "
         f"rows of {dependency.table} {rows} are summed in two windows or more. "
         f"Write {_since(dependency)} AND {_until(dependency)}, {rule}."
+    )
+
+
+def advice_tied(tie: Tie) -> str:
+    """Say where BigQuery breaks a tie in any way, and what to write."""
+    if tie.of_windows:
+        return (
+            f"'{tie.text}' and another window order the rows differently, and BigQuery may put rows that are equal in "
+            "all columns that the SQL names into another order in each of them, on every retry. Name a column that "
+            "tells all rows apart, such as a key, in both."
+        )
+    return (
+        f"rows that are equal in the order of '{tie.text}' may stand in another order on every retry in BigQuery, "
+        "which has no place for further keys there. Order by columns that tell all rows apart."
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlglot
 from sqlglot import exp
 
-from flows.model.dependency import Dependency, Edge
+from flows.model.dependency import Dependency, Edge, Tie
 from flows.model.errors import Fault, SqlError
 from flows.sql import types as sql_types
 from flows.sql.parse.limits import too_deep
@@ -18,11 +18,11 @@ from flows.sql.parse.write import canonical, first_rows
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flows.model.types import Type
     from flows.sql.compile.compiler import Compiled
-    from flows.sql.compile.scope import Relation
+    from flows.sql.compile.scope import Context, Relation
     from flows.sql.shared_ends import SharedEnd
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Dependency",
     "Edge",
     "Schema",
+    "Tie",
     "analyze",
     "canonical",
     "drifting",
@@ -60,6 +61,8 @@ class Analysis:
     """Columns whose values surely go on past the window's end, each with the condition that is missing."""
     shared_ends: tuple[SharedEnd, ...]
     """Conditions that include the end of what a window reads."""
+    ties: tuple[Tie, ...]
+    """Where BigQuery may give other rows on every retry."""
 
     def line(self, name: str) -> int:
         """Return the line on which a column stands."""
@@ -71,12 +74,13 @@ def analyze(
     schema: Mapping[str, Mapping[str, Type | str]],
     partitions: Mapping[str, str] | None = None,
     *,
+    keys: Mapping[str, Sequence[str]] | None = None,
     by_window: bool = True,
 ) -> Analysis:
     """Find what a table's query reads, how far, and what it gives.
 
-    `partitions` names the partition column of each table that has one; `by_window` says whether the query may name the
-    window's parameters. Raises SqlError with every fault found.
+    `partitions` names the partition column of each table that has one, `keys` the columns that tell its rows apart;
+    `by_window` says whether the query may name the window's parameters. Raises SqlError with every fault found.
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - most runs read queries and compile none
     from flows.sql.open_end import has_open_end, running_on  # noqa: PLC0415 - the same
@@ -84,7 +88,7 @@ def analyze(
     from flows.sql.shared_ends import shared_ends  # noqa: PLC0415 - the same
 
     tree, nodes, faults_of_tree, _ = read(sql)
-    relation, context = compiled(tree, schema, partitions or {}, windowed=nodes.around(exp.Parameter))
+    relation, context = compiled(tree, schema, partitions or {}, keys=keys, windowed=nodes.around(exp.Parameter))
     try:
         faults = [
             *faults_of_tree,
@@ -105,9 +109,18 @@ def analyze(
         for name, value in (relation.columns if by_window and has_open_end(nodes) else ())
         if (origin := running_on(value.origins)) is not None
     }
-    return Analysis(
-        dependencies(context.occurrences, by_window=by_window), columns, by_name, open_ended, tuple(shared_ends(nodes))
-    )
+    reads = dependencies(context.occurrences, by_window=by_window)
+    return Analysis(reads, columns, by_name, open_ended, tuple(shared_ends(nodes)), tuple(_ties(tree, context)))
+
+
+def _ties(tree: exp.Query, context: Context) -> Iterator[Tie]:
+    """Give the ties of a query for which there is no place in the text that BigQuery gets."""
+    written = [node for node, _ in (*context.further.values(), *context.instead.values())]
+    # Where a query stands for PIVOT, its parts are none of the text's.
+    lost = [("order", node) for node in written if node.root() is not tree]
+    for where, node in dict.fromkeys([*context.untold, *lost]):
+        call = node.parent if isinstance(node, exp.Order) and node.parent is not None else node
+        yield Tie(shown(call), line_of(node), where == "windows")
 
 
 def _end_of(column: str, type_: Type | str, *, start: bool) -> str:
@@ -133,59 +146,71 @@ def names_of(sql: str) -> tuple[dict[str, int], tuple[Fault, ...]]:
     return names, faults
 
 
-def to_duckdb(sql: str, schema: Mapping[str, Mapping[str, Type | str]], *, pretty: bool = False) -> str:
+def to_duckdb(
+    sql: str,
+    schema: Mapping[str, Mapping[str, Type | str]],
+    keys: Mapping[str, Sequence[str]] | None = None,
+    *,
+    pretty: bool = False,
+) -> str:
     """Return a GoogleSQL query as DuckDB's; `@window_start` becomes `$window_start`.
 
-    `pretty` lays it out for people.
+    `keys` names the columns that tell the rows of a table apart; `pretty` lays the SQL out for people.
 
     Raises SqlError for a fault, and for what the embedded warehouse is not known to compute as BigQuery does.
     """
-    relation, context = _repeatable(sql, schema)
+    relation, context = _repeatable(sql, schema, keys)
     if context.faults:
         raise SqlError(context.faults)
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
 
 
-def to_bigquery(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> str:
-    """Return a query as its author wrote it, with further keys where an ORDER BY leaves rows side by side.
+def to_bigquery(
+    sql: str, schema: Mapping[str, Mapping[str, Type | str]], keys: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    """Return a query as its author wrote it, with further keys where an order leaves rows side by side.
 
-    They are those by which the embedded warehouse breaks the same ties. A name that BigQuery takes in backticks only has
-    them.
+    They are those by which the embedded warehouse breaks the same ties; what has no place for them is written otherwise. A
+    name that BigQuery takes in backticks only has them.
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - as above
-    from flows.sql.parse.keys import with_keys  # noqa: PLC0415 - as above
+    from flows.sql.parse.keys import Broken, broken  # noqa: PLC0415 - as above
     from flows.sql.parse.quoting import with_backticks  # noqa: PLC0415 - as above
 
     try:
         tree = parse_any(sql)
-        found = compiled(tree, schema, {})
+        context = compiled(tree, schema, {}, keys=keys).context
     except SqlError:
         return sql
-    keys = {node: texts for node, texts in found.context.further.items() if texts}
-    written = with_keys(sql, tree, keys) if keys and not found.context.faults else sql
-    return with_backticks(written)
+    further = {place: keys for place, (_, keys) in context.further.items() if keys}
+    ties = Broken(further, {place: words for place, (_, words) in context.instead.items()}, context.renamed)
+    return with_backticks(broken(sql, tree, ties) if any(ties) and not context.faults else sql)
 
 
-def drifting(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> frozenset[str]:
+def drifting(
+    sql: str, schema: Mapping[str, Mapping[str, Type | str]], keys: Mapping[str, Sequence[str]] | None = None
+) -> frozenset[str]:
     """Return the FLOAT64 columns of a query whose last digits may be others when it is run again over the same rows.
 
     They are computed from SUM, AVG and the like of FLOAT64, which a warehouse adds up in any order. Where those digits are in
     values of another type, or decide about rows, `to_duckdb` has them added up in one order: nothing drifts.
     """
-    relation, _ = _repeatable(sql, schema)
+    relation, _ = _repeatable(sql, schema, keys)
     return frozenset(name or "" for name, value in relation.columns if value.drifts and value.type == sql_types.FLOAT64)
 
 
-def _repeatable(sql: str, schema: Mapping[str, Mapping[str, Type | str]]) -> Compiled:
+def _repeatable(
+    sql: str, schema: Mapping[str, Mapping[str, Type | str]], keys: Mapping[str, Sequence[str]] | None
+) -> Compiled:
     """Compile a query so that what two runs over the same rows make of it differs in nothing but FLOAT64's last digits."""
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - as above
 
     tree = parse_any(sql)
-    found = compiled(tree, schema, {})
+    found = compiled(tree, schema, {}, keys=keys)
     others = (value for _, value in found.relation.columns if value.type != sql_types.FLOAT64)
     if not found.context.decides and not any(value.drifts for value in others):
         return found
-    return compiled(tree, schema, {}, exact=True)
+    return compiled(tree, schema, {}, keys=keys, exact=True)
 
 
 def output(type_: Type) -> Type:

@@ -51,13 +51,34 @@ def bound(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> st
     return f"list_extract(list_transform([{given}], lambda {name}: {body}), 1)"
 
 
-def failure(text: str, value: str | None = None) -> str:
-    """Return the SQL for an error with a text, and with a value where that is plain."""
-    shown = f" || {value}" if value is not None and re.fullmatch(_NAME, value) else ""
-    return f"error({quote_text(text)}{shown})"
+def failure(text: str, *values: str) -> str:
+    """Return the SQL for an error with a text, and with those values that are plain, in quotes.
+
+    The text begins with what fails: the name of a function, `Could not cast`, or an operator in quotes.
+    """
+    quoted = (f"'''' || substr(CAST({one} AS VARCHAR), 1, 80) || ''''" for one in values if plain(one))
+    shown = [f"coalesce({one}, 'NULL')" for one in quoted]
+    listed = f" || ': ' || {_BETWEEN.join(shown)}" if shown else ""
+    return f"error({quote_text(text)}{listed})"
 
 
+def named(sql: str, name: str) -> str:
+    """Return SQL whose errors say in which function they are, where they do not yet."""
+    if "error('" not in sql:
+        return sql
+    parts = _PART.findall(sql)
+    for place in range(2, len(parts)):
+        text = parts[place]
+        opened = parts[place - 1] == "(" and text[0] == "'" and _ERROR.search(f"{parts[place - 2][-7:]}(")
+        if opened and not _SAYS_WHERE.match(text):
+            parts[place] = f"'{name}: {text[1:]}"
+    return "".join(parts)
+
+
+_BETWEEN = " || ', ' || "
 _ERROR = re.compile(r"(?<![\w.])error\(")
+_SAYS_WHERE = re.compile(r"'(?:Could not cast |''|[A-Z][A-Z0-9_.]*[: ])")
+"""How an error begins that says what fails."""
 _PART = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]|[^'\"()]+")
 
 

@@ -15,11 +15,10 @@ from flows.warehouses.interface import Query
 from flows.wiring import load_alone, open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from flows.engine.request import Request
     from flows.engine.steps import Plan
-    from flows.model.types import Type
     from flows.wiring import Kind
 
 
@@ -58,16 +57,17 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
         todo = estimated(todo, project, table, warehouse)
         sql = None
         if table.sql and (todo.windows or idle_sql):
-            sql = warehouse.shown(_query(todo, table.sql, project.schema(table.identity)))
+            query = Query(table.sql, project.schema(table.identity), project.keys(table.identity))
+            sql = warehouse.shown(_query(todo, query))
     return DryRun(todo, sql)
 
 
-def _query(todo: Plan, sql: str, schema: Mapping[str, Mapping[str, Type]]) -> Query:
+def _query(todo: Plan, query: Query) -> Query:
     """Return the query of a plan's first window, which may be of the definition that readers still see."""
     first = todo.windows[0] if todo.windows else None
     edition = next((one for one in todo.editions if first and one.generation == first.generation), None)
     if first is None or edition is None:
-        return Query(sql, schema)
+        return query
     if first.cause == "accepted" and todo.succession and todo.succession.before:
         return accepted_rows(edition.table, todo.succession.before)
-    return Query(edition.table.sql or sql, edition.schema)
+    return Query(edition.table.sql or query.sql, edition.schema, edition.keys)

@@ -33,4 +33,4 @@ def drifting_columns(table: Table, rows: object) -> tuple[str, ...]:
 def _of_query(query: Query) -> frozenset[str]:
     from flows.sql import drifting  # noqa: PLC0415 - slow to import, and few tables need it
 
-    return drifting(query.sql, query.schema)
+    return drifting(query.sql, query.schema, query.keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Query:
     sql: str
     schema: Mapping[str, Mapping[str, Type]]
     """Types of the tables that it reads, by identity and column."""
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The columns that tell their rows apart, of those tables that have such."""
 
 
 def parts_of(identity: str) -> str:

@@ -11,7 +11,8 @@ from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.keys import GREATEST, VALUES, Key, Pick, Tied
+from flows.sql.compile.in_bigquery import any_value, of_one_row
+from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
 from flows.sql.compile.order import Ordering, count, ordering, over
 from flows.sql.compile.scope import Value
 from flows.sql.compile.ties import mark, pick
@@ -39,11 +40,10 @@ _ADDING = {
 }
 """Those that add up their arguments; of FLOAT64 the order decides on the last digits."""
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
-_ORDERED = {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"}
 _QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES"}
 _MOST_QUANTILES = 10_000
 _BY = {"MAX_BY", "MIN_BY"}
-_SEEING = _ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
+_SEEING = ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 """What gives one or several of the values that it sees, by their order."""
 
 
@@ -51,6 +51,7 @@ _SEEING = _ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 class _Inside:
     """What stands in the parentheses of an aggregate."""
 
+    call: exp.Expr
     arguments: list[tuple[exp.Expr, Value]] = field(default_factory=list)
     star: bool = False
     distinct: bool = False
@@ -72,7 +73,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
             return scope.fault(node, f"{name} stands inside another aggregate. Compute the inner one in a WITH first.")
     scope.depth += window is None
     around, scope.named = scope.named, {}
-    inside = _read(list(node.expressions), scope)
+    inside = _read(node, scope)
     groups = scope.groups or () if window is None else ()
     order = ordering(inside.order, scope, groups)
     if name in _SEEING or inside.having:
@@ -90,10 +91,10 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     marks |= _ties(name, inside, order, scope, over=frame is not None)
     value = _value(name, node, scope, inside, marks)
     if "b" in marks and value.type != t.UNKNOWN:
-        greatest = inside.most if inside.having else name == "MAX_BY"
-        picked = Pick(marks["b"], inside.arguments[0][1].sql, value.type, greatest, suffix, value.sql)
-        value = value._replace(sql=pick(picked, scope))
-    if of_rows and window is None:
+        value = _picked(name, inside, value, marks["b"], scope)
+    elif name == "ANY_VALUE" and value.type != t.UNKNOWN and not _same_within(inside.arguments[0][1], scope, window):
+        any_value(node, inside.arguments[0][0], value.type, scope, over=window)
+    if of_rows and window is None and value.type != t.UNKNOWN and "is_of_pivot" not in node.meta:
         _needs_order(name, node, inside, order, scope)
     if frame is None or frame.reads is None:
         value = value.depending(frozenset([(scope.level, value.sql)]), drifts=value.drifts)
@@ -105,7 +106,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
 def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, scope: Scope) -> None:
     """Note a fault of an aggregate whose value another order of the rows makes another, and that has none."""
     arguments, said = inside.arguments, ""
-    if name in _ORDERED:
+    if name in ORDERED:
         said = order.none()
         first = arguments[0][0] if arguments else node
         given = ", ".join(shown(item) for item, _ in arguments)
@@ -115,14 +116,30 @@ def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, sc
         )
     elif inside.having or (name in _BY and len(arguments) > 1):
         item, by_value = inside.having or arguments[1]
-        alike = scope.groups or ()
-        if by_value.same or (by_value.reads and all(sql in alike for _, sql in by_value.reads)):
+        if _same_within(by_value, scope, None):
             said = f"by '{shown(item)}', which is the same for all rows,"
         instead = "Name a column that tells all rows apart."
         scope.context.decides |= by_value.drifts
     if said:
         message = f"{name} {said} can give another value on every retry. {instead}"
         scope.context.unrepeatable.append(Fault(line_of(node), message))
+
+
+def _same_within(value: Value, scope: Scope, window: exp.Window | None) -> bool:
+    """Say whether a value is the same for all rows of a group."""
+    alike = (scope.groups or ()) if window is None else ()
+    return value.same or (bool(value.reads) and all(sql in alike for _, sql in value.reads or ()))
+
+
+def _picked(name: str, inside: _Inside, value: Value, order: str, scope: Scope) -> Value:
+    """Return what a call gives of the row that is the greatest or the least by an order."""
+    greatest = inside.most if inside.having else name == "MAX_BY"
+    sql = pick(Pick(order, inside.arguments[0][1].sql, value.type, greatest, value.sql), scope)
+    _, by_value = inside.having or inside.arguments[1]
+    if by_value.type == t.FLOAT64:
+        # NaN is the greatest and the least of all, and equal to none, so that no row has it.
+        sql = f"CASE WHEN NOT coalesce(bool_or(isnan({by_value.sql})), FALSE) THEN {sql} END"
+    return value._replace(sql=sql)
 
 
 def _note_named(inside: _Inside, scope: Scope, *, over: bool) -> None:
@@ -141,11 +158,16 @@ def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bo
         return {}
     alike = frozenset(() if over else scope.groups or ())
     if by is not None and not order.keys:
-        return {"b": mark(Tied(GREATEST, (Key(by[1].sql),), alike, over=over), scope)}
+        (item, value), (node, by_value) = inside.arguments[0], by
+        written = mark(Tied(GREATEST, (Key(by_value.sql),), alike, over=over), scope)
+        greatest = inside.most if inside.having else name == "MAX_BY"
+        instead = of_one_row((item, value.type), (node, by_value.type), greatest=greatest)
+        scope.uses.append(Use(written, inside.call, None, instead))
+        return {"b": written}
     if inside.distinct:
         return {"s": f" ORDER BY {', '.join(f'{key.sql} {key.way}' for key in order.keys)}"}
     written = mark(Tied(VALUES, order.keys, alike, over=over), scope)
-    scope.orders += [(written, one.parent) for one in inside.order[:1] if one.parent is not None]
+    scope.uses.append(Use(written, inside.call, inside.order[0].parent))
     return {"s": f" ORDER BY {written}"}
 
 
@@ -162,11 +184,14 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
     if name in _QUANTILES and (said := _quantile_fault(name, inside, window=bool(suffix))):
         return scope.fault(node, said)
     nulls = inside.nulls if name not in _QUANTILES else None
-    if of_rows and (inside.limit or nulls or inside.order) and name not in _ORDERED:
+    if of_rows and (inside.limit or nulls or inside.order) and name not in ORDERED:
         return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
     ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
     if of_rows and ignore and nulls:
         ignore, suffix = "", f" FILTER (WHERE {arguments[0][1].sql} IS NOT NULL){suffix}"
+    if name == "ANY_VALUE" and arguments and arguments[0][1].type == t.FLOAT64:
+        # The least one of FLOAT64 is NaN.
+        name = "MIN"
     candidates = signatures.aggregate(name) if of_rows else signatures.window(name)
     if inside.distinct and name not in _SAME_DISTINCT and not all(one.distinct for one in candidates):
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
@@ -198,8 +223,15 @@ def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, wi
     """Say which words in a call GoogleSQL, or this compiler, has no meaning for; an empty text where there are none."""
     if inside.having is not None and name != "ANY_VALUE":
         return f"{name} with HAVING MAX or MIN is not supported. Compute it over the rows that a WITH leaves."
+    if window and (name in _BY or inside.having is not None) and inside.arguments:
+        by = (inside.having or inside.arguments[-1])[0]
+        way = " DESC" if inside.most or name == "MAX_BY" else ""
+        instead = f"FIRST_VALUE({shown(inside.arguments[0][0])}) OVER (PARTITION BY ... ORDER BY {shown(by)}{way})"
+        return f"{name} takes no OVER. Write {instead}."
     if inside.nulls is not None and not of_rows and name not in _SEEING | _QUANTILES:
         return f"{name} takes no IGNORE NULLS or RESPECT NULLS. Leave out the rows without a value in a WITH."
+    if (name in _BY or inside.having is not None) and inside.call.find(exp.Query):
+        return f"a query inside {name} is not supported. Compute it in a WITH, and name its column here."
     if window and (inside.order or inside.limit):
         return (
             f"{name} with OVER takes no ORDER BY or LIMIT in its brackets. Write the order in OVER (... ORDER BY ...)."
@@ -229,8 +261,8 @@ def _quantile_fault(name: str, inside: _Inside, *, window: bool) -> str:
     return "" if good in ([True], []) else f"{name} takes {wanted}."
 
 
-def _read(items: list[exp.Expr], scope: Scope) -> _Inside:
-    inside = _Inside()
+def _read(call: exp.Expr, scope: Scope) -> _Inside:
+    inside, items = _Inside(call), list(call.expressions)
     while items:
         item = items.pop(0)
         if isinstance(item, exp.Limit):

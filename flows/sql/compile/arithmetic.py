@@ -82,16 +82,16 @@ def _floats(sign: str, left: tuple[Value, str], right: tuple[Value, str]) -> Val
     (_, one), (divisor, two) = left, right
     if sign == "/":
         never_zero = divisor.literal and float(divisor.constant or 0)
-        zero = failure("division by zero: write SAFE_DIVIDE for NULL instead")
 
         def divided(names: Sequence[str]) -> str:
             over, under = names
+            zero = failure("'/': division by zero", over)
             quotient = (
                 f"{over} / {under}"
                 if never_zero
                 else f"{over} / CASE WHEN {under} = 0 AND {over} IS NOT NULL THEN {zero} ELSE {under} END"
             )
-            return _finite(quotient, names)
+            return _finite(sign, quotient, names)
 
         return Value(t.FLOAT64, bound([one, two], divided))
     parts = [side.sum if side.sum and side.sql == sql else (sql, (sql,)) for side, sql in (left, right)]
@@ -102,15 +102,15 @@ def _floats(sign: str, left: tuple[Value, str], right: tuple[Value, str]) -> Val
         renamed = raw
         for leaf, name in zip(leaves, names, strict=True):
             renamed = renamed.replace(leaf, name) if leaf != name else renamed
-        return _finite(renamed, names)
+        return _finite(sign, renamed, names)
 
     return Value(t.FLOAT64, bound(leaves, checked), sum=(raw, leaves))
 
 
-def _finite(computed: str, operands: Sequence[str]) -> str:
+def _finite(sign: str, computed: str, operands: Sequence[str]) -> str:
     varying = [one for one in operands if not re.match(r"CAST\(('|-?[0-9]|\"\w+\".*AS DOUBLE)", one)]
     finite = " AND ".join(f"isfinite({one})" for one in varying) or "TRUE"
-    overflow = failure("FLOAT64 overflows")
+    overflow = failure(f"'{sign}': FLOAT64 overflows", *operands)
     return once(
         computed,
         lambda one: (
@@ -126,7 +126,7 @@ def _decimals(sign: str, common: Type, left: tuple[Value, str], right: tuple[Val
     exact = divide_numeric(one, two) if common == t.NUMERIC else divide_bignumeric(one, two)
     if divisor.literal and float(divisor.constant or 0):
         return exact
-    zero = failure("division by zero: write SAFE_DIVIDE for NULL instead")
+    zero = failure("'/': division by zero", one)
     return f"CASE WHEN {two} <> 0 THEN {exact} WHEN {two} = 0 AND {one} IS NOT NULL THEN {zero} END"
 
 

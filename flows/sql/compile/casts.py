@@ -63,7 +63,7 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         return scope.unsupported(node, f"SAFE_CAST of {value.type} to {want}")
 
     def build(names: Sequence[str]) -> str:
-        return cast.cast(names[0], value.type, want, failure(f"Could not cast {value.type.name} to {want}: ", names[0]))
+        return cast.cast(names[0], value.type, want, failure(f"Could not cast {value.type.name} to {want}", names[0]))
 
     sql = safely([value.sql], build) if safe else bound([value.sql], build)
     return Value(want.base, sql)

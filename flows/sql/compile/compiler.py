@@ -27,7 +27,7 @@ from flows.sql.compile.scope import Context, Scope
 from flows.sql.parse.limits import too_deep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlglot import exp
 
@@ -42,19 +42,21 @@ class Compiled(NamedTuple):
     context: Context
 
 
-def compiled(
+def compiled(  # noqa: PLR0913 - what is known of the tables, and how exactly it is asked for
     tree: exp.Query,
     schema: Mapping[str, Mapping[str, Type | str]],
     partitions: Mapping[str, str],
     *,
+    keys: Mapping[str, Sequence[str]] | None = None,
     exact: bool = False,
     windowed: frozenset[int] = frozenset(),
 ) -> Compiled:
     """Compile a query; its faults stand in the context. Raises SqlError where it nests too deeply.
 
-    `windowed` are the identities of the nodes that hold a parameter of the window.
+    `keys` are the columns that tell the rows of a table apart, `windowed` the identities of the nodes that hold a parameter
+    of the window.
     """
-    context = Context(schema, partitions, exact=exact, windowed=windowed)
+    context = Context(schema, partitions, keys or {}, exact=exact, windowed=windowed)
     try:
         return Compiled(query(tree, Scope(context)), context)
     except RecursionError:

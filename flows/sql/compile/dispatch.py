@@ -13,7 +13,7 @@ from zlib import crc32
 from sqlglot import exp
 
 from flows.model.errors import SqlError
-from flows.sql.compile.scope import NOTHING_READ, Relation, Scope, Value
+from flows.sql.compile.scope import NOTHING, NOTHING_READ, Relation, Scope, Value
 from flows.sql.once import plain
 
 Rule = Callable[[Any, Scope], Value]
@@ -111,6 +111,9 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         value = _lifted(node, rule, scope)
     else:
         value = rule(node, scope) if rule is not None else scope.unsupported(node)
+    if value.type == NOTHING.type:
+        # What is in it needs no group: it has a fault already.
+        del scope.loose[mark:]
     if len(value.sql) > MOST_SQL:
         scope.fault(
             node, "the expression grows too long for the embedded warehouse. Compute parts of it in a WITH first."

@@ -10,9 +10,9 @@ from flows.sql.compile import time_formats, time_parsers
 from flows.sql.compile.arguments import argument
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import Value
+from flows.sql.once import bound, failure
 from flows.sql.shown import shown
 from flows.sql.times import naive
-from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -61,8 +61,9 @@ def _parse(name: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.fault(
             node, f"{name}: {shown(node.expressions[0])} says nothing, or says one part of a {kind} in two ways."
         )
-    failure = f"error({quote_text(f'{name}: the text does not have the format {pattern}')})"
-    return Value(kind, time_parsers.parsed(pattern, value.sql, kind, zone, failure))
+    said = f"{name}: the text does not have the format {pattern}"
+    sql = bound([value.sql], lambda names: time_parsers.parsed(pattern, names[0], kind, zone, failure(said, names[0])))
+    return Value(kind, sql)
 
 
 def _pattern(name: str, node: exp.Expr, scope: Scope, kind: Type) -> str | None:

@@ -38,7 +38,7 @@ def frame(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> str:
 
 def _distance(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> Type:
     """Return the type of the numbers by which a RANGE reaches: that of its order."""
-    if t.UNKNOWN in order:
+    if any(one == t.UNKNOWN or one.name in {"ARRAY", "STRUCT", "JSON"} for one in order):
         return t.UNKNOWN
     if len(order) != 1 or order[0] not in t.NUMBERS:
         by = f", which is by {', '.join(map(str, order))}" if order else ""

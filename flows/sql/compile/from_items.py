@@ -94,7 +94,10 @@ def _add(
     if relation is not None and relation.element and columns:
         whole = columns[0][1]
         columns = fields_of(alias, whole)
-    scope.items.append(FromItem(alias, columns, whole))
+    unique = None
+    if relation is not None and relation.unique is not None and whole is None:
+        unique = frozenset([columns[place][1].sql for place in relation.unique])
+    scope.items.append(FromItem(alias, columns, whole, unique))
 
 
 def _table(node: exp.Table, scope: Scope) -> str:
@@ -149,6 +152,9 @@ def _table(node: exp.Table, scope: Scope) -> str:
             origins = frozenset([Origin(occurrence, name, "day" if type_ == t.DATE else None)])
         found.append((name, Value(base, sql, origins=origins, reads=frozenset([(scope.level, sql)]))))
     _add(node, scope, alias, found)
+    key = scope.context.keys.get(identity, ())
+    if key and columns.keys() >= set(key):
+        scope.items[-1].unique = frozenset([value.sql for name, value in found if name in key])
     sql = f"{quote_table(identity)} AS {own}"
     scope.sources[sql] = all(name.lower() != "rowid" for name in columns)
     return sql
@@ -200,7 +206,8 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
         name = offset.name if isinstance(offset, exp.Identifier) else "offset"
         listed += f", CAST(unnest(range(len({value.sql}))) AS BIGINT) AS {quote('place')}"
         place = Value(t.INT64, f"{own}.{quote('place')}")
-        scope.items.append(FromItem(name, [(name, place)], place))
+        source.unique = frozenset([place.sql])
+        scope.items.append(FromItem(name, [(name, place)], place, source.unique))
     if value.type == t.UNKNOWN:
         scope.items[scope.items.index(source)] = Anything(alias, [])
     return f"LATERAL (SELECT {listed}) AS {own}"

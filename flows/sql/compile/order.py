@@ -15,8 +15,9 @@ from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.frames import frame
-from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied
-from flows.sql.compile.ties import in_googlesql, mark
+from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
+from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
+from flows.sql.compile.ties import mark
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
@@ -35,6 +36,7 @@ _BY_PLACE = {
 """What gives other values over a window in another order of its rows."""
 _RANKS = {"RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 """What gives rows that are equal in the order the same value."""
+_NO_ORDER = {"ARRAY", "STRUCT", "JSON"}
 _LEAST = (exp.EQ, exp.LT, exp.LTE)
 _OF_FRAMES = _BY_PLACE - _RANKS - {"ROW_NUMBER", "NTILE", "LAG", "LEAD"}
 """What looks at the rows of a frame in their order."""
@@ -55,7 +57,7 @@ class Ordering(NamedTuple):
         """Say why it orders nothing; an empty text where it does."""
         if not self.items:
             return "without ORDER BY"
-        if not all(value.same for _, value in self.items):
+        if not all(value.same and value.type.name not in _NO_ORDER for _, value in self.items):
             return ""
         return f"in the order of '{', '.join(shown(node) for node, _ in self.items)}', which is the same for all rows,"
 
@@ -95,7 +97,7 @@ def tail(
         parts = node.args.get("kind") == "STRUCT" and not node.args.get("distinct")
         keys += tuple(Key(columns[place - 1].value.sql if parts else str(place)) for place in told)
         if order.items:
-            scope.context.further[id(node.args["order"])] = list(_in_googlesql(told, columns))
+            scope.context.further[id(node.args["order"])] = node.args["order"], list(_in_googlesql(told, columns))
     listed = ", ".join(f"{key.sql} {key.way}" for key in keys)
     return (f" ORDER BY {listed}" if order.keys else "") + limits, limited
 
@@ -113,10 +115,10 @@ def _telling(columns: Sequence[Column], order: Ordering, groups: Collection[str]
     values = [(place, column.value) for place, column in enumerate(columns, 1)]
     told = [(place, value) for place, value in values if value.sql not in known and not value.same]
     exact = [(place, value) for place, value in told if not value.drifts]
-    if groups is not None and known.issuperset(groups):
-        told = []
-    elif groups is not None and {*known, *(value.sql for _, value in exact)}.issuperset(groups):
+    if groups is not None and {*known, *(value.sql for _, value in exact)}.issuperset(groups):
         told = exact
+        while told and {*known, *(value.sql for _, value in told[:-1])}.issuperset(groups):
+            told.pop()
     scope.context.decides |= any(value.drifts for _, value in (*order.items, *told))
     return [place for place, _ in told]
 
@@ -125,7 +127,7 @@ def _in_googlesql(places: Sequence[int], columns: Sequence[Column]) -> Iterator[
     """Give the keys of columns as GoogleSQL's ORDER BY takes them: their places, or a text that has an order."""
     for place in places:
         column = columns[place - 1]
-        if column.value.type.name not in {"STRUCT", "ARRAY", "JSON"}:
+        if column.value.type.name not in _NO_ORDER:
             yield str(place)
         elif column.name:
             yield in_googlesql((column.name,), column.value.type)
@@ -171,7 +173,7 @@ def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) 
 
 def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[Key]:
     """Return the keys for one item: NULLs first, then NaN, then numbers; the other way round for DESC."""
-    if value.type.name in {"ARRAY", "STRUCT", "JSON"}:
+    if value.type.name in _NO_ORDER:
         scope.fault(node, f"a query cannot ORDER BY {value.type.name}.")
     way = "DESC" if node.args.get("desc") else "ASC"
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
@@ -205,25 +207,34 @@ class Over(NamedTuple):
 
 def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) -> Over:
     """Compile what follows a call over a window."""
+    faults = len(scope.context.faults)
     partition, order, spec = _window_parts(window, scope, ())
+    is_known = len(scope.context.faults) == faults
     values = [_partition(one, scope) for one in partition]
     parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
-    inside, found = "", None
+    inside = ""
     if order:
         tied = Tied(VALUES, keys.keys, frozenset(value.sql for value in values), over=True)
         written = ", ".join(f"{steady(key.sql)} {key.way}" for key in keys.keys)
+        kept = Use(None, window, order)
         if name in _OF_FRAMES and _by_peers(name, spec, ignores_nulls=ignores_nulls):
-            inside = f" ORDER BY {mark(tied, scope)}"
+            found = mark(tied, scope)
+            inside = f" ORDER BY {found}"
+            types = [value.type for _, value in keys.items]
+            instead = of_peers(window, partition, order, types) if _up_to_peers(spec) else None
+            scope.uses += (kept, Use(found, window, None, instead))
         elif (name in _BY_PLACE or _counts_rows(spec)) and name not in _RANKS:
             decides = FIRST_ROWS if name == "ROW_NUMBER" and _takes_first(window) else ROWS
-            found = written = mark(tied._replace(decides=decides), scope)
-        scope.orders.append((found, order))
+            written = mark(tied._replace(decides=decides), scope)
+            scope.uses.append(Use(written, window, order, own_window(window, partition, order, spec)))
+        else:
+            scope.uses.append(kept)
         parts.append(f"ORDER BY {written}")
     if spec:
         parts.append(frame(spec, [value.type for _, value in keys.items], scope))
     by_place = name in _BY_PLACE or _counts_rows(spec)
-    if by_place:
+    if by_place and is_known:
         _needs_order(name, window, keys, scope)
     reads = None if by_place or keys.reads else frozenset(read for value in values for read in value.reads or ())
     named = [value.sql for value in (*values, *(value for _, value in keys.items))]
@@ -238,6 +249,11 @@ def _by_peers(name: str, spec: exp.Expr | None, *, ignores_nulls: bool) -> bool:
     if ignores_nulls or first != "UNBOUNDED":
         return True
     return name != "FIRST_VALUE" or last not in {"CURRENT ROW", "UNBOUNDED"}
+
+
+def _up_to_peers(spec: exp.Expr | None) -> bool:
+    """Say whether a frame holds all rows up to those that are equal in the order, as one has that is not written."""
+    return spec is None or _ends(spec) == ("RANGE", "UNBOUNDED", "CURRENT ROW")
 
 
 def _ends(spec: exp.Expr) -> tuple[str, str, str]:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.errors import Fault
 from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression, query
+from flows.sql.compile.keys import ORDERED
 from flows.sql.compile.scope import FromItem, Scope, Value
 from flows.sql.functions import signatures
-from flows.sql.parse.tree import call_name
+from flows.sql.parse.tree import call_name, line_of
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -75,8 +77,11 @@ def _pivot(pivot: exp.Expr, source: exp.Expr, item: FromItem, scope: Scope) -> e
     if (inner := pivot.find(exp.Query)) or len(pivot.args["fields"]) > 1 or pivot.args.get("default_on_null"):
         scope.fault(inner or pivot, "PIVOT takes one FOR column IN (values), each written down, and no query.")
         return exp.Select()
+    faults = len(scope.context.faults)
     for call, _ in calls:
         _check(call, scope)
+    if len(scope.context.faults) > faults:
+        return exp.Select()
     used = {_meant(column, item) for column in pivot.find_all(exp.Column)}
     kept: list[exp.Expr] = [exp.column(name, quoted=True) for name, _ in item.columns if name.lower() not in used]
     listed = list(kept)
@@ -106,6 +111,11 @@ def _check(call: exp.Expr, scope: Scope) -> None:
     elif name == "ARRAY_AGG" and not call.find(exp.IgnoreNulls):
         value = shown(_first(call))
         scope.fault(call, f"ARRAY_AGG in PIVOT needs IGNORE NULLS. Write ARRAY_AGG({value} IGNORE NULLS ...).")
+    elif name in ORDERED and not call.find(exp.Order):
+        value = ", ".join(shown(one) for one in call.expressions)
+        instead = f"Write {name}({value} ORDER BY {shown(_first(call))}), or order by other columns."
+        message = f"{name} without ORDER BY can give another value on every retry. {instead}"
+        scope.context.unrepeatable.append(Fault(line_of(call), message))
 
 
 def _first(call: exp.Expr) -> exp.Expr:
@@ -119,6 +129,7 @@ def _first(call: exp.Expr) -> exp.Expr:
 def _only_where(call: exp.Expr, condition: exp.Expr) -> exp.Expr:
     """Return an aggregate of the rows for which a condition holds: of the others it sees NULL."""
     call = call.copy()
+    call.meta["is_of_pivot"] = True
     first = _first(call)
     if isinstance(first, exp.Star):
         return exp.Anonymous(this="COUNTIF", expressions=[condition])
@@ -145,6 +156,8 @@ def _values(field: exp.Expr, item: FromItem, scope: Scope) -> Iterator[tuple[exp
 def _name(value: exp.Expr, of: Type) -> str | None:
     """Return what the column of a value is called that has no name of its own."""
     text = _written(value)
+    if of == t.UNKNOWN:
+        return "unknown"
     if text is None or of not in _NAMING:
         return None
     if of == t.STRING or isinstance(value, exp.Null):

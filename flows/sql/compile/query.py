@@ -43,7 +43,10 @@ def _with(node: exp.Expr, scope: Scope) -> str:
     for cte in in_order(with_, scope) if with_.args.get("recursive") else with_.expressions:
         name = cte.alias
         if name.lower() in scope.ctes:
-            scope.fault(cte, f"WITH names '{name}' twice.")
+            scope.fault(cte, f"WITH names '{name}' twice. Give one of them another name.")
+            # Nobody knows which of them is meant where it is read.
+            scope.ctes[name.lower()].anything = True
+            continue
         outside = scope.context.occurrences
         scope.context.occurrences = []
         own = scope.cte_name(name)
@@ -86,6 +89,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     sides = [as_types(side, columns, scope) for side in (left, right)]
     sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"
     relation = Relation(columns, sql, nodes=left.nodes)
+    relation.unique = frozenset(range(len(columns))) if node.args.get("distinct") else None
     return _tail(node, relation, scope)
 
 
@@ -104,17 +108,17 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         for unique, (name, value) in zip(names, relation.columns, strict=True)
     ]
     inner.items = [(Anything if relation.anything else FromItem)("", source)]
+    key = None if relation.unique is None else [source[place][1].sql for place in relation.unique]
     ordered, limited = tail(
         node,
         inner,
         [Column(exp.column(name), name, value) for name, value in source],
         one_row=relation.one_row,
-        groups=None,
+        groups=key,
     )
     columns = [
         (name, Value(value.type, "", origins=hidden(value.origins) if limited else value.origins, drifts=value.drifts))
         for name, value in relation.columns
     ]
-    return Relation(
-        columns, f"SELECT * FROM ({relation.sql}) AS {own}{ordered}", nodes=relation.nodes, anything=relation.anything
-    )
+    sql = f"SELECT * FROM ({relation.sql}) AS {own}{ordered}"
+    return Relation(columns, sql, nodes=relation.nodes, anything=relation.anything, unique=relation.unique)

@@ -16,10 +16,10 @@ from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from flows.sql.bounds import Bound
-    from flows.sql.compile.keys import Pick, Tied
+    from flows.sql.compile.keys import Pick, Tied, Use, Words
     from flows.sql.reach import Limit, Occurrence, Origin
 
 
@@ -71,6 +71,8 @@ class FromItem:
     columns: list[tuple[str, Value]]
     whole: Value | None = None
     """An element of an array, where the item is an UNNEST."""
+    unique: frozenset[str] | None = None
+    """The SQL of columns that tell its rows apart; None where nobody knows any."""
     key: str = field(init=False)
     """The alias as names are compared."""
     _of: list[tuple[str, Value]] | None = field(init=False, default=None)
@@ -118,6 +120,8 @@ class Relation:
     """How many queries are around this one."""
     requires: list[Limit] = field(default_factory=list)
     """What its WHERE says of tables around it: where that does not hold, the query gives no row."""
+    unique: frozenset[int] | None = None
+    """The places of columns that tell its rows apart; None where nobody knows any."""
 
     def again(self) -> Relation:
         """Return the relation as if written once more: its tables occur once more too."""
@@ -126,7 +130,11 @@ class Relation:
             (name, value._replace(origins=frozenset(origin.among(copies) for origin in value.origins)))
             for name, value in self.columns
         ]
-        return Relation(columns, self.sql, list(copies.values()), self.nodes, self.one_row, self.element, self.anything)
+        found = Relation(
+            columns, self.sql, list(copies.values()), self.nodes, self.one_row, self.element, self.anything
+        )
+        found.unique = self.unique
+        return found
 
 
 @dataclass(slots=True)
@@ -136,6 +144,8 @@ class Context:
     schema: Mapping[str, Mapping[str, Type | str]]
     partitions: Mapping[str, str]
     """The partition column of each table that has one."""
+    keys: Mapping[str, Sequence[str]]
+    """The columns that tell the rows of a table apart, of each that has such."""
     faults: list[Fault] = field(default_factory=list)
     occurrences: list[Occurrence] = field(default_factory=list)
     drifts: bool = False
@@ -158,8 +168,14 @@ class Context:
     """The identities of the nodes that hold a parameter of the window."""
     carried: bool = False
     """Whether a column of a query or of an array is made of the window's parameters alone."""
-    further: dict[int, list[str]] = field(default_factory=dict)
-    """Keys in GoogleSQL that break the ties of an ORDER BY, by the identity of its node."""
+    further: dict[int, tuple[exp.Expr, list[str]]] = field(default_factory=dict)
+    """Keys in GoogleSQL that break the ties of an ORDER BY, with its node and by the identity of that."""
+    instead: dict[int, tuple[exp.Expr, Words]] = field(default_factory=dict)
+    """What BigQuery gets in place of a call whose ties no key can break, with its node and by the identity of that."""
+    renamed: dict[int, str] = field(default_factory=dict)
+    """Functions that BigQuery gets in place of others, by where their names begin in the text."""
+    untold: list[tuple[str, exp.Expr]] = field(default_factory=list)
+    """Calls whose ties BigQuery breaks in any way, each with where: ORDER or WINDOWS."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 
@@ -210,10 +226,10 @@ class Scope:
     """Orders that may leave rows side by side, by what stands for their keys."""
     picks: dict[str, Pick] = field(default_factory=dict)
     """Calls that take one row by an order, by what stands for them."""
-    orders: list[tuple[str | None, exp.Expr]] = field(default_factory=list)
-    """What stands for the keys of each ORDER BY, each time that it is used; None where it has to stay as it is."""
-    spelt: dict[str, tuple[str, ...] | exp.Expr] = field(default_factory=dict)
-    """The names of columns and what groups are computed from in the query, by their SQL."""
+    uses: list[Use] = field(default_factory=list)
+    """Where the orders of calls and windows are used."""
+    spelt: dict[str, tuple[str, ...] | exp.Expr | str] = field(default_factory=dict)
+    """The names of columns, what groups are computed from in the query, and other keys in GoogleSQL, by their SQL."""
 
     def __post_init__(self) -> None:
         self.level = self.parent.level + 1 if self.parent is not None else 0
@@ -239,6 +255,15 @@ class Scope:
             if named is not None and named.sql != sql:
                 # An alias is what GoogleSQL takes the name for.
                 del self.spelt[sql]
+
+    def row_key(self) -> frozenset[str] | None:
+        """Return the SQL of columns that tell all rows of FROM apart; None where nobody knows any."""
+        found: set[str] = set()
+        for item in self.items:
+            if item.unique is None:
+                return None
+            found |= item.unique
+        return frozenset(found)
 
     def item_name(self, alias: str) -> str:
         """Return what the next item of FROM is called in DuckDB."""

@@ -26,7 +26,7 @@ from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 MOST_COLUMNS = 10_000
 """How many columns a query may give, as in BigQuery (https://cloud.google.com/bigquery/quotas#all_tables)."""
@@ -60,37 +60,54 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     values = [value for _, _, value in items]
     one_row = node.args.get("from_") is None or (scope.aggregated and groups is None)
     columns = [Column(item.unalias(), name, value) for item, name, value in items]
-    ordered, limited = tail(node, scope, columns, one_row=one_row, groups=None if several else groups)
+    distinct_rows = node.args.get("distinct")
+    unique = None if several else _told_apart(groups, scope, one_row=one_row)
+    ordered, limited = tail(node, scope, columns, one_row=one_row, groups=None if distinct_rows else unique)
     if not ungrouped:
         _refuse_loose(scope)
-    distinct_rows = node.args.get("distinct")
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
     opaque = limited or scope.windowed or several or (scope.aggregated and scope.groups is None)
     relation = _relation(node, scope, items, opaque=opaque)
     relation.anything = any(map(_is_star, node.expressions)) and any(isinstance(one, Anything) for one in scope.items)
+    relation.unique = _places(unique, values) if not distinct_rows else frozenset(range(len(values)))
     if one_row:
         relation.one_row = True
         relation.columns = [(name, value._replace(reads=frozenset())) for name, value in relation.columns]
     if (groups is not None and not several) or not (scope.aggregated or having):
         relation.requires = scope.requires
-    names = sql_names([(name, value) for name, value in relation.columns])
     grouped = f" GROUP BY {', '.join(terms)}" if terms else ""
     head = "SELECT DISTINCT" if distinct_rows else "SELECT"
-    if node.args.get("kind") == "STRUCT":
-        listed = (
-            struct([(name or "", value) for _, name, value in items]).sql + " AS " + quote(names[0] if names else "f0_")
-        )
-    else:
-        listed = ", ".join(
-            f"{value.sql if value.type != t.NULL else f'CAST({value.sql} AS BIGINT)'} AS {quote(name)}"
-            for name, value in zip(names, values, strict=False)
-        )
+    listed = _listed(node, relation, items)
     if several:
         # A set of no columns has one row of totals in DuckDB even where there are no rows at all.
         having = f" HAVING count(*) > 0 AND ({having.removeprefix(' HAVING ')})" if having else " HAVING count(*) > 0"
     sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
     relation.sql = settled(sql, scope, groups, several=several)
     return relation
+
+
+def _listed(node: exp.Expr, relation: Relation, items: Sequence[tuple[exp.Expr, str | None, Value]]) -> str:
+    names = sql_names([(name, value) for name, value in relation.columns])
+    if node.args.get("kind") == "STRUCT":
+        whole = struct([(name or "", value) for _, name, value in items])
+        return f"{whole.sql} AS {quote(names[0] if names else 'f0_')}"
+    return ", ".join(
+        f"{value.sql if value.type != t.NULL else f'CAST({value.sql} AS BIGINT)'} AS {quote(name)}"
+        for name, (_, _, value) in zip(names, items, strict=False)
+    )
+
+
+def _told_apart(groups: Collection[str] | None, scope: Scope, *, one_row: bool) -> frozenset[str] | None:
+    """Return the SQL of what tells apart the rows that a SELECT gives without its DISTINCT; None where nobody knows any."""
+    if one_row:
+        return frozenset()
+    return frozenset(groups) if groups is not None else scope.row_key()
+
+
+def _places(unique: frozenset[str] | None, values: Sequence[Value]) -> frozenset[int] | None:
+    """Return at which places columns stand that tell rows apart; None where one of them is not given."""
+    places = {value.sql: place for place, value in enumerate(values)}
+    return frozenset(map(places.__getitem__, unique)) if unique is not None and unique <= places.keys() else None
 
 
 def _relation(

@@ -130,12 +130,10 @@ def _bracket(node: exp.Expr, scope: Scope) -> Value:
     if array.type.element is None or not t.coerces(index.type, t.INT64):
         return scope.unsupported(node, f"{array.type}[{index.type}]")
     first = 1 if node.args.get("offset") else 0
-    outside = (
-        "NULL" if node.args.get("safe") else failure("Array index is out of bounds: write SAFE_OFFSET for NULL instead")
-    )
 
     def taken(names: Sequence[str]) -> str:
         listed, place = names
+        outside = "NULL" if node.args.get("safe") else failure("'[]': Array index is out of bounds", place)
         known = f"{place} >= {first} AND {place} < len({listed}) + {first}"
         given = f"{listed} IS NOT NULL AND {place} IS NOT NULL"
         one = f"list_extract({listed}, {place}{'' if first else ' + 1'})"

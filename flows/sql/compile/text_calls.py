@@ -40,9 +40,13 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     item = node.expressions[0]
     value, want = expression(item, scope), parse_type(name)
     if len(node.expressions) > 1 and value.type == t.STRING and name == "TIMESTAMP":
-        wrong = failure("a STRING is no TIMESTAMP without a zone")
-        sql = converted(item, value, t.DATETIME, scope) if value.literal else ""
-        local = sql or bound([value.sql], lambda names: cast.cast(names[0], t.STRING, t.DATETIME, wrong))
+        sql, wrong = (
+            converted(item, value, t.DATETIME, scope) if value.literal else "",
+            "TIMESTAMP: no time without a zone",
+        )
+        local = sql or bound(
+            [value.sql], lambda names: cast.cast(names[0], t.STRING, t.DATETIME, failure(wrong, names[0]))
+        )
         return zoned(name, node, Value(t.DATETIME, local), scope)
     if len(node.expressions) > 1:
         return zoned(name, node, value, scope)
@@ -52,8 +56,8 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return Value(want, converted(node, value, want, scope))
     if want == t.DATE:
         return scope.fault(node, f"DATE does not take STRING. Write CAST({shown(item)} AS DATE).")
-    wrong = failure(f"a STRING is no {want}")
-    return Value(want, bound([value.sql], lambda names: cast.cast(names[0], t.STRING, want, wrong)))
+    wrong = f"{name}: the text is none"
+    return Value(want, bound([value.sql], lambda names: cast.cast(names[0], t.STRING, want, failure(wrong, names[0]))))
 
 
 @compiles_call("NORMALIZE")
@@ -237,9 +241,7 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
         if value.type == t.JSON:
             number = told(f"CAST({text} AS DOUBLE)", t.FLOAT64, in_sql=False)
             return f"CASE WHEN {kind} = 'DOUBLE' THEN {number} ELSE {found} END"
-        broken = (
-            f"CASE WHEN regexp_matches({json}, '^\\s*[{{\\[]') THEN {failure(f'{name} of broken JSON: ', json)} END"
-        )
+        broken = f"CASE WHEN regexp_matches({json}, '^\\s*[{{\\[]') THEN {failure(f'{name} of broken JSON', json)} END"
         exact = (
             f"CASE WHEN {kind} = 'DOUBLE' THEN {once(text, lambda number: _as_written(json, number))} ELSE {found} END"
         )

@@ -10,19 +10,16 @@ import re
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from sqlglot import exp
-
 from flows.sql import types as t
-from flows.sql.compile.keys import FIRST_ROWS, GREATEST, Key, Pick, Tied
+from flows.sql.compile.in_bigquery import grouping_of, spell
+from flows.sql.compile.keys import FIRST_ROWS, GREATEST, WINDOWS, Key, Pick, Tied
 from flows.sql.once import steady
-from flows.sql.parse.write import expression_text
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from flows.model.types import Type
-    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.scope import Scope, Value
 
 _ROW = quote("-row")
 _MARK = re.compile(r'"-(?:order|pick)\d+_[0-9a-f]{8}"')
@@ -49,29 +46,50 @@ def settled(sql: str, scope: Scope, groups: Sequence[str] | None, *, several: bo
         return sql
     of_groups = scope.aggregated or groups is not None
     placed = {(one.keys, one.alike) for one in scope.tied.values() if one.places}
+    row_key = scope.row_key()
     rows: list[str] = []
     if len(placed) > 1 and not of_groups:
         # Rows that are equal in all that is named have to stand in the same order in all windows.
-        sql, rows = _numbered(sql, scope)
-    if scope.orders:
+        sql, rows = _numbered(sql, scope) if row_key is None else (sql, sorted(row_key))
+        if row_key is None:
+            scope.context.untold += [(WINDOWS, use.node) for use in scope.uses if _places(use.order, scope)][:1]
+    if scope.uses:
         scope.spell()
     texts: dict[str, str] = {}
     for written, one in scope.tied.items():
         if one.over and of_groups:
             further = list(groups or ())
-            further += [f"grouping_id({', '.join(dict.fromkeys(further))})"] if several else []
+            if several:
+                sets = grouping_of(further, scope)
+                scope.spelt |= sets
+                further += sets
         else:
             named = scope.named if one.places else scope.within[one.over]
             known = {*one.alike, *(key.sql for key in one.keys)}
             told = [value for name, value in named.items() if name not in known and not value.same]
+            told = _until_told_apart(told, known, row_key)
             scope.context.decides |= any(value.drifts for value in told)
             further = [value.sql for value in told]
-        if not (one.over and several):
-            _spell(written, further, one, scope)
-        keys = _all(one, [*further, *(rows if one.places else ())], groups or ())
+            further += rows if one.places and row_key is not None else []
+        spell(written, further, one, scope)
+        keys = _all(one, [*further, *(rows if one.places and not of_groups else ())], groups or ())
         texts[written] = _written(one, keys, alone=len(placed) == 1)
         texts |= _picked({mark: call for mark, call in scope.picks.items() if call.order == written}, keys)
     return _filled(sql, texts)
+
+
+def _places(order: str | None, scope: Scope) -> bool:
+    return order in scope.tied and scope.tied[order].places
+
+
+def _until_told_apart(told: list[Value], known: Collection[str], row_key: frozenset[str] | None) -> list[Value]:
+    """Return as many of some columns as are needed to tell rows apart that are equal in what is known."""
+    seen = set(known)
+    for place, value in enumerate(told):
+        if row_key is not None and row_key <= seen:
+            return told[:place]
+        seen.add(value.sql)
+    return told
 
 
 def _filled(sql: str, texts: Mapping[str, str]) -> str:
@@ -83,29 +101,6 @@ def _filled(sql: str, texts: Mapping[str, str]) -> str:
         return _filled(texts[mark], others) if mark in texts else mark
 
     return _MARK.sub(text, sql)
-
-
-def _spell(written: str, further: Sequence[str], tied: Tied, scope: Scope) -> None:
-    """Note the further keys of an order as they would be written in the query."""
-    kept = {id(node) for found, node in scope.orders if found is None}
-    nodes = {id(node) for found, node in scope.orders if found == written} - kept
-    if nodes:
-        known = {*tied.alike, *(key.sql for key in tied.keys)}
-        types = {sql: value.type for sql, value in (scope.named | scope.within[False] | scope.within[True]).items()}
-        keys = [
-            in_googlesql(scope.spelt[sql], types.get(sql)) for sql in further if sql in scope.spelt and sql not in known
-        ]
-        scope.context.further |= dict.fromkeys(nodes, keys)
-
-
-def in_googlesql(spelt: tuple[str, ...] | exp.Expr, type_: Type | None) -> str:
-    """Return a key of an ORDER BY of GoogleSQL, which takes no STRUCT, ARRAY or JSON."""
-    if isinstance(spelt, tuple):
-        text = ".".join(str(exp.to_identifier(part, quoted=True).sql("bigquery")) for part in spelt)
-    else:
-        # A group may be named by its place or by a name that no window knows.
-        text = expression_text(spelt) if isinstance(spelt, exp.Column) else f"ANY_VALUE({expression_text(spelt)})"
-    return f"TO_JSON_STRING({text})" if type_ is not None and type_.name in {"STRUCT", "ARRAY", "JSON"} else text
 
 
 def _all(tied: Tied, further: Sequence[str], groups: Sequence[str]) -> list[Key]:
@@ -154,7 +149,7 @@ def _picked(calls: Mapping[str, Pick], keys: Sequence[Key]) -> dict[str, str]:
     row = f"CASE WHEN {first} IS NOT NULL THEN struct_pack({', '.join(parts)}) END"
     texts = {mark: call.alone for mark, call in calls.items()}
     for mark, call in shared.items():
-        found = f"{'max' if call.greatest else 'min'}({row}){call.suffix}"
+        found = f"{'max' if call.greatest else 'min'}({row})"
         field = fields[call.value]
         taken = f"struct_extract({found}, '{field}')"
         if call.value in inexact:

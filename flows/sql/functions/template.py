@@ -120,7 +120,7 @@ def _pieces(template: str) -> tuple[tuple[str, str | int, str | None], ...]:
 def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapping[str, str]) -> str:
     """Return what stands for a mark of a template, or for an error."""
     if error is not None:
-        return failure(error)
+        return failure(error, *(() if marks else arguments))
     if mark in _FIXED:
         return _FIXED[mark]
     if mark == "*":

@@ -13,7 +13,7 @@ CODE_POINTS_TO_STRING(ARRAY<INT64>) -> STRING = CASE WHEN list_count($1) <> len(
 CONTAINS_SUBSTR(STRING, STRING) -> BOOL = CASE WHEN regexp_matches($1 || $2, $folded) THEN !(CONTAINS_SUBSTR of a text with signs that stand for others: write STRPOS) ELSE contains($fold1, $fold2) END
 ARRAY_TO_STRING(ARRAY<STRING>, STRING, STRING) -> STRING = CASE WHEN $null THEN NULL WHEN len($1) = 0 THEN '' ELSE list_reduce(list_transform($1, lambda xitem: coalesce(xitem, $3)), lambda x, y: x || $2 || y) END
 NET.HOST(STRING) -> STRING = nullif(regexp_extract(trim($1, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)), '^(?:[^/?#\\]*//)?(?:[^/?#\\]*@)?\.*(\[[^\]/?#\\]*\]|[^/?#\\:]*)', 1), '')
-ERROR(STRING) -> NULL = error($1)
+ERROR(STRING) -> NULL = error('ERROR: ' || $1)
 ARRAY_FIRST(ARRAY<T>) -> T = CASE WHEN len($1) = 0 THEN !(ARRAY_FIRST of an empty ARRAY) ELSE list_extract($1, 1) END
 ARRAY_LAST(ARRAY<T>) -> T = CASE WHEN len($1) = 0 THEN !(ARRAY_LAST of an empty ARRAY) ELSE list_extract($1, -1) END
 ARRAY_SLICE(ARRAY<T>, INT64, INT64) -> ARRAY<T> = CASE WHEN $null THEN NULL ELSE list_slice($1, greatest(CASE WHEN $2 < 0 THEN $2 + len($1) ELSE least($2, len($1)) END, 0) + 1, greatest(CASE WHEN $3 < 0 THEN $3 + len($1) ELSE least($3, len($1)) END, -1) + 1) END

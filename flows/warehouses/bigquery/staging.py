@@ -143,7 +143,7 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
     if isinstance(rows, Query):
         _refuse_beyond_budget(target, rows)
         types = ", ".join(f"{quote(name)} {spelled(type_)}" for name, type_ in table.types.items())
-        sql = to_bigquery(rows.sql, rows.schema)
+        sql = to_bigquery(rows.sql, rows.schema, rows.keys)
         first = f"CREATE OR REPLACE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{sql}\n)"
     else:
         loaded = load(target.attempt, "stage", table.types, rows)

@@ -179,7 +179,7 @@ class BigQuery:
 
     def shown(self, query: Query) -> str:
         """Return a SELECT as it was written."""
-        return to_bigquery(query.sql, query.schema)
+        return to_bigquery(query.sql, query.schema, query.keys)
 
     def dry_run(self, query: Query, window: Window | None) -> DryRun | None:
         """Return what a SELECT would read for a window, and give."""

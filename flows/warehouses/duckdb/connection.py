@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from flows.model.errors import ConflictError, WarehouseBusyError, WarehouseError
+from flows.model.errors import WarehouseBusyError, WarehouseError
 from flows.project.private import make_private
-from flows.warehouses.duckdb.faults import ELSEWHERE, first_line, of_disk, unopened
+from flows.warehouses.duckdb.explain import explained
+from flows.warehouses.duckdb.faults import ELSEWHERE, unopened
+from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.25
 IN_MEMORY = Path(":memory:")
-_OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
-"""What values are at fault for, or how many there are at once."""
 _FENCE: dict[str, str | bool | int | float | list[str]] = {
     # Of files, SQL reaches the warehouse's own; DuckDB itself goes on to spill and to write its log.
     "enable_external_access": False,
@@ -153,18 +153,13 @@ def _make_folder(path: Path) -> None:
 
 
 @contextmanager
-def translated(subject: str = "") -> Iterator[None]:
-    """Let no error of the driver through as it is; `subject` is what was being made."""
+def translated(subject: str = "", made: object = None) -> Iterator[None]:
+    """Let no error of the driver through as it is; `subject` is what was being made, perhaps by a query."""
     where = f"{subject}: " if subject else ""
     try:
         yield
     except duckdb.Error as error:
-        if isinstance(error, duckdb.TransactionException) and "conflict" in str(error).lower():
-            raise ConflictError(
-                f"{where}another run changed the same rows first, so this one changed nothing: {first_line(error)}"
-            ) from error
-        said = of_disk(error) or first_line(error)
-        raise WarehouseError(f"{where}{said}", of_rows=isinstance(error, _OF_ROWS)) from error
+        raise explained(error, subject, made.sql if isinstance(made, Query) else "") from error
     except UnicodeDecodeError as error:
         # DuckDB cuts the text of some errors within a character.
         raise WarehouseError(f"{where}{error.object.decode(errors='replace').partition(chr(10))[0]}") from error

@@ -45,7 +45,7 @@ def by_name(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 @lru_cache(maxsize=64)
 def translate_query(query: Query) -> str:
     """Return a query in DuckDB's SQL."""
-    return to_duckdb(query.sql, query.schema)
+    return to_duckdb(query.sql, query.schema, query.keys)
 
 
 @lru_cache(maxsize=512)

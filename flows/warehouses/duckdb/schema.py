@@ -29,7 +29,8 @@ def present_columns(connection: duckdb.DuckDBPyConnection, identity: str) -> dic
     """Return a table's types by column; nothing where there is no table. Ten times faster than DuckDB's catalog."""
     try:
         cursor = connection.execute(f"SELECT * FROM {quote_table(identity)} LIMIT 0")
-    except duckdb.CatalogException:
+    except (duckdb.CatalogException, duckdb.PermissionException):
+        # Where no table is called `core.json` or `core.csv`, DuckDB looks for a file of that name, which it may not.
         return {}
     return {column[0]: str(column[1]) for column in cursor.description or ()}
 

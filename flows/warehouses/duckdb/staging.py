@@ -16,6 +16,7 @@ from flows.sql import to_duckdb
 from flows.sql.types import duckdb_type, quote
 from flows.warehouses.drift import drifting_columns
 from flows.warehouses.duckdb import ledger, quarantine
+from flows.warehouses.duckdb.connection import translated
 from flows.warehouses.duckdb.incoming import insert, insert_from
 from flows.warehouses.duckdb.merge import merge_rows, settle_keys, shares_keys
 from flows.warehouses.duckdb.parts import fold_parts
@@ -82,8 +83,9 @@ class StagedRows:
     def select(self, query: Query) -> list[dict[str, Any]]:
         """Run a person's SELECT, which may read the staged rows."""
         table = self.target.table
-        translated = to_duckdb(query.sql, {**query.schema, STAGED: table.types, table.identity: table.types})
-        return by_name(execute(self.target.connection, translated, self.target.parameters))
+        sql = to_duckdb(query.sql, {**query.schema, STAGED: table.types, table.identity: table.types})
+        with translated(f"{table.identity}: a check", query):
+            return by_name(execute(self.target.connection, sql, self.target.parameters))
 
     def publish(self, entry: Entry, known_version: int, bad: Iterable[BadRow] = ()) -> Entry:
         """Commit the rows, the bad rows and the entry in one transaction."""

@@ -219,7 +219,7 @@ class DuckDB:
         subject = f"{owner_of(table.identity)} {window or ''}".strip()
         with (
             self._write_lock(table.identity),
-            translated(subject),
+            translated(subject, rows),
             self._cursor() as cursor,
             transaction(cursor) as work,
         ):
@@ -246,7 +246,7 @@ class DuckDB:
 
     def shown(self, query: Query) -> str:
         """Return a SELECT in DuckDB's SQL."""
-        return to_duckdb(query.sql, query.schema, pretty=True)
+        return to_duckdb(query.sql, query.schema, query.keys, pretty=True)
 
     def dry_run(self, query: Query, window: Window | None) -> DryRun | None:  # noqa: ARG002 - it costs nothing here
         """Return nothing: nobody pays for what is read."""
