@@ -15,7 +15,7 @@ from flows.wiring import require_api
 
 if TYPE_CHECKING:
     from flows.project.project import Project
-    from flows.tracking.deployer import Deployed
+    from flows.tracking.deployer import Deployed, Wanted
 
 
 class _Bar:
@@ -66,10 +66,12 @@ def deploy_project(project: Project, *, yes: bool, as_json: bool) -> Deployed:
         UsageError: no API is configured, it does not answer or refuses who asks, or the work pool is missing.
     """
     require_api()
-    wanted = [(project.tables[one["name"]], one) for one in deployments(project)]
     from flows.tracking.deployer import deploy  # noqa: PLC0415 - Prefect is slow to import
 
     bar = _Bar(shown=not as_json)
+
+    def wanted() -> list[Wanted]:
+        return [(project.tables[one["name"]], one) for one in deployments(project)]
 
     def may_delete(names: list[str]) -> bool:
         bar.close()

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import httpx
 from prefect import get_client
@@ -20,7 +20,7 @@ from flows.tracking.desired import automations_of, is_same, payload_of
 from flows.tracking.pace import BusyError, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from prefect.client.orchestration import PrefectClient
 
@@ -28,8 +28,13 @@ if TYPE_CHECKING:
 
 FLOWS = ("derive", "ingest")
 PAGE = 200
+PAGES = 3
+"""How many of them are asked for at once, as a server waits for its database half of the time."""
 MOST_DELETED = 50
 _BUSY = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.BAD_GATEWAY}
+
+
+Wanted: TypeAlias = "tuple[Table, dict[str, Any]]"
 
 
 class Progress(Protocol):
@@ -69,7 +74,7 @@ class Known:
 
 
 def deploy(
-    wanted: Iterable[tuple[Table, dict[str, Any]]],
+    wanted: Callable[[], list[Wanted]],
     keep: Callable[[str], bool],
     may_delete: Callable[[list[str]], bool],
     progress: Progress,
@@ -77,7 +82,7 @@ def deploy(
     """Make the server's deployments those that are wanted.
 
     Args:
-        wanted: tables, each with its deployment as prefect.yaml has it.
+        wanted: gives tables, each with its deployment as prefect.yaml has it; is called while the server is asked.
         keep: says whether there is a file for a table, so that its deployment stays.
         may_delete: is asked whether deployments of tables without files go, by their names.
         progress: is told how far it is.
@@ -86,11 +91,11 @@ def deploy(
         UsageError: the API does not answer or refuses who asks, or there is no work pool.
     """
     with _said():
-        return asyncio.run(_deploy(list(wanted), keep, may_delete, progress))
+        return asyncio.run(_deploy(wanted, keep, may_delete, progress))
 
 
 async def _deploy(
-    wanted: list[tuple[Table, dict[str, Any]]],
+    wanted: Callable[[], list[Wanted]],
     keep: Callable[[str], bool],
     may_delete: Callable[[list[str]], bool],
     progress: Progress,
@@ -98,9 +103,9 @@ async def _deploy(
     result = Deployed()
     async with get_client() as client:
         await _require_pool(client)
-        known = await _read(client)
+        known, chosen = await asyncio.gather(_read(client), asyncio.to_thread(wanted))
         todo, pace = [], Pace()
-        for table, deployment in wanted:
+        for table, deployment in chosen:
             there = known.deployments.get((kind_of(table), table.identity))
             payload = payload_of(table, deployment, known.flows[kind_of(table)])
             if there and is_same(payload, deployment, there, known.automations.get(there["id"], [])):
@@ -115,7 +120,7 @@ async def _deploy(
         result.created.sort()
         result.updated.sort()
 
-        moved, gone = _surplus(known, {table.identity: kind_of(table) for table, _ in wanted}, keep)
+        moved, gone = _surplus(known, {table.identity: kind_of(table) for table, _ in chosen}, keep)
         if gone and may_delete(sorted(gone.values())):
             moved |= gone
         else:
@@ -173,26 +178,30 @@ async def _read(client: PrefectClient) -> Known:
         answer = await client.request("POST", "/flows/", json={"name": name})
         flows[name] = answer.json()["id"]
     names = {id_: name for name, id_ in flows.items()}
-    chosen = {"flows": {"name": {"any_": list(FLOWS)}}, "sort": "NAME_ASC"}
-    deployments = {
-        (names[one["flow_id"]], one["name"]): one for one in await _pages(client, "/deployments/filter", chosen)
-    }
+    ours = {"flows": {"name": {"any_": list(FLOWS)}}}
+    found, others = await asyncio.gather(_all(client, "deployments", ours), _all(client, "automations", {}))
+    deployments = {(names[one["flow_id"]], one["name"]): one for one in found}
     automations: dict[str, list[dict[str, Any]]] = {}
-    for one in await _pages(client, "/automations/filter", {}):
+    for one in others:
         for action in one["actions"]:
             if action["type"] == "run-deployment" and action["deployment_id"]:
                 automations.setdefault(action["deployment_id"], []).append(one)
     return Known(flows, deployments, automations)
 
 
-async def _pages(client: PrefectClient, path: Any, body: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 - Prefect lists its paths
-    found: list[dict[str, Any]] = []
-    while True:
-        answer = await client.request("POST", path, json={**body, "limit": PAGE, "offset": len(found)})
-        page: list[dict[str, Any]] = answer.json()
-        found += page
-        if len(page) < PAGE:
-            return found
+async def _all(client: PrefectClient, what: str, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return all of a kind."""
+    some = asyncio.Semaphore(PAGES)
+
+    async def ask(path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+        async with some:
+            answer = await client.request("POST", f"/{what}/{path}", json=body)  # type: ignore[arg-type]
+        return answer.json()
+
+    starts = range(0, await ask("count", chosen), PAGE)
+    by_name = {**chosen, "sort": "NAME_ASC", "limit": PAGE}
+    pages = await asyncio.gather(*(ask("filter", {**by_name, "offset": start}) for start in starts))
+    return [one for page in pages for one in page]
 
 
 async def _make(client: PrefectClient, payload: dict[str, Any], triggers: list[dict[str, Any]]) -> None:
