@@ -134,17 +134,18 @@ def test_overlap_does_not_reach_before_the_start(mysql_server: MysqlServer, data
 def test_documents_without_a_date_are_counted(
     mongodb_server: MongodbServer, collection: Collection[dict[str, Any]], *, index: bool
 ) -> None:
-    """Missing, null and of another type; dates that no calendar has are told apart."""
+    """Missing, null and of another type; dates that no calendar has, and that are zero, are told apart."""
     at = datetime(2024, 3, 1, tzinfo=UTC)
     values = [None, "2024-03-01", 5, at, DatetimeMS(2**60), DatetimeMS(-(2**60))]
     collection.insert_many([{"_id": number, "at": value} for number, value in enumerate(values)])
-    collection.insert_one({"_id": 6})
+    collection.insert_many([{"_id": 6}, {"_id": 7, "at": datetime(1970, 1, 1, tzinfo=UTC)}])
     if index:
         collection.create_index("at")
     found = MongodbReader(mongodb_server.settings("shop_test")).inspect(mongo.core_table(DOCUMENTS, cursor="at"))
-    no_date, beyond = left_out(found)
+    no_date, beyond, zero = left_out(found)
     assert no_date.startswith("shop_test.things has 4 documents whose at is no date, such as _id=0: they belong to no ")
     assert beyond.startswith("shop_test.things has 2 documents whose at lies outside the years 1 to 9999, such as _id=")
+    assert zero.startswith("shop_test.things has 1 document whose at is zero, 1970-01-01 00:00 UTC, such as _id=7: it ")
 
 
 def test_a_cursor_of_milliseconds_is_told_with_its_conversion(

@@ -104,7 +104,8 @@ def test_what_was_read_is_cached_until_it_is_loaded(
             "manifest.json",
             "result.json",
         }
-        by_block.ingest("core.things")
+        done = by_block.run("flows.ingest", "core.things")
+        assert done.returncode == 0, done.stderr
     assert list(asked.values()) == [1]
     assert by_address.rows("SELECT count(*) FROM core.things") == [(6,)]
     assert list(place.store.files("core.things")) == []

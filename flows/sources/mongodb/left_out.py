@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions, DatetimeConversion
@@ -21,6 +22,7 @@ SECONDS = 5
 """How long counting may take."""
 _LEAST_MILLISECONDS = 10**11
 """A number from here on counts milliseconds rather than seconds, which would be of the year 5138."""
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
@@ -32,9 +34,13 @@ def left_out(database: Database[dict[str, Any]], table: Table, source: MongodbSo
     collection = database.get_collection(source.collection, _OPTIONS)
     name = f"{database.name}.{source.collection}"
     kind = "objectId" if is_object_id(table, source) else "date"
-    asked = [(f"is no {kind}", f"Give each a {kind}", {path: {"$not": {"$type": kind}}})]
+    asked: list[tuple[str, str, dict[str, Any]]] = [
+        (f"is no {kind}", f"Give each a {kind}", {path: {"$not": {"$type": kind}}})
+    ]
     if kind == "date":
         asked.append(("lies outside the years 1 to 9999", "Mend them at the source", beyond_the_calendar(path)))
+        if table.window is not None and table.window.start > _ZERO:
+            asked.append(("is zero, 1970-01-01 00:00 UTC", "Give each a date", {path: _ZERO}))
     # Mostly there is none, which one look through the collection says.
     in_all = _count(collection, {"$or": [found for _, _, found in asked]})
     if in_all is None:
