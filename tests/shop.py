@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
+import typer
+from typer.testing import CliRunner
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -31,6 +35,17 @@ class Shop:
             text=True,
             check=False,
         )
+
+    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command `flows.<name>` in this process: another takes longer to start than most tests ask of it."""
+        app = typer.Typer(add_completion=False)
+        app.command()(importlib.import_module(f"flows.{name}").main)
+        kept = self.environment
+        environment = kept | dict.fromkeys(os.environ.keys() - kept.keys())
+        with chdir(self.root):
+            done = CliRunner().invoke(app, arguments, prog_name=name, env=environment)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -87,25 +87,25 @@ def test_windows_close_by_the_sources_clock(project, monkeypatch):
 
 def test_windows_older_than_a_lookups_change_are_counted(project):
     """Those that are looked back for are made again; of the others every run says how many there are, and since when."""
-    assert project.run("flows.run").returncode == 0
+    assert project.command("run").returncode == 0
     (project.root / "rates.csv").write_text("currency,rate\nEUR,2\n")
-    assert project.run("flows.ingest", "core.rates", "--force").returncode == 0
-    plan = json.loads(project.run("flows.derive", "derived.priced", "--dry-run", "--json").stdout)
+    assert project.command("ingest", "core.rates", "--force").returncode == 0
+    plan = json.loads(project.command("derive", "derived.priced", "--dry-run", "--json").stdout)
     assert [window["cause"] for window in plan["windows"]] == ["lookback"] * 3
     [behind] = plan["behind"]
     assert (behind["table"], behind["windows"]) == ("core.rates", 7)
-    for command in (("flows.derive", "derived.priced"), ("flows.run",)):
-        done = project.run(*command)
+    for command in (("derive", "derived.priced"), ("run",)):
+        done = project.command(*command)
         assert done.returncode == 0
         assert "derived.priced: 7 windows are older than core.rates' change of 20" in done.stderr
         assert "--force makes them again" in done.stderr
-    assert project.run("flows.derive", "derived.priced", "--force").returncode == 0
-    assert "older than" not in project.run("flows.derive", "derived.priced").stderr
+    assert project.command("derive", "derived.priced", "--force").returncode == 0
+    assert "older than" not in project.command("derive", "derived.priced").stderr
 
 
 def test_a_run_whose_clock_was_ahead_is_told_and_its_windows_are_made_again(project):
     """Windows that were open when they were committed are copied again; those before stay."""
-    assert project.run("flows.run").returncode == 0
+    assert project.command("run").returncode == 0
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ahead = datetime.now(UTC) + timedelta(days=2)
     with duckdb.connect(str(project.warehouse)) as session:
@@ -122,10 +122,10 @@ def test_a_run_whose_clock_was_ahead_is_told_and_its_windows_are_made_again(proj
             " QUALIFY version = max(version) OVER ()",
             {"start": today, "end": today + timedelta(days=2), "ahead": ahead},
         )
-    done = project.run("flows.ingest", "core.events")
+    done = project.command("ingest", "core.events")
     assert done.returncode == 0
     assert "the clock of an earlier run was ahead" in done.stderr
-    plan = json.loads(project.run("flows.ingest", "core.events", "--dry-run", "--json").stdout)
+    plan = json.loads(project.command("ingest", "core.events", "--dry-run", "--json").stdout)
     assert plan["waiting"][0]["start"][:10] == today.date().isoformat()
     upstream = project.rows("SELECT max(window_end) FROM platform.ledger WHERE table_name = 'core.events'")
     assert upstream[0][0].astimezone(UTC) == today + timedelta(days=2)

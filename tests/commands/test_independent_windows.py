@@ -59,15 +59,15 @@ def project(tmp_path):
 def test_later_windows_are_tried(project):
     """The run ends as failed and names the window; all others are committed; the next run tries it again."""
     shop = project(1, 10, 1, 1, 1, 1, 1, 11, 1, 1)
-    assert shop.run("flows.ingest", "core.events").returncode == 0
-    done = shop.run("flows.derive", "derived.numbers")
+    assert shop.command("ingest", "core.events").returncode == 0
+    done = shop.command("derive", "derived.numbers")
     assert done.returncode == 1
     assert "2 windows failed (2026-01-02..2026-01-03, 2026-01-08..2026-01-09)" in done.stderr
     assert "n=10" in done.stderr
     assert "n=11" in done.stderr
     assert "not tried" not in done.stderr
     assert shop.rows("SELECT count(*) FROM derived.numbers") == [(8,)]
-    again = json.loads(shop.run("flows.derive", "derived.numbers", "--json").stdout)
+    again = json.loads(shop.command("derive", "derived.numbers", "--json").stdout)
     assert [failure["start"][:10] for failure in again["failures"]] == ["2026-01-02", "2026-01-08"]
     assert {failure["kind"] for failure in again["failures"]} == {"CheckFailedError"}
     assert "2 windows failed" in again["error"]
@@ -76,11 +76,11 @@ def test_later_windows_are_tried(project):
 def test_a_run_gives_up_after_five_failures_in_a_row(project):
     """It says how many windows were not tried."""
     shop = project(1, 10, 10, 10, 10, 1, 10, 10, 10, 10)
-    shop.run("flows.ingest", "core.events")
-    assert "not tried" not in shop.run("flows.derive", "derived.numbers").stderr
+    shop.command("ingest", "core.events")
+    assert "not tried" not in shop.command("derive", "derived.numbers").stderr
     shop = project(*[10] * 10)
-    shop.run("flows.ingest", "core.events", "--force")
-    done = shop.run("flows.derive", "derived.numbers", "--force")
+    shop.command("ingest", "core.events", "--force")
+    done = shop.command("derive", "derived.numbers", "--force")
     assert done.returncode == 1
     # Those that failed in the run before go last.
     assert (
@@ -91,10 +91,10 @@ def test_a_run_gives_up_after_five_failures_in_a_row(project):
 def test_advice_for_windows_that_fail_alike_stands_once(project):
     """Below what is wrong with each of them."""
     shop = project(*[1] * 5)
-    shop.run("flows.ingest", "core.events")
+    shop.command("ingest", "core.events")
     path = shop.root / "tables/derived/numbers.yaml"
     path.write_text(path.read_text().replace("DATE(at) AS day", "DATE_ADD(DATE(at), INTERVAL 1 DAY) AS day"))
-    done = shop.run("flows.derive", "derived.numbers")
+    done = shop.command("derive", "derived.numbers")
     assert done.returncode == 1
     assert done.stderr.count("have a day outside it") == 5
     assert done.stderr.count("Bound day by @window_start and @window_end") == 1
@@ -104,14 +104,14 @@ def test_advice_for_windows_that_fail_alike_stands_once(project):
 def test_readers_of_a_failed_table_are_tried(project):
     """What they can do is done; their plan says what waits and why."""
     shop = project(1, 10, *[1] * 8)
-    done = shop.run("flows.run")
+    done = shop.command("run")
     assert done.returncode == 1
     assert "skipped" not in done.stdout
     assert (
         "; 1 more window to wait: 2026-01-02..2026-01-03: derived.numbers is complete up to 2026-01-02" in done.stdout
     )
     assert shop.rows("SELECT count(*) FROM derived.reader") == [(9,)]
-    plan = json.loads(shop.run("flows.derive", "derived.reader", "--dry-run", "--json").stdout)
+    plan = json.loads(shop.command("derive", "derived.reader", "--dry-run", "--json").stdout)
     [waiting] = plan["waiting"]
     assert waiting["start"].startswith("2026-01-02")
     assert "derived.numbers" in waiting["reason"]
@@ -125,11 +125,11 @@ def test_a_failed_core_window_holds_what_reads_it(project):
     (shop.root / "tables/core/events.yaml").write_text(
         text.replace("type: INT64}", "type: INT64, checks: [{range: {max: 9}}]}")
     )
-    shop.run("flows.ingest", "core.events", "--to", "2026-01-03")
+    shop.command("ingest", "core.events", "--to", "2026-01-03")
     project(1, 1, 10, *[1] * 7)
-    assert shop.run("flows.ingest", "core.events", "--from", "2026-01-03", "--to", "2026-01-04").returncode == 1
-    assert shop.run("flows.ingest", "core.events", "--from", "2026-01-04").returncode == 0
-    done = shop.run("flows.derive", "derived.numbers")
+    assert shop.command("ingest", "core.events", "--from", "2026-01-03", "--to", "2026-01-04").returncode == 1
+    assert shop.command("ingest", "core.events", "--from", "2026-01-04").returncode == 0
+    done = shop.command("derive", "derived.numbers")
     assert done.returncode == 0
     assert "core.events is complete up to 2026-01-03, needed up to 2026-01-04: its window" in done.stdout
     assert "2026-01-03..2026-01-04 failed" in done.stdout
@@ -138,7 +138,7 @@ def test_a_failed_core_window_holds_what_reads_it(project):
 def test_one_row_is_no_rows(project):
     """Words follow the count."""
     shop = project(1)
-    done = shop.run("flows.ingest", "core.events", "--to", "2026-01-02")
+    done = shop.command("ingest", "core.events", "--to", "2026-01-02")
     assert "1 row " in done.stdout
     assert "1 rows" not in done.stdout
 
@@ -149,12 +149,12 @@ def test_a_retyped_column_of_no_rows_needs_no_word(project):
     path = shop.root / "tables/core/events.yaml"
     text = path.read_text()
     path.write_text(text.replace("type: INT64}", "type: INT64, checks: [{range: {max: 9}}]}"))
-    assert shop.run("flows.ingest", "core.events").returncode == 1
+    assert shop.command("ingest", "core.events").returncode == 1
     path.write_text(text.replace("type: INT64}", "type: NUMERIC}"))
-    done = shop.run("flows.ingest", "core.events")
+    done = shop.command("ingest", "core.events")
     assert (done.returncode, done.stderr) == (0, "")
     path.write_text(text.replace("type: INT64}", "type: BIGNUMERIC}"))
-    assert "retyped column n: converted in rows copied before" in shop.run("flows.ingest", "core.events").stderr
+    assert "retyped column n: converted in rows copied before" in shop.command("ingest", "core.events").stderr
 
 
 def test_a_full_copy_that_is_up_to_date_names_force(project):
@@ -163,21 +163,21 @@ def test_a_full_copy_that_is_up_to_date_names_force(project):
     path = shop.root / "tables/core/events.yaml"
     lines = [line for line in CORE.splitlines() if not line.startswith(("window", "partition", "strategy", "source"))]
     path.write_text("\n".join([*lines, "strategy: replace", "source: {kind: files, path: events.csv}", ""]))
-    assert shop.run("flows.ingest", "core.events").returncode == 0
-    assert "waits for its schedule; --force copies it now" in shop.run("flows.ingest", "core.events").stdout
+    assert shop.command("ingest", "core.events").returncode == 0
+    assert "waits for its schedule; --force copies it now" in shop.command("ingest", "core.events").stdout
     project(1, 2)
-    assert shop.run("flows.ingest", "core.events", "--rebuild").returncode == 0
+    assert shop.command("ingest", "core.events", "--rebuild").returncode == 0
     assert shop.rows("SELECT n FROM core.events ORDER BY n") == [(1,), (2,)]
 
 
 def test_windows_that_failed_before_go_last(project):
     """Five old windows that always fail do not keep new ones from being tried: those come first in the next run."""
     shop = project(10, 10, 10, 10, 10, 10, 1, 1, 1, 1)
-    shop.run("flows.ingest", "core.events")
-    first = shop.run("flows.derive", "derived.numbers")
+    shop.command("ingest", "core.events")
+    first = shop.command("derive", "derived.numbers")
     assert "5 windows failed" in first.stderr
     assert "and 5 more windows not tried" in first.stderr
-    again = shop.run("flows.derive", "derived.numbers")
+    again = shop.command("derive", "derived.numbers")
     assert "to do: 2026-01-01..2026-01-11 in 10 steps" in again.stdout
     assert shop.rows("SELECT count(*) FROM derived.numbers") == [(4,)]
 
@@ -185,17 +185,17 @@ def test_windows_that_failed_before_go_last(project):
 def test_failures_of_several_kinds_do_not_let_a_run_give_up(project):
     """Five in a row of one class are five of one kind only where one check refuses them all, or one cause is named."""
     shop = project(*[10, 11] * 5)
-    shop.run("flows.ingest", "core.events")
+    shop.command("ingest", "core.events")
     path = shop.root / "tables/derived/numbers.yaml"
     odd = "checks: [{sql: 'SELECT n FROM derived.numbers WHERE MOD(n, 2) = 1', name: even}, "
     odd += "{sql: 'SELECT n FROM derived.numbers WHERE MOD(n, 2) = 0', name: odd}]\n"
     path.write_text(path.read_text().replace(", checks: [{range: {max: 9}}]", "") + odd)
-    done = shop.run("flows.derive", "derived.numbers")
+    done = shop.command("derive", "derived.numbers")
     assert "10 windows failed (2026-01-01..2026-01-11)\n" in done.stderr
     path.write_text(
         path.read_text().replace("SUM(n) AS n", "IF(SUM(n) = 10, DIV(1, 0), CAST(REPEAT('x', SUM(n)) AS INT64)) AS n")
     )
-    assert "10 windows failed (2026-01-01..2026-01-11)\n" in shop.run("flows.derive", "derived.numbers").stderr
+    assert "10 windows failed (2026-01-01..2026-01-11)\n" in shop.command("derive", "derived.numbers").stderr
 
 
 def test_windows_of_one_step_are_counted_one_by_one(project):
@@ -203,9 +203,9 @@ def test_windows_of_one_step_are_counted_one_by_one(project):
     shop = project(*[10] * 7, 1, 1, 1)
     path = shop.root / "tables/core/events.yaml"
     path.write_text(CORE.replace("type: INT64}", "type: INT64, checks: [{range: {max: 9}}]}"))
-    done = shop.run("flows.ingest", "core.events")
+    done = shop.command("ingest", "core.events")
     assert done.returncode == 1
     assert "5 windows failed (2026-01-01..2026-01-06), and 5 more windows not tried" in done.stderr
-    again = shop.run("flows.ingest", "core.events")
+    again = shop.command("ingest", "core.events")
     assert "core.events: 7 windows failed (2026-01-01..2026-01-08)\n" in again.stderr
     assert shop.rows("SELECT count(*) FROM core.events") == [(3,)]

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from contextlib import chdir
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import typer
-from typer.testing import CliRunner
-
-from flows import ingest
 from tests.shop import Shop
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from tests.servers.mysql import MysqlServer
@@ -40,19 +34,10 @@ class Project(Shop):
         return path
 
     def ingest(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run the command `flows.ingest`, which ends with this exit code and no traceback.
-
-        It runs in this process: another would take longer to start than to do what these tests ask of it.
-        """
-        command = typer.Typer(add_completion=False)
-        command.command()(ingest.main)
-        kept = self.environment
-        environment = kept | dict.fromkeys(os.environ.keys() - kept.keys())
-        with chdir(self.root):
-            done = CliRunner().invoke(command, arguments, prog_name="ingest", env=environment)
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        assert done.exit_code == code, done.stdout + done.stderr
-        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+        """Run the command `flows.ingest` in this process, which ends with this exit code and no traceback."""
+        done = self.command("ingest", *arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
 
 
 @dataclass(frozen=True)
