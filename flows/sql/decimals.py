@@ -102,6 +102,35 @@ def variance(values: str, scale: int, *, sample: bool) -> str:
     return f"list_extract(list_transform([{values}], lambda xs: CASE WHEN len(xs) > {less} THEN {of_values} END), 1)"
 
 
+def covariance(pairs: str, kind: str) -> str:
+    """Return the covariance of a list of pairs of NUMERICs, of a sample or of all, or their correlation, as a FLOAT64.
+
+    They are looked at by how far they are from the first pair, in units of their last place: exactly, where that fits.
+    """
+    less = 1 if kind == "covarsamp" else 0
+    units = ", ".join(f"'{side}': {_units(f'xone.{side}', 9)}" for side in "uv")
+    apart = ", ".join(f"'{side}': xone.{side} - xu[1].{side}" for side in "uv")
+    count = "CAST(len(xd) AS HUGEINT)"
+    total = {side: f"list_sum(list_transform(xd, lambda xone: xone.{side}))" for side in "uv"}
+
+    def moment(one: str, two: str) -> str:
+        products = f"list_sum(list_transform(xd, lambda xone: xone.{one} * xone.{two}))"
+        return f"CAST({count} * {products} - {total[one]} * {total[two]} AS DOUBLE)"
+
+    far = "list_max(list_transform(xd, lambda xone: greatest(abs(xone.u), abs(xone.v))))"
+    among = f"(CAST({count} * ({count} - {less}) AS DOUBLE) * 1e18)"
+    found = f"{moment('u', 'v')} / {among}"
+    if kind == "corr":
+        spread = f"sqrt({moment('u', 'u')} * {moment('v', 'v')})"
+        found = f"CASE WHEN {spread} = 0 THEN CAST('NaN' AS DOUBLE) ELSE {moment('u', 'v')} / {spread} END"
+    beyond = "error('numbers that are too far apart for an exact CORR or COVAR: write CAST(... AS FLOAT64)')"
+    chosen = f"CASE WHEN {far} < {10**18} // len(xd) THEN {found} ELSE {beyond} END"
+    of_units = f"list_extract(list_transform([list_transform(xu, lambda xone: {{{apart}}})], lambda xd: {chosen}), 1)"
+    of_pairs = f"list_extract(list_transform([list_transform(xs, lambda xone: {{{units}}})], lambda xu: {of_units}), 1)"
+    least = 0 if kind == "covarpop" else 1
+    return f"list_extract(list_transform([{pairs}], lambda xs: CASE WHEN len(xs) > {least} THEN {of_pairs} END), 1)"
+
+
 def _one_unit(scale: int) -> str:
     return "0." + "0" * (scale - 1) + "1"
 

@@ -39,7 +39,7 @@ def test_a_plain_exists_bounds_the_table_around_it():
         ("COUNT(*)", "", False),
         ("d.id", " GROUP BY d.id", True),
         ("1", " UNION ALL SELECT 1", False),
-        ("1", " HAVING COUNT(*) = 0", False),
+        ("COUNT(*)", " HAVING COUNT(*) = 0", False),
     ]:
         sql = outer.format(inner.format(columns, end))
         (_, events) = analyze(sql, SCHEMA, PARTITIONS).dependencies

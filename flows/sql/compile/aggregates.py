@@ -41,7 +41,6 @@ _ADDING = {
 """Those that add up their arguments; of FLOAT64 the order decides on the last digits."""
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 _QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES"}
-_MOST_QUANTILES = 10_000
 _BY = {"MAX_BY", "MIN_BY"}
 _SEEING = ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 """What gives one or several of the values that it sees, by their order."""
@@ -67,6 +66,8 @@ class _Inside:
 def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None) -> Value:
     """Compile a call of an aggregate, or of a function that needs a window; `window` is what follows it."""
     of_rows = bool(signatures.aggregate(name))
+    if not scope.items:
+        return scope.without_from(node)
     if of_rows and window is None:
         scope.aggregated = True
         if scope.depth:
@@ -184,7 +185,7 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
     if name in _QUANTILES and (said := _quantile_fault(name, inside, window=bool(suffix))):
         return scope.fault(node, said)
     nulls = inside.nulls if name not in _QUANTILES else None
-    if of_rows and (inside.limit or nulls or inside.order) and name not in ORDERED:
+    if of_rows and (inside.limit is not None or nulls or inside.order) and name not in ORDERED:
         return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
     ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
     if of_rows and ignore and nulls:
@@ -193,7 +194,8 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
         # The least one of FLOAT64 is NaN.
         name = "MIN"
     candidates = signatures.aggregate(name) if of_rows else signatures.window(name)
-    if inside.distinct and name not in _SAME_DISTINCT and not all(one.distinct for one in candidates):
+    of_bytes = name == "STRING_AGG" and bool(arguments) and arguments[0][1].type == t.BYTES
+    if inside.distinct and (of_bytes or (name not in _SAME_DISTINCT and not all(one.distinct for one in candidates))):
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
     if inside.distinct and any(value.type == t.JSON for _, value in arguments):
         return scope.fault(node, "JSON cannot be compared, as DISTINCT does. Compare what JSON_VALUE gives.")
@@ -212,11 +214,31 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
         and not (len(arguments) == 1 and arguments[0][1].type in t.DECIMALS)
     ):
         scope.context.drifts = True
-    if inside.limit and value.type != t.UNKNOWN:
-        if name != "ARRAY_AGG":
-            return scope.unsupported(node, f"{name} with LIMIT")
-        return Value(value.type, f"list_slice({value.sql}, 1, {inside.limit})")
-    return value
+    if inside.limit is None or value.type == t.UNKNOWN:
+        return value
+    return _limited(name, node, value, arguments, marks, inside.limit, scope)
+
+
+def _limited(  # noqa: PLR0913, PLR0917 - the parts of a call
+    name: str,
+    node: exp.Expr,
+    value: Value,
+    arguments: list[tuple[exp.Expr, Value]],
+    marks: dict[str, str],
+    limit: int,
+    scope: Scope,
+) -> Value:
+    """Return an aggregate of as many values as LIMIT says."""
+    if not limit:
+        return Value(value.type, f"CASE WHEN FALSE THEN {value.sql} END")
+    if name == "ARRAY_AGG":
+        return Value(value.type, f"list_slice({value.sql}, 1, {limit})")
+    if name != "STRING_AGG" or value.type != t.STRING:
+        return scope.unsupported(node, f"{name} with LIMIT")
+    text, separator = arguments[0][1], arguments[1][1].sql if len(arguments) > 1 else "','"
+    marks = marks | {"o": f" FILTER (WHERE {text.sql} IS NOT NULL){marks['o']}"}
+    listed = apply(name, node, signatures.aggregate("ARRAY_AGG"), arguments[:1], scope, marks=marks).sql
+    return Value(t.STRING, f"array_to_string(list_slice({listed}, 1, {limit}), {separator})")
 
 
 def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, window: str) -> str:
@@ -232,7 +254,7 @@ def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, wi
         return f"{name} takes no IGNORE NULLS or RESPECT NULLS. Leave out the rows without a value in a WITH."
     if (name in _BY or inside.having is not None) and inside.call.find(exp.Query):
         return f"a query inside {name} is not supported. Compute it in a WITH, and name its column here."
-    if window and (inside.order or inside.limit):
+    if window and (inside.order or inside.limit is not None):
         return (
             f"{name} with OVER takes no ORDER BY or LIMIT in its brackets. Write the order in OVER (... ORDER BY ...)."
         )
@@ -249,16 +271,9 @@ def _quantile_fault(name: str, inside: _Inside, *, window: bool) -> str:
     """Say what is wrong with a call of PERCENTILE_CONT and the like; an empty text where nothing is."""
     if inside.nulls is exp.RespectNulls:
         return f"{name} with RESPECT NULLS is not supported. Leave it out: NULLs are ignored."
-    given = [value.constant for _, value in inside.arguments[1:]]
-    if name == "APPROX_QUANTILES":
-        if window:
-            return "APPROX_QUANTILES takes no OVER. Write PERCENTILE_DISC(value, 0.5) OVER (...)."
-        good = [isinstance(number, int) and 0 < number <= _MOST_QUANTILES for number in given]
-        wanted = f"a whole number from 1 to {_MOST_QUANTILES:,}, written down: APPROX_QUANTILES(value, 4)"
-    else:
-        good = [isinstance(number, int | float | str) and 0 <= float(number) <= 1 for number in given]
-        wanted = f"a number from 0 to 1, written down: {name}(value, 0.5)"
-    return "" if good in ([True], []) else f"{name} takes {wanted}."
+    if name == "APPROX_QUANTILES" and window:
+        return "APPROX_QUANTILES takes no OVER. Write PERCENTILE_DISC(value, 0.5) OVER (...)."
+    return ""
 
 
 def _read(call: exp.Expr, scope: Scope) -> _Inside:

@@ -9,6 +9,7 @@ from flows.sql import types as t
 from flows.sql.compile.convert import chosen, converted
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions.match import match
+from flows.sql.functions.signatures import E, O
 from flows.sql.functions.template import render
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, plain, safely
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from flows.sql.functions.match import Match
     from flows.sql.functions.signatures import Signature
 
-_COMPARING = {"MIN", "MAX", "GREATEST", "LEAST", "NULLIF", "MAX_BY", "MIN_BY"}
-_ORDERING = {"MIN", "MAX", "GREATEST", "LEAST"}
 _INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
 
@@ -52,11 +51,8 @@ def apply(  # noqa: PLR0913 - the parts of a call
             node,
             f"{name}({', '.join(map(str, given))}) does not exist, or not in the embedded warehouse yet. It knows {known}.",
         )
-    if name in _COMPARING and t.JSON in given:
-        return scope.fault(node, f"JSON cannot be compared, as {name} does. Compare what JSON_VALUE gives.")
-    unordered = next((one for one in given if one.name in {"ARRAY", "STRUCT"}), None) if name in _ORDERING else None
-    if unordered is not None:
-        return scope.fault(node, f"{unordered.name}s have no order, which {name} needs. Compare their parts.")
+    if said := _misfit(name, matched, arguments):
+        return scope.fault(node, said)
     if matched.result.element is not None and matched.result.element.element is not None:
         return scope.fault(node, f"{name} would give an ARRAY of ARRAYs. Put each into a STRUCT.")
     if t.FLOAT64 in matched.wanted and name not in _INEXACT and not _is_inexact(arguments):
@@ -72,14 +68,33 @@ def apply(  # noqa: PLR0913 - the parts of a call
     return Value(matched.result, sql, reads=_reads(name, values))
 
 
+def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value]]) -> str:
+    """Say which argument is not what its place asks for beside the type; an empty text where none is."""
+    signature = matched.signature
+    for place, (item, value) in enumerate(arguments):
+        parameter, want = signature.parameter(place), matched.wanted[place]
+        kind = parameter.element or parameter
+        of = ((parameter.element and want.element) or want).name if kind in (E, O) else ""
+        if of == "JSON":
+            return f"JSON cannot be compared, as {name} does. Compare what JSON_VALUE gives."
+        if kind == O and of in {"ARRAY", "STRUCT"}:
+            return f"{of}s have no order, which {name} needs. Compare their parts."
+        written = signature.written[place] if signature.written else None
+        constant = "" if value.literal and value.type == t.BYTES else value.constant
+        if written is not None and not written.takes(constant):
+            whole = "whole " if want == t.INT64 else ""
+            return f"{name} takes {str(written).replace('number', f'{whole}number')}, written down, in place of '{shown(item)}'."
+    return ""
+
+
 def _filled(matched: Match, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
     if not matched.signature.of_signs:
         return render(matched.signature.template, arguments, marks)
 
     def of_signs(names: Sequence[str]) -> str:
-        return render(matched.signature.template, list(map(to_text, names, matched.wanted)))
+        return render(matched.signature.template, list(map(to_text, names, matched.wanted)), marks)
 
-    return to_bytes(bound(arguments, of_signs), matched.result)
+    return to_bytes(bound(arguments, of_signs) if marks is None else of_signs(arguments), matched.result)
 
 
 def _is_inexact(arguments: Sequence[tuple[exp.Expr, Value]]) -> bool:

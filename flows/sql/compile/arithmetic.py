@@ -174,7 +174,7 @@ def _to_places(name: str, node: exp.Expr, scope: Scope) -> Value | None:
             return scope.fault(node, f"{name} takes a number of places, but '{shown(pairs[1][0])}' is {places.type}.")
         given = [number.sql, converted(*pairs[1], t.INT64, scope)]
         return Value(t.NUMERIC, bound(given, lambda names: numeric_to_places(*names, rounded=name == "ROUND")))
-    if name == "TRUNC" and number.type != t.UNKNOWN:
+    if name == "TRUNC" and number.type == t.BIGNUMERIC:
         return scope.fault(
             node,
             f"TRUNC of {number.type} to places is not supported. Write TRUNC(CAST({shown(item)} AS NUMERIC), ...).",

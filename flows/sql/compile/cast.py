@@ -221,15 +221,24 @@ def literal(text: str, want: Type) -> str | None:
     if re.fullmatch(_FORMS.get(want, "(?!)"), text) is None:
         return None
     try:
-        padded = re.sub(r"(?<![0-9.])([0-9])(?![0-9])", r"0\1", text).replace(" UTC", "+00:00").replace("UTC", "+00:00")
+        zone = re.search(r" ([A-Za-z]\S+)$", text)
+        spelt = text.removesuffix(zone[0]) if zone else text.replace("UTC", "+00:00")
+        padded = re.sub(r"(?<![0-9.])([0-9])(?![0-9])", r"0\1", spelt)
         if want == t.DATE:
             return f"DATE '{date.fromisoformat(padded)}'"
         if want == t.TIME:
             return f"TIME '{time.fromisoformat(padded)}'"
         moment = datetime.fromisoformat(padded.replace("Z", "+00:00").replace("z", "+00:00"))
-    except ValueError:
+        if zone and zone[1] != "UTC":
+            from zoneinfo import ZoneInfo  # noqa: PLC0415 - few texts name a zone
+
+            moment = moment.replace(tzinfo=ZoneInfo(zone[1]))
+    except (ValueError, LookupError, OSError):
         return None
     if want == t.DATETIME:
         return f"TIMESTAMP '{moment.isoformat(' ')}'"
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        return None
     return f"TIMESTAMPTZ '{utc.isoformat(' ')}'"

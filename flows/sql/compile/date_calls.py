@@ -31,6 +31,9 @@ def _extract(node: exp.Expr, scope: Scope) -> Value:
     if value.type == t.UNKNOWN or part is None or where is None:
         return NOTHING
     found = dates.extract(value.sql, value.type, part, where)
+    if value.type == t.NULL:
+        kind = Type(part) if part in {"DATE", "TIME"} else t.INT64
+        return Value(kind, f"CAST(NULL AS {t.duckdb_type(kind)})")
     if found is None:
         return scope.fault(node, f"EXTRACT({part}) does not take {value.type}.")
     return Value(found[1], found[0])
@@ -109,7 +112,10 @@ def zoned(name: str, node: exp.Expr, value: Value, scope: Scope) -> Value | None
 def _last_day(_: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 2:  # noqa: PLR2004 - a day and a part
         return None
-    value, part = argument(node.expressions[0], t.DATE, "LAST_DAY", scope), date_part(node.expressions[1], scope)
+    first, part = expression(node.expressions[0], scope), date_part(node.expressions[1], scope)
+    if first.type == t.DATETIME:
+        first = Value(t.DATE, f"CAST({first.sql} AS DATE)")
+    value = first if first.type == t.DATE else argument(node.expressions[0], t.DATE, "LAST_DAY", scope)
     sql = part and dates.last_day(value.sql, part)
     return Value(t.DATE, sql) if sql else scope.fault(node, f"LAST_DAY does not know {part}.")
 

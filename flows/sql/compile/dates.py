@@ -23,6 +23,7 @@ MICROSECONDS = {
 _WEEKDAYS = ("SUNDAY", "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY")
 WEEKS = {"WEEK": 0, "ISOWEEK": 1, **{f"WEEK({day})": number for number, day in enumerate(_WEEKDAYS)}}
 """The weekday on which each kind of week begins, from Sunday = 0."""
+_BY_WEEKS = {*WEEKS, "ISOYEAR"}
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _DAYS = {"DAY": 1, "WEEK": 7}
 _LENGTHS = {**MICROSECONDS, "WEEK": 7 * MICROSECONDS["DAY"]}
@@ -35,6 +36,11 @@ _EXTRACTS = {"YEAR", "MONTH", "DAY", "QUARTER", "HOUR", "MINUTE", "SECOND", "ISO
 def _week_start(day: str, first: int) -> str:
     """Return the first day of a DATE's week."""
     return once(day, lambda one: f"({one} - CAST((dayofweek({one}) + {(7 - first) % 7}) % 7 AS INTEGER))")
+
+
+def _isoyear_start(day: str, later: int = 0) -> str:
+    """Return the first day of a DATE's ISO year, or of one that many years later: the week that holds January 4."""
+    return _week_start(f"make_date(date_part('isoyear', {day}) + {later}, 1, 4)", WEEKS["ISOWEEK"])
 
 
 def _of_clock(part: str) -> int | None:
@@ -70,9 +76,11 @@ def truncate(value: str, type_: Type, part: str, zone: Zone = UTC) -> str | None
         return within(once(value, lambda one: _cut_local(one, zone.local(one), part)), t.TIMESTAMP)
     if type_ == t.TIMESTAMP:
         begun = _truncated(zone.local(value), t.DATETIME, part)
-        return begun and (within(zone.instant(begun), type_) if zone != UTC or part in WEEKS else zone.instant(begun))
+        return begun and (
+            within(zone.instant(begun), type_) if zone != UTC or part in _BY_WEEKS else zone.instant(begun)
+        )
     begun = _truncated(value, type_, part)
-    return within(begun, type_) if begun and part in WEEKS else begun
+    return within(begun, type_) if begun and part in _BY_WEEKS else begun
 
 
 def _cut_local(value: str, local: str, part: str) -> str:
@@ -81,8 +89,9 @@ def _cut_local(value: str, local: str, part: str) -> str:
 
 
 def _truncated(value: str, type_: Type, part: str) -> str | None:
-    if part in WEEKS:
-        begun = _week_start(value if type_ == t.DATE else f"CAST({value} AS DATE)", WEEKS[part])
+    if part in _BY_WEEKS and type_ != t.TIME:
+        day = value if type_ == t.DATE else f"CAST({value} AS DATE)"
+        begun = _isoyear_start(day) if part == "ISOYEAR" else _week_start(day, WEEKS[part])
         return begun if type_ == t.DATE else f"CAST({begun} AS TIMESTAMP)"
     if type_ == t.TIME:
         length = _of_clock(part)
@@ -189,7 +198,7 @@ def difference(left: str, right: str, type_: Type, part: str) -> str | None:
     if part in WEEKS:
         later, sooner = (f"CAST({side} AS DATE)" if type_ == t.DATETIME else side for side in (left, right))
         return f"(({_week_start(later, WEEKS[part])} - {_week_start(sooner, WEEKS[part])}) // 7)"
-    if part in _MONTHS or part == "DAY" or (type_ == t.DATETIME and part in MICROSECONDS):
+    if part in _MONTHS or part in {"DAY", "ISOYEAR"} or (type_ == t.DATETIME and part in MICROSECONDS):
         return f"date_diff('{part.lower()}', {right}, {left})"
     return None
 
@@ -228,6 +237,8 @@ def last_day(value: str, part: str) -> str | None:
     """Return the last day of the part in which a DATE lies."""
     if part in WEEKS:
         return within(f"({_week_start(value, WEEKS[part])} + 6)", t.DATE)
+    if part == "ISOYEAR":
+        return within(f"({_isoyear_start(value, 1)} - 1)", t.DATE)
     if part not in _MONTHS:
         return None
     begun = truncate(value, t.DATE, part)

@@ -15,6 +15,7 @@ from sqlglot import exp
 from flows.model.errors import SqlError
 from flows.sql.compile.scope import NOTHING, NOTHING_READ, Relation, Scope, Value
 from flows.sql.once import plain
+from flows.sql.shown import shown
 
 Rule = Callable[[Any, Scope], Value]
 QueryRule = Callable[[Any, Scope], Relation]
@@ -65,6 +66,9 @@ def compiles_call(*names: str) -> Callable[[_C], _C]:
 
 
 _OPERATORS = {exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor}
+_COMPARISONS = {exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE}
+_WITHOUT_NULL = {*_OPERATORS, *_COMPARISONS, exp.DPipe, exp.Like, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Not}
+"""What takes no NULL that is written down as an operand."""
 _LONGEST = 499
 """How many operators may stand in a row; DuckDB goes down 1,000 levels."""
 _LONG = 20
@@ -104,6 +108,8 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     rule, parts = _EXPRESSIONS.get(type(node), _NO_RULE)
     if not parts.issuperset(node.args) and any(part and key not in parts for key, part in node.args.items()):
         return scope.unsupported(node)
+    if type(node) in _WITHOUT_NULL and (said := _null_operand(node)):
+        return scope.fault(node, said)
     mark, context = len(scope.loose), scope.context
     drifts, context.drifts = context.drifts, False
     reads, context.reads = context.reads, set()
@@ -132,6 +138,18 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     if scope.groups is not None and not scope.depth and value.sql in scope.groups:
         del scope.loose[mark:]
     return value
+
+
+def _null_operand(node: exp.Expr) -> str:
+    """Say what is wrong with an operator that has NULL written down on one side; an empty text where nothing is."""
+    sides = [side.unnest() for side in (node.this, node.expression) if isinstance(side, exp.Expr)]
+    known = [side for side in sides if type(side) is not exp.Null]
+    if len(known) == len(sides) or any(isinstance(side, exp.Interval) for side in sides):
+        return ""
+    if type(node) not in _COMPARISONS:
+        return f"'{shown(node)}' is always NULL. Write CAST(NULL AS ...) with a type in its place."
+    value = shown(known[0]) if known else "value"
+    return f"'{shown(node)}' is neither true nor false. Write {value} IS {'NOT ' * isinstance(node, exp.NEQ)}NULL."
 
 
 def _lifted(node: exp.Expr, rule: Rule | None, scope: Scope) -> Value:

@@ -11,6 +11,7 @@ from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean, compare
 from flows.sql.compile.from_items import from_item
 from flows.sql.compile.scope import NOTHING, FromItem, Scope, Value
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,32 +24,51 @@ def from_clause(node: exp.Expr, scope: Scope) -> str:
     from_ = node.args.get("from_")
     scope.first = len(scope.context.occurrences)
     if from_ is None:
+        if any(map(node.args.get, ("where", "group", "having", "order", "distinct"))):
+            scope.without_from(node)
         return ""
-    sql = f" FROM {from_item(from_.this, scope)}"
+    sql = f" FROM {_source(from_.this, scope)}"
     for join in node.args.get("joins") or []:
-        sql += _join(join, scope)
+        sql += _join(join, scope, 0)
     return sql
 
 
-def _join(join: exp.Expr, scope: Scope) -> str:
+def _source(node: exp.Expr, scope: Scope) -> str:
+    """Compile an item of FROM, or a join in parentheses."""
+    inner = node.this
+    in_parentheses = isinstance(node, exp.Subquery) and not node.alias and isinstance(inner, exp.Table | exp.Subquery)
+    if not in_parentheses or node.args.get("pivots"):
+        return from_item(node, scope)
+    if isinstance(inner, exp.Table) and not inner.args.get("joins"):
+        scope.fault(node, f"'{shown(node)}': parentheses hold a query or a join. Leave them out.")
+    first = len(scope.items)
+    sql = _source(inner, scope)
+    for join in inner.args.get("joins") or []:
+        sql += _join(join, scope, first)
+    return f"({sql})" if inner.args.get("joins") else sql
+
+
+def _join(join: exp.Expr, scope: Scope, first: int) -> str:
+    """Compile a join; the items of FROM that it joins with another begin at the place `first`."""
     scope.guard(join, _JOIN)
     side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
     if kind not in {"", "INNER", "CROSS", "OUTER"}:
         scope.unsupported(join, f"{kind} JOIN")
     before = len(scope.items)
-    item = from_item(join.this, scope)
-    for source in _filled(scope, before, side):
+    item = _source(join.this, scope)
+    of_left, of_right = scope.items[first:before], scope.items[before:]
+    for source in {"LEFT": of_right, "RIGHT": of_left, "FULL": scope.items[first:]}.get(side, []):
         source.columns = [
             (name, value._replace(reads=frozenset([(scope.level, value.sql)])) if value.same else value)
             for name, value in source.columns
         ]
     on, using = join.args.get("on"), join.args.get("using")
     if using:
-        condition = _using(join, using, scope, before, side)
+        condition = _using(join, using, scope, of_left, of_right)
     elif on is not None:
         with plain(on, scope, "ON"):
             condition = f" ON {boolean(on, scope, 'ON').sql}"
-        note_bounds(on, scope, _bounded_sides(scope, before, side))
+        note_bounds(on, scope, _bounded_sides(scope, of_left, of_right, side))
     else:
         condition = " ON TRUE" if side else ""
         if side or kind == "INNER" or (kind != "CROSS" and not isinstance(join.this, exp.Unnest)):
@@ -59,35 +79,27 @@ def _join(join: exp.Expr, scope: Scope) -> str:
                     join, f"{(side + ' ') if side else ''}JOIN needs ON or USING. Write CROSS JOIN for every pair."
                 )
                 # What would be joined by USING is ambiguous without it: no fault of its own.
-                for source in scope.items[before:]:
+                for source in of_right:
                     source.columns = [(name, NOTHING) for name, _ in source.columns]
     if not condition:
         return f" CROSS JOIN {item}"
     return f" {side + ' ' if side else ''}JOIN {item}{condition}"
 
 
-def _filled(scope: Scope, before: int, side: str) -> list[FromItem]:
-    """Return the items of FROM whose columns are NULL where an outer join finds no row."""
-    return {"LEFT": scope.items[before:], "RIGHT": scope.items[:before], "FULL": scope.items}.get(side, [])
-
-
-def _bounded_sides(scope: Scope, before: int, side: str) -> list[FromItem]:
+def _bounded_sides(scope: Scope, left: list[FromItem], right: list[FromItem], side: str) -> list[FromItem]:
     """Return the tables whose rows an ON condition keeps out, where it names them."""
-    if side == "FULL":
-        return []
-    if side == "LEFT":
-        return scope.items[before:]
-    return scope.items[:before] if side == "RIGHT" else scope.items
+    return {"FULL": [], "LEFT": right, "RIGHT": left}.get(side, scope.items)
 
 
-def _using(join: exp.Expr, using: Sequence[exp.Expr], scope: Scope, before: int, side: str) -> str:
+def _using(
+    join: exp.Expr, using: Sequence[exp.Expr], scope: Scope, of_left: list[FromItem], of_right: list[FromItem]
+) -> str:
+    side = str(join.args.get("side") or "").upper()
     conditions = []
+    made: dict[str, tuple[str, Value]] = {}
     for column in using:
         name = column.name
-        left = [value for source in scope.items[:before] for value in source.find(name)]
-        if name.lower() in scope.merged:
-            left = [scope.merged[name.lower()]]
-        right = [value for source in scope.items[before:] for value in source.find(name)]
+        left, right = ([value for one in items for value in one.seen(name)] for items in (of_left, of_right))
         if len(left) != 1 or len(right) != 1:
             where = (
                 "on both sides"
@@ -100,5 +112,10 @@ def _using(join: exp.Expr, using: Sequence[exp.Expr], scope: Scope, before: int,
         merged = {"RIGHT": right[0], "FULL": Value(left[0].type, f"coalesce({left[0].sql}, {right[0].sql})")}
         chosen = merged.get(side, left[0])
         both = left[0].origins | right[0].origins if not side else chosen.origins
-        scope.merged[name.lower()] = Value(chosen.type, chosen.sql, origins=both)
+        for source in (*of_left, *of_right):
+            source.hidden |= {name.lower()} if source.find(name) else set()
+        for source in (*of_left[1:], *of_right):
+            source.joined.pop(name.lower(), None)
+        made[name.lower()] = (name, Value(chosen.type, chosen.sql, origins=both))
+    of_left[0].joined = made | {key: one for key, one in of_left[0].joined.items() if key not in made}
     return f" ON {' AND '.join(conditions)}" if conditions else " ON TRUE"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 1_000
 """At how many places a query may read tables; each use of a WITH counts as all those that it reads."""
-_TABLE = {"this", "db", "catalog", "alias"}
+_TABLE = {"this", "db", "catalog", "alias", "joins"}
 
 
 def from_item(node: exp.Expr, scope: Scope) -> str:
@@ -47,8 +47,6 @@ def _from_item(node: exp.Expr, scope: Scope) -> str:
     if isinstance(node, exp.Table):
         return _table(node, scope)
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query) and not isinstance(node.this, exp.Table):
-        if node.args.get("joins"):
-            scope.unsupported(node, "a join in parentheses")
         outer = Scope(scope.context, parent=scope.parent, ctes=scope.ctes)
         relation = query(node.this, outer.inner())
         own = scope.item_name(node.alias)

@@ -26,15 +26,13 @@ def written(value: str, type_: Type, *, wide: bool) -> str | None:
 
     `wide` says whether numbers stay numbers that no FLOAT64 holds.
     """
-    return once(value, lambda known: _nullable(known, type_, wide=wide)) if _known(type_, wide=wide) else None
+    return once(value, lambda known: _nullable(known, type_, wide=wide)) if _known(type_) else None
 
 
-def _known(type_: Type, *, wide: bool) -> bool:
+def _known(type_: Type) -> bool:
     if type_.element is not None:
-        return _known(type_.element, wide=wide)
-    if wide and type_ in (t.NUMERIC, t.BIGNUMERIC, t.FLOAT64):
-        return False
-    return type_ not in (t.JSON, t.INTERVAL) and all(_known(field, wide=wide) for _, field in type_.fields)
+        return _known(type_.element)
+    return type_ not in (t.JSON, t.INTERVAL) and all(_known(field) for _, field in type_.fields)
 
 
 def _nullable(value: str, type_: Type, *, wide: bool) -> str:
@@ -46,35 +44,19 @@ def _text(value: str, type_: Type, *, wide: bool) -> str:
         items = f"list_transform({value}, lambda element: {_nullable('element', type_.element, wide=wide)})"
         return f"'[' || array_to_string({items}, ',') || ']'"
     if type_.name == "STRUCT":
-        fields = []
+        fields, names = [], set()
         for place, (name, field) in enumerate(type_.fields, 1):
+            if wide and name in names:
+                continue  # JSON has each name once
+            names.add(name)
             part = f"struct_extract_at({value}, {place})"
             # The name may hold anything that a quoted identifier may.
             fields.append(f"to_json({quote_text(name)}) || ':' || {_nullable(part, field, wide=wide)}")
         return "'{' || " + " || ',' || ".join(fields) + " || '}'"
     if type_ in (t.BOOL, t.NULL):
         return f"CAST({value} AS VARCHAR)"
-    if type_ == t.INT64:
-        plain = f"CAST({value} AS VARCHAR)"
-        return (
-            plain
-            if wide
-            else f"CASE WHEN {value} BETWEEN -{_EXACT} AND {_EXACT} THEN {plain} ELSE '\"' || {plain} || '\"' END"
-        )
-    if type_ == t.FLOAT64:
-        number = float_text(value)
-        return (
-            f"CASE WHEN isnan({value}) THEN '\"NaN\"' WHEN isinf({value}) THEN CASE WHEN {value} > 0 THEN '\"Infinity\"' "
-            f"ELSE '\"-Infinity\"' END WHEN {value} = 0 THEN '0' ELSE {number} END"
-        )
-    if type_ in (t.NUMERIC, t.BIGNUMERIC):
-        number = cast.cast(value, type_, t.STRING, "NULL")
-        return once(
-            number,
-            lambda text: (
-                f"CASE WHEN {text} NOT LIKE '%.%' AND abs({value}) <= {_EXACT} THEN {text} ELSE '\"' || {text} || '\"' END"
-            ),
-        )
+    if type_ in t.NUMBERS:
+        return _wide_number(value, type_) if wide else _number(value, type_)
     if type_ == t.BYTES:
         return f"'\"' || base64({value}) || '\"'"
     if type_ == t.STRING:
@@ -86,3 +68,39 @@ def _text(value: str, type_: Type, *, wide: bool) -> str:
     if type_ == t.TIMESTAMP:
         text = f"replace({text}, '+00', 'Z')"
     return f"'\"' || {text} || '\"'"
+
+
+def _float(value: str, zero: str, number: str) -> str:
+    infinite = f"CASE WHEN {value} > 0 THEN '\"Infinity\"' ELSE '\"-Infinity\"' END"
+    return f"CASE WHEN isnan({value}) THEN '\"NaN\"' WHEN isinf({value}) THEN {infinite} WHEN {value} = 0 THEN '{zero}' ELSE {number} END"
+
+
+def _number(value: str, type_: Type) -> str:
+    """Return a number as TO_JSON_STRING writes it: as a text where no FLOAT64 holds it."""
+    if type_ == t.FLOAT64:
+        return _float(value, "0", float_text(value))
+    if type_ == t.INT64:
+        plain = f"CAST({value} AS VARCHAR)"
+        return f"CASE WHEN {value} BETWEEN -{_EXACT} AND {_EXACT} THEN {plain} ELSE '\"' || {plain} || '\"' END"
+    number = cast.cast(value, type_, t.STRING, "NULL")
+    return once(
+        number,
+        lambda text: (
+            f"CASE WHEN {text} NOT LIKE '%.%' AND abs({value}) <= {_EXACT} THEN {text} ELSE '\"' || {text} || '\"' END"
+        ),
+    )
+
+
+def _wide_number(value: str, type_: Type) -> str:
+    """Return a number as TO_JSON has it: what is no INT64 is a FLOAT64."""
+    if type_ == t.INT64:
+        return f"CAST({value} AS VARCHAR)"
+    if type_ == t.FLOAT64:
+        text = once(
+            float_text(value),
+            lambda text: f"CASE WHEN regexp_matches({text}, '[.e]') THEN {text} ELSE {text} || '.0' END",
+        )
+        return _float(value, "0.0", text)
+    whole = f"{value} = trunc({value}) AND abs({value}) <= {2**63 - 1}"
+    inexact = float_text(f"CAST({value} AS DOUBLE)")
+    return f"CASE WHEN {whole} THEN CAST(CAST({value} AS HUGEINT) AS VARCHAR) ELSE {inexact} END"

@@ -12,12 +12,17 @@ from flows.sql.compile.convert import boolean, chosen, comparable, compare, conv
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions import signatures
+from flows.sql.latin import to_text
+from flows.sql.once import bound
 from flows.sql.parse.tree import operands
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.sql.compile.scope import Scope
 
+_ESCAPE = " ESCAPE '\\'"
 _COMPARE: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -94,12 +99,40 @@ def _between(node: exp.Expr, scope: Scope) -> Value:
 
 @compiles(exp.Like, reads=("negate",))
 def _like(node: exp.Expr, scope: Scope) -> Value:
-    left, right = expression(node.this, scope), expression(node.expression, scope)
-    if not (t.coerces(left.type, t.STRING) and t.coerces(right.type, t.STRING)):
-        return scope.fault(node, f"LIKE takes STRINGs, but '{shown(node)}' has {left.type} and {right.type}.")
-    escape = "" if right.literal and "\\" not in str(right.constant) else " ESCAPE '\\'"
+    quantified = node.expression
+    if not isinstance(quantified, exp.Any | exp.All):
+        text, pattern = expression(node.this, scope), expression(node.expression, scope)
+        return _liked(node, text, [pattern], scope)
+    several = quantified.this
+    if isinstance(several, exp.Query | exp.Unnest):
+        return scope.fault(
+            node,
+            f"LIKE {quantified.key.upper()} takes patterns: LIKE ANY ('a%', 'b%'). Write EXISTS (SELECT 1 FROM ... WHERE text LIKE pattern).",
+        )
+    items = several.expressions if isinstance(several, exp.Tuple) else [several.unnest()]
+    return _liked(node, expression(node.this, scope), [expression(item, scope) for item in items], scope)
+
+
+def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope) -> Value:
+    """Return whether a text is like one of several patterns, or like all of them."""
+    kind = t.BYTES if text.type == t.BYTES else t.STRING
+    wrong = next((one for one in (text, *patterns) if not t.coerces(one.type, kind)), None)
+    if wrong is not None:
+        other = f"{text.type} and {patterns[0].type if wrong is text else wrong.type}"
+        return scope.fault(node, f"LIKE takes STRINGs or BYTES, but '{shown(node)}' has {other}.")
     word = "NOT LIKE" if node.args.get("negate") else "LIKE"
-    return Value(t.BOOL, f"({left.sql} {word} {right.sql}{escape})")
+    joined = " AND " if isinstance(node.expression, exp.All) else " OR "
+
+    def matched(names: Sequence[str]) -> str:
+        parts = []
+        for pattern, sql in zip(patterns, names[1:], strict=True):
+            plain = kind == t.STRING and pattern.literal and "\\" not in str(pattern.constant)
+            parts.append(f"{names[0]} {word} {to_text(sql, kind)}{'' if plain else _ESCAPE}")
+        return f"({joined.join(parts)})"
+
+    if len(patterns) == 1 and kind == t.STRING:
+        return Value(t.BOOL, matched([text.sql, patterns[0].sql]))
+    return Value(t.BOOL, bound([to_text(text.sql, kind), *(one.sql for one in patterns)], matched))
 
 
 @compiles(exp.ILike, reads=("negate",))

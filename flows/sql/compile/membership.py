@@ -20,6 +20,7 @@ from flows.sql.types import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 
@@ -52,12 +53,16 @@ def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
     common = comparable(node, [value, element], scope, ordered=False)
     if common is None:
         return NOTHING
+    return _among(node, value, (listed.sql, listed.type), common, scope)
+
+
+def _among(node: exp.Expr, value: Value, array: tuple[str, Type], common: Type, scope: Scope) -> Value:
+    """Return whether a value is one of an ARRAY's, compared in one type."""
+    sql, (listed, type_) = converted(node.this, value, common, scope), array
     if common.name in {"ARRAY", "STRUCT"}:
-        array = cast.cast(listed.sql, listed.type, t.array(common), "NULL")
-        return Value(t.BOOL, among(converted(node.this, value, common, scope), array, common))
-    sql, array = converted(node.this, value, common, scope), listed.sql
-    if common != listed.type.element:
-        array = f"CAST({array} AS {t.duckdb_type(t.array(common))})"
+        return Value(t.BOOL, among(sql, cast.cast(listed, type_, t.array(common), "NULL"), common))
+    if common != type_.element:
+        listed = f"CAST({listed} AS {t.duckdb_type(t.array(common))})"
 
     def found(names: Sequence[str]) -> str:
         one, all_ = names
@@ -68,7 +73,7 @@ def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
             f"WHEN list_count({all_}) < len({all_}) THEN NULL ELSE FALSE END"
         )
 
-    return Value(t.BOOL, bound([sql, array], found))
+    return Value(t.BOOL, bound([sql, listed], found))
 
 
 def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
@@ -82,10 +87,7 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     if common is None or common == t.UNKNOWN:
         return NOTHING
     if common == t.FLOAT64 or common.name in {"ARRAY", "STRUCT"}:
-        instead = "Write EXISTS (SELECT 1 FROM ... WHERE ...) with a condition for each part."
-        return scope.fault(
-            node, f"IN (SELECT ...) of {common.name} is not supported by the embedded warehouse. {instead}"
-        )
+        return _among(node, value, (f"ARRAY({relation.sql})", t.array(inner.type)), common, scope)
     sql = relation.sql
     if common != inner.type:
         (name,) = sql_names(relation.columns)

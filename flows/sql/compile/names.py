@@ -101,9 +101,7 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
                     around.loose.append((path[0], ".".join(part.name for part in path)))
         return value, left
     if not any(around.items for around in scope.outward()):
-        # The same words on one line for all columns, so that the query has one fault.
-        message = "the query has no FROM, so that nothing says whose columns it reads. Write FROM dataset.table."
-        return scope.fault(path[0].find_ancestor(exp.Select) or path[0], message), []
+        return scope.without_from(path[0]), []
     names = list(scope.names())
     known_items = [item.alias for around in scope.outward() for item in around.items if item.alias]
     if len(path) > 1:
@@ -130,9 +128,7 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
             return item.whole, rest
         hint = did_you_mean(rest[0].name, [name for name, _ in item.columns])
         return scope.fault(rest[0], f"'{rest[0].name}' is not a column of '{first}'.{hint}"), []
-    if first.lower() in scope.merged:
-        return scope.merged[first.lower()], rest
-    values = [(one.alias, value) for one in scope.items for value in one.find(first)]
+    values = [(one.alias, value) for one in scope.items for value in one.seen(first)]
     known = [(name, value) for name, value in values if value is not NOTHING]
     if len(values) > len(known) > 0:
         # A table with a fault may have a column of that name as well, or not.

@@ -17,6 +17,7 @@ from flows.sql.compile.dispatch import expression
 from flows.sql.compile.frames import frame
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
+from flows.sql.compile.origins import columns_in, named
 from flows.sql.compile.ties import mark
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of
@@ -37,6 +38,8 @@ _BY_PLACE = {
 _RANKS = {"RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 """What gives rows that are equal in the order the same value."""
 _NO_ORDER = {"ARRAY", "STRUCT", "JSON"}
+_WITHOUT_FRAME = _RANKS | {"ROW_NUMBER", "NTILE", "LAG", "LEAD", "PERCENTILE_CONT", "PERCENTILE_DISC"}
+_NEED_ORDER = _RANKS | {"NTILE", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 _LEAST = (exp.EQ, exp.LT, exp.LTE)
 _OF_FRAMES = _BY_PLACE - _RANKS - {"ROW_NUMBER", "NTILE", "LAG", "LEAD"}
 """What looks at the rows of a frame in their order."""
@@ -142,20 +145,48 @@ def _needs_order(what: str, node: exp.Expr, order: Ordering, scope: Scope) -> No
 def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Ordering:
     """Compile a query's ORDER BY, in which a number is the place of a column."""
     order = node.args.get("order")
+    seen = scope.aggregated, scope.windowed
+    scope.aggregated = scope.windowed = False
     items: list[tuple[exp.Expr, exp.Expr, Value]] = []
     for one in order.expressions if order is not None else ():
         place = one.this
-        if not isinstance(place, exp.Literal) or place.is_string or not place.name.isdigit():
+        if (
+            isinstance(place, exp.Column)
+            and [(one.name or "").lower() for one in columns].count(place.sql().lower()) > 1
+        ):
+            scope.fault(
+                place,
+                f"ORDER BY {place.name}: several columns have that name. Write its place, or another name with AS.",
+            )
+        elif not isinstance(place, exp.Literal) or place.is_string or not place.name.isdigit():
             items.append((one, place, expression(place, scope)))
         elif 1 <= int(place.name) <= len(columns):
             column = columns[int(place.name) - 1]
             items.append((one, column.node, column.value))
         else:
             scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {plural(len(columns), 'column')}.")
+    if order is not None and node.args.get("distinct"):
+        _refuse_hidden(order, scope, columns)
+    scope.aggregated, scope.windowed = scope.aggregated or seen[0], scope.windowed or seen[1]
     return Ordering(
         [(place, value) for _, place, value in items],
         tuple(key for one, _, value in items for key in _keys(one, value, scope)),
     )
+
+
+def _refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[Column]) -> None:
+    """Note a fault of what no column of SELECT DISTINCT holds, so that its rows cannot be ordered by it."""
+    if scope.aggregated or scope.windowed:
+        scope.fault(
+            order, "ORDER BY of SELECT DISTINCT takes no function of many rows. Order by a column of the SELECT list."
+        )
+    names, given = {(column.name or "").lower() for column in columns}, {column.value.sql for column in columns}
+    for one in columns_in(order):
+        if (len(one.parts) > 1 or one.name.lower() not in names) and named(one, scope).sql not in given:
+            scope.fault(
+                one,
+                f"'{shown(one)}' is no column of SELECT DISTINCT. Add it to the SELECT list, or order by what is there.",
+            )
 
 
 def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) -> Ordering:
@@ -234,7 +265,11 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     if spec:
         parts.append(frame(spec, [value.type for _, value in keys.items], scope))
     by_place = name in _BY_PLACE or _counts_rows(spec)
-    if by_place and is_known:
+    if spec and name in _WITHOUT_FRAME:
+        scope.fault(window, f"{name} takes no frame. Leave {str(spec.args.get('kind')).upper()} out of OVER (...).")
+    if not order and name in _NEED_ORDER and is_known:
+        scope.fault(window, f"{name} {keys.none()} {_EVERY_RETRY}")
+    elif by_place and is_known:
         _needs_order(name, window, keys, scope)
     reads = None if by_place or keys.reads else frozenset(read for value in values for read in value.reads or ())
     named = [value.sql for value in (*values, *(value for _, value in keys.items))]

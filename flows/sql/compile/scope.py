@@ -73,6 +73,10 @@ class FromItem:
     """An element of an array, where the item is an UNNEST."""
     unique: frozenset[str] | None = None
     """The SQL of columns that tell its rows apart; None where nobody knows any."""
+    joined: dict[str, tuple[str, Value]] = field(default_factory=dict)
+    """Columns that USING has made of those of this item and of others behind it, by their names in lower case."""
+    hidden: set[str] = field(default_factory=set)
+    """Names of columns that are such, and seen with the item's own name alone."""
     key: str = field(init=False)
     """The alias as names are compared."""
     _of: list[tuple[str, Value]] | None = field(init=False, default=None)
@@ -89,6 +93,17 @@ class FromItem:
             for known, value in self.columns:
                 self._named.setdefault(known.lower(), []).append(value)
         return self._named.get(name.lower(), [])
+
+    def seen(self, name: str) -> list[Value]:
+        """Return the columns of that name that are seen without the item's."""
+        key = name.lower()
+        made = [self.joined[key][1]] if key in self.joined else []
+        return made if key in self.hidden else made + self.find(name)
+
+    def all_seen(self) -> Iterator[tuple[str, Value]]:
+        """Give the columns that are seen without the item's name."""
+        yield from self.joined.values()
+        yield from ((name, value) for name, value in self.columns if name.lower() not in self.hidden)
 
 
 class Anything(FromItem):
@@ -195,8 +210,6 @@ class Scope:
     parent: Scope | None = None
     ctes: dict[str, Relation] = field(default_factory=dict)
     items: list[FromItem] = field(default_factory=list)
-    merged: dict[str, Value] = field(default_factory=dict)
-    """Columns that JOIN ... USING has joined into one."""
     aliases: dict[str, Value] = field(default_factory=dict)
     """Columns of the SELECT list, where GoogleSQL lets an expression name them."""
     windows: dict[str, exp.Window] = field(default_factory=dict)
@@ -240,8 +253,9 @@ class Scope:
 
     def spell(self) -> None:
         """Note the names of all columns that can be seen here, with those of their tables where these say which are meant."""
-        for name, value in self.merged.items():
-            self.spelt.setdefault(value.sql, (name,))
+        for item in self.items:
+            for name, value in item.joined.values():
+                self.spelt.setdefault(value.sql, (name,))
         taken = {name.lower() for item in self.items for name, _ in item.columns} | self.aliases.keys()
         for item in self.items:
             for name, value in item.columns:
@@ -282,6 +296,11 @@ class Scope:
         """Refuse a construct by name."""
         what = what or f"'{shown(node)}'"
         return self.fault(node, f"{what} is not supported by the embedded warehouse yet.")
+
+    def without_from(self, node: exp.Expr) -> Value:
+        """Note the fault of a query that has no FROM, in the same words for each part of it that needs one."""
+        message = "the query has no FROM, so that nothing says whose columns it reads. Write FROM dataset.table."
+        return self.fault(node if isinstance(node, exp.Select) else node.find_ancestor(exp.Select) or node, message)
 
     def guard(self, node: exp.Expr, known: Iterable[str]) -> None:
         """Refuse the parts of a node that nobody here knows."""

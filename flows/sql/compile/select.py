@@ -133,6 +133,8 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
             sql = boolean(node.this, scope, word).sql
         note_bounds(node.this, scope, None, requires=True)
         return f" WHERE {sql}"
+    if word == "HAVING" and scope.groups is None:
+        scope.fault(node, "HAVING needs GROUP BY, or an aggregate in the SELECT list. Write WHERE.")
     sql = boolean(node.this, scope, word).sql
     # Groups are kept by what they are grouped by; a window function has seen all rows before QUALIFY keeps some.
     note_bounds(node.this, scope, None if word == "HAVING" and scope.groups else ())
@@ -176,7 +178,7 @@ def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
             groups += [value.sql for _, _, value in _star(item, scope)]
             continue
         trial, faults = (
-            Scope(scope.context, parent=scope.parent, items=scope.items, merged=scope.merged, ctes=scope.ctes),
+            Scope(scope.context, parent=scope.parent, items=scope.items, ctes=scope.ctes),
             len(scope.context.faults),
         )
         value = expression(item.unalias(), trial)
@@ -299,14 +301,8 @@ def _fields(item: exp.Expr, value: Value, scope: Scope) -> list[tuple[str, Value
 
 
 def _all_columns(scope: Scope) -> Iterator[tuple[str, Value]]:
-    names = {name for source in scope.items for name, _ in source.columns if name.lower() in scope.merged}
-    done: set[str] = set()
-    for name in sorted(names, key=lambda one: list(scope.merged).index(one.lower())):
-        if name.lower() not in done:
-            done.add(name.lower())
-            yield name, scope.merged[name.lower()]
     for source in scope.items:
-        yield from ((name, value) for name, value in source.columns if name.lower() not in scope.merged)
+        yield from source.all_seen()
 
 
 def _all_loose(node: exp.Expr, scope: Scope) -> None:
@@ -317,7 +313,6 @@ def _all_loose(node: exp.Expr, scope: Scope) -> None:
         parent=scope.parent,
         ctes=scope.ctes,
         items=scope.items,
-        merged=scope.merged,
         windows=scope.windows,
         groups=set(),
     )

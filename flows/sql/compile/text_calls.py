@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
-@compiles_call("TIMESTAMP", "DATETIME", "DATE")
+@compiles_call("TIMESTAMP", "DATETIME", "DATE", "TIME")
 def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if not 1 <= len(node.expressions) <= 2:  # noqa: PLR2004 - a value, and perhaps a zone
         return None
@@ -50,7 +50,7 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return zoned(name, node, Value(t.DATETIME, local), scope)
     if len(node.expressions) > 1:
         return zoned(name, node, value, scope)
-    if value.type != t.STRING:
+    if value.type != t.STRING or name == "TIME":
         return apply(name, node, signatures.scalar(name), [(item, value)], scope)
     if value.literal:
         return Value(want, converted(node, value, want, scope))

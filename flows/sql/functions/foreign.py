@@ -76,7 +76,6 @@ UNIX_TIMESTAMP = UNIX_SECONDS(ts)
 UUID = TO_HEX(MD5(key)): a random identifier would be another one on every retry
 WEEK = EXTRACT(ISOWEEK FROM day)
 YEAR = EXTRACT(YEAR FROM day)
-ZEROIFNULL = IFNULL(number, 0)
 """
 _INSTEAD = dict(line.split(" = ", 1) for line in _OTHERS.strip().splitlines())
 
@@ -102,8 +101,6 @@ APPROX_TOP_SUM = SUM(weight) by value, ordered and limited
 ARRAY_FILTER = ARRAY(SELECT x FROM UNNEST(array) AS x WHERE ...)
 ARRAY_TRANSFORM = ARRAY(SELECT ... FROM UNNEST(array) AS x)
 CBRT = POW(x, 1 / 3)
-CSC = 1 / SIN(x)
-COT = 1 / TAN(x)
 DATE_BUCKET = DATE_TRUNC(day, WEEK), or DATE_SUB(day, INTERVAL MOD(...) DAY)
 EDIT_DISTANCE = a comparison by SOUNDEX, or LOWER(one) = LOWER(other)
 HLL_COUNT = COUNT(DISTINCT value) over the rows, or over an ARRAY_AGG(DISTINCT value) of each part
@@ -112,11 +109,7 @@ JSON_OBJECT = TO_JSON(STRUCT(one AS name))
 LOGICAL_XOR = MOD(COUNTIF(condition), 2) = 1
 ML = a model outside of Derived that writes a table, read here as a core table
 NET = NET.HOST(url), and REGEXP_EXTRACT(NET.HOST(url), r'[^.]+\.[^.]+$') for its last two names
-NORMALIZE_AND_CASEFOLD = LOWER(NORMALIZE(text))
-NULLIFZERO = NULLIF(number, 0)
 PARSE_NUMERIC = CAST(REPLACE(text, ',', '') AS NUMERIC)
-SAFE_CONVERT_BYTES_TO_STRING = SAFE_CAST(bytes AS STRING), which is NULL where the bytes are no text
-SEC = 1 / COS(x)
 SHA512 = SHA256(text)
 ST = longitude and latitude as two FLOAT64 columns, compared with BETWEEN
 TO_BASE32 = TO_BASE64(bytes), or TO_HEX(bytes)

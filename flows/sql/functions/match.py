@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from flows.sql import types as t
-from flows.sql.functions.signatures import Signature, T, U
+from flows.sql.functions.signatures import VARIABLES, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,9 @@ def _fit(signature: Signature, given: Sequence[tuple[Type, bool]]) -> Match | No
     variables: dict[Type, list[tuple[Type, bool]]] = {}
     for place, (have, literal) in enumerate(given):
         parameter = signature.parameter(place)
-        if parameter in (T, U):
+        if parameter in VARIABLES:
             variables.setdefault(parameter, []).append((have, literal))
-        elif parameter.element in (T, U):
+        elif parameter.element in VARIABLES:
             if have.element is None and have not in (t.NULL, t.UNKNOWN):
                 return None
             variables.setdefault(parameter.element, []).append((have.element or have, literal))

@@ -1,6 +1,38 @@
 """Functions of numbers beside the common ones: bits, angles, exact sums; `signatures` says how a line reads."""
 
-NUMBERS = r"""
+from flows.sql.decimals import multiply_numeric
+
+_UNITS = "(CAST(trunc({0}) AS HUGEINT) * {1} + CAST(CAST({0} - trunc({0}) AS DECIMAL({2}, {3})) * {1} AS HUGEINT))"
+
+
+def _whole_quotient(scale: int) -> str:
+    """Return the template of DIV of two decimals with so many places."""
+    over, under = (_UNITS.format(side, 10**scale, scale + 1, scale) for side in ("$1", "$2"))
+    divisor = f"CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE {under} END"
+    return f"CAST(CAST({over} // {divisor} AS DECIMAL(38, 0)) AS DECIMAL(38, {scale}))"
+
+
+def _series(type_: str, step: str) -> str:
+    """Return the template of GENERATE_ARRAY of decimals, or of FLOAT64."""
+    as_type = "CAST({} AS DECIMAL(38, 9))" if type_ == "NUMERIC" else "({})"
+    many = "!(GENERATE_ARRAY gives more than 16,000 elements)"
+    endless = (
+        ""
+        if type_ == "NUMERIC"
+        else f"WHEN isnan($1) OR isnan($2) OR NOT isfinite(CAST({step} AS DOUBLE)) THEN !(GENERATE_ARRAY of NaN or by infinity) "
+        f"WHEN isinf($1) OR isinf($2) THEN CASE WHEN $1 = $2 THEN [$1] WHEN ({step} > 0) = ($1 > $2) THEN [] ELSE {many} END "
+    )
+    steps = f"CAST(floor(CAST($2 - $1 AS DOUBLE) / {step}) AS BIGINT)"
+    each = as_type.format(f"$1 + {step} * xstep")
+    within = f"CASE WHEN {step} > 0 THEN xone <= $2 ELSE xone >= $2 END"
+    listed = f"list_filter(list_transform(generate_series(0, {steps}), lambda xstep: {each}), lambda xone: {within})"
+    return (
+        f"CASE WHEN $null THEN NULL {endless}WHEN {step} = 0 THEN !(GENERATE_ARRAY with a step of zero) "
+        f"WHEN CAST($2 - $1 AS DOUBLE) / {step} >= 16000 THEN {many} ELSE {listed} END"
+    )
+
+
+NUMBERS = rf"""
 BIT_COUNT(INT64) -> INT64 = CAST(bit_count($1) AS BIGINT)
 SAFE_ADD(NUMERIC, NUMERIC) -> NUMERIC = TRY(CAST($1 + $2 AS DECIMAL(38, 9)))
 SAFE_SUBTRACT(NUMERIC, NUMERIC) -> NUMERIC = TRY(CAST($1 - $2 AS DECIMAL(38, 9)))
@@ -8,6 +40,20 @@ SAFE_NEGATE(NUMERIC) -> NUMERIC = (-$1)
 SAFE_ADD(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND isfinite($2) AND NOT isfinite($1 + $2) THEN NULL ELSE $1 + $2 END
 SAFE_SUBTRACT(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND isfinite($2) AND NOT isfinite($1 - $2) THEN NULL ELSE $1 - $2 END
 SAFE_MULTIPLY(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND isfinite($2) AND NOT isfinite($1 * $2) THEN NULL ELSE $1 * $2 END
+DIV(NUMERIC, NUMERIC) -> NUMERIC = {_whole_quotient(9)}
+DIV(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = {_whole_quotient(18)}
+MOD(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = CAST($1 % CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE $2 END AS DECIMAL(38, 18))
+SIGN(BIGNUMERIC) -> BIGNUMERIC = CAST(sign($1) AS DECIMAL(38, 18))
+CEIL(BIGNUMERIC) -> BIGNUMERIC = CAST(ceil($1) AS DECIMAL(38, 18))
+CEILING(BIGNUMERIC) -> BIGNUMERIC = CAST(ceil($1) AS DECIMAL(38, 18))
+FLOOR(BIGNUMERIC) -> BIGNUMERIC = CAST(floor($1) AS DECIMAL(38, 18))
+TRUNC(BIGNUMERIC) -> BIGNUMERIC = CAST(trunc($1) AS DECIMAL(38, 18))
+ROUND(BIGNUMERIC) -> BIGNUMERIC = CAST(round($1) AS DECIMAL(38, 18))
+ROUND(BIGNUMERIC, INT64) -> BIGNUMERIC = CAST(round($1, CAST($2 AS INTEGER)) AS DECIMAL(38, 18))
+SAFE_MULTIPLY(NUMERIC, NUMERIC) -> NUMERIC = TRY({multiply_numeric("$1", "$2")})
+SAFE_ADD(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = CAST($1 + $2 AS DECIMAL(38, 18))
+SAFE_SUBTRACT(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = CAST($1 - $2 AS DECIMAL(38, 18))
+SAFE_NEGATE(BIGNUMERIC) -> BIGNUMERIC = (-$1)
 SAFE_NEGATE(FLOAT64) -> FLOAT64 = (-$1)
 SIN(FLOAT64) -> FLOAT64 = sin($1)
 COS(FLOAT64) -> FLOAT64 = cos($1)
@@ -16,6 +62,26 @@ ASIN(FLOAT64) -> FLOAT64 = CASE WHEN isinf($1) THEN CAST('NaN' AS DOUBLE) WHEN a
 ACOS(FLOAT64) -> FLOAT64 = CASE WHEN isinf($1) THEN CAST('NaN' AS DOUBLE) WHEN abs($1) > 1 AND NOT isnan($1) THEN !(ACOS of a number beyond 1) ELSE acos($1) END
 ATAN(FLOAT64) -> FLOAT64 = atan($1)
 ATAN2(FLOAT64, FLOAT64) -> FLOAT64 = atan2($1, $2)
+TRUNC(FLOAT64, INT64) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN NOT isfinite($1) OR $2 > 40 THEN $1 WHEN $2 > 0 THEN CAST(left(printf('%.60f', $1), strpos(printf('%.60f', $1), '.') + $2) AS DOUBLE) WHEN $2 < -308 THEN $1 * 0 ELSE trunc($1 / pow(10, -$2)) * pow(10, -$2) END
+GENERATE_ARRAY(NUMERIC, NUMERIC) -> ARRAY<NUMERIC> = {_series("NUMERIC", "1")}
+GENERATE_ARRAY(NUMERIC, NUMERIC, NUMERIC) -> ARRAY<NUMERIC> = {_series("NUMERIC", "$3")}
+GENERATE_ARRAY(FLOAT64, FLOAT64) -> ARRAY<FLOAT64> = {_series("FLOAT64", "1")}
+GENERATE_ARRAY(FLOAT64, FLOAT64, FLOAT64) -> ARRAY<FLOAT64> = {_series("FLOAT64", "$3")}
+SEC(FLOAT64) -> FLOAT64 = (1 / cos($1))
+CSC(FLOAT64) -> FLOAT64 = CASE WHEN $1 = 0 THEN !(CSC of 0) ELSE 1 / sin($1) END
+COT(FLOAT64) -> FLOAT64 = CASE WHEN $1 = 0 THEN !(COT of 0) ELSE 1 / tan($1) END
+SECH(FLOAT64) -> FLOAT64 = (1 / cosh($1))
+CSCH(FLOAT64) -> FLOAT64 = CASE WHEN $1 = 0 THEN !(CSCH of 0) ELSE 1 / sinh($1) END
+COTH(FLOAT64) -> FLOAT64 = CASE WHEN $1 = 0 THEN !(COTH of 0) ELSE 1 / tanh($1) END
+BIT_COUNT(BYTES) -> INT64 = CASE WHEN octet_length($1) = 0 THEN 0 ELSE CAST(bit_count(CAST($1 AS BIT)) AS BIGINT) END
+NULLIFZERO(INT64) -> INT64 = nullif($1, 0)
+NULLIFZERO(NUMERIC) -> NUMERIC = nullif($1, 0)
+NULLIFZERO(BIGNUMERIC) -> BIGNUMERIC = nullif($1, 0)
+NULLIFZERO(FLOAT64) -> FLOAT64 = nullif($1, 0)
+ZEROIFNULL(INT64) -> INT64 = coalesce($1, 0)
+ZEROIFNULL(NUMERIC) -> NUMERIC = coalesce($1, 0)
+ZEROIFNULL(BIGNUMERIC) -> BIGNUMERIC = coalesce($1, 0)
+ZEROIFNULL(FLOAT64) -> FLOAT64 = coalesce($1, 0)
 SINH(FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND NOT isfinite(sinh($1)) THEN !(SINH overflows) ELSE sinh($1) END
 COSH(FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND NOT isfinite(cosh($1)) THEN !(COSH overflows) ELSE cosh($1) END
 TANH(FLOAT64) -> FLOAT64 = tanh($1)

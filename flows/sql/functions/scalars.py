@@ -48,11 +48,11 @@ IF(BOOL, T, T) -> T = CASE WHEN $1 THEN $2 ELSE $3 END
 IFNULL(T, T) -> T = coalesce($1, $2)
 COALESCE(T...) -> T = coalesce($*)
 NULLIF(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $1 = $2 AND NOT isnan($1) THEN NULL ELSE $1 END
-NULLIF(T, T) -> T = nullif($1, $2)
+NULLIF(E, E) -> E = nullif($1, $2)
 GREATEST(FLOAT64...) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE greatest($*) END
 LEAST(FLOAT64...) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE least($*) END
-GREATEST(T...) -> T = CASE WHEN $null THEN NULL ELSE greatest($*) END
-LEAST(T...) -> T = CASE WHEN $null THEN NULL ELSE least($*) END
+GREATEST(O...) -> O = CASE WHEN $null THEN NULL ELSE greatest($*) END
+LEAST(O...) -> O = CASE WHEN $null THEN NULL ELSE least($*) END
 
 CONCAT(STRING...) -> STRING = ($|)
 CONCAT(BYTES...) -> BYTES = ($|)
@@ -101,7 +101,7 @@ SHA1(STRING) -> BYTES = unhex(sha1($1))
 SHA1(BYTES) -> BYTES = unhex(sha1($1))
 SHA256(STRING) -> BYTES = unhex(sha256($1))
 SHA256(BYTES) -> BYTES = unhex(sha256($1))
-PARSE_JSON(STRING) -> JSON = CAST($1 AS JSON)
+PARSE_JSON(STRING) -> JSON = CASE WHEN $1 IS NOT NULL AND NOT regexp_matches(regexp_replace($1, '"(?:[^"\\]|\\.)*"', '0', 'g'), '^(?:[\s\[{:0-9.eE+-]|true|false|null|,\s*(?:[\[{0-9-]|true|false|null)|[\]}])+$') THEN !(PARSE_JSON of a text that is none) ELSE CAST($1 AS JSON) END
 
 DATE(INT64, INT64, INT64) -> DATE = CASE WHEN $2 IS NULL OR $3 IS NULL THEN NULL WHEN $1 NOT BETWEEN 1 AND 9999 THEN !(a DATE beyond the years 1 to 9999) ELSE make_date($1, $2, $3) END
 DATE(DATE) -> DATE = $1

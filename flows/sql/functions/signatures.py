@@ -1,15 +1,18 @@
 """What each GoogleSQL function takes, gives and is called in DuckDB: one line for each signature.
 
-A line reads `NAME(types) -> type = DuckDB`. `T` and `U` stand for any type (the same wherever they stand), `T...` for one
-or more arguments; `template` says what the right side may hold. A function without a line is refused by name: nobody has
+A line reads `NAME(types) -> type = DuckDB`. `T` and `U` stand for any type (the same wherever they stand), `E` for one whose
+values can be compared, `O` for one whose values have an order; `T...` takes one or more arguments. What is written down, and not
+NULL, ends in `!`, with the least and the greatest that it may be: `INT64!1`, `FLOAT64!0..1`. `template` says what the right
+side may hold. A function without a line is refused by name: nobody has
 checked it yet.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
@@ -21,8 +24,31 @@ from flows.sql.functions.texts import TEXTS
 
 T, U = Type("T"), Type("U")
 """What stands for any type."""
+E, O = Type("E"), Type("O")  # noqa: E741 - as the table has it
+"""What stands for any type with comparisons, and with an order."""
+VARIABLES = (T, U, E, O)
 _SCALARS = SCALARS + NUMBERS + TEXTS + BLOBS
+_WRITTEN = re.compile(r"(?:([0-9]+)(?:\.\.([0-9]+))?)?")
 _LINE = re.compile(r"([\w.]+)\(([^=]*)\) -> (\S+) = (.+)")
+
+
+class Written(NamedTuple):
+    """What an argument may be that has to be written down."""
+
+    low: int | None
+    high: int | None
+
+    def takes(self, constant: float | str | None) -> bool:
+        """Say whether a constant is one, and within the limits."""
+        if constant is None or self.low is None:
+            return constant is not None
+        number = float(constant)
+        return number >= self.low and (self.high is None or number <= self.high)
+
+    def __str__(self) -> str:
+        if self.low is None:
+            return "a text"
+        return f"a number from {self.low:,} {'on' if self.high is None else f'to {self.high:,}'}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +64,8 @@ class Signature:
     """Whether an aggregate's template has a place for DISTINCT."""
     of_signs: bool
     """Whether its template takes BYTES as texts of one sign a byte."""
+    written: tuple[Written | None, ...] = ()
+    """What has to be written down, by its place; empty where nothing has."""
 
     def takes(self, count: int) -> bool:
         """Say whether it takes that many arguments."""
@@ -57,19 +85,27 @@ def _table(text: str) -> dict[str, tuple[Signature, ...]]:
     for line in filter(None, text.splitlines()):
         name, parameters, result, template = _LINE.fullmatch(line).groups()  # type: ignore[union-attr]
         repeated = parameters.endswith("...")
-        types = tuple(_type(word) for word in parameters.removesuffix("...").split(", ") if word)
+        words = [word.partition("!") for word in parameters.removesuffix("...").split(", ") if word]
+        types = tuple(_type(word) for word, _, _ in words)
+        written = tuple(_written(limits) if mark else None for _, mark, limits in words)
         known = table.setdefault(name, [])
         of_signs, template = template.startswith("~"), template.removeprefix("~")
         if of_signs and not template:
             of_texts = tuple(_type(str(type_).replace("BYTES", "STRING")) for type_ in types)
             template = next(one.template for one in known if one.parameters == of_texts)
-        known.append(Signature(types, repeated, _type(result), template, "$d" in template, of_signs))
+        signature = Signature(types, repeated, _type(result), template, "$d" in template, of_signs)
+        known.append(replace(signature, written=written) if any(written) else signature)
     return {name: tuple(known) for name, known in table.items()}
+
+
+def _written(limits: str) -> Written:
+    low, high = _WRITTEN.fullmatch(limits).groups()  # type: ignore[union-attr]
+    return Written(int(low) if low else None, int(high) if high else None)
 
 
 @lru_cache(maxsize=64)
 def _type(word: str) -> Type:
-    if word in {"T", "U", "NULL"}:
+    if word in {"T", "U", "E", "O", "NULL"}:
         return Type(word)
     return t.array(_type(word[6:-1])) if word.startswith("ARRAY<") else parse_type(word)
 

@@ -7,6 +7,7 @@ argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one 
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
 words with the one sign between them, `$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint.
 `$varsamp9(values)` and `$varpop9(values)` are the variance of a sorted list of decimals of 9 places, of a sample or of all.
+`$corr9(one, two)` and the like are the correlation and covariances of pairs of them.
 `$divide(total, count)` is an exact quotient of 9 places, `$round(number, places)` a FLOAT64 rounded as its exact value says.
 """
 
@@ -16,7 +17,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from flows.sql.decimals import divide, round_float, variance
+from flows.sql.decimals import covariance, divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
 from flows.sql.once import bound, failure
 from flows.sql.times import naive
@@ -46,6 +47,7 @@ _MOST_JOINED = 16
 _COMPUTED = ("$round", "$divide", "$var")
 _ROUND = re.compile(r"\$round\((.+), (\$2)\)")
 _VARIANCE = re.compile(r"(sqrt)?\(?\$var(samp|pop)(\d+)\((.+?)\)\)?")
+_COVARIANCE = re.compile(r"\$(corr|covarpop|covarsamp)9\(\$1, \$2\)")
 _QUOTIENT = re.compile(r"\$divide\((.+), (count.+)\)")
 
 
@@ -81,11 +83,18 @@ def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | N
         return bound(both, lambda names: round_float(*names))
     quotient = _QUOTIENT.fullmatch(template) if "$divide" in template else None
     if quotient is not None:
-        return divide(_filled(quotient[1], arguments, marks), _filled(quotient[2], arguments, marks))
+        # DuckDB takes no aggregate inside a lambda where the aggregate's argument has one too.
+        both = [_filled(quotient[place], arguments, marks) for place in (1, 2)]
+        return bound(both, lambda names: divide(*names))
     spread = _VARIANCE.fullmatch(template) if "$var" in template else None
     if spread is not None:
         found = variance(_filled(spread[4], arguments, marks), int(spread[3]), sample=spread[2] == "samp")
         return f"sqrt({found})" if spread[1] else found
+    together = _COVARIANCE.fullmatch(template) if "$co" in template else None
+    if together is not None:
+        known = " AND ".join(f"{one} IS NOT NULL" for one in arguments)
+        pairs = _filled(f"array_agg({{'u': $1, 'v': $2}}) FILTER (WHERE {known})$o", arguments, marks)
+        return covariance(pairs, together[1])
     # What is tried may end in an error, and its arguments must not do so in silence.
     if marks is None and ("TRY(" in template or _several_times(template)):
         return bound(arguments, lambda names: _filled(template, names, None))

@@ -131,8 +131,5 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Join: _join,
     exp.Select: _select,
     exp.AtTimeZone: _zone,
-    exp.ParseJSON: lambda node: (
-        f"JSON {shown(node.this)} as a literal is not supported. Write PARSE_JSON({shown(node.this)})."
-    ),
     exp.Mod: lambda node: f"GoogleSQL has no '%'. Write MOD({shown(node.this)}, {shown(node.expression)}).",
 }

@@ -77,9 +77,9 @@ def brackets(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
 
 def _reserved(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
     """Give a fault for a reserved word that stands where only the name of what is before it could."""
-    for left, token in pairwise(tokens):
+    for at, (left, token) in enumerate(pairwise(tokens)):
         word = token.text.upper()
-        if word not in NEVER_FOLLOW or token.token_type in QUOTED:
+        if word not in NEVER_FOLLOW or token.token_type in QUOTED or _is_value_or_type(tokens, at):
             continue
         if left.token_type in ENDS_VALUE and left.text.upper() not in RESERVED - VALUES:
             name = sql[token.start : token.end + 1]
@@ -88,3 +88,14 @@ def _reserved(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
             )
             yield Fault(token.line, f"syntax error: {message}")
             return
+
+
+def _is_value_or_type(tokens: Sequence[Token], at: int) -> bool:
+    """Say whether what follows a word is the value of SELECT AS VALUE, or the type of a field: `STRUCT<name ARRAY<INT64>>`."""
+    if tokens[at].text.upper() == "VALUE" and [one.text.upper() for one in tokens[max(at - 2, 0) : at]] == [
+        "SELECT",
+        "AS",
+    ]:
+        return True
+    after = tokens[at + 2 : at + 3]
+    return tokens[at + 1].text.upper() in {"ARRAY", "STRUCT"} and bool(after) and after[0].token_type == TokenType.LT

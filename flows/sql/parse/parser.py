@@ -6,7 +6,7 @@ every call keeps the name and the arguments that were written, so that the table
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
@@ -21,10 +21,11 @@ from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
+from flows.sql.parse.rewrite import for_parser
 from flows.sql.parse.syntax import syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
-from flows.sql.parse.words import NO_CALLS
+from flows.sql.parse.words import NAMES, NO_CALLS
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -32,7 +33,20 @@ if TYPE_CHECKING:
 
 # The parser copies each table of every FROM to find paths of arrays among them, which few have: see `_unnest_paths`.
 BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
-_DIALECT = BigQuery()
+# `list[0]` is an element of a column.
+BigQueryParser.ARRAY_CONSTRUCTORS = {"ARRAY": exp.Array}
+
+
+class _GoogleSQL(BigQuery):
+    """BigQuery's dialect without words that are names in GoogleSQL, and for which other dialects have a grammar."""
+
+    class Tokenizer(BigQuery.Tokenizer):
+        """Takes them for names."""
+
+        KEYWORDS: ClassVar = {word: kind for word, kind in BigQuery.Tokenizer.KEYWORDS.items() if word not in NAMES}
+
+
+_DIALECT = _GoogleSQL()
 _PREFIX = "__call_"
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
@@ -145,7 +159,7 @@ def _one_select(sql: str) -> exp.Query:
             raise SqlError([Fault(1, "there is no query here. Write a SELECT.")])
         refuse_deep(spelt)
         refuse_foreign(sql, spelt)
-        tokens = _named_calls(sql, spelt)
+        tokens = for_parser(_named_calls(sql, spelt))
         statements = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
         statements = [tree for tree in statements if tree and not isinstance(tree, exp.Semicolon)]
     except ParseError as error:
@@ -175,11 +189,23 @@ def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
             before = tokens[place - 2].token_type if place > 1 else None
             if called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
                 named[place - 1] = _instead(called, TokenType.VAR, _PREFIX + word)
+        elif kind == TokenType.OFFSET and _is_name(tokens, place):
+            named[place] = _instead(token, TokenType.VAR, token.text)
         elif kind in _QUOTED and not sql[token.start - 1].isalnum():
             kind, text = _literal(sql[token.start : token.end + 1], token)
             if (kind, text) != (token.token_type, token.text):
                 named[place] = _instead(token, kind, text)
     return named
+
+
+def _is_name(tokens: list[Token], place: int) -> bool:
+    """Say whether OFFSET is a name here: neither WITH OFFSET, nor LIMIT 10 OFFSET 5, nor array[OFFSET(0)]."""
+    after = tokens[place + 1].token_type if place + 1 < len(tokens) else None
+    return tokens[place - 1].token_type != TokenType.WITH and after not in {
+        TokenType.NUMBER,
+        TokenType.PARAMETER,
+        _L_PAREN,
+    }
 
 
 def _instead(token: Token, kind: TokenType, text: str) -> Token:
@@ -225,7 +251,7 @@ def marked(sql: str, first_keys: Mapping[int, str]) -> exp.Expr:
         tokens.append(token)
         if place in first_keys:
             tokens += [_instead(token, TokenType.NUMBER, first_keys[place]), _instead(token, TokenType.COMMA, ",")]
-    (tree,) = filter(None, _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql))
+    (tree,) = filter(None, _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(for_parser(tokens), sql))
     if any(token.token_type in _OF_BITS for token in tokens):
         bind(tree)
     return tree

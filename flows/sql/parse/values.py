@@ -64,7 +64,11 @@ def _text(reader: Reader, at: int) -> str | None:
     token, before, after = reader.tokens[at], reader.word(at - 1), reader.word(at + 1)
     if token.token_type == TokenType.NATIONAL_STRING:
         return f"GoogleSQL has no N'...'. Write {_SAME_AS_TEXT['N']}."
-    if "." in (before, after) or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM):
+    if (
+        before == "."
+        or (after == "." and before != "JSON")
+        or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM)
+    ):
         return f"{reader.written(at)} is a text, and no name. Write `{token.text}`."
     if not at:
         return None

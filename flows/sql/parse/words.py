@@ -25,3 +25,8 @@ NEVER_FOLLOW = frozenset([
 """Reserved words that never follow a value: neither operators nor the beginnings of clauses."""
 UNITS = ("MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 """Those of which other dialects have plurals."""
+NAMES = frozenset([
+    "ALTER", "CONNECT_BY_ROOT", "DESCRIBE", "DROP", "GRANT", "INSERT", "LIST", "LOCK", "NOTNULL", "PARTITIONED_BY", "RETURNING",
+    "REVOKE", "ROLLBACK", "UNCACHE", "XOR",
+])  # fmt: skip
+"""What is a word of other dialects, or begins a statement there, and may name a column in GoogleSQL."""

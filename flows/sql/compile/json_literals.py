@@ -1,0 +1,78 @@
+"""JSON that is written down: `JSON '{"a": 1}'` and PARSE_JSON of a literal, as BigQuery holds it."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from flows.sql import types as t
+from flows.sql.compile.apply import apply
+from flows.sql.compile.dispatch import compiles, compiles_call, expression
+from flows.sql.compile.scope import Value
+from flows.sql.functions import signatures
+from flows.sql.once import failure
+from flows.sql.shown import shown
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+_INTEGERS = range(-(2**63), 2**64)
+
+
+@compiles(exp.ParseJSON, reads=("is_literal",))
+def _literal(node: exp.ParseJSON, scope: Scope) -> Value:
+    held = _held(node.this.name)
+    if held is None:
+        return scope.fault(node, f"{shown(node.this)} is no JSON, or has a number that no FLOAT64 holds.")
+    return Value(t.JSON, f"CAST({quote_text(held)} AS JSON)", literal=True)
+
+
+@compiles_call("PARSE_JSON")
+def _parse(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 1 or not isinstance(node.expressions[0], exp.Literal):
+        return None
+    value = expression(node.expressions[0], scope)
+    if value.type != t.STRING:
+        return apply(name, node, signatures.scalar(name), [(node.expressions[0], value)], scope)
+    held = _held(str(value.constant))
+    text = (
+        failure(f"{value.constant} is no JSON, or has a number that no FLOAT64 holds")
+        if held is None
+        else quote_text(held)
+    )
+    return Value(t.JSON, f"CAST({text} AS JSON)")
+
+
+def _held(text: str) -> str | None:
+    """Return a text of JSON with its names in order, each once, and its numbers as BigQuery has them; None where it is none."""
+    try:
+        read = json.loads(
+            text, object_pairs_hook=_first_of_each, parse_float=_double, parse_int=_whole, parse_constant=_no_number
+        )
+        return json.dumps(read, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs))
+
+
+def _whole(text: str) -> int | float:
+    number = int(text)
+    return number if number in _INTEGERS else _double(text)
+
+
+def _double(text: str) -> float:
+    number = float(text)
+    if Decimal(repr(number)) != Decimal(text):
+        raise ValueError(text)
+    return number
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)

@@ -1,0 +1,65 @@
+"""Forms of GoogleSQL that the parser has no grammar for, put into others that mean the same, word by word."""
+
+from __future__ import annotations
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+_NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
+_OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
+
+
+def for_parser(tokens: list[Token]) -> list[Token]:
+    """Return the words of a query as the parser takes them."""
+    kinds = {token.token_type for token in tokens}
+    if TokenType.PIVOT in kinds and TokenType.FOR in kinds:
+        tokens = _pivots(tokens)
+    return _paths(tokens) if TokenType.OFFSET in kinds else tokens
+
+
+def _pivots(tokens: list[Token]) -> list[Token]:
+    """Put brackets around what PIVOT looks at: FOR quarter + 1 IN (...)."""
+    written: list[Token] = []
+    for at, token in enumerate(tokens):
+        written.append(token)
+        if token.token_type == TokenType.FOR:
+            end = _end_of_value(tokens, at + 1)
+            if end > at + 2 and tokens[at + 1].token_type != TokenType.L_PAREN:
+                return [*written, *_in_brackets(tokens[at + 1 : end]), *_pivots(tokens[end:])]
+    return written
+
+
+def _end_of_value(tokens: list[Token], at: int) -> int:
+    depth = 0
+    while at < len(tokens) and not (tokens[at].token_type == TokenType.IN and not depth):
+        depth += (tokens[at].token_type in _OPENS) - (tokens[at].token_type in _CLOSES)
+        if depth < 0:
+            return 0
+        at += 1
+    return at
+
+
+def _paths(tokens: list[Token]) -> list[Token]:
+    """Put UNNEST around the path of an array that is numbered: FROM t, t.items AS item WITH OFFSET."""
+    for at in range(3, len(tokens) - 1):
+        if tokens[at].token_type != TokenType.WITH or tokens[at + 1].token_type != TokenType.OFFSET:
+            continue
+        last = at - 1
+        if tokens[last - 1].token_type in {TokenType.ALIAS, *_NAMES} and tokens[last].token_type in _NAMES:
+            last -= 2 if tokens[last - 1].token_type == TokenType.ALIAS else 1
+        first = last
+        while tokens[first].token_type in _NAMES and tokens[first - 1].token_type == TokenType.DOT:
+            first -= 2
+        if first < last and tokens[first].token_type in _NAMES:
+            unnest = Token(TokenType.UNNEST, "UNNEST", *_place(tokens[first]))
+            path = [unnest, *_in_brackets(tokens[first : last + 1])]
+            return [*tokens[:first], *path, *tokens[last + 1 : at + 2], *_paths(tokens[at + 2 :])]
+    return tokens
+
+
+def _in_brackets(tokens: list[Token]) -> list[Token]:
+    opening = Token(TokenType.L_PAREN, "(", *_place(tokens[0]))
+    return [opening, *tokens, Token(TokenType.R_PAREN, ")", *_place(tokens[-1]))]
+
+
+def _place(token: Token) -> tuple[int, int, int, int]:
+    return token.line, token.col, token.start, token.end
