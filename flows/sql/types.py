@@ -81,6 +81,12 @@ def duckdb_type(type_: Type) -> str:
     return _DUCKDB.get(type_.name, "INTEGER")
 
 
+def holds(type_: Type, kinds: tuple[Type, ...]) -> bool:
+    """Say whether a type is one of some kinds, or has one inside."""
+    inside = (*(field for _, field in type_.fields), *((type_.element,) if type_.element else ()))
+    return type_ in kinds or any(holds(one, kinds) for one in inside)
+
+
 def array(element: Type) -> Type:
     """Return ARRAY<element>; of what nobody knows, nobody knows an array either."""
     return UNKNOWN if element is UNKNOWN else Type("ARRAY", element=element)

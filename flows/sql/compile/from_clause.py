@@ -117,5 +117,12 @@ def _using(
         for source in (*of_left[1:], *of_right):
             source.joined.pop(name.lower(), None)
         made[name.lower()] = (name, Value(chosen.type, chosen.sql, origins=both))
+    if len(made) < len(using):
+        # What is meant may be any column of both sides, so that none of these is ambiguous.
+        for key in {known.lower() for one in of_left for known, _ in one.all_seen()} - made.keys():
+            if any(one.seen(key) for one in of_right):
+                made[key] = (key, NOTHING)
+                for source in (*of_left, *of_right):
+                    source.hidden.add(key)
     of_left[0].joined = made | {key: one for key, one in of_left[0].joined.items() if key not in made}
     return f" ON {' AND '.join(conditions)}" if conditions else " ON TRUE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -220,9 +221,34 @@ def _to_json(name: str, node: exp.Expr, scope: Scope) -> Value:
     value = expression(node.expressions[0], scope)
     if value.type == t.UNKNOWN:
         return NOTHING
+    if value.type == t.JSON and value.literal:
+        return value if name == "TO_JSON" else Value(t.STRING, f"CAST({value.sql} AS VARCHAR)")
     as_text = name == "TO_JSON_STRING"
     sql = json_texts.written(value.sql, value.type, wide=not as_text)
     if sql is None:
         instead = "Take its parts with JSON_VALUE, or put them into a STRUCT."
         return scope.fault(node, f"{name} of {value.type} is not supported by the embedded warehouse. {instead}")
     return Value(t.STRING, sql) if as_text else Value(t.JSON, f"CAST({sql} AS JSON)")
+
+
+@compiles_call("JSON_ARRAY", "JSON_OBJECT")
+def _made(name: str, node: exp.Expr, scope: Scope) -> Value:
+    values = [(item, expression(item, scope)) for item in node.expressions]
+    if any(value.type == t.UNKNOWN for _, value in values):
+        return NOTHING
+    names = [value.constant for _, value in values[::2]] if name == "JSON_OBJECT" else []
+    if name == "JSON_OBJECT" and len(names) * 2 != len(values):
+        return scope.fault(node, f"{name} takes names and values by turns: {name}('id', id, 'day', day).")
+    if not all(isinstance(one, str) for one in names):
+        return scope.fault(node, f"{name} takes names that are written down: {name}('id', id).")
+    texts = []
+    for place, (item, value) in enumerate(values[1::2] if names else values):
+        text = json_texts.written(value.sql, value.type, wide=True)
+        if text is None:
+            return scope.fault(item, f"{name} of {value.type} is not supported by the embedded warehouse.")
+        key = f"{quote_text(json.dumps(names[place], ensure_ascii=False))} || ':' || " if names else ""
+        if not names or names[place] not in names[:place]:
+            texts.append(f"{key}{text}")
+    opened, closed = "{}" if name == "JSON_OBJECT" else "[]"
+    inside = "".join(f"{text} || {quote_text(',' if at < len(texts) else '')} || " for at, text in enumerate(texts, 1))
+    return Value(t.JSON, f"CAST('{opened}' || {inside}'{closed}' AS JSON)")

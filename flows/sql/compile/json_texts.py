@@ -26,13 +26,15 @@ def written(value: str, type_: Type, *, wide: bool) -> str | None:
 
     `wide` says whether numbers stay numbers that no FLOAT64 holds.
     """
-    return once(value, lambda known: _nullable(known, type_, wide=wide)) if _known(type_) else None
+    return once(value, lambda known: _nullable(known, type_, wide=wide)) if _known(type_, wide=wide) else None
 
 
-def _known(type_: Type) -> bool:
+def _known(type_: Type, *, wide: bool) -> bool:
     if type_.element is not None:
-        return _known(type_.element)
-    return type_ not in (t.JSON, t.INTERVAL) and all(_known(field) for _, field in type_.fields)
+        return _known(type_.element, wide=wide)
+    if type_ == t.JSON:
+        return wide
+    return type_ != t.INTERVAL and all(_known(field, wide=wide) for _, field in type_.fields)
 
 
 def _nullable(value: str, type_: Type, *, wide: bool) -> str:
@@ -53,7 +55,7 @@ def _text(value: str, type_: Type, *, wide: bool) -> str:
             # The name may hold anything that a quoted identifier may.
             fields.append(f"to_json({quote_text(name)}) || ':' || {_nullable(part, field, wide=wide)}")
         return "'{' || " + " || ',' || ".join(fields) + " || '}'"
-    if type_ in (t.BOOL, t.NULL):
+    if type_ in (t.BOOL, t.NULL, t.JSON):
         return f"CAST({value} AS VARCHAR)"
     if type_ in t.NUMBERS:
         return _wide_number(value, type_) if wide else _number(value, type_)

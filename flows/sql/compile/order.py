@@ -181,12 +181,12 @@ def _refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[Column]) -> 
             order, "ORDER BY of SELECT DISTINCT takes no function of many rows. Order by a column of the SELECT list."
         )
     names, given = {(column.name or "").lower() for column in columns}, {column.value.sql for column in columns}
-    for one in columns_in(order):
-        if (len(one.parts) > 1 or one.name.lower() not in names) and named(one, scope).sql not in given:
-            scope.fault(
-                one,
-                f"'{shown(one)}' is no column of SELECT DISTINCT. Add it to the SELECT list, or order by what is there.",
-            )
+    known = all(column.value.type != t.UNKNOWN for column in columns)
+    for one in columns_in(order) if known else ():
+        value = named(one, scope) if len(one.parts) > 1 or one.name.lower() not in names else None
+        if value is not None and value.type != t.UNKNOWN and value.sql not in given:
+            message = "is no column of SELECT DISTINCT. Add it to the SELECT list, or order by what is there."
+            scope.fault(one, f"'{shown(one)}' {message}")
 
 
 def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) -> Ordering:
@@ -314,7 +314,7 @@ def _takes_first(window: exp.Window) -> bool:
 def _partition(node: exp.Expr, scope: Scope) -> Value:
     value = expression(node, scope)
     scope.context.decides |= value.drifts
-    if value.type in (t.FLOAT64, t.JSON):
+    if t.holds(value.type, (t.FLOAT64, t.JSON)):
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
     return value
 

@@ -27,6 +27,8 @@ def _text(sql: str, type_: Type, *, in_sql: bool) -> str | None:
         return "CAST(NULL AS VARCHAR)"
     if type_ == t.STRING:
         return _quoted(sql) if in_sql else sql
+    if type_ == t.BYTES:
+        return _literal(sql) if in_sql else _escaped(sql, "'22', '27'")
     if type_ == t.FLOAT64:
         return _number(sql, in_sql=in_sql)
     if type_ in _AS_CAST:
@@ -67,3 +69,22 @@ def _quoted(sql: str) -> str:
         f"CASE WHEN regexp_matches({sql}, '{_UNSEEN}') THEN {unseen} "
         f"""WHEN contains({sql}, '"') AND NOT contains({sql}, '''') THEN '''' || {escaped} || '''' ELSE {double} END"""
     )
+
+
+def _escaped(sql: str, quotes: str) -> str:
+    """Return BYTES as the inside of a literal, with a backslash before the signs of these numbers and before itself."""
+    seen = "chr(CAST('0x' || xpair AS INTEGER))"
+    sign = (
+        rf"CASE WHEN xpair IN ({quotes}, '5C') THEN '\' || {seen} "
+        rf"WHEN xpair BETWEEN '20' AND '7E' THEN {seen} ELSE '\x' || lower(xpair) END"
+    )
+    signs = f"list_transform(regexp_extract_all(hex({sql}), '..'), lambda xpair: {sign})"
+    return f"CASE WHEN {sql} IS NOT NULL THEN array_to_string({signs}, '') END"
+
+
+def _literal(sql: str) -> str:
+    """Return the literal of BYTES, in single quotes where they hold double ones alone."""
+    signs = f"regexp_extract_all(hex({sql}), '..')"
+    alone = f"list_contains({signs}, '22') AND NOT list_contains({signs}, '27')"
+    single, double = _escaped(sql, "'27'"), _escaped(sql, "'22'")
+    return f"""CASE WHEN {alone} THEN 'b''' || {single} || '''' ELSE 'b"' || {double} || '"' END"""

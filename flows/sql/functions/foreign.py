@@ -104,8 +104,6 @@ CBRT = POW(x, 1 / 3)
 DATE_BUCKET = DATE_TRUNC(day, WEEK), or DATE_SUB(day, INTERVAL MOD(...) DAY)
 EDIT_DISTANCE = a comparison by SOUNDEX, or LOWER(one) = LOWER(other)
 HLL_COUNT = COUNT(DISTINCT value) over the rows, or over an ARRAY_AGG(DISTINCT value) of each part
-JSON_ARRAY = TO_JSON([one, two])
-JSON_OBJECT = TO_JSON(STRUCT(one AS name))
 LOGICAL_XOR = MOD(COUNTIF(condition), 2) = 1
 ML = a model outside of Derived that writes a table, read here as a core table
 NET = NET.HOST(url), and REGEXP_EXTRACT(NET.HOST(url), r'[^.]+\.[^.]+$') for its last two names
