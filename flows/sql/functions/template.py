@@ -44,7 +44,7 @@ _FIXED = {
     "folded": quote_text(_UNFOLDED),
 }
 _MOST_JOINED = 16
-_COMPUTED = ("$round", "$divide", "$var")
+_COMPUTED = ("$corr", "$covar", "$round", "$divide", "$var")
 _ROUND = re.compile(r"\$round\((.+), (\$2)\)")
 _VARIANCE = re.compile(r"(sqrt)?\(?\$var(samp|pop)(\d+)\((.+?)\)\)?")
 _COVARIANCE = re.compile(r"\$(corr|covarpop|covarsamp)9\(\$1, \$2\)")

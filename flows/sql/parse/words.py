@@ -27,6 +27,6 @@ UNITS = ("MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUA
 """Those of which other dialects have plurals."""
 NAMES = frozenset([
     "ALTER", "CONNECT_BY_ROOT", "DESCRIBE", "DROP", "GRANT", "INSERT", "LIST", "LOCK", "NOTNULL", "PARTITIONED_BY", "RETURNING",
-    "REVOKE", "ROLLBACK", "UNCACHE", "XOR",
+    "REVOKE", "UNCACHE", "XOR",
 ])  # fmt: skip
 """What is a word of other dialects, or begins a statement there, and may name a column in GoogleSQL."""
