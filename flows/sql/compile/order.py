@@ -14,10 +14,10 @@ from flows.model.errors import Fault, did_you_mean
 from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
+from flows.sql.compile.distinct_rows import refuse_hidden
 from flows.sql.compile.frames import frame
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
-from flows.sql.compile.origins import columns_in, named
 from flows.sql.compile.ties import mark
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of
@@ -166,27 +166,12 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
         else:
             scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {plural(len(columns), 'column')}.")
     if order is not None and node.args.get("distinct"):
-        _refuse_hidden(order, scope, columns)
+        refuse_hidden(order, scope, [(column.name, column.value) for column in columns])
     scope.aggregated, scope.windowed = scope.aggregated or seen[0], scope.windowed or seen[1]
     return Ordering(
         [(place, value) for _, place, value in items],
         tuple(key for one, _, value in items for key in _keys(one, value, scope)),
     )
-
-
-def _refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[Column]) -> None:
-    """Note a fault of what no column of SELECT DISTINCT holds, so that its rows cannot be ordered by it."""
-    if scope.aggregated or scope.windowed:
-        scope.fault(
-            order, "ORDER BY of SELECT DISTINCT takes no function of many rows. Order by a column of the SELECT list."
-        )
-    names, given = {(column.name or "").lower() for column in columns}, {column.value.sql for column in columns}
-    known = all(column.value.type != t.UNKNOWN for column in columns)
-    for one in columns_in(order) if known else ():
-        value = named(one, scope) if len(one.parts) > 1 or one.name.lower() not in names else None
-        if value is not None and value.type != t.UNKNOWN and value.sql not in given:
-            message = "is no column of SELECT DISTINCT. Add it to the SELECT list, or order by what is there."
-            scope.fault(one, f"'{shown(one)}' {message}")
 
 
 def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) -> Ordering:

@@ -1,0 +1,31 @@
+"""What ORDER BY can see of SELECT DISTINCT: the columns that it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.sql import types as t
+from flows.sql.compile.origins import columns_in, named
+from flows.sql.shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlglot import exp
+
+    from flows.sql.compile.scope import Scope, Value
+
+
+def refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | None, Value]]) -> None:
+    """Note a fault of what no column of SELECT DISTINCT holds, so that its rows cannot be ordered by it."""
+    if scope.aggregated or scope.windowed:
+        scope.fault(
+            order, "ORDER BY of SELECT DISTINCT takes no function of many rows. Order by a column of the SELECT list."
+        )
+    names, given = {(name or "").lower() for name, _ in columns}, {value.sql for _, value in columns}
+    known = all(value.type != t.UNKNOWN for _, value in columns)
+    for one in columns_in(order) if known else ():
+        value = named(one, scope) if len(one.parts) > 1 or one.name.lower() not in names else None
+        if value is not None and value.type != t.UNKNOWN and value.sql not in given:
+            message = "is no column of SELECT DISTINCT. Add it to the SELECT list, or order by what is there."
+            scope.fault(one, f"'{shown(one)}' {message}")
