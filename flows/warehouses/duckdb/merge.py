@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import CheckFailedError
@@ -15,7 +16,7 @@ from flows.warehouses.duckdb.target import listed
 from flows.warehouses.interface import cursor_bounds, owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flows.model.entry import Touched
     from flows.model.table import Table
@@ -45,6 +46,8 @@ def settle_keys(target: Target, place: str, among: str = "") -> Settled:
         among: a place that holds them and others, of which too one is left for each of their keys.
     """
     table, keys = target.table, listed(target.table.key)
+    if table.is_folded and not overwrites(table):
+        return Settled()
     shared = f"SELECT {keys} FROM {place} GROUP BY ALL HAVING count(*) > 1"
     if among:
         shared = (
@@ -56,7 +59,7 @@ def settle_keys(target: Target, place: str, among: str = "") -> Settled:
         return Settled()
     if table.source is not None:
         return _keep_latest(target, among or place, shared)
-    if table.is_bounded or set(table.types) - {*table.key, *table.merge}:
+    if overwrites(table):
         names = ", ".join(table.key)
         shown = "\n".join("  " + ", ".join(map(one_line, key)) for key in twice)
         raise CheckFailedError(
@@ -67,26 +70,43 @@ def settle_keys(target: Target, place: str, among: str = "") -> Settled:
     return Settled()
 
 
+def overwrites(table: Table) -> bool:
+    """Say whether one row of a key takes the place of another, so that no window may have two of them."""
+    return table.is_bounded or bool(set(table.types) - {*table.key, *table.merge})
+
+
 def shares_keys(target: Target, place: str) -> bool:
     """Say whether several rows in a place have one key."""
     keys = listed(target.table.key)
     return bool(target.read(f"SELECT {keys} FROM {place} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"))
 
 
-def merge_rows(target: Target, staged: str, drifting: Sequence[str]) -> list[Touched]:
-    """Write the rows that differ from those of the same key; return what that touches."""
+def merge_rows(
+    target: Target, staged: str, drifting: Sequence[str], combined: Mapping[str, str] = MappingProxyType({})
+) -> list[Touched]:
+    """Write the rows that differ from those of the same key; return what that touches.
+
+    Args:
+        target: where to.
+        staged: the rows.
+        drifting: columns in which a difference of the last digits is none.
+        combined: SQL for columns that are made of the row that is there and of the one that comes.
+    """
     table, units, row_id = target.table, target.units, _row_id(target.table)
     same_key = _same_key(target, staged)
-    values = [name for name in table.types if name not in table.key]
-    differs = " OR ".join(differ(_old(name), _new(name), drifts=name in drifting) for name in values) or "false"
+    made = {name: combined.get(name, new_value(name)) for name in table.types}
+    differs = " OR ".join(
+        differ(old_value(name), value, drifts=name in drifting) for name, value in made.items() if name not in table.key
+    )
     cursor = table.source.cursor if table.source else None
-    newer = f"coalesce({_old(cursor)} > {_new(cursor)}, false)" if cursor else "false"
+    newer = f"coalesce({old_value(cursor)} > {new_value(cursor)}, false)" if cursor else "false"
+    columns = ", ".join(f"{value} AS {quote(name)}" for name, value in made.items())
     target.run(
-        f'CREATE TEMP TABLE {_DELTA} AS SELECT "new-row".*, "old-row"."row-id",'
-        f""" {units.of('"old-row".')} AS "old-unit", {units.of('"new-row".')} AS "new-unit\""""
+        f"""CREATE TEMP TABLE {_DELTA} AS SELECT *, {units.of('"new-row".')} AS "new-unit" FROM ("""
+        f"""SELECT {columns}, "old-row"."row-id", {units.of('"old-row".')} AS "old-unit\""""
         f' FROM {staged} AS "new-row"'
         f' LEFT JOIN (SELECT *, {row_id} AS "row-id" FROM {target.name}) AS "old-row" ON {same_key}'
-        f' WHERE "old-row"."row-id" IS NULL OR (({differs}) AND NOT {newer})'
+        f' WHERE "old-row"."row-id" IS NULL OR (({differs or "false"}) AND NOT {newer})) AS "new-row"'
     )
     touched = target.read(
         'SELECT "unit-start", bool_or("is-change") FROM ('
@@ -149,7 +169,7 @@ def _same_key(target: Target, place: str) -> str:
     key = target.table.key
     nulls = target.read(f"SELECT {', '.join(f'bool_or({quote(name)} IS NULL)' for name in key)} FROM {place}")
     return " AND ".join(
-        f"{_old(name)} {'IS NOT DISTINCT FROM' if has_null else '='} {_new(name)}"
+        f"{old_value(name)} {'IS NOT DISTINCT FROM' if has_null else '='} {new_value(name)}"
         for name, has_null in zip(key, nulls[0], strict=True)
     )
 
@@ -173,9 +193,11 @@ def _keep_latest(target: Target, place: str, shared: str) -> Settled:
     return Settled(gone - kept, different - kept)
 
 
-def _old(name: str) -> str:
+def old_value(name: str) -> str:
+    """SQL for a column of a row that is there."""
     return f'"old-row".{quote(name)}'
 
 
-def _new(name: str) -> str:
+def new_value(name: str) -> str:
+    """SQL for a column of the row of the same key that comes."""
     return f'"new-row".{quote(name)}'

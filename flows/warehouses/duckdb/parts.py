@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows.sql.types import duckdb_type, quote, quote_table
 from flows.warehouses.duckdb.json_text import json_text
-from flows.warehouses.duckdb.merge import merge_rows, remove_rows
+from flows.warehouses.duckdb.merge import merge_rows, new_value, old_value, remove_rows
 from flows.warehouses.duckdb.target import listed
 from flows.warehouses.interface import parts_of
 
@@ -47,8 +47,15 @@ def fold_parts(target: Target, staged: str, drifting: Sequence[str], *, shared: 
         shared: whether several parts of the window share a key.
     """
     parts = quote_table(parts_of(target.table.identity))
-    newest = target.read(f'SELECT max("window_start") FROM {parts}')[0][0]
-    is_newest = target.window is not None and (newest is None or newest < target.window.start)
+    is_newest = not target.read(f'SELECT 1 FROM {parts} WHERE "window_start" >= $window_start LIMIT 1')
+    columns = ", ".join(_part(name) for name in target.table.types)
+    numbered = _numbered(target.table, staged, shared=shared)
+    added = f'INSERT INTO {parts} ("window_start", "place", {columns}) {numbered}'
+    says_all = is_newest and _rows_say_all(target.table)
+    if says_all and not shared:
+        target.run(added)
+        # What a window adds is no drift, however little it is: rows that stand for parts would never hold it.
+        return merge_rows(target, staged, (), {name: _with_later(target.table, name) for name in target.table.types})
     old = f"(SELECT {_as_columns(target.table)} FROM {parts} WHERE {_WITHIN})"
     keys = listed(target.table.key)
     moved = staged if is_newest else _difference(target, staged, old)
@@ -57,11 +64,9 @@ def fold_parts(target: Target, staged: str, drifting: Sequence[str], *, shared: 
         if not target.read(f"SELECT 1 FROM {_MOVED} LIMIT 1"):
             return []
         target.run(f"DELETE FROM {parts} WHERE {_WITHIN}")
-    columns = ", ".join(_part(name) for name in target.table.types)
-    numbered = _numbered(target.table, staged, shared=shared)
-    target.run(f'INSERT INTO {parts} ("window_start", "place", {columns}) {numbered}')
+    target.run(added)
     rows = parts
-    if is_newest and _rows_say_all(target.table):
+    if says_all:
         # They stand for all parts before: none that is later has to be read.
         rows = (
             f"(SELECT * FROM {parts} WHERE {_WITHIN} UNION ALL BY NAME"
@@ -101,6 +106,30 @@ def _rows_say_all(table: Table) -> bool:
     keeps = {"latest": {"max", "latest"}, "earliest": {"min", "earliest"}}
     fits = all(table.merge.get(by) in keeping for rule, keeping in keeps.items() if rule in rules)
     return fits and table.types[by].name != "FLOAT64"
+
+
+def _with_later(table: Table, name: str) -> str:
+    """SQL for a column of a row as it is with the one part of a later window; that alone where there is no row."""
+    old, new = old_value(name), new_value(name)
+    if table.latest_by:
+        old_by, new_by = old_value(table.latest_by), new_value(table.latest_by)
+    match table.merge.get(name):
+        case "min" if table.types[name].name == "FLOAT64":
+            return f"CASE WHEN isnan({old}) OR isnan({new}) THEN 'NaN'::DOUBLE ELSE least({old}, {new}) END"
+        case "min":
+            return f"least({old}, {new})"
+        case "max":
+            return f"greatest({old}, {new})"
+        case "sum":
+            return f"coalesce({old} + {new}, {old}, {new})"
+        case "latest":
+            return f"CASE WHEN {old_by} IS NULL OR {new_by} >= {old_by} THEN {new} ELSE {old} END"
+        case "earliest":
+            is_there = '"old-row"."row-id" IS NOT NULL'
+            stays = f"{is_there} AND ({new_by} IS NULL OR {old_by} <= {new_by})"
+            return f"CASE WHEN {stays} THEN {old} ELSE {new} END"
+        case _:
+            return new
 
 
 def _folded(target: Target, rows: str) -> str:

@@ -18,7 +18,7 @@ from flows.warehouses.drift import drifting_columns
 from flows.warehouses.duckdb import ledger, quarantine
 from flows.warehouses.duckdb.connection import translated
 from flows.warehouses.duckdb.incoming import insert, insert_from
-from flows.warehouses.duckdb.merge import merge_rows, settle_keys, shares_keys
+from flows.warehouses.duckdb.merge import merge_rows, overwrites, settle_keys, shares_keys
 from flows.warehouses.duckdb.parts import fold_parts
 from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
 from flows.warehouses.duckdb.replace import replace_rows
@@ -212,7 +212,8 @@ def _write(staged: StagedRows) -> list[Touched]:
     table, units = target.table, target.units
     if not (staged.adds or place.straight):
         if table.is_folded:
-            return fold_parts(target, place.rows, staged.drifting, shared=shares_keys(target, place.rows))
+            shared = not overwrites(table) and shares_keys(target, place.rows)
+            return fold_parts(target, place.rows, staged.drifting, shared=shared)
         if table.strategy == "merge" and table.source is not None:
             return merge_rows(target, place.rows, staged.drifting)
         scope = target.inside if table.is_bounded else "true"
