@@ -55,6 +55,6 @@ def _smaller_queries(sql: str) -> Iterator[str]:
                 same.pop()
             else:
                 same.replace(list(same.iter_expressions())[part].copy())
-            with suppress(TypeError, AttributeError):  # what cannot be written down
+            with suppress(Exception):  # what cannot be written down
                 found.add(copy.sql("bigquery"))
     yield from sorted((one for one in found if len(one) < len(sql)), key=len)

@@ -332,6 +332,24 @@ def test_a_tie_for_which_bigquery_has_no_place_is_told(sql):
     assert [one.text for one in analyze(sql, SCHEMA, {}).ties] == TIED[sql]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT l.n, r.n AS m FROM core.l AS l FULL JOIN core.l AS r ON l.id = r.id ORDER BY l.n, m LIMIT 2",
+        "WITH w AS (SELECT l.n, r.n AS m FROM core.l AS l FULL JOIN core.l AS r USING (id)) SELECT n, m FROM w ORDER BY 1, 2 LIMIT 2",
+        "SELECT n, n AS m FROM UNNEST([0, 1, 2]) AS n UNION ALL SELECT l.n, r.n FROM core.l AS l FULL JOIN core.l AS r USING (id) WHERE l.n > 9 ORDER BY n LIMIT 2",
+    ],
+)
+def test_the_first_rows_of_a_full_join_are_first_after_it(sql):
+    """DuckDB alone looks for them before it joins, and gives NULL in the place of what it has left out."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(
+            "CREATE SCHEMA core; CREATE TABLE core.l AS SELECT range AS id, range AS n FROM range(130000)"
+        )
+        compiled = to_duckdb(sql, {"core.l": {"id": "INT64", "n": "INT64"}})
+        assert connection.execute(compiled).fetchall() == [(0, 0), (1, 1)]
+
+
 REFUSED = {
     "SELECT MIN_BY(s, k) OVER (PARTITION BY u) AS x FROM core.t": "MIN_BY takes no OVER. Write FIRST_VALUE(s) OVER (PARTITION BY ... ORDER BY k)",
     "SELECT ANY_VALUE(s HAVING MAX k) OVER () AS x FROM core.t": "ANY_VALUE takes no OVER. Write FIRST_VALUE(s) OVER (PARTITION BY ... ORDER BY k DESC)",
