@@ -91,7 +91,6 @@ def tail(
     limit = node.args.get("limit")
     alike = one_row or (bool(columns) and all(one.value.same for one in columns))
     cut = limit and limit.expression.name != "0" and not isinstance(node.parent, exp.Exists)
-    distinct = isinstance(node, exp.Select) and node.args.get("distinct")
     keys = order.keys
     if not alike and (cut or _in_array(node)):
         if limit and cut:
@@ -102,9 +101,9 @@ def tail(
         keys += tuple(Key(columns[place - 1].value.sql if parts else str(place)) for place in told)
         if order.items:
             scope.context.further[id(node.args["order"])] = node.args["order"], list(_in_googlesql(told, columns))
+    distinct = isinstance(node, exp.Select) and node.args.get("distinct")
     if cut and keys and not distinct and any(join.side == "FULL" for join in node.root().find_all(exp.Join)):
-        # DuckDB leaves out rows that come too late before it joins, and FULL JOIN gives NULL in their place: not of a key
-        # that is no column.
+        # By a column DuckDB would leave out late rows before it joins, in whose place FULL JOIN then gives NULL.
         keys = (keys[0]._replace(sql=f"list_extract([{keys[0].sql}], 1)"), *keys[1:])
     listed = ", ".join(f"{key.sql} {key.way}" for key in keys)
     return (f" ORDER BY {listed}" if order.keys else "") + limits, limited
