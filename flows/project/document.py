@@ -86,7 +86,7 @@ class Document:
 
     def get(self, *path: str | int) -> Any:  # noqa: ANN401 - what a file gives can be anything
         """Return the value at a path, or None."""
-        return value_at(path, self.values)
+        return self._by_path.get(path)
 
     def has(self, *path: str | int) -> bool:
         """Say whether the file gives the field, be it well or badly."""
@@ -94,7 +94,7 @@ class Document:
 
     def text(self, *path: str | int) -> str | None:
         """Return the text at a path."""
-        value = value_at(path, self.values)
+        value = self._by_path.get(path)
         return value if isinstance(value, str) else None
 
     def texts(self, *path: str | int) -> Iterator[tuple[Path, str]]:
@@ -106,10 +106,24 @@ class Document:
 
     def items(self, *path: str | int) -> Iterator[tuple[Path, Any]]:
         """Give the items of the list at a path, each with its own."""
-        value = value_at(path, self.values)
+        value = self._by_path.get(path)
         if isinstance(value, tuple):
             for index, item in enumerate(value):
                 yield (*path, index), item
+
+    @cached_property
+    def _by_path(self) -> dict[Path, Any]:
+        """All values, groups and lists too: they are asked for far more often than there are values."""
+        found: dict[Path, Any] = {(): self.values}
+        groups: list[Path] = [()]
+        for path in groups:
+            group = found[path]
+            for part, value in group.items() if type(group) is dict else enumerate(group):
+                place = (*path, part)
+                found[place] = value
+                if type(value) is dict or type(value) is tuple:
+                    groups.append(place)
+        return found
 
     @property
     def strategy(self) -> str | None:

@@ -161,6 +161,8 @@ class _Builder:
         self.count += 1
         if self.count > MOST_VALUES:
             raise _TooMuchError(line, f"holds more than {MOST_VALUES:,} values. No table needs so many.")
+        if isinstance(event, yaml.ScalarEvent) and event.anchor is event.tag is None:
+            return self.scalar(event, path)
         if isinstance(event, yaml.AliasEvent):
             self.aliases.append((line, path, event.anchor or ""))
             return None, False

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
+_CHOOSING = {"IF", "COALESCE", "IFNULL"}
+"""What gives one of its arguments."""
 
 
 def apply(  # noqa: PLR0913 - the parts of a call
@@ -61,11 +63,14 @@ def apply(  # noqa: PLR0913 - the parts of a call
                 return scope.unsupported(
                     node, f"{name} of {value.type}: write CAST({shown(item)} AS FLOAT64), as the exact {name}"
                 )
-    given_sql = [
-        converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
-    ]
+    if given == matched.wanted:
+        given_sql = [value.sql for value in values]
+    else:
+        given_sql = [
+            converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
+        ]
     sql = safely(given_sql, partial(_filled, matched, marks=marks)) if safe else _filled(matched, given_sql, marks)
-    return Value(matched.result, sql, reads=_reads(name, values))
+    return Value(matched.result, sql, reads=_reads(name, values) if name in _CHOOSING else None)
 
 
 def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value]]) -> str:
@@ -105,5 +110,5 @@ def _reads(name: str, values: Sequence[Value]) -> frozenset[Read] | None:
     """Return what a call depends on where it does not depend on all of its arguments."""
     if name == "IF":
         return chosen(*values)
-    first_counts = name in {"COALESCE", "IFNULL"} and values[0].same and values[0].type != t.NULL
+    first_counts = values[0].same and values[0].type != t.NULL
     return frozenset() if first_counts and plain(values[0].sql) else None

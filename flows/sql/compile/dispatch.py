@@ -84,7 +84,8 @@ def expression(node: exp.Expr, scope: Scope) -> Value:
         value = context.compiled.pop(id(node))
         context.drifts, context.reads = context.drifts or value.drifts, context.reads | (value.reads or set())
         return value
-    if type(node) in _OPERATORS and type(node.this) in _OPERATORS:
+    kind = type(node)
+    if kind in _OPERATORS and type(node.this) in _OPERATORS:
         chain = _long_chain(node)
         if len(chain) > _LONGEST:
             message = f"more than {_LONGEST} operators stand in a row. Write the values into an ARRAY, or use a WITH."

@@ -55,6 +55,8 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
         value = _field(part, value, scope)
     if value is NOTHING:
         del scope.loose[loose:]
+    if not scope.depth:
+        scope.meant[id(node)] = node, value
     return value
 
 

@@ -56,7 +56,8 @@ class Value(NamedTuple):
     def depending(self, reads: frozenset[Read], *, drifts: bool) -> Value:
         """Return the value with what it depends on, and whether it drifts; every expression is one of these."""
         type_, sql, literal, constant, origins, _, fields, sum_, _, bound = self
-        return Value(type_, sql, literal, constant, origins, drifts, fields, sum_, reads, bound)
+        # As `Value(...)`, without what it calls on the way.
+        return tuple.__new__(Value, (type_, sql, literal, constant, origins, drifts, fields, sum_, reads, bound))
 
 
 NOTHING = Value(t.UNKNOWN, "NULL")
@@ -241,6 +242,8 @@ class Scope:
     """Calls that take one row by an order, by what stands for them."""
     uses: list[Use] = field(default_factory=list)
     """Where the orders of calls and windows are used."""
+    meant: dict[int, tuple[exp.Expr, Value]] = field(default_factory=dict)
+    """What columns outside aggregates mean, by the identities of their nodes."""
     spelt: dict[str, tuple[str, ...] | exp.Expr | str] = field(default_factory=dict)
     """The names of columns, what groups are computed from in the query, and other keys in GoogleSQL, by their SQL."""
 

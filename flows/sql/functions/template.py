@@ -44,6 +44,8 @@ _FIXED = {
     "folded": quote_text(_UNFOLDED),
 }
 _MOST_JOINED = 16
+_PLACES = {"", "d", "s", "o", "i", "b"}
+"""What an aggregate has for a place in its template, or nothing."""
 _COMPUTED = ("$corr", "$covar", "$round", "$divide", "$var")
 _ROUND = re.compile(r"\$round\((.+), (\$2)\)")
 _VARIANCE = re.compile(r"(sqrt)?\(?\$var(samp|pop)(\d+)\((.+?)\)\)?")
@@ -104,7 +106,13 @@ def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | N
 def _filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
     parts: list[str] = []
     for text, mark, error in _pieces(template):
-        parts += (text, arguments[mark] if type(mark) is int else _filling(str(mark), error, arguments, marks or {}))
+        parts.append(text)
+        if type(mark) is int:
+            parts.append(arguments[mark])
+        elif error is None and mark in _PLACES:
+            parts.append(marks.get(str(mark), "") if marks else "")
+        else:
+            parts.append(_filling(str(mark), error, arguments, marks or {}))
     return "".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE}
 _CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END}
 _PAIRS = {"(": ")", "[": "]"}
+_DOT, _SEMICOLON = TokenType.DOT, TokenType.SEMICOLON
+_kind = attrgetter("token_type")
 _RULES: dict[TokenType, Rule] = {
     **dict.fromkeys((*_OPENS, TokenType.SEMICOLON), lambda *_: None),
     **CLAUSE_RULES,
@@ -34,16 +37,15 @@ def misplaced(sql: str, tokens: Sequence[Token], words: set[str]) -> Iterator[Fa
 
     What follows it may be read otherwise than it was meant. `words` are all words of the query, in capitals.
     """
-    reader, rules, dot = Reader(sql, tokens), _RULES, TokenType.DOT
-    for at, token in enumerate(tokens):
-        kind = token.token_type
-        rule = rules.get(kind)
-        if rule is None or (at and tokens[at - 1].token_type == dot and kind not in TEXTS):
+    reader, kinds = Reader(sql, tokens), list(map(_kind, tokens))
+    for at, rule in [(at, rule) for at, rule in enumerate(map(_RULES.get, kinds)) if rule is not None]:
+        kind = kinds[at]
+        if at and kinds[at - 1] == _DOT and kind not in TEXTS:
             continue
-        if kind == TokenType.SEMICOLON:
+        if kind == _SEMICOLON:
             break
         if message := rule(reader, at):
-            yield Fault(token.line, f"syntax error: {message}")
+            yield Fault(tokens[at].line, f"syntax error: {message}")
             return
         if kind in _OPENS:
             reader.open(at)

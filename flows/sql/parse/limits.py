@@ -48,9 +48,13 @@ _ENDS_RUN = {
 _PLAIN = {*_TEXTS, TokenType.VAR, TokenType.COMMA}
 _LT, _JOIN, _CROSS = TokenType.LT, TokenType.JOIN, TokenType.CROSS
 # What a look at a whole query needs to know of each word: one letter says that.
-_SIGNS = dict.fromkeys(TokenType, "?") | dict.fromkeys(_ENDS_RUN, ".") | dict.fromkeys((*_CLOSED_BY, _LT), "(")
-_SIGNS |= {_JOIN: "j"} | dict.fromkeys(_NUMBERS, "n")
-_kind = attrgetter("token_type")
+_SIGNS = (
+    dict.fromkeys(TokenType, "?")
+    | dict.fromkeys(_ENDS_RUN, ".")
+    | dict.fromkeys((*_CLOSED_BY, _LT), "(")
+    | {_JOIN: "j"}
+)
+_kind, _text = attrgetter("token_type"), attrgetter("text")
 _ENDS_JOIN = {TokenType.ON, TokenType.USING}
 
 
@@ -104,7 +108,7 @@ def _may_be_deep(tokens: Sequence[Token]) -> bool:
     signs = "".join(map(_SIGNS.__getitem__, map(_kind, tokens)))
     if signs.count("(") > DEEPEST or signs.count("j") > MOST_JOINS_OPEN or max(map(len, signs.split("."))) > DEEPEST:
         return True
-    return "n" in signs and any(len(token.text) > LONGEST_NUMBER for token in tokens if token.token_type in _NUMBERS)
+    return max(map(len, map(_text, tokens))) > LONGEST_NUMBER
 
 
 def _close(text: str, waiting: list[str]) -> None:

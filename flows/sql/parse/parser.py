@@ -6,6 +6,7 @@ every call keeps the name and the arguments that were written, so that the table
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from sqlglot import exp
@@ -51,6 +52,8 @@ _PREFIX = "__call_"
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
+_MARKED = {_L_PAREN, TokenType.OFFSET, *_QUOTED}
+_kind = attrgetter("token_type")
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
 
 
@@ -182,16 +185,16 @@ def _one_select(sql: str) -> exp.Query:
 def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
     """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
     named = list(tokens)
-    for place, token in enumerate(tokens):
-        kind = token.token_type
-        if kind == _L_PAREN and place:
-            called = tokens[place - 1]
-            before = tokens[place - 2].token_type if place > 1 else None
+    for place in [place for place, kind in enumerate(map(_kind, tokens)) if kind in _MARKED]:
+        token = tokens[place]
+        if token.token_type == _L_PAREN:
+            called, before = tokens[max(place - 1, 0)], tokens[place - 2].token_type if place > 1 else None
             if called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
                 named[place - 1] = _instead(called, TokenType.VAR, _PREFIX + word)
-        elif kind == TokenType.OFFSET and _is_name(tokens, place):
-            named[place] = _instead(token, TokenType.VAR, token.text)
-        elif kind in _QUOTED and not sql[token.start - 1].isalnum():
+        elif token.token_type == TokenType.OFFSET:
+            if _is_name(tokens, place):
+                named[place] = _instead(token, TokenType.VAR, token.text)
+        elif not sql[token.start - 1].isalnum():
             kind, text = _literal(sql[token.start : token.end + 1], token)
             if (kind, text) != (token.token_type, token.text):
                 named[place] = _instead(token, kind, text)
