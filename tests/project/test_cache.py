@@ -20,8 +20,11 @@ from tests.shop import REPOSITORY
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """A project with good tables, bad ones, a circle, and one that reads a broken one."""
+    """A project with good tables, bad ones, a circle, one that reads a broken one, and one with a bound in vain."""
     shutil.copytree(REPOSITORY / "tables", tmp_path / "tables")
+    item = (tmp_path / "tables/derived/revenue_by_item.yaml").read_text()
+    in_vain = item.replace("AND p.captured_at < @window_end", "AND GREATEST(p.captured_at, @window_end) = @window_end")
+    (tmp_path / "tables/derived/in_vain.yaml").write_text(in_vain)
     for name, upstream in (
         ("a", "b"),
         ("b", "a"),
@@ -46,6 +49,7 @@ def seen(root: Path, cache: Path | None, names: list[str] | None = None) -> list
         project.after,
         [(name, project.tables[name]) for name in project.tables],
         [(name, project.upstreams(name), project.schema(name)) for name in good if names is None],
+        {name: told for name in good if names is None and (told := project.odd(name))},
     ]  # fmt: skip
 
 
@@ -53,6 +57,7 @@ def test_what_is_known_is_the_same_as_what_is_read(root):
     """With nothing kept, with all kept, and of a few tables."""
     fresh = seen(root, None)
     assert len(fresh[0]) > 4
+    assert list(fresh[-1]) == ["derived.in_vain"]
     for _ in range(2):
         assert seen(root, root / "cache") == fresh
     assert seen(root, root / "cache", ["derived.e"]) == seen(root, None, ["derived.e"])
