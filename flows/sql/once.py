@@ -62,23 +62,8 @@ def failure(text: str, *values: str) -> str:
     return f"error({quote_text(text)}{listed})"
 
 
-def named(sql: str, name: str) -> str:
-    """Return SQL whose errors say in which function they are, where they do not yet."""
-    if "error('" not in sql:
-        return sql
-    parts = _PART.findall(sql)
-    for place in range(2, len(parts)):
-        text = parts[place]
-        opened = parts[place - 1] == "(" and text[0] == "'" and _ERROR.search(f"{parts[place - 2][-7:]}(")
-        if opened and not _SAYS_WHERE.match(text):
-            parts[place] = f"'{name}: {text[1:]}"
-    return "".join(parts)
-
-
 _BETWEEN = " || ', ' || "
 _ERROR = re.compile(r"(?<![\w.])error\(")
-_SAYS_WHERE = re.compile(r"'(?:Could not cast |''|[A-Z][A-Z0-9_.]*[: ])")
-"""How an error begins that says what fails."""
 _PART = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[()]|[^'\"()]+")
 
 

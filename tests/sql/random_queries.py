@@ -196,7 +196,7 @@ class Writer:
     def _other_bound(self, column: Column, signs: tuple[str, ...]) -> str:
         """Return a bound in one of the many forms that people write beside `column >= @window_start`."""
         sign = self.random.choice(signs)
-        shape = self.random.randrange(10)
+        shape = self.random.randrange(13)
         if shape == 0:
             return self._difference(column, sign)
         if shape in {1, 2, 3}:
@@ -220,7 +220,29 @@ class Writer:
         if shape == 8:
             text = f"({sql} {sign} {self._limit(type_, sign)})"
             return f"{text} IS {self.random.choice(['TRUE', 'NOT FALSE', 'NOT NULL', 'FALSE'])}"
+        if shape > 9:
+            return self._chosen(column, signs)
         return f"{sql} {sign} {self._limit(type_, sign)}"
+
+    def _chosen(self, column: Column, signs: tuple[str, ...]) -> str:
+        """Return bounds of which IF, CASE or COALESCE takes one."""
+        one, two = self._bound(column, signs), self._bound(column, signs)
+        alias, dot, _ = column.sql.partition(".")
+        asked = f"{alias}.n > 1" if dot and self._chance(0.6) else self._bound(column)
+        first = f"IF({asked}, {column.sql}, NULL)" if self._chance(0.5) else f"NULLIF({column.sql}, {column.sql})"
+        sign = self.random.choice(signs)
+        return self.random.choice(
+            [
+                f"IF({asked}, {one}, {two})",
+                f"IF({asked}, {one}, {self.random.choice(['FALSE', 'NULL', 'TRUE'])})",
+                f"NOT IF({asked}, NOT ({one}), {self.random.choice(['TRUE', 'FALSE'])})",
+                f"CASE WHEN {asked} THEN {one} WHEN {two} THEN {self.random.choice(['FALSE', 'NULL'])} ELSE {two} END",
+                f"CASE WHEN {asked} THEN {one} END",
+                f"COALESCE({one}, {two}, FALSE)",
+                f"IFNULL({one}, {self.random.choice(['FALSE', 'TRUE'])})",
+                f"{first} {sign} {self._limit(column.type, sign)}",
+            ]
+        )
 
     def _difference(self, column: Column, sign: str) -> str:
         sql, type_ = self._moved(column)
@@ -354,6 +376,12 @@ class Writer:
     def _qualify(self, columns: list[Column]) -> str:
         a = columns[0].sql.split(".")[0]
         rank = f"RANK() OVER (PARTITION BY {a}.id ORDER BY {a}.t, {a}.n) < 3"
+        if self._chance(0.4):
+            cut, type_ = self._cut(columns[0])
+            parts = self.random.choice([cut, f"{cut}, {a}.id", f"{a}.id"])
+            rank = f"RANK() OVER (PARTITION BY {parts} ORDER BY {a}.t, {a}.n) < 3"
+            both = [f"{cut} >= {self._limit(type_, '>=')}", f"{cut} < {self._limit(type_, '<')}"]
+            return f"{' AND '.join(both)} AND {rank}"
         if self._chance(0.5):
             return rank
         return f"{rank} {self.random.choice(['AND', 'OR'])} {self._subquery(columns, 1)}"
@@ -388,7 +416,19 @@ class Writer:
                 verb = ("SUB" if early else "ADD") if self._chance(0.8) else self.random.choice(["ADD", "SUB"])
                 amount = self.random.randint(0, units[unit])
                 sql = f"{have}_{verb}({sql}, INTERVAL {amount} {unit})"
-        return sql if have == type_ else f"{type_}({sql})"
+        sql = sql if have == type_ else f"{type_}({sql})"
+        if self._chance(0.06):
+            other = self._limit(type_, sign)
+            sql = self.random.choice(
+                [
+                    f"(SELECT {sql})",
+                    f"GREATEST({sql}, {other})",
+                    f"LEAST({sql}, {other})",
+                    f"COALESCE({sql}, {other})",
+                    f"IF(@window_start < TIMESTAMP '2026-02-01', {sql}, {other})",
+                ]
+            )
+        return sql
 
     def _name(self) -> str:
         self._names += 1

@@ -57,7 +57,7 @@ FAULTS = {
     "FROM_HEX(t)": "FROM_HEX: 't' is no hexadecimal digit ('FROM_HEX(t)' in line 2 of the SQL). Write SAFE.FROM_HEX(...)",
     "DATE(2026, 13, n)": "DATE: there is no day '2026-13-3' ('DATE(2026, 13, n)' in line 2",
     "TIMESTAMP_SECONDS(big)": "TIMESTAMP_SECONDS: a TIMESTAMP beyond the years 1 to 9999: '9223372036854775807' ('TIMESTAMP_SECONDS(big)' in line 2",
-    "DATE_ADD(DATE(ts), INTERVAL big DAY)": "DATE_ADD: a DATE moved beyond the years 1 to 9999",
+    "DATE_ADD(DATE(ts), INTERVAL big DAY)": "a DATE moved beyond the years 1 to 9999",
     "CHR(big)": "CHR of what is no character: '9223372036854775807'",
     "REGEXP_CONTAINS(t, t || '(')": "REGEXP: 'twelve(' is no regular expression (missing )) ('REGEXP_CONTAINS(t, t || '(')' in line 2 of the SQL). Write SAFE. before the function",
     "GENERATE_ARRAY(1, n, z)": "GENERATE_ARRAY with a step of zero: '1', '3', '0'",

@@ -11,7 +11,7 @@ from flows.sql.compile.apply import apply
 from flows.sql.compile.dates import PARTS
 from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
 from flows.sql.functions import foreign, signatures
-from flows.sql.once import lifted, named
+from flows.sql.once import lifted
 from flows.sql.parse.repeat import VARYING, refused
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name
 from flows.sql.shown import shown
@@ -76,15 +76,14 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
         return scope.fault(node, f"{name}() lacks its arguments.")
     result = rule and (_safely(rule, name, node, scope) if safe else rule(name, node, scope))
     if result is not None:
-        return result._replace(sql=named(result.sql, name))
+        return result
     candidates = signatures.scalar(name)
     if not candidates:
         return scope.unsupported(node, f"'{shown(node)}'") if rule is not None else _unknown(name, node, scope)
     if any(isinstance(item, _NO_VALUES) for item in node.expressions):
         return scope.fault(node, f"'{shown(node)}': {name} takes plain arguments.")
     arguments = [(item, expression(item, scope)) for item in node.expressions]
-    value = apply(name, node, candidates, arguments, scope, safe=safe)
-    return value._replace(sql=named(value.sql, name))
+    return apply(name, node, candidates, arguments, scope, safe=safe)
 
 
 def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | None:

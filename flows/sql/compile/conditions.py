@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.model.dependency import Misplaced
+from flows.sql.choices import branches
 from flows.sql.comparisons import Condition, comparisons, parts
 from flows.sql.compile.origins import bound_in, columns_in, mentioned, named, names_window, origins_of
 from flows.sql.parse.tree import line_of, operands
@@ -53,6 +54,24 @@ def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None, 
         _note_filter(one, scope, kept)
 
 
+def note_qualify(node: exp.Expr, scope: Scope) -> None:
+    """Note how the conditions of QUALIFY bound tables: where they keep or drop all rows that a window function has seen."""
+    order = node.parent.parent.args.get("order") if node.parent is not None and node.parent.parent is not None else None
+    ordered = order is not None and order.find(exp.Window) is not None
+    plain = scope.groups is None and not scope.aggregated and not ordered
+    shared = frozenset.intersection(*scope.partitions) if plain and scope.partitions else frozenset()
+    for one in operands(node, exp.And):
+        note_bounds(one, scope, None if _is_among(one, scope, shared) else ())
+
+
+def _is_among(condition: exp.Expr, scope: Scope, shared: frozenset[str]) -> bool:
+    """Say whether a condition compares nothing with the window but what all windows divide their rows by."""
+    if not shared or not isinstance(condition, (*_COMPARED, exp.In)) or condition.find(exp.Window):
+        return False
+    sides = [part for part in condition.iter_expressions() if id(part) not in scope.context.windowed]
+    return len(sides) == 1 and named(sides[0], scope).sql in shared
+
+
 def note_mentions(node: exp.Expr, scope: Scope) -> None:
     """Note where a part of a query that keeps no rows out names the window beside the column that divides a table."""
     if id(node) in scope.context.windowed:
@@ -97,6 +116,9 @@ def _limits(condition: Condition, scope: Scope) -> list[Limit]:
         return []
     if isinstance(node, exp.Exists):
         return scope.context.exists.get(id(node), []) if holds else []
+    ways = branches(condition)
+    if ways is not None:
+        return any_of([all_of(limit for one in way for limit in _limits(one, scope)) for way in ways])
     joined = parts(condition)
     if joined is not None:
         found = [_limits(one, scope) for one in joined[1]]

@@ -176,11 +176,11 @@ def series(type_: Type, first: str, last: str, step: str, part: str) -> str | No
             begun = f"date_trunc('month', {low}) + to_months(CAST(x * {by} * {months} AS INTEGER))"
             every = f"list_transform(generate_series(0, xcount), lambda x: CAST({begun} + to_days({day} - 1) AS DATE))"
             listed = f"list_filter({every}, lambda x: CASE WHEN {by} > 0 THEN x <= {high} ELSE x >= {high} END)"
-        many = failure(f"an ARRAY of more than {_MOST_ELEMENTS:,} elements")
+        many = failure(f"GENERATE_{type_}_ARRAY: more than {_MOST_ELEMENTS:,} elements")
         counted = f"CASE WHEN xcount < 0 THEN [] WHEN xcount >= {_MOST_ELEMENTS} THEN {many} ELSE {listed} END"
         return (
             f"CASE WHEN {low} IS NULL OR {high} IS NULL OR {by} IS NULL THEN NULL "
-            f"WHEN {by} = 0 THEN {failure('a step of zero')} "
+            f"WHEN {by} = 0 THEN {failure(f'GENERATE_{type_}_ARRAY: a step of zero')} "
             f"ELSE list_extract(list_transform([{count}], lambda xcount: {counted}), 1) END"
         )
 

@@ -175,6 +175,9 @@ def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
         near = [name for name in scope.context.schema if name.rpartition(".")[2].lower() == node.name.lower()]
         ctes = [name for around in scope.outward() for name in around.ctes]
         hint = f" Did you mean '{near[0]}'?" if near else did_you_mean(written, [*ctes, *scope.context.schema])
+        for name in () if hint else scope.context.schema:
+            bare = name.rpartition(".")[2]
+            hint = hint or did_you_mean(written, [bare]).replace(f"'{bare}'", f"'{name}'")
         scope.fault(node, f"'{written}' has no dataset. Write it as dataset.name.{hint}")
 
 

@@ -131,8 +131,8 @@ def _strict(name: str, node: exp.Expr, scope: Scope) -> Value:
     def build(read: str) -> str:
         number = f"CAST({read} AS {t.duckdb_type(want)})"
         if want == t.INT64:
-            number = f"CASE WHEN json_type({read}) = 'DOUBLE' AND CAST({read} AS DOUBLE) <> trunc(CAST({read} AS DOUBLE)) THEN error('the JSON is no INT64') ELSE {number} END"
-        return f"CASE WHEN {read} IS NULL THEN NULL WHEN json_type({read}) NOT IN ({listed}) THEN error('the JSON is no {name}') ELSE {number} END"
+            number = f"CASE WHEN json_type({read}) = 'DOUBLE' AND CAST({read} AS DOUBLE) <> trunc(CAST({read} AS DOUBLE)) THEN error('{name}: the JSON is no INT64') ELSE {number} END"
+        return f"CASE WHEN {read} IS NULL THEN NULL WHEN json_type({read}) NOT IN ({listed}) THEN error('{name}: the JSON is no {name}') ELSE {number} END"
 
     return Value(want, once(value.sql, build))
 

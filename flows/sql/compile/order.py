@@ -232,6 +232,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     is_known = len(scope.context.faults) == faults
     values = [_partition(one, scope) for one in partition]
     parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
+    scope.partitions.append(frozenset(value.sql for value in values))
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
     inside = ""
     if order:

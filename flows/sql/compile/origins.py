@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.sql.bounds import Bound, after, bound_of
+from flows.sql.choices import choices
 from flows.sql.comparisons import series_of
 from flows.sql.compile.dispatch import expression
 from flows.sql.reach import hidden, hull
@@ -45,7 +46,21 @@ def bound_in(found: Side, scope: Scope) -> Bound | None:
     if isinstance(found.leaf, _NAMED) and scope.context.carried:
         value = named(found.leaf, scope).bound
         return value and after(value, found.steps)
+    chosen = choices(found.leaf)
+    if chosen is not None:
+        bounds = [bound_in(side(one), scope) for one in chosen]
+        known = [one for one in bounds if one is not None]
+        return after(hull(known), found.steps) if known and len(known) == len(bounds) else None
+    if isinstance(found.leaf, exp.Subquery) and scope.context.carried:
+        return after(_of_scalar(found.leaf, scope), found.steps)
     return bound_of(found)
+
+
+def _of_scalar(query: exp.Subquery, scope: Scope) -> Bound | None:
+    """Return where the value of a query lies that reads columns which are made of the window's parameters."""
+    from_ = query.this.args.get("from_") if isinstance(query.this, exp.Select) else None
+    of_with = from_ is not None and isinstance(from_.this, exp.Table) and not from_.this.db
+    return named(query, scope).bound if of_with else None
 
 
 def bound_of_elements(array: exp.Expr, scope: Scope) -> Bound | None:
@@ -66,13 +81,19 @@ def names_window(node: exp.Expr, scope: Scope) -> bool:
     """Say whether an expression names the window, be it by a column that is made of its parameters."""
     if id(node) in scope.context.windowed:
         return True
-    return scope.context.carried and any(named(column, scope).bound for column in columns_in(node))
+    if not scope.context.carried:
+        return False
+    queries = node.find_all(exp.Subquery)
+    return any(named(column, scope).bound for column in columns_in(node)) or any(
+        _of_scalar(query, scope) for query in queries
+    )
 
 
 def origins_of(found: Side, scope: Scope) -> frozenset[Origin]:
     """Return where one side of a comparison comes from."""
     if not isinstance(found.leaf, _NAMED):
-        return frozenset()
+        chosen = choices(found.leaf) or ()
+        return origins_of(side(chosen[0]).then(*found.steps), scope) if len(chosen) == 1 else frozenset()
     return frozenset([origin.after(found.steps) for origin in named(found.leaf, scope).origins])
 
 

@@ -240,6 +240,8 @@ class Scope:
     """Orders that may leave rows side by side, by what stands for their keys."""
     picks: dict[str, Pick] = field(default_factory=dict)
     """Calls that take one row by an order, by what stands for them."""
+    partitions: list[frozenset[str]] = field(default_factory=list)
+    """The SQL of what each window divides its rows by."""
     uses: list[Use] = field(default_factory=list)
     """Where the orders of calls and windows are used."""
     meant: dict[int, tuple[exp.Expr, Value]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import plain, sql_names
-from flows.sql.compile.conditions import note_bounds, note_mentions
+from flows.sql.compile.conditions import note_bounds, note_mentions, note_qualify
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
@@ -136,8 +136,11 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
     if word == "HAVING" and scope.groups is None:
         scope.fault(node, "HAVING needs GROUP BY, or an aggregate in the SELECT list. Write WHERE.")
     sql = boolean(node.this, scope, word).sql
-    # Groups are kept by what they are grouped by; a window function has seen all rows before QUALIFY keeps some.
-    note_bounds(node.this, scope, None if word == "HAVING" and scope.groups else ())
+    if word == "QUALIFY":
+        note_qualify(node.this, scope)
+    else:
+        # Groups are kept by what they are grouped by.
+        note_bounds(node.this, scope, None if scope.groups else ())
     return f" {word} {sql}"
 
 

@@ -23,7 +23,8 @@ def _scalar(node: exp.Subquery, scope: Scope) -> Value:
         return scope.fault(
             node, f"a query inside an expression gives one column; this one gives {len(relation.columns)}."
         )
-    return Value(relation.columns[0][1].type, f"({relation.sql})")
+    value = relation.columns[0][1]
+    return Value(value.type, f"({relation.sql})", bound=value.bound)
 
 
 @compiles(exp.Exists)

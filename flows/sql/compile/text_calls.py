@@ -83,7 +83,7 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return None
     value = expression(node.expressions[0], scope)
     if value.type == t.JSON:
-        read = "CASE WHEN {j} IS NULL THEN NULL WHEN json_type({j}) <> 'VARCHAR' THEN error('the JSON is no STRING') ELSE json_extract_string({j}, '$') END"
+        read = "CASE WHEN {j} IS NULL THEN NULL WHEN json_type({j}) <> 'VARCHAR' THEN error('STRING: the JSON is no STRING') ELSE json_extract_string({j}, '$') END"
         return Value(t.STRING, once(value.sql, lambda known: read.replace("{j}", known)))
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
         return scope.fault(node, f"{name} does not take {value.type}.{_as_text(node.expressions[0], value)}")

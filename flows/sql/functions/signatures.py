@@ -93,6 +93,8 @@ def _table(text: str) -> dict[str, tuple[Signature, ...]]:
         if of_signs and not template:
             of_texts = tuple(_type(str(type_).replace("BYTES", "STRING")) for type_ in types)
             template = next(one.template for one in known if one.parameters == of_texts)
+        # What fails says in which function.
+        template = re.sub(rf"!\((?!{re.escape(name)}[ :])", f"!({name}: ", template)
         signature = Signature(types, repeated, _type(result), template, "$d" in template, of_signs)
         known.append(replace(signature, written=written) if any(written) else signature)
     return {name: tuple(known) for name, known in table.items()}

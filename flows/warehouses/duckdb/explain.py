@@ -50,7 +50,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ),
 )
 """What DuckDB says, and what that is in GoogleSQL: first what failed, then the value in quotes."""
-_OWN = re.compile(r"Could not cast |[A-Z][A-Z0-9_.]*[ :]|'[^' ]+': ")
+_OWN = re.compile(r"Could not cast |a [A-Z]+ |[A-Z][A-Z0-9_.]*[ :]|'[^' ]+': ")
 """How errors begin that compiled SQL raises."""
 _KIND = re.compile(r"[A-Z]\w*(?: [a-z]+| [A-Z]\w*)* Error: ")
 
