@@ -52,7 +52,7 @@ FAULTS = {
     "LN(z)": "LN of a number that is not positive: '0.0' ('LN(z)' in line 2 of the SQL). Write SAFE.LN(...)",
     "SQRT(-n)": "SQRT of a negative number: '-3.0'",
     "POW(10, big)": "POW overflows",
-    "PARSE_JSON(t)": "Malformed JSON: '\"twelve\"' (invalid literal) ('PARSE_JSON(t)' in line 2",
+    "PARSE_JSON(t)": "PARSE_JSON of a text that is none: 'twelve' ('PARSE_JSON(t)' in line 2 of the SQL). Write SAFE.PARSE_JSON(...)",
     "INT64(PARSE_JSON(CONCAT('\"', t, '\"')))": "INT64: the JSON is no INT64",
     "FROM_HEX(t)": "FROM_HEX: 't' is no hexadecimal digit ('FROM_HEX(t)' in line 2 of the SQL). Write SAFE.FROM_HEX(...)",
     "DATE(2026, 13, n)": "DATE: there is no day '2026-13-3' ('DATE(2026, 13, n)' in line 2",
