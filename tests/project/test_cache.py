@@ -77,6 +77,10 @@ EDITS = [
 ]
 
 
+FRESH = {}
+"""What projects say of themselves with nothing kept, by the texts of their files."""
+
+
 @given(st.lists(st.sampled_from(EDITS), min_size=1, max_size=4))
 @settings(max_examples=25, deadline=None)
 def test_a_change_is_seen_by_all_who_read_it(tmp_path_factory, edits):
@@ -94,7 +98,10 @@ def test_a_change_is_seen_by_all_who_read_it(tmp_path_factory, edits):
             path.unlink(missing_ok=True)
         else:
             path.write_text((path.read_text() if path.exists() else "").replace(old, new, 1) or new)
-        assert seen(root, root / "cache") == seen(root, None)
+        texts = tuple(sorted((one.relative_to(root), one.read_bytes()) for one in (root / "tables").rglob("*.yaml")))
+        if texts not in FRESH:
+            FRESH[texts] = seen(root, None)
+        assert seen(root, root / "cache") == FRESH[texts]
 
 
 def test_it_is_for_its_owner_alone(root):
@@ -150,7 +157,7 @@ def test_processes_share_it(root):
     environment = clean_environment(HOME=str(root), PYTHONPATH=str(REPOSITORY))
     running = [
         subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
+        for _ in range(2)
     ]
     answers = [one.communicate() for one in running]
     assert {error for _, error in answers} == {""}
