@@ -66,6 +66,7 @@ patches:
         path: /spec/template/spec/containers/0/args/-
         value: --every=2
 """
+"""So that nothing is waited for longer here than it must be."""
 VOLUME = """\
 apiVersion: v1
 kind: PersistentVolume
