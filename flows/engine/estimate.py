@@ -29,7 +29,7 @@ def _with_seconds(todo: Plan, table: Table, warehouse: Warehouse) -> Plan:
     assert todo.succession is not None  # noqa: S101 - callers looked
     windows, left = todo.succession.windows, todo.succession.windows - todo.succession.done
     if table.source is not None:  # one commit may be of any number of windows
-        took = (copied(table, warehouse)["seconds"] or 0) / max(windows, 1)
+        took = (copied(table, todo.succession.retired, warehouse)["seconds"] or 0) / max(windows, 1)
     else:
         (found,) = warehouse.query(
             f"SELECT AVG(seconds) AS seconds FROM platform.{ledger_shard(table.identity)}"
@@ -40,14 +40,14 @@ def _with_seconds(todo: Plan, table: Table, warehouse: Warehouse) -> Plan:
     return replace(todo, succession=replace(todo.succession, seconds=left * took or None))
 
 
-def copied(table: Table, warehouse: Warehouse) -> Mapping[str, Any]:
-    """Return in how many commits a core table was copied, how many rows, and how many seconds that took."""
+def copied(table: Table, generation: int, warehouse: Warehouse) -> Mapping[str, Any]:
+    """Return in how many commits a core table's generation was copied, how many rows, and how long that took."""
     (found,) = warehouse.query(
         "SELECT COUNT(*) AS commits, SUM(`rows`) AS copied, SUM(seconds) AS seconds FROM ("
         f"SELECT `rows`, seconds FROM platform.{ledger_shard(table.identity)}"
-        " WHERE table_name = @table_name AND kind = 'commit'"
+        " WHERE table_name = @table_name AND kind = 'commit' AND COALESCE(generation, 0) = @generation"
         " QUALIFY ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY version DESC) = 1)",
-        {"table_name": table.identity},
+        {"table_name": table.identity, "generation": generation},
     )
     return found
 

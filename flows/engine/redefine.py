@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flows.engine.commit import TableRun
     from flows.engine.steps import Plan
     from flows.model.definition import Change
-    from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
 
 NEVER_ACCEPTED = {"key", "strategy", "partition"}
@@ -47,7 +46,7 @@ def require_answer(run: TableRun, todo: Plan, warehouse: Warehouse, *, accept: b
             "copied before cannot stay: --rebuild copies all again."
         )
     if asks and not accept and todo.succession is None:
-        raise DefinitionError(_question(table, asks, warehouse, may_stay=not refused))
+        raise DefinitionError(_question(run, asks, warehouse, may_stay=not refused))
     if copies and todo.changes and run.source is not None:
         # Nothing is altered for a file that the source does not fit.
         run.source.inspect(table)
@@ -75,9 +74,10 @@ def accepted(run: TableRun, todo: Plan, warehouse: Warehouse) -> TableRun:
     return replace(run, known_version=done.version)
 
 
-def _question(table: Table, asks: tuple[Change, ...], warehouse: Warehouse, *, may_stay: bool) -> str:
+def _question(run: TableRun, asks: tuple[Change, ...], warehouse: Warehouse, *, may_stay: bool) -> str:
     """Say what changed, and what each answer costs."""
-    found = copied(table, warehouse)
+    table = run.table
+    found = copied(table, run.generation, warehouse)
     took = timedelta(seconds=round(found["seconds"] or 0))
     command = f"python -m flows.ingest {table.identity}"
     stays = f"; {command} --accept lets them stay as they are" if may_stay else ""
