@@ -35,6 +35,8 @@ def choices(node: exp.Expr) -> list[exp.Expr] | None:
     """Return expressions of which a value is one, where it is not NULL; None where nobody knows any."""
     if isinstance(node, exp.Subquery):
         return _only_value(node)
+    if call_name(node) == "NULLIF":
+        return node.expressions[:1]
     if call_name(node) in _ONE_OF:
         found: list[exp.Expr] = list(node.expressions)
     elif (cases := _cases(node)) is not None:

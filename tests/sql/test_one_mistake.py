@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from flows.model.errors import SqlError
 from flows.sql import analyze
 from tests.sql.judged_queries import load
@@ -23,8 +25,42 @@ def misspelt(sql):
             yield f"{before}{name}zz{after}"
 
 
-def test_one_mistake_is_one_fault():
-    """Neither what the name stands in nor what reads the column that it gives has a fault of its own."""
+WRONG = (
+    # Too few arguments, one too many, one of another type, and none.
+    (re.compile(r"\b((?!IF|IN|BY|AS)[A-Z]\w+)\((\w+), [\w.']+\)"), r"\1(\2)"),
+    (re.compile(r"\b(LOWER|UPPER|ABS|SUM|MAX|LENGTH|COUNTIF|SQRT)\(([^()]+)\)"), r"\1(\2, 1)"),
+    (re.compile(r"\b(LOWER|UPPER|ABS|SUM|AVG|LENGTH|COUNTIF|SQRT)\(([^()]+)\)"), r"\1([TRUE])"),
+    (re.compile(r"\b(LOWER|UPPER|ABS|SUM|LENGTH|FIRST_VALUE|ARRAY_AGG|LAG)\(([^()]+)\)"), r"\1()"),
+    # Operands, conditions, keys and groups of other types, or missing.
+    (re.compile(r" ([+*<>=-]) (\w+)\b(?![.(])"), r" \1 [1]"),
+    (re.compile(r"\bWHERE "), "WHERE 1 AND "),
+    (re.compile(r"\bORDER BY (\w+)"), "ORDER BY [1]"),
+    (re.compile(r"\bGROUP BY (\w+), "), "GROUP BY "),
+    # Names of windows, tables before a dot, columns of USING and of EXCEPT.
+    (re.compile(r"\bOVER \(?(?!PARTITION|ORDER|ROWS|RANGE)(\w+)\b"), "OVER zz"),
+    (re.compile(r"\b([a-z]\w*)\.(?=[a-z])"), "zz."),
+    (re.compile(r"\bUSING ?\((\w+)"), "USING (zz"),
+    (re.compile(r"\bEXCEPT ?\((\w+)"), "EXCEPT (zz"),
+    (re.compile(r"\b(FROM|JOIN) core\.\w+"), r"\1 core.nosuch"),
+    # What varies, called with what it does not take.
+    (re.compile(r"\bWHERE "), "WHERE CURRENT_TIMESTAMP(1) IS NULL AND "),
+    (re.compile(r"\bWHERE "), "WHERE RAND(1, 2) > 0 AND "),
+)
+OTHERS = (" PIVOT", "GROUP BY ROLLUP", "WITH RECURSIVE")
+"""Where what is written stands for other words, so that a mistake in it is one in several of these."""
+
+
+def wrong(sql):
+    """Give the query with a mistake of each kind, at the first place where it can be made."""
+    for pattern, instead in WRONG:
+        found = pattern.search(sql)
+        if found and not any(words in sql for words in OTHERS):
+            yield sql[: found.start()] + found.expand(instead) + sql[found.end() :]
+
+
+@pytest.mark.parametrize("mistakes", [misspelt, wrong])
+def test_one_mistake_is_one_fault(mistakes):
+    """Neither what it stands in nor what reads the column that it gives has a fault of its own."""
     schema = {name: dict(analyze(sql, {}).columns) for name, sql in TABLES.items()}
     told = {}
     for case in CASES:
@@ -34,11 +70,18 @@ def test_one_mistake_is_one_fault():
             analyze(case.sql(), schema, {})
         except SqlError:
             continue
-        for sql in list(misspelt(case.sql()))[:4]:
+        for sql in list(mistakes(case.sql()))[:4]:
             try:
                 analyze(sql, schema, {})
             except SqlError as error:
                 told[sql] = {fault.message for fault in error.faults}
-    assert len(told) > 1_000
+    assert len(told) > 600
     many = {sql: faults for sql, faults in told.items() if len(faults) > 1}
     assert not many
+
+
+def test_a_name_that_with_gives_twice_is_one_fault():
+    """Nobody knows which of the two is meant where it is read."""
+    with pytest.raises(SqlError) as refused:
+        analyze("WITH w AS (SELECT 1 AS a), w AS (SELECT 2 AS b) SELECT a, b, c FROM w", {})
+    assert [fault.message for fault in refused.value.faults] == ["WITH names 'w' twice. Give one of them another name."]
