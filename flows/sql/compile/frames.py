@@ -60,3 +60,33 @@ def _number(limit: exp.Expr, of: Type, scope: Scope) -> str:
         scope.fault(limit, f"'{shown(limit)}' in a frame must be a number of {of} from 0 on, written down.")
         return "0"
     return converted(limit, value, of, scope)
+
+
+def by_peers(name: str, spec: exp.Expr | None, *, ignores_nulls: bool) -> bool:
+    """Say whether what a function sees depends on which rows are equal in the order, as a frame by RANGE holds them all."""
+    kind, first, last = ("RANGE", "UNBOUNDED", "CURRENT ROW") if spec is None else _ends(spec)
+    if kind == "ROWS" or first == last == "UNBOUNDED":
+        return False
+    if ignores_nulls or first != "UNBOUNDED":
+        return True
+    return name != "FIRST_VALUE" or last not in {"CURRENT ROW", "UNBOUNDED"}
+
+
+def up_to_peers(spec: exp.Expr | None) -> bool:
+    """Say whether a frame holds all rows up to those that are equal in the order, as one has that is not written."""
+    return spec is None or _ends(spec) == ("RANGE", "UNBOUNDED", "CURRENT ROW")
+
+
+def _ends(spec: exp.Expr) -> tuple[str, str, str]:
+    """Return the kind of a frame, its start and its end, in capitals."""
+    ends = (spec.args.get("start"), spec.args.get("end") or "CURRENT ROW")
+    kind = str(spec.args.get("kind") or "ROWS").upper()
+    start, end = ("" if isinstance(one, exp.Expr) else str(one).upper() for one in ends)
+    return kind, start, end
+
+
+def counts_rows(spec: exp.Expr | None) -> bool:
+    """Say whether a frame holds a number of rows, and not all of a partition."""
+    if spec is None or str(spec.args.get("kind")).upper() != "ROWS":
+        return False
+    return any(str(spec.args.get(end)).upper() != "UNBOUNDED" for end in ("start", "end"))

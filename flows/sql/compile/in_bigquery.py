@@ -23,6 +23,26 @@ _UNORDERED = {"STRUCT", "ARRAY", "JSON"}
 """What no ORDER BY of GoogleSQL takes."""
 
 
+def spell_names(scope: Scope) -> None:
+    """Note the names of all columns that can be seen here, with those of their tables where these say which are meant."""
+    for item in scope.items:
+        for name, value in item.joined.values():
+            scope.spelt.setdefault(value.sql, (name,))
+    taken = {name.lower() for item in scope.items for name, _ in item.columns} | scope.aliases.keys()
+    for item in scope.items:
+        for name, value in item.columns:
+            if value is item.whole or not item.alias:
+                scope.spelt.setdefault(value.sql, (name,))
+            elif item.key not in taken:
+                # Else the first name would be that of a column.
+                scope.spelt[value.sql] = (item.alias, name)
+    for sql, spelt in list(scope.spelt.items()):
+        named = scope.aliases.get(spelt[0].lower()) if isinstance(spelt, tuple) else None
+        if named is not None and named.sql != sql:
+            # An alias is what GoogleSQL takes the name for.
+            del scope.spelt[sql]
+
+
 def spell(written: str, further: Sequence[str], tied: Tied, scope: Scope) -> None:
     """Note how the further keys of an order are written in the query, at each place where it is used."""
     uses = [use for use in scope.uses if use.order == written]

@@ -15,7 +15,7 @@ from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.distinct_rows import refuse_hidden
-from flows.sql.compile.frames import frame
+from flows.sql.compile.frames import by_peers, counts_rows, frame, up_to_peers
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.ties import mark
@@ -239,13 +239,13 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
         tied = Tied(VALUES, keys.keys, frozenset(value.sql for value in values), over=True)
         written = ", ".join(f"{steady(key.sql)} {key.way}" for key in keys.keys)
         kept = Use(None, window, order)
-        if name in _OF_FRAMES and _by_peers(name, spec, ignores_nulls=ignores_nulls):
+        if name in _OF_FRAMES and by_peers(name, spec, ignores_nulls=ignores_nulls):
             found = mark(tied, scope)
             inside = f" ORDER BY {found}"
             types = [value.type for _, value in keys.items]
-            instead = of_peers(window, partition, order, types) if _up_to_peers(spec) else None
+            instead = of_peers(window, partition, order, types) if up_to_peers(spec) else None
             scope.uses += (kept, Use(found, window, None, instead))
-        elif (name in _BY_PLACE or _counts_rows(spec)) and name not in _RANKS:
+        elif (name in _BY_PLACE or counts_rows(spec)) and name not in _RANKS:
             decides = FIRST_ROWS if name == "ROW_NUMBER" and _takes_first(window) else ROWS
             written = mark(tied._replace(decides=decides), scope)
             scope.uses.append(Use(written, window, order, own_window(window, partition, order, spec)))
@@ -254,7 +254,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
         parts.append(f"ORDER BY {written}")
     if spec:
         parts.append(frame(spec, [value.type for _, value in keys.items], scope))
-    by_place = name in _BY_PLACE or _counts_rows(spec)
+    by_place = name in _BY_PLACE or counts_rows(spec)
     if spec and name in _WITHOUT_FRAME:
         scope.fault(window, f"{name} takes no frame. Leave {str(spec.args.get('kind')).upper()} out of OVER (...).")
     if not order and name in _NEED_ORDER and is_known:
@@ -264,29 +264,6 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     reads = None if by_place or keys.reads else frozenset(read for value in values for read in value.reads or ())
     named = [value.sql for value in (*values, *(value for _, value in keys.items))]
     return Over(f"({' '.join(parts)})", inside, reads, [sql for sql in named if steady(sql) != sql])
-
-
-def _by_peers(name: str, spec: exp.Expr | None, *, ignores_nulls: bool) -> bool:
-    """Say whether what a function sees depends on which rows are equal in the order, as a frame by RANGE holds them all."""
-    kind, first, last = ("RANGE", "UNBOUNDED", "CURRENT ROW") if spec is None else _ends(spec)
-    if kind == "ROWS" or first == last == "UNBOUNDED":
-        return False
-    if ignores_nulls or first != "UNBOUNDED":
-        return True
-    return name != "FIRST_VALUE" or last not in {"CURRENT ROW", "UNBOUNDED"}
-
-
-def _up_to_peers(spec: exp.Expr | None) -> bool:
-    """Say whether a frame holds all rows up to those that are equal in the order, as one has that is not written."""
-    return spec is None or _ends(spec) == ("RANGE", "UNBOUNDED", "CURRENT ROW")
-
-
-def _ends(spec: exp.Expr) -> tuple[str, str, str]:
-    """Return the kind of a frame, its start and its end, in capitals."""
-    ends = (spec.args.get("start"), spec.args.get("end") or "CURRENT ROW")
-    kind = str(spec.args.get("kind") or "ROWS").upper()
-    start, end = ("" if isinstance(one, exp.Expr) else str(one).upper() for one in ends)
-    return kind, start, end
 
 
 def _takes_first(window: exp.Window) -> bool:
@@ -307,13 +284,6 @@ def _partition(node: exp.Expr, scope: Scope) -> Value:
     if t.holds(value.type, (t.FLOAT64, t.JSON)):
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
     return value
-
-
-def _counts_rows(spec: exp.Expr | None) -> bool:
-    """Say whether a frame holds a number of rows, and not all of a partition."""
-    if spec is None or str(spec.args.get("kind")).upper() != "ROWS":
-        return False
-    return any(str(spec.args.get(end)).upper() != "UNBOUNDED" for end in ("start", "end"))
 
 
 def _window_parts(

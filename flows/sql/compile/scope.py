@@ -256,25 +256,6 @@ class Scope:
         """Return the scope of a query inside this one."""
         return Scope(self.context, parent=self)
 
-    def spell(self) -> None:
-        """Note the names of all columns that can be seen here, with those of their tables where these say which are meant."""
-        for item in self.items:
-            for name, value in item.joined.values():
-                self.spelt.setdefault(value.sql, (name,))
-        taken = {name.lower() for item in self.items for name, _ in item.columns} | self.aliases.keys()
-        for item in self.items:
-            for name, value in item.columns:
-                if value is item.whole or not item.alias:
-                    self.spelt.setdefault(value.sql, (name,))
-                elif item.key not in taken:
-                    # Else the first name would be that of a column.
-                    self.spelt[value.sql] = (item.alias, name)
-        for sql, spelt in list(self.spelt.items()):
-            named = self.aliases.get(spelt[0].lower()) if isinstance(spelt, tuple) else None
-            if named is not None and named.sql != sql:
-                # An alias is what GoogleSQL takes the name for.
-                del self.spelt[sql]
-
     def row_key(self) -> frozenset[str] | None:
         """Return the SQL of columns that tell all rows of FROM apart; None where nobody knows any."""
         found: set[str] = set()

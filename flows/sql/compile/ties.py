@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from flows.sql import types as t
-from flows.sql.compile.in_bigquery import grouping_of, spell
+from flows.sql.compile.in_bigquery import grouping_of, spell, spell_names
 from flows.sql.compile.keys import FIRST_ROWS, GREATEST, WINDOWS, Key, Pick, Tied
 from flows.sql.once import steady
 from flows.sql.types import quote
@@ -54,7 +54,7 @@ def settled(sql: str, scope: Scope, groups: Sequence[str] | None, *, several: bo
         if row_key is None:
             scope.context.untold += [(WINDOWS, use.node) for use in scope.uses if _places(use.order, scope)][:1]
     if scope.uses:
-        scope.spell()
+        spell_names(scope)
     texts: dict[str, str] = {}
     for written, one in scope.tied.items():
         if one.over and of_groups:
