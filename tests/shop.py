@@ -36,11 +36,13 @@ class Shop:
             check=False,
         )
 
-    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, name: str, *arguments: str, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command `flows.<name>` in this process: another takes longer to start than most tests ask of it."""
         app = typer.Typer(add_completion=False)
         app.command()(importlib.import_module(f"flows.{name}").main)
-        kept = self.environment
+        kept = self.environment | (env or {})
         environment = kept | dict.fromkeys(os.environ.keys() - kept.keys())
         with chdir(self.root):
             done = CliRunner().invoke(app, arguments, prog_name=name, env=environment)

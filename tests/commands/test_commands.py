@@ -25,7 +25,7 @@ def test_demo_answers_the_question_and_does_no_work_twice(shop):
 
 def test_derive_says_when_there_is_nothing_to_do(shop):
     """A run without work ends well."""
-    done = shop.run("flows.derive", REVENUE)
+    done = shop.command("derive", REVENUE)
     assert (done.returncode, done.stdout) == (0, f"{REVENUE}: nothing to do, all its windows are committed\n")
 
 
@@ -33,7 +33,7 @@ def test_a_dry_run_shows_windows_and_sql_and_writes_nothing(shop):
     """The file is the same before and after, to the byte; a range that begins or ends in a window means all of it."""
     before = shop.warehouse.read_bytes()
     asked = ("--from", "2026-02-01T23:00", "--to", "2026-02-02T00:30")
-    done = shop.run("flows.derive", REVENUE, "--dry-run", "--force", *asked)
+    done = shop.command("derive", REVENUE, "--dry-run", "--force", *asked)
     assert done.returncode == 0
     assert "2026-02-01..2026-02-03 in 2 steps" in done.stdout
     assert "$window_start" in done.stdout
@@ -43,7 +43,7 @@ def test_a_dry_run_shows_windows_and_sql_and_writes_nothing(shop):
 def test_a_dry_run_of_a_new_project_makes_no_folder(tmp_path):
     """Nothing is written, not even an empty warehouse."""
     fresh = new_project(tmp_path)
-    done = fresh.run("flows.derive", REVENUE, "--dry-run")
+    done = fresh.command("derive", REVENUE, "--dry-run")
     assert done.returncode == 0
     assert "has no rows yet" in done.stdout
     assert not fresh.warehouse.parent.exists()
@@ -52,12 +52,12 @@ def test_a_dry_run_of_a_new_project_makes_no_folder(tmp_path):
 def test_force_does_windows_again_and_touches_nothing(shop):
     """The same rows again are no change for anybody downstream."""
     before = shop.tables()
-    done = shop.run("flows.derive", REVENUE, "--force", "--from", "2026-02-01", "--to", "2026-02-03", "--json")
+    done = shop.command("derive", REVENUE, "--force", "--from", "2026-02-01", "--to", "2026-02-03", "--json")
     outcome = json.loads(done.stdout)
     assert [window["start"][:10] for window in outcome["windows"]] == ["2026-02-01", "2026-02-02"]
     assert shop.tables() == before
     assert shop.rows("SELECT count(*) FROM platform.ledger WHERE touched = [] AND version > 90") >= [(2,)]
-    assert "nothing to do" in shop.run("flows.derive", "derived.top_items").stdout
+    assert "nothing to do" in shop.command("derive", "derived.top_items").stdout
 
 
 def test_a_late_change_is_repaired_downstream_and_only_there(shop):
@@ -72,14 +72,14 @@ def test_a_late_change_is_repaired_downstream_and_only_there(shop):
     exports.write_bytes(gzip.compress("".join(lines).encode()))
     updated = lines[at].rstrip().split(",")[-1][:10]
     following = (date.fromisoformat(updated) + timedelta(days=1)).isoformat()
-    copied = shop.run("flows.ingest", "core.payments", "--force", "--from", updated, "--to", following)
+    copied = shop.command("ingest", "core.payments", "--force", "--from", updated, "--to", following)
     assert copied.returncode == 0, copied.stderr
-    stale = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
+    stale = json.loads(shop.command("derive", REVENUE, "--dry-run", "--json").stdout)
     assert [window["start"][:10] for window in stale["windows"]] == ["2026-02-10"]
     assert stale["windows"][0]["reason"] == "core.payments changed in 2026-02-10..2026-02-11"
-    assert shop.run("flows.run").returncode == 0
-    assert json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)["windows"] == []
-    assert shop.run("flows.run", env={"DERIVED_HOME": str(shop.root / "fresh")}).returncode == 0
+    assert shop.command("run").returncode == 0
+    assert json.loads(shop.command("derive", REVENUE, "--dry-run", "--json").stdout)["windows"] == []
+    assert shop.command("run", env={"DERIVED_HOME": str(shop.root / "fresh")}).returncode == 0
     mended = shop.tables()
     (shop.root / "fresh/warehouse.duckdb").replace(shop.warehouse)
     assert shop.tables() == mended
@@ -89,11 +89,11 @@ def test_a_changed_definition_is_derived_again(shop):
     """Another WHERE makes all windows stale; where the rows come out the same, nothing downstream is."""
     definition = shop.root / "tables/derived/revenue_by_item.yaml"
     definition.write_text(definition.read_text().replace("p.status = 'captured'", "p.status IN ('captured', 'x')"))
-    stale = json.loads(shop.run("flows.derive", REVENUE, "--dry-run", "--json").stdout)
+    stale = json.loads(shop.command("derive", REVENUE, "--dry-run", "--json").stdout)
     assert len(stale["windows"]) == 90
     assert {window["reason"] for window in stale["windows"]} == {"the table's definition changed: sql"}
-    assert shop.run("flows.derive", REVENUE).returncode == 0
-    assert "nothing to do" in shop.run("flows.derive", "derived.top_items").stdout
+    assert shop.command("derive", REVENUE).returncode == 0
+    assert "nothing to do" in shop.command("derive", "derived.top_items").stdout
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_failed_check_shows_rows_and_publishes_nothing(shop):
         .replace("{range: {min: 1}}", "{range: {min: 2}}")
         .replace("p.status = 'captured'", "p.status IN ('captured', 'x')")
     )
-    done = shop.run("flows.run")
+    done = shop.command("run")
     assert done.returncode == 1
     assert "units range 2.." in done.stdout
     assert "units=1" in done.stdout
@@ -149,11 +149,11 @@ def test_a_failed_check_shows_rows_and_publishes_nothing(shop):
 def test_one_bad_file_stops_only_its_own_table(shop):
     """Other tables are brought up to date; the fault is shown; the exit code says that not all is well."""
     (shop.root / "tables/derived/broken.yaml").write_text("description: no more than this\n")
-    done = shop.run("flows.run")
+    done = shop.command("run")
     assert done.returncode == 1
     assert "tables/derived/broken.yaml:1" in done.stderr
     assert "Traceback" not in done.stderr
-    assert shop.run("flows.derive", REVENUE).returncode == 0
+    assert shop.command("derive", REVENUE).returncode == 0
 
 
 def test_another_process_is_waited_for(shop):
@@ -164,7 +164,7 @@ def test_another_process_is_waited_for(shop):
     ) as holder:
         assert holder.stdout.readline() == "held\n"
         started = time.monotonic()
-        done = shop.run("flows.derive", REVENUE)
+        done = shop.command("derive", REVENUE)
         assert done.returncode == 0
         assert f"process {holder.pid} holds the warehouse" in done.stderr
         assert "nothing to do" in done.stdout

@@ -51,11 +51,11 @@ def test_rows_that_break_a_check(tmp_path, severity, command):
 def test_rows_in_quarantine(tmp_path, bad):
     """The run, the list and the second try show them as text; for programs they are whole."""
     shop = project(tmp_path, [{"id": EVIL, "v": "good"}, {"id": 2, "v": "good"}], bad=bad)
-    assert_tame(shop.run("flows.ingest", "core.things"))
-    listed = shop.run("flows.ingest", "core.things", "--quarantine")
+    assert_tame(shop.command("ingest", "core.things"))
+    listed = shop.command("ingest", "core.things", "--quarantine")
     assert "2J" in assert_tame(listed)
-    assert_tame(shop.run("flows.ingest", "core.things", "--replay"))
-    found = json.loads(shop.run("flows.ingest", "core.things", "--quarantine", "--json").stdout)
+    assert_tame(shop.command("ingest", "core.things", "--replay"))
+    found = json.loads(shop.command("ingest", "core.things", "--quarantine", "--json").stdout)
     assert "2J" in found[0]["raw"]
 
 
@@ -81,9 +81,9 @@ def test_values_of_files(tmp_path, field):
     shop = project(tmp_path, [])
     evil = json.dumps(EVIL)
     (tmp_path / "tables/core/evil.yaml").write_text(f"{field}{evil}\n{evil}: {evil}\n")
-    assert_tame(shop.run("flows.check"))
-    assert_tame(shop.run("flows.check", "core.evil"))
-    assert_tame(shop.run("flows.run"))
+    assert_tame(shop.command("check"))
+    assert_tame(shop.command("check", "core.evil"))
+    assert_tame(shop.command("run"))
 
 
 @pytest.mark.parametrize(

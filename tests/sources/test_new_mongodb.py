@@ -173,7 +173,7 @@ def test_a_collection_becomes_a_file_that_runs_at_once(mongodb_server: MongodbSe
     assert "window: {size: 1 day, start: 2024-03-05}  # the oldest updated_at" in text
     assert "{name: coupon, type: STRING}  # in 500 of 1,000: string" in text
     assert "No index starts with it" not in text
-    assert mongodb_project.run("flows.check", "core.orders").returncode == 0
+    assert mongodb_project.command("check", "core.orders").returncode == 0
     mongodb_project.ingest("core.orders")
     assert "no rows in quarantine" in mongodb_project.ingest("core.orders", "--quarantine").stdout
     assert mongodb_project.rows("SELECT count(*), sum(price), max(uuid), min(items[1].price) FROM core.orders") == [
@@ -216,9 +216,9 @@ def test_odd_collections_become_files_that_are_valid_and_run(
     for name, document in ODD.items():
         mongodb_server.client["shop_test"][name].insert_one(document)
         mongodb_project.ingest("--new", "shop", name)
-    checked = mongodb_project.run("flows.check")
+    checked = mongodb_project.command("check")
     assert checked.returncode == 0, checked.stdout
-    done = mongodb_project.run("flows.run")
+    done = mongodb_project.command("run")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

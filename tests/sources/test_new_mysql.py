@@ -65,7 +65,7 @@ def test_a_table_becomes_a_file_that_runs_at_once(mirror: Mirror) -> None:
     assert {columns[name]["from"] for name in ("rate", "do_t", "gro_e", "_1st")} == {"rate %", "do.t", "größe", "1st"}
     assert "# cursor: the database sets updated_at at every change\n" in text
     assert "# edit: the team to ask" in text
-    checked = mirror.run("flows.check", "core.payments")
+    checked = mirror.command("check", "core.payments")
     assert checked.returncode == 0, checked.stdout
     mirror.ingest("core.payments")
     assert mirror.rows(
@@ -109,9 +109,9 @@ def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None
     assert "If rows are only ever added" not in files["countries"]
     assert "No index starts with it" in files["slow"]
     assert "today, for there are no rows yet" in files["slow"]
-    checked = mirror.run("flows.check")
+    checked = mirror.command("check")
     assert checked.returncode == 0, checked.stdout
-    assert mirror.run("flows.run").returncode == 0
+    assert mirror.command("run").returncode == 0
 
 
 TIMES = {
@@ -136,7 +136,7 @@ def test_any_time_but_the_cursor_is_proposed_as_the_partition(mirror: Mirror) ->
     mirror.execute("CREATE TABLE still (id INT PRIMARY KEY, updated_at DATETIME NOT NULL)")
     mirror.ingest("--new", "shop", "still")
     assert "partition" not in yaml.safe_load((mirror.root / "tables/core/still.yaml").read_text())
-    checked = mirror.run("flows.check")
+    checked = mirror.command("check")
     assert checked.returncode == 0, checked.stdout
 
 
@@ -163,9 +163,9 @@ def test_odd_tables_become_files_that_are_valid_and_run(mirror: Mirror) -> None:
         mirror.execute(f"CREATE TABLE `{name}` ({columns}) COMMENT 'It''s: \"odd\" #1'")
         mirror.ingest("--new", "shop", f"`{name}`")
     assert len(list((mirror.root / "tables/core").iterdir())) == len(ODD)
-    checked = mirror.run("flows.check")
+    checked = mirror.command("check")
     assert checked.returncode == 0, checked.stdout
-    done = mirror.run("flows.run")
+    done = mirror.command("run")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

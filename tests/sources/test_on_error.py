@@ -144,13 +144,13 @@ def test_the_run_and_the_ledger_tell_it(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     (tmp_path / "things.csv").write_text("id,n,at\n1,1,2024-03-01\n2,two,0000-00-00\n3,3,2024-03-01 12:00:00+15:00\n")
     path.write_text(FILE.replace("BAD", "0").replace("NULL", ""))
-    failed = shop.run("flows.ingest", "core.things")
+    failed = shop.command("ingest", "core.things")
     assert failed.returncode == 1
     assert "write `on_error: null` on the column to have NULL there or `type: STRING` to have the text" in failed.stderr
-    listed = shop.run("flows.ingest", "core.things", "--quarantine")
+    listed = shop.command("ingest", "core.things", "--quarantine")
     assert "`on_error: null` on the column has NULL there, `type: STRING` the text" in listed.stdout
     path.write_text(FILE.replace("BAD", "0").replace("NULL", ", on_error: null"))
-    done = shop.run("flows.ingest", "core.things")
+    done = shop.command("ingest", "core.things")
     assert done.returncode == 0, done.stderr
     assert "values that cannot be read and are NULL (on_error): n 1, at 2" in done.stderr
     assert shop.rows('SELECT id, n, "at" IS NULL FROM core.things ORDER BY id') == [

@@ -91,15 +91,15 @@ def test_bad_rows_of_files_are_tried_again(tmp_path: Path) -> None:
     (tmp_path / "tables/core").mkdir(parents=True)
     (tmp_path / "tables/core/things.yaml").write_text(FILES)
     (tmp_path / "things.csv").write_text("id,n\n1,one\n2,2\n3,three\n")
-    assert project.run("flows.ingest", "core.things").returncode == 0
-    assert "2  n … is no number\n" in project.run("flows.ingest", "core.things", "--quarantine").stdout
+    assert project.command("ingest", "core.things").returncode == 0
+    assert "2  n … is no number\n" in project.command("ingest", "core.things", "--quarantine").stdout
     (tmp_path / "things.csv").write_text("id,n\n1,1\n2,2\n3,three\n")
-    done = project.run("flows.ingest", "core.things", "--replay")
+    done = project.command("ingest", "core.things", "--replay")
     assert done.stdout.endswith("core.things: 2 rows tried again: 1 no longer bad, 1 still bad\n")
     assert project.rows("SELECT id FROM core.things ORDER BY id") == [(1,), (2,)]
     (tmp_path / "things.csv").write_text("id,n\n1,1\n2,2\n3,3\n")
-    assert project.run("flows.ingest", "core.things", "--replay").returncode == 0
-    assert project.run("flows.ingest", "core.things", "--replay").stdout == "core.things: no rows in quarantine\n"
+    assert project.command("ingest", "core.things", "--replay").returncode == 0
+    assert project.command("ingest", "core.things", "--replay").stdout == "core.things: no rows in quarantine\n"
 
 
 def test_a_bad_row_without_a_window_is_tried_again(mirror: Mirror) -> None:
