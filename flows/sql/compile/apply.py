@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
@@ -53,7 +53,7 @@ def apply(  # noqa: PLR0913 - the parts of a call
             node,
             f"{name}({', '.join(map(str, given))}) does not exist, or not in the embedded warehouse yet. It knows {known}.",
         )
-    if said := _misfit(name, matched, arguments):
+    if _asks_more(matched.signature) and (said := _misfit(name, matched, arguments)):
         return scope.fault(node, said)
     if matched.result.element is not None and matched.result.element.element is not None:
         return scope.fault(node, f"{name} would give an ARRAY of ARRAYs. Put each into a STRUCT.")
@@ -71,6 +71,12 @@ def apply(  # noqa: PLR0913 - the parts of a call
         ]
     sql = safely(given_sql, partial(_filled, matched, marks=marks)) if safe else _filled(matched, given_sql, marks)
     return Value(matched.result, sql, reads=_reads(name, values) if name in _CHOOSING else None)
+
+
+@lru_cache(maxsize=1024)
+def _asks_more(signature: Signature) -> bool:
+    """Say whether a signature asks for more than types, as few do."""
+    return bool(signature.written) or any((one.element or one) in (E, O) for one in signature.parameters)
 
 
 def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value]]) -> str:

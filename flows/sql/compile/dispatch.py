@@ -27,6 +27,7 @@ _C = TypeVar("_C", bound=CallRule)
 _EXPRESSIONS: dict[type[exp.Expr], tuple[Rule, frozenset[str]]] = {}
 _QUERIES: dict[type[exp.Expr], QueryRule] = {}
 _CALLS: dict[str, CallRule] = {}
+_UNKNOWN = NOTHING.type
 _PARTS = ("this", "expression", "expressions")
 _NO_RULE: tuple[None, frozenset[str]] = None, frozenset(_PARTS)
 
@@ -118,7 +119,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         value = _lifted(node, rule, scope)
     else:
         value = rule(node, scope) if rule is not None else scope.unsupported(node)
-    if value.type == NOTHING.type:
+    if value.type is _UNKNOWN:
         # What is in it needs no group: it has a fault already.
         del scope.loose[mark:]
     if len(value.sql) > MOST_SQL:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from sqlglot.tokenizer_core import Token, TokenType
 
+_kind = attrgetter("token_type")
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
 
 def for_parser(tokens: list[Token]) -> list[Token]:
     """Return the words of a query as the parser takes them."""
-    kinds = {token.token_type for token in tokens}
+    kinds = set(map(_kind, tokens))
     if TokenType.PIVOT in kinds and TokenType.FOR in kinds:
         tokens = _pivots(tokens)
     return _paths(tokens) if TokenType.OFFSET in kinds else tokens
