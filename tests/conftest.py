@@ -11,6 +11,8 @@ from hypothesis import settings
 from tests import prefect_api
 from tests.machine import pytest_make_collect_report, pytest_runtest_makereport
 from tests.servers import bigquery, buckets, mongodb, mysql
+from tests.servers.bigquery.statements import Recorder
+from tests.servers.googlesql import Judge
 from tests.shop import finished_shop, shop
 from tests.workers import pytest_collection_modifyitems
 
@@ -69,9 +71,14 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def bigquery_server() -> Iterator[bigquery.BigQueryServer]:
-    """The server that all tests share."""
+    """The server that all tests share; what they send is GoogleSQL by the word of its own analyzer."""
     with bigquery.serving() as server:
+        recorder = Recorder(server.warehouse())
+        server.watch = recorder.watch
         yield server
+    with Judge() as judge:
+        refused = recorder.refused(judge)
+    assert not refused, "\n\n".join(refused)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from flows.warehouses.interface import ledger_shard
 from tests.servers import Unavailable, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NOT_BUILT = 3
 SERVE = Path(__file__).with_name("serve")
@@ -43,6 +43,8 @@ class BigQueryServer:
         self.buckets: Path | None = None
         """The folder in which the emulator looks for buckets of Cloud Storage."""
         self.process: subprocess.Popen[bytes] | None = None
+        self.watch: Callable[[BigQuery], None] = lambda _: None
+        """Sees each warehouse that is opened."""
 
     @property
     def emulator(self) -> str | None:
@@ -57,7 +59,9 @@ class BigQueryServer:
 
     def warehouse(self) -> BigQuery:
         """Open the warehouse."""
-        return BigQuery(parse_address(self.address), self.emulator)
+        opened = BigQuery(parse_address(self.address), self.emulator)
+        self.watch(opened)
+        return opened
 
     def clear(self) -> None:
         """Drop all tables but the shards of ledger and quarantine and the views over them; those that hold rows are emptied."""

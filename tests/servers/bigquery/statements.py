@@ -33,26 +33,29 @@ _VARIABLE = "fence_version"
 class Recorder:
     """Keeps each distinct job that warehouses send."""
 
+    looking: BigQuery
+    """A warehouse of its own to look at tables: the requests of others are counted."""
     jobs: dict[str, tuple[dict[str, str], dict[str, str]]] = field(default_factory=dict)
     """Tables and parameters by SQL, in the order in which they were sent."""
 
     def watch(self, warehouse: BigQuery) -> None:
         """Keep what a warehouse sends from now on."""
-        query = warehouse.jobs.query
+        opened = warehouse._opened  # noqa: SLF001 - as it is before it has looked at its ledger
+        query = opened.query
 
         def recorded(sql: str, parameters: Iterable[Any] = (), *args: Any, **options: Any) -> Any:
             given, told = list(parameters), _ATTEMPT.sub("attempt", sql)
             if told in self.jobs:
                 return query(sql, given, *args, **options)
             # What it drops is there before it, and what it makes after it.
-            before = _named_tables(warehouse, sql) if "DROP " in sql else {}
+            before = _named_tables(self.looking, sql) if "DROP " in sql else {}
             try:
                 return query(sql, given, *args, **options)
             finally:
                 named = {item.name: _null_of(item.to_api_repr()["parameterType"]) for item in given}
-                self.jobs[told] = (_named_tables(warehouse, sql) | before, named)
+                self.jobs[told] = (_named_tables(self.looking, sql) | before, named)
 
-        warehouse.jobs.query = recorded  # type: ignore[method-assign]
+        opened.query = recorded  # type: ignore[method-assign]
 
     def refused(self, judge: Judge) -> list[str]:
         """Return the statements that GoogleSQL's analyzer refuses, each with its error."""

@@ -48,7 +48,7 @@ def derived_merge(warehouse):
 def test_a_window_sends_what_its_file_shows(warehouse, scene):
     """Stage and look, then one script that publishes."""
     given = scene(warehouse)
-    recorder = Recorder()
+    recorder = Recorder(warehouse)
     prepare(warehouse, given[0])
     recorder.watch(warehouse)
     do(warehouse, *given)
