@@ -139,4 +139,7 @@ def _supertype(values: tuple[tuple[Type, bool], ...]) -> Type | None:
 def _preference(value: tuple[Type, bool]) -> tuple[bool, int]:
     """Sort what is no literal first, then narrow numbers before wide ones."""
     type_, literal = value
+    if type_.fields or (type_.element and type_.element.fields):
+        # The first one names the fields.
+        return False, 0
     return literal, NUMBERS.index(type_) if type_ in NUMBERS else 0

@@ -47,6 +47,9 @@ def convert(value: str, have: Type, want: Type) -> str:
         return f"CAST({value} AS {duckdb_type(want)})"
     if have.name == want.name == "STRUCT":
         return _struct(value, have, want)
+    if have.element is not None and want.element is not None and have.element.fields:
+        # DuckDB's own CAST goes by the names of the fields.
+        return f"list_transform({value}, lambda xelement: {convert('xelement', have.element, want.element)})"
     return f"CAST({value} AS {duckdb_type(want)})"
 
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.dispatch import calls, compiles, expression
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.scope import NOTHING, Anything, Value
 from flows.sql.compile.structures import struct
 from flows.sql.functions import foreign
 from flows.sql.shown import shown
@@ -130,6 +130,11 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
             return item.whole, rest
         hint = did_you_mean(rest[0].name, [name for name, _ in item.columns])
         return scope.fault(rest[0], f"'{rest[0].name}' is not a column of '{first}'.{hint}"), []
+    if item is not None:
+        # What FROM names goes before columns: an element of an array before the array.
+        if isinstance(item, Anything):
+            return NOTHING, []
+        return (item.whole or struct(item.columns)), rest
     values = [(one.alias, value) for one in scope.items for value in one.seen(first)]
     known = [(name, value) for name, value in values if value is not NOTHING]
     if len(values) > len(known) > 0:
@@ -144,6 +149,4 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         return scope.fault(path[0], f"'{first}' is ambiguous.{unnamed}{choices and f' Write {choices}.'}"), []
     if values:
         return values[0][1], rest
-    if item is not None:
-        return (item.whole or struct(item.columns)), rest
     return (alias, rest) if alias is not None else None

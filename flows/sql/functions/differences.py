@@ -21,6 +21,6 @@ REFUSED = {
     "GEOGRAPHY, ST_*": "longitude and latitude as two FLOAT64 columns",
     "HLL_COUNT.*, KLL_QUANTILES.*": "COUNT(DISTINCT ...) over the rows themselves",
     "Scripts, procedures, DML, DDL": "a table file of its own for each step",
-    "FORMAT with `%p`, of JSON or BYTES": "TO_JSON_STRING(value), TO_HEX(bytes)",
+    "FORMAT with `%p`, or of JSON": "JSON_VALUE(json, '$.name')",
 }
 """What no table's SQL may hold, with what to write instead."""

@@ -146,8 +146,12 @@ def _unnest_paths(nodes: Nodes) -> bool:
         joins, from_ = select.args.get("joins"), select.args.get("from_")
         if joins and from_:
             known = {item.alias_or_name.lower() for item in (from_, *joins)}
-            paths = (join.this for join in joins if isinstance(join.this, exp.Table) and join.this.db)
-            if any(path.parts[0].name.lower() in known for path in paths):
+            tables = [join.this for join in joins if isinstance(join.this, exp.Table) and join.this.db]
+            paths = [path for path in tables if path.parts[0].name.lower() in known]
+            for path in paths:
+                if not path.alias:
+                    path.set("alias", exp.TableAlias(this=exp.to_identifier(path.parts[-1].name)))
+            if paths:
                 _DIALECT.parser()._implicit_unnests_to_explicit(select)
                 found = True
     return found

@@ -55,6 +55,8 @@ def _paths(tokens: list[Token]) -> list[Token]:
         if first < last and tokens[first].token_type in _NAMES:
             unnest = Token(TokenType.UNNEST, "UNNEST", *_place(tokens[first]))
             path = [unnest, *_in_brackets(tokens[first : last + 1])]
+            if last + 1 == at:
+                path += [Token(TokenType.ALIAS, "AS", *_place(tokens[last])), tokens[last]]
             return [*tokens[:first], *path, *tokens[last + 1 : at + 2], *_paths(tokens[at + 2 :])]
     return tokens
 
