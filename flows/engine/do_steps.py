@@ -189,7 +189,7 @@ def _emptied(run: TableRun, step: Step, warehouse: Warehouse, version: int) -> T
     """Let go of what a first copy has brought; return the run that begins it anew."""
     if not run.is_shadow:
         warehouse.empty(run.table, version)
-        return run
+        return replace(run, known_version=version)
     entry = entry_of(run, replace(step, cause="trim"), warehouse)
     return replace(run, known_version=warehouse.trim(run.into, entry, version).version)
 

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from flows.commands.progress import Quiet
 from flows.engine import first_copy
 from flows.engine.request import Request
+from flows.model.errors import WarehouseUnavailableError
 from flows.sources.files import json_lines, lines, parquet, reader
+from flows.warehouses.duckdb.staging import StagedRows
 from flows.wiring import run_alone
 from tests.sources.exports import write
 
@@ -71,7 +73,7 @@ class Exports:
     def _at(day):
         return None if day < 0 else f"{START + timedelta(day):%Y-%m-%dT%H:%M:%SZ}"
 
-    def run(self, *, stop=False, rebuild=False):
+    def run(self, *, stop=False, rebuild=False, observer=None):
         """Bring the table up to date; `stop` cuts the run off behind a part. Return the outcome, or None."""
         published = first_copy.FirstCopy.published
 
@@ -90,7 +92,7 @@ class Exports:
             patch.setattr(json_lines, "DOCUMENTS", 2)
             patch.setattr(parquet, "ROWS", 3)
             patch.setattr(first_copy.FirstCopy, "published", stopped)
-            return run_alone("ingest", Request("core.things", rebuild=rebuild), Quiet())
+            return run_alone("ingest", Request("core.things", rebuild=rebuild), observer or Quiet())
         return None
 
     def query(self, sql):
@@ -189,6 +191,31 @@ def test_a_copy_goes_on_at_its_line_where_what_was_read_is_as_it_was(tmp_path, e
     kinds, goes, after = exports.kinds()[len(before) :], "trim" if rebuild else "reset", ["swap"] if rebuild else []
     assert (kinds[:3], kinds.count(goes), kinds.count("commit")) == (["part", "part", goes], 3, 1)
     assert kinds[-1 - len(after) :] == ["commit", *after]
+    assert exports.copied() == exports.expected()
+
+
+def test_what_a_run_has_copied_itself_keeps_it_from_nothing_where_it_begins_anew(tmp_path, monkeypatch):
+    """So it is where the warehouse fails behind a part, and other files are there when that is tried again."""
+    exports = Exports(tmp_path, ".jsonl")
+    exports.put("a", [(key, "a", "1", 1) for key in range(40)])
+    publish, published = StagedRows.publish, []
+
+    def publish_all_but_the_third(staged, *arguments):
+        published.append(staged)
+        if len(published) == 3:
+            raise WarehouseUnavailableError("it does not answer")
+        return publish(staged, *arguments)
+
+    class TriesAgain(Quiet):
+        def step(self, table, step, work):
+            try:
+                return work()
+            except WarehouseUnavailableError:
+                exports.put("a", [(key, "a", "2", 1) for key in range(50)])
+                return work()
+
+    monkeypatch.setattr(StagedRows, "publish", publish_all_but_the_third)
+    assert not exports.run(observer=TriesAgain()).failures
     assert exports.copied() == exports.expected()
 
 
