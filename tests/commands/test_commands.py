@@ -99,30 +99,30 @@ def test_a_changed_definition_is_derived_again(shop):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["flows.derive", "derived.revenue_by_itme"], "Did you mean 'derived.revenue_by_item'?"),
-        (["flows.derive", "core.orders"], "python -m flows.ingest core.orders"),
-        (["flows.ingest", REVENUE], f"python -m flows.derive {REVENUE}"),
-        (["flows.derive", REVENUE, "--from", "yesterday"], "'yesterday' is not a date"),
-        (["flows.derive", REVENUE, "--from", "2026-02-02", "--to", "2026-02-01"], "is not before"),
-        (["flows.derive", REVENUE, "--force", "--from", ""], "--from '' is not a date."),
-        (["flows.derive", "derived.a b"], "Write it as dataset.name, each of letters, digits and _."),
-        (["flows.derive"], "Missing argument"),
+        (["derive", "derived.revenue_by_itme"], "Did you mean 'derived.revenue_by_item'?"),
+        (["derive", "core.orders"], "python -m flows.ingest core.orders"),
+        (["ingest", REVENUE], f"python -m flows.derive {REVENUE}"),
+        (["derive", REVENUE, "--from", "yesterday"], "'yesterday' is not a date"),
+        (["derive", REVENUE, "--from", "2026-02-02", "--to", "2026-02-01"], "is not before"),
+        (["derive", REVENUE, "--force", "--from", ""], "--from '' is not a date."),
+        (["derive", "derived.a b"], "Write it as dataset.name, each of letters, digits and _."),
+        (["derive"], "Missing argument"),
         (
-            ["flows.derive", REVENUE, "--force", "--from", "2025-01-01", "--to", "2025-02-01"],
+            ["derive", REVENUE, "--force", "--from", "2025-01-01", "--to", "2025-02-01"],
             "no window of 1 day lies within --from 2025-01-01 and --to 2025-02-01; those that have closed go from 2026-01-01",
         ),
-        (["flows.derive", "derived.top_items", "--from", "2026-01-01"], "has no windows: leave --from and --to out"),
-        (["flows.derive", REVENUE, "--rebuild"], "--force does what --rebuild would"),
-        (["flows.ingest", "core.orders", "--quarantine", "--replay"], "give one of them"),
-        (["flows.ingest", "core.orders", "--replay", "--force"], "leave --force, --rebuild and --accept out"),
-        (["flows.ingest", "core.orders", "--quarantine", "--dry-run"], "leave --from, --to and --dry-run out"),
-        (["flows.check", "tables/core/orders.yaml"], "Write core.orders, without the folder and the ending."),
-        (["flows.check", "derived.nothing"], "derived.nothing"),
+        (["derive", "derived.top_items", "--from", "2026-01-01"], "has no windows: leave --from and --to out"),
+        (["derive", REVENUE, "--rebuild"], "--force does what --rebuild would"),
+        (["ingest", "core.orders", "--quarantine", "--replay"], "give one of them"),
+        (["ingest", "core.orders", "--replay", "--force"], "leave --force, --rebuild and --accept out"),
+        (["ingest", "core.orders", "--quarantine", "--dry-run"], "leave --from, --to and --dry-run out"),
+        (["check", "tables/core/orders.yaml"], "Write core.orders, without the folder and the ending."),
+        (["check", "derived.nothing"], "derived.nothing"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_hint(finished_shop, arguments, says):
     """No traceback, and the message says what to write instead."""
-    done = finished_shop.run(*arguments)
+    done = finished_shop.command(*arguments)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
