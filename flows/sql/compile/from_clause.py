@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _JOIN = {"this", "on", "using", "side", "kind"}
+_UNCOUNTED = ' CROSS JOIN unnest([1]) AS "one"'
+"""One row of which DuckDB does not know that it is one.
+
+Where its statistics prove that a side of an outer join has no rows, DuckDB takes the join to have none either: LIMIT lets
+all rows through, EXISTS is false, and SUM of INT64 overflows in silence. Beside this row it counts on nothing.
+"""
 
 
 def from_clause(node: exp.Expr, scope: Scope) -> str:
@@ -30,7 +36,7 @@ def from_clause(node: exp.Expr, scope: Scope) -> str:
     sql = f" FROM {_source(from_.this, scope)}"
     for join in node.args.get("joins") or []:
         sql += _join(join, scope, 0)
-    return sql
+    return sql + _UNCOUNTED if scope.joins_outer else sql
 
 
 def _source(node: exp.Expr, scope: Scope) -> str:
@@ -54,6 +60,7 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
     side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
     if kind not in {"", "INNER", "CROSS", "OUTER"}:
         scope.unsupported(join, f"{kind} JOIN")
+    scope.joins_outer |= bool(side)
     before = len(scope.items)
     item = _source(join.this, scope)
     of_left, of_right = scope.items[first:before], scope.items[before:]

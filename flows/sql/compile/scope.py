@@ -232,6 +232,8 @@ class Scope:
     """What its WHERE says of tables around it."""
     sources: dict[str, bool] = field(default_factory=dict)
     """The SQL of the items of FROM, each with whether it has DuckDB's own `rowid`."""
+    joins_outer: bool = False
+    """Whether FROM has a LEFT, RIGHT or FULL JOIN."""
     named: dict[str, Value] = field(default_factory=dict)
     """Columns that its list and what follows name, by their SQL."""
     within: dict[bool, dict[str, Value]] = field(default_factory=lambda: {False: {}, True: {}})
