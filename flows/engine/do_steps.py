@@ -66,7 +66,7 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
             for entry in _entries(
                 run, step, warehouse, extracts.get(run.generation), observer, first=not outcome.entries
             ):
-                outcome.entries.append(entry)
+                _take(outcome, step, entry)
                 version = entry.version
             in_a_row.clear()
         except DerivedError as error:
@@ -83,6 +83,12 @@ def do_steps(  # noqa: PLR0913, PLR0917 - what is done, where, and who is told
             if in_a_row and in_a_row[-1].kind != error.kind:
                 in_a_row.clear()
             in_a_row.append(error)
+
+
+def _take(outcome: Outcome, step: Step, entry: Entry) -> None:
+    """Take an entry of a step; that what was copied goes where the copy begins anew is not what was to be done."""
+    if entry.kind != "trim" or step.cause == "trim":
+        outcome.entries.append(entry)
 
 
 def _planned_anew(
@@ -176,22 +182,15 @@ def _entries(  # noqa: PLR0913 - one for each way to do a step
     except SourceChangedError as error:
         observer.say(f"{error} It begins anew.")
         assert copy is not None  # noqa: S101 - nothing else goes on somewhere
-        run = _emptied(run, step, warehouse, copy.version)
+        gone = warehouse.trim(run.into, entry_of(run, replace(step, cause="trim"), warehouse), copy.version)
+        yield gone
+        run = replace(run, known_version=gone.version)
         if extracts is not None:
             extracts.kept.clear()
         yield from _entries(run, replace(step, copied=None), warehouse, extracts, observer, first=first)
     finally:
         if copy is not None:
             copy.close()
-
-
-def _emptied(run: TableRun, step: Step, warehouse: Warehouse, version: int) -> TableRun:
-    """Let go of what a first copy has brought; return the run that begins it anew."""
-    if not run.is_shadow:
-        warehouse.empty(run.table, version)
-        return replace(run, known_version=version)
-    entry = entry_of(run, replace(step, cause="trim"), warehouse)
-    return replace(run, known_version=warehouse.trim(run.into, entry, version).version)
 
 
 def _in_two_steps(

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from flows.commands.progress import Quiet
 from flows.engine import first_copy
 from flows.engine.request import Request
-from flows.model.errors import WarehouseUnavailableError
+from flows.model.errors import QuarantineError, WarehouseUnavailableError
 from flows.sources.files import json_lines, lines, parquet, reader
 from flows.warehouses.duckdb.staging import StagedRows
 from flows.wiring import run_alone
@@ -188,8 +188,8 @@ def test_a_copy_goes_on_at_its_line_where_what_was_read_is_as_it_was(tmp_path, e
     del exports.files["a"]
     outcome = exports.run()
     assert not outcome.failures
-    kinds, goes, after = exports.kinds()[len(before) :], "trim" if rebuild else "reset", ["swap"] if rebuild else []
-    assert (kinds[:3], kinds.count(goes), kinds.count("commit")) == (["part", "part", goes], 3, 1)
+    kinds, after = exports.kinds()[len(before) :], ["swap"] if rebuild else []
+    assert (kinds[:3], kinds.count("trim"), kinds.count("commit")) == (["part", "part", "trim"], 3, 1)
     assert kinds[-1 - len(after) :] == ["commit", *after]
     assert exports.copied() == exports.expected()
 
@@ -216,6 +216,23 @@ def test_what_a_run_has_copied_itself_keeps_it_from_nothing_where_it_begins_anew
 
     monkeypatch.setattr(StagedRows, "publish", publish_all_but_the_third)
     assert not exports.run(observer=TriesAgain()).failures
+    assert exports.copied() == exports.expected()
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_a_copy_that_begins_anew_leaves_other_windows_and_is_divided_as_any(tmp_path, rebuild):
+    """What the run has committed of them before stays, and windows with too many bad rows keep no others away."""
+    exports = Exports(tmp_path, ".jsonl")
+    exports.put("a", [(key, "a", "1", key % DAYS) for key in range(20)])
+    assert not rebuild or not exports.run().failures
+    assert exports.run(stop=True, rebuild=rebuild) is None
+    earlier = FILE.replace("start: 2026-01-01", "start: 2025-12-31").replace("1000", "0")
+    write(tmp_path / "tables/core/things.yaml", earlier.replace("NAME", "v"))
+    exports.put("a", [(key, "a", "x" if key == 3 else "2", key % DAYS) for key in range(20)])
+    [failure] = exports.run().failures
+    assert (failure.window.start, failure.error.kind[0]) == (START + timedelta(3), QuarantineError)
+    exports.put("a", [(key, "a", "2", key % DAYS) for key in range(20)])
+    assert not exports.run().failures
     assert exports.copied() == exports.expected()
 
 

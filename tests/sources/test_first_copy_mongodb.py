@@ -218,5 +218,5 @@ def test_a_collection_that_became_a_view(small, collection, monkeypatch):
     monkeypatch.setattr(in_order, "_has_order", lambda *_: False)
     outcome = run_alone("ingest", Request("core.things"), Quiet())
     assert not outcome.failures
-    assert small.rows("SELECT kind FROM platform.ledger ORDER BY version") == [("part",), ("reset",), ("commit",)]
+    assert small.rows("SELECT kind FROM platform.ledger ORDER BY version") == [("part",), ("trim",), ("commit",)]
     assert small.rows("SELECT count(*), count(DISTINCT id) FROM core.things") == [(400, 400)]
