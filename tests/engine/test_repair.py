@@ -154,6 +154,10 @@ class Files:
         """Return the types of all."""
         return {name: one.types for name, one in self.tables.items()}
 
+    def keys(self, _):
+        """Return what tells the rows of each apart."""
+        return {name: one.row_key for name, one in self.tables.items()}
+
     def upstreams(self, name):
         """Return what a table reads."""
         partitions = {other: one.partition.column for other, one in self.tables.items() if one.partition}
