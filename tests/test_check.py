@@ -60,7 +60,7 @@ def check(project, text, name="bad"):
     """Return what check prints for a table with this text."""
     data = text if isinstance(text, bytes) else text.encode()
     (project.root / f"tables/derived/{name}.yaml").write_bytes(data)
-    done = project.run("flows.check")
+    done = project.command("check")
     assert "Traceback" not in done.stdout + done.stderr
     return done
 
@@ -170,7 +170,7 @@ def test_where_files_stand_is_checked(project):
     (tables / "derived/deep").mkdir()
     (tables / "alone.yaml").write_text(GOOD)
     (tables / "derived/Top_Items.yaml").write_text(GOOD)
-    done = project.run("flows.check")
+    done = project.command("check")
     assert done.returncode == 1
     assert "tables/derived/top_items.yml:1: ends in .yml and is not read" in done.stdout
     assert "tables/derived/deep:1: 'deep' is a folder below the dataset 'derived'" in done.stdout
@@ -195,7 +195,7 @@ def test_a_bound_on_another_column_is_warned_of(project):
         "AND captured_at >= @window_start AND captured_at < @window_end."
     )
     assert done.stdout.splitlines() == [warning, "9 tables: no faults."]
-    (told,) = json.loads(project.run("flows.check", "derived.bad", "--json").stdout)["warnings"]
+    (told,) = json.loads(project.command("check", "derived.bad", "--json").stdout)["warnings"]
     assert (told["file"], told["line"]) == ("tables/derived/bad.yaml", 13)
 
 
@@ -249,7 +249,7 @@ def test_a_sum_over_more_than_the_window_is_warned_of(project):
         "n, to keep what the newest window gives."
     )
     assert done.stdout.splitlines() == [warning, "9 tables: no faults."]
-    (told,) = json.loads(project.run("flows.check", "derived.bad", "--json").stdout)["warnings"]
+    (told,) = json.loads(project.command("check", "derived.bad", "--json").stdout)["warnings"]
     assert (told["file"], told["line"]) == ("tables/derived/bad.yaml", 13)
 
 
@@ -297,11 +297,11 @@ def test_a_cycle_is_printed_as_a_path(project):
 
 def test_one_named_table_says_what_it_reads(project):
     """Windowed reads with their reach, snapshots with what would bound them."""
-    done = project.run("flows.check", "derived.revenue_by_country")
+    done = project.command("check", "derived.revenue_by_country")
     assert done.returncode == 0
     assert "core.orders  reads created_at from 7 days before the window's start" in done.stdout
     assert "core.users  snapshot" in done.stdout
-    found = json.loads(project.run("flows.check", "derived.revenue_by_country", "--json").stdout)
+    found = json.loads(project.command("check", "derived.revenue_by_country", "--json").stdout)
     assert {item["table"]: item["windowed"] for item in found["tables"]["derived.revenue_by_country"]} == {
         "core.orders": True,
         "core.payments": True,
@@ -333,13 +333,13 @@ def test_what_differs_between_the_warehouses_is_told(project):
         "tables/derived/bad.yaml:8: columns.deep.type:",
     ]
     assert "BigQuery has no NULL array" not in done.stdout
-    told = json.loads(project.run("flows.check", "derived.bad", "--json").stdout)["notes"]
+    told = json.loads(project.command("check", "derived.bad", "--json").stdout)["notes"]
     assert [(one["line"], one["message"].split(" ", 1)[0]) for one in told] == [
         (6, "BIGNUMERIC"),
         (8, "BigQuery"),
         (8, "BIGNUMERIC"),
         (8, "BigQuery"),
     ]
-    named = project.run("flows.check", "derived.bad").stdout
+    named = project.command("check", "derived.bad").stdout
     assert "tables/derived/bad.yaml:8: columns.deep.type: note: BigQuery has no NULL array" in named
     assert "tables/derived/bad.yaml:8: columns.deep.type: note: BigQuery keeps JSON" in named

@@ -40,10 +40,10 @@ def assert_tame(done):
 
 
 @pytest.mark.parametrize("severity", ["fail", "warn"])
-@pytest.mark.parametrize("command", [("flows.ingest", "core.things"), ("flows.run",)])
+@pytest.mark.parametrize("command", [("ingest", "core.things"), ("run",)])
 def test_rows_that_break_a_check(tmp_path, severity, command):
     """They are shown, whether the check fails or warns."""
-    done = project(tmp_path, [{"id": 1, "v": EVIL}], severity=severity).run(*command)
+    done = project(tmp_path, [{"id": 1, "v": EVIL}], severity=severity).command(*command)
     assert "\\x1b[2J\\x1b[31m\\ncore.orders" in assert_tame(done)
 
 
@@ -61,7 +61,7 @@ def test_rows_in_quarantine(tmp_path, bad):
 
 @pytest.mark.parametrize(
     "command",
-    [("flows.check",), ("flows.run",), ("flows.deploy", "--write"), ("flows.check", "--json")],
+    [("check",), ("run",), ("deploy", "--write"), ("check", "--json")],
 )
 def test_names_of_files(tmp_path, command):
     """A file may be called anything."""
@@ -69,7 +69,7 @@ def test_names_of_files(tmp_path, command):
     (tmp_path / "tables/core" / f"{EVIL.replace('/', '')}.yaml").write_text("description: x\n")
     (tmp_path / "tables" / f"{EVIL}").mkdir()
     (tmp_path / "tables" / f"{EVIL}" / "x.yaml").write_text("description: x\n")
-    assert_tame(shop.run(*command))
+    assert_tame(shop.command(*command))
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_values_of_files(tmp_path, field):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("flows.derive", EVIL),
-        ("flows.ingest", f"core.{EVIL}"),
-        ("flows.ingest", "core.things", "--from", EVIL),
-        ("flows.ingest", "--new", EVIL, EVIL),
-        ("flows.check", EVIL),
+        ("derive", EVIL),
+        ("ingest", f"core.{EVIL}"),
+        ("ingest", "core.things", "--from", EVIL),
+        ("ingest", "--new", EVIL, EVIL),
+        ("check", EVIL),
     ],
 )
 def test_what_a_program_passes_on(tmp_path, arguments):
     """A name that comes from elsewhere is no order to the terminal either."""
-    done = project(tmp_path, []).run(*arguments)
+    done = project(tmp_path, []).command(*arguments)
     assert done.returncode in {1, 2}
     assert ESCAPE not in done.stdout + done.stderr

@@ -63,7 +63,7 @@ def test_the_warehouse_is_free_while_a_source_is_waited_for(project):
             text=True,
         )
         with waiting:
-            done = project.run("flows.derive", "derived.one")
+            done = project.command("derive", "derived.one")
             assert (done.returncode, done.stderr) == (0, "")
             error = json.loads(waiting.stdout.read())
     assert waiting.returncode == 1
@@ -75,7 +75,7 @@ def test_a_run_of_all_tables_does_the_others(project):
     """The table whose source does not answer failed; the other was made."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    done = project.run("flows.run", "--json", env=connection(port))
+    done = project.command("run", "--json", env=connection(port))
     assert done.returncode == 1
     found = json.loads(done.stdout)
     assert list(found["errors"]) == ["core.things"]
@@ -88,6 +88,6 @@ def test_a_table_that_is_up_to_date_needs_no_source(project):
     path.write_text(path.read_text().replace("start: 2026-01-01, end: 2026-02-01", "start: 2999-01-01"))
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    done = project.run("flows.ingest", "core.things", env=connection(port))
+    done = project.command("ingest", "core.things", env=connection(port))
     assert (done.returncode, done.stderr) == (0, "")
     assert "closes at 2999-01-02" in done.stdout
