@@ -50,15 +50,24 @@ def test_of_several_rows_of_one_key_the_latest_by_cursor_is_kept(warehouse):
     assert values(warehouse, EVENTS, "amount") == [4, 3]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
-        st.tuples(st.integers(1, 3), st.integers(0, 3), st.integers(0, 2), st.none() | st.integers(0, 3)), max_size=10
+        st.lists(
+            st.tuples(st.integers(1, 3), st.integers(0, 3), st.integers(0, 2), st.none() | st.integers(0, 3)),
+            max_size=10,
+        ),
+        min_size=3,
+        max_size=3,
     ),
     st.permutations([0, 1, 2, 3, 1, 3]),
 )
-def test_merge_windows_may_commit_in_any_order_and_twice(tmp_path_factory, log, order):
-    """The table is that of all rows at once: the least, the greatest, and the value of the latest."""
+def test_merge_windows_may_commit_in_any_order_and_twice(tmp_path_factory, logs, order):
+    """The table is that of all rows at once: the least, the greatest, and the value of the latest.
+
+    Each log is of three keys of its own.
+    """
+    log = [(3 * place + number, *rest) for place, one in enumerate(logs) for number, *rest in one]
     events = [{**logged(number, at, amount), "at": day(at) + timedelta(hours=hour)} for number, at, hour, amount in log]
     with closing(DuckDB(tmp_path_factory.mktemp("merge") / "warehouse.duckdb")) as warehouse:
         do(warehouse, LOG, span(0, 9), Rows(events))
