@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-import sys
 import uuid
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -42,9 +41,6 @@ def unwrapped(value: Any) -> Any:  # noqa: ANN401
         raise BadValue(f"{shown(value)} is no Extended JSON") from None
 
 
-_GREATEST = int(sys.float_info.max)
-
-
 def json_text(value: Any) -> str:  # noqa: ANN401 - a table of cases
     """Return a value as JSON, in the relaxed mode of Extended JSON, with all digits of its numbers."""
     match value:
@@ -59,7 +55,7 @@ def json_text(value: Any) -> str:  # noqa: ANN401 - a table of cases
         case list():
             return "[" + ",".join(map(json_text, value)) + "]"
         case (Decimal() | int()) as number if not isinstance(value, bool):
-            if not -_GREATEST <= number <= _GREATEST:
+            if not _is_held(number):
                 raise BadValue(f"{shown(value)} is beyond the numbers of JSON, which are those of FLOAT64")
             return str(value)
         case float() if not math.isfinite(value):
@@ -68,6 +64,14 @@ def json_text(value: Any) -> str:  # noqa: ANN401 - a table of cases
         return orjson.dumps(value).decode()
     except TypeError:
         raise BadValue(f"{shown(value)} cannot be written as JSON") from None
+
+
+def _is_held(number: Decimal | int) -> bool:
+    """Say whether a number lies within the range of FLOAT64."""
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:
+        return False
 
 
 def _relaxed(value: dict[str, Any]) -> Any:  # noqa: ANN401
