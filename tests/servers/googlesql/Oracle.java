@@ -29,8 +29,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
 
 /** Answers each line of JSON on standard input with one on standard output; README.md has their form. */
 public final class Oracle {
@@ -63,6 +65,10 @@ public final class Oracle {
 
   private static JsonObject answer(JsonObject request) {
     JsonObject reply = new JsonObject();
+    if (request.has("statements")) {
+      reply.add("kinds", kinds(request.getAsJsonArray("statements")));
+      return reply;
+    }
     String phase = "tables";
     Map<String, TableContent> contents = new HashMap<>();
     try {
@@ -93,11 +99,7 @@ public final class Oracle {
       }
       String sql = request.get("sql").getAsString();
       for (String name : contents.keySet()) {
-        sql = sql.replaceAll("(?<![\\w.`])`?" + name.replace(".", "`?\\.`?") + "`?(?![\\w`-])", "`" + name + "`");
-      }
-      if (request.has("statement") && request.get("statement").getAsBoolean()) {
-        reply.addProperty("kind", Analyzer.analyzeStatement(sql, options, CATALOG).nodeKindString());
-        return reply;
+        sql = renamed(sql, name, name);
       }
       try (PreparedQuery query = prepare(sql, options, contents)) {
         JsonArray columns = new JsonArray();
@@ -133,6 +135,69 @@ public final class Oracle {
     } catch (RuntimeException error) {
       return new JsonPrimitive(String.valueOf(error.getMessage()));
     }
+  }
+
+  /** Says of each statement what it is, or its error; the catalog goes to the analyzer twice, however many they are. */
+  private static JsonArray kinds(JsonArray statements) {
+    Map<String, List<SimpleColumn>> known = new HashMap<>();
+    try (SimpleCatalog.AutoUnregister registered = CATALOG.register()) {
+      for (JsonElement statement : statements) {
+        texts(statement, "tables").values().forEach(query -> known.computeIfAbsent(query, Oracle::columns));
+        texts(statement, "parameters").values().forEach(value -> known.computeIfAbsent(value, key -> columns("SELECT " + key)));
+      }
+    }
+    // A name may be of different tables in different statements.
+    Map<String, String> names = new LinkedHashMap<>();
+    for (JsonElement statement : statements) {
+      for (Map.Entry<String, String> table : texts(statement, "tables").entrySet()) {
+        String given = table.getKey() + " AS " + table.getValue();
+        if (!names.containsKey(given)) {
+          names.put(given, table.getKey() + "#" + names.size());
+          CATALOG.addSimpleTable(new SimpleTable(names.get(given), known.get(table.getValue())));
+        }
+      }
+    }
+    JsonArray kinds = new JsonArray();
+    try (SimpleCatalog.AutoUnregister registered = CATALOG.register()) {
+      for (JsonElement statement : statements) {
+        AnalyzerOptions options = options();
+        texts(statement, "parameters").forEach((name, value) -> options.addQueryParameter(name, known.get(value).get(0).getType()));
+        String sql = statement.getAsJsonObject().get("sql").getAsString();
+        for (Map.Entry<String, String> table : texts(statement, "tables").entrySet()) {
+          sql = renamed(sql, table.getKey(), names.get(table.getKey() + " AS " + table.getValue()));
+        }
+        kinds.add(kind(sql, options));
+      }
+    } finally {
+      names.values().forEach(CATALOG::removeSimpleTable);
+    }
+    return kinds;
+  }
+
+  private static String kind(String sql, AnalyzerOptions options) {
+    try {
+      return Analyzer.analyzeStatement(sql, options, CATALOG).nodeKindString();
+    } catch (RuntimeException error) {
+      return String.valueOf(error.getMessage());
+    }
+  }
+
+  private static Map<String, String> texts(JsonElement statement, String field) {
+    Map<String, String> texts = new LinkedHashMap<>();
+    statement.getAsJsonObject().getAsJsonObject(field).entrySet().forEach(text -> texts.put(text.getKey(), text.getValue().getAsString()));
+    return texts;
+  }
+
+  private static List<SimpleColumn> columns(String sql) {
+    ResolvedQueryStmt query = (ResolvedQueryStmt) Analyzer.analyzeStatement(sql, options(), CATALOG);
+    List<SimpleColumn> columns = new ArrayList<>();
+    query.getOutputColumnList().forEach(column -> columns.add(new SimpleColumn("", column.getName(), column.getColumn().getType())));
+    return columns;
+  }
+
+  private static String renamed(String sql, String name, String into) {
+    String written = "(?<![\\w.`])`?" + name.replace(".", "`?\\.`?") + "`?(?![\\w`-])";
+    return sql.replaceAll(written, Matcher.quoteReplacement("`" + into + "`"));
   }
 
   private static SimpleCatalog catalog() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +12,17 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 START = Path(__file__).with_name("start")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement with what it names."""
+
+    sql: str
+    tables: dict[str, str]
+    """Queries by name."""
+    parameters: dict[str, str]
+    """Expressions by name."""
 
 
 class Judge:
@@ -47,7 +59,6 @@ class Judge:
         answer = self._ask({"sql": query, "tables": tables})
         return answer["rows"] if "rows" in answer else str(answer["error"])
 
-    def statement(self, sql: str, tables: dict[str, str], parameters: dict[str, str]) -> str:
-        """Return which kind of statement it is, or its error as text; `parameters` are expressions by name."""
-        answer = self._ask({"sql": sql, "tables": tables, "parameters": parameters, "statement": True})
-        return str(answer.get("kind") or f"{answer['phase']}: {answer['error']}")
+    def kinds(self, statements: list[Statement]) -> list[str]:
+        """Return which kind each statement is, or its error as text."""
+        return list(self._ask({"statements": [asdict(statement) for statement in statements]})["kinds"])
