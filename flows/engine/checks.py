@@ -6,6 +6,7 @@ All column checks together are one scan; only a check that failed is asked for t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import AcceptedValues, Matches, NotNull, OffendingRows, Range, References, RowCount, Unique
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import Staged
 
 SHOWN_ROWS = 5
+MOST_DECIMAL_DIGITS = 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _column_test(own: tuple[Table, Table], staged: Staged, column: Column, check
         return _ColumnTest(f"{column.name} {what}", check.severity, f"COUNTIF({where})", where, join, parameters)
 
     def typed(parameter: str) -> str:
-        return f"CAST(@{parameter} AS {column.type.base})"
+        return f"CAST(@{parameter} AS {column.type})"
 
     match check:
         case NotNull():
@@ -124,16 +126,16 @@ def _column_test(own: tuple[Table, Table], staged: Staged, column: Column, check
                 f"{column.name} unique", check.severity, f"COUNT({value}) - COUNT(DISTINCT {value})", twice
             )
         case AcceptedValues():
-            named = [(f"{name}_{i}", str(accepted)) for i, accepted in enumerate(check.accepted_values)]
+            named = [(f"{name}_{i}", _plain(accepted)) for i, accepted in enumerate(check.accepted_values)]
             listed = ", ".join(typed(parameter) for parameter, _ in named)
-            shown = ", ".join(map(str, check.accepted_values))
+            shown = ", ".join(map(_plain, check.accepted_values))
             return test(f"accepted_values [{shown}]", f"{value} IS NOT NULL AND {value} NOT IN ({listed})", *named)
         case Range():
             least, most = check.range.min, check.range.max
             low = [f"{value} < {typed(f'{name}_min')}"] if least is not None else []
             high = [f"{value} > {typed(f'{name}_max')}"] if most is not None else []
-            given = [(f"{name}_min", str(least))] * bool(low) + [(f"{name}_max", str(most))] * bool(high)
-            shown = f"{'' if least is None else least}..{'' if most is None else most}"
+            given = [(f"{name}_min", _plain(least))] * bool(low) + [(f"{name}_max", _plain(most))] * bool(high)
+            shown = f"{'' if least is None else _plain(least)}..{'' if most is None else _plain(most)}"
             return test(f"range {shown}", f"{value} IS NOT NULL AND ({' OR '.join(low + high)})", *given)
         case Matches():
             pattern = f"NOT REGEXP_CONTAINS({value}, @{name})"
@@ -151,6 +153,13 @@ def _column_test(own: tuple[Table, Table], staged: Staged, column: Column, check
             missing = f"{value} IS NOT NULL AND {other_value} IS NULL"
             return test(f"references {check.references}", missing, join=join)
     raise AssertionError(check)
+
+
+def _plain(value: object) -> str:
+    """Return a value as it is written, without an exponent unless it is one that only FLOAT64 has."""
+    if isinstance(value, Decimal) and abs(value.adjusted()) < MOST_DECIMAL_DIGITS:
+        return f"{value:f}"
+    return str(value)
 
 
 def _kept(table: Table, staged: Staged) -> str:

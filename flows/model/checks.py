@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -43,7 +44,7 @@ class AcceptedValues(Model):
     """Every value is one of these; NULL passes."""
 
     accepted_values: Annotated[
-        tuple[str | int | float | bool | date | datetime, ...],
+        tuple[str | int | Decimal | bool | date | datetime, ...],
         Field(min_length=1, examples=["accepted_values: [card, wallet]"]),
     ]
     """The values, of the column's type."""
@@ -54,9 +55,9 @@ class AcceptedValues(Model):
 class Limits(Model):
     """The least and the greatest that is allowed, both included."""
 
-    min: Annotated[int | float | date | datetime | None, Field(examples=["0"])] = None
+    min: Annotated[int | Decimal | date | datetime | None, Field(examples=["0"])] = None
     """The least value that is allowed."""
-    max: Annotated[int | float | date | datetime | None, Field(examples=["100"])] = None
+    max: Annotated[int | Decimal | date | datetime | None, Field(examples=["100"])] = None
     """The greatest value that is allowed."""
 
 

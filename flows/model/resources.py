@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -17,7 +18,7 @@ LEAST_MEMORY = 256 * 10**6
 
 def parse_cpu(value: object) -> object:
     """Take `2`, `0.5` and the like. Raises ValueError with a message for the person who wrote it."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and LEAST_CPU <= value <= MOST_CPU:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and LEAST_CPU <= value <= MOST_CPU:
         return float(value)
     msg = f"'{value}' is not a number of processors. Write one from {LEAST_CPU} to {MOST_CPU}, such as 2 or 0.5."
     raise ValueError(msg)

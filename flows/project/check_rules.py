@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, time
+from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from flows.model.checks import check_kind
 from flows.model.safe_text import unended
+from flows.model.types import DECIMALS
 from flows.model.window import midnight
 from flows.project.column_rules import NAME, PARTITION_TYPES
 from flows.project.text import clip, either
@@ -59,11 +61,9 @@ def _accepted_values(document: Document, path: Path, type_: Type | None) -> Iter
         if value is None or isinstance(value, dict | tuple) or _is_of(value, type_):
             continue
         written = document.written.get(place, str(value))
-        quotes = (
-            f' Write "{clip(written)}" in quotes.' if type_.name == "STRING" else f" Write {_EXAMPLES[type_.name]}."
-        )
+        quotes = f' Write "{clip(written)}" in quotes.' if type_.name == "STRING" else f" Write {_example(type_)}."
         reading = str(value).lower() if isinstance(value, bool) else clip(value)
-        read = "" if reading == written else f", which YAML reads as {reading},"
+        read = "" if reading == written or isinstance(value, Decimal) else f", which YAML reads as {reading},"
         yield document.fault(place, f"'{clip(written)}'{read} is not a value of type {type_}.{quotes}")
 
 
@@ -84,7 +84,9 @@ def _range(document: Document, path: Path, type_: Type | None) -> Iterator[Fault
         ):
             sound = False
             yield document.fault(
-                (*path, bound), f"'{clip(value)}' is not a value of type {type_}. Write {_EXAMPLES[type_.name]}."
+                (*path, bound),
+                f"'{clip(document.written.get((*path, bound), value))}' is not a value of type {type_}. "
+                f"Write {_example(type_)}.",
             )
     if sound:
         yield from _bounds(document, path)
@@ -99,7 +101,9 @@ def _bounds(document: Document, path: Path) -> Iterator[Fault]:
     low, high = _comparable(least), _comparable(most)
     if low is not None and type(low) is type(high) and low > high:
         yield document.fault(
-            (*path, "min"), f"{clip(least)} is greater than max, {clip(most)}. Write them the other way round."
+            (*path, "min"),
+            f"{clip(document.written.get((*path, 'min'), least))} is greater than max, "
+            f"{clip(document.written.get((*path, 'max'), most))}. Write them the other way round.",
         )
 
 
@@ -140,8 +144,6 @@ _COLUMN_CHECKS = {
 _EXAMPLES = {
     "STRING": '"text"',
     "INT64": "a whole number such as 10",
-    "NUMERIC": "a number such as 9.99",
-    "BIGNUMERIC": "a number such as 9.99",
     "FLOAT64": "a number such as 9.99",
     "BOOL": "true or false",
     "DATE": "a date such as 2026-01-31",
@@ -149,6 +151,13 @@ _EXAMPLES = {
     "TIMESTAMP": "a time such as 2026-01-31T06:00:00",
     "TIME": 'a time in quotes such as "06:00:00"',
 }
+
+
+def _example(type_: Type) -> str:
+    if type_.name not in DECIMALS:
+        return _EXAMPLES[type_.name]
+    precision, scale = type_.precision_and_scale
+    return f"a number of at most {precision - scale} digits before the point and {scale} after it"
 
 
 def _is_of(value: Any, type_: Type) -> bool:  # noqa: ANN401 - what a file gives can be anything
@@ -159,13 +168,26 @@ def _is_of(value: Any, type_: Type) -> bool:  # noqa: ANN401 - what a file gives
             return isinstance(value, bool)
         case "INT64":
             return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-        case "NUMERIC" | "BIGNUMERIC" | "FLOAT64":
-            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        case "FLOAT64":
+            return _is_number(value) and math.isfinite(float(value))
+        case "NUMERIC" | "BIGNUMERIC":
+            return _is_number(value) and _fits(Decimal(value), *type_.precision_and_scale)
         case "DATE":
             return (isinstance(value, date) and not isinstance(value, datetime)) or _reads(date.fromisoformat, value)
         case "TIME":
             return _reads(time.fromisoformat, value)
     return isinstance(value, date) or _reads(datetime.fromisoformat, value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _fits(number: Decimal, precision: int, scale: int) -> bool:
+    try:
+        return number.quantize(Decimal(1).scaleb(-scale), context=Context(prec=precision)) == number
+    except InvalidOperation:  # too many digits before the point
+        return False
 
 
 def _reads(parse: Any, value: object) -> bool:  # noqa: ANN401 - a constructor from text
@@ -176,14 +198,12 @@ def _reads(parse: Any, value: object) -> bool:  # noqa: ANN401 - a constructor f
     return True
 
 
-def _comparable(value: object) -> Any:  # noqa: ANN401 - a float or a datetime
+def _comparable(value: object) -> Any:  # noqa: ANN401 - a number or a datetime
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value
     if isinstance(value, date):
         return midnight(value)
-    if isinstance(value, int | float):
-        return float(value) if abs(value) < 2**53 else value
-    return None
+    return Decimal(value) if isinstance(value, int | Decimal) else None
 
 
 RULES = (checks,)

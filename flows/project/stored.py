@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -42,14 +43,14 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - as JSON has it
             return value if -_MOST <= value < _MOST else {_KIND: "int", "value": str(value)}
         case float():
             return {_KIND: "float", "value": value.hex()}
+        case Decimal():
+            return {_KIND: "Decimal", "value": str(value)}
         case dict():
             return {key: _plain(item) for key, item in value.items()}
         case tuple() | list():
             return [_plain(item) for item in value]
-        case datetime():
-            return {_KIND: "datetime", "value": value.isoformat()}
-        case date():
-            return {_KIND: "date", "value": value.isoformat()}
+        case date():  # which datetime is too
+            return {_KIND: kind.__name__, "value": value.isoformat()}
         case timedelta():
             return {_KIND: "timedelta", "value": value // timedelta(microseconds=1)}
     if is_dataclass(kind):
@@ -77,6 +78,8 @@ def _value(given: Any) -> Any:  # noqa: ANN401 - as JSON has it
             return int(value)
         case "float":
             return float.fromhex(value)
+        case "Decimal":
+            return Decimal(value)
         case "datetime":
             return datetime.fromisoformat(value)
         case "date":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -152,7 +153,7 @@ def _not_text(value: object, written: str | None, instead: str) -> str:
     match value:
         case bool():
             read = str(value).lower()
-        case int() | float():
+        case int() | float() | Decimal():
             read = "a number"
         case date():
             read = "a date"

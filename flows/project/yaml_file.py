@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,7 @@ MOST_MENDS = 50
 NOT_TEXT = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date", "null": "empty"}
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_DECIMAL = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?")
 _MOMENTS = {("start",), ("end",), ("min",), ("max",)}
 
 
@@ -290,6 +292,9 @@ class _Builder:
         return event.value, True
 
     def construct(self, tag: str, text: str) -> Any:  # noqa: ANN401 - a number, a moment, true or false
+        if tag == "float" and _DECIMAL.fullmatch(text):
+            # A double would keep some 16 of its digits.
+            return Decimal(text)
         return getattr(self.constructor, f"construct_yaml_{tag}")(yaml.ScalarNode(tag, text))
 
 
