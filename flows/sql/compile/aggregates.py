@@ -75,8 +75,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     scope.depth += window is None
     around, scope.named = scope.named, {}
     inside = _read(node, scope)
-    groups = scope.groups or () if window is None else ()
-    order = ordering(inside.order, scope, groups)
+    order = ordering(inside.order, scope, scope.alike if window is None else ())
     if name in _SEEING or inside.having:
         _note_named(inside, scope, over=window is not None)
     scope.named = around | scope.named
@@ -128,7 +127,7 @@ def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, sc
 
 def _same_within(value: Value, scope: Scope, window: exp.Window | None) -> bool:
     """Say whether a value is the same for all rows of a group."""
-    alike = (scope.groups or ()) if window is None else ()
+    alike = scope.alike if window is None else ()
     return value.same or (bool(value.reads) and all(sql in alike for _, sql in value.reads or ()))
 
 
@@ -157,7 +156,7 @@ def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bo
     by = inside.having or (inside.arguments[1] if name in _BY and len(inside.arguments) > 1 else None)
     if not order.keys and by is None:
         return {}
-    alike = frozenset(() if over else scope.groups or ())
+    alike = frozenset() if over else scope.alike
     if by is not None and not order.keys:
         (item, value), (node, by_value) = inside.arguments[0], by
         written = mark(Tied(GREATEST, (Key(by_value.sql),), alike, over=over), scope)

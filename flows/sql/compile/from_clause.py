@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.sql.compile.clauses import plain
 from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean, compare
-from flows.sql.compile.from_items import from_item
+from flows.sql.compile.from_items import from_item, named_twice
 from flows.sql.compile.scope import NOTHING, FromItem, Scope, Value
 from flows.sql.shown import shown
 
@@ -47,10 +47,17 @@ def _source(node: exp.Expr, scope: Scope) -> str:
         return from_item(node, scope)
     if isinstance(inner, exp.Table) and not inner.args.get("joins"):
         scope.fault(node, f"'{shown(node)}': parentheses hold a query or a join. Leave them out.")
-    first = len(scope.items)
+    # Inside, nothing is seen of what is before the parentheses.
+    outside, scope.items = scope.items, [FromItem("", []) for _ in scope.items]
+    first = len(outside)
     sql = _source(inner, scope)
     for join in inner.args.get("joins") or []:
         sql += _join(join, scope, first)
+    inside, scope.items = scope.items[first:], outside
+    for one in inside:
+        if scope.item(one.alias) is not None:
+            named_twice(node, one.alias, scope)
+    scope.items += inside
     return f"({sql})" if inner.args.get("joins") else sql
 
 

@@ -35,6 +35,11 @@ def from_item(node: exp.Expr, scope: Scope) -> str:
     return sql
 
 
+def named_twice(node: exp.Expr, alias: str, scope: Scope) -> None:
+    """Note the fault of an alias that two items of FROM have."""
+    scope.fault(node, f"'{alias}' names two tables in one FROM. Give one of them another name with AS.")
+
+
 def _from_item(node: exp.Expr, scope: Scope) -> str:
     if node.args.get("pivots"):
         stands_for = pivoted(node, scope)
@@ -84,7 +89,7 @@ def _add(
 ) -> None:
     twice = scope.item(alias) is not None
     if twice:
-        scope.fault(node, f"'{alias}' names two tables in one FROM. Give one of them another name with AS.")
+        named_twice(node, alias, scope)
     if twice or (relation is not None and relation.anything):
         scope.items.append(Anything(alias, []))
         return

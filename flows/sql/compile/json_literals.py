@@ -53,9 +53,11 @@ def _held(text: str) -> str | None:
         read = json.loads(
             text, object_pairs_hook=_first_of_each, parse_float=_double, parse_int=_whole, parse_constant=_no_number
         )
-        return json.dumps(read, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        held = json.dumps(read, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        held.encode()  # half of a pair of UTF-16 is no sign
     except (ValueError, RecursionError):
         return None
+    return held
 
 
 def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -222,6 +222,8 @@ class Scope:
     """How many aggregates are around the expression at hand."""
     groups: set[str] | None = None
     """The SQL of what the query groups by, once that is known."""
+    alike: frozenset[str] = frozenset()
+    """The SQL of what is the same in all rows of each group: nothing where groups are made in several sets."""
     loose: list[tuple[exp.Expr, str]] = field(default_factory=list)
     """Columns outside aggregates that no group has taken yet."""
     first: int = 0

@@ -48,6 +48,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     if groups is not None:
         scope.groups = set(groups)
     several = groups is not None and groups != terms
+    scope.alike = frozenset(() if several else groups or ())
     items = _items(node, scope)
     if scope.aggregated and scope.groups is None:
         scope.groups = set()
