@@ -106,10 +106,10 @@ def _going_on(begun: Generation | None) -> Generation | None:
 def bounds_of(table: Table, request: Request, now: datetime) -> Window:
     """Return the range of whole windows that is asked for. Raises UsageError where nothing can be meant."""
     turns_back = request.abandon or request.rollback
-    switches = (request.force, request.rebuild, request.accept, request.trim, request.abandon, request.rollback)
-    if sum(switches) > 1:
-        others = ", --abandon, --rollback" if turns_back else ", --trim" if request.trim else ""
-        raise UsageError(f"--force, --rebuild{others} and --accept each say something else: give one of them.")
+    switches = ("force", "rebuild", "accept", "trim", "abandon", "rollback")
+    given = [f"--{name}" for name in switches if getattr(request, name)]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} each say something else: give one of them.")
     if turns_back and request.bounds != EVER:
         raise UsageError("--abandon and --rollback are of the whole table: leave --from and --to out.")
     if request.rebuild and table.strategy != "merge" and not table.source:
