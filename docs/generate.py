@@ -92,6 +92,9 @@ range that does not say which rows come out: of a second table where the first o
 LEFT JOIN, in EXISTS, IN or COUNTIF, in a WITH whose reader asks for `day < DATE(@window_end)` (as after LEAD), or where the
 output compares the day with the window's end, as `IF(day = DATE(@window_end), stock, -stock)` does.
 
+A range that holds neither end is refused too, as `ts > @window_start AND ts < @window_end` is: no window would have the
+rows of the moment at which it starts. Write `ts >= @window_start AND ts < @window_end`.
+
 A lookup repairs itself where it holds a row for each change. Divide it by the day from which a row holds
 (`partition: {column: valid_from, by: day}`), and read what was valid by the end of the window:
 

@@ -118,7 +118,7 @@ class _Comparison:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
                 ties = tuple(replace(one, line=query.at(one.line)) for one in found.ties)
                 faults.update((*self.output(found), *self.lookback(found), *self.open_end(found)))
-                faults.update((*self.unfiltered(query, found), *self.shared_ends(query, found)))
+                faults.update((*self.unfiltered(query, found), *self.seams(query, found)))
         faults.update(self.references())
         for check in self.file.queries:
             # A check of a table of which a column has a fault would miss that column.
@@ -126,9 +126,7 @@ class _Comparison:
             found = self.analysis(check) if not check.own and check.names is not None and is_whole else None
             if found is not None:
                 faults.update(
-                    found
-                    if isinstance(found, tuple)
-                    else (*self.unfiltered(check, found), *self.shared_ends(check, found))
+                    found if isinstance(found, tuple) else (*self.unfiltered(check, found), *self.seams(check, found))
                 )
         read = None if dependencies is None else dump((dependencies, ties))
         is_odd = bool(ties) or any(one.misplaced or one.unread for one in dependencies or ())
@@ -202,22 +200,27 @@ class _Comparison:
                 )
                 yield self.file.fault(query.at((query.names or {})[one.table]), query.field, message)
 
-    def shared_ends(self, query: Query, found: Analysis) -> Iterator[Fault]:
-        """Say where two windows would read the rows between them."""
+    def seams(self, query: Query, found: Analysis) -> Iterator[Fault]:
+        """Say where two windows would read the rows between them, or neither."""
         size = self.file.size
         if size is None or self.file.one_window:
             return
-        for one in found.shared_ends:
-            if one.is_between(size):
+        for one in found.seams:
+            if not one.is_between(size):
+                continue
+            if one.is_start:
                 wrong = (
+                    f"leaves out its start, where the window before ends: rows of that {one.unit} would stand in none"
+                    if query.own
+                    else f"leaves out its start: the check of no window would look at rows of that {one.unit}"
+                )
+            else:
+                wrong = "includes its end, at which the next window begins: " + (
                     f"rows of that {one.unit} would stand in both"
                     if query.own
                     else f"the check of a window would look at rows of that {one.unit} too, which the next one has"
                 )
-                message = (
-                    f"'{one.written}' includes its end, at which the next window begins: {wrong}. Write {one.instead}."
-                )
-                yield self.file.fault(query.at(one.line), query.field, message)
+            yield self.file.fault(query.at(one.line), query.field, f"'{one.written}' {wrong}. Write {one.instead}.")
 
     def lookback(self, found: Analysis) -> Iterator[Fault]:
         """Say where nothing would ever be looked back for."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flows.model.types import Type
     from flows.sql.compile.compiler import Compiled
     from flows.sql.compile.scope import Context, Relation
-    from flows.sql.shared_ends import SharedEnd
+    from flows.sql.seam import Seam
 
 __all__ = [
     "Analysis",
@@ -59,8 +59,8 @@ class Analysis:
     """What each of these is computed from, by name."""
     running_on: Mapping[str, str]
     """Columns whose values surely go on past the window's end, each with the condition that is missing."""
-    shared_ends: tuple[SharedEnd, ...]
-    """Conditions that include the end of what a window reads."""
+    seams: tuple[Seam, ...]
+    """Conditions that include the end of what a window reads, or leave out its start."""
     ties: tuple[Tie, ...]
     """Where BigQuery may give other rows on every retry."""
 
@@ -85,7 +85,7 @@ def analyze(
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - most runs read queries and compile none
     from flows.sql.open_end import has_open_end, running_on  # noqa: PLC0415 - the same
     from flows.sql.reach import dependencies  # noqa: PLC0415 - the same
-    from flows.sql.shared_ends import shared_ends  # noqa: PLC0415 - the same
+    from flows.sql.seams import seams  # noqa: PLC0415 - the same
 
     tree, nodes, faults_of_tree, _ = read(sql)
     relation, context = compiled(tree, schema, partitions or {}, keys=keys, windowed=nodes.around(exp.Parameter))
@@ -110,7 +110,7 @@ def analyze(
         if (origin := running_on(value.origins)) is not None
     }
     reads = dependencies(context.occurrences, by_window=by_window)
-    return Analysis(reads, columns, by_name, open_ended, tuple(shared_ends(nodes)), tuple(_ties(tree, context)))
+    return Analysis(reads, columns, by_name, open_ended, tuple(seams(nodes)), tuple(_ties(tree, context)))
 
 
 def _ties(tree: exp.Query, context: Context) -> Iterator[Tie]:

@@ -50,6 +50,8 @@ def test_absurd_moves_bound_nothing(amount, unit):
 
 HOURS, DAYS = ["1 hour", "6 hours"], ["1 day", "1 week", "1 month"]
 DAYS_OF_WINDOW = "DATE(@window_start) AND DATE(@window_end)"
+CLOSED, CLOSED_DAYS = "ts BETWEEN @window_start AND @window_end", f"day BETWEEN {DAYS_OF_WINDOW}"
+OPEN = "a.ts >= @window_start AND a.ts < @window_end"
 
 
 def shared(condition):
@@ -57,8 +59,8 @@ def shared(condition):
 
 
 def shared_in(sql):
-    """Give each condition that includes an end, with the sizes of windows that share its rows."""
-    for one in analyze(sql, SCHEMA, {"core.events": "ts"}).shared_ends:
+    """Give each condition that includes an end or leaves out a start, with the sizes of windows where that matters."""
+    for one in analyze(sql, SCHEMA, {"core.events": "ts"}).seams:
         sizes = [size for size in (*HOURS, *DAYS) if one.is_between(Size.parse(size))]
         if sizes:
             yield one.line, one.unit, sizes, one.instead
@@ -93,6 +95,21 @@ def test_a_range_with_both_ends_of_a_window_is_known(condition, line, unit, size
 
 
 @pytest.mark.parametrize(
+    ("condition", "unit", "sizes", "instead"),
+    [
+        ("ts > @window_start AND ts < @window_end", "moment", HOURS + DAYS, "ts >= @window_start"),
+        ("@window_start < ts AND NOT (ts >= @window_end)", "moment", HOURS + DAYS, "ts >= @window_start"),
+        ("NOT (ts <= @window_start OR id = 1) AND ts < @window_end", "moment", HOURS + DAYS, "ts >= @window_start"),
+        ("dt > DATETIME(@window_start) - INTERVAL 1 DAY AND dt < DATETIME(@window_end) - INTERVAL 1 DAY", "moment", HOURS + DAYS, "dt >= DATETIME(@window_start) - INTERVAL 1 DAY"),
+        ("day > DATE(@window_start) AND day < DATE(@window_end)", "day", DAYS, "day >= DATE(@window_start)"),
+    ],
+)  # fmt: skip
+def test_a_range_with_neither_end_of_a_window_is_known(condition, unit, sizes, instead):
+    """Rows of the moment or the day at which a window starts would stand in none."""
+    assert list(shared(condition)) == [(1, unit, sizes, instead)]
+
+
+@pytest.mark.parametrize(
     "condition",
     [
         "ts BETWEEN @window_start - INTERVAL 7 DAY AND @window_end",
@@ -103,6 +120,9 @@ def test_a_range_with_both_ends_of_a_window_is_known(condition, line, unit, size
         "DATE_TRUNC(day, YEAR) BETWEEN DATE_TRUNC(DATE(@window_start), YEAR) AND DATE_TRUNC(DATE(@window_end), YEAR)",
         "ts BETWEEN @window_start AND @window_end - INTERVAL 1 MICROSECOND",
         f"DATE(ts) BETWEEN {DAYS_OF_WINDOW} AND ts < @window_end",
+        "ts > @window_start - INTERVAL 7 DAY AND ts < @window_end",
+        "ts > @window_start AND ts < @window_start + INTERVAL 1 HOUR",
+        "id IN (SELECT b.id FROM core.events AS b WHERE b.ts > @window_start AND b.ts < @window_end)",
         "ts > @window_start AND ts <= @window_end",
         "day > DATE(@window_start) AND day <= DATE(@window_end)",
         "ts <= @window_end",
@@ -112,13 +132,9 @@ def test_a_range_with_both_ends_of_a_window_is_known(condition, line, unit, size
         "id IN (WITH w AS (SELECT @window_start AS a, @window_end AS b) SELECT e.id FROM core.events AS e, w WHERE e.ts >= w.a AND e.ts < w.b)",
     ],
 )
-def test_ranges_that_do_not_share_an_end_are_none(condition):
+def test_ranges_that_share_and_lose_nothing_are_none(condition):
     """Ranges that overlap on purpose, and those that leave out one of their ends, are fine."""
     assert not list(shared(condition))
-
-
-CLOSED, CLOSED_DAYS = "ts BETWEEN @window_start AND @window_end", f"day BETWEEN {DAYS_OF_WINDOW}"
-OPEN = "a.ts >= @window_start AND a.ts < @window_end"
 
 
 @pytest.mark.parametrize(

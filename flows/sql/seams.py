@@ -1,130 +1,50 @@
-"""Ranges that include their end, at which the next window begins: the rows there would stand in both windows.
-
-Whether they do depends on how long windows are: `d BETWEEN DATE(@window_start) AND DATE(@window_end)` gives windows of a
-day a day of the next one, and windows of an hour their whole day, which is meant. And it depends on whether the rows come
-out: a range of a second table, in EXISTS or in COUNTIF, or one that a query outside of it bounds again, says nothing of that.
-"""
+"""The conditions of a query that include the end of the range that a window reads, or leave out its start."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.window import END, Window
 from flows.sql.bounds import PARTS
 from flows.sql.comparisons import Condition, comparisons, parts, series_of
-from flows.sql.divided import UNREAD, Limit, Rows, divides
-from flows.sql.exactly import exactly
+from flows.sql.divided import UNREAD, Limit, Rows
 from flows.sql.parse.tree import line_of
 from flows.sql.passed_on import PassedOn, is_kept
+from flows.sql.seam import Seam
 from flows.sql.shown import shown
 from flows.sql.steps import Cut, side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from flows.model.window import Size
     from flows.sql.comparisons import Comparison
     from flows.sql.divided import Bound
     from flows.sql.parse.tree import Nodes
     from flows.sql.steps import Side
 
 _COMPARED = (exp.Between, exp.In, exp.GTE, exp.GT, exp.LTE, exp.LT, exp.EQ)
-# Across ends of days, weeks, months, a year, and a February of 29 days.
-_FROM = datetime(2023, 11, 27, tzinfo=UTC)
-_WINDOWS = 64
-_MOMENT = timedelta(microseconds=1)
 # What a value beside the window's end says of the rows there alone.
 _TELLING = (exp.EQ, exp.NEQ, exp.LT, exp.GT, exp.GTE)
 _UPPER = {"<", "<=", "="}
+_TURNED: dict[bool, dict[type[exp.Expr], str]] = {
+    True: {exp.LTE: "<", exp.GTE: ">", exp.LT: "<=", exp.GT: ">="},
+    False: {exp.GT: "<", exp.LT: ">", exp.GTE: "<=", exp.LTE: ">="},
+}
+"""What to write for a comparison that holds, and for one that does not, so that it has the rows at its bound or not."""
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_FACING = {("<=", True): {">=", ">"}, (">", False): {"<"}}
+"""What the other end of a range has to be beside an end that is included, or a start that is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedEnd:
-    """A condition that includes the end of a range which begins with a window and ends with it."""
-
-    line: int
-    written: str
-    instead: str
-    unit: str
-    """What the rows there have in common: a moment, a day."""
-    closed: Limit
-    others: tuple[Limit, ...]
-    """What else the same time has to fulfil."""
-    column: str
-    rows: Rows
-    beside: tuple[Bound, ...]
-    """What other times of the same rows have to fulfil."""
-
-    def is_between(self, size: Size) -> bool:
-        """Say whether windows of a size share the rows of that end, and nothing else."""
-        windows = list(islice(size.split(Window(size.floor(_FROM), END)), _WINDOWS))
-
-        def stops(bound: Bound) -> bool:
-            return divides(bound, windows)
-
-        if any(map(stops, self.beside)) or not self.rows.come_out(self.column, stops, set()):
-            return False
-        for place in (_itself, _value, _end, _end_of_value):
-            try:
-                if all(self._shared(one, two, place) for one, two in pairwise(windows)):
-                    return True
-            except ValueError:
-                continue
-        return False
-
-    def _shared(self, one: Window, two: Window, place: Callable[[Limit, datetime], datetime]) -> bool:
-        begin, end = place(self.closed, one.start), place(self.closed, one.end)
-        open_ = self.closed._replace(sign="<")
-
-        def within(moment: datetime, window: Window, last: Limit) -> bool:
-            return all(limit.holds(moment, window) for limit in (last, *self.others))
-
-        return (
-            within(end, one, self.closed)
-            and within(end, two, self.closed)
-            and not within(end, one, open_)
-            # Without its end a window keeps its own rows, and shares none with the next one.
-            and within(begin, one, open_)
-            and not (within(end - _MOMENT, one, open_) and within(end - _MOMENT, two, self.closed))
-        )
-
-
-def _itself(_: Limit, moment: datetime) -> datetime:
-    return moment
-
-
-def _value(limit: Limit, moment: datetime) -> datetime:
-    """Return the time of which a limit's steps make the moment, as long as they do no more than move it."""
-    value = exactly(moment, limit.steps)
-    if value is None:
-        raise ValueError(limit.sign)
-    return moment - (value[0] - moment)
-
-
-def _end(limit: Limit, moment: datetime) -> datetime:
-    end = exactly(moment, limit.of_end)
-    if end is None:
-        raise ValueError(limit.sign)
-    return end[0]
-
-
-def _end_of_value(limit: Limit, moment: datetime) -> datetime:
-    return _value(limit, _end(limit, moment))
-
-
-def shared_ends(nodes: Nodes) -> list[SharedEnd]:
-    """Return every condition that may include the end of the range that a window reads."""
+def seams(nodes: Nodes) -> list[Seam]:
+    """Return every condition that may include the end of the range that a window reads, or leave out its start."""
     made = _made_of_window(nodes)
-    if not made and all(_is_below(node) for node in nodes.of(exp.Parameter)):
+    if not made and all(_is_plain(node) for node in nodes.of(exp.Parameter)):
         return []
     graph = _Graph(nodes, made)
-    return [one for select in nodes.of(exp.Select) for one in graph.shared(select)]
+    return [one for select in nodes.of(exp.Select) for one in graph.seams(select)]
 
 
 class _Graph:
@@ -136,8 +56,8 @@ class _Graph:
         self._passed = PassedOn(nodes)
         self._rows: dict[int, Rows] = {}
 
-    def shared(self, select: exp.Select) -> Iterator[SharedEnd]:
-        """Give the conditions of a SELECT that include an end."""
+    def seams(self, select: exp.Select) -> Iterator[Seam]:
+        """Give the conditions of a SELECT that include an end or leave out a start."""
         first, *others = _chains_of(select)
         always = self._bounds(first)
         yield from self._of_chain(select, first, [*always, *(bound for one in others for bound in self._bounds(one))])
@@ -146,18 +66,17 @@ class _Graph:
 
     def _of_chain(
         self, select: exp.Select, chain: list[Condition], bounds: list[tuple[exp.Column | None, Bound]]
-    ) -> Iterator[SharedEnd]:
+    ) -> Iterator[Seam]:
         limits = [(column, limit, one) for one in chain for column, limit in self._limits(one)]
-        for column, closed, condition in limits:
-            if closed.sign != "<=" or not closed.at_end:
-                continue
-            others = [one for other, one, _ in limits if one is not closed and _is_same(column, other)]
-            if any(one.sign in {">=", ">"} and not one.at_end for one in others):
+        for column, limit, condition in limits:
+            facing = _FACING.get((limit.sign, limit.at_end))
+            others = [one for other, one, _ in limits if one is not limit and _is_same(column, other)]
+            if facing and any(one.sign in facing and one.at_end != limit.at_end for one in others):
                 of_others = [(other, bound) for other, bound in bounds if other is None or not _is_same(column, other)]
                 beside = [*_of_rows(of_others, column.table), *self._read(select)]
                 rows, name = self._rows_of(select), column.name.lower()
-                line, written, unit = line_of(condition.node), _written(condition), _unit(closed)
-                yield SharedEnd(line, written, _open(condition), unit, closed, tuple(others), name, rows, tuple(beside))
+                line, written, unit = line_of(condition.node), _written(condition), _unit(limit)
+                yield Seam(line, written, _turned(condition), unit, limit, tuple(others), name, rows, tuple(beside))
 
     def _limits(self, condition: Condition) -> list[tuple[exp.Column, Limit]]:
         every, compared = comparisons(condition)
@@ -242,14 +161,15 @@ def _made_of_window(nodes: Nodes) -> dict[tuple[str, str], Side]:
     return found
 
 
-def _is_below(parameter: exp.Expr) -> bool:
-    """Say whether a parameter is plainly no end that a range includes: another one, or what something is less than."""
-    if parameter.name.lower() != "window_end":
-        return True
+def _is_plain(parameter: exp.Expr) -> bool:
+    """Say whether a parameter is plainly no end that a range includes, and no start that it leaves out."""
     node: exp.Expr | None = parameter
     while node is not None and not isinstance(node, _COMPARED):
         node = node.parent
-    if not isinstance(node, exp.LT | exp.GT):
+    plain = (
+        (exp.LT, exp.GT) if parameter.name.lower() == "window_end" else (exp.LTE, exp.GTE, exp.Between, exp.In, exp.EQ)
+    )
+    if not isinstance(node, plain):
         return node is None
     return node.find_ancestor(exp.Not, exp.Is) is None
 
@@ -336,15 +256,15 @@ def _range(value: exp.Expr, first: exp.Expr, end: exp.Expr) -> str:
     return f"{shown(value)} >= {shown(first)} AND {shown(value)} < {shown(end)}"
 
 
-def _open(condition: Condition) -> str:
-    """Return what to write in place of a condition so that it leaves out its end."""
+def _turned(condition: Condition) -> str:
+    """Return what to write in place of a condition so that it leaves out its end, or includes its start."""
     node = condition.node
     if isinstance(node, exp.Between):
         return _range(node.this, node.args["low"], node.args["high"])
     if isinstance(node, exp.In):
         series = series_of(node.args["unnest"].expressions[0])
         return _range(node.this, *series) if series else ""
-    less = isinstance(node, exp.LTE if condition.holds else exp.GT)
+    sign = _TURNED[condition.holds][type(node)]
     if isinstance(side(node.this).leaf, exp.Parameter):
-        return f"{shown(node.expression)} {'>' if less else '<'} {shown(node.this)}"
-    return f"{shown(node.this)} {'<' if less else '>'} {shown(node.expression)}"
+        return f"{shown(node.expression)} {_MIRRORED[sign]} {shown(node.this)}"
+    return f"{shown(node.this)} {sign} {shown(node.expression)}"
