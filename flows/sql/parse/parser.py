@@ -6,6 +6,7 @@ every call keeps the name and the arguments that were written, so that the table
 
 from __future__ import annotations
 
+from itertools import compress, count
 from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -23,7 +24,7 @@ from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
 from flows.sql.parse.rewrite import for_parser
-from flows.sql.parse.syntax import syntax_fault, token_fault
+from flows.sql.parse.syntax import SEVERAL, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
 from flows.sql.parse.words import NAMES, NO_CALLS
@@ -177,7 +178,7 @@ def _one_select(sql: str) -> exp.Query:
         raise SqlError([too_deep()]) from None
     if len(statements) > 1:
         line = next((token.line for token in tokens if token.token_type == TokenType.SEMICOLON), 1)
-        raise SqlError([Fault(line, "there is more than one statement. Write exactly one SELECT.")])
+        raise SqlError([Fault(line, SEVERAL)])
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
         raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
@@ -189,7 +190,7 @@ def _one_select(sql: str) -> exp.Query:
 def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
     """Mark what is called, so that the parser keeps it as it stands; and read literals exactly."""
     named = list(tokens)
-    for place in [place for place, kind in enumerate(map(_kind, tokens)) if kind in _MARKED]:
+    for place in compress(count(), map(_MARKED.__contains__, map(_kind, tokens))):
         token = tokens[place]
         if token.token_type == _L_PAREN:
             called, before = tokens[max(place - 1, 0)], tokens[place - 2].token_type if place > 1 else None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlglot.errors import ParseError
 
+SEVERAL = "there is more than one statement. Write exactly one SELECT."
 _NEAR_KEYWORD = 0.75
 _CLAUSES = (
     "SELECT",
@@ -51,6 +52,9 @@ def syntax_fault(sql: str, tokens: Sequence[Token], error: ParseError) -> Fault:
     spot = detail.get("line"), detail.get("col")
     place = next((at for at, token in enumerate(tokens) if (token.line, token.col) == spot), len(tokens) - 1)
     problem = str(detail.get("description") or error)
+    for token in tokens[:place]:
+        if token.token_type == TokenType.SEMICOLON:
+            return Fault(token.line, SEVERAL)
     for fault in brackets(sql, tokens):
         return fault
     for line, message in (
