@@ -183,9 +183,11 @@ class _Comparison:
             elif wanted is not None and not _fits(type_, parse_type(wanted)):
                 message = f"the SQL gives {type_}, the file says {wanted}. Write {type_}, or CAST it in the SQL."
                 yield file.fault(column.type_line, f"{column.field}.type", message)
+        if not types or any(column.name is None for column in file.columns):
+            return
         spellings = {name.lower(): name for name in types}
         for name, type_ in given.items():
-            if types and None not in (column.name for column in file.columns) and name.lower() not in spellings:
+            if name.lower() not in spellings:
                 example = f" Add {{name: {name}, type: {type_}}} to `columns`, or remove it from the SQL."
                 message = f"the SQL gives a column '{name}' that `columns` does not list.{example}"
                 yield file.fault(file.query.at(found.line(name)) if file.query else 1, "sql", message)

@@ -70,6 +70,7 @@ _OPERATORS = {exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr,
 _COMPARISONS = {exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE}
 _WITHOUT_NULL = {*_OPERATORS, *_COMPARISONS, exp.DPipe, exp.Like, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Not}
 """What takes no NULL that is written down as an operand."""
+_MAY_BE_NULL = {exp.Null, exp.Paren}
 _LONGEST = 499
 """How many operators may stand in a row; DuckDB goes down 1,000 levels."""
 _LONG = 20
@@ -107,14 +108,14 @@ def _long_chain(node: exp.Expr) -> list[exp.Expr]:
 
 
 def _compiled(node: exp.Expr, scope: Scope) -> Value:
-    rule, parts = _EXPRESSIONS.get(type(node), _NO_RULE)
+    kind, context = type(node), scope.context
+    rule, parts = _EXPRESSIONS.get(kind, _NO_RULE)
     if not parts.issuperset(node.args) and any(part and key not in parts for key, part in node.args.items()):
         return scope.unsupported(node)
-    if type(node) in _WITHOUT_NULL and (said := _null_operand(node)):
+    if kind in _WITHOUT_NULL and (said := _null_operand(node)):
         return scope.fault(node, said)
-    mark, context = len(scope.loose), scope.context
-    drifts, context.drifts = context.drifts, False
-    reads, context.reads = context.reads, set()
+    mark, drifts, reads = len(scope.loose), context.drifts, context.reads
+    context.drifts, context.reads = False, set()
     if context.lifted is not None:
         value = _lifted(node, rule, scope)
     else:
@@ -132,7 +133,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         own = NOTHING_READ
     elif own is None:
         own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else NOTHING_READ
-    if value.reads is not own or (context.drifts and not value.drifts):
+    if own is not value.reads or (context.drifts and not value.drifts):
         value = value.depending(own, drifts=value.drifts or context.drifts)
     context.drifts, context.reads = drifts or value.drifts, reads
     if own:
@@ -144,7 +145,10 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
 
 def _null_operand(node: exp.Expr) -> str:
     """Say what is wrong with an operator that has NULL written down on one side; an empty text where nothing is."""
-    sides = [side.unnest() for side in (node.this, node.expression) if isinstance(side, exp.Expr)]
+    left, right = node.this, node.expression
+    if type(left) not in _MAY_BE_NULL and type(right) not in _MAY_BE_NULL:
+        return ""
+    sides = [side.unnest() for side in (left, right) if isinstance(side, exp.Expr)]
     known = [side for side in sides if type(side) is not exp.Null]
     if len(known) == len(sides) or any(isinstance(side, exp.Interval) for side in sides):
         return ""

@@ -44,8 +44,8 @@ _FIXED = {
     "folded": quote_text(_UNFOLDED),
 }
 _MOST_JOINED = 16
-_PLACES = {"", "d", "s", "o", "i", "b"}
-"""What an aggregate has for a place in its template, or nothing."""
+_NO_MARKS = dict.fromkeys(("d", "s", "o", "i", "b"), "")
+"""What an aggregate has for a place in its template, where it has nothing."""
 _COMPUTED = ("$corr", "$covar", "$round", "$divide", "$var")
 _ROUND = re.compile(r"\$round\((.+), (\$2)\)")
 _VARIANCE = re.compile(r"(sqrt)?\(?\$var(samp|pop)(\d+)\((.+?)\)\)?")
@@ -104,13 +104,16 @@ def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | N
 
 
 def _filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
+    form = _form(template)
+    if form is not None:
+        return form.format(*arguments, **{**_NO_MARKS, **(marks or {})})
     parts: list[str] = []
     for text, mark, error in _pieces(template):
         parts.append(text)
         if type(mark) is int:
             parts.append(arguments[mark])
-        elif error is None and mark in _PLACES:
-            parts.append(marks.get(str(mark), "") if marks else "")
+        elif not mark and error is None:
+            continue
         else:
             parts.append(_filling(str(mark), error, arguments, marks or {}))
     return "".join(parts)
@@ -120,6 +123,17 @@ def _filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | 
 def _is_plain(template: str) -> bool:
     """Say whether a template only has to be filled."""
     return not ("TRY(" in template or any(mark in template for mark in _COMPUTED) or _several_times(template))
+
+
+@lru_cache(maxsize=1024)
+def _form(template: str) -> str | None:
+    """Return a template that names nothing but arguments and marks as `format` takes it; None for another one."""
+    form = ""
+    for text, mark, error in _pieces(template):
+        if error is not None or not (type(mark) is int or not mark or mark in _NO_MARKS):
+            return None
+        form += text.replace("{", "{{").replace("}", "}}") + (f"{{{mark}}}" if mark != "" else "")
+    return form
 
 
 @lru_cache(maxsize=1024)

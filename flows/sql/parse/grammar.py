@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import compress, count, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -38,13 +38,13 @@ def misplaced(sql: str, tokens: Sequence[Token], words: set[str]) -> Iterator[Fa
     What follows it may be read otherwise than it was meant. `words` are all words of the query, in capitals.
     """
     reader, kinds = Reader(sql, tokens), list(map(_kind, tokens))
-    for at, rule in [(at, rule) for at, rule in enumerate(map(_RULES.get, kinds)) if rule is not None]:
+    for at in compress(count(), map(_RULES.__contains__, kinds)):
         kind = kinds[at]
         if at and kinds[at - 1] == _DOT and kind not in TEXTS:
             continue
         if kind == _SEMICOLON:
             break
-        if message := rule(reader, at):
+        if message := _RULES[kind](reader, at):
             yield Fault(tokens[at].line, f"syntax error: {message}")
             return
         if kind in _OPENS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -59,9 +60,7 @@ class Reader:
         token = self.tokens[at]
         if token.token_type in QUOTED:
             return "'"
-        text = token.text.upper()
-        # Two words of one token stand apart as they were written.
-        return text if text.isalnum() else " ".join(text.split())
+        return _in_capitals(token.text)
 
     def written(self, at: int) -> str:
         """Return a word as the query spells it."""
@@ -78,6 +77,12 @@ class Reader:
         """End a frame."""
         if len(self.frames) > 1:
             self.frames.pop()
+
+
+@lru_cache(maxsize=4096)
+def _in_capitals(word: str) -> str:
+    """Return a word in capitals; two words of one token stand apart as they were written."""
+    return " ".join(word.upper().split())
 
 
 Rule = Callable[[Reader, int], "str | None"]
