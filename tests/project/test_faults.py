@@ -1,12 +1,22 @@
 """What is wrong with a table only beside others: names, types, columns and bounds."""
 
 import re
+import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.project.faults import examine, face_of
+from flows.project.files import content, scan
 from flows.project.project import load_project
+from flows.project.table_file import describe
+from flows.sql import forget
 from tests.project.projects import derived, faults, only_fault
+from tests.shop import REPOSITORY
+
+MOST_CALLS = 3_950
+"""What it takes, and a quarter more."""
 
 
 def test_unknown_table_and_column_name_the_line_and_the_nearest(root):
@@ -258,3 +268,28 @@ def test_a_table_that_requires_a_filter_is_read_by_one(root):
     ]
     assert not [one for one in found if "/good_" in one]
     assert "core.orders has `require_filter`, and nothing here bounds created_at, so BigQuery refuses" in found[-1]
+
+
+def test_a_files_examination_costs_few_calls():
+    """All that `check` does for a typical table, once it has done it for another; later Pythons count fewer calls."""
+    folder = scan(REPOSITORY)
+    files = {}
+    for name, place in folder.places.items():
+        files[name] = describe(place.file, place.dataset, place.name, content(place.path))
+    faces = {name: face_of(file) for name, file in files.items()}
+    place = folder.places["derived.revenue_by_item"]
+    given, calls = content(place.path), Counter()
+
+    def examined() -> None:
+        forget()
+        _, found = examine(describe(place.file, place.dataset, place.name, given), faces, folder)
+        assert not found.faults
+
+    examined()
+    around = sys.getprofile()
+    sys.setprofile(lambda _frame, event, _given: calls.update([event]))
+    try:
+        examined()
+    finally:
+        sys.setprofile(around)
+    assert calls["call"] < MOST_CALLS
