@@ -5,27 +5,29 @@ from contextlib import closing
 from flows.project.project import load_project
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.servers.bigquery.demo import differences
+from tests.shop import shorten
 
 
-def test_the_demo_on_servers_gives_the_same_tables(finished_shop, shop):
-    """From MySQL and MongoDB every table comes out as from their exports, value by value."""
+def test_the_demo_on_servers_gives_the_same_tables(shop):
+    """From MySQL and MongoDB every table of a month comes out as from their exports, value by value."""
+    shorten(shop, "2026-02-01")
+    assert shop.command("run").returncode == 0
+    wanted = shop.tables()
     done = shop.run("tests.servers.demo")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "286 commits to 8 tables" in done.stdout
+    assert "commits to 8 tables" in done.stdout
     assert "Wool blanket" in done.stdout
     (shop.root / ".derived/servers/warehouse.duckdb").replace(shop.warehouse)
-    assert shop.tables() == finished_shop.tables()
+    assert shop.tables() == wanted
 
 
 def test_the_first_days_of_the_demo_are_the_same_on_bigquery(shop, bigquery_server):
     """Every table, every value, as `make demo-bigquery` finds it of all days; but for the table of whole weeks."""
     (shop.root / "tables/derived/revenue_by_category.yaml").unlink()
-    for file in (shop.root / "tables").rglob("*.yaml"):
-        file.write_text(file.read_text().replace("end: 2026-04-01", "end: 2026-01-03"))
-    shop.warehouse.unlink()
+    shorten(shop, "2026-01-03")
     bigquery_server.clear()
     for environment in ({}, bigquery_server.environment):
-        done = shop.run("flows.run", env=environment)
+        done = shop.command("run", env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
     with closing(DuckDB(shop.warehouse)) as embedded, closing(bigquery_server.warehouse()) as production:
         for identity in sorted(load_project(shop.root).tables):
