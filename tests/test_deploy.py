@@ -1,33 +1,22 @@
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
 import yaml
 
 from flows.report.schedule import describe_schedule
-from tests.prefect_api import REPOSITORY, clean_environment
+from tests.shop import Shop, new_project
 
 
 @pytest.fixture
 def project(tmp_path):
     """A folder with the example tables."""
-    shutil.copytree(REPOSITORY / "tables", tmp_path / "tables")
-    return tmp_path
+    return new_project(tmp_path).root
 
 
 def _deploy(project, action):
-    return subprocess.run(
-        [sys.executable, "-m", "flows.deploy", action],
-        cwd=project,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return Shop(project).command("deploy", action)
 
 
 def test_prefect_takes_every_key_of_the_file(project):
