@@ -102,7 +102,7 @@ def tail(
         if order.items:
             scope.context.further[id(node.args["order"])] = node.args["order"], list(_in_googlesql(told, columns))
     distinct = isinstance(node, exp.Select) and node.args.get("distinct")
-    if cut and keys and not distinct and any(join.side == "FULL" for join in node.root().find_all(exp.Join)):
+    if cut and keys and not distinct and _is_fully_joined(node.root(), scope):
         # By a column DuckDB would leave out late rows before it joins, in whose place FULL JOIN then gives NULL.
         keys = (keys[0]._replace(sql=f"list_extract([{keys[0].sql}], 1)"), *keys[1:])
     listed = ", ".join(f"{key.sql} {key.way}" for key in keys)
@@ -114,6 +114,14 @@ def _in_array(node: exp.Expr) -> bool:
     while isinstance(node.parent, exp.Subquery) and not node.parent.args.get("order"):
         node = node.parent
     return isinstance(node.parent, exp.Array)
+
+
+def _is_fully_joined(root: exp.Expr, scope: Scope) -> bool:
+    """Say whether a tree has a FULL JOIN anywhere; it is walked through once, however many of its queries ask."""
+    found = scope.context.full_joins
+    if id(root) not in found:
+        found[id(root)] = root, any(join.side == "FULL" for join in root.find_all(exp.Join))
+    return found[id(root)][1]
 
 
 def _telling(columns: Sequence[Column], order: Ordering, groups: Collection[str] | None, scope: Scope) -> list[int]:

@@ -192,6 +192,8 @@ class Context:
     """Functions that BigQuery gets in place of others, by where their names begin in the text."""
     untold: list[tuple[str, exp.Expr]] = field(default_factory=list)
     """Calls whose ties BigQuery breaks in any way, each with where: ORDER or WINDOWS."""
+    full_joins: dict[int, tuple[exp.Expr, bool]] = field(default_factory=dict)
+    """Whether a tree has a FULL JOIN anywhere, with its root and by the identity of that."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 
