@@ -130,8 +130,8 @@ def difference_in_words(difference: Difference) -> str:
             )
         case "json":
             return (
-                "BigQuery keeps JSON without its spaces and refuses numbers that a double cannot hold; DuckDB keeps it "
-                "as it is written."
+                "BigQuery keeps JSON without its spaces and rounds numbers to doubles as it loads them; DuckDB keeps "
+                "it as it is written."
             )
 
 

@@ -76,7 +76,8 @@ def parsed(type_: Type, value: str, depth: int = 0) -> str:
     if not _holds_json(type_):
         return value
     if type_.name == "JSON":
-        return f"PARSE_JSON({value})"
+        # By itself it refuses a number with more digits than a double has, and with it all rows.
+        return f"PARSE_JSON({value}, wide_number_mode => 'round')"
     if type_.element is not None:
         item = quote(f"item-{depth}")
         element = parsed(type_.element, item, depth + 1)

@@ -62,11 +62,17 @@ def test_the_older_names_of_types_are_known():
     ("type_", "sql"),
     [
         ("STRING", "`x`"),
-        ("JSON", "PARSE_JSON(`x`)"),
-        ("STRUCT<a INT64, j JSON>", "IF(`x` IS NULL, NULL, STRUCT(`x`.`a` AS `a`, PARSE_JSON(`x`.`j`) AS `j`))"),
+        ("JSON", "PARSE_JSON(`x`, wide_number_mode => 'round')"),
+        (
+            "STRUCT<a INT64, j JSON>",
+            "IF(`x` IS NULL, NULL, STRUCT(`x`.`a` AS `a`, PARSE_JSON(`x`.`j`, wide_number_mode => 'round') AS `j`))",
+        ),
         (
             "ARRAY<JSON>",
-            "ARRAY(SELECT PARSE_JSON(`item-0`) FROM UNNEST(`x`) AS `item-0` WITH OFFSET AS `place-0` ORDER BY `place-0`)",
+            (
+                "ARRAY(SELECT PARSE_JSON(`item-0`, wide_number_mode => 'round')"
+                " FROM UNNEST(`x`) AS `item-0` WITH OFFSET AS `place-0` ORDER BY `place-0`)"
+            ),
         ),
     ],
 )
