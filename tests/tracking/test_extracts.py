@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,3 +119,19 @@ def test_what_was_read_is_cached_until_it_is_loaded(
         assert tasks["extract"] == ("Completed" if state == "Failed" else "Cached")
         assert tasks["load"] == ("Completed" if state == "Committed" else state)
     assert runs.keys() >= {"Failed", "Committed"}
+    if isinstance(place.store, Folder):
+        _read_again_where_it_is_gone(by_address)
+
+
+def _read_again_where_it_is_gone(staged: Staged) -> None:
+    """What lies in the stage for a table that was dropped is not for another warehouse, nor for `--rebuild`."""
+    with staged.listening() as asked:
+        staged.change("DROP TABLE core.things")
+        assert staged.ingest_broken("WarehouseError").returncode == 1
+        elsewhere = replace(staged, more={**staged.more, "DERIVED_HOME": "elsewhere"})
+        staged.execute("DELETE FROM things WHERE id = 1")
+        for again, asking in ((elsewhere, ()), (staged, ("--rebuild",))):
+            done = again.run("flows.ingest", "core.things", *asking)
+            assert done.returncode == 0, done.stderr
+    assert list(asked.values()) == [3]
+    assert staged.rows("SELECT min(id), count(*) FROM core.things") == [(2, 5)]
