@@ -36,13 +36,14 @@ _CAST = re.compile(r"Could not cast (\w+) to (\w+)")
 _CALL = re.compile(r"([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)?)\b")
 _OPERATOR = re.compile(r"'([^' ]+)'")
 _BAD_JSON = "Malformed JSON: "
+_MORE_DIGITS = "Write a type with more digits in `columns`, or a value that fits in the SQL."
 _MOST_LINES = 3
 
 
 def blamed(message: str, sql: str) -> tuple[str, str]:
     """Return where in a query a failure may come from, and what to write; empty texts where nobody knows.
 
-    A message begins with what failed: `Could not cast STRING to INT64: ...`, `PARSE_DATE: ...`, `'/': ...`.
+    A message begins with what failed: `Could not cast STRING to INT64: ...`, `PARSE_DATE: ...`, `'/': ...`, `the column v: ...`.
     """
     what = instead = ""
     is_it: Callable[[exp.Expr], bool]
@@ -58,7 +59,7 @@ def blamed(message: str, sql: str) -> tuple[str, str]:
         instead = "" if what in _OWN else _of_call(what)
         is_it = _calls(what)
     else:
-        return "", ""
+        return "", _MORE_DIGITS if message.startswith(("the column ", "a column: ")) else ""
     return _where(sql, is_it), instead
 
 

@@ -79,17 +79,33 @@ def connection():
 @pytest.mark.parametrize("expression", FAULTS)
 def test_what_a_value_does_to_a_run_is_told_in_words_of_googlesql(connection, expression):
     """It names the value, the function as it is written, its line, and how to have NULL instead."""
-    query = Query(f"SELECT\n  {expression} AS v\nFROM core.t", SCHEMA)
+    query = Query(f"SELECT\n  {expression} AS v\nFROM core.t AS r", SCHEMA)
     with pytest.raises(WarehouseError) as failed, translated("d.t", query):
         connection.execute(to_duckdb(query.sql, query.schema)).fetchall()
     assert str(failed.value).startswith(f"d.t: {FAULTS[expression]}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "value"),
+    [("d", "the column v", "99999999999999999999999999999"), ("CAST(98765.25 AS NUMERIC)", "a column", "98765.25")],
+)
+def test_a_number_with_more_digits_than_its_column_is_told_by_the_column(connection, expression, column, value):
+    """It names the column where it is known, the value and how many digits there may be."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE short (v DECIMAL(5, 2))")
+    query = Query(f"SELECT {expression} AS v FROM core.t AS r", SCHEMA)
+    with pytest.raises(WarehouseError) as failed, translated("d.t", query):
+        connection.execute(f"INSERT INTO short {to_duckdb(query.sql, query.schema)}")
+    said = (
+        f"d.t: {column}: '{value}' needs more than 5 digits, 2 of them after the point. Write a type with more digits"
+    )
+    assert str(failed.value).startswith(said)
 
 
 def test_failures_by_other_values_are_of_one_kind(connection):
     """So that a run gives up after several of them, whichever values they have."""
     kinds = set()
     for value in ("a", "b'c", "12 x"):
-        query = Query(f'SELECT CAST(CONCAT("{value}", t) AS INT64) AS v FROM core.t', SCHEMA)
+        query = Query(f'SELECT CAST(CONCAT("{value}", t) AS INT64) AS v FROM core.t AS r', SCHEMA)
         with pytest.raises(WarehouseError) as failed, translated("d.t", query):
             connection.execute(to_duckdb(query.sql, query.schema)).fetchall()
         kinds.add(failed.value.kind)

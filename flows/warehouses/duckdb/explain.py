@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 """What values are at fault for, or how many there are at once."""
 _SIGNS = {"addition": "+", "subtraction": "-", "multiplication": "*", "negation": "-"}
+_TOO_LONG = r'Casting value "(-?\d+(?:\.\d*[1-9])?)\.?0*" to type DECIMAL\((\d+),(\d+)\) failed: value is out of range!'
+_DIGITS = "'{1}' needs more than {2} digits, {3} of them after the point"
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"Overflow in negation of (?:integer|INT64|number)?.*?(-?\d+).*", "'-': overflow beyond INT64: '{1}'"),
     (r"Overflow in (\w+) of INT\d+ \((-?\d+) (\S+) (-?\d+)\)!.*", "'{sign}': overflow beyond INT64: '{2}' {3} '{4}'"),
@@ -29,6 +31,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"Type (?:INT128|DOUBLE|DECIMAL\(.*?\)) with value (\S+) can't be cast .* destination type INT64.*",
         "Could not cast FLOAT64 to INT64: '{1}'",
     ),
+    (rf"{_TOO_LONG}.* source column (.*)", f"the column {{4}}: {_DIGITS}"),
+    (rf"{_TOO_LONG}.*", f"a column: {_DIGITS}"),
     (r"Date out of range: (\S+)", "DATE: there is no day '{1}'"),
     (
         r"More than one row returned by a subquery.*",
