@@ -306,8 +306,9 @@ def _check(run: TableRun, window: Window | None, staged: Staged) -> tuple[Notice
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)
         count = f"{len(failed)} check{'s' if len(failed) > 1 else ''}"
+        where = f"{table.identity} {window}" if window else table.identity
         raise CheckFailedError(
-            f"{table.identity} {window or ''}: {count} failed, nothing was published\n{lines}",
+            f"{where}: {count} failed, nothing was published\n{lines}",
             cause=", ".join(item.name for item in failed),
         )
     return tuple(Notice("check", item.name, item.shown) for item in found)
