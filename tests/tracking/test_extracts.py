@@ -73,6 +73,7 @@ def place(
         yield Place(address, f"{kind}/stage", store, more)
 
 
+@pytest.mark.timeout(600)
 def test_what_was_read_is_cached_until_it_is_loaded(
     mysql_server: MysqlServer, database: str, prefect_server: Server, tmp_path: Path, place: Place
 ) -> None:
