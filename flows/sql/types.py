@@ -99,7 +99,8 @@ def coerces(given: Type, wanted: Type, literal: bool = False) -> bool:
     if wanted in _COERCE.get(given, ()) or (literal and wanted in _COERCE_LITERAL.get(given, ())):
         return True
     if given.element is not None and wanted.element is not None:
-        return given.element == NULL or _same_shape(given.element, wanted.element)
+        inside = literal and coerces(given.element, wanted.element, literal)
+        return inside or given.element == NULL or _same_shape(given.element, wanted.element)
     if given.name == wanted.name == "STRUCT" and len(given.fields) == len(wanted.fields):
         pairs = zip(given.fields, wanted.fields, strict=True)
         return all(coerces(left, right, literal) for (_, left), (_, right) in pairs)
@@ -132,14 +133,22 @@ def _supertype(values: tuple[tuple[Type, bool], ...]) -> Type | None:
     typed = [(type_, literal) for type_, literal in values if type_ != NULL]
     for wanted, _ in sorted(typed, key=_preference):
         if all(coerces(type_, wanted, literal) for type_, literal in typed):
-            return wanted
+            return _named(wanted, typed[0][0])
     return None if typed else NULL
+
+
+def _named(type_: Type, first: Type) -> Type:
+    """Return a type, of a STRUCT with the names that the first one's fields have."""
+    if not type_.fields or not first.fields:
+        return type_
+    pairs = zip(first.fields, type_.fields, strict=True)
+    return Type("STRUCT", fields=tuple((name, field) for (name, _), (_, field) in pairs))
 
 
 def _preference(value: tuple[Type, bool]) -> tuple[bool, int]:
     """Sort what is no literal first, then narrow numbers before wide ones."""
     type_, literal = value
-    if type_.fields or (type_.element and type_.element.fields):
-        # The first one names the fields.
-        return False, 0
+    type_ = type_.element or type_
+    if type_.fields:
+        return False, sum(NUMBERS.index(field) for _, field in type_.fields if field in NUMBERS)
     return literal, NUMBERS.index(type_) if type_ in NUMBERS else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -190,9 +191,21 @@ def _to_places(name: str, node: exp.Expr, scope: Scope) -> Value | None:
 @compiles(*_BITWISE)
 def _bitwise(node: exp.Expr, scope: Scope) -> Value:
     sides = [expression(side, scope) for side in (node.this, node.expression)]
+    if all(side.type == t.BYTES for side in sides):
+        return Value(t.BYTES, bound([side.sql for side in sides], partial(_of_bits, _BITWISE[type(node)])))
     if any(not t.coerces(side.type, t.INT64) for side in sides):
         return scope.unsupported(node)
     return Value(t.INT64, _BITWISE[type(node)].format(*(side.sql for side in sides)))
+
+
+def _of_bits(template: str, names: Sequence[str]) -> str:
+    """Return what a sign makes of the bits of BYTES; DuckDB has no bits of none."""
+    one = template.format(*(f"CAST({name} AS BIT)" for name in names))
+    lengths = [f"octet_length({name})" for name in names]
+    if len(names) == 1:
+        return f"CASE WHEN {lengths[0]} = 0 THEN {names[0]} ELSE CAST({one} AS BLOB) END"
+    unequal = failure("'&', '|' or '^' of BYTES: their lengths differ")
+    return f"CASE WHEN {lengths[0]} <> {lengths[1]} THEN {unequal} WHEN {lengths[0]} = 0 THEN {names[0]} ELSE CAST({one} AS BLOB) END"
 
 
 @compiles(exp.BitwiseLeftShift, exp.BitwiseRightShift)
@@ -224,6 +237,8 @@ def _shift(node: exp.Expr, scope: Scope) -> Value:
 @compiles(exp.BitwiseNot)
 def _bitwise_not(node: exp.Expr, scope: Scope) -> Value:
     value = expression(node.this, scope)
+    if value.type == t.BYTES:
+        return Value(t.BYTES, bound([value.sql], partial(_of_bits, "(~{})")))
     if not t.coerces(value.type, t.INT64):
         return scope.unsupported(node)
     return Value(t.INT64, f"(~{value.sql})")

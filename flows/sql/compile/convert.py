@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile import cast
@@ -16,10 +19,11 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlglot import exp
-
     from flows.model.types import Type
     from flows.sql.compile.scope import Read, Scope
+
+_EXACT_DIGITS = 15
+"""How many digits of a number a FLOAT64 surely holds."""
 
 
 def boolean(node: exp.Expr, scope: Scope, where: str) -> Value:
@@ -37,6 +41,17 @@ def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
         return value.sql
     if value.type == t.NULL:
         return f"CAST({value.sql} AS {t.duckdb_type(want)})"
+    written = node.unalias().unnest() if value.literal else node
+    if value.literal and want.element is not None and isinstance(written, exp.Array) and written.expressions:
+        items = [(item, expression(item, scope)) for item in written.expressions]
+        inexact = value.type.element == t.FLOAT64 and want.element in t.DECIMALS
+        digits = max(len(re.sub(r"[eE].*|[^0-9]", "", str(one.constant))) for _, one in items)
+        if inexact and (want.element == t.BIGNUMERIC or digits > _EXACT_DIGITS):
+            # GoogleSQL reads such a number as the nearest FLOAT64 before.
+            return scope.unsupported(node, f"{value.type} as {want}").sql
+        return f"[{', '.join(converted(item, one, want.element, scope) for item, one in items)}]"
+    if want.element is not None and not t.coerces(value.type, want) and t.holds(value.type, (t.FLOAT64, t.STRING)):
+        return scope.unsupported(node, f"an {value.type} that is written down inside, as {want},").sql
     if value.literal and value.type == t.STRING:
         read = cast.literal(str(value.constant), want)
         if read is None:

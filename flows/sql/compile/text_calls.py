@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+_MOST_MATCHES = 100
+"""Up to which match REGEXP_INSTR counts: RE2 repeats a part of a pattern no more than 1,000 times."""
+
+
 @compiles_call("TIMESTAMP", "DATETIME", "DATE", "TIME")
 def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if not 1 <= len(node.expressions) <= 2:  # noqa: PLR2004 - a value, and perhaps a zone
@@ -109,10 +113,10 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
     if not 2 <= len(node.expressions) <= most:  # noqa: PLR2004 - a text and a pattern, a place, which match
         return scope.fault(node, f"{name} takes a text and a pattern: {name}(text, r'pattern').")
     place, which = (_literal_number(item, scope) for item in (*node.expressions[2:], None, None)[:2])
-    if place != 1 or not which or which < 1:
+    if not place or not which or min(place, which) < 1:
         instead = "Write SUBSTR(text, place) in it, or REGEXP_EXTRACT_ALL(...)[SAFE_ORDINAL(n)]."
         return scope.fault(
-            node, f"{name} from another place than 1, or of a match that is no literal, is not supported. {instead}"
+            node, f"{name} takes numbers from 1 on, written down, as the place and the number of a match. {instead}"
         )
     given = expression(node.expressions[0], scope)
     kind = t.BYTES if given.type == t.BYTES else t.STRING
@@ -127,23 +131,25 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     if groups > 1:
         return scope.fault(node, f"{name} takes a pattern with at most one group. Write (?:...) for the others.")
-    everywhere = name == "REGEXP_EXTRACT_ALL" and empty(anywhere(pattern))
+    everywhere = (name == "REGEXP_EXTRACT_ALL" or which > 1) and empty(anywhere(pattern))
     if everywhere and anywhere(pattern) != pattern:
         instead = "Write a pattern that matches at least one character."
         return scope.fault(node, f"{name} with '{pattern}', which matches nothing too. {instead}")
     written = quote_text(pattern)
 
-    def all_of(names: Sequence[str]) -> str:
-        (text,) = names
+    def matches(text: str) -> str:
         listed = f"regexp_extract_all({text}, {written}, {groups})"
-        listed = f"list_transform({listed}, lambda x: coalesce(x, ''))" if groups else listed
         # DuckDB looks once more behind the last sign.
         return f"CASE WHEN {text} = '' THEN {listed} ELSE list_slice({listed}, 1, -2) END" if everywhere else listed
+
+    def all_of(names: Sequence[str]) -> str:
+        listed = matches(names[0])
+        return f"list_transform({listed}, lambda x: coalesce(x, ''))" if groups else listed
 
     def extracted(names: Sequence[str]) -> str:
         (text,) = names
         if which > 1:
-            return f"list_extract(regexp_extract_all({text}, {written}, {groups}), {which})"
+            return f"list_extract({matches(text)}, {which})"
         found = f"regexp_extract({text}, {written}, {groups})"
         if groups:
             # A group that took no part gives nothing, one that is empty an empty text: the whole match tells them apart.
@@ -151,27 +157,56 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
             found = f"CASE WHEN {found} = '' THEN {taken} ELSE {found} END"
         return f"CASE WHEN regexp_matches({text}, {written}) THEN {found} END"
 
+    searched = _from_place(to_text(value.sql, kind), place)
     result = t.array(kind) if name == "REGEXP_EXTRACT_ALL" else kind
-    found = bound([to_text(value.sql, kind)], all_of if name == "REGEXP_EXTRACT_ALL" else extracted)
+    found = bound([searched], all_of if name == "REGEXP_EXTRACT_ALL" else extracted)
     return Value(result, to_bytes(found, result))
+
+
+def _from_place(text: str, place: int) -> str:
+    """Return a text from a place on, as if nothing were before it; NULL where it has none there."""
+    if place == 1:
+        return text
+    return once(text, lambda known: f"CASE WHEN length({known}) >= {place} THEN substr({known}, {place}) END")
 
 
 @compiles_call("REGEXP_INSTR")
 def _regexp_instr(name: str, node: exp.Expr, scope: Scope) -> Value:
-    pattern = node.expressions[1] if len(node.expressions) == 2 else None  # noqa: PLR2004 - a text and a pattern
-    value = argument(node.expressions[0], t.STRING, name, scope)
-    if not isinstance(pattern, exp.Literal) or _groups(node, scope) != 0:
-        what = f"{name} with a place, or with a pattern that is no literal or has a group,"
+    if not 2 <= len(node.expressions) <= 5:  # noqa: PLR2004 - a text and a pattern, a place, which match, its end
+        return scope.fault(node, f"{name} takes a text and a pattern: {name}(text, r'pattern').")
+    given = expression(node.expressions[0], scope)
+    kind = t.BYTES if given.type == t.BYTES else t.STRING
+    value = given if kind == t.BYTES else argument(node.expressions[0], t.STRING, name, scope)
+    pattern, groups = _pattern(node, kind), _groups(node, scope)
+    if groups is None or value.type == t.UNKNOWN:
+        return NOTHING
+    if pattern is None or groups or empty(anywhere(pattern)):
+        what = f"{name} with a pattern that is no literal of {kind}, has a group or matches nothing too,"
         return scope.fault(
             node,
             f"{what} is not supported by the embedded warehouse. Write STRPOS(text, REGEXP_EXTRACT(text, r'pattern')).",
         )
-    before = quote_text(f"(?s)^(.*?)(?:{pattern.name})")
-    found = f"length(regexp_extract({value.sql}, {before}, 1)) + 1"
-    return Value(
-        t.INT64,
-        f"CASE WHEN {value.sql} IS NULL THEN NULL WHEN regexp_matches({value.sql}, {quote_text(pattern.name)}) THEN {found} ELSE 0 END",
-    )
+    place, which = (_literal_number(item, scope) for item in (*node.expressions[2:4], None, None)[:2])
+    behind = _literal_number(node.expressions[4], scope) if len(node.expressions) > 4 else 0  # noqa: PLR2004 - the same
+    if not place or not which or place < 1 or not 1 <= which <= _MOST_MATCHES or behind not in {0, 1}:
+        return scope.fault(
+            node,
+            f"{name} takes a place from 1 on, the number of a match from 1 to {_MOST_MATCHES}, and 0 or 1 for its end, each written down.",
+        )
+    one = f"(?:{pattern})"
+    before = f".*?{one}" if behind else ".*?"
+    before = f"(?s)^((?:.*?{one}){{{which - 1}}}{before})" if which > 1 else f"(?s)^({before})"
+    before += "" if behind else one
+
+    def found(names: Sequence[str]) -> str:
+        (text,) = names
+        starts = f"length(regexp_extract({text}, {quote_text(before)}, 1)) + {place}"
+        enough = f"len(regexp_extract_all({text}, {quote_text(pattern)})) >= {which}"
+        return f"CASE WHEN {enough} THEN {starts} WHEN {text} IS NOT NULL THEN 0 END"
+
+    text = to_text(value.sql, kind)
+    searched = text if place == 1 else f"substr({text}, {place})"
+    return Value(t.INT64, bound([searched], found))
 
 
 def _literal_number(item: exp.Expr | None, scope: Scope) -> int | None:
