@@ -48,7 +48,6 @@ _LOADED_FIRST = {
         "flows.sql.compile.compiler",
         "flows.sql.open_end",
         "flows.sql.reach",
-        "flows.sql.shared_ends",
     ),
 }
 """By crew what its processes share, since it is loaded before they part."""
