@@ -48,6 +48,7 @@ _LOADED_FIRST = {
         "flows.sql.compile.compiler",
         "flows.sql.open_end",
         "flows.sql.reach",
+        "flows.sql.seams",
     ),
 }
 """By crew what its processes share, since it is loaded before they part."""
