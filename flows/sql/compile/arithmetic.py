@@ -191,6 +191,8 @@ def _to_places(name: str, node: exp.Expr, scope: Scope) -> Value | None:
 @compiles(*_BITWISE)
 def _bitwise(node: exp.Expr, scope: Scope) -> Value:
     sides = [expression(side, scope) for side in (node.this, node.expression)]
+    if any(side.type == t.UNKNOWN for side in sides):
+        return NOTHING
     if all(side.type == t.BYTES for side in sides):
         return Value(t.BYTES, bound([side.sql for side in sides], partial(_of_bits, _BITWISE[type(node)])))
     if any(not t.coerces(side.type, t.INT64) for side in sides):
