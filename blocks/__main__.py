@@ -37,14 +37,27 @@ def main(
 
 
 def _read(file: Path) -> dict[str, str]:
-    from dotenv import dotenv_values  # noqa: PLC0415 - the environment needs none
+    """Return the variables of a file. A fault is told by its line, never by what stands there: it may be a secret."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - the environment needs none
 
     if not file.is_file():
         raise UsageError(f"There is no file {file}.")
+    found: dict[str, str] = {}
     try:
-        return {name: value or "" for name, value in dotenv_values(file, interpolate=False).items()}
+        with file.open(encoding="utf-8") as stream:
+            for one in parse_stream(stream):
+                text = one.original.string
+                blank = text[: len(text) - len(text.lstrip())].count("\n")
+                place = f"{file}:{one.original.line + blank}"
+                if one.error or (one.key is not None and one.value is None):
+                    raise UsageError(f"{place}: this is no variable. Write it as NAME=value.")
+                if one.key in found:
+                    raise UsageError(f"{place}: {one.key} stands here a second time. Leave one of them out.")
+                if one.key is not None:
+                    found[one.key] = one.value or ""
     except UnicodeDecodeError:
         raise UsageError(f"{file} is not UTF-8 text. Save it as UTF-8.") from None
+    return found
 
 
 if __name__ == "__main__":

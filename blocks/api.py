@@ -14,33 +14,37 @@ from flows.model.safe_text import unended
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WITHOUT = "unset PREFECT_API_URL to run without it"
 REFUSED = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 
 @contextmanager
-def asking_api() -> Iterator[None]:
-    """Raise ApiError where Prefect's API does not answer, UsageError where it refuses who asks or is something else."""
+def asking_api(*, needed: bool = False) -> Iterator[None]:
+    """Raise ApiError where Prefect's API does not answer, UsageError where it refuses who asks or is something else.
+
+    Args:
+        needed: whether nothing can be done without one, so that nobody is told to go without.
+    """
     try:
         yield
     except Exception as error:
-        told = told_of(error)
+        told = _told_of(error, "set PREFECT_API_URL to one that runs" if needed else WITHOUT)
         if told is None:
             raise
         raise told from error
 
 
-def told_of(error: Exception) -> ApiError | UsageError | None:
+def _told_of(error: Exception, otherwise: str) -> ApiError | UsageError | None:
     """Return what an error of Prefect's client says for a person; None where it is none of its connection."""
     # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
     if str(error).startswith("Failed to reach API"):
-        return ApiError(f"{unended(error)}. Start it, or unset PREFECT_API_URL to run without it.")
+        return ApiError(f"{unended(error)}. Start it, or {otherwise}.")
     if isinstance(error, httpx.HTTPStatusError):
         return _refused(error)
     if isinstance(error, httpx.HTTPError):
         why = f"{type(error).__name__} {error}".strip()
         return ApiError(
-            f"Prefect's API at {PREFECT_API_URL.value()} does not answer ({why}). Start it, or unset "
-            "PREFECT_API_URL to run without it."
+            f"Prefect's API at {PREFECT_API_URL.value()} does not answer ({why}). Start it, or {otherwise}."
         )
     return None
 

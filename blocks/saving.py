@@ -72,7 +72,7 @@ def planned(variables: Mapping[str, str], root: Path) -> list[Planned]:
     return found
 
 
-@asking_api()
+@asking_api(needed=True)
 def save(one: Planned) -> None:
     """Save a block, in place of one of its name. Raises ApiError."""
     one.block.save(one.name, overwrite=True, _sync=True)  # type: ignore[call-arg]

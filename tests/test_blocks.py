@@ -203,7 +203,7 @@ def test_blocks_are_saved_from_a_file(api: Server, tmp_path: Path) -> None:
 
 
 def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> None:
-    """The message names the variable, and shows neither what it holds nor a traceback."""
+    """The message names the variable or the line, and shows neither what it holds nor a traceback."""
     file = tmp_path / "connections.env"
     for text, message in (
         (
@@ -213,6 +213,15 @@ def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> Non
         ("DERIVED_WAREHOUSE=bigquery://my-project", "says no location"),
         ("DERIVED_STAGE=s3://bucket", "is no stage"),
         ("OTHER=1", "Nothing to save"),
+        (
+            f"DERIVED_CONNECTION_A=mysql://reader@db/shop\n\n{SECRET}\n",
+            f"{file}:3: this is no variable. Write it as NAME=",
+        ),
+        (f"# one\nDERIVED_CONNECTION_A='mysql://{SECRET}@db/shop\n", f"{file}:2: this is no variable"),
+        (
+            f"DERIVED_CONNECTION_A=mysql://reader@db/shop\nDERIVED_CONNECTION_A=mysql://{SECRET}@db/shop",
+            f"{file}:2: DERIVED_CONNECTION_A stands here a second time. Leave one of them out.",
+        ),
     ):
         file.write_text(text)
         done = subprocess.run(

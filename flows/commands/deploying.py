@@ -63,7 +63,8 @@ def deploy_project(project: Project, *, yes: bool, as_json: bool) -> Deployed:
         as_json: whether programs read what is printed; they are asked nothing.
 
     Raises:
-        UsageError: no API is configured, it does not answer or refuses who asks, or the work pool is missing.
+        ApiError: the API does not answer.
+        UsageError: no API is configured, it refuses who asks, or the work pool is missing.
     """
     require_api()
     from flows.tracking.deployer import deploy  # noqa: PLC0415 - Prefect is slow to import

@@ -14,7 +14,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from blocks.api import asking_api, detail_of
-from flows.model.errors import ApiError, UsageError
+from flows.model.errors import UsageError
 from flows.tracking.deployment import WORK_POOL, kind_of
 from flows.tracking.desired import automations_of, is_same, payload_of
 from flows.tracking.pace import BusyError, Pace
@@ -88,7 +88,8 @@ def deploy(
         progress: is told how far it is.
 
     Raises:
-        UsageError: the API does not answer or refuses who asks, or there is no work pool.
+        ApiError: the API does not answer.
+        UsageError: it refuses who asks, or there is no work pool.
     """
     with _said():
         return asyncio.run(_deploy(wanted, keep, may_delete, progress))
@@ -239,15 +240,12 @@ async def _request(client: PrefectClient, method: Any, path: Any, **more: Any) -
 
 @contextmanager
 def _said() -> Iterator[None]:
-    """Raise UsageError where the API does not answer, or refuses who asks: without it there is nothing to deploy to."""
-    try:
-        with asking_api():
-            try:
-                yield
-            except BaseExceptionGroup as group:
-                raise _first(group) from None
-    except ApiError as error:
-        raise UsageError(str(error).replace("unset PREFECT_API_URL to run without it", "set PREFECT_API_URL")) from None
+    """Raise ApiError where the API does not answer, UsageError where it refuses who asks."""
+    with asking_api(needed=True):
+        try:
+            yield
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
 
 
 def _first(error: BaseException) -> BaseException:

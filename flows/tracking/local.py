@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@asking_api()
+@asking_api(needed=True)
 def bring_local_pool(name: str, root: Path) -> bool:
     """Make a pool whose runs are processes in the project's folder, where Python finds the code and the tables.
 

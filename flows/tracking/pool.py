@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TYPE = "kubernetes"
 
 
-@asking_api()
+@asking_api(needed=True)
 def bring_pool(name: str, template: dict[str, Any], defaults: dict[str, Any], limit: int | None) -> bool:
     """Make the work pool, or bring its template up to date; returns whether it was made.
 

@@ -306,13 +306,12 @@ class _Refusing(BaseHTTPRequestHandler):
 
 
 def test_wrong_use_is_told(deployed):
-    """No API, none that answers, another address, a wrong key: each with what to do, and exit code 2."""
+    """No API, another address, a wrong key: each with what to do, and exit code 2."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as refusing:
         threading.Thread(target=refusing.serve_forever, daemon=True).start()
         key = f"http://127.0.0.1:{refusing.server_port}/api"
         for url, command, message in (
             ("", ("flows.deploy",), "No Prefect API is configured. Set PREFECT_API_URL"),
-            ("http://127.0.0.1:1/api", ("flows.deploy",), "Prefect's API at http://127.0.0.1:1/api does not answer"),
             (deployed.server.url.removesuffix("/api"), ("flows.deploy",), "with /api at its end"),
             (key, ("flows.deploy",), "refuses who asks (401). Set PREFECT_API_KEY"),
             (key, ("flows.deploy", "--pool", "--process"), "refuses who asks (401). Set PREFECT_API_KEY"),
@@ -320,6 +319,16 @@ def test_wrong_use_is_told(deployed):
             said = deployed.run("-m", *command, fails=2, PREFECT_API_URL=url).stderr
             assert message in said, said
         refusing.shutdown()
+
+
+def test_an_api_that_does_not_answer_is_a_failure(deployed):
+    """Deploying, making the pool and saving blocks say alike where it was looked for; none can go without it."""
+    closed = "http://127.0.0.1:1/api"
+    environment = {"PREFECT_API_URL": closed, "DERIVED_CONNECTION_SHOP": "mysql://reader:secret@db.example.com/shop"}
+    for command in (("flows.deploy",), ("flows.deploy", "--pool", "--process"), ("blocks",)):
+        said = deployed.run("-m", *command, fails=1, **environment).stderr
+        assert said.startswith(f"Prefect's API at {closed} does not answer"), said
+        assert said.endswith("Start it, or set PREFECT_API_URL to one that runs.\n"), said
 
 
 def test_a_deployment_runs_its_own_table_alone(deployed):
