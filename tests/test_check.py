@@ -178,6 +178,40 @@ def test_where_files_stand_is_checked(project):
     assert "is the same table as" in done.stdout
 
 
+RANGE = "p.captured_at >= @window_start AND p.captured_at < @window_end"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "p.captured_at >= @window_end AND p.captured_at < @window_start",
+        "p.captured_at < @window_end AND p.captured_at >= @window_end",
+        "DATE(p.captured_at) >= DATE_ADD(DATE(@window_start), INTERVAL 1 MONTH) AND p.captured_at < @window_end",
+        "p.captured_at BETWEEN TIMESTAMP_TRUNC(@window_end, MONTH) + INTERVAL 31 DAY AND @window_start",
+    ],
+)
+def test_a_range_that_no_row_can_be_in_is_a_fault(project, written):
+    done = check(project, GOOD.replace(RANGE, written))
+    assert done.returncode == 1
+    assert done.stdout.count("tables/derived/bad.yaml:") == 1
+    assert (
+        "tables/derived/bad.yaml:12: sql: what bounds captured_at of core.payments ends before it begins, so that no "
+        "window reads a row. Write captured_at >= @window_start AND captured_at < @window_end."
+    ) in done.stdout
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "p.captured_at >= TIMESTAMP_ADD(@window_start, INTERVAL 23 HOUR) AND p.captured_at < @window_end",
+        "p.captured_at >= TIMESTAMP_TRUNC(@window_end, MONTH) AND p.captured_at < @window_end",
+        "p.captured_at >= @window_start - INTERVAL 7 DAY AND p.captured_at < @window_start",
+    ],
+)
+def test_a_range_that_some_windows_have_rows_in_is_none(project, written):
+    assert "ends before it begins" not in check(project, GOOD.replace(RANGE, written)).stdout
+
+
 BY_ANOTHER_COLUMN = GOOD.replace("p.captured_at", "p.paid_at")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from flows.project import workers
 from tests.prefect_api import REPOSITORY, clean_environment
 
 LAYERS = (
@@ -196,3 +198,9 @@ def test_whether_an_api_is_configured_is_known_without_prefect(tmp_path):
         check=True,
     )
     assert done.stdout == "False False\n"
+
+
+def test_what_processes_load_before_they_part_exists():
+    """A name that is no module any more would end each process as it starts."""
+    for name in (name for names in workers.LOADED_FIRST.values() for name in names):
+        importlib.import_module(name)

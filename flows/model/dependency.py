@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from flows.model.window import BEGINNING, END, Size, Unit, Window, add_months
+from flows.model.window import BEGINNING, END, Size, Unit, Window, add_months, midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Edge:
 
 
 _DAY = timedelta(days=1)
+_YEAR = midnight(date(2024, 1, 1))
+_HOURS_A_WEEK = 168
 Snapshot = Literal["made whole", "undivided", "unbounded", "open"]
 """Why a table is read whole: the reader is made whole each time, the table has no partition column, nothing bounds that
 column by the window, or only its lower end is bounded."""
@@ -107,6 +109,19 @@ class Dependency:
             self, misplaced=misplaced, unread=tuple(replace(one, line=line(one.line)) for one in self.unread)
         )
 
+    @property
+    def since(self) -> str:
+        """The condition in SQL that its rows are not before the window."""
+        return f"{self.column} >= {self._moment('@window_start')}"
+
+    @property
+    def until(self) -> str:
+        """The condition in SQL that its rows are before the window's end."""
+        return f"{self.column} < {self._moment('@window_end')}"
+
+    def _moment(self, parameter: str) -> str:
+        return parameter if self.type == "TIMESTAMP" else f"{self.type}({parameter})"
+
     def range(self, window: Window) -> Window | None:
         """Return the range of the upstream's partition column that one window reads; None for a snapshot."""
         if self.reach is None:
@@ -114,6 +129,17 @@ class Dependency:
         start, end = (edge.at(window) for edge in self.reach)
         start, end = start or BEGINNING, end or END
         return Window(min(start, end), end)
+
+    def is_empty(self, size: Size) -> bool:
+        """Say whether what windows of a size read ends before it begins, in each of them; False for a snapshot."""
+        if self.reach is None:
+            return False
+        start, end = self.reach
+        for window in _examples(size):
+            first, last = start.at(window), end.at(window)
+            if first is None or last is None or first < last:
+                return False
+        return True
 
     def overlaps(self, one: Window, two: Window) -> bool:
         """Say whether a window surely reads rows that the next one reads too; False for a snapshot."""
@@ -123,3 +149,15 @@ class Dependency:
         # A time zone whose offset changes makes each range longer by hours, of rows that the query leaves out.
         loose = _DAY if any(edge.after % _DAY for edge in self.reach) else timedelta(0)
         return min(reads.end, then.end) - max(reads.start, then.start) > loose
+
+
+def _examples(size: Size) -> Iterator[Window]:
+    """Give windows that lie in every way to the hours, days, weeks, months and years about them."""
+    for month in range(13):
+        turn = size.floor(add_months(_YEAR, month))
+        before = size.previous(turn)
+        yield from (Window(before, turn), Window(turn, size.next(turn)))
+    start = size.floor(_YEAR)
+    for _ in range(_HOURS_A_WEEK):
+        start, before = size.next(start), start
+        yield Window(before, start)

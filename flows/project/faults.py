@@ -118,7 +118,7 @@ class _Comparison:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
                 ties = tuple(replace(one, line=query.at(one.line)) for one in found.ties)
                 faults.update((*self.output(found), *self.lookback(found), *self.open_end(found)))
-                faults.update((*self.unfiltered(query, found), *self.seams(query, found)))
+                faults.update((*self.unfiltered(query, found), *self.seams(query, found), *self.empty(query, found)))
         faults.update(self.references())
         for check in self.file.queries:
             # A check of a table of which a column has a fault would miss that column.
@@ -126,7 +126,9 @@ class _Comparison:
             found = self.analysis(check) if not check.own and check.names is not None and is_whole else None
             if found is not None:
                 faults.update(
-                    found if isinstance(found, tuple) else (*self.unfiltered(check, found), *self.seams(check, found))
+                    found
+                    if isinstance(found, tuple)
+                    else (*self.unfiltered(check, found), *self.seams(check, found), *self.empty(check, found))
                 )
         read = None if dependencies is None else dump((dependencies, ties))
         is_odd = bool(ties) or any(one.misplaced or one.unread for one in dependencies or ())
@@ -199,6 +201,17 @@ class _Comparison:
                 message = (
                     f"{one.table} has `require_filter`, and nothing here bounds {one.column}, so BigQuery refuses to "
                     f"read it. Write WHERE {one.column} >= ... where it is read."
+                )
+                yield self.file.fault(query.at((query.names or {})[one.table]), query.field, message)
+
+    def empty(self, query: Query, found: Analysis) -> Iterator[Fault]:
+        """Say where no window would read any row of a table."""
+        size = self.file.size
+        for one in found.dependencies:
+            if size is not None and one.is_empty(size):
+                message = (
+                    f"what bounds {one.column} of {one.table} ends before it begins, so that no window reads a row. "
+                    f"Write {one.since} AND {one.until}."
                 )
                 yield self.file.fault(query.at((query.names or {})[one.table]), query.field, message)
 

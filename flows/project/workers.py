@@ -37,7 +37,7 @@ LOST = (
     "Derived itself failed over this file: the process that read it ended, for lack of memory perhaps. Send this line "
     "and the file to the platform team; other tables go on."
 )
-_LOADED_FIRST = {
+LOADED_FIRST = {
     "yaml": (
         "flows.project.rules",
         "flows.project.check_rules",
@@ -63,7 +63,7 @@ class Workers:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._yaml, self._sql = (_Crew(name) for name in _LOADED_FIRST)
+        self._yaml, self._sql = (_Crew(name) for name in LOADED_FIRST)
 
     def __enter__(self) -> Self:
         return self
@@ -191,7 +191,7 @@ _WORK: dict[str, Callable[[Any, Any], Any]] = {
 
 def serve(crew: str, ends: Iterable[int]) -> None:
     """Work at each end of a pair in a process of its own, until the other end is closed."""
-    for module in _LOADED_FIRST[crew]:
+    for module in LOADED_FIRST[crew]:
         importlib.import_module(module)
     # Trees of queries are taken apart, and little else has circles: it is enough to look for those between some
     # batches, at nothing that was there before.

@@ -30,9 +30,9 @@ def reading(dependency: Dependency) -> str:
         case "undivided":
             why = f"{dependency.table} has no partition column, so it is read whole"
         case "open":
-            why = f"{column} has a lower bound only{times}; add {_until(dependency)}"
+            why = f"{column} has a lower bound only{times}; add {dependency.until}"
         case _:
-            hint = f"add {_since(dependency)} AND {_until(dependency)} where it is to be read by window"
+            hint = f"add {dependency.since} AND {dependency.until} where it is to be read by window"
             why = f"nothing bounds {column} by the window{times}; {hint}"
     return f"snapshot: {why}"
 
@@ -45,7 +45,7 @@ def advice(dependency: Dependency, bound: Misplaced, place: str) -> str:
     table, column = dependency.table, dependency.column
     divided = f"the rows of {table} are divided by {column}" if column else f"{table} has no partition column"
     instead = f"Write `partition: {{column: {bound.column}, by: day}}` in {place}"
-    more = f", or bound {column} as well: AND {_since(dependency)} AND {_until(dependency)}" if column else ""
+    more = f", or bound {column} as well: AND {dependency.since} AND {dependency.until}" if column else ""
     return (
         f"the SQL bounds {bound.column} by the window, but {divided}: it is read whole, and what changes in it later "
         f"does not make older windows again. {instead}{more}."
@@ -58,12 +58,12 @@ def advice_unread(dependency: Dependency, found: Unread) -> str:
         return (
             f"'{found.text}' bounds {dependency.column} of {dependency.table} from below alone: the table is read "
             "whole, and what changes in it later does not make older windows again. "
-            f"Write AND {_until(dependency)} as well."
+            f"Write AND {dependency.until} as well."
         )
     return (
         f"'{found.text}' names the window beside {dependency.column} of {dependency.table}, and no bound on what is "
         "read comes of it: the table is read whole, and what changes in it later does not make older windows again. "
-        f"Write AND {_since(dependency)} AND {_until(dependency)} in the WHERE of the query that reads it."
+        f"Write AND {dependency.since} AND {dependency.until} in the WHERE of the query that reads it."
     )
 
 
@@ -73,7 +73,7 @@ def advice_summed(dependency: Dependency, table: Table) -> str:
     names, have = ", ".join(summed), "has" if len(summed) == 1 else "have"
     rule = f"or remove the rule of {names}, to keep what the newest window gives"
     if dependency.reach is None or dependency.column is None:
-        bounds = f"{_since(dependency)} AND {_until(dependency)}" if dependency.column else "its time by the window"
+        bounds = f"{dependency.since} AND {dependency.until}" if dependency.column else "its time by the window"
         return (
             f"{names} {have} the rule sum, and the SQL names no window: every row of {dependency.table} is summed in "
             f"each of them. {'Write' if dependency.column else 'Bound'} {bounds}, {rule}."
@@ -84,7 +84,7 @@ def advice_summed(dependency: Dependency, table: Table) -> str:
     return (
         f"{names} {have} the rule sum, and one window reads {dependency.column} from {where(start)} to {where(end)}: "
         f"rows of {dependency.table} {rows} are summed in two windows or more. "
-        f"Write {_since(dependency)} AND {_until(dependency)}, {rule}."
+        f"Write {dependency.since} AND {dependency.until}, {rule}."
     )
 
 
@@ -100,18 +100,6 @@ def advice_tied(tie: Tie) -> str:
         f"rows that are equal in the order of '{tie.text}' may stand in another order on every retry in BigQuery, "
         "which has no place for further keys there. Order by columns that tell all rows apart."
     )
-
-
-def _since(dependency: Dependency) -> str:
-    return f"{dependency.column} >= {_moment(dependency, '@window_start')}"
-
-
-def _until(dependency: Dependency) -> str:
-    return f"{dependency.column} < {_moment(dependency, '@window_end')}"
-
-
-def _moment(dependency: Dependency, parameter: str) -> str:
-    return parameter if dependency.type == "TIMESTAMP" else f"{dependency.type}({parameter})"
 
 
 def difference_in_words(difference: Difference) -> str:

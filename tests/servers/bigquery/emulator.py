@@ -76,6 +76,7 @@ class _Binding:
 async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, **rest: Any) -> Any:
     context = rest["ctx"]
     if _OF_TABLES.search(rest["bq_sql"]):
+        result = None
         for sql in rest["bq_sql"].strip().removesuffix(";").split(";\n"):
             if sql.startswith("ALTER TABLE ") and not _RENAME.match(sql):
                 await _alter(sql, rest)
@@ -84,7 +85,9 @@ async def _run(*, query_params: list[dict[str, Any]] | None, is_scripted: bool, 
             result = await run_query_body(query_params=values, is_scripted=False, **{**rest, "bq_sql": sql})
             if renamed := _RENAME.match(sql):
                 _follow_rename(*renamed.groups(), rest["project_id"], context.catalog)
-        return result
+        return result or await run_query_body(
+            query_params=None, is_scripted=False, **{**rest, "bq_sql": "SELECT 'altered'"}
+        )
     if is_scripted and query_params:
         context = copy(context)
         object.__setattr__(context, "engine", _Binding(context.engine, {item["name"]: item for item in query_params}))
