@@ -10,7 +10,7 @@ from flows.warehouses.duckdb.warehouse import DuckDB
 from flows.warehouses.interface import every_row
 from tests.contract.conftest import change_by_hand
 from tests.engine.builders import EVENTS, IN_WINDOW, LOG, Rows, csv, day, do, event, prepare, table, touched, window
-from tests.servers.bigquery.statements import statements
+from tests.servers.bigquery.statements import Recorder, statements
 
 BY = {"partition": {"column": "at", "by": "day", "require_filter": True}}
 COLUMNS = "id INT64, at TIMESTAMP, amount FLOAT64"
@@ -64,11 +64,12 @@ def unguarded(recorder, name):
 
 
 @pytest.fixture
-def sent(request, warehouse):
+def sent(warehouse):
     """Returns the statements that were refused, where there is anybody to refuse them."""
     if isinstance(warehouse, DuckDB):
         return list
-    recorder = request.getfixturevalue("recorder")
+    recorder = Recorder(warehouse)
+    recorder.watch(warehouse)
     return lambda: unguarded(recorder, "guarded")
 
 
