@@ -40,7 +40,7 @@ def _week_start(day: str, first: int) -> str:
 
 def _isoyear_start(day: str, later: int = 0) -> str:
     """Return the first day of a DATE's ISO year, or of one that many years later: the week that holds January 4."""
-    return _week_start(f"make_date(date_part('isoyear', {day}) + {later}, 1, 4)", WEEKS["ISOWEEK"])
+    return _week_start(f"make_date(CAST(date_part('isoyear', {day}) AS BIGINT) + {later}, 1, 4)", WEEKS["ISOWEEK"])
 
 
 def _of_clock(part: str) -> int | None:
