@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -47,13 +49,43 @@ def unended(text: object) -> str:
     return _END.sub("", str(text))
 
 
+def spelled(value: object) -> str:
+    r"""Return a value as JSON spells it; bytes in hexadecimal, as SQL has them, and times as plain text.
+
+    >>> spelled({"a": [True, None, 1.5, b"\xff"]})
+    '{"a": [true, null, 1.5, 0xff]}'
+    """
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
+        case bytes():
+            return f"0x{value.hex()}"
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case dict():
+            return "{" + ", ".join([f"{spelled(str(name))}: {spelled(item)}" for name, item in value.items()]) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(spelled, value)) + "]"
+    return str(value)
+
+
 def row_text(row: Mapping[str, object]) -> str:
     """Return a row's values, by column name, as one line.
 
     >>> row_text({"day": "2026-01-01", "n": None})
     'day=2026-01-01, n=NULL'
     """
-    return one_line(", ".join(f"{name}={'NULL' if value is None else value}" for name, value in row.items()))
+    return one_line(", ".join(f"{name}={_shown(value)}" for name, value in row.items()))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "NULL"
+    return value if isinstance(value, str) else spelled(value)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flows.model.entry import Notice
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
-from flows.sources.words import left_out
+from flows.sources.words import left_out, outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,10 +39,7 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
             return f"{plural(count, 'row')} whose {subjects[0]} is NULL: {left_out(count)}; {give}"
         case "outside":
             count = int(notices[0].detail.replace(",", ""))
-            return (
-                f"{plural(count, 'row')} whose {subjects[0]} lies before the table's start or after its end: left out; "
-                f"to have {'it' if count == 1 else 'them'} write another start or end into `window`"
-            )
+            return f"{plural(count, 'row')} whose {subjects[0]} {outside(count)}"
         case "tied":
             count = int(notices[0].detail.replace(",", ""))
             return (

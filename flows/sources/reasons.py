@@ -9,12 +9,12 @@ from flows.sources.values.texts import SHOWN
 _REST = r"(?= (?:is|lies|has|holds|cannot|does) )"
 """What is said of a value begins so."""
 _QUOTED = re.compile(
-    rf"""b?(?:'.{{{SHOWN - 1}}}|".{{{SHOWN - 1}}})\.\.\.{_REST}"""  # `shown` cuts a long value, with its last quote
-    r"""|b?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""",
+    rf"""(?:'.{{{SHOWN - 1}}}|".{{{SHOWN - 1}}})\.\.\.{_REST}"""  # `shown` cuts a long value, with its last quote
+    r"""|(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""",
     re.DOTALL,
 )
 _GROUP = re.compile(rf"""(?<= )[\w.]*[(\[{{][^;]*?(?:[)\]}}]|(?:['"].*?)?\.\.\.){_REST}""", re.DOTALL)
-_BARE = re.compile(rf"(?<= )(?:[-+]?\d[\w.+-]*(?: microseconds since 1970)?|-?inf|nan|True|False){_REST}")
+_BARE = re.compile(rf"(?<= )(?:[-+]?\d[\w.+-]*(?: microseconds since 1970)?|-?Infinity|NaN|true|false|null){_REST}")
 _PLACE = re.compile(r":? line \d+ column \d+ \(char \d+\)")
 ANY = "…"
 """Stands for the value."""

@@ -89,10 +89,8 @@ def test_every_row_of_mysql_is_accounted_for(
     columns = {"id": "INT64", "at": "TIMESTAMP", "born": "DATE", "name": "STRING", "total": "NUMERIC", "big": "INT64"}
     table = core_table("things", columns, window={"size": "1 day", "start": START})
     good, bad, told = accounted(MysqlReader(mysql_server.settings(database)), table)
-    # 2024-04-00 lies between the last day of March and the first of April, which these windows do not reach.
-    later = sum(row[0] == "2024-04-00 10:00:00" for row in values)
     assert not {f"id={id_}" for id_ in good} & bad
-    assert len(good) + len(bad) + told + later == len(values)
+    assert len(good) + len(bad) + told == len(values)
 
 
 @SHARED

@@ -107,7 +107,7 @@ def test_broken_records_of_csv_are_bad_rows(tmp_path):
         (5, "it has 3 fields where the header has 2"),
         (6, quotes),
         (7, quotes),
-        (8, "v b'\\xff' is no UTF-8 text"),
+        (8, "v '\\xff' is no UTF-8 text"),
         (10, quotes),
         (12, "an end of line stands in a field that is not quoted"),
     ]

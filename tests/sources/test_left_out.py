@@ -32,7 +32,9 @@ DOCUMENTS = {"id=_id": "INT64", "at": "TIMESTAMP"}
 AT = 1_709_294_400
 
 
-def told(server: MysqlServer, database: str, at: str, *values: object, columns: dict[str, str] = THINGS) -> list[str]:
+def told(
+    server: MysqlServer, database: str, at: str, *values: object, columns: dict[str, str] = THINGS, **fields: Any
+) -> list[str]:
     """Return what is said of the cursors of a table with these values, but for a missing index."""
     rows = ", ".join(f"({number}, {value})" for number, value in enumerate(values))
     server.execute(
@@ -41,7 +43,7 @@ def told(server: MysqlServer, database: str, at: str, *values: object, columns: 
         f"INSERT INTO things VALUES {rows}",
         database=database,
     )
-    return left_out(MysqlReader(server.settings(database)).inspect(core_table("things", columns)))
+    return left_out(MysqlReader(server.settings(database)).inspect(core_table("things", columns, **fields)))
 
 
 def left_out(found: Inspection) -> list[str]:
@@ -103,6 +105,48 @@ def test_a_table_whose_rows_all_lie_before_its_start_is_told(
     assert f"the greatest at of shop_test.things is {shown}" in early
 
 
+@pytest.mark.parametrize("index", ["", ", KEY (at)"])
+@pytest.mark.parametrize("type_", ["DATETIME(6)", "BIGINT"])
+def test_rows_outside_the_table_are_counted(mysql_server: MysqlServer, database: str, type_: str, index: str) -> None:
+    """Those before the start and after the end, to the microsecond; the first and the last moment inside are not."""
+    moments = ["2023-12-31 23:59:59.999999", "2024-01-01", "2024-03-31 23:59:59.999999", "2024-04-01", "1999-01-01"]
+    values = [f"'{moment}'" if type_ != "BIGINT" else f"{int(utc(moment).timestamp())}" for moment in moments]
+    window = {"size": "1 day", "start": utc("2024-01-01"), "end": utc("2024-04-01")}
+    columns = NUMBERED if type_ == "BIGINT" else THINGS
+    [outside] = told(mysql_server, database, f"{type_}{index}", *values, columns=columns, window=window)
+    assert outside == (
+        "shop_test.things has 3 rows whose at lies before the table's start or after its end: left out; "
+        "to have them write another start or end into `window`"
+    )
+
+
+@pytest.mark.parametrize("index", ["", ", KEY (at)"])
+@pytest.mark.parametrize("most", ["2024-06-30", "2024-06-00", "9999-12-31", "2023-05-05"])
+def test_dates_of_no_calendar_are_counted_once(mysql_server: MysqlServer, database: str, index: str, most: str) -> None:
+    """They stand in some window by MySQL's order, whose rows are read without them; and no other date is one."""
+    nowhere = ["2024-05-00 10:00", "2024-01-00", "2024-02-30", "2024-00-00"]
+    good = ["2024-01-31 23:59:59.999999", "2024-02-29", "2024-02-01"]
+    server, values = mysql_server, [f"'{value}'" for value in (*nowhere, *good, most)]
+    server.execute("DROP TABLE IF EXISTS things", database=database)
+    server.execute(
+        "SET sql_mode = 'ALLOW_INVALID_DATES'",
+        f"CREATE TABLE things (id INT PRIMARY KEY, at DATETIME(6) NOT NULL{index})",
+        "INSERT INTO things VALUES " + ", ".join(f"({id_}, {value})" for id_, value in enumerate(values)),
+        database=database,
+    )
+    reader, table = MysqlReader(server.settings(database)), core_table("things", THINGS)
+    found = left_out(reader.inspect(table))
+    count = 5 if most == "2024-06-00" else 4
+    assert found[0] == (
+        f"shop_test.things has {count} rows whose at is a date that does not exist, such as 2024-00-00 00:00:00.000000: "
+        "they belong to no window and are left out. Give them a value."
+    )
+    assert len(found) == 1 + (most == "2023-05-05")
+    rows, bad = read(reader, table, Window(utc("2024-01-01"), utc("9999-01-01")))
+    assert {row["id"] for row in rows} == {4, 5, 6} | ({7} if most == "2024-06-30" else set())
+    assert bad == []
+
+
 def test_counting_ends_after_a_time(mysql_server: MysqlServer, database: str) -> None:
     """What cannot be counted quickly is told as not counted, and does not keep the rows from being read."""
     mysql_server.execute(
@@ -113,7 +157,10 @@ def test_counting_ends_after_a_time(mysql_server: MysqlServer, database: str) ->
     )
     reader = MysqlReader(mysql_server.settings(database))
     [warning] = left_out(reader.inspect(core_table("slow", THINGS)))
-    assert "rows of shop_test.slow whose at is NULL or zero could not be counted within 5 seconds" in warning
+    assert (
+        "rows of shop_test.slow whose at is NULL, zero, no date or outside the table's start and end could not be counted within 5 seconds"
+        in warning
+    )
 
 
 def test_overlap_does_not_reach_before_the_start(mysql_server: MysqlServer, database: str) -> None:
@@ -146,6 +193,23 @@ def test_documents_without_a_date_are_counted(
     assert no_date.startswith("shop_test.things has 4 documents whose at is no date, such as _id=0: they belong to no ")
     assert beyond.startswith("shop_test.things has 2 documents whose at lies outside the years 1 to 9999, such as _id=")
     assert zero.startswith("shop_test.things has 1 document whose at is zero, 1970-01-01 00:00 UTC, such as _id=7: it ")
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_documents_outside_the_table_are_counted(
+    mongodb_server: MongodbServer, collection: Collection[dict[str, Any]], *, index: bool
+) -> None:
+    """Those before the start and after the end; one at the start is not."""
+    moments = ["2023-12-31T23:59:59.999", "2024-01-01", "2024-03-31", "2024-04-01", "1999-01-01"]
+    collection.insert_many([{"_id": number, "at": utc(moment)} for number, moment in enumerate(moments)])
+    if index:
+        collection.create_index("at")
+    window = {"size": "1 day", "start": utc("2024-01-01"), "end": utc("2024-04-01")}
+    table = mongo.core_table(DOCUMENTS, cursor="at", window=window)
+    [outside] = left_out(MongodbReader(mongodb_server.settings("shop_test")).inspect(table))
+    assert outside.startswith(
+        "shop_test.things has 3 documents whose at lies before the table's start or after its end"
+    )
 
 
 def test_a_cursor_of_milliseconds_is_told_with_its_conversion(

@@ -148,7 +148,7 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
     "BYTES": [(1, "1 is no bytes"), (Timestamp(1, 2), "is no bytes")],
     "INT64": [
         (2.5, "2.5 is no whole number"),
-        (True, "True is no number"),
+        (True, "true is no number"),
         (Decimal128("NaN"), "is no whole number"),
         (Decimal128("9223372036854775808"), "lies outside the range of INT64"),
         ("x", "'x' is no number"),

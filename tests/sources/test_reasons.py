@@ -24,9 +24,9 @@ FOUR = ("INT64", "TIMESTAMP", "NUMERIC(12, 2)", "ARRAY<INT64>")
         (f"v '{'x' * 99}... is no number; w 'y' is no number", "v … is no number; w … is no number"),
         ("v 123456.5 has more than 2 digits after the point", "v … has more than 2 digits after the point"),
         ("v -9 microseconds since 1970 lies outside the years 1 to 9999", "v … lies outside the years 1 to 9999"),
-        ("a.b {'c': [1, 'x is y']} is no array", "a.b … is no array"),
-        ("a.b [{'c': 'd'}, {'e': 1... is no document", "a.b … is no document"),
-        ("v True is no number", "v … is no number"),
+        ('a.b {"c": [1, "x is y"]} is no array', "a.b … is no array"),
+        ('a.b [{"c": "d"}, {"e": 1... is no document', "a.b … is no document"),
+        ("v true is no number", "v … is no number"),
         (
             "v: '2^64' does not fit NUMERIC(12, 2); w: [1] is no text",
             "v: … does not fit NUMERIC(12, 2); w: … is no text",

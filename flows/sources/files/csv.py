@@ -16,6 +16,7 @@ from flows.sources.files.kinds import refuse_no_header
 from flows.sources.files.lines import LONGEST, Records, lines_of, not_empty, without_too_long
 from flows.sources.values.column_values import ColumnValues
 from flows.sources.values.text_columns import from_text
+from flows.sources.values.texts import shown_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -102,7 +103,9 @@ def _take_header(file: ProjectFile, records: Records) -> list[str]:
     try:
         return [name.decode() for name in _split_fields(record)]
     except UnicodeDecodeError:
-        raise SourceError(f"{file}:1: its header {record[:80]!r} is no UTF-8 text; export it as UTF-8.") from None
+        raise SourceError(
+            f"{file}:1: its header {shown_bytes(record[:80])} is no UTF-8 text; export it as UTF-8."
+        ) from None
 
 
 def _require_names(file: ProjectFile, header: list[str], wanted: list[str]) -> None:
@@ -277,5 +280,5 @@ def _decoded(values: pa.Array, name: str) -> ColumnValues:
             texts.append(None if value is None else value.decode())
         except UnicodeDecodeError:
             texts.append(None)
-            bad[index] = f"{name} {value[:100]!r} is no UTF-8 text"
+            bad[index] = f"{name} {shown_bytes(value)} is no UTF-8 text"
     return ColumnValues(pa.array(texts, pa.string()), bad)

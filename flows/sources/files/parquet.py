@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from flows.model.errors import SourceError, did_you_mean
 from flows.model.paths import path_to, steps
+from flows.model.safe_text import spelled
 from flows.sources.fields import elsewhere
 from flows.sources.files.chunk import require_column
 from flows.sources.files.file import why
@@ -75,7 +76,7 @@ class ParquetChunk:
     def raw(self, row: int) -> str:
         """Return a row's values by name."""
         named = zip(self.rows.schema.names, self.rows, strict=True)
-        return str({name: _as_text(column, row) for name, column in named})
+        return spelled({name: _value(column, row) for name, column in named})
 
 
 def read_parquet(file: ProjectFile, columns: Iterable[str], after: int) -> Iterator[ParquetChunk]:
@@ -129,8 +130,8 @@ def _unreadable(file: ProjectFile, error: Exception) -> SourceError:
     return SourceError(f"{file}: it cannot be read as Parquet: {why(error)}. Is it whole? Export it again.")
 
 
-def _as_text(column: pa.Array, row: int) -> str:
+def _value(column: pa.Array, row: int) -> object:
     try:
-        return str(column[row])
+        return column[row].as_py()
     except (ValueError, OverflowError):  # a time that Python cannot hold
         return " ".join(column.slice(row, 1).to_string().split())

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from flows.model.bad_row import BadRow
 from flows.model.errors import SourceChangedError, SourceError
+from flows.project.where import where
 from flows.sources.files.file import ProjectFile
 from flows.sources.files.find import find
 from flows.sources.files.formats import format_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from flows.model.table import Column, Table
     from flows.model.window import Window
     from flows.sources.files.chunk import Chunk
+    from flows.sources.files.find import Files
     from flows.sources.interface import Inspection
     from flows.sources.values.column_values import ColumnValues
 
@@ -54,7 +56,7 @@ class FilesReader:
 
         Raises SourceError where no file matches, or one cannot be read.
         """
-        return inspection(table, self.root, find(self.root, _path(table)))
+        return inspection(table, self.root, self._files(table))
 
     def read(self, table: Table, window: Window | None) -> Iterator[Batch]:
         """Give the rows whose cursor lies in the window, or all rows where there is none; file by file in name order.
@@ -75,9 +77,15 @@ class FilesReader:
         """
         return self._read(table, window, Position.parse(after) if after else Position())
 
+    def _files(self, table: Table) -> Files:
+        try:
+            return find(self.root, _path(table))
+        except SourceError as error:
+            raise SourceError(f"{where(self.root, table, 'source', 'path')}: {error}") from error
+
     def _read(self, table: Table, window: Window | None, position: Position) -> Iterator[Batch]:
         paths = [column.source_path or column.name for column in table.columns]
-        files = [ProjectFile(path, self.root) for path in find(self.root, _path(table)).found]
+        files = [ProjectFile(path, self.root) for path in self._files(table).found]
         if not position.is_of(files):
             raise SourceChangedError(
                 f"{table.identity}: of the files of source.path that were read before the copy was cut off, one has "

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.errors import ExecutionTimeout
 
+from flows.model.sizes import plural
 from flows.sources import words
-from flows.sources.mongodb.window import beyond_the_calendar, cursor_path, is_object_id
+from flows.sources.mongodb.bson_values import place
+from flows.sources.mongodb.window import beyond_the_calendar, cursor_path, is_object_id, outside
+from flows.sources.values.texts import EPOCH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pymongo.collection import Collection
     from pymongo.database import Database
 
@@ -20,9 +25,10 @@ if TYPE_CHECKING:
 
 SECONDS = 5
 """How long counting may take."""
+_COUNTED = 100_000
+"""Up to how many documents before the start or after the end are counted."""
 _LEAST_MILLISECONDS = 10**11
 """A number from here on counts milliseconds rather than seconds, which would be of the year 5138."""
-_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
@@ -39,27 +45,48 @@ def left_out(database: Database[dict[str, Any]], table: Table, source: MongodbSo
     ]
     if kind == "date":
         asked.append(("lies outside the years 1 to 9999", "Mend them at the source", beyond_the_calendar(path)))
-        if table.window is not None and table.window.start > _ZERO:
-            asked.append(("is zero, 1970-01-01 00:00 UTC", "Give each a date", {path: _ZERO}))
+        if table.window is not None and table.window.start > EPOCH:
+            asked.append(("is zero, 1970-01-01 00:00 UTC", "Give each a date", {path: EPOCH}))
     # Mostly there is none, which one look through the collection says.
-    in_all = _count(collection, {"$or": [found for _, _, found in asked]})
+    in_all = _count(collection, {"$or": [found for _, _, found in asked]}, 1)
     if in_all is None:
-        text = f"documents of {name} whose {path} {asked[0][0]} could not be counted within {SECONDS} seconds"
-        return [f"{text}: such documents belong to no window and are left out."]
+        return [_uncounted(name, path, asked[0][0])]
     told = []
     for what, advice, found in asked if in_all else ():
-        if count := _count(collection, found):
-            text = f"{name} has {count:,} document{'' if count == 1 else 's'} whose {path} {what}"
+        count = _count(collection, found)
+        if count is None:
+            told.append(_uncounted(name, path, what))
+        elif count:
             example = collection.find_one(found, {path: 1}) or {}
-            text += f", such as _id={example.get('_id')}: {words.left_out(count)}. {advice}"
-            told.append(text + _conversion(example, path))
-    return told
+            which = place(bson.encode(example, codec_options=_OPTIONS))
+            text = f"{name} has {plural(count, 'document')} whose {path} {what}, such as {which}"
+            told.append(f"{text}: {words.left_out(count)}. {advice}{_conversion(example, path)}")
+    return [*told, *_outside(collection, table, source, name)]
 
 
-def _count(collection: Collection[dict[str, Any]], found: dict[str, Any]) -> int | None:
-    """Return how many documents there are, or None where that takes long."""
+def _outside(collection: Collection[dict[str, Any]], table: Table, source: MongodbSource, name: str) -> Iterator[str]:
+    """Say how many documents lie before the table's start or after its end."""
+    found, path = outside(table, source), str(cursor_path(table, source))
+    count = _count(collection, found, _COUNTED + 1) if found else 0
+    if count is None:
+        yield _uncounted(name, path, "lies before the table's start or after its end")
+    elif count:
+        many = f"more than {_COUNTED:,} documents" if count > _COUNTED else plural(count, "document")
+        yield f"{name} has {many} whose {path} {words.outside(count)}"
+
+
+def _uncounted(name: str, path: str, what: str) -> str:
+    return (
+        f"documents of {name} whose {path} {what} could not be counted within {SECONDS} seconds: such documents belong "
+        "to no window and are left out."
+    )
+
+
+def _count(collection: Collection[dict[str, Any]], found: dict[str, Any], most: int = 0) -> int | None:
+    """Return how many documents there are, up to `most` where that is given, or None where that takes long."""
+    limit: dict[str, Any] = {"limit": most} if most else {}
     try:
-        return collection.count_documents(found, maxTimeMS=SECONDS * 1000)
+        return collection.count_documents(found, maxTimeMS=SECONDS * 1000, **limit)
     except ExecutionTimeout:
         return None
 

@@ -77,6 +77,27 @@ def beyond_the_calendar(path: str) -> dict[str, Any]:
     return {"$or": [{path: {"$lt": _milliseconds(BEGINNING)}}, {path: {"$gte": _milliseconds(END)}}]}
 
 
+def outside(table: Table, source: MongodbSource) -> dict[str, Any]:
+    """Return the filter of the dates before the table's start or after its end; empty where nothing is.
+
+    A date of zero, and those beyond the calendar, are told as such.
+    """
+    path = cursor_path(table, source)
+    if table.window is None or path is None:
+        return {}
+    start, end = table.window.start, table.window.end
+    before: dict[str, Any]
+    after: list[dict[str, Any]]
+    if is_object_id(table, source):
+        before = {"$lt": _object_id(start)}
+        after = [] if end is None else [{path: {"$gte": _object_id(end)}}]
+    else:
+        zero: dict[str, Any] = {"$ne": EPOCH} if start > EPOCH else {}
+        before = zero | {"$gte": _milliseconds(BEGINNING), "$lt": _milliseconds(start)}
+        after = [] if end is None else [{path: {"$gte": _milliseconds(end), "$lt": _milliseconds(END)}}]
+    return {"$or": [{path: before}, *after]}
+
+
 def _milliseconds(moment: datetime) -> DatetimeMS:
     # A date of whole milliseconds is before a moment if it is before the next whole one.
     return DatetimeMS(-((EPOCH - moment) // _MILLISECOND))

@@ -48,11 +48,14 @@ class Selection:
 
     def batch(self, raw: list[pa.Array]) -> Batch:
         """Convert what the server sent; a row with a value that its column cannot hold is a bad row."""
-        arrays, rejected = [], Rejected()
+        arrays, rejected, undated = [], Rejected(), set[int]()
         for there, column, values in zip(self.columns, self.table.columns, raw, strict=True):
             array, bad = convert(there, column.type, values)
             # Of what becomes NULL nobody reads the reason.
             told = dict.fromkeys(bad, "") if column.on_error else None
+            if column.name == source_of(self.table).cursor and there.data_type == "datetime":
+                # By MySQL's order days of no calendar lie in some window. `inspect` tells of them.
+                undated.update(bad)
             reasons = told or {row: reason(there, column.type, values[row].as_py()) for row in bad}
             arrays.append(rejected.column(column, array, reasons))
             if column.name in self.table.key:
@@ -61,6 +64,7 @@ class Selection:
         bad_rows = tuple(
             BadRow(self._place(raw, row), "; ".join(reasons), self._text(raw, row), self._window(arrays, row))
             for row, reasons in sorted(rejected.reasons.items())
+            if row not in undated
         )
         return Batch(rejected.kept(rows), bad_rows, rejected.nulled)
 

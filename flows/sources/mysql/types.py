@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.sources.interface import arrow_type
+from flows.sources.values.texts import shown_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,7 @@ def convert(source: SourceColumn, target: Type, raw: pa.Array) -> tuple[pa.Array
 
 def reason(source: SourceColumn, target: Type, value: bytes) -> str:
     """Say why a type cannot hold a value."""
-    shown = repr(value.decode(errors="backslashreplace")[:100])
+    shown = shown_bytes(value)
     if source.data_type in {"date", "datetime", "timestamp"} and target.name != "STRING":
         what = "a zero date" if value.startswith(b"0000-00-00") else "a date that does not exist"
         return f"{source.name}: {shown} is {what}"

@@ -90,7 +90,7 @@ class _Unknown:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return self._text
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
+from flows.model.safe_text import spelled
+
 SHOWN = 100
 """Characters of a value that a reason shows."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,14 +59,22 @@ class Moment:
     microseconds: int
     """Since 1970."""
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return f"{self.microseconds} microseconds since 1970"
 
 
 def shown(value: object) -> str:
     """Return a value as a reason shows it: on one line, not too long."""
-    text = repr(str(value)) if isinstance(value, str | Decimal) else repr(value)
+    try:
+        text = repr(value) if isinstance(value, str) else spelled(value)
+    except RecursionError:
+        text = "[...]"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def shown_bytes(data: bytes) -> str:
+    """Return bytes that should be text as a reason shows them; what is none as escapes."""
+    return repr(data[:SHOWN].decode(errors="backslashreplace")).replace("\\\\x", "\\x")
 
 
 def one_line(text: str) -> str:
