@@ -135,7 +135,7 @@ class Dependency:
         if self.reach is None:
             return False
         start, end = self.reach
-        for window in _examples(size):
+        for window in examples(size):
             first, last = start.at(window), end.at(window)
             if first is None or last is None or first < last:
                 return False
@@ -151,7 +151,7 @@ class Dependency:
         return min(reads.end, then.end) - max(reads.start, then.start) > loose
 
 
-def _examples(size: Size) -> Iterator[Window]:
+def examples(size: Size) -> Iterator[Window]:
     """Give windows that lie in every way to the hours, days, weeks, months and years about them."""
     for month in range(13):
         turn = size.floor(add_months(_YEAR, month))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.errors import Fault, SqlError, did_you_mean, few_suggestions
 from flows.model.types import Type, parse_type
+from flows.model.window import short
 from flows.project.stored import dump, load
 from flows.project.table_file import own_error, with_names
 from flows.project.text import listed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from flows.project.files import Folder
     from flows.project.table_file import Query, TableFile
     from flows.sql import Analysis
+    from flows.sql.row_times import RowTime, Stray
 
 WIDENS = {
     ("INT64", "NUMERIC"),
@@ -117,8 +119,10 @@ class _Comparison:
             elif found is not None:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
                 ties = tuple(replace(one, line=query.at(one.line)) for one in found.ties)
-                faults.update((*self.output(found), *self.lookback(found), *self.open_end(found)))
-                faults.update((*self.unfiltered(query, found), *self.seams(query, found), *self.empty(query, found)))
+                seams = (*self.seams(query, found), *self.empty(query, found))
+                faults.update((*self.output(found), *self.lookback(found), *self.unfiltered(query, found)))
+                # What is said of the end of a range mends the rows there too.
+                faults.update(seams or self.strays(found))
         faults.update(self.references())
         for check in self.file.queries:
             # A check of a table of which a column has a fault would miss that column.
@@ -156,7 +160,9 @@ class _Comparison:
 
         try:
             keys = {name: self.faces[name].row_key for name in schema if name in self.faces}
-            return analyze(query.sql, schema, partitions, keys=keys, by_window=self.file.strategy != "replace")
+            owned = self.file.owned if query.own else None
+            by_window = self.file.strategy != "replace"
+            return analyze(query.sql, schema, partitions, keys=keys, by_window=by_window, owned=owned)
         except SqlError as error:
             return tuple(self.file.fault(query.at(one.line), query.field, one.message) for one in error.faults)
 
@@ -246,17 +252,17 @@ class _Comparison:
             )
             yield self.file.fault(line, "window.lookback", message + "Remove it.")
 
-    def open_end(self, found: Analysis) -> Iterator[Fault]:
-        """Say where windows would give rows of later ones, which are refused as they come."""
-        file, column = self.file, self.file.partition or ""
-        if file.one_window:
-            return  # no later one
-        if file.query is not None and file.strategy == "append" and column in found.running_on:
-            message = (
-                f"nothing bounds {column} from above, so that a window gives the rows of later ones too, and fails. "
-                f"Add AND {found.running_on[column]}, so that each row belongs to one window."
-            )
-            yield file.fault(file.query.at(found.line(column)), "sql", message)
+    def strays(self, found: Analysis) -> Iterator[Fault]:
+        """Say where windows would give rows of others, which are refused as they come."""
+        file, size = self.file, self.file.size
+        if file.query is None or file.owned is None or size is None:
+            return
+        for one in found.row_times:
+            stray = one.stray(size)
+            if stray is not None:
+                message = _of_stray(file.owned, one, stray)
+                yield file.fault(file.query.at(found.line(file.owned)), "sql", message)
+                return
 
     def references(self) -> Iterator[Fault]:
         own = self.file.types
@@ -289,6 +295,29 @@ def circle_faults(file: TableFile, way: list[str]) -> tuple[Fault, ...]:
         return ()
     message = f"reads itself: {' -> '.join(way)}. Take one of these out of the circle."
     return (file.fault(query.at(query.names[way[1]]), "sql", message),)
+
+
+def _of_stray(column: str, time: RowTime, stray: Stray) -> str:
+    """Say that a window would give a row of another one, and what keeps it out."""
+    lower, upper = time.is_bounded
+    earlier = stray.given < stray.window.start
+    if stray.read is not None and not (lower if earlier else upper):
+        side, others = ("below", "earlier") if earlier else ("above", "later")
+        return (
+            f"nothing bounds {column} from {side}, so that a window gives the rows of {others} ones too, and fails. "
+            f"Add AND {time.bounds(lower=not lower, upper=not upper)}, so that each row belongs to one window."
+        )
+    given, window = short(stray.given), f"{short(stray.window.start)}..{short(stray.window.end)}"
+    if stray.read is None:
+        return (
+            f"{time.written} lies outside its window, where no row may be: in {window} it is {given}. "
+            "Write DATE(@window_start), or the time of a column that is bounded by the window."
+        )
+    return (
+        f"a window gives rows whose {column} lies outside of it, and fails: with {time.column} {short(stray.read)}, "
+        f"which the window {window} reads, it is {given}. Write {time.bounds()} in place of what bounds {time.column}, "
+        "so that each row belongs to one window."
+    )
 
 
 def _fits(given: Type, wanted: Type) -> bool:

@@ -130,6 +130,12 @@ class TableFile(NamedTuple):
         return Size.parse(self.window) if self.window else None
 
     @property
+    def owned(self) -> str | None:
+        """The column by which each row belongs to one of several windows; None where rows do not."""
+        by_window = self.strategy == "append" or self.partition in self.row_key
+        return self.partition if by_window and not self.one_window and not self.sourced else None
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The tables that the table's own query names, in alphabetical order."""
         return tuple(sorted((self.query.names or ()) if self.query else ()))

@@ -46,8 +46,8 @@ LOADED_FIRST = {
     ),
     "sql": (
         "flows.sql.compile.compiler",
-        "flows.sql.open_end",
         "flows.sql.reach",
+        "flows.sql.row_times",
         "flows.sql.seams",
     ),
 }

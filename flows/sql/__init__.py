@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flows.model.types import Type
     from flows.sql.compile.compiler import Compiled
     from flows.sql.compile.scope import Context, Relation
+    from flows.sql.row_times import RowTime
     from flows.sql.seam import Seam
 
 __all__ = [
@@ -57,8 +58,8 @@ class Analysis:
     """Names and types of what it gives, in its order."""
     nodes: Mapping[str, exp.Expr]
     """What each of these is computed from, by name."""
-    running_on: Mapping[str, str]
-    """Columns whose values surely go on past the window's end, each with the condition that is missing."""
+    row_times: tuple[RowTime, ...]
+    """The times by which rows belong to windows, of which windows may give some of others."""
     seams: tuple[Seam, ...]
     """Conditions that include the end of what a window reads, or leave out its start."""
     ties: tuple[Tie, ...]
@@ -69,26 +70,29 @@ class Analysis:
         return line_of(self.nodes[name])
 
 
-def analyze(
+def analyze(  # noqa: PLR0913 - what is known of the tables, and of the one whose query it is
     sql: str,
     schema: Mapping[str, Mapping[str, Type | str]],
     partitions: Mapping[str, str] | None = None,
     *,
     keys: Mapping[str, Sequence[str]] | None = None,
     by_window: bool = True,
+    owned: str | None = None,
 ) -> Analysis:
     """Find what a table's query reads, how far, and what it gives.
 
     `partitions` names the partition column of each table that has one, `keys` the columns that tell its rows apart;
-    `by_window` says whether the query may name the window's parameters. Raises SqlError with every fault found.
+    `by_window` says whether the query may name the window's parameters, `owned` by which column of its own each row belongs to
+    one window. Raises SqlError with every fault found.
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - most runs read queries and compile none
-    from flows.sql.open_end import has_open_end, running_on  # noqa: PLC0415 - the same
     from flows.sql.reach import dependencies  # noqa: PLC0415 - the same
+    from flows.sql.row_times import row_times  # noqa: PLC0415 - the same
     from flows.sql.seams import seams  # noqa: PLC0415 - the same
 
     tree, nodes, faults_of_tree, _ = read(sql)
     relation, context = compiled(tree, schema, partitions or {}, keys=keys, windowed=nodes.around(exp.Parameter))
+    conditions, context.conditions = context.conditions or [], None
     try:
         faults = [
             *faults_of_tree,
@@ -102,15 +106,11 @@ def analyze(
         raise SqlError(faults)
     columns = tuple((name or "", output(value.type)) for name, value in relation.columns)
     by_name = {name: node for (name, _), node in zip(columns, relation.nodes, strict=False)}
-    open_ended = {
-        name or "": _end_of(
-            origin.column, schema[origin.occurrence.table][origin.column], start=not origin.occurrence.lower
-        )
-        for name, value in (relation.columns if by_window and has_open_end(nodes) else ())
-        if (origin := running_on(value.origins)) is not None
-    }
+    ties = tuple(_ties(tree, context))
+    deciding = [(by_name[owned], value) for name, value in relation.columns if name == owned] if owned else []
+    times = [one for node, value in deciding for one in row_times(node, value, context, conditions, nodes)]
     reads = dependencies(context.occurrences, by_window=by_window)
-    return Analysis(reads, columns, by_name, open_ended, tuple(seams(nodes)), tuple(_ties(tree, context)))
+    return Analysis(reads, columns, by_name, tuple(times), tuple(seams(nodes)), ties)
 
 
 def _ties(tree: exp.Query, context: Context) -> Iterator[Tie]:
@@ -121,15 +121,6 @@ def _ties(tree: exp.Query, context: Context) -> Iterator[Tie]:
     for where, node in dict.fromkeys([*context.untold, *lost]):
         call = node.parent if isinstance(node, exp.Order) and node.parent is not None else node
         yield Tie(shown(call), line_of(node), where == "windows")
-
-
-def _end_of(column: str, type_: Type | str, *, start: bool) -> str:
-    """Return the condition that keeps a column's values before the window's end, and behind its start."""
-    name = str(type_)
-    moments = [
-        f"{name}(@{one})" if name in {"DATE", "DATETIME"} else f"@{one}" for one in ("window_start", "window_end")
-    ]
-    return f"{f'{column} >= {moments[0]} AND ' if start else ''}{column} < {moments[1]}"
 
 
 def names_of(sql: str) -> tuple[dict[str, int], tuple[Fault, ...]]:

@@ -69,10 +69,12 @@ class Occurrence:
     """What names the window beside the partition column, and yet is no upper bound."""
     is_filtered: bool = False
     """Whether a condition is about the partition column alone, be it by the window or not."""
+    of: Occurrence | None = None
+    """The read whose bounds it began with."""
 
     def again(self) -> Occurrence:
         """Return the same read at another place."""
-        return replace(self)
+        return replace(self, of=self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Origin:
     most: timedelta = _NOTHING
     kind: str = ""
     """As what it is written, where it is no time."""
+    steps: tuple[Step, ...] = ()
+    """What has become of it, exactly."""
     opaque: bool = False
     """Whether a bound on the value says nothing about the column's: other rows have decided about it."""
 
@@ -98,13 +102,13 @@ class Origin:
 
     def after(self, steps: Iterable[Step]) -> Origin:
         """Return the origin of what steps make of the value."""
-        value = self
+        value, made = self, tuple(steps)
         try:
-            for step in steps:
+            for step in made:
                 value = _stepped(value, step)
         except OverflowError:
             return replace(self, opaque=True)
-        return value
+        return replace(value, steps=self.steps + made) if made else value
 
 
 def hidden(origins: Iterable[Origin]) -> frozenset[Origin]:

@@ -208,7 +208,7 @@ def test_hours_of_windows_without_an_end_are_counted_to_today(root):
 
 
 def test_a_range_that_two_windows_share_is_a_fault(root):
-    """Whole days in both ends of a range are a day twice in windows of days that nothing bounds again, not in hours."""
+    """Whole days in both ends of a range are a day twice in windows of days that nothing bounds again; hours read their day."""
     sql = "SELECT order_id\nFROM core.orders\nWHERE DATE(created_at) BETWEEN DATE(@window_start) AND DATE(@window_end)"
     within = f"SELECT order_id FROM ({sql.replace('order_id', 'order_id, created_at')}) WHERE created_at < @window_end"
     for name, size, query in (("days", "1 day", sql), ("hours", "1 hour", sql), ("within", "1 day", within)):
@@ -218,7 +218,9 @@ def test_a_range_that_two_windows_share_is_a_fault(root):
         text = (
             path.read_text()
             .replace("strategy: replace", window)
-            .replace("SELECT order_id", "SELECT order_id, created_at AS at")
+            .replace(
+                "SELECT order_id", f"SELECT order_id, {'@window_start' if name == 'hours' else 'created_at'} AS at"
+            )
         )
         path.write_text(text.replace("  - {name: order_id, type: INT64}", columns))
     assert faults(root) == [

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from flows.model.types import Type
-    from flows.sql.compile.scope import Relation
+    from flows.sql.compile.scope import Kept, Relation
 
 
 class Compiled(NamedTuple):
@@ -50,14 +50,15 @@ def compiled(  # noqa: PLR0913 - what is known of the tables, and how exactly it
     *,
     keys: Mapping[str, Sequence[str]] | None = None,
     exact: bool = False,
-    windowed: frozenset[int] = frozenset(),
+    windowed: frozenset[int] | None = None,
 ) -> Compiled:
     """Compile a query; its faults stand in the context. Raises SqlError where it nests too deeply.
 
     `keys` are the columns that tell the rows of a table apart, `windowed` the identities of the nodes that hold a parameter
-    of the window.
+    of the window, where conditions are to be noted.
     """
-    context = Context(schema, partitions, keys or {}, exact=exact, windowed=windowed)
+    noted: list[Kept] | None = None if windowed is None else []
+    context = Context(schema, partitions, keys or {}, exact=exact, windowed=windowed or frozenset(), conditions=noted)
     try:
         return Compiled(query(tree, Scope(context)), context)
     except RecursionError:

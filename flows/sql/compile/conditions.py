@@ -33,6 +33,9 @@ def note_bounds(node: exp.Expr, scope: Scope, sides: Sequence[FromItem] | None, 
     kept = (
         own if sides is None else own & {one.occurrence for item in sides for _, v in item.columns for one in v.origins}
     )
+    if scope.context.conditions is not None:
+        is_outer = kept and sides is not None and sides is not scope.items
+        scope.context.conditions.append((node, scope, frozenset(kept) if is_outer else None))
     conditions = operands(node, exp.And)
     for one in conditions:
         if not names_window(one, scope):

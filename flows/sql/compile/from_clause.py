@@ -122,6 +122,7 @@ def _using(
             )
             scope.fault(column, f"'{name}' in USING must be one column {where}.")
             continue
+        scope.context.equated += (*left[0].origins, *right[0].origins)
         conditions.append(compare(join, (column, left[0]), "=", (column, right[0]), scope))
         merged = {"RIGHT": right[0], "FULL": Value(left[0].type, f"coalesce({left[0].sql}, {right[0].sql})")}
         chosen = merged.get(side, left[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from sqlglot import exp
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from flows.sql.reach import Limit, Occurrence, Origin
 
 
+Kept: TypeAlias = "tuple[exp.Expr, Scope, frozenset[Occurrence] | None]"
+"""A condition that keeps rows out, with where it stands, and of an outer join the tables whose rows alone these are."""
 Read = tuple[int, str]
 """A value of a row: how many queries are around the one that gives it, and its SQL."""
 NOTHING_READ: frozenset[Read] = frozenset()
@@ -194,6 +196,10 @@ class Context:
     """Calls whose ties BigQuery breaks in any way, each with where: ORDER or WINDOWS."""
     full_joins: dict[int, tuple[exp.Expr, bool]] = field(default_factory=dict)
     """Whether a tree has a FULL JOIN anywhere, with its root and by the identity of that."""
+    conditions: list[Kept] | None = None
+    """What keeps rows out; None where nobody asks. Who does takes it out: a scope knows its context."""
+    equated: list[Origin] = field(default_factory=list)
+    """Where columns come from that USING compares with others."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
     """What must hold of the tables around an EXISTS for it to be true, by the identity of its node."""
 
