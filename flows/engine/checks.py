@@ -15,12 +15,12 @@ from flows.model.sizes import plural
 from flows.warehouses.interface import Query, every_row, no_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flows.model.checks import Check, Severity
     from flows.model.table import Column, Table
     from flows.model.types import Type
-    from flows.warehouses.interface import Staged
+    from flows.warehouses.interface import Staged, Written
 
 SHOWN_ROWS = 5
 MOST_DECIMAL_DIGITS = 38
@@ -59,7 +59,13 @@ class _ColumnTest:
     parameters: tuple[tuple[str, object], ...] = ()
 
 
-def broken(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]], into: Table) -> list[Broken]:
+def broken(
+    table: Table,
+    staged: Staged,
+    schema: Mapping[str, Mapping[str, Type]],
+    into: Table,
+    written: Callable[[str], Written | None],
+) -> list[Broken]:
     """Return the checks that the staged rows break: those of columns, then those of the table.
 
     Args:
@@ -67,13 +73,14 @@ def broken(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]
         staged: the rows.
         schema: the types of the table and of all that its checks name.
         into: the table that is to hold the rows, and holds those beside which they come.
+        written: where a query of the table's stands.
     """
     tests = [
         _column_test((table, into), staged, column, check, f"c{i}_{j}")
         for i, column in enumerate(table.columns)
         for j, check in enumerate(column.checks)
     ]
-    return [*_break_columns(tests, staged), *_break_table(table, staged, schema)]
+    return [*_break_columns(tests, staged), *_break_table(table, staged, schema, written)]
 
 
 def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
@@ -177,7 +184,12 @@ def _kept(table: Table, staged: Staged) -> str:
     return f"(SELECT * FROM {name} WHERE `{column}` < {start} OR `{column}` >= {end})"
 
 
-def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str, Type]]) -> list[Broken]:
+def _break_table(
+    table: Table,
+    staged: Staged,
+    schema: Mapping[str, Mapping[str, Type]],
+    written: Callable[[str], Written | None],
+) -> list[Broken]:
     found = []
     for number, check in enumerate(table.checks, start=1):
         match check:
@@ -200,7 +212,7 @@ def _break_table(table: Table, staged: Staged, schema: Mapping[str, Mapping[str,
                 from flows.sql import first_rows  # noqa: PLC0415 - slow to import, and few tables need it
 
                 sql = first_rows(check.sql, SHOWN_ROWS, table.identity, staged.relation)
-                rows = staged.select(Query(sql, schema))
+                rows = staged.select(Query(sql, schema, written=written(check.sql)))
                 if rows:
                     more = "or more " if len(rows) == SHOWN_ROWS else ""
                     name = check.name or f"checks[{number}]"

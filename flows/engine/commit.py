@@ -24,10 +24,10 @@ from flows.model.errors import (
     told,
 )
 from flows.project.definition import code_version
-from flows.warehouses.interface import Query, no_row, shadow_of
+from flows.warehouses.interface import Query, Written, no_row, shadow_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -74,6 +74,8 @@ class TableRun:
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The columns that tell their rows apart, of those tables that have such."""
 
+    lines: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
+    """What lines of the queries in the table's file are called, by the text of each."""
     before: Table | None = None
     """The table, as the definition has it whose rows may be accepted."""
 
@@ -91,7 +93,12 @@ class TableRun:
     def query(self) -> Query:
         """The table's SQL; one object for all windows, so that it is transpiled once."""
         assert self.table.sql is not None  # noqa: S101 - a table has a source or SQL
-        return Query(self.table.sql, self.schema, self.keys)
+        return Query(self.table.sql, self.schema, self.keys, self.written(self.table.sql))
+
+    def written(self, sql: str) -> Written | None:
+        """Return where a person wrote a query of the table's; None where its file has another one by now."""
+        at = self.lines.get(sql)
+        return Written(sql, at) if at is not None else None
 
 
 @dataclass
@@ -301,7 +308,7 @@ def refuse_bad(table: Table, window: Window | None, bad: list[BadRow], more: str
 def _check(run: TableRun, window: Window | None, staged: Staged) -> tuple[Notice, ...]:
     """Return the warnings. Raises CheckFailedError where a check of severity `fail` is broken."""
     table = run.table
-    found = broken(table, staged, run.schema, run.into)
+    found = broken(table, staged, run.schema, run.into, run.written)
     failed = [item for item in found if item.severity == "fail"]
     if failed:
         lines = "\n".join(f"  {item}" for item in failed)

@@ -264,4 +264,5 @@ def _table_run(parts: Parts, edition: Edition, todo: Plan, found: Reached | Deri
         unread=parts.readings.of(name)[name].warned["unread"] if edition.table.source else (),
         generation=edition.generation,
         is_shadow=edition.is_shadow,
+        lines=parts.project.lines(name),
     )

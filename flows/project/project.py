@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from flows.project.table_file import load_file, table_of
 from flows.project.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from flows.model.dependency import Dependency, Tie
     from flows.model.table import Table
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flows.project.differences import Difference
     from flows.project.faults import Findings
     from flows.project.files import Folder
-    from flows.project.table_file import TableFile
+    from flows.project.table_file import Query, TableFile
 
 _WINDOWS = 64
 """How many of a table's windows are looked at: among them are the ends of weeks and months."""
@@ -137,6 +137,11 @@ class Project:
         query = self._files[identity].query
         return query.at((query.names or {})[upstream]) if query else 1
 
+    def lines(self, identity: str) -> dict[str, Callable[[int], str]]:
+        """Return what the lines of the queries in a table's file are called, as `file:line`, by the text of each."""
+        file = self._files.get(identity)
+        return {query.sql: partial(_line_of, file.file, query) for query in file.queries} if file else {}
+
     def summed_again(self, identity: str) -> tuple[Dependency, ...]:
         """Return what a table's windows add up again, since several of them read the same rows of it.
 
@@ -220,6 +225,10 @@ class Project:
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(name for name in names if name in self.tables)
+
+
+def _line_of(file: str, query: Query, line: int) -> str:
+    return f"{file}:{query.at(line)}"
 
 
 def load_project(

@@ -35,15 +35,16 @@ _PATTERNS = "REGEXP"
 _CAST = re.compile(r"Could not cast (\w+) to (\w+)")
 _CALL = re.compile(r"([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)?)\b")
 _OPERATOR = re.compile(r"'([^' ]+)'")
+_COLUMN = re.compile(r"(?:the column (\w+)|a column): ")
 _BAD_JSON = "Malformed JSON: "
 _MORE_DIGITS = "Write a type with more digits in `columns`, or a value that fits in the SQL."
 _MOST_LINES = 3
 
 
-def blamed(message: str, sql: str) -> tuple[str, str]:
+def blamed(message: str, written: str, at: Callable[[int], str] | None = None) -> tuple[str, str]:
     """Return where in a query a failure may come from, and what to write; empty texts where nobody knows.
 
-    A message begins with what failed: `Could not cast STRING to INT64: ...`, `PARSE_DATE: ...`, `'/': ...`, `the column v: ...`.
+    `at` gives what a line of it is called. A message begins with what failed: `Could not cast STRING to INT64: ...`, `PARSE_DATE: ...`, `'/': ...`, `the column v: ...`.
     """
     what = instead = ""
     is_it: Callable[[exp.Expr], bool]
@@ -59,8 +60,11 @@ def blamed(message: str, sql: str) -> tuple[str, str]:
         instead = "" if what in _OWN else _of_call(what)
         is_it = _calls(what)
     else:
-        return "", _MORE_DIGITS if message.startswith(("the column ", "a column: ")) else ""
-    return _where(sql, is_it), instead
+        column = _COLUMN.match(message)
+        if column is None:
+            return "", ""
+        return place_of(column[1] or "", written, at or _in_sql) if column[1] else "", _MORE_DIGITS
+    return _where(written, is_it, at or _in_sql), instead
 
 
 def _of_call(name: str) -> str:
@@ -92,15 +96,29 @@ def _calls(name: str) -> Callable[[exp.Expr], bool]:
     return calls
 
 
-def _where(sql: str, is_it: Callable[[exp.Expr], bool]) -> str:
+def _in_sql(line: int) -> str:
+    return f"line {line} of the SQL"
+
+
+def place_of(column: str, sql: str, at: Callable[[int], str]) -> str:
+    """Return where a query says what a column of its result is; an empty text where nobody knows."""
+    found = [line for line, _ in _found(sql, lambda node: _gives(node, column))]
+    return at(found[0]) if found else ""
+
+
+def _gives(node: exp.Expr, column: str) -> bool:
+    return isinstance(node.parent, exp.Select) and node.arg_key == "expressions" and node.alias_or_name == column
+
+
+def _where(sql: str, is_it: Callable[[exp.Expr], bool], at: Callable[[int], str]) -> str:
     """Say where a query has nodes of a kind: the only one in full, several by their lines."""
     found = list(_found(sql, is_it))
     lines = sorted({line for line, _ in found})
     if len({text for _, text in found}) == 1 and len(lines) == 1:
-        return f"'{found[0][1]}' in line {lines[0]} of the SQL"
+        return f"'{found[0][1]}' in {at(lines[0])}"
     if not lines or len(lines) > _MOST_LINES:
         return ""
-    return f"line {' or '.join(map(str, lines))} of the SQL"
+    return " or ".join(map(at, lines))
 
 
 def _found(sql: str, is_it: Callable[[exp.Expr], bool]) -> Iterator[tuple[int, str]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -27,6 +27,14 @@ LEDGER_SHARDS = 128
 (https://cloud.google.com/bigquery/quotas#data-manipulation-language-statements)."""
 
 
+class Written(NamedTuple):
+    """SQL as a person wrote it."""
+
+    sql: str
+    at: Callable[[int], str]
+    """What a line of it is called, by its number: the line of its file."""
+
+
 @dataclass(frozen=True, eq=False)
 class Query:
     """A SELECT in GoogleSQL with the parameters @window_start and @window_end."""
@@ -36,6 +44,8 @@ class Query:
     """Types of the tables that it reads, by identity and column."""
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The columns that tell their rows apart, of those tables that have such."""
+    written: Written | None = None
+    """What it was made of, where that is known."""
 
 
 def parts_of(identity: str) -> str:

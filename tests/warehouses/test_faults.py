@@ -6,7 +6,7 @@ import pytest
 from flows.model.errors import WarehouseError
 from flows.sql import to_duckdb
 from flows.warehouses.duckdb.connection import translated
-from flows.warehouses.interface import Query
+from flows.warehouses.interface import Query, Written
 
 SCHEMA = {
     "core.t": {
@@ -63,7 +63,7 @@ FAULTS = {
     "GENERATE_ARRAY(1, n, z)": "GENERATE_ARRAY with a step of zero: '1', '3', '0'",
     "DATE(ts, t)": "'twelve' is not a time zone. Write its name, such as Europe/Berlin, or +05:30",
     # What stands several times is told by its lines, and what is not at fault is not told.
-    "CAST(t AS INT64) AS x,\n  CAST(CONCAT(t, t) AS INT64)": "Could not cast STRING to INT64: 'twelve' (line 2 or 3 of the SQL). Write",
+    "CAST(t AS INT64) AS x,\n  CAST(CONCAT(t, t) AS INT64)": "Could not cast STRING to INT64: 'twelve' (line 2 of the SQL or line 3 of the SQL). Write",
     "SAFE.PARSE_DATE('%F', t) AS x, n / n AS y,\n  PARSE_DATE('%F', t)": "PARSE_DATE: the text does not have the format %F: 'twelve' ('PARSE_DATE('%F', t)' in line 3 of the SQL)",
 }  # fmt: skip
 
@@ -86,19 +86,29 @@ def test_what_a_value_does_to_a_run_is_told_in_words_of_googlesql(connection, ex
 
 
 @pytest.mark.parametrize(
-    ("expression", "column", "value"),
-    [("d", "the column v", "99999999999999999999999999999"), ("CAST(98765.25 AS NUMERIC)", "a column", "98765.25")],
+    ("expression", "column", "value", "where"),
+    [
+        ("d", "the column v", "99999999999999999999999999999", " (line 1 of the SQL)"),
+        ("CAST(98765.25 AS NUMERIC)", "a column", "98765.25", ""),
+    ],
 )
-def test_a_number_with_more_digits_than_its_column_is_told_by_the_column(connection, expression, column, value):
+def test_a_number_with_more_digits_than_its_column_is_told_by_the_column(connection, expression, column, value, where):
     """It names the column where it is known, the value and how many digits there may be."""
     connection.execute("CREATE OR REPLACE TEMP TABLE short (v DECIMAL(5, 2))")
     query = Query(f"SELECT {expression} AS v FROM core.t AS r", SCHEMA)
     with pytest.raises(WarehouseError) as failed, translated("d.t", query):
         connection.execute(f"INSERT INTO short {to_duckdb(query.sql, query.schema)}")
-    said = (
-        f"d.t: {column}: '{value}' needs more than 5 digits, 2 of them after the point. Write a type with more digits"
-    )
+    said = f"d.t: {column}: '{value}' needs more than 5 digits, 2 of them after the point{where}. Write a type with more digits"
     assert str(failed.value).startswith(said)
+
+
+def test_the_line_is_that_of_the_file(connection):
+    """Where it is known in which file the query stands, and from which line on."""
+    sql = "SELECT\n  n,\n  CAST(t AS INT64) AS v\nFROM core.t AS r"
+    query = Query(sql, SCHEMA, written=Written(sql, lambda line: f"tables/d/t.yaml:{line + 10}"))
+    with pytest.raises(WarehouseError) as failed, translated("d.t", query):
+        connection.execute(to_duckdb(query.sql, query.schema)).fetchall()
+    assert "'twelve' ('CAST(t AS INT64)' in tables/d/t.yaml:13). Write SAFE_CAST" in str(failed.value)
 
 
 def test_failures_by_other_values_are_of_one_kind(connection):

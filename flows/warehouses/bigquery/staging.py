@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.model.errors import BudgetError, ConflictError, WarehouseUnavailableError, WindowError
+from flows.model.errors import BudgetError, ConflictError, WarehouseUnavailableError
 from flows.model.safe_text import row_text
 from flows.model.sizes import shown_bytes
 from flows.sql import to_bigquery
@@ -23,7 +23,8 @@ from flows.warehouses.bigquery.target import EXPIRY
 from flows.warehouses.bigquery.types import quote, spelled
 from flows.warehouses.conflict import overtaken
 from flows.warehouses.drift import drifting_columns
-from flows.warehouses.interface import Query, owner_of
+from flows.warehouses.interface import Query
+from flows.warehouses.outside import outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -158,7 +159,7 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
             f"{target.attempt.cause.subject}: {loaded.rows:,} rows were sent to BigQuery, which has {seen.rows:,}."
         )
     if seen.facts.get("outside"):
-        _refuse_outside(target, staged)
+        _refuse_outside(target, staged, rows)
     count, tied, relation = seen.rows, 0, staged
     drifting = drifting_columns(table, rows)
     if is_merged:
@@ -202,19 +203,12 @@ def _refuse_beyond_budget(target: Target, rows: Query) -> None:
         )
 
 
-def _refuse_outside(target: Target, staged: str) -> None:
-    """Raise WindowError with rows that lie outside their window."""
-    table = target.table
-    assert table.partition is not None  # noqa: S101 - it is what the window bounds
+def _refuse_outside(target: Target, staged: str, given: object) -> None:
+    """Raise WindowError with rows that lie outside their window, of those that were given."""
     rows = target.run(
         "outside", f"SELECT {target.columns} FROM {staged} WHERE {target.inside} IS NOT TRUE LIMIT {SHOWN_ROWS}"
     ).rows
-    shown, column = "\n".join(f"  {row_text(row)}" for row in rows), table.partition.column
-    raise WindowError(
-        f"{owner_of(table.identity)}: rows of the window {target.window} have a {column} outside it, for example\n"
-        f"{shown}",
-        advice=f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one window.",
-    )
+    raise outside(target.table, target.window, given, "\n".join(f"  {row_text(row)}" for row in rows))
 
 
 def record(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:

@@ -159,7 +159,7 @@ def translated(subject: str = "", made: object = None) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise explained(error, subject, made.sql if isinstance(made, Query) else "") from error
+        raise explained(error, subject, made if isinstance(made, Query) else None) from error
     except UnicodeDecodeError as error:
         # DuckDB cuts the text of some errors within a character.
         raise WarehouseError(f"{where}{error.object.decode(errors='replace').partition(chr(10))[0]}") from error

@@ -12,6 +12,7 @@ from flows.warehouses.duckdb.faults import first_line, of_disk
 
 if TYPE_CHECKING:
     from flows.model.errors import DerivedError
+    from flows.warehouses.interface import Query
 
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 """What values are at fault for, or how many there are at once."""
@@ -59,23 +60,23 @@ _OWN = re.compile(r"Could not cast |a [A-Z]+ |[A-Z][A-Z0-9_.]*[ :]|'[^' ]+': ")
 _KIND = re.compile(r"[A-Z]\w*(?: [a-z]+| [A-Z]\w*)* Error: ")
 
 
-def explained(error: duckdb.Error, subject: str, sql: str = "") -> DerivedError:
+def explained(error: duckdb.Error, subject: str, query: Query | None = None) -> DerivedError:
     """Return an error of DuckDB as one of ours.
 
     Args:
         error: what DuckDB raised.
         subject: what was being made; may be empty.
-        sql: the GoogleSQL that was run, where a person wrote it.
+        query: what was run, where a person wrote it.
     """
     where = f"{subject}: " if subject else ""
     line = of_disk(error) or in_words(error)
     if isinstance(error, duckdb.TransactionException) and "conflict" in str(error).lower():
         return ConflictError(f"{where}another run changed the same rows first, so this one changed nothing: {line}")
     place = instead = ""
-    if sql:
+    if query is not None:
         from flows.sql.blamed import blamed  # noqa: PLC0415 - slow to import, and most runs have no error
 
-        place, instead = blamed(line, sql)
+        place, instead = blamed(line, *(query.written or (query.sql,)))
     there = f" ({place})." if place else "." if instead else ""
     cause = shape(line.partition(": '")[0])
     return WarehouseError(f"{where}{line}{there}", advice=instead, cause=cause, of_rows=isinstance(error, _OF_ROWS))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.model.entry import Touched
-from flows.model.errors import WindowError
 from flows.sql import to_duckdb
 from flows.sql.types import duckdb_type, quote
 from flows.warehouses.drift import drifting_columns
@@ -22,7 +21,8 @@ from flows.warehouses.duckdb.merge import merge_rows, overwrites, settle_keys, s
 from flows.warehouses.duckdb.parts import fold_parts
 from flows.warehouses.duckdb.queries import by_name, execute, fetch, translate_query
 from flows.warehouses.duckdb.replace import replace_rows
-from flows.warehouses.interface import Query, owner_of
+from flows.warehouses.interface import Query
+from flows.warehouses.outside import outside
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
@@ -186,8 +186,7 @@ def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.Rec
     table = target.table
     if not table.is_bounded:
         return
-    assert table.partition is not None  # noqa: S101 - it is what the window bounds
-    given, column, astray = place.rows, table.partition.column, 0
+    given, astray = place.rows, 0
     if place.straight and isinstance(rows, Query):
         # Other windows' rows stand in the same table: what its range did not gain has gone elsewhere.
         astray = count - target.read(f"SELECT count(*) FROM {place.rows}")[0][0]
@@ -198,12 +197,7 @@ def _refuse_outside(target: Target, place: Place, rows: Query | Generator[pa.Rec
         f'SELECT {target.columns} FROM {given} AS "new-row" WHERE {target.inside} IS NOT TRUE LIMIT {SHOWN_ROWS}'
     )
     if shown or astray:
-        raise WindowError(
-            f"{owner_of(table.identity)}: rows of the window {target.window} have a {column} outside it, for example\n"
-            f"{shown}",
-            advice=f"Bound {column} by @window_start and @window_end in the SQL, so that each row belongs to one "
-            "window.",
-        )
+        raise outside(table, target.window, rows, shown)
 
 
 def _write(staged: StagedRows) -> list[Touched]:
