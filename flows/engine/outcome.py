@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from flows.engine.extract import Slot
     from flows.engine.request import Reached
@@ -36,6 +36,8 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     """What there is to say of the table as a whole."""
+    held: Sequence[Window] = ()
+    """Ranges of windows of which a core table has held rows when the run began."""
     defined: Table | None = None
     """The table as its file defines it; None where that has faults."""
     untried: tuple[Step, ...] = ()

@@ -148,6 +148,8 @@ def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
     closed = spec.closed(facts.moment.now)
     outside = tuple(_outside(facts.known, spec))
     if facts.trim:
+        if not outside:
+            return Plan(idle="nothing outside" if facts.known.committed or facts.known.parts else "never copied")
         return Plan(tuple(Step(span, "trim", Reason("outside")) for span in outside))
     inside = inside_of(spec, closed, facts.bounds)
     if facts.force:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flows.engine.accept import require_acceptable
 from flows.engine.editions import Asked, in_order, of_edition, plan_edition
 from flows.engine.plan import plan
+from flows.engine.redefine import require_acceptable_copy
 from flows.engine.state import as_it_is
 from flows.engine.steps import Edition, Moment, Plan
 from flows.engine.succession import plan_succession
@@ -60,6 +61,8 @@ def _plan_core(asked: Asked, table: Table, reading: Reading) -> Plan:
     What a person wants copied from nothing is made beside the rows that are there, and any run goes on with it.
     """
     live, begun = reading.state, reading.begun
+    if asked.accept:
+        require_acceptable_copy(table, live)
     goes_on = _going_on(begun)
     is_anew = asked.rebuild or goes_on is not None or (begun is not None and bool(live.changes))
     if is_anew and (live.committed or live.changed) and not (asked.accept or asked.trim):
@@ -85,6 +88,8 @@ def _plan_derived(asked: Asked, table: Table, reading: Reading) -> Plan:
     abandons = begun.number if begun is not None and goes_on is None else None
     is_declined = bool(changes) and reading.declined == code_version(table)
     if asked.accept:
+        if not (live.committed or live.changed):
+            raise UsageError(f"{table.identity}: there is nothing to accept: none of its rows are made yet.")
         require_acceptable(table, reading.present, changes, asked.readings.warehouse)
     if is_declined and reading.present is not None and not (asked.rebuild or asked.force or asked.accept):
         todo = plan_edition(asked, as_it_is(reading.present, live), reading.generation, live)

@@ -18,9 +18,13 @@ from flows.model.sizes import plural
 from flows.model.window import EVER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.engine.commit import TableRun
+    from flows.engine.state import LedgerState
     from flows.engine.steps import Plan
     from flows.model.definition import Change
+    from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
 
 NEVER_ACCEPTED = {"key", "strategy", "partition"}
@@ -30,26 +34,37 @@ NEVER_ACCEPTED = {"key", "strategy", "partition"}
 def require_answer(run: TableRun, todo: Plan, warehouse: Warehouse, *, accept: bool) -> None:
     """Go on only where somebody has said what becomes of a core table's rows, or nobody has to.
 
-    Raises:
-        DefinitionError: nobody has.
-        UsageError: there is nothing to accept, or what changed cannot be.
+    Raises DefinitionError where nobody has.
     """
     table = run.table
     copies = table.source is not None and table.window is not None
     asks = tuple(change for change in todo.changes if copies and change.alters_rows)
-    refused = [change.name for change in asks if change.kind in NEVER_ACCEPTED]
-    if accept and not asks:
-        raise UsageError(f"{table.identity}: there is nothing to accept: its rows were copied as its file says.")
-    if accept and refused:
-        raise UsageError(
-            f"{table.identity}: its file changes {' and '.join(refused)}, by which rows are found, so that those "
-            "copied before cannot stay: --rebuild copies all again."
-        )
     if asks and not accept and todo.succession is None:
-        raise DefinitionError(_question(run, asks, warehouse, may_stay=not refused))
+        raise DefinitionError(_question(run, asks, warehouse, may_stay=not _refused(asks)))
     if copies and todo.changes and run.source is not None:
         # Nothing is altered for a file that the source does not fit.
         run.source.inspect(table)
+
+
+def require_acceptable_copy(table: Table, known: LedgerState) -> None:
+    """Raise UsageError where there is nothing of a core table to accept, or what its file changes cannot be."""
+    name = table.identity
+    if table.window is None:
+        raise UsageError(f"{name}: there is nothing to accept: it is copied as a whole, each time by its file.")
+    if not (known.committed or known.parts):
+        raise UsageError(f"{name}: there is nothing to accept: none of its rows are copied yet.")
+    asks = [change for change in known.changes if change.alters_rows]
+    if not asks:
+        raise UsageError(f"{name}: there is nothing to accept: its rows were copied as its file says.")
+    if refused := _refused(asks):
+        raise UsageError(
+            f"{name}: its file changes {' and '.join(refused)}, by which rows are found, so that those copied before "
+            "cannot stay: --rebuild copies all again."
+        )
+
+
+def _refused(asks: Sequence[Change]) -> list[str]:
+    return [change.name for change in asks if change.kind in NEVER_ACCEPTED]
 
 
 def accepted(run: TableRun, todo: Plan, warehouse: Warehouse) -> TableRun:

@@ -20,7 +20,7 @@ from flows.engine.prepare import prepare, require_ready
 from flows.engine.request import Reached, Request
 from flows.engine.steps import Edition, Plan
 from flows.model.errors import ConflictError, DerivedError, SqlError
-from flows.model.window import EVER
+from flows.model.window import EVER, merge
 from flows.sql import names_of
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def _ingest(  # noqa: PLR0913, PLR0917 - what is asked, planned and told
     version = _turn(parts, newest, todo)
     runs = {number: replace(run, known_version=version) for number, run in runs.items()}
     changed: list[Notice] = []
+    held = parts.readings.of(outcome.table)[outcome.table].state.committed
     for number in dict.fromkeys(step.generation for step in todo.windows) or [newest.generation]:
         changed += prepare(runs[number], todo, warehouse)
     if newest.table.window and todo.changes and todo.succession is None and not request.trim:
@@ -156,6 +157,7 @@ def _ingest(  # noqa: PLR0913, PLR0917 - what is asked, planned and told
         steps = tuple(part for step in todo.windows for part in extracts[step.generation].steps([step]))
         outcome.plan = replace(todo, windows=steps)
     _do(parts, outcome, runs, extracts, observer, plan, found)
+    outcome.held = merge(commit.window for commit in held)
     outcome.notices = [] if request.force and request.bounds == EVER else changed
 
 

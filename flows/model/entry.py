@@ -37,6 +37,7 @@ class Notice:
         "undated",
         "outside",
         "tied",
+        "gone",
         "source",
         "new_column",
         "retyped_column",

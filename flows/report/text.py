@@ -91,6 +91,13 @@ def plan_span(plan: Plan) -> str:
     return str(Window(min(window.start for window in windows), max(window.end for window in windows)))
 
 
+_IDLE = {
+    "": ", all its windows are committed",
+    "nothing outside": ", no rows are outside its start and end",
+    "never copied": ", none of its rows are copied yet",
+}
+
+
 def describe_plan(table: str, plan: Plan) -> list[str]:
     """Return a plan as lines."""
     if plan.windows:
@@ -103,7 +110,7 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
     elif any(change.alters_rows for change in plan.changes) and not _is_derived(plan):
         lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}"]
     else:
-        lines = [f"{table}: nothing to do{'' if plan.waiting else ', all its windows are committed'}"]
+        lines = [f"{table}: nothing to do{'' if plan.waiting else _IDLE[plan.idle]}"]
     lines += describe_succession(plan)
     lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]
     return lines
@@ -215,7 +222,7 @@ def _describe_lacking(outcome: Outcome) -> str:
 def describe_idle(plan: Plan) -> str:
     """Return why a plan does nothing."""
     if not plan.waiting:
-        return ", all its windows are committed"
+        return _IDLE[plan.idle]
     waiting = next((one for one in plan.waiting if one.wait.is_for_rows), plan.waiting[0])
     return f"; {f'{waiting.window} ' if waiting.window else ''}{describe_wait(waiting.wait)}"
 
@@ -293,10 +300,34 @@ def remarks(outcome: Outcome) -> list[str]:
     for kind, what, became in (("new_column", "new", "NULL in"), ("retyped_column", "retyped", "converted in")):
         if columns := found.get(kind):
             named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
-            lines.append(f"{outcome.table}: {named}: {became} rows copied before; {again}")
+            lines.append(f"{outcome.table}: {named}: {became} rows copied before{_of_windows(outcome)}; {again}")
+    lines += _left_null(outcome)
     if outcome.turned is not None:
         renew = f"change it, or python -m flows.derive {outcome.table} --force"
         if outcome.defined and outcome.defined.source:
             renew = f"python -m flows.ingest {outcome.table} --rebuild does"
         lines.append(f"{describe_outcome(outcome)}. The file as it is begins no other by itself: {renew}.")
     return [*plan_remarks(outcome.table, outcome.plan), *lines, *warning_lines(outcome.entries)]
+
+
+def _of_windows(outcome: Outcome) -> str:
+    """Say of how many windows a core table's rows are that were there before."""
+    count = count_windows(outcome, outcome.held)
+    return f", of {plural(count, 'window')}" if count else ""
+
+
+def _left_null(outcome: Outcome) -> list[str]:
+    """Say which columns are NULL in windows whose rows were taken over from a definition that had none such."""
+    taken = [entry.window for entry in outcome.entries if entry.kind == "accept"]
+    before = outcome.plan.succession.before if outcome.plan.succession else None
+    if not taken or before is None or outcome.defined is None:
+        return []
+    there = {name.lower() for name in before.types}
+    columns = [name for name in outcome.defined.types if name.lower() not in there]
+    if not columns:
+        return []
+    windows = plural(count_windows(outcome, taken), "window")
+    where = "the rows that were kept" if taken == [None] else f"{windows} whose rows were kept"
+    are = "is" if len(columns) == 1 else "are"
+    make = f"python -m flows.derive {outcome.table} --force makes them by the file"
+    return [f"{outcome.table}: {', '.join(columns)} {are} NULL in {where}; {make}"]

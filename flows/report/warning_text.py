@@ -47,10 +47,23 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
                 "values: the one that is the greatest by its columns, in the file's order, stays. Take a cursor that "
                 "tells which is later, or a key that tells them apart"
             )
+        case "gone":
+            return _gone(int(notices[0].detail.replace(",", "")), subjects[0])
         case "quarantine":
             return f"rows in quarantine: {notices[0].detail}; see python -m flows.ingest {subjects[0]} --quarantine"
         case _:
             return one_line(notices[0].detail)
+
+
+def _gone(count: int, strategy: str) -> str:
+    """Say that a window's files hold fewer rows than were copied of it."""
+    them = "it" if count == 1 else "them"
+    became = f"the table has lost {them} too"
+    if strategy == "merge":
+        became = f"the table keeps {them} until --rebuild"
+    return (
+        f"the files hold {plural(count, 'row')} fewer of it than were copied: is one gone or cut short? If so {became}"
+    )
 
 
 def warnings_of(entry: Entry) -> list[str]:
