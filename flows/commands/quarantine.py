@@ -15,28 +15,33 @@ import typer
 from flows.commands.one_table import run_command
 from flows.commands.progress import Quiet
 from flows.commands.terminal import err, out, out_json
+from flows.engine import ledger
 from flows.engine.request import Request
 from flows.model.errors import DerivedError
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
 from flows.model.window import EVER, Window
 from flows.sources.reasons import fault_of
+from flows.warehouses.interface import shadow_of
 from flows.wiring import load_alone, open_warehouse, project_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flows.model.table import WindowSpec
+    from flows.model.table import Table
 
-GROUPS = """
-    SELECT reason, place, raw, COUNT(*) OVER (PARTITION BY reason) AS n
-    FROM platform.quarantine WHERE table_name = @table_name
+ROWS = """
+    SELECT * FROM platform.quarantine WHERE table_name IN (@seen, @made)
+    QUALIFY table_name = @made OR COUNTIF(table_name = @made) OVER (PARTITION BY place, raw) = 0
+"""
+"""Bad rows of what readers see, and of a generation that is being made; those of both are there once."""
+GROUPS = f"""
+    SELECT reason, place, raw, COUNT(*) OVER (PARTITION BY reason) AS n FROM ({ROWS}) AS bad
     QUALIFY ROW_NUMBER() OVER (PARTITION BY reason ORDER BY place) = 1 ORDER BY place
-"""
-PLACES = """
-    SELECT window_start, window_end, place, COUNT(*) AS n
-    FROM platform.quarantine WHERE table_name = @table_name GROUP BY 1, 2, 3
-"""
+"""  # noqa: S608 - no value stands in it
+PLACES = f"""
+    SELECT window_start, window_end, place, COUNT(*) AS n FROM ({ROWS}) AS bad GROUP BY 1, 2, 3
+"""  # noqa: S608 - the same
 
 
 @dataclass(slots=True)
@@ -67,8 +72,7 @@ class Replay:
 
 def list_bad_rows(table: str, *, as_json: bool) -> None:
     """Print the bad rows of a table by fault, with how many there are and one of them."""
-    load_alone("ingest", table)
-    found = faults(table)
+    found = faults(load_alone("ingest", table).table(table))
     if as_json:
         out_json([asdict(group) for group in found])
         return
@@ -110,7 +114,7 @@ def replay_bad_rows(table: str, *, dry_run: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def faults(table: str) -> list[BadRows]:
+def faults(table: Table) -> list[BadRows]:
     """Return what is wrong with a table's bad rows, what most rows have first."""
     found: dict[str, BadRows] = {}
     for row in _read(table, GROUPS):
@@ -127,23 +131,24 @@ def replay(table: str, run: Callable[[Request], None]) -> Replay:
         table: its identity.
         run: does what a request asks.
     """
-    spec = load_alone("ingest", table).table(table).window
-    before = _places(table)
+    defined = load_alone("ingest", table).table(table)
+    before = _places(defined)
     done = Replay(tried=sum(before.values()))
-    for bounds in _windows(table, spec):
+    for bounds in _windows(defined):
         try:
             run(Request(table, bounds, force=True))
         except DerivedError as error:
             done.errors.append(str(error))
-    after = _places(table)
+    after = _places(defined)
     done.bad = sum((before & after).values())
     done.passed = done.tried - done.bad
     done.more = sum((after - before).values())
     return done
 
 
-def _windows(table: str, spec: WindowSpec | None) -> list[Window]:
+def _windows(table: Table) -> list[Window]:
     """Return the ranges of whole windows that hold bad rows, disjoint and in order."""
+    spec = table.window
     if spec is None:
         return [EVER] if _places(table) else []
     found = {(row["window_start"], row["window_end"]) for row in _read(table, PLACES)}
@@ -156,7 +161,7 @@ def _windows(table: str, spec: WindowSpec | None) -> list[Window]:
     return joined
 
 
-def _places(table: str) -> Counter[str]:
+def _places(table: Table) -> Counter[str]:
     """Return where the bad rows stand; rows of a table without a key share their place."""
     places: Counter[str] = Counter()
     for row in _read(table, PLACES):
@@ -164,7 +169,10 @@ def _places(table: str) -> Counter[str]:
     return places
 
 
-def _read(table: str, sql: str) -> list[dict[str, Any]]:
+def _read(table: Table, sql: str) -> list[dict[str, Any]]:
     with closing(open_warehouse(project_folder(), Quiet().say, write=False)) as warehouse:
-        known = warehouse.present(["platform.quarantine"])
-        return warehouse.query(sql, {"table_name": table}) if known else []
+        if not warehouse.present(["platform.quarantine"]):
+            return []
+        begun = ledger.read(warehouse, [table])[table.identity].begun
+        made = shadow_of(table, begun.number) if begun else table
+        return warehouse.query(sql, {"seen": table.identity, "made": made.identity})

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flows.engine.plan import by_window, inside_of
+from flows.engine.plan import by_window
 from flows.engine.steps import Reason, Step, Waiting
 from flows.model.errors import SqlError, UsageError
 from flows.model.types import Type
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flows.engine.state import Committed, LedgerState, Upstream
-    from flows.engine.steps import Moment, Plan
+    from flows.engine.steps import Plan
     from flows.model.definition import Change
     from flows.model.dependency import Dependency
     from flows.model.table import Table
@@ -92,13 +92,12 @@ def _retyped(table: Table, before: Table) -> dict[str, tuple[str, Type]]:
     }
 
 
-def accepting(  # noqa: PLR0913, PLR0917 - what rows are there, what is made, and what both are made of
+def accepting(  # noqa: PLR0913 - what rows are there, what is made, and what both are made of
     todo: Plan,
     table: Table,
     present: LedgerState,
     made: LedgerState,
-    moment: Moment,
-    bounds: Window,
+    spans: Sequence[Window],
     *,
     read: tuple[Sequence[Dependency], Mapping[str, Upstream]] | None,
     renewed: Sequence[Step],
@@ -110,8 +109,7 @@ def accepting(  # noqa: PLR0913, PLR0917 - what rows are there, what is made, an
         table: the table, as its file has it.
         present: what is committed of the rows that are there.
         made: what is committed of the generation.
-        moment: when.
-        bounds: only windows that lie in this range.
+        spans: only windows that lie in these ranges.
         read: what the rows that are there were made of; None where nobody knows any more.
         renewed: what of them is made again before, of what there is now.
     """
@@ -124,7 +122,7 @@ def accepting(  # noqa: PLR0913, PLR0917 - what rows are there, what is made, an
     held, there = by_window(present.committed, spec), by_window(made.committed, spec)
     again = {step.window for step in renewed}
     steps: list[Step] = []
-    for span in inside_of(spec, spec.closed(moment.now), bounds):
+    for span in spans:
         for window in spec.size.split(span):
             if window not in held or window in there:
                 continue

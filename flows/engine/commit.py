@@ -235,6 +235,7 @@ def entry_of(run: TableRun, step: Step, warehouse: Warehouse, copy: FirstCopy | 
         source_behind=run.source_behind.total_seconds(),
         adds=copy is not None and copy.copied is not None,
         generation=run.generation,
+        is_shadow=run.is_shadow,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.engine.definitions import keep_definition
@@ -69,9 +70,10 @@ def turn(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse) -> i
     What readers have ceased to see long ago is dropped.
     """
     following, version = todo.succession, todo.version
-    if following is not None and following.begins:
+    if following is not None and (following.begins or following.accepts is not None):
         keep_definition(warehouse, run.table, run.run_by, run.git_commit)
-        version = warehouse.mark(_entry(run, "begin", following.generation, warehouse), version).version
+        entry = replace(_entry(run, "begin", following.generation, warehouse), window=following.accepts)
+        version = warehouse.mark(entry, version).version
     elif todo.abandons is not None:
         version = warehouse.mark(_entry(run, "abandon", todo.abandons, warehouse), version).version
     elif not (todo.windows and reading.has_expired(warehouse.now())):

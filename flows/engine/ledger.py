@@ -78,6 +78,8 @@ class _Rows:
     swaps: Sequence[Mapping[str, Any]]
     begun: Mapping[str, Any] | None
     """What has begun a generation that is still being made."""
+    accepts: Sequence[Window]
+    """Ranges of which somebody has said since that it takes over the rows that are there."""
     made: Sequence[Mapping[str, Any]]
     """Of that generation."""
 
@@ -88,14 +90,17 @@ class _Rows:
         swaps = [row for row in entries if row["kind"] == "swap"]
         seen = swaps[-1]["generation"] if swaps else 0
         turns = [row for row in entries if row["kind"] in {"begin", "swap", "abandon"} and row["version"] > emptied]
-        begun = turns[-1] if turns and turns[-1]["kind"] == "begin" else None
+        number = turns[-1]["generation"] if turns and turns[-1]["kind"] == "begin" else None
+        begins = [row for row in turns if row["kind"] == "begin" and row["generation"] == number]
+        begun = begins[0] if begins else None
 
         def of(generation: int, since: int) -> list[Mapping[str, Any]]:
             later = [row for row in entries if row["version"] > since]
             return [row for row in later if (row["generation"] or 0) == generation or _is_of_all(row)]
 
         made = of(begun["generation"], begun["version"]) if begun else []
-        return cls(entries, of(seen, emptied), swaps, begun, made)
+        accepts = merge(window_of(row) for row in begins if row["window_start"] is not None)
+        return cls(entries, of(seen, emptied), swaps, begun, accepts, made)
 
     @property
     def declined(self) -> str:
@@ -194,7 +199,7 @@ def _generation(
         name in shadows and (not table.is_folded or parts_of(name) in shadows)
     )
     differs = {own: changed[own]} if own in changed else {}
-    return Generation(number, own, replace(state, changed=differs), is_lost)
+    return Generation(number, own, replace(state, changed=differs), is_lost, tuple(rows.accepts))
 
 
 def _failing(entries: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> list[Window]:

@@ -91,6 +91,8 @@ def _plan_derived(asked: Asked, table: Table, reading: Reading) -> Plan:
         if not (live.committed or live.changed):
             raise UsageError(f"{table.identity}: there is nothing to accept: none of its rows are made yet.")
         require_acceptable(table, reading.present, changes, asked.readings.warehouse)
+        if table.window and table.window.closed(asked.moment.now) is None:
+            raise UsageError(f"{table.identity}: none of its windows has closed yet, so that no rows can stay in them.")
     if is_declined and reading.present is not None and not (asked.rebuild or asked.force or asked.accept):
         todo = plan_edition(asked, as_it_is(reading.present, live), reading.generation, live)
         return replace(in_order(todo, reading), changes=changes)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from flows.engine.commit import record_failure
 from flows.engine.redefine import require_answer
-from flows.model.column_changes import ColumnChanges
 from flows.model.entry import Notice
 from flows.model.errors import DerivedError, UsageError
 from flows.warehouses.interface import every_row
@@ -14,6 +13,7 @@ from flows.warehouses.interface import every_row
 if TYPE_CHECKING:
     from flows.engine.commit import TableRun
     from flows.engine.steps import Plan
+    from flows.model.column_changes import ColumnChanges
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
 
@@ -32,24 +32,34 @@ def require_ready(
         raise
 
 
-def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
-    """Make the warehouse hold the table, as its file says; return which columns of rows that are there this changes."""
+def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> None:
+    """Make the warehouse hold the table, as its file says."""
     table, known = run.into, max(run.known_version, todo.version)
     if todo.starts_over and todo.windows:
         warehouse.empty(table, known)
-    changes = warehouse.column_changes(table) if run.source else ColumnChanges()
-    copied = bool(changes.added or changes.retyped) and has_rows(table, warehouse)
     if todo.windows:
         warehouse.prepare(table, known)
-    elif run.source and (changes.added or changes.retyped):
+    elif run.source and _alters(warehouse.column_changes(table)):
         run.source.inspect(table)
         warehouse.extend(table, known)
-    if table.window is None or not copied:
+
+
+def column_notices(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
+    """Return which columns of rows that are there, and stay, the file of a core table changes."""
+    table = run.into
+    if run.source is None or table.window is None or (todo.starts_over and todo.windows):
+        return []
+    changes = warehouse.column_changes(table)
+    if not _alters(changes) or not has_rows(table, warehouse):
         return []
     return [
         *(Notice("new_column", name) for name in changes.added),
         *(Notice("retyped_column", name) for name in changes.retyped),
     ]
+
+
+def _alters(changes: ColumnChanges) -> bool:
+    return bool(changes.added or changes.retyped)
 
 
 def has_rows(table: Table, warehouse: Warehouse) -> bool:

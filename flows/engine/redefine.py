@@ -84,7 +84,8 @@ def accepted(run: TableRun, todo: Plan, warehouse: Warehouse) -> TableRun:
         upstreams={},
         touched=(Touched(EVER, changed=True),) if retyped else (),
     )
-    gone = [change.subject for change in todo.changes if change.kind == "removed"]
+    # What is new holds nothing: of one that was taken out before the warehouse may not have come to drop it.
+    gone = [change.subject for change in todo.changes if change.kind in {"removed", "added"}]
     done = warehouse.accept(table, entry, run.known_version, gone)
     return replace(run, known_version=done.version)
 

@@ -90,6 +90,8 @@ class Generation:
     """What of it is committed; `changed` says what the table's file changes of its definition."""
     is_lost: bool = False
     """Whether its table is gone with rows that were committed."""
+    accepts: tuple[Window, ...] = ()
+    """Ranges of which it takes over the rows that are there, disjoint and in order; all time for a whole table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +164,13 @@ class Reading:
         failed = tuple(window for window in self.tried if not covered(window, committed))
         differs = any(change.kind != "on_error" for change in self.state.changes)
         unfinished = self.begun is not None or (differs and self.declined != code_version(self.table))
-        if not self.state.committed or self.state.begun:
+        # What a generation took away that has no windows yet is gone from under what was made of it.
+        is_there = bool(self.state.committed or self.retired)
+        if not is_there or self.state.begun:
             return Upstream(failed=failed, is_unfinished=unfinished)
         touched = [(window_of(row), row["version"]) for row in self.touched]
         return Upstream(
-            self.state.version,
+            self.state.version if self.state.committed else 0,
             tuple(complete(self.present or self.table, self.state)),
             ChangeIndex(touched),
             ChangeIndex(self._gone(committed)),

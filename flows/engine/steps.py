@@ -151,6 +151,8 @@ class Succession:
     """How many of them are made."""
     begins: bool
     """Whether it has yet to be begun."""
+    accepts: Window | None = None
+    """Of which range it is to take over the rows that are there, where somebody says so now."""
     seconds: float | None = None
     """About how long the others take, by what windows of the table took before."""
     is_whole: bool = False

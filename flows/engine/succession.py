@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from flows.engine.accept import accepting
 from flows.engine.editions import Asked, edition, in_order, plan_edition
-from flows.engine.plan import failed_before
+from flows.engine.plan import failed_before, inside_of
 from flows.engine.state import LedgerState, as_it_is
 from flows.engine.steps import Plan, Reason, Step, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError
-from flows.model.window import EVER, merge
+from flows.model.window import EVER, covered, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from flows.engine.state import Generation, Reading
     from flows.engine.steps import Moment
@@ -48,11 +48,15 @@ def plan_succession(
     if asked.bounds != EVER or asked.force:
         unbounded = replace(asked, bounds=EVER)
         every = plan_edition(unbounded, table, number, state, waits=True, is_shadow=True)
-    if asked.accept:
-        following = _accepting(asked, reading, following, state, present)
+    # What somebody has said before is done, be it that the run was cut off to which it was said.
+    accepted = goes_on.accepts if goes_on and not asked.force else ()
+    accepts = _accepts(asked, table, accepted)
+    if (accepted or accepts) and reading.present is not None:
+        ranges = merge([*accepted, *([accepts] if accepts else [])])
+        following = _accepting(asked, reading, following, state, present, ranges)
     renewed = in_order(present, reading).windows
     again: tuple[Step, ...] = ()
-    if following.windows and not asked.accept:
+    if following.windows and not (accepted or accepts):
         again = tuple(filter(failed_before(reading.failing), renewed))
     windows = _count(table, asked.moment)
     succession = Succession(
@@ -65,7 +69,9 @@ def plan_succession(
         - _number(table, (step.window for step in every.windows if step.cause == "missing"))
         - _waiting(table, every),
         begins=goes_on is None,
-        is_whole=bool(state.committed) and not _lacks(every, reading),
+        accepts=accepts,
+        # Of one that has no window yet nothing is to be there: rows that are there lie outside its windows.
+        is_whole=(bool(state.committed) or not windows) and not _lacks(every, reading),
         again=again,
     )
     return replace(
@@ -84,8 +90,20 @@ def plan_succession(
     )
 
 
-def _accepting(asked: Asked, reading: Reading, todo: Plan, made: LedgerState, present: Plan) -> Plan:
-    """Return the plan of a generation that takes over what is there."""
+def _accepts(asked: Asked, table: Table, before: Sequence[Window]) -> Window | None:
+    """Return the range of which rows are to stay as somebody says now, unless that was said before."""
+    if not asked.accept:
+        return None
+    closed = [EVER]
+    if table.window is not None:
+        closed = inside_of(table.window, table.window.closed(asked.moment.now), asked.bounds)
+    return next((span for span in closed if not covered(span, before)), None)
+
+
+def _accepting(  # noqa: PLR0913, PLR0917 - what is there, what is made, and of which ranges
+    asked: Asked, reading: Reading, todo: Plan, made: LedgerState, present: Plan, ranges: Sequence[Window]
+) -> Plan:
+    """Return the plan of a generation that takes over what is there of some ranges."""
     table, read = reading.table, None
     with suppress(DerivedError, KeyError):
         assert reading.present is not None  # noqa: S101 - it was required
@@ -94,7 +112,10 @@ def _accepting(asked: Asked, reading: Reading, todo: Plan, made: LedgerState, pr
         found = asked.readings.of(table.identity, names)
         read = dependencies, {name: found[name].upstream for name in names}
     renewed = [step for step in present.windows if step.cause != "trim"]
-    taken = accepting(todo, table, reading.state, made, asked.moment, asked.bounds, read=read, renewed=renewed)
+    spec = table.window
+    inside = inside_of(spec, spec.closed(asked.moment.now), asked.bounds) if spec else ()
+    spans = [both for span in inside for one in ranges if (both := span.intersect(one))]
+    taken = accepting(todo, table, reading.state, made, spans, read=read, renewed=renewed)
     number = todo.editions[0].generation
     return replace(taken, windows=tuple(replace(step, generation=number) for step in taken.windows))
 

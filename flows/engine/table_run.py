@@ -16,7 +16,7 @@ from flows.engine.do_steps import do_steps
 from flows.engine.estimate import estimated
 from flows.engine.outcome import Failure, Outcome
 from flows.engine.planning import bounds_of, make_plan
-from flows.engine.prepare import prepare, require_ready
+from flows.engine.prepare import column_notices, prepare, require_ready
 from flows.engine.request import Reached, Request
 from flows.engine.steps import Edition, Plan
 from flows.model.errors import ConflictError, DerivedError, SqlError
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from flows.engine.readings import Readings
     from flows.engine.request import Author
     from flows.extracts.stage import Stage
-    from flows.model.entry import Notice
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.warehouses.interface import Warehouse
@@ -144,12 +143,14 @@ def _ingest(  # noqa: PLR0913, PLR0917 - what is asked, planned and told
             )
     version = _turn(parts, newest, todo)
     runs = {number: replace(run, known_version=version) for number, run in runs.items()}
-    changed: list[Notice] = []
     held = parts.readings.of(outcome.table)[outcome.table].state.committed
-    for number in dict.fromkeys(step.generation for step in todo.windows) or [newest.generation]:
-        changed += prepare(runs[number], todo, warehouse)
+    numbers = list(dict.fromkeys(step.generation for step in todo.windows) or [newest.generation])
+    changed = [notice for number in numbers for notice in column_notices(runs[number], todo, warehouse)]
     if newest.table.window and todo.changes and todo.succession is None and not request.trim:
+        # First, and with all that it alters: until somebody has said so the table stays as it is.
         runs[newest.generation] = redefine.accepted(runs[newest.generation], todo, warehouse)
+    for number in numbers if todo.windows or changed else ():
+        prepare(runs[number], todo, warehouse)
     for number in dict.fromkeys(step.generation for step in todo.windows):
         keep_definition(warehouse, runs[number].table, newest.run_by, newest.git_commit)
     extracts = _extracts(runs, todo, parts, request)
@@ -212,6 +213,8 @@ def _do(  # noqa: PLR0913, PLR0917 - what is planned, of which parts, and who is
         return
     if left.succession is not None and left.succession.is_whole and not left.succession.begins:
         prepare(newest, left, warehouse)
+        if not left.succession.windows:
+            warehouse.prepare(newest.into, left.version)
         outcome.swap(generations.succeed(newest, left, warehouse), newest.generation)
         return
     if any(isinstance(failure.error, ConflictError) for failure in outcome.failures):

@@ -81,7 +81,7 @@ class Entry:
     under this one. One of a generation commits windows whose rows were those of the generation before it.
     A trim says that rows of windows that the table no longer has are gone: their commits hold no longer.
     A begin opens a generation, whose commits hold when a swap has put it in the place of the one that readers see; an
-    abandon says that it will not."""
+    abandon says that it will not. One with a window says that it takes over the rows that are there of that range."""
     window: Window | None
     """The range of adjacent windows; None where the whole table was replaced."""
     run_id: str
@@ -113,6 +113,8 @@ class Entry:
     """How far a first copy has come with this part."""
     adds: bool = False
     """Whether what was read comes beside the parts that are there, in the table and in quarantine; not kept."""
+    is_shadow: bool = False
+    """Whether its generation is one that readers do not see yet; not kept."""
     warnings: tuple[Notice, ...] = field(default=())
     """Checks of severity `warn` that failed, and what there is to say of the source and of the rows."""
     error: str | None = None

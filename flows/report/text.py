@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from flows.engine.state import KEPT
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural, shown_bytes
 from flows.model.window import EVER, Window, merge, short
@@ -127,7 +128,13 @@ def describe_succession(plan: Plan) -> list[str]:
     what = f"changed{_changes(following.changes)}" if following.changes else "is made anew"
     stands = f"generation {following.generation} has {following.done:,} of {plural(following.windows, 'window')}"
     long = f", about {timedelta(seconds=round(following.seconds))} for the others" if following.seconds else ""
-    lines.append(f"  {what}: {stands}{long}; readers keep what they see until all are there")
+    if following.windows:
+        lines.append(f"  {what}: {stands}{long}; readers keep what they see until all are there")
+    else:
+        lines.append(
+            f"  {what}: no window of generation {following.generation} has closed yet; readers see no rows until one "
+            f"is there (--rollback lets them see those of before again, for {KEPT.days} days)"
+        )
     if plan.still is not None:
         lines.append(f"  {plan.still}")
     return lines

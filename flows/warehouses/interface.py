@@ -58,6 +58,11 @@ def shadow_of(table: Table, generation: int) -> Table:
     return table.model_copy(update={"name": f"{table.name}-g{generation}"})
 
 
+def holder_of(entry: Entry) -> str:
+    """Return the name under which bad rows of an entry's generation are kept: that of the table that holds its rows."""
+    return f"{entry.table}-g{entry.generation}" if entry.is_shadow else entry.table
+
+
 def owner_of(identity: str) -> str:
     """Return the table of which one of the engine's own, or the table itself, holds rows."""
     return identity.partition("-")[0]

@@ -2,9 +2,10 @@
 
 import pytest
 
+from flows.commands.progress import Quiet
 from flows.model.errors import UsageError
 from tests.engine.test_accept import MERGED, accepts, days
-from tests.simulator.house import BEFORE, DOUBLED, NAME, TABLE, TOTALS, amounts, living
+from tests.simulator.house import AFTER, BEFORE, DOUBLED, NAME, ROWS, TABLE, TOTALS, amounts, living
 
 
 @pytest.fixture
@@ -27,6 +28,33 @@ def test_a_part_is_taken_over_and_the_rest_is_made(house):
     assert amounts(house) == {**BEFORE, 3: 7, 4: 9}
     assert [step.window for step in house.run("derived.below").plan.windows] == [days(3, 4), days(4, 5)]
     assert amounts(house, "derived.below") == amounts(house)
+
+
+def test_what_was_said_once_is_done_by_any_run(house):
+    """A run that was cut off before it had taken over all of it leaves the others no doubt; --force makes them all."""
+    house.write(TABLE, DOUBLED)
+
+    class Cut(Quiet):
+        def step(self, table, step, work):
+            if step.cause == "accepted":
+                raise KeyboardInterrupt
+            return super().step(table, step, work)
+
+    with pytest.raises(KeyboardInterrupt):
+        house.run(TABLE, Cut(), accept=True, bounds=days(1, 3))
+    house.insert([*ROWS, (9, "2026-01-02", 1, 1)])
+    house.copy()
+    with pytest.raises(KeyboardInterrupt):
+        house.run(TABLE, Cut())
+    assert amounts(house) == {**BEFORE, 2: 3.5}
+    assert {step.cause for step in house.run(TABLE, bounds=days(1, 2)).plan.windows} == {"accepted"}
+    house.run(TABLE)
+    assert amounts(house) == {**AFTER, 1: 1.5, 2: 3.5}
+    house.write(TABLE, {**TOTALS, "sql": DOUBLED["sql"].replace("2 *", "3 *")})
+    with pytest.raises(KeyboardInterrupt):
+        house.run(TABLE, Cut(), accept=True)
+    house.run(TABLE, force=True)
+    assert amounts(house) == {1: 4.5, 2: 10.5, 3: 10.5, 4: 13.5}
 
 
 def test_columns_come_go_and_are_converted(house):

@@ -24,13 +24,13 @@ window: {{size: 1 day, start: 2026-01-01, end: 2026-01-04}}
 strategy: {strategy}
 key: [id]
 partition: {{column: day, by: day}}
-source: {{kind: files, path: {path}, cursor: day}}
+source: {{kind: files, path: {path}, cursor: day{limit}}}
 columns:
   - {{name: id, type: INT64}}
   - {{name: day, type: DATE}}
   - {{name: n, type: {type}{origin}}}
 """
-GIVEN = {"path": "a.csv", "type": "NUMERIC", "origin": "", "strategy": "merge"}
+GIVEN = {"path": "a.csv", "type": "NUMERIC", "origin": "", "strategy": "merge", "limit": ""}
 
 
 class Told(Quiet):
@@ -158,6 +158,29 @@ def test_a_rebuild_touches_where_rows_differ_and_is_taken_back(run, warehouse, t
     assert (reading.begun, warehouse.present([f"{NAME}-g2"])) == (None, set())
     assert run().state.version == reading.state.version
     assert _rows(warehouse) == [(1, 1.5), (2, 2.5)]
+
+
+def test_bad_rows_go_with_the_rows_of_their_generation(run, warehouse, tmp_path):
+    """Those of one that is made are kept apart, so that none is left when it is dropped; a rollback brings others back."""
+
+    def quarantined():
+        found = warehouse.query("SELECT table_name, raw FROM platform.quarantine ORDER BY raw", {})
+        return [(row["table_name"], row["raw"].count("one"), row["raw"].count("two")) for row in found]
+
+    _write(tmp_path / "a.csv", "1,2026-01-01,one,10", "2,2026-01-02,2.5,20")
+    run(limit=", max_bad_rows: 1")
+    assert quarantined() == [(NAME, 1, 0)]
+    _write(tmp_path / "a.csv", "1,2026-01-01,one,10", "2,2026-01-01,two,20")
+    with pytest.raises(AssertionError):
+        run(limit=", max_bad_rows: 1", request={"rebuild": True})
+    assert sorted(quarantined()) == [(NAME, 1, 0), (f"{NAME}-g1", 0, 1), (f"{NAME}-g1", 1, 0)]
+    run(limit=", max_bad_rows: 1", request={"abandon": True})
+    assert quarantined() == [(NAME, 1, 0)]
+    _write(tmp_path / "a.csv", "1,2026-01-01,1.5,10", "2,2026-01-02,two,20")
+    run(limit=", max_bad_rows: 1", request={"rebuild": True})
+    assert sorted(quarantined()) == [(NAME, 0, 1), (f"{NAME}-g0", 1, 0)]
+    run(limit=", max_bad_rows: 1", request={"rollback": True})
+    assert sorted(quarantined()) == [(NAME, 1, 0), (f"{NAME}-g2", 0, 1)]
 
 
 def test_a_definition_that_changes_in_the_middle_of_a_rebuild_begins_another(run, warehouse, tmp_path):

@@ -8,15 +8,17 @@ from flows.engine import ledger
 from flows.engine.commit import TableRun
 from flows.engine.generations import turn
 from flows.engine.state import KEPT
-from flows.engine.steps import Plan, Reason, Step
+from flows.engine.steps import Kept, Plan, Reason, Step
 from flows.model.errors import ConflictError, UsageError
 from flows.model.window import Window, utc
 from flows.project.project import load_project
+from flows.report.text import describe_plan
 from flows.warehouses.interface import shadow_of
 from tests.simulator.house import (
     AFTER,
     BEFORE,
     DOUBLED,
+    NAME,
     ROWS,
     TABLE,
     TOTALS,
@@ -60,6 +62,29 @@ def test_readers_see_one_definition_until_the_other_is_whole(house):
     assert amounts(house) == {**AFTER, 1: 5}
     assert not house.run(TABLE).entries
     assert house.warehouse.present(["derived.totals-g0", "derived.totals-g1"]) == {"derived.totals-g0"}
+
+
+def test_one_whose_windows_are_all_to_come_is_whole(house):
+    """Readers see none of the rows that lie outside them; what is made later, by whatever definition, begins there."""
+    reads = {**TOTALS, "sql": TOTALS["sql"].replace(NAME, TABLE).replace("amount", "n")}
+    house.write("derived.below", reads)
+    house.run("derived.below")
+    later = {**DOUBLED, "window": {"size": "1 day", "start": "2126-01-01"}}
+    house.write(TABLE, later)
+    with pytest.raises(UsageError, match="none of its windows has closed yet"):
+        house.run(TABLE, accept=True)
+    done = house.run(TABLE)
+    assert "no window of generation 1 has closed yet; readers see no rows" in "".join(describe_plan(TABLE, done.plan))
+    assert (done.failures, done.swapped.generation, house.rows(TABLE)) == ([], 1, [])
+    done = house.run(TABLE)
+    assert (done.swapped, done.plan.succession, done.plan.windows) == (None, None, ())
+    assert house.run("derived.below").plan.kept == (Kept(TABLE, 4),)
+    house.write(TABLE, fields("retyped"))
+    house.run(TABLE)
+    assert {type(row["n"]) for row in house.rows(TABLE)} == {int}
+    assert len(house.run("derived.below").entries) == 4
+    house.run(TABLE, rollback=True)
+    assert amounts(house) == BEFORE
 
 
 def test_changed_back_or_again(house):

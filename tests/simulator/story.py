@@ -23,6 +23,7 @@ OFTEN = {
     "run_all": 2,
     "accept": 2,
     "rollback": 1,
+    "abandon": 1,
     "jump": 1,
     "beside": 1,
     "log": 2,
@@ -34,7 +35,13 @@ OFTEN = {
 HOURS = [-30, -1, 0, 0, 2, 30]
 """By how much the clock of a run may be wrong."""
 BELOW, ABOVE_LOG = "derived.below", "derived.logged"
-WITHOUT = [name for name in CHANGES if name not in {"merge", "bounded merge"}]
+DEFINITIONS = {
+    **{name: fields(name) for name in CHANGES},
+    "later": {**TOTALS, "window": {"size": "1 day", "start": "2126-01-01"}},
+    "by month": {**TOTALS, "partition": {"column": "day", "by": "month"}},
+    "most": {**fields("rules"), "merge": {"n": "max"}},
+    "newest": {**fields("rules"), "merge": {}},
+}
 MOST_COMMITS = 14
 
 
@@ -137,7 +144,7 @@ class Story:
         if self.draw.random() < 0.3:
             self.definition = TOTALS
         else:
-            self.definition = fields(self.draw.choice(WITHOUT))
+            self.definition = self.draw.choice(list(DEFINITIONS.values()))
         self.factor = self.draw.randint(1, 2)
         self.write()
 
@@ -212,9 +219,18 @@ class Story:
         """Let readers see again what they saw before, where that is there; the files are changed thereafter."""
         with suppress(UsageError):
             self.shown.pop(TABLE, None)
+            self.mixed.add(TABLE)
             self.house.run(TABLE, rollback=True)
             self.look()
         self.change()
+
+    def abandon(self):
+        """Turn away from what is begun, where something is; the files are changed thereafter."""
+        name = self.draw.choice([TABLE, BELOW, LOG])
+        with suppress(UsageError):
+            self.house.run(name, abandon=True)
+        if name != LOG:
+            self.change()
 
     # What happens to runs.
 
@@ -306,6 +322,8 @@ class Story:
                 assert name not in self.shown, f"{name} is gone"
                 continue
             tags = {row[column] for row in found}
+            if name == TABLE and tags == {self.number}:
+                self.mixed.discard(TABLE)
             assert name in self.mixed or len(tags) <= 1, found
             if self.shown.get(name) and tags != self.shown[name] and name == TABLE and name not in self.mixed:
                 at = next((one for one in ("day", "at") if one in found[0]), None) if found else None
@@ -337,7 +355,8 @@ class Story:
             self.house.warehouse.close()
             self.reopen()
             self.house.copy()
-        if self.mixed & {TABLE, BELOW}:
+        while self.mixed & {TABLE, BELOW} or self.definition is DEFINITIONS["later"]:
+            self.mixed -= {TABLE, BELOW}
             self.change()
             self.house.write(BELOW, below(self.definition, 3))
         self.start = 1

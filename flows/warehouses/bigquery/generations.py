@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flows.model.entry import Touched
 from flows.model.errors import WarehouseError
 from flows.model.window import EVER
-from flows.warehouses.bigquery import ledger, tables, units
+from flows.warehouses.bigquery import ledger, quarantine, tables, units
 from flows.warehouses.bigquery.drift import settle
 from flows.warehouses.bigquery.faults import OvertakenError
 from flows.warehouses.bigquery.jobs import RETRY, translated
@@ -108,9 +108,12 @@ def _renamed(source: str, name: str) -> str:
 
 def sweep(jobs: Jobs, table: Table, kept: Collection[int], newest: int) -> None:
     """Drop the tables of all generations up to the newest, but those kept."""
+    dropped = []
     with translated(table.identity):
         place = f"{jobs.settings.project}.{table.dataset}"
         for item in jobs.client.list_tables(place, page_size=tables.LISTED, retry=RETRY):
             number = re.fullmatch(rf"{table.name}-g(\d+)(?:-parts)?", item.table_id)
             if number and int(number[1]) <= newest and int(number[1]) not in kept:
-                tables.drop(jobs, f"{table.dataset}.{item.table_id}")
+                dropped.append(f"{table.dataset}.{item.table_id}")
+                tables.drop(jobs, dropped[-1])
+    quarantine.drop(jobs, dropped)

@@ -18,6 +18,7 @@ from google.cloud import bigquery
 from flows.model.definition import DEFINITION_COLUMNS, DEFINITIONS
 from flows.model.entry import LEDGER_COLUMNS, Entry, Touched
 from flows.model.errors import ConflictError, WarehouseError
+from flows.model.types import Type
 from flows.model.window import EVER, Window
 from flows.project.definition import code_version
 from flows.warehouses.bigquery import views
@@ -228,13 +229,20 @@ def refuse_turned(jobs: Jobs, identity: str, known: int) -> None:
 
 
 def has_commits(jobs: Jobs, table: Table) -> bool:
-    """Say whether windows are committed since the table was last empty."""
-    newest = "COALESCE(MAX(IF(kind IN ({}), version, NULL)), 0)"
-    made = newest.format("'commit', 'part', 'accept'")
-    emptied = newest.format("'reset'")
+    """Say whether windows are committed since the table was last empty, of the generation that it holds."""
+    entries = f"{shard_of(table.identity)} WHERE table_name = @identity"
+    number = table.identity.rpartition("-g")[2] if owner_of(table.identity) != table.identity else None
+    seen = f"(SELECT generation FROM {entries} AND kind = 'swap' ORDER BY version DESC LIMIT 1)"
+    own = f"COALESCE(generation, 0) = COALESCE(@generation, {seen}, 0)"
+    newest = "COALESCE(MAX(IF({}, version, NULL)), 0)"
+    made = newest.format(f"kind IN ('commit', 'part', 'accept') AND {own}")
+    emptied = newest.format("kind = 'reset'")
     found = jobs.query(
-        f"SELECT {made} > {emptied} AS has FROM {shard_of(table.identity)} WHERE table_name = @identity",
-        [parameter("identity", owner_of(table.identity))],
+        f"SELECT {made} > {emptied} AS has FROM {entries}",
+        [
+            parameter("identity", owner_of(table.identity)),
+            parameter("generation", number and int(number), Type("INT64")),
+        ],
     )
     return bool(found.rows[0]["has"])
 

@@ -69,7 +69,7 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
             f" copied FROM {shard} WHERE table_name = @identity AND {rival} ORDER BY version DESC LIMIT 1)"
         ),
         "quarantined": (
-            f"(SELECT COUNT(*) FROM {quarantine.shard_of(target.table.identity)} WHERE table_name = @identity)"
+            f"(SELECT COUNT(*) FROM {quarantine.shard_of(target.table.identity)} WHERE table_name = @holder)"
         ),
         "staged": f"(SELECT COUNT(*) FROM {staged})",
         **asked,
@@ -81,7 +81,11 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
         + "SELECT\n  "
         + ",\n  ".join(f"{sql} AS {quote(name)}" for name, sql in wanted.items())
     )
-    own = [parameter("identity", owner_of(target.table.identity)), parameter("generation", target.generation)]
+    own = [
+        parameter("identity", owner_of(target.table.identity)),
+        parameter("holder", target.table.identity),
+        parameter("generation", target.generation),
+    ]
     result = target.run("stage" if first else "look", script, own)
     row = result.rows[0]
     newest = row["newest"]

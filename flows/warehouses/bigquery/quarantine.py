@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from flows.model.types import parse_type
 from flows.model.window import Window, covered, merge
 from flows.warehouses.bigquery.types import listed, parameter, quote_table
-from flows.warehouses.interface import ledger_shard
+from flows.warehouses.interface import holder_of, ledger_shard, shadow_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from flows.model.entry import Entry
+    from flows.model.table import Table
     from flows.warehouses.bigquery.jobs import Jobs
     from flows.warehouses.bigquery.types import Parameter
 
@@ -42,6 +43,29 @@ def shard_of(identity: str) -> str:
     return quote_table(f"platform.{quarantine_shard(identity)}")
 
 
+def holder(entry: Entry) -> Parameter:
+    """Return the parameter by which the statements of `gone` and `added` name what the bad rows are of."""
+    return parameter("holder", holder_of(entry))
+
+
+def swapped(table: Table, generation: int, retired: int) -> tuple[str, list[Parameter]]:
+    """Return the statement that lets bad rows go with their rows where a generation takes the place of another."""
+    moved = "SET table_name = IF(table_name = @seen, @retired, @seen) WHERE table_name IN (@seen, @made)"
+    return f"UPDATE {shard_of(table.identity)} {moved}", [
+        parameter("seen", table.identity),
+        parameter("made", shadow_of(table, generation).identity),
+        parameter("retired", shadow_of(table, retired).identity),
+    ]
+
+
+def drop(jobs: Jobs, identities: Sequence[str]) -> None:
+    """Let the bad rows of generations go that are dropped."""
+    if identities:
+        names = [parameter(f"name_{place}", name) for place, name in enumerate(identities)]
+        places = ", ".join(f"@{name.name}" for name in names)
+        jobs.query(f"DELETE FROM {shard_of(identities[0])} WHERE table_name IN ({places})", names)
+
+
 def gone(jobs: Jobs, entry: Entry) -> tuple[list[str], list[Parameter]]:
     """Return the statements that take out what a reading of one window leaves no longer in quarantine.
 
@@ -55,8 +79,8 @@ def gone(jobs: Jobs, entry: Entry) -> tuple[list[str], list[Parameter]]:
         since = f" AND found_at > ({parts})"
     known = jobs.query(
         f"SELECT DISTINCT window_start, window_end, found_at FROM {shard_of(entry.table)}"
-        f" WHERE table_name = @identity{since}",
-        [parameter("identity", entry.table)],
+        f" WHERE table_name = @holder{since}",
+        [holder(entry), *([parameter("identity", entry.table)] if entry.adds else [])],
     ).rows
     if not known:
         return [], []
@@ -70,8 +94,7 @@ def gone(jobs: Jobs, entry: Entry) -> tuple[list[str], list[Parameter]]:
         bounds = f"window_start = @start_{place} AND window_end = @end_{place}"
         same = "window_start IS NULL" if window is None else bounds
         statements.append(
-            f"DELETE FROM {shard_of(entry.table)} WHERE table_name = @entry_table_name AND {same}"
-            f" AND found_at = @found_{place}"
+            f"DELETE FROM {shard_of(entry.table)} WHERE table_name = @holder AND {same} AND found_at = @found_{place}"
         )
         parameters.append(parameter(f"found_{place}", found_at))
         if window is not None:
@@ -86,11 +109,8 @@ def added(entry: Entry, found: str) -> list[str]:
     window.
     """
     shard = shard_of(entry.table)
-    same = (
-        "`old-row`.table_name = @entry_table_name AND `old-row`.place = `new-row`.place"
-        " AND `old-row`.raw = `new-row`.raw"
-    )
-    values = "@entry_table_name, window_start, window_end, @entry_run_id, @entry_committed_at, place, reason, raw"
+    same = "`old-row`.table_name = @holder AND `old-row`.place = `new-row`.place AND `old-row`.raw = `new-row`.raw"
+    values = "@holder, window_start, window_end, @entry_run_id, @entry_committed_at, place, reason, raw"
     earlier = (
         f"DELETE FROM {shard} AS `old-row` WHERE EXISTS (SELECT 1 FROM {found} AS `new-row` WHERE {same}"
         " AND `old-row`.window_end > `new-row`.window_start)"
@@ -105,8 +125,9 @@ def added(entry: Entry, found: str) -> list[str]:
 def _commits_since(jobs: Jobs, entry: Entry, moment: datetime) -> list[tuple[Window, datetime]]:
     rows = jobs.query(
         f"SELECT window_start, window_end, committed_at FROM {quote_table(f'platform.{ledger_shard(entry.table)}')}"
-        " WHERE table_name = @identity AND kind = 'commit' AND committed_at > @moment AND window_start IS NOT NULL",
-        [parameter("identity", entry.table), parameter("moment", moment)],
+        " WHERE table_name = @identity AND kind = 'commit' AND COALESCE(generation, 0) = @generation"
+        " AND committed_at > @moment AND window_start IS NOT NULL",
+        [parameter("identity", entry.table), parameter("generation", entry.generation), parameter("moment", moment)],
     ).rows
     return [
         (Window(row["window_start"].astimezone(UTC), row["window_end"].astimezone(UTC)), row["committed_at"])

@@ -101,12 +101,11 @@ class StagedRows:
         insert, values = ledger.append(done)
         statements = [fence, *statements, insert]
         parameters += [*given, *values]
-        if self.look.quarantined:
-            taken, given = quarantine.gone(self.target.jobs, done)
-            statements += taken
-            parameters += given
-        if bad:
-            statements += quarantine.added(done, self.target.helping("bad"))
+        taken, given = quarantine.gone(self.target.jobs, done) if self.look.quarantined else ([], [])
+        added = quarantine.added(done, self.target.helping("bad")) if bad else []
+        if taken or added:
+            statements += [*taken, *added]
+            parameters += [*given, quarantine.holder(done)]
         cause = self.target.attempt.cause.to(f"publish-{entry.run_id}-{self.look.version}")
         self.target.jobs.query(ledger.transaction(*statements), parameters, cause, job_id=cause.name)
         return done
@@ -223,6 +222,7 @@ def record(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
         _keep_bad_rows(attempt, entry, bad)
         taken, given = quarantine.gone(jobs, failed)
         added = quarantine.added(failed, attempt.helping("bad"))
+        given.append(quarantine.holder(failed))
         jobs.query(ledger.transaction(insert, *taken, *added), [*parameters, *given], cause)
     finally:
         attempt.drop()

@@ -147,6 +147,7 @@ def trim(jobs: Jobs, table: Table, entry: Entry, known: int) -> Entry:
     units_ = f"SELECT DISTINCT AS STRUCT {units.unit_of(table)} AS unit_start, TRUE AS is_change FROM {rows}"
     found = jobs.query(f"SELECT ARRAY({units_}) AS units", given).rows[0]["units"]
     taken, more = quarantine.gone(jobs, entry)
+    more += [quarantine.holder(entry)] if taken else []
     seen = units.touched(table, entry.window, found) if table.identity == entry.table else ()
     trimmed = replace(entry, touched=seen)
     return ledger.mark(jobs, trimmed, newest, [f"DELETE FROM {rows}", *taken], [*given, *more])
@@ -166,11 +167,30 @@ def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
 
 def _alter(jobs: Jobs, table: Table, present: bigquery.Table, seen: int) -> None:
     """Give a table, which was found at version `seen`, the columns, description, labels and clustering of its file."""
-    todo = changes(table, present)
     if differs(table, present) and not ledger.has_commits(jobs, table):
         # Nothing was ever made by the definition that it was made for.
         _make_anew(jobs, table, seen)
         return
+    statements = _alterations(table, present)
+    if statements:
+        _alter_at(jobs, table, seen, statements)
+        found = find(jobs, table.identity)
+        if found is None or ledger.version(jobs, table.identity) != seen:
+            raise _altered(table)
+        present = found
+    _describe_again(jobs, table, present)
+
+
+def require_alterable(jobs: Jobs, table: Table) -> None:
+    """Raise WarehouseError where the table cannot be given the columns of its file."""
+    there = find(jobs, table.identity)
+    if there is not None:
+        _alterations(table, there)
+
+
+def _alterations(table: Table, present: bigquery.Table) -> list[str]:
+    """Return what gives a table the columns of its file; BigQuery allows five changes of a table in ten seconds."""
+    todo = changes(table, present)
     narrower = [name for name in todo.retyped if not _is_wider(_type_in(present, name), table.types[name])]
     _refuse_new_rulers(table, todo)
     if _is_parted_otherwise(table, present, todo):
@@ -181,18 +201,10 @@ def _alter(jobs: Jobs, table: Table, present: bigquery.Table, seen: int) -> None
             f"{_type_in(present, column)} into a wider type only. Name the new column differently. "
             + _AGAIN.format(table.identity)
         )
-    # Each statement is one change of the table; BigQuery allows five in ten seconds.
-    statements = [
+    return [
         *_each("ADD COLUMN IF NOT EXISTS {} {}", [(name, spelled(table.types[name])) for name in todo.added]),
         *(f"ALTER COLUMN {quote(name)} SET DATA TYPE {spelled(table.types[name])}" for name in todo.retyped),
     ]
-    if statements:
-        _alter_at(jobs, table, seen, statements)
-        found = find(jobs, table.identity)
-        if found is None or ledger.version(jobs, table.identity) != seen:
-            raise _altered(table)
-        present = found
-    _describe_again(jobs, table, present)
 
 
 def differs(table: Table, present: bigquery.Table) -> bool:
@@ -295,8 +307,19 @@ def drop(jobs: Jobs, identity: str) -> None:
 
 
 def drop_columns(jobs: Jobs, table: Table, names: Sequence[str], known: int) -> None:
-    """Drop columns, where no other run has committed since version `known`."""
-    _alter_at(jobs, table, known, _each("DROP COLUMN IF EXISTS {}", [(name,) for name in names]))
+    """Drop those of some columns that a table has, for a run that has written version `known`."""
+    wanted = {name.lower() for name in names}
+    for attempt in range(1, LOOKS):
+        seen = ledger.version(jobs, table.identity)
+        ledger.refuse_turned(jobs, table.identity, known)
+        there = find(jobs, table.identity)
+        gone = [(field.name,) for field in there.schema if field.name.lower() in wanted] if wanted and there else []
+        try:
+            _alter_at(jobs, table, seen, _each("DROP COLUMN IF EXISTS {}", gone))
+        except OvertakenError:
+            pause(attempt)
+        else:
+            return
 
 
 def _type_in(present: bigquery.Table, column: str) -> Type:

@@ -18,7 +18,7 @@ from google.cloud import bigquery
 
 from flows.model.column_changes import ColumnChanges
 from flows.sql import to_bigquery
-from flows.warehouses.bigquery import generations, ledger, tables
+from flows.warehouses.bigquery import generations, ledger, quarantine, tables
 from flows.warehouses.bigquery.jobs import Jobs, parameters_of, translated
 from flows.warehouses.bigquery.staging import record, stage
 from flows.warehouses.bigquery.target import Attempt, Target
@@ -96,10 +96,16 @@ class BigQuery:
         tables.empty(self.jobs, table, known_version)
 
     def accept(self, table: Table, entry: Entry, known_version: int, without: Sequence[str] = ()) -> Entry:
-        """Give the table the columns of its file, without some, and append the entry that lets its rows stay."""
-        self.prepare(table, known_version)
-        tables.drop_columns(self.jobs, table, without, known_version)
-        return ledger.mark(self.jobs, entry, known_version)
+        """Append the entry that lets the table's rows stay, and give it the columns of its file, without some.
+
+        No transaction holds both: what is not altered when a run is cut off, the next one alters.
+        """
+        self._prepare_ledger(table.identity)
+        tables.require_alterable(self.jobs, table)
+        done = ledger.mark(self.jobs, entry, known_version)
+        tables.drop_columns(self.jobs, table, without, done.version)
+        tables.prepare(self.jobs, table, done.version)
+        return done
 
     def trim(self, table: Table, entry: Entry, known_version: int) -> Entry:
         """Let the rows of a core table go whose cursor lies in the entry's window, and append the entry."""
@@ -122,7 +128,8 @@ class BigQuery:
     ) -> Entry:
         """Write the entry in one transaction; the tables are renamed right after it."""
         touched = generations.difference(self.jobs, table, entry, before, drifting_columns(table, query))
-        done = ledger.mark(self.jobs, replace(entry, touched=touched), known_version)
+        moved, names = quarantine.swapped(table, entry.generation, retired)
+        done = ledger.mark(self.jobs, replace(entry, touched=touched), known_version, [moved], names)
         generations.rename(self.jobs, table, entry.generation, retired, entry.run_id)
         return done
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flows.model.entry import Touched
 from flows.model.window import EVER
 from flows.sql.types import quote, quote_table
+from flows.warehouses.duckdb import quarantine
 from flows.warehouses.duckdb.drift import settle
 from flows.warehouses.duckdb.target import Target
 from flows.warehouses.duckdb.touched import Units
@@ -66,6 +67,7 @@ def sweep(connection: duckdb.DuckDBPyConnection, table: Table, kept: Collection[
         number = re.fullmatch(r"g(\d+)(?:-parts)?", name.removeprefix(f"{owner_of(name)}-"))
         if number and int(number[1]) <= newest and int(number[1]) not in kept:
             connection.execute(f"DROP TABLE {quote_table(f'{table.dataset}.{name}')}")
+            quarantine.drop(connection, f"{table.dataset}.{name}")
 
 
 def _is_there(connection: duckdb.DuckDBPyConnection, identity: str) -> bool:

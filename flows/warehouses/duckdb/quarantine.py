@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.model.window import Window, covered, merge
 from flows.sql.types import quote_table
-from flows.warehouses.interface import ledger_shard
+from flows.warehouses.interface import holder_of, ledger_shard, shadow_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from flows.model.bad_row import BadRow
     from flows.model.entry import Entry
+    from flows.model.table import Table
 
 _COLUMNS = {
     "table_name": "VARCHAR",
@@ -52,10 +53,25 @@ def renew(connection: duckdb.DuckDBPyConnection, entry: Entry, bad: Iterable[Bad
             connection.execute(
                 "DELETE FROM platform.quarantine WHERE table_name = ? AND window_start IS NOT DISTINCT FROM ?"
                 " AND window_end IS NOT DISTINCT FROM ? AND found_at = ?",
-                [entry.table, start, end, found_at],
+                [holder_of(entry), start, end, found_at],
             )
     if found:
         _add(connection, entry, found)
+
+
+def swap(connection: duckdb.DuckDBPyConnection, table: Table, generation: int, retired: int) -> None:
+    """Let a table's bad rows go with its rows where one generation takes the place of another."""
+    new, old = (shadow_of(table, one).identity for one in (generation, retired))
+    connection.execute(
+        "UPDATE platform.quarantine SET table_name = if(table_name = $name, $old, $name)"
+        " WHERE table_name IN ($name, $new)",
+        {"name": table.identity, "new": new, "old": old},
+    )
+
+
+def drop(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
+    """Let the bad rows of a generation go that is dropped."""
+    connection.execute("DELETE FROM platform.quarantine WHERE table_name = ?", [identity])
 
 
 def _known(connection: duckdb.DuckDBPyConnection, entry: Entry) -> list[tuple[Any, ...]]:
@@ -68,8 +84,11 @@ def _known(connection: duckdb.DuckDBPyConnection, entry: Entry) -> list[tuple[An
         )
     return connection.execute(
         "SELECT DISTINCT window_start, window_end, found_at FROM platform.quarantine"
-        f" WHERE table_name = $table_name{since}",
-        {"table_name": entry.table, **({"version": entry.version} if entry.adds else {})},
+        f" WHERE table_name = $holder{since}",
+        {
+            "holder": holder_of(entry),
+            **({"table_name": entry.table, "version": entry.version} if entry.adds else {}),
+        },
     ).fetchall()
 
 
@@ -82,9 +101,9 @@ def _read_again(connection: duckdb.DuckDBPyConnection, entry: Entry, window: Win
         return covered(window, [entry.window])
     later = connection.execute(
         f"SELECT window_start, window_end FROM {quote_table(f'platform.{ledger_shard(entry.table)}')}"
-        " WHERE table_name = ? AND kind = 'commit' AND committed_at > ?"
+        " WHERE table_name = ? AND kind = 'commit' AND coalesce(generation, 0) = ? AND committed_at > ?"
         " AND window_start < ? AND ? < window_end",
-        [entry.table, found_at, window.end, window.start],
+        [entry.table, entry.generation, found_at, window.end, window.start],
     ).fetchall()
     pieces = [Window(start.astimezone(UTC), end.astimezone(UTC)) for start, end in later]
     return covered(window, merge([entry.window, *pieces]))
@@ -110,12 +129,12 @@ def _add(connection: duckdb.DuckDBPyConnection, entry: Entry, found: list[BadRow
         connection.execute(
             f"DELETE FROM platform.quarantine AS q USING {_FOUND} AS bad"
             f" WHERE {same} AND q.window_end > bad.window_start",
-            {"table_name": entry.table},
+            {"table_name": holder_of(entry)},
         )
     connection.execute(
         f"INSERT INTO platform.quarantine ({', '.join(_COLUMNS)})"
         f" SELECT $table_name, window_start, window_end, $run_id, $now, place, reason, raw FROM {_FOUND} AS bad"
         f" WHERE NOT EXISTS (SELECT 1 FROM platform.quarantine AS q WHERE {same})",
-        {"table_name": entry.table, "run_id": entry.run_id, "now": entry.committed_at or datetime.now(UTC)},
+        {"table_name": holder_of(entry), "run_id": entry.run_id, "now": entry.committed_at or datetime.now(UTC)},
     )
     connection.execute(f"DROP TABLE {_FOUND}")

@@ -175,6 +175,7 @@ class DuckDB:
             version = ledger.next_version(cursor, table.identity, None, known_version)
             touched = generations.difference(cursor, table, entry.generation, before, drifting_columns(table, query))
             generations.rename(cursor, table, entry.generation, retired)
+            quarantine.swap(cursor, table, entry.generation, retired)
             done = ledger.append(cursor, replace(entry, version=version, touched=touched))
             work.commit()
             return done

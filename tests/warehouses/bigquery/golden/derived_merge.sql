@@ -8,7 +8,7 @@ SET fence_version = (SELECT version FROM `platform`.`fence-derived-first_use`);
 SELECT
   fence_version AS `version`,
   (SELECT AS STRUCT version, kind, run_id, run_by, window_start, window_end, committed_at, `rows`, touched, copied FROM `platform`.`ledger_080` WHERE table_name = @identity AND (kind IN ('commit', 'part', 'trim', 'accept') AND COALESCE(window_start < @window_end AND @window_start < window_end, TRUE) AND COALESCE(generation, 0) = @generation OR kind = 'accept' AND COALESCE(generation, 0) = 0 OR kind IN ('begin', 'swap', 'abandon')) ORDER BY version DESC LIMIT 1) AS `newest`,
-  (SELECT COUNT(*) FROM `platform`.`quarantine_080` WHERE table_name = @identity) AS `quarantined`,
+  (SELECT COUNT(*) FROM `platform`.`quarantine_080` WHERE table_name = @holder) AS `quarantined`,
   (SELECT COUNT(*) FROM `platform`.`stage-derived-first_use-attempt`) AS `staged`,
   (SELECT AS STRUCT COALESCE(LOGICAL_OR(`id` IS NULL), FALSE) AS k0 FROM (SELECT `id` FROM `platform`.`stage-derived-first_use-attempt` UNION ALL SELECT `v_id` FROM `derived`.`first_use-parts` WHERE window_start >= @window_start AND window_start < @window_end)) AS `nulls`,
   (SELECT COALESCE(SUM(`same-key` - 1), 0) FROM (SELECT COUNT(*) AS `same-key` FROM `platform`.`stage-derived-first_use-attempt` GROUP BY `id`)) AS `surplus`
