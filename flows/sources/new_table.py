@@ -75,6 +75,10 @@ def can_be_written(name: str) -> bool:
     return bool(name.strip()) and not any(unicodedata.category(letter) == "Cc" for letter in name)
 
 
+FEW = 10_000
+"""So many rows may be read for the least value of a cursor, where no index has it."""
+
+
 class TakesLongError(Exception):
     """The least value of a cursor cannot be found without reading a large table."""
 

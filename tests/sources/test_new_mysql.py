@@ -96,8 +96,13 @@ def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None
         "CREATE TABLE visits (id INT PRIMARY KEY, created_at DATETIME)",
         "CREATE VIEW seen AS SELECT code, NOW() AS modified FROM countries",
         "CREATE TABLE slow (id INT PRIMARY KEY, modified DATETIME)",
+        "CREATE TABLE large (id INT PRIMARY KEY, modified DATETIME)",
+        "INSERT INTO large SELECT seq, '2024-05-05' FROM seq_1_to_30000",
+        "CREATE TABLE found (id INT PRIMARY KEY, modified DATETIME, KEY (modified))",
+        "INSERT INTO found SELECT * FROM large",
+        "ANALYZE TABLE large, found",
     )
-    for name in ("countries", "visits", "seen", "slow"):
+    for name in ("countries", "visits", "seen", "slow", "large", "found"):
         mirror.ingest("--new", "shop", name)
     done = json.loads(mirror.ingest("--new", "shop", "`odd.log table`", "--json").stdout)
     assert (done["table"], done["file"]) == ("core.odd_log_table", "tables/core/odd_log_table.yaml")
@@ -109,6 +114,9 @@ def test_without_key_or_cursor_the_whole_table_is_copied(mirror: Mirror) -> None
     assert "If rows are only ever added" not in files["countries"]
     assert "No index starts with it" in files["slow"]
     assert "today, for there are no rows yet" in files["slow"]
+    # Only an index is asked for the least value of a table that is not small.
+    assert "the oldest modified was not looked for in so large a table" in files["large"]
+    assert "start: 2024-05-05}  # the oldest modified" in files["found"]
     checked = mirror.command("check")
     assert checked.returncode == 0, checked.stdout
     assert mirror.command("run").returncode == 0

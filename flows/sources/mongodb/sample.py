@@ -12,7 +12,7 @@ from flows.model.errors import SourceError, did_you_mean
 from flows.sources.mongodb.new import propose
 from flows.sources.mongodb.session import opened, slots, translated
 from flows.sources.mongodb.window import within_the_calendar
-from flows.sources.new_table import TakesLongError
+from flows.sources.new_table import FEW, TakesLongError
 
 if TYPE_CHECKING:
     from flows.sources.connections import MongodbConnection
@@ -47,7 +47,11 @@ def sample(settings: MongodbConnection, connection: str, collection: str) -> New
         if found.find_one({}, {"_id": 1}) is None:
             raise SourceError(f"the collection '{collection}' is empty: there is nothing to make a proposal from.")
 
+        indexed = {index["key"][0][0] for index in found.index_information().values()}
+
         def oldest(path: str) -> datetime | None:
+            if path not in indexed and found.estimated_document_count() > FEW:
+                raise TakesLongError
             try:
                 least = found.find_one(
                     {path: within_the_calendar()}, {path: 1}, sort=[(path, 1)], max_time_ms=_LOOK_SECONDS * 1000
@@ -60,6 +64,5 @@ def sample(settings: MongodbConnection, connection: str, collection: str) -> New
                 least = least.get(step) if isinstance(least, dict) else None
             return least if isinstance(least, datetime) else None
 
-        indexed = {index["key"][0][0] for index in found.index_information().values()}
         newest = found.find(sort=[("_id", -1)], limit=SAMPLE)
         return propose(newest, connection, collection, indexed=indexed, oldest=oldest)

@@ -85,7 +85,7 @@ def _by_index(source: SourceTable, cursor: SourceColumn, asked: dict[str, str]) 
     name, of = quoted(cursor.name), f"FROM {source.quoted}"
     counts = {kind: f"(SELECT COUNT(*) {of} WHERE {condition})" for kind, condition in asked.items()}
     some = f"SELECT 1 {of} WHERE {asked['outside']} LIMIT {_COUNTED + 1}"
-    counts["outside"] = f"(SELECT COUNT(*) FROM ({some}) AS some)"  # noqa: S608 - names are quoted
+    counts["outside"] = f"(SELECT COUNT(*) FROM ({some}) AS counted)"  # noqa: S608 - names are quoted
     counts["most"] = f"(SELECT MAX({name}) {of})"
     if cursor.data_type in INTEGERS:
         counts["least"] = f"(SELECT MIN({name}) {of} WHERE {name} > 0)"
