@@ -50,8 +50,9 @@ def look(project: Project, names: list[str]) -> list[Looked]:
 def _look(project: Project, table: Table, warehouse: Warehouse) -> Looked:
     spec = table.window
     window = Window(spec.start, spec.size.next(spec.start)) if spec else None
+    query = Query(table.sql or "", project.schema(table.identity), project.keys(table.identity))
     try:
-        found = warehouse.dry_run(Query(table.sql or "", project.schema(table.identity)), window)
+        found = warehouse.dry_run(query, window)
     except WarehouseError as error:
         return Looked(table.identity, differences=(str(error),))
     if found is None:

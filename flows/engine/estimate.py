@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from flows.engine.accept import accepted_rows
 from flows.model.errors import WarehouseError
 from flows.warehouses.interface import Query, ledger_shard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flows.engine.steps import Plan
+    from flows.engine.steps import Plan, Step
     from flows.model.table import Table
     from flows.project.project import Project
     from flows.warehouses.interface import Warehouse
@@ -60,10 +61,21 @@ def with_bytes(todo: Plan, project: Project, table: Table, warehouse: Warehouse)
     if table.sql is None or not todo.windows:
         return todo
     made = [step for step in todo.windows if step.cause != "accepted"]
-    query, count = Query(table.sql, project.schema(table.identity)), len(made)
+    count = len(made)
+    sample = [made[place] for place in {0, count // 2, count - 1} if made]
     with suppress(WarehouseError):
-        read = [warehouse.dry_run(query, made[place].window) for place in {0, count // 2, count - 1} if made]
+        read = [warehouse.dry_run(query_of(todo, step, project, table), step.window) for step in sample]
         known = [one.bytes for one in read if one is not None]
         if known:
             return replace(todo, bytes=sum(known) * count // len(known))
     return todo
+
+
+def query_of(todo: Plan, step: Step | None, project: Project, table: Table) -> Query:
+    """Return the query of a plan's window, which may be of the definition that readers still see; None: the file's."""
+    edition = next((one for one in todo.editions if step and one.generation == step.generation), None)
+    if step is None or edition is None:
+        return Query(table.sql or "", project.schema(table.identity), project.keys(table.identity))
+    if step.cause == "accepted" and todo.succession and todo.succession.before:
+        return accepted_rows(edition.table, todo.succession.before)
+    return Query(edition.table.sql or "", edition.schema, edition.keys)

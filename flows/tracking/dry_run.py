@@ -5,13 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.engine.accept import accepted_rows
-from flows.engine.estimate import estimated
+from flows.engine.estimate import estimated, query_of
 from flows.engine.planning import make_plan
 from flows.engine.readings import Readings
 from flows.model.errors import UsageError
 from flows.report.text import describe_reason
-from flows.warehouses.interface import Query
 from flows.wiring import load_alone, open_warehouse
 
 if TYPE_CHECKING:
@@ -57,17 +55,6 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
         todo = estimated(todo, project, table, warehouse)
         sql = None
         if table.sql and (todo.windows or idle_sql):
-            query = Query(table.sql, project.schema(table.identity), project.keys(table.identity))
-            sql = warehouse.shown(_query(todo, query))
+            first = todo.windows[0] if todo.windows else None
+            sql = warehouse.shown(query_of(todo, first, project, table))
     return DryRun(todo, sql)
-
-
-def _query(todo: Plan, query: Query) -> Query:
-    """Return the query of a plan's first window, which may be of the definition that readers still see."""
-    first = todo.windows[0] if todo.windows else None
-    edition = next((one for one in todo.editions if first and one.generation == first.generation), None)
-    if first is None or edition is None:
-        return query
-    if first.cause == "accepted" and todo.succession and todo.succession.before:
-        return accepted_rows(edition.table, todo.succession.before)
-    return Query(edition.table.sql or query.sql, edition.schema, edition.keys)

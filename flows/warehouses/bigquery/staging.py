@@ -59,7 +59,9 @@ class StagedRows:
 
     def select(self, query: Query) -> list[dict[str, Any]]:
         """Run a person's SELECT, which may read the staged rows."""
-        return self._asked(self.target.run("check", query.sql))
+        table = self.target.table
+        schema = {**query.schema, table.identity: table.types, self.relation.replace("`", ""): table.types}
+        return self._asked(self.target.run("check", to_bigquery(query.sql, schema)))
 
     def _asked(self, result: Result) -> list[dict[str, Any]]:
         if self.target.table.source is None:
@@ -141,9 +143,9 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
     table, staged, first = target.table, target.helping("stage"), ""
     loaded = None
     if isinstance(rows, Query):
-        _refuse_beyond_budget(target, rows)
-        types = ", ".join(f"{quote(name)} {spelled(type_)}" for name, type_ in table.types.items())
         sql = to_bigquery(rows.sql, rows.schema, rows.keys)
+        _refuse_beyond_budget(target, sql)
+        types = ", ".join(f"{quote(name)} {spelled(type_)}" for name, type_ in table.types.items())
         first = f"CREATE OR REPLACE TABLE {staged} ({types})\n{EXPIRY} AS\nSELECT {target.columns} FROM (\n{sql}\n)"
     else:
         loaded = load(target.attempt, "stage", table.types, rows)
@@ -187,13 +189,13 @@ def _asked(target: Target, staged: str, *, adds: bool) -> dict[str, str]:
     return asked
 
 
-def _refuse_beyond_budget(target: Target, rows: Query) -> None:
+def _refuse_beyond_budget(target: Target, sql: str) -> None:
     """Raise BudgetError where a window would read more than it may."""
     cause = target.attempt.cause
     most = target.attempt.budget or target.jobs.settings.maximum_bytes_billed
     if most is None:
         return
-    size = target.jobs.dry_run(to_bigquery(rows.sql, rows.schema), target.parameters, cause).bytes
+    size = target.jobs.dry_run(sql, target.parameters, cause).bytes
     if size > most:
         raise BudgetError(
             f"{cause.subject}: it would read {shown_bytes(size)}, and may read {shown_bytes(most)}.",
