@@ -7,12 +7,13 @@ so that an answer grows with a table's windows and partitions and not with the n
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 from flows.engine import clocks
+from flows.engine.answer import MAKING, Answer, Row
 from flows.engine.definitions import changes_of, kept_texts, table_of
 from flows.engine.first_copy import comes_in_parts
 from flows.engine.question import Warning_, question, shard, shards
@@ -24,14 +25,16 @@ from flows.project.definition import code_version
 from flows.warehouses.interface import parts_of, shadow_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from flows.model.definition import Change
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
 
 
-def read(warehouse: Warehouse, tables: Iterable[Table], upstreams: Container[str] | None = None) -> dict[str, Reading]:
+def read(
+    warehouse: Warehouse, tables: Iterable[Table], upstreams: Container[str] | None = None
+) -> Mapping[str, Reading]:
     """Return what the ledger says of tables, by identity; it is asked once for all.
 
     Args:
@@ -44,17 +47,32 @@ def read(warehouse: Warehouse, tables: Iterable[Table], upstreams: Container[str
     present = warehouse.present({*by_name, *shards(by_name), *kept_apart.values()})
     apart = {name for name in by_name if kept_apart.get(name, name) in present}
     names = [name for name in by_name if shard(name) in present]
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {name: defaultdict(list) for name in by_name}
-    for row in warehouse.query(*question(names, upstreams)) if names else ():
-        found[row["table_name"]][row["part"]].append(row)
+    answer = Answer(warehouse.pages(*question(names, upstreams)) if names else ())
     now = warehouse.now()
-    rows = {name: _Rows.of(sorted(one["entry"], key=_version)) for name, one in found.items()}
-    others = {name: one.code_versions - {code_version(by_name[name])} for name, one in rows.items()}
+    others = {name: answer.code_versions[name] - {code_version(table)} for name, table in by_name.items()}
     texts = kept_texts(warehouse, others)
-    begun = {shadow_of(by_name[name], one.begun["generation"]).identity for name, one in rows.items() if one.begun}
+    begun = {shadow_of(by_name[name], number).identity for name, number in answer.begun.items()}
     shadows = warehouse.present({*begun, *map(parts_of, begun)}) if begun else set()
     there = (present & by_name.keys(), apart, shadows)
-    return {name: _reading(table, found[name], rows[name], texts[name], there, now) for name, table in by_name.items()}
+    return _Readings(
+        by_name, lambda table: _reading(table, answer.of(table.identity), texts[table.identity], there, now)
+    )
+
+
+class _Readings(Mapping[str, Reading]):
+    """What the ledger says of tables, each of which is made out of its answer when somebody asks for it."""
+
+    def __init__(self, tables: Mapping[str, Table], make: Callable[[Table], Reading]) -> None:
+        self._tables, self._make = tables, make
+
+    def __getitem__(self, name: str) -> Reading:
+        return self._make(self._tables[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
 
 
 def sizes(warehouse: Warehouse, names: Sequence[str]) -> dict[str, int]:
@@ -112,10 +130,7 @@ class _Rows:
     def code_versions(self) -> set[str]:
         """Those under which the rows were made."""
         turns = [self.begun] if self.begun else []
-        return {row["code_version"] for row in (*self.seen, *self.made, *turns) if row["kind"] in _MAKING}
-
-
-_MAKING = {"commit", "part", "begin", "accept"}
+        return {row["code_version"] for row in (*self.seen, *self.made, *turns) if row["kind"] in MAKING}
 
 
 def _version(row: Mapping[str, Any]) -> int:
@@ -123,10 +138,9 @@ def _version(row: Mapping[str, Any]) -> int:
     return version
 
 
-def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
+def _reading(
     table: Table,
-    found: Mapping[str, list[dict[str, Any]]],
-    rows: _Rows,
+    found: Mapping[str, list[Row]],
     texts: Mapping[str, str],
     there: tuple[Container[str], Container[str], Container[str]],
     now: datetime,
@@ -136,6 +150,7 @@ def _reading(  # noqa: PLR0913, PLR0917 - all that is known of it
     Of tables those are `there` that are named first, and have their parts that are named second; last come those of
     generations that readers do not see.
     """
+    rows = _Rows.of(sorted(found["entry"], key=_version))
     others = rows.code_versions - {code_version(table)}
     changed = {one: changes for one in others if (changes := changes_of(texts.get(one), table))}
     made_by = next((row["code_version"] for row in reversed(rows.seen) if row["kind"] in {"commit", "accept"}), None)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
 
-MOST_ENTRIES = 50_000
-"""How many entries are held at once: what is known of a table's window takes about a kilobyte."""
+MOST_ENTRIES = 3_000_000
+"""How many entries are held as they came from the warehouse: packed, each takes some 30 bytes."""
+MOST_MADE_OUT = 50_000
+"""How many of them are held as plans need them: what is known of a table's window takes about a kilobyte."""
 FRESH_SECONDS = 60.0
 """How old a reading may be from which a run is planned."""
 LATELY = 100
@@ -48,7 +50,11 @@ class Readings:
         self._ahead = dict(ahead)
         """Without those that were asked for by now."""
         self._read_by_others = frozenset(ahead)
-        self._known: dict[str, tuple[float, Reading]] = {}
+        self._known: dict[str, tuple[float, Mapping[str, Reading]]] = {}
+        self._made_out: dict[str, Reading] = {}
+        """Those that plans were made from lately, the last one last."""
+        self._weight = 0
+        """How many entries they have."""
         self._asked: dict[str, None] = {}
         """What was asked for, the last one last."""
         self._sizes: Mapping[str, int] | None = None
@@ -64,19 +70,40 @@ class Readings:
                 self._asked.pop(one, None)
                 self._asked[one] = None
             if self._lendings != self.warehouse.lendings:
-                self._known, self._lendings = {}, self.warehouse.lendings
+                self._let_go(list(self._known))
+                self._lendings = self.warehouse.lendings
             oldest = time.monotonic() - FRESH_SECONDS
             missing = [one for one in wanted if one not in self._known or self._known[one][0] < oldest]
             if missing:
                 # What is old is read again with others as well, not each by itself.
-                self._known = {one: known for one, known in self._known.items() if known[0] >= oldest}
+                self._let_go([one for one, (at, _) in self._known.items() if at < oldest])
                 self._read(missing, {*self._read_by_others, *wanted[1:]})
-            return {one: self._known[one][1] for one in wanted}
+            found = {one: self._reading(one) for one in wanted}
+            while self._weight > MOST_MADE_OUT and len(self._made_out) > LATELY:
+                self._forget_made_out(next(iter(self._made_out)))
+            return found
 
     def forget(self, name: str) -> None:
         """Let a table be read again, which has changed."""
         with self._lock:
+            self._let_go([name])
+
+    def _reading(self, name: str) -> Reading:
+        reading = self._made_out.pop(name, None)
+        if reading is None:
+            reading = self._known[name][1][name]
+            self._weight += self._size([name])
+        self._made_out[name] = reading
+        return reading
+
+    def _let_go(self, names: Iterable[str]) -> None:
+        for name in names:
             self._known.pop(name, None)
+            self._forget_made_out(name)
+
+    def _forget_made_out(self, name: str) -> None:
+        if self._made_out.pop(name, None) is not None:
+            self._weight -= self._size([name])
 
     def _read(self, missing: list[str], upstreams: set[str]) -> None:
         if self._sizes is None:
@@ -84,7 +111,7 @@ class Readings:
         batch = dict.fromkeys(missing)
         if self._size(self._known, batch) > MOST_ENTRIES:
             lately = set(list(self._asked)[-LATELY:])
-            self._known = {one: known for one, known in self._known.items() if one in lately}
+            self._let_go([one for one in self._known if one not in lately])
         size = self._size(self._known, batch)
         for name in self._following():
             if name not in self._known and name not in batch:
@@ -95,7 +122,7 @@ class Readings:
         found = ledger.read(self.warehouse, (self._tables[name] for name in batch), upstreams)
         # Not before: what takes long to read would be old at once, and be read again for each table.
         now = time.monotonic()
-        self._known |= {name: (now, reading) for name, reading in found.items()}
+        self._known |= dict.fromkeys(found, (now, found))
 
     def _following(self) -> Iterator[str]:
         for name, after in self._ahead.items():

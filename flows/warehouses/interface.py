@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LEDGER_SHARDS = 128
 """5,000 tables that commit hourly give 938 INSERTs a day on a shard; BigQuery starts 1,500 a day at once
 (https://cloud.google.com/bigquery/quotas#data-manipulation-language-statements)."""
+
+PAGE = 50_000
+"""Rows of a result that are held at once, where there may be any number."""
 
 
 class Written(NamedTuple):
@@ -277,6 +280,9 @@ class Warehouse(Protocol):
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Run the engine's own GoogleSQL."""
+
+    def pages(self, sql: str, parameters: Mapping[str, object]) -> Iterator[list[dict[str, Any]]]:
+        """Run the engine's own GoogleSQL once, which may give more rows than there is room for: some at a time."""
 
     def shown(self, query: Query) -> str:
         """Return the SQL that a person's SELECT becomes here."""

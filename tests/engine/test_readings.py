@@ -33,13 +33,16 @@ def project(warehouse):
 def asked(warehouse, monkeypatch):
     """Return the questions that are put to the ledger from now on."""
     questions = []
-    query = warehouse.query
 
-    def counted(sql, parameters):
-        questions.append(sql)
-        return query(sql, parameters)
+    def counted(ask):
+        def asking(sql, parameters):
+            questions.append(sql)
+            return ask(sql, parameters)
 
-    monkeypatch.setattr(warehouse, "query", counted)
+        return asking
+
+    for name in ("query", "pages"):
+        monkeypatch.setattr(warehouse, name, counted(getattr(warehouse, name)))
     return questions
 
 

@@ -81,6 +81,14 @@ def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
     return WarehouseError(f"{where}{words}{shown}", of_rows=reason in _OF_ROWS)
 
 
+def says_unknown(error: Exception, job_id: str) -> bool:
+    """Say whether BigQuery does not know a job, which can be for a while also where it has it.
+
+    https://github.com/googleapis/python-bigquery/issues/2134
+    """
+    return isinstance(error, exceptions.NotFound) and job_id in _message(error)
+
+
 def _message(error: Exception) -> str:
     """Return what an error says, without the address that was asked and the job that failed."""
     text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)

@@ -16,12 +16,14 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from flows.model.errors import WarehouseUnavailableError
-from flows.warehouses.bigquery.faults import ERRORS, explained
+from flows.warehouses.bigquery.faults import ERRORS, explained, says_unknown
 from flows.warehouses.bigquery.types import parameter, rows_by_name, type_of
-from flows.warehouses.interface import DryRun
+from flows.warehouses.interface import PAGE, DryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from google.cloud.bigquery.table import RowIterator
 
     from flows.warehouses.bigquery.settings import BigQuerySettings
     from flows.warehouses.bigquery.types import Parameter
@@ -32,11 +34,10 @@ TRIES = 4
 """How often a job that failed for a reason that may pass is run."""
 LOOKS = 6
 """How often a table is looked at that other runs change each time before what was decided by it is done."""
-PAGE = 50_000
-"""Rows that come with the answer that a query has ended; without a number none do, and are asked for once more."""
 RETRY = DEFAULT_RETRY.with_timeout(PATIENCE)
 _LONGEST_LABEL = 63
 Job = TypeVar("Job", bigquery.QueryJob, bigquery.LoadJob)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,18 +87,16 @@ class Jobs:
             cause: for what.
             job_id: the same for the same work: of two jobs of one id only one ever runs.
         """
-        config = bigquery.QueryJobConfig(query_parameters=list(parameters), labels=dict(cause.labels))
-        most = cause.most or self.settings.maximum_bytes_billed
-        if most is not None:  # the client would send None as a text
-            config.maximum_bytes_billed = most
+        config = self._config(parameters, cause)
+        job, rows = self._run(self._sent(sql, config), job_id or _new_id(cause), cause, _all_rows)
+        return Result(rows, job.total_bytes_processed or 0)
 
-        def begin(number: str) -> bigquery.QueryJob:
-            return self.client.query(
-                sql, job_config=config, job_id=number, location=self.settings.location, retry=RETRY, job_retry=None
-            )
-
-        job, found = self._run(begin, job_id or _new_id(cause), cause)
-        return Result(rows_by_name(found), job.total_bytes_processed or 0)
+    def pages(self, sql: str, parameters: Iterable[Parameter] = ()) -> Iterator[list[dict[str, Any]]]:
+        """Run a query as one job, and give its rows some at a time."""
+        sent = self._sent(sql, self._config(parameters, NO_CAUSE))
+        _, found = self._run(sent, _new_id(NO_CAUSE), NO_CAUSE, _row_pages)
+        with translated():
+            yield from found
 
     def dry_run(self, sql: str, parameters: Iterable[Parameter] = (), cause: Cause = NO_CAUSE) -> DryRun:
         """Return what a SELECT would read and give; it does not run, and costs nothing."""
@@ -108,7 +107,7 @@ class Jobs:
 
     def load(self, begin: Callable[[str], bigquery.LoadJob], cause: Cause) -> None:
         """Run a load job, which `begin` sends under the id that it is given."""
-        self._run(begin, _new_id(cause), cause)
+        self._run(begin, _new_id(cause), cause, lambda _: None)
 
     def now(self) -> datetime:
         """Return BigQuery's clock, by that of this machine and what once was between the two."""
@@ -118,24 +117,43 @@ class Jobs:
             self._ahead = told - (before + (datetime.now(UTC) - before) / 2)
         return datetime.now(UTC) + self._ahead
 
-    def _run(self, begin: Callable[[str], Job], name: str, cause: Cause) -> tuple[Job, Any]:
+    def _config(self, parameters: Iterable[Parameter], cause: Cause) -> bigquery.QueryJobConfig:
+        config = bigquery.QueryJobConfig(query_parameters=list(parameters), labels=dict(cause.labels))
+        most = cause.most or self.settings.maximum_bytes_billed
+        if most is not None:  # the client would send None as a text
+            config.maximum_bytes_billed = most
+        return config
+
+    def _sent(self, sql: str, config: bigquery.QueryJobConfig) -> Callable[[str], bigquery.QueryJob]:
+        """Return what sends a query under an id."""
+        return lambda job_id: self.client.query(
+            sql, job_config=config, job_id=job_id, location=self.settings.location, retry=RETRY, job_retry=None
+        )
+
+    def _run(self, begin: Callable[[str], Job], name: str, cause: Cause, read: Callable[[Any], T]) -> tuple[Job, T]:
+        """Run a job to its end, and read what it gave."""
+        number = 1
         for attempt in range(1, TRIES + 1):
-            job_id = name if attempt == 1 else f"{name}-{attempt}"
-            link = self._link(job_id)
-            with translated(cause.subject, link):
-                job = self._begin(begin, job_id)
+            job_id, job = name if number == 1 else f"{name}-{number}", None
             try:
-                # The client would run the same SQL again under another id.
+                job = self._begin(begin, job_id)
+                # The client would run the same SQL again under another id. Without a number of rows none come with the
+                # answer that it has ended, and are asked for once more.
                 once: dict[str, Any] = {"job_retry": None, "page_size": PAGE} if job.job_type == "query" else {}
-                return job, job.result(**once, retry=RETRY)
+                return job, read(job.result(**once, retry=RETRY))
             except ERRORS as error:
-                fault = explained(error, cause.subject, link)
+                fault = explained(error, cause.subject, self._link(job_id))
                 # Of a job that has ended in an error a second run makes the same again: a statement or a transaction
                 # that fails has changed nothing, and what scripts make beside one they replace. Of a job that has not
                 # ended nobody knows what it will do.
-                has_ended = job.state == "DONE" and job.error_result is not None
-                if not (has_ended and isinstance(fault, WarehouseUnavailableError)) or attempt == TRIES:
+                has_ended = job is not None and job.state == "DONE" and job.error_result is not None
+                may_pass = has_ended and isinstance(fault, WarehouseUnavailableError)
+                is_unknown = not has_ended and says_unknown(error, job_id)
+                if attempt == TRIES or not (may_pass or is_unknown):
                     raise fault from error
+                # One that BigQuery does not know, or not yet, is sent again under its id: if it comes to be known, it
+                # has run once.
+                number += may_pass
             pause(attempt)
         raise AssertionError(name)
 
@@ -173,6 +191,14 @@ def label(text: str) -> str:
 def labels(**named: str) -> tuple[tuple[str, str], ...]:
     """Return labels by their keys' last part."""
     return tuple((f"derived_{name}", label(text)) for name, text in named.items())
+
+
+def _all_rows(found: RowIterator) -> list[dict[str, Any]]:
+    return rows_by_name(found, found.schema)
+
+
+def _row_pages(found: RowIterator) -> Iterator[list[dict[str, Any]]]:
+    return (rows_by_name(page, found.schema) for page in found.pages)
 
 
 def _new_id(cause: Cause) -> str:

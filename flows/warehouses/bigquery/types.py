@@ -137,9 +137,9 @@ def _parameter_type(type_: Type) -> bigquery.StructQueryParameterType:
     )
 
 
-def rows_by_name(rows: bigquery.table.RowIterator) -> list[dict[str, Any]]:
-    """Return the rows of a result; JSON is text, as in every warehouse."""
-    parsed = {field.name: field for field in rows.schema if _holds_json(field)}
+def rows_by_name(rows: Iterable[bigquery.table.Row], schema: Iterable[bigquery.SchemaField]) -> list[dict[str, Any]]:
+    """Return rows of a result; JSON is text, as in every warehouse."""
+    parsed = {field.name: field for field in schema if _holds_json(field)}
     found = [dict(row) for row in rows]
     for row in found:
         for name, field in parsed.items():

@@ -184,6 +184,10 @@ class BigQuery:
         """Run a SELECT in GoogleSQL."""
         return self.jobs.query(sql, parameters_of(parameters)).rows
 
+    def pages(self, sql: str, parameters: Mapping[str, object]) -> Iterator[list[dict[str, Any]]]:
+        """Run a SELECT in GoogleSQL, and give its rows some at a time."""
+        return self.jobs.pages(sql, parameters_of(parameters))
+
     def shown(self, query: Query) -> str:
         """Return a SELECT as it was written."""
         return to_bigquery(query.sql, query.schema, query.keys)

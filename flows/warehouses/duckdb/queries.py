@@ -11,9 +11,10 @@ from sqlglot import exp
 from flows.model.types import Type
 from flows.sql import to_duckdb
 from flows.sql.types import duckdb_type
+from flows.warehouses.interface import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import duckdb
 
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
     """Run the engine's own GoogleSQL; return its rows by column name."""
     return by_name(execute(connection, _translate(sql), parameters))
+
+
+def fetch_pages(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
+) -> Iterator[list[dict[str, Any]]]:
+    """Run the engine's own GoogleSQL; give its rows, some at a time."""
+    found = execute(connection, _translate(sql), parameters)
+    names = [item[0] for item in found.description or ()]
+    while rows := found.fetchmany(PAGE):
+        yield [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def execute(

@@ -21,7 +21,7 @@ from flows.warehouses.drift import drifting_columns
 from flows.warehouses.duckdb import generations, ledger, quarantine, schema
 from flows.warehouses.duckdb.connection import IN_MEMORY, open_file, transaction, translated
 from flows.warehouses.duckdb.merge import trim
-from flows.warehouses.duckdb.queries import fetch
+from flows.warehouses.duckdb.queries import fetch, fetch_pages
 from flows.warehouses.duckdb.queue import Queue
 from flows.warehouses.duckdb.signals import stoppable
 from flows.warehouses.duckdb.staging import stage
@@ -244,6 +244,11 @@ class DuckDB:
         """Run a SELECT in GoogleSQL."""
         with translated(), self._cursor() as cursor:
             return fetch(cursor, sql, parameters)
+
+    def pages(self, sql: str, parameters: Mapping[str, object]) -> Iterator[list[dict[str, Any]]]:
+        """Run a SELECT in GoogleSQL, and give its rows some at a time."""
+        with translated(), self._cursor() as cursor:
+            yield from fetch_pages(cursor, sql, parameters)
 
     def shown(self, query: Query) -> str:
         """Return a SELECT in DuckDB's SQL."""

@@ -66,6 +66,30 @@ def test_a_job_is_sent_again_under_its_id(warehouse, monkeypatch):
     assert [row["id"] for row in warehouse.query("SELECT id FROM core.events", {})] == [1]
 
 
+def test_a_job_that_nobody_knows_is_sent_again_under_its_id(warehouse, monkeypatch):
+    """Be it that it was answered, or that it was known when it was sent again."""
+    prepare(warehouse, EVENTS)
+    session, sent = warehouse.jobs.client._http, []  # noqa: SLF001 - the client's own connection
+    request = session.request
+
+    def forgetful(method, url, data=None, **options):
+        answer = request(method, url, data=data, **options)
+        if method == "POST" and "/jobs?" in url:
+            sent.append(json.loads(data)["jobReference"]["jobId"])
+            if len(sent) == 1:
+                raise requests.ConnectionError("the answer is lost")
+            if len(sent) < 4:
+                assert answer.status_code == (409 if len(sent) == 2 else 200)
+                request("DELETE", f"{url.partition('?')[0]}/{sent[-1]}/delete")
+        return answer
+
+    monkeypatch.setattr(session, "request", forgetful)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert warehouse.jobs.query("SELECT 1 AS one").rows == [{"one": 1}]
+    assert len(sent) == 4
+    assert len(set(sent)) == 1
+
+
 def test_a_window_whose_publish_was_not_answered_is_known_as_its_own(warehouse):
     """A run that tries its window again finds that it has committed it, and writes nothing."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
