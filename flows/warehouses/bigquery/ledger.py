@@ -228,6 +228,16 @@ def refuse_turned(jobs: Jobs, identity: str, known: int) -> None:
         raise overtaken(owner_of(identity), None, found[0]["run_id"], found[0]["run_by"])
 
 
+def is_overtaken(jobs: Jobs, identity: str, known: int) -> bool:
+    """Say whether another run has written since version `known`: one that empties a table does so before all else."""
+    found = jobs.query(
+        f"SELECT COUNT(*) AS n FROM {shard_of(identity)} WHERE table_name = @identity AND version > @known"
+        " AND kind <> 'reset'",
+        [parameter("identity", owner_of(identity)), parameter("known", known)],
+    )
+    return bool(found.rows[0]["n"])
+
+
 def has_commits(jobs: Jobs, table: Table) -> bool:
     """Say whether windows are committed since the table was last empty, of the generation that it holds."""
     entries = f"{shard_of(table.identity)} WHERE table_name = @identity"

@@ -78,7 +78,7 @@ def prepare(jobs: Jobs, table: Table, known: int) -> None:
             create(jobs, table, known)
             return
         try:
-            _alter(jobs, table, there, seen)
+            _describe_again(jobs, table, _alter(jobs, table, there, seen), known)
         except OvertakenError:
             pause(attempt)
         else:
@@ -94,7 +94,8 @@ def prepare(jobs: Jobs, table: Table, known: int) -> None:
 
 def create(jobs: Jobs, table: Table, known: int) -> None:
     """Create a table; what the ledger knows of one of that name, which is of version `known`, holds no longer."""
-    made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=_schema(table))
+    schema = [schema_field(column.name, column.type, column.description) for column in table.columns]
+    made = bigquery.Table(f"{jobs.settings.project}.{table.identity}", schema=schema)
     made.time_partitioning = _partitioning(table)
     _describe(made, table)
     if owner_of(table.identity) == table.identity:
@@ -165,20 +166,20 @@ def changes(table: Table, present: bigquery.Table) -> ColumnChanges:
     return ColumnChanges(added=found.added, retyped=found.retyped, removed=found.removed)
 
 
-def _alter(jobs: Jobs, table: Table, present: bigquery.Table, seen: int) -> None:
-    """Give a table, which was found at version `seen`, the columns, description, labels and clustering of its file."""
+def _alter(jobs: Jobs, table: Table, present: bigquery.Table, seen: int) -> bigquery.Table:
+    """Give a table, which was found at version `seen`, the columns of its file; return it as it is then."""
     if differs(table, present) and not ledger.has_commits(jobs, table):
         # Nothing was ever made by the definition that it was made for.
         _make_anew(jobs, table, seen)
-        return
-    statements = _alterations(table, present)
-    if statements:
+    elif statements := _alterations(table, present):
         _alter_at(jobs, table, seen, statements)
-        found = find(jobs, table.identity)
-        if found is None or ledger.version(jobs, table.identity) != seen:
+        if ledger.version(jobs, table.identity) != seen:
             raise _altered(table)
-        present = found
-    _describe_again(jobs, table, present)
+    else:
+        return present
+    if found := find(jobs, table.identity):
+        return found
+    raise _altered(table)
 
 
 def require_alterable(jobs: Jobs, table: Table) -> None:
@@ -215,15 +216,19 @@ def differs(table: Table, present: bigquery.Table) -> bool:
     return bool(todo.retyped) or there != wanted or _is_parted_otherwise(table, present, todo)
 
 
-def _describe_again(jobs: Jobs, table: Table, there: bigquery.Table) -> None:
-    """Tell BigQuery what the file says of a table and its columns, where it says something new."""
+def _describe_again(jobs: Jobs, table: Table, there: bigquery.Table, known: int) -> None:
+    """Tell BigQuery what the file says of a table and its columns, where it says something new.
+
+    A run that planned at version `known` leaves what another has said that has committed since: its own file may be an
+    older one.
+    """
     described = {column.name.lower(): column.description for column in table.columns}
     before = _told(there)
     there.schema = [
         _with_description(field, described.get(field.name.lower(), field.description)) for field in there.schema
     ]
     _describe(there, table)
-    if before == _told(there):
+    if before == _told(there) or ledger.is_overtaken(jobs, table.identity, known):
         return
     with translated(table.identity):
         try:
@@ -254,10 +259,6 @@ def _with_description(field: bigquery.SchemaField, description: str | None) -> b
     told = field.to_api_repr()
     told.pop("description", None)
     return bigquery.SchemaField.from_api_repr(told | ({"description": description} if description else {}))
-
-
-def _schema(table: Table) -> list[bigquery.SchemaField]:
-    return [schema_field(column.name, column.type, column.description) for column in table.columns]
 
 
 def _partitioning(table: Table) -> bigquery.TimePartitioning | None:

@@ -119,3 +119,16 @@ def test_a_table_is_altered_only_as_it_was_found(warehouse, monkeypatch, kind):
             else:
                 assert columns() == [*([] if alter is answered else [("id", "INT64")]), *wanted]
         assert number > 2
+
+
+def test_what_another_run_says_of_a_table_stays(warehouse):
+    """A run that planned before it has committed may have an older file."""
+    place = f"{warehouse.jobs.settings.project}.{EVENTS.identity}"
+    older, newer = (EVENTS.model_copy(update={"description": one, "cluster": (one,)}) for one in ("id", "amount"))
+    do(warehouse, older, window(0), Rows([event(1, 0)]))
+    known = reading(warehouse, older).state.version
+    do(warehouse, newer, window(1), Rows([event(2, 1)]))
+    for version, told in ((known, "amount"), (known + 1, "id")):
+        warehouse.prepare(older, version)
+        there = warehouse.jobs.client.get_table(place)
+        assert (there.description, there.clustering_fields) == (told, [told])
