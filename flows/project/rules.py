@@ -148,7 +148,8 @@ def derived_strategy(document: Document) -> Iterator[Fault]:
 def core_strategy(document: Document) -> Iterator[Fault]:
     """A core table with a cursor is copied window by window, without one as a whole."""
     strategy = document.strategy
-    if not document.is_core or strategy is None:
+    is_read = isinstance(document.get("source"), dict) and ("source",) not in document.flawed
+    if not document.is_core or strategy is None or not is_read:
         return
     if not document.has("source", "cursor"):
         if strategy != "replace":
@@ -293,7 +294,8 @@ def _latest_by(document: Document, key: list[str], rules: dict[str, object]) -> 
     if latest_by is None:
         return
     yield from document.unknown_column(("latest_by",), latest_by)
-    if not uses:
+    is_read = isinstance(document.get("merge"), dict) and ("merge",) not in document.flawed
+    if not uses and (is_read or not document.has("merge")):
         yield document.fault(
             ("latest_by",), "no column has the rule latest or earliest, so nothing uses this. Remove it."
         )

@@ -227,6 +227,10 @@ def _describe(unread: TableFile, dataset: str, name: str, given: bytes) -> Table
     from flows.project.yaml_file import parse  # noqa: PLC0415 - what is known of a file needs no YAML
 
     document = parse(given, unread.file, dataset, name)
+    if any(isinstance(path[0], str) for path in document.lines if path):
+        from flows.project.shape import regrouped  # noqa: PLC0415 - what is known of a file needs no models
+
+        document = regrouped(document)
     faults = [fault for fault in document.faults if not _told_by_type(fault, document)]
     if document.faults and not any(isinstance(path[0], str) for path in document.lines if path):
         return unread._replace(faults=tuple(sorted(set(faults))))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 COMMA = "Inside { } a comma ends a value: put the text or type that it belongs to in quotes."
 _FIELD = re.compile(r"(?P<head>\s*(?:- +)*(?P<name>[A-Za-z_]\w*) *: +)(?P<value>\S.*?)(?P<rest>\s+#.*|\s*)")
+_GROUP = re.compile(r"[A-Za-z_]\w*: .*")
+_GROUPS = {"window", "partition", "source", "resources", "merge"}
+_BLOCKS = "|>"
 _STARTERS = "*&@%`|>!,?]}"
 _BLOCK = re.compile(r"(?P<head>\s*(?:- +)*)(?P<name>[A-Za-z_]\w*) *: +[|>][-+0-9]*\s*(?:#.*)?")
 _KEY = re.compile(r"\s*(?:- +)*[A-Za-z_]\w* *:(?:\s.*)?|\s*#.*")
@@ -28,9 +31,14 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Fault, str | None]:
     begun = error.context_mark.line + 1 if error.context_mark else number + 1
     match = _FIELD.fullmatch(lines[number].rstrip("\r"))
     problem = error.problem or ""
-    if match:
+    if _BLOCK.fullmatch(lines[number].rstrip("\r")) and mark and (at := _opened(text[: mark.index])) is not None:
+        return _to_close(text, at), None
+    if match and not _BLOCK.fullmatch(lines[number].rstrip("\r")):
         value = match["value"]
         path = (match["name"],) if not lines[number].startswith((" ", "-")) else ()
+        if braced := _braced(match, lines[number].rstrip("\r")):
+            message, better = braced
+            return Fault(number + 1, message, path=path), "\n".join([*lines[:number], better, *lines[number + 1 :]])
         colon = "mapping values" in problem and ": " in f"{value} " and value[0] not in "'\"{["
         if value[0] in _STARTERS or colon:
             why = "a text with a ':' in it" if colon else f"a text that begins with {value[0]}"
@@ -41,19 +49,52 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Fault, str | None]:
                 instead = "`sql: |` and the query on the lines below it, indented."
             message = f"'{clip(value)}' needs quotes, as does every {why[2:]}. Write {instead}"
             better = "\n".join([*lines[:number], f"{match['head']}{quoted}{match['rest']}", *lines[number + 1 :]])
-            return Fault(number + 1, message, path=path), better
+            return Fault(number + 1, message, path=path), None if value[0] in _BLOCKS else better
     if unclosed := _unclosed(lines, number):
         return unclosed, None
     if outside := _outside(lines, number):
         return outside, None
     context = error.context or ""
-    opened = re.search(r"[\[{](?=[^\[{\]}]*\Z)", text[: mark.index]) if mark and "flow node" in context else None
-    if opened:
-        close = "]" if opened[0] == "[" else "}"
-        number = text.count("\n", 0, opened.start()) + 1
-        return Fault(number, f"the {opened[0]} is not closed. Write its {close}."), None
-    line = begun if "quoted scalar" in context else min(number + 1, text.count("\n") or 1)
+    at = _opened(text[: mark.index]) if mark and "flow node" in context else None
+    if at is not None:
+        return _to_close(text, at), None
+    begins = any(words in context for words in ("quoted scalar", "simple key", "flow sequence", "flow mapping"))
+    line = begun if begins else min(number + 1, text.count("\n") or 1)
     return Fault(line, _plainly(f"{context} {problem}", begun)), None
+
+
+def _braced(field: re.Match[str], line: str) -> tuple[str, str] | None:
+    """Return what is wrong with a group in one line that lacks a { or both braces, or has one } more; and the line without."""
+    value, start = field["value"], field.start("name")
+    if value.endswith("}") and value.count("{") < value.count("}"):
+        if value[0] == "{" and value.endswith("}}"):
+            better = f"{field['head']}{value[:-1]}{field['rest']}"
+            return f"there is one }} too many. Write {clip(better.strip())}", better
+        at = field.start("value") if _GROUP.fullmatch(value) else start
+        better = f"{line[:at]}{{{line[at:]}"
+        return f"the }} has no {{. Write {clip(better[start:])}", better
+    if field["name"] in _GROUPS and _GROUP.fullmatch(value) and "}" not in value:
+        better = f"{field['head']}{{{value}}}{field['rest']}"
+        return f"a group in one line needs {{ and }} around it. Write {clip(better[start:].strip())}", better
+    return None
+
+
+def _opened(text: str) -> int | None:
+    """Return where the last [ or { stands that nothing closes."""
+    closed = 0
+    for at in range(len(text) - 1, -1, -1):
+        if text[at] in "]}":
+            closed += 1
+        elif text[at] in "[{":
+            if not closed:
+                return at
+            closed -= 1
+    return None
+
+
+def _to_close(text: str, at: int) -> Fault:
+    close = "]" if text[at] == "[" else "}"
+    return Fault(text.count("\n", 0, at) + 1, f"the {text[at]} is not closed. Write its {close}.")
 
 
 def _unclosed(lines: Sequence[str], number: int) -> Fault | None:
@@ -104,6 +145,8 @@ def _plainly(problem: str, begun: int) -> str:
         "the same number of spaces before them.",
         "block mapping": f"this line belongs to no field. Give it as many spaces as the group that begins on line {begun}.",
         "block collection": f"this line belongs to no list. Give it as many spaces as the list that begins on line {begun}.",
+        "document start": "this line has fewer spaces before it than the fields above, which belong to the same table. "
+        "Give all of them the same number.",
         "simple key": "this line is no `field: value`. Write the ':', or put the whole text in quotes.",
         "alias": "a '*' begins an alias in YAML. Put the text in quotes.",
         "anchor": "a '&' begins an anchor in YAML. Put the text in quotes.",

@@ -15,6 +15,7 @@ from flows.model.errors import Fault
 from flows.project.document import Document, Path
 from flows.project.files import MOST_BYTES
 from flows.project.text import clip
+from flows.project.yaml_documents import one_document
 from flows.project.yaml_faults import COMMA, explain
 
 DEEPEST = 20
@@ -57,7 +58,8 @@ def _mended(content: bytes) -> tuple[dict[str, Any], list[Fault], _Builder | Non
     tabs = _tabs(text)
     if tabs is not None:
         return {}, [tabs], None
-    mended: list[Fault] = []
+    text, divided = one_document(text)
+    mended = [divided] if divided else []
     while True:
         builder = _Builder(text)
         try:
@@ -121,6 +123,7 @@ class _Builder:
         self.lines: dict[Path, int] = {}
         self.written: dict[Path, str] = {}
         self.blocks: dict[Path, int] = {}
+        self.empty: dict[Path, Fault] = {}
 
     def document(self) -> dict[str, Any]:
         self.loader.get_event()
@@ -137,11 +140,7 @@ class _Builder:
             else:
                 self.fault(line, path, message)
         self.loader.get_event()
-        if not self.loader.check_event(yaml.StreamEndEvent):
-            line = self.loader.peek_event().start_mark.line + 1
-            self.fault(
-                line, (), "a second document begins here (---). A file holds one table: move it to its own file."
-            )
+        self.loader.peek_event()  # what stands behind its end is an error
         if isinstance(values, dict):
             return values
         if not self.faults:
@@ -197,6 +196,7 @@ class _Builder:
 
     def mapping(self, path: Path, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        twice = alone = False
         while not self.loader.check_event(yaml.MappingEndEvent):
             event = self.loader.peek_event()
             line = event.start_mark.line + 1
@@ -213,16 +213,25 @@ class _Builder:
                 self.skip(depth)
                 self.fault(line, path, "'<<' merges groups, which table files do not use. Write the fields themselves.")
                 continue
-            if place in self.lines:
-                self.skip(depth)
-                self.fault(
-                    line, place, f"is written twice; the first is on line {self.lines[place]}. Remove one of them."
-                )
-                continue
-            self.lines[place] = line
+            known, self.lines[place] = self.lines.get(place), line
+            if known is not None:
+                # Of several in a row that are, what begins them is told: another item of the list, perhaps.
+                if not twice:
+                    self.fault(line, place, f"is written twice; the first is on line {known}. Remove one of them.")
+                twice = True
+                if (empty := self.empty.pop(place, None)) is None:
+                    self.lines[place] = known
+                    self.flawed.add(place)
+                    self.skip(depth)
+                    continue
+                self.faults.remove(empty)
+            else:
+                twice = False
             if self.stands_alone(event):
                 self.loader.get_event()
-                self.fault(line, place, f"'{clip(key)}' stands alone. {COMMA}")
+                if not alone:
+                    self.alone(line, path, key, values)
+                alone = True
                 continue
             value, sound = self.value(place, depth + 1)
             if sound:
@@ -235,6 +244,17 @@ class _Builder:
         known, aliases = len(self.faults), len(self.aliases)
         self.value(("?",), depth + 1)
         del self.faults[known:], self.aliases[aliases:]
+
+    def alone(self, line: int, path: Path, key: str, values: dict[str, Any]) -> None:
+        """Note the fault of a key without a value: a field whose ':' is missing, or what is left of a text."""
+        from flows.project.words import fields_of, model_at  # noqa: PLC0415 - only where there is a fault
+
+        model, words = model_at(path, values), re.fullmatch(r"(\w+)\s*[:=;]?\s*(\S.*)", key)
+        if model and words and words[1] in fields_of(model):
+            self.flawed.add((*path, words[1]))
+            self.fault(line, (*path, key), f"'{clip(key)}' lacks its ': '. Write {words[1]}: {clip(words[2])}")
+        else:
+            self.fault(line, (*path, key), f"'{clip(key)}' stands alone. {COMMA}")
 
     def stands_alone(self, key: Any) -> bool:  # noqa: ANN401 - a YAML event
         """Say whether a comma inside { } has cut a text, so that what follows it reads as a key without a value."""
@@ -260,6 +280,8 @@ class _Builder:
                 needed = None if event.value else _needed(path)
                 or_not = "Write a value, or remove it; put it in quotes where it is a text."
                 self.fault(line, path, f"{said}. {needed or or_not}")
+                if not event.value:
+                    self.empty[path] = self.faults[-1]
             return None, False
         try:
             # Python makes numbers of any length, in a time that grows with its square.
@@ -288,6 +310,7 @@ class _Builder:
             self.blocks[path] = line + 1
         if path and not isinstance(path[-1], int) and not event.value.strip():
             self.fault(line, path, f"is empty. {_needed(path) or 'Write a value, or remove the field.'}")
+            self.empty[path] = self.faults[-1]
             return None, False
         return event.value, True
 

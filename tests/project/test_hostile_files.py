@@ -133,7 +133,7 @@ HOSTILE = {
     "long pattern": (GOOD.replace(COLUMN, "type: STRING, checks: [{matches: '" + "a{500}" * 100_000 + "'}]"), "600,000"),
     "many checks": (GOOD + "checks:\n" + "  - sql: SELECT 1 AS a FROM derived.x\n" * 10_000, "10,000 checks"),
     "tabs": (GOOD + "\t x\n" * 200_000, "200000 such lines"),
-    "documents": ("---\n" * 200_000, "a second document"),
+    "documents": ("---\n" * 200_000, "divides the file into two documents"),
     "parentheses": (f"{GOOD[:SQL]}  SELECT {'(' * 10_000}1\n", "nests too deeply"),
     "types in types": (f"{GOOD[:SQL]}  SELECT CAST(NULL AS {'ARRAY<STRUCT<a ' * 3_000}INT64\n", "yaml:13: sql: "),
     "long sum": (f"{GOOD[:SQL]}  SELECT {'1+' * 400_000}1 AS a\n", "characters"),
