@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from flows.engine import readings
+from flows.engine import ledger, readings
 from flows.engine.readings import Readings
 from flows.model.entry import Entry
+from flows.warehouses.duckdb import queries
 from tests.engine.builders import csv, day, table, window
 
 CORES, READERS, ENTRIES = 10, 40, 3
@@ -51,6 +52,7 @@ def test_more_entries_than_are_held_at_once_are_read_in_few_parts(warehouse, pro
     tables, after = project
     every = ENTRIES * (CORES + READERS)
     monkeypatch.setattr(readings, "MOST_ENTRIES", every // 2)
+    monkeypatch.setattr(readings, "MOST_MADE_OUT", every // 10)
     monkeypatch.setattr(readings, "LATELY", 4)
     known, questions, running = Readings(warehouse, tables, after), asked(warehouse, monkeypatch), []
     for name, reads in after.items():
@@ -72,3 +74,14 @@ def test_what_has_grown_old_is_read_again_with_others(warehouse, project, monkey
     known.forget(name)
     known.of(name, reads)
     assert len(questions) == 4
+
+
+def test_what_comes_on_many_pages_says_the_same(warehouse, project, monkeypatch):
+    """It is held packed until its table is asked for."""
+    tables, _ = project
+    on_one = ledger.read(warehouse, tables.values())
+    monkeypatch.setattr(queries, "PAGE", 7)
+    on_many = ledger.read(warehouse, tables.values())
+    for name in tables:
+        assert len(on_one[name].failing) == 1
+        assert vars(on_many[name]) == vars(on_one[name])
