@@ -95,7 +95,7 @@ def _break_columns(tests: list[_ColumnTest], staged: Staged) -> list[Broken]:
         Broken(
             test.name,
             test.severity,
-            f"{found[f'n{i}']} of {staged.rows} rows",
+            f"{found[f'n{i}']:,} of {plural(staged.rows, 'row')}",
             tuple(
                 staged.query(
                     f"SELECT `staged-row`.* {from_staged} {test.join} WHERE {test.where} LIMIT {SHOWN_ROWS}",
@@ -215,6 +215,7 @@ def _break_table(
                 rows = staged.select(Query(sql, schema, written=written(check.sql)))
                 if rows:
                     more = "or more " if len(rows) == SHOWN_ROWS else ""
+                    count = f"{len(rows)} {more}{'row' if len(rows) == 1 else 'rows'}"
                     name = check.name or f"checks[{number}]"
-                    found.append(Broken(name, check.severity, f"{len(rows)} {more}rows at fault", tuple(rows)))
+                    found.append(Broken(name, check.severity, f"{count} at fault", tuple(rows)))
     return found

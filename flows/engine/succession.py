@@ -12,6 +12,7 @@ from flows.engine.plan import failed_before, inside_of
 from flows.engine.state import LedgerState, as_it_is
 from flows.engine.steps import Plan, Reason, Step, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError
+from flows.model.safe_text import unended
 from flows.model.window import EVER, covered, merge
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _still(table: Table, error: Exception) -> DefinitionError:
         why = f"there is no table {error.args[0]} any more"
     return DefinitionError(
         f"{table.identity}: it stands still until its changed definition is made: what readers see cannot be kept up "
-        f"to date, as {why}."
+        f"to date, as {unended(why)}."
     )
 
 

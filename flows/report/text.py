@@ -127,7 +127,7 @@ def describe_succession(plan: Plan) -> list[str]:
         return lines
     what = f"changed{_changes(following.changes)}" if following.changes else "is made anew"
     stands = f"generation {following.generation} has {following.done:,} of {plural(following.windows, 'window')}"
-    long = f", about {timedelta(seconds=round(following.seconds))} for the others" if following.seconds else ""
+    long = f", about {timedelta(seconds=max(1, round(following.seconds)))} for the others" if following.seconds else ""
     if following.windows:
         lines.append(f"  {what}: {stands}{long}; readers keep what they see until all are there")
     else:

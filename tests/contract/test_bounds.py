@@ -68,7 +68,7 @@ def test_the_last_digit_of_a_number_counts(warehouse, tmp_path, type_, stem):
     with pytest.raises(CheckFailedError) as failed:
         do(warehouse, load_file(tmp_path, path), window(0), Sums(f"{stem}4"))
     for told in (f"range {stem}5..", f"range ..{stem}3", f"accepted_values [{stem}3, {stem}5]"):
-        assert f"n {told}: 1 of 1 rows" in str(failed.value)
+        assert f"n {told}: 1 of 1 row" in str(failed.value)
     path.write_text(FILE.format(type=type_, check=", ".join([f"{{range: {{min: {stem}3, max: {stem}3}}}}", checks[2]])))
     sums = load_file(tmp_path, path)
     do(warehouse, sums, window(0), Sums(f"{stem}3"))

@@ -19,7 +19,7 @@ def test_references_to_the_own_table_count_what_comes_with_the_same_window(wareh
     first = [{"id": 1, "updated": day(0), "parent": None}, {"id": 2, "updated": day(0), "parent": 1}]
     do(warehouse, tree, window(0), Rows(first))
     do(warehouse, tree, window(1), Rows([{"id": 3, "updated": day(1), "parent": 2}]))
-    with pytest.raises(CheckFailedError, match=r"parent references core\.tree\.id: 1 of 1 rows"):
+    with pytest.raises(CheckFailedError, match=r"parent references core\.tree\.id: 1 of 1 row"):
         do(warehouse, tree, window(2), Rows([{"id": 4, "updated": day(2), "parent": 9}]))
 
 
@@ -54,7 +54,7 @@ def test_references_to_an_append_tables_own_rows_do_not_count_those_that_go(ware
     tree = table("core.tree", PARENTS, strategy="append", **by_day("at"), **csv(cursor="at"))
     do(warehouse, tree, window(0), Days(_row(1, 0, None)))
     do(warehouse, tree, window(1), Days(_row(2, 1, 1)))
-    with pytest.raises(CheckFailedError, match=r"parent references core\.tree\.id: 1 of 1 rows"):
+    with pytest.raises(CheckFailedError, match=r"parent references core\.tree\.id: 1 of 1 row"):
         do(warehouse, tree, window(1), Days(_row(3, 1, 2)))
     do(warehouse, tree, window(1), Days(_row(3, 1, 1), _row(4, 1, 3)))
     assert values(warehouse, tree, "id") == [1, 3, 4]

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.model.safe_text import unended
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,4 +26,4 @@ class ProjectFile:
 
 def why(error: Exception) -> str:
     """Return why a file cannot be read, without the place where this machine keeps it."""
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else unended(error)
