@@ -316,7 +316,8 @@ class Writer:
             )
         if type_ not in AGGREGATES:
             type_ = "INT64"
-        return Column(f"(SELECT {self._aggregate(source, type_).sql} FROM {source.sql}{where})", type_)
+        seen = self.random.choice((source.columns, source.columns, [*source.columns, *scope], scope))
+        return Column(f"(SELECT {self._aggregate(Source('', seen), type_).sql} FROM {source.sql}{where})", type_)
 
     def _type(self) -> str:
         return self.random.choice((*SCALARS, *SCALARS, *SCALARS, *FORMS))

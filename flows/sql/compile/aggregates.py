@@ -75,6 +75,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     scope.depth += window is None
     around, scope.named = scope.named, {}
     inside = _read(node, scope)
+    inside.arguments = _of_own_rows(inside.arguments, scope)
     order = ordering(inside.order, scope, scope.alike if window is None else ())
     if name in _SEEING or inside.having:
         _note_named(inside, scope, over=window is not None)
@@ -85,7 +86,8 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     suffix = f" OVER {frame.sql}" if frame is not None else ""
     if name in _QUANTILES and "ORDER BY" in suffix:
         return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
-    if said := _misplaced(name, inside, order, of_rows=of_rows, window=suffix):
+    said = _analytic_inside(name, node, window)
+    if said := said or _misplaced(name, inside, order, of_rows=of_rows, window=suffix):
         return scope.fault(node, said)
     marks = {"o": suffix, "s": frame.inside if frame is not None else ""}
     marks |= _ties(name, inside, order, scope, over=frame is not None)
@@ -101,6 +103,36 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     else:
         value = value.depending(frame.reads, drifts=value.drifts)
     return value._replace(sql=frame.around(value.sql)) if frame is not None and frame.failing else value
+
+
+def _analytic_inside(name: str, node: exp.Expr, window: exp.Window | None) -> str:
+    """Say that a function of a window stands where another one, or an aggregate, has no place for it."""
+    parts = [node, *(window.args.get("partition_by") or []), window.args.get("order")] if window else [node]
+    waiting = [part for part in parts if part is not None]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, exp.Window):
+            place = f"{name}(...) OVER (...)" if window else f"{name}(...)"
+            return f"'{shown(one)}' is a function of a window inside {place}. Compute it in a WITH, and name its column here."
+        waiting += [part for part in one.iter_expressions() if not isinstance(part, exp.Query)]
+    return ""
+
+
+def _of_own_rows(arguments: list[tuple[exp.Expr, Value]], scope: Scope) -> list[tuple[exp.Expr, Value]]:
+    """Return arguments so that they are looked at for each row of this query.
+
+    DuckDB takes an aggregate that names columns of queries around it alone for one of those.
+    """
+    outer = [value for _, value in arguments if value.reads]
+    if not outer or not all(level < scope.level for value in outer for level, _ in value.reads or ()):
+        return arguments
+    own = next((value.sql for item in scope.items for _, value in item.columns), None)
+    if own is None:
+        return arguments
+    return [
+        (item, value._replace(sql=f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END"))
+        for item, value in arguments
+    ]
 
 
 def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, scope: Scope) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flows.sql.compile.dispatch import CallRule
     from flows.sql.compile.scope import Scope, Value
 
+_OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT"}
+"""What has rules of its own and takes no arguments too."""
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit)
 
 
@@ -72,7 +74,7 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
     if signatures.window(name):
         return scope.fault(node, f"{name} needs OVER (...).")
     rule = call_rule(name)
-    if rule is not None and isinstance(node, exp.Anonymous) and not node.expressions:
+    if rule is not None and isinstance(node, exp.Anonymous) and not node.expressions and name not in _OF_NOTHING:
         return scope.fault(node, f"{name}() lacks its arguments.")
     result = rule and (_safely(rule, name, node, scope) if safe else rule(name, node, scope))
     if result is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.dates import within
 from flows.sql.compile.zones import first_of
-from flows.sql.once import bound
+from flows.sql.once import bound, once
 from flows.sql.times import aware, naive
 from flows.sql.types import duckdb_type, quote, quote_text
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _DIGITS = r"\s*[+-]?([0-9]+|0[xX][0-9a-fA-F]+)\s*"
 _DECIMAL = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
-_FLOAT = _DECIMAL + r"|\s*[+-]?(?i:inf|infinity|nan)\s*"
+_FLOAT = _DECIMAL + r"|\s*[+-]?0[xX][0-9a-fA-F]+\s*|\s*[+-]?(?i:inf|infinity|nan)\s*"
 _DAY = r"[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}"
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]{0,6})?"
 _ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{2})?| [A-Za-z]+([/_+-][A-Za-z0-9]+)*)"
@@ -115,12 +115,27 @@ def _from_text(value: str, want: Type, failure: str) -> str | None:
         hexadecimal = f"CAST(regexp_replace(trim({value}), '^[+-]', '') AS BIGINT)"
         negative = f"CASE WHEN contains({value}, '-') THEN 0 - {hexadecimal} ELSE {hexadecimal} END"
         read = f"CASE WHEN regexp_matches({value}, '[xX]') THEN {negative} ELSE CAST({value} AS BIGINT) END"
+    elif want == t.FLOAT64:
+        read = f"CASE WHEN contains(lower({value}), '0x') THEN {_hexadecimal(value)} ELSE CAST({value} AS DOUBLE) END"
     else:
         read = f"CAST({value} AS {duckdb_type(want)})"
     if want in (t.DATE, t.DATETIME, t.TIMESTAMP):
         read = within(read, want)
     known = f"regexp_full_match({value}, {quote_text(form)})"
     return f"CASE WHEN {known} OR {value} IS NULL THEN {read} ELSE {failure} END"
+
+
+def _hexadecimal(value: str) -> str:
+    """Return the FLOAT64 of a text of hexadecimal digits: of the first 16, rounded as all of them are, and their place."""
+
+    def read(digits: str) -> str:
+        first, others = f"coalesce(nullif(left({digits}, 16), ''), '0')", f"substr({digits}, 17)"
+        more = f"CASE WHEN ltrim({others}, '0') = '' THEN 0 ELSE 1 END"
+        whole = f"CAST(CAST('0x' || {first} AS UBIGINT) | CAST({more} AS UBIGINT) AS DOUBLE)"
+        size = f"{whole} * power(16.0, length({others}))"
+        return f"CASE WHEN contains({value}, '-') THEN 0 - {size} ELSE {size} END"
+
+    return once(f"ltrim(regexp_extract({value}, '0[xX]([0-9a-fA-F]+)', 1), '0')", read)
 
 
 def _moment(value: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
@@ -18,11 +19,55 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+def window_parts(
+    window: exp.Window, scope: Scope, seen: tuple[str, ...]
+) -> tuple[list[exp.Expr], exp.Expr | None, exp.Expr | None]:
+    """Return PARTITION BY, ORDER BY and the frame of a window, with those of the one that it names."""
+    partition, order, spec = (window.args.get(key) for key in ("partition_by", "order", "spec"))
+    alias = window.args.get("alias")
+    base = alias.name if alias is not None else ""
+    if base:
+        named = scope.windows.get(base.lower())
+        if named is None or base.lower() in seen:
+            scope.fault(window, f"'{base}' is not a window of this SELECT.{did_you_mean(base, scope.windows)}")
+        else:
+            inherited = window_parts(named, scope, (*seen, base.lower()))
+            _refuse_said_twice(window, base, inherited, scope)
+            partition, order, spec = partition or inherited[0], order or inherited[1], spec or inherited[2]
+    return partition or [], order, spec
+
+
+def _refuse_said_twice(
+    window: exp.Window,
+    base: str,
+    inherited: tuple[list[exp.Expr], exp.Expr | None, exp.Expr | None],
+    scope: Scope,
+) -> None:
+    """Note a fault of a window that says beside the name of another one what only that one may say."""
+    order, spec = window.args.get("order"), window.args.get("spec")
+    if window.args.get("partition_by"):
+        said = "PARTITION BY"
+    elif order is not None and inherited[1] is not None:
+        said = "ORDER BY"
+    elif (order is not None or spec is not None) and inherited[2] is not None:
+        said = "a frame"
+    else:
+        return
+    how = "which it may not say itself" if said == "PARTITION BY" else "which that one has already"
+    scope.fault(
+        window,
+        f"a window that begins with '{base}' takes no {said.removeprefix('a ')}, {how}. Write all of it in OVER (...).",
+    )
+
+
 def frame(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> str:
     """Compile a frame; `order` are the types of what its window is ordered by."""
     if spec.args.get("exclude"):
         scope.unsupported(spec, "EXCLUDE in a window frame")
     kind = str(spec.args.get("kind") or "ROWS").upper()
+    if _is_turned(spec):
+        scope.fault(spec, f"'{shown(spec)}' ends before it begins. Write the earlier row first.")
+        return "ROWS BETWEEN CURRENT ROW AND CURRENT ROW"
     numbers = any(isinstance(spec.args.get(key), exp.Expr) for key in ("start", "end"))
     of = _distance(spec, order, scope) if kind == "RANGE" and numbers else t.INT64
 
@@ -34,6 +79,20 @@ def frame(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> str:
         return f"{word} {way}" if way else word
 
     return f"{kind} BETWEEN {side('start')} AND {side('end')}"
+
+
+def _is_turned(spec: exp.Expr) -> bool:
+    """Say whether a frame's end is of a kind that lies before that of its start."""
+    places = []
+    for key in ("start", "end"):
+        limit, way = spec.args.get(key), str(spec.args.get(f"{key}_side") or "").upper()
+        if limit is None or str(limit).upper() == "CURRENT ROW":
+            places.append(0)
+        else:
+            far = 2 if not isinstance(limit, exp.Expr) else 1
+            places.append(far if way == "FOLLOWING" else -far)
+    start, end = places
+    return start > end or start == 2 or end == -2  # noqa: PLR2004 - the ends of all
 
 
 def _distance(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> Type:

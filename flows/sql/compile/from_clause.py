@@ -69,7 +69,13 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
         scope.unsupported(join, f"{kind} JOIN")
     scope.joins_outer |= bool(side)
     before = len(scope.items)
-    item = _source(join.this, scope)
+    if side in {"RIGHT", "FULL"} and isinstance(join.this, exp.Unnest):
+        # Such a side sees nothing of what is before it.
+        outside, scope.items = scope.items, [FromItem("", []) for _ in scope.items]
+        item = _source(join.this, scope)
+        scope.items = [*outside, *scope.items[before:]]
+    else:
+        item = _source(join.this, scope)
     of_left, of_right = scope.items[first:before], scope.items[before:]
     for source in {"LEFT": of_right, "RIGHT": of_left, "FULL": scope.items[first:]}.get(side, []):
         source.columns = [

@@ -83,14 +83,20 @@ def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, str
         scope.fault(node, f"{name} takes JSON or STRING, but '{shown(items[0])}' is {value.type}.")
     if value.type not in (t.STRING, t.JSON):
         return None
-    path = "$" if len(items) == 1 else expression(items[1], scope).constant
-    steps = re.fullmatch(rf"\$(?:{_STEP})*", str(path))
-    if not isinstance(path, str) or steps is None:
+    path = duckdb_path("$" if len(items) == 1 else expression(items[1], scope).constant)
+    if path is None:
         scope.fault(
             node, f"{name} with the path '{shown(items[-1])}' is not supported. Write a literal such as '$.a[0].b'."
         )
         return None
-    return value, quote_text("$" + "".join(step(*match.groups()) for match in re.finditer(_STEP, path)))
+    return value, quote_text(path)
+
+
+def duckdb_path(written: str | int | None) -> str | None:
+    """Return a path into JSON as DuckDB writes it; None where it is not known."""
+    if not isinstance(written, str) or re.fullmatch(rf"\$(?:{_STEP})*", written) is None:
+        return None
+    return "$" + "".join(step(*match.groups()) for match in re.finditer(_STEP, written))
 
 
 def step(plain: str | None, quoted: str | None = None, bracketed: str | None = None, place: str | None = None) -> str:

@@ -25,10 +25,22 @@ _INTEGERS = range(-(2**63), 2**64)
 
 @compiles(exp.ParseJSON, reads=("is_literal",))
 def _literal(node: exp.ParseJSON, scope: Scope) -> Value:
+    if not isinstance(node.this, exp.Literal):
+        return expression(_part_of_literal(node.this), scope)
     held = _held(node.this.name)
     if held is None:
         return scope.fault(node, f"{shown(node.this)} is no JSON, or has a number that no FLOAT64 holds.")
     return Value(t.JSON, f"CAST({quote_text(held)} AS JSON)", literal=True)
+
+
+def _part_of_literal(path: exp.Expr) -> exp.Expr:
+    """Return `JSON '...'.name` as a part of what is written down, where the parser takes the part for that of the text."""
+    part = path.copy()
+    first = part
+    while not isinstance(first, exp.Literal) and isinstance(first.this, exp.Expr):
+        first = first.this
+    first.replace(exp.ParseJSON(this=first.copy(), is_literal=True))
+    return part
 
 
 @compiles_call("PARSE_JSON")

@@ -120,6 +120,12 @@ def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope)
     if wrong is not None:
         other = f"{text.type} and {patterns[0].type if wrong is text else wrong.type}"
         return scope.fault(node, f"LIKE takes STRINGs or BYTES, but '{shown(node)}' has {other}.")
+    for one in patterns:
+        written = str(one.constant) if one.literal and one.type == t.STRING else ""
+        if (len(written) - len(written.rstrip("\\"))) % 2:
+            return scope.fault(
+                node, f"the pattern '{written}' ends with one \\, which stands before a sign. Write r'...\\\\'."
+            )
     word = "NOT LIKE" if node.args.get("negate") else "LIKE"
     joined = " AND " if isinstance(node.expression, exp.All) else " OR "
 

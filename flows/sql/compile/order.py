@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
-from flows.model.errors import Fault, did_you_mean
+from flows.model.errors import Fault
 from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.distinct_rows import refuse_hidden
-from flows.sql.compile.frames import by_peers, counts_rows, frame, up_to_peers
+from flows.sql.compile.frames import by_peers, counts_rows, frame, up_to_peers, window_parts
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.ties import mark
@@ -236,7 +236,7 @@ class Over(NamedTuple):
 def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) -> Over:
     """Compile what follows a call over a window."""
     faults = len(scope.context.faults)
-    partition, order, spec = _window_parts(window, scope, ())
+    partition, order, spec = window_parts(window, scope, ())
     is_known = len(scope.context.faults) == faults
     values = [_partition(one, scope) for one in partition]
     parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
@@ -292,22 +292,6 @@ def _partition(node: exp.Expr, scope: Scope) -> Value:
     if t.holds(value.type, (t.FLOAT64, t.JSON)):
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
     return value
-
-
-def _window_parts(
-    window: exp.Window, scope: Scope, seen: tuple[str, ...]
-) -> tuple[list[exp.Expr], exp.Expr | None, exp.Expr | None]:
-    partition, order, spec = (window.args.get(key) for key in ("partition_by", "order", "spec"))
-    alias = window.args.get("alias")
-    base = alias.name if alias is not None else ""
-    if base:
-        named = scope.windows.get(base.lower())
-        if named is None or base.lower() in seen:
-            scope.fault(window, f"'{base}' is not a window of this SELECT.{did_you_mean(base, scope.windows)}")
-        else:
-            inherited = _window_parts(named, scope, (*seen, base.lower()))
-            partition, order, spec = partition or inherited[0], order or inherited[1], spec or inherited[2]
-    return partition or [], order, spec
 
 
 def _limit(node: exp.Expr, scope: Scope) -> tuple[str, bool]:

@@ -41,7 +41,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     from_ = from_clause(node, scope)
     where = _condition(node.args.get("where"), scope, "WHERE")
     scope.named.clear()
-    scope.windows = {str(window.name).lower(): window for window in node.args.get("windows") or []}
+    _name_windows(node, scope)
     faults = len(scope.context.faults)
     groups, terms = _groups(node, scope)
     ungrouped = len(scope.context.faults) > faults
@@ -85,6 +85,13 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
     relation.sql = settled(sql, scope, groups, several=several)
     return relation
+
+
+def _name_windows(node: exp.Expr, scope: Scope) -> None:
+    for window in node.args.get("windows") or []:
+        if str(window.name).lower() in scope.windows:
+            scope.fault(window, f"WINDOW names '{window.name}' twice. Give one of them another name.")
+        scope.windows[str(window.name).lower()] = window
 
 
 def _listed(node: exp.Expr, relation: Relation, items: Sequence[tuple[exp.Expr, str | None, Value]]) -> str:
@@ -160,6 +167,8 @@ def _groups(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
         target = _select_item(item, node, scope)
         with plain(item, scope, "GROUP BY"):
             value = expression(target, scope)
+        if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:
+            scope.fault(item, f"GROUP BY {shown(item)} makes one group of all rows. Write GROUP BY with a column.")
         if t.holds(value.type, (t.JSON,)):
             scope.fault(item, "a query cannot GROUP BY JSON. Group by what JSON_VALUE gives.")
         scope.context.decides |= value.drifts
@@ -261,6 +270,8 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
         if of_tables and scope.groups is not None and other is None and value.sql not in scope.groups:
             scope.loose.append((item, name))
         items.append((item, name, _item(other.this, scope) if other else value))
+    if names and not items:
+        scope.fault(item, f"'{shown(item)}' leaves no column. Leave one of them out of EXCEPT.")
     if of_tables:
         scope.named |= {value.sql: value for name, value in columns if name.lower() not in {*out, *replaced}}
     return items

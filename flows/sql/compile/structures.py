@@ -51,7 +51,8 @@ def fields_of(alias: str, whole: Value) -> list[tuple[str, Value]]:
     if whole.type.name != "STRUCT":
         return [(alias, whole)]
     return [
-        (name, Value(type_, f"struct_extract({whole.sql}, {quote_text(name)})")) for name, type_ in whole.type.fields
+        (name, Value(type_, f"struct_extract({whole.sql}, {quote_text(name or f'_{place}')})"))
+        for place, (name, type_) in enumerate(whole.type.fields, 1)
     ]
 
 

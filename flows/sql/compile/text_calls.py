@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -16,6 +15,7 @@ from flows.sql.compile.arguments import argument, zone
 from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.json_calls import duckdb_path
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.told import told
 from flows.sql.functions import signatures
@@ -262,7 +262,8 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
     )
     if t.UNKNOWN in (value.type, path.type):
         return Value(t.STRING, "NULL")
-    if not path.literal or not re.fullmatch(r"\$(\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])*", str(path.constant)):
+    steps = duckdb_path(path.constant) if path.literal else None
+    if steps is None:
         return scope.unsupported(node, f"{name} with the path '{shown(node.expressions[-1])}'")
     if value.type not in (t.STRING, t.JSON):
         return scope.fault(node, f"{name} takes JSON or STRING, but '{shown(node.expressions[0])}' is {value.type}.")
@@ -271,7 +272,7 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
         (json,) = names
         # What is written down DuckDB computes wherever it stands.
         read = f"CASE WHEN json_valid({json}) THEN {json} END" if value.literal else json
-        kind, text = f"json_type({read}, {path.sql})", f"json_extract_string({read}, {path.sql})"
+        kind, text = (f"{call}({read}, {quote_text(steps)})" for call in ("json_type", "json_extract_string"))
         found = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN {text} END"
         if value.type == t.JSON:
             number = told(f"CAST({text} AS DOUBLE)", t.FLOAT64, in_sql=False)

@@ -50,6 +50,7 @@ class _GoogleSQL(BigQuery):
 
 _DIALECT = _GoogleSQL()
 _PREFIX = "__call_"
+_PREFIXES: dict[str, type[exp.Expr]] = {"SAFE": exp.SafeFunc, "NET": exp.NetFunc}
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
@@ -131,7 +132,7 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     except SqlError as error:
         return error.faults
     nodes = Nodes(tree)
-    if _unnest_paths(nodes):
+    if any([_unnest_paths(nodes), _join_prefixes(nodes)]):
         nodes = Nodes(tree)
     if faults := (*_missing_values(nodes), *foreign_forms(nodes)):
         return faults
@@ -156,6 +157,20 @@ def _unnest_paths(nodes: Nodes) -> bool:
                 _DIALECT.parser()._implicit_unnests_to_explicit(select)
                 found = True
     return found
+
+
+def _join_prefixes(nodes: Nodes) -> bool:
+    """Make a call of what stands before a call and the call, which a part of its value parts: SAFE.PARSE_JSON(text).name."""
+    found = [
+        dot
+        for dot in nodes.of(exp.Dot)
+        if isinstance(dot.this, exp.Identifier)
+        and dot.this.name.upper() in _PREFIXES
+        and isinstance(dot.expression, exp.Func)
+    ]
+    for dot in found:
+        dot.replace(_PREFIXES[dot.this.name.upper()](this=dot.expression))
+    return bool(found)
 
 
 def _one_select(sql: str) -> exp.Query:

@@ -21,6 +21,8 @@ _SAME_AS_TEXT = {
     "U": "the text without U, and \\u00e9 for a sign by its number",
     "X": "bytes as b'\\x00\\xff', or FROM_HEX('00ff')",
 }
+_PLACES = {"NUMERIC": 9, "DECIMAL": 9, "BIGNUMERIC": 38, "BIGDECIMAL": 38}
+"""How many digits after the point a number has at most that is written down as one of a type."""
 
 
 def _over(reader: Reader, at: int) -> str | None:
@@ -72,6 +74,12 @@ def _text(reader: Reader, at: int) -> str | None:
         return f"{reader.written(at)} is a text, and no name. Write `{token.text}`."
     if not at:
         return None
+    places = len(token.text.partition(".")[2].rstrip("0"))
+    if places > _PLACES.get(before, places) and "e" not in token.text.lower():
+        return (
+            f"{before} {reader.written(at)} has more than {_PLACES[before]} digits after its point, which no {before} holds. "
+            f"Write CAST({reader.written(at)} AS {before}) to round it."
+        )
     left = reader.tokens[at - 1]
     beside = left.end + 1 == token.start
     if left.token_type in TEXTS:
