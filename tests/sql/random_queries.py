@@ -6,9 +6,10 @@ So any of them can stand wherever another one can.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from flows.model.types import Type
+from tests.sql.random_times import Column, Times
 
 if TYPE_CHECKING:
     from random import Random
@@ -18,33 +19,20 @@ TABLES = {"core.events": "TIMESTAMP", "core.days": "DATE", "core.stamps": "DATET
 PARTITIONS = {table: "t" for table in TABLES if table != "core.users"}
 SCHEMA = {table: {"id": Type("INT64"), "n": Type("INT64"), "t": Type(type_)} for table, type_ in TABLES.items()}
 
-_CUTS = ("HOUR", "DAY", "ISOWEEK", "WEEK(MONDAY)", "MONTH", "YEAR")
-_DAYS = _CUTS[1:]
-_CLOCKS = {"MINUTE": 90, "HOUR": 40, "DAY": 40}
-_CALENDAR = {"DAY": 40, "WEEK": 5, "MONTH": 3, "QUARTER": 2, "YEAR": 1}
-ZONES = ("Europe/Vienna", "America/Los_Angeles", "Asia/Kathmandu", "Pacific/Kiritimati", "+05:30", "-03:00", "UTC")
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
-
-
-class Column(NamedTuple):
-    """A time that an expression can name, with its type."""
-
-    sql: str
-    type: str
-
 
 class Writer:
     """Writes one query; everything that it chooses comes from `random`."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
+        self.times = Times(random)
         self.ctes: list[tuple[str, str, str]] = []
         self._names = 0
 
     def query(self) -> str:
         """Return a whole query."""
         one, two = self._name(), self._name()
-        if self._chance(0.3):
+        if self.times.chance(0.3):
             for _ in range(self.random.randint(1, 2)):
                 name = f"w{len(self.ctes)}"
                 body, type_ = self._select(2)
@@ -59,7 +47,7 @@ class Writer:
         where = self._where(columns, 2)
         shape = self.random.randrange(7)
         if shape == 0:
-            having = f" HAVING {self._subquery(columns[:1], 1, grouped=a)}" if self._chance(0.5) else ""
+            having = f" HAVING {self._subquery(columns[:1], 1, grouped=a)}" if self.times.chance(0.5) else ""
             return f"SELECT {a}.id AS id, COUNT(*) AS c, SUM({a}.n) AS s FROM {from_}{where} GROUP BY {a}.id{having}"
         if shape == 1:
             return f"SELECT COUNT(*) AS c, MAX({columns[-1].sql}) AS m FROM {from_}{where}"
@@ -69,10 +57,10 @@ class Writer:
             qualify = f" QUALIFY {self._qualify(columns)}"
             return f"SELECT {a}.id AS id, {a}.n AS n, {a}.t AS t FROM {from_}{where}{qualify}"
         if shape == 4:
-            cut, type_ = self._moved(columns[0])
+            cut, type_ = self.times.moved(columns[0])
             having = (
-                f" HAVING {self._bound(Column('c', type_))} AND {self._bound(Column('c', type_))}"
-                if self._chance(0.5)
+                f" HAVING {self.times.bound(Column('c', type_))} AND {self.times.bound(Column('c', type_))}"
+                if self.times.chance(0.5)
                 else ""
             )
             group = self.random.choice(["c", "c", "ROLLUP(c)"])
@@ -85,40 +73,40 @@ class Writer:
     def _from(self, one: str, two: str, depth: int) -> tuple[str, list[Column]]:
         source, type_ = self._relation(depth)
         columns = [Column(f"{one}.t", type_)]
-        if self._chance(0.2):
+        if self.times.chance(0.2):
             return self._carried(source, one, two, type_), columns
-        if self._chance(0.4):
+        if self.times.chance(0.4):
             return f"{source} AS {one}", columns
         joined, other = self._relation(depth)
         side = self.random.choice(["", "", "LEFT ", "LEFT ", "RIGHT ", "FULL "])
         both = [*columns, Column(f"{two}.t", other)]
-        using = self.random.choice(["id", "id, t"]) if type_ == other and not side and self._chance(0.2) else ""
+        using = self.random.choice(["id", "id, t"]) if type_ == other and not side and self.times.chance(0.2) else ""
         if using:
             return f"{source} AS {one} JOIN {joined} AS {two} USING ({using})", both
         conditions = [f"{one}.id = {two}.id"]
-        if self._chance(0.6):
+        if self.times.chance(0.6):
             conditions.append(self._conditions(both, depth - 1, subqueries=side == ""))
         return f"{source} AS {one} {side}JOIN {joined} AS {two} ON {' AND '.join(conditions)}", both
 
     def _carried(self, source: str, one: str, two: str, type_: str) -> str:
         """Return a FROM that compares a time with columns that are made of the window's parameters alone."""
-        first, last = (self._limit(type_, sign) for sign in (">=", "<"))
-        if self._chance(0.5):
-            moved = f"{type_}_ADD({two}.a, INTERVAL 1 DAY)" if self._chance(0.4) else f"{two}.b"
+        first, last = (self.times.limit(type_, sign) for sign in (">=", "<"))
+        if self.times.chance(0.5):
+            moved = f"{type_}_ADD({two}.a, INTERVAL 1 DAY)" if self.times.chance(0.4) else f"{two}.b"
             ends = f"(SELECT {first} AS a, {last} AS b) AS {two}"
             sign = self.random.choice(["<", "<=", "="])
             return f"{source} AS {one} {self.random.choice(['', 'RIGHT '])}JOIN {ends} ON {one}.t >= {two}.a AND {one}.t {sign} {moved}"
-        days = f"GENERATE_DATE_ARRAY({self._limit('DATE', '>=')}, {self._limit('DATE', '<=')})"
-        days = days if self._chance(0.7) else f"[{self._limit('DATE', '=')}, {self._limit('DATE', '=')}]"
+        days = f"GENERATE_DATE_ARRAY({self.times.limit('DATE', '>=')}, {self.times.limit('DATE', '<=')})"
+        days = days if self.times.chance(0.7) else f"[{self.times.limit('DATE', '=')}, {self.times.limit('DATE', '=')}]"
         side = self.random.choice(["LEFT ", "", "RIGHT "])
         return f"UNNEST({days}) AS {two} {side}JOIN {source} AS {one} ON DATE({one}.t) {self.random.choice(['=', '=', '<='])} {two}"
 
     def _relation(self, depth: int) -> tuple[str, str]:
         """Return something to read from, and the type of its `t`."""
-        if self.ctes and self._chance(0.5):
+        if self.ctes and self.times.chance(0.5):
             name, _, type_ = self.random.choice(self.ctes)
             return name, type_
-        if depth > 0 and self._chance(0.35):
+        if depth > 0 and self.times.chance(0.35):
             text, type_ = self._select(depth - 1)
             return f"({text})", type_
         return self.random.choice([*TABLES.items(), ("core.events", "TIMESTAMP"), ("core.events", "TIMESTAMP")])
@@ -128,8 +116,14 @@ class Writer:
         a = self._name()
         source, type_ = self._relation(depth)
         column = Column(f"{a}.t", type_)
-        cut, cut_type = self._cut(column) if self._chance(0.6) else self._moved(column) if self._chance(0.5) else column
-        where = self._where([column], depth) if self._chance(0.3) else ""
+        cut, cut_type = (
+            self.times.cut(column)
+            if self.times.chance(0.6)
+            else self.times.moved(column)
+            if self.times.chance(0.5)
+            else column
+        )
+        where = self._where([column], depth) if self.times.chance(0.3) else ""
         plain = f"SELECT {a}.id AS id, {a}.n AS n, {cut} AS t FROM {source} AS {a}{where}"
         shape = self.random.randrange(9)
         if shape in {0, 1}:
@@ -140,7 +134,9 @@ class Writer:
             same = [table for table, other in TABLES.items() if other == cut_type]
             other = self.random.choice(same)
             unit = "MONTH" if cut_type == "DATE" else "HOUR"
-            moved = f"{cut_type}_ADD(t, INTERVAL {self.random.randint(-3, 3)} {unit})" if self._chance(0.5) else "t"
+            moved = (
+                f"{cut_type}_ADD(t, INTERVAL {self.random.randint(-3, 3)} {unit})" if self.times.chance(0.5) else "t"
+            )
             return f"{plain} {word} SELECT id, n, {moved} AS t FROM {other}", cut_type
         if shape == 3:
             sum_ = f"SUM({a}.n) OVER (PARTITION BY {a}.id ORDER BY {a}.t)"
@@ -162,168 +158,26 @@ class Writer:
     # Conditions
 
     def _where(self, columns: list[Column], depth: int) -> str:
-        if self._chance(0.1):
+        if self.times.chance(0.1):
             return ""
         return f" WHERE {self._conditions(columns, depth)}"
 
     def _conditions(self, columns: list[Column], depth: int, *, subqueries: bool = True) -> str:
         found = []
         for column in columns:
-            if self._chance(0.8):
-                found.append(self._bound(column, ("<", "<=", "=")))
-            if self._chance(0.5):
-                found.append(self._bound(column, (">", ">=")))
+            if self.times.chance(0.8):
+                found.append(self.times.bound(column, ("<", "<=", "=")))
+            if self.times.chance(0.5):
+                found.append(self.times.bound(column, (">", ">=")))
         a = columns[0].sql.split(".")[0]
-        if subqueries and depth > 0 and self._chance(0.45):
+        if subqueries and depth > 0 and self.times.chance(0.45):
             found.append(self._subquery(columns, depth - 1))
-        if self._chance(0.15):
-            found.append(f"({self._bound(columns[0])} OR {a}.n > 2)")
-        if self._chance(0.1):
-            found.append(f"NOT ({self._bound(columns[0])})")
+        if self.times.chance(0.15):
+            found.append(f"({self.times.bound(columns[0])} OR {a}.n > 2)")
+        if self.times.chance(0.1):
+            found.append(f"NOT ({self.times.bound(columns[0])})")
         self.random.shuffle(found)
         return " AND ".join(found) or f"{a}.n < 3"
-
-    def _bound(self, column: Column, signs: tuple[str, ...] = ("<", "<=", ">", ">=", "=")) -> str:
-        if self._chance(0.35):
-            return self._other_bound(column, signs)
-        sql, type_ = self._cut(column) if self._chance(0.6) else column
-        if self._chance(0.1):
-            return f"{sql} BETWEEN {self._limit(type_, '>=')} AND {self._limit(type_, '<=')}"
-        sign = self.random.choice(signs)
-        limit = self._limit(type_, sign)
-        return f"{sql} {sign} {limit}" if self._chance(0.8) else f"{limit} {_TURNED[sign]} {sql}"
-
-    def _other_bound(self, column: Column, signs: tuple[str, ...]) -> str:
-        """Return a bound in one of the many forms that people write beside `column >= @window_start`."""
-        sign = self.random.choice(signs)
-        shape = self.random.randrange(13)
-        if shape == 0:
-            return self._difference(column, sign)
-        if shape in {1, 2, 3}:
-            return self._counted(column, sign)
-        sql, type_ = self._moved(column)
-        if shape == 4:
-            listed = ", ".join(self._limit(type_, "=") for _ in range(self.random.randint(1, 3)))
-            return f"{sql} IN ({listed})" if self._chance(0.7) else f"{sql} IN UNNEST([{listed}])"
-        if shape == 5:
-            both = [self._limit("DATE", one) for one in (">=", "<=")]
-            series = f"UNNEST(GENERATE_DATE_ARRAY({', '.join(both)}))"
-            return f"{sql} IN {series}" if type_ == "DATE" else f"DATE({sql}) IN {series}"
-        if shape == 6:
-            return (
-                f"({self._bound(column, signs)} {self.random.choice(['OR', 'OR', 'AND'])} {self._bound(column, signs)})"
-            )
-        if shape == 7:
-            denied = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "!="}[sign]
-            other = f" {self.random.choice(['OR', 'AND'])} {self._bound(column)}" if self._chance(0.5) else ""
-            return f"NOT ({sql} {denied} {self._limit(type_, sign)}{other})"
-        if shape == 8:
-            text = f"({sql} {sign} {self._limit(type_, sign)})"
-            return f"{text} IS {self.random.choice(['TRUE', 'NOT FALSE', 'NOT NULL', 'FALSE'])}"
-        if shape > 9:
-            return self._chosen(column, signs)
-        return f"{sql} {sign} {self._limit(type_, sign)}"
-
-    def _chosen(self, column: Column, signs: tuple[str, ...]) -> str:
-        """Return bounds of which IF, CASE or COALESCE takes one."""
-        one, two = self._bound(column, signs), self._bound(column, signs)
-        alias, dot, _ = column.sql.partition(".")
-        asked = f"{alias}.n > 1" if dot and self._chance(0.6) else self._bound(column)
-        first = f"IF({asked}, {column.sql}, NULL)" if self._chance(0.5) else f"NULLIF({column.sql}, {column.sql})"
-        sign = self.random.choice(signs)
-        return self.random.choice(
-            [
-                f"IF({asked}, {one}, {two})",
-                f"IF({asked}, {one}, {self.random.choice(['FALSE', 'NULL', 'TRUE'])})",
-                f"NOT IF({asked}, NOT ({one}), {self.random.choice(['TRUE', 'FALSE'])})",
-                f"CASE WHEN {asked} THEN {one} WHEN {two} THEN {self.random.choice(['FALSE', 'NULL'])} ELSE {two} END",
-                f"CASE WHEN {asked} THEN {one} END",
-                f"COALESCE({one}, {two}, FALSE)",
-                f"IFNULL({one}, {self.random.choice(['FALSE', 'TRUE'])})",
-                f"{first} {sign} {self._limit(column.type, sign)}",
-            ]
-        )
-
-    def _difference(self, column: Column, sign: str) -> str:
-        sql, type_ = self._moved(column)
-        kind = self.random.choice(["DATE", "DATETIME", "TIMESTAMP"])
-        value = sql if type_ == kind else f"{kind}({sql})"
-        part = self.random.choice(
-            ["DAY", "ISOWEEK", "WEEK", "MONTH", "QUARTER", "YEAR"]
-            if kind == "DATE"
-            else ["SECOND", "MINUTE", "HOUR", "DAY"] + (["WEEK", "MONTH"] if kind == "DATETIME" else [])
-        )
-        first, second = value, self._limit(kind, sign)
-        if self._chance(0.4):
-            first, second = second, first
-        number = self.random.choice([-3, -1, 0, 0, 0, 1, 2, 7])
-        text = f"{kind}_DIFF({first}, {second}, {part})"
-        if self._chance(0.2):
-            return f"{text} BETWEEN {number - self.random.randint(0, 3)} AND {number}"
-        if self._chance(0.2):
-            return f"ABS({text}) {self.random.choice(['<', '<=', '='])} {abs(number)}"
-        return f"{text} {sign} {number}"
-
-    def _counted(self, column: Column, sign: str) -> str:
-        """Return a bound of a time that is written as a number or a text."""
-        sql, type_ = self._moved(column)
-        early = sign in {">", ">="}
-        if type_ == "DATE" and self._chance(0.3):
-            wrap, more = "UNIX_DATE({})", 40
-            limit = wrap.format(self._limit("DATE", sign))
-        elif self._chance(0.4):
-            name, more = self.random.choice(
-                [("UNIX_SECONDS", 90_000), ("UNIX_MILLIS", 90_000_000), ("UNIX_MICROS", 10**10)]
-            )
-            wrap = f"{name}({{}})" if type_ == "TIMESTAMP" else f"{name}(TIMESTAMP({{}}))"
-            limit = f"{name}({self._limit('TIMESTAMP', sign)})"
-        elif self._chance(0.5):
-            part = self.random.choice(["YEAR", "ISOYEAR"])
-            wrap, more = f"EXTRACT({part} FROM {{}})", 1
-            limit = wrap.format(self._limit(type_, sign))
-        else:
-            form = self.random.choice(["%F", "%Y-%m-%d", "%Y%m", "%Y", "%G-W%V", "%F %H", "%F %T", "%Y-Q%Q", "%Y-%j"])
-            form = form if type_ != "DATE" else form.split(" ")[0]
-            wrap, more = f"FORMAT_{type_}('{form}', {{}})", 0
-            limit = wrap.format(self._limit(type_, sign))
-        if more and self._chance(0.4):
-            limit += f" {'-' if early else '+'} {self.random.randint(0, more)}"
-        return f"{wrap.format(sql)} {sign} {limit}"
-
-    def _moved(self, column: Column) -> Column:
-        """Return a column cut, turned and moved, with a zone here and there."""
-        sql, type_ = column
-        for _ in range(self.random.choice([0, 1, 1, 2, 3])):
-            others = [other for other in ("TIMESTAMP", "DATE", "DATETIME") if other != type_]
-            want, zone = self.random.choice(others), self.random.choice(ZONES)
-            units = {"TIMESTAMP": _CLOCKS, "DATE": _CALENDAR, "DATETIME": _CLOCKS | _CALENDAR}[type_]
-            unit = self.random.choice(list(units))
-            amount = self.random.randint(-units[unit], units[unit])
-            choices = [
-                (f"CAST({sql} AS {want})", want),
-                (f"SAFE_CAST({sql} AS {want})", want),
-                (f"{type_}_{self.random.choice(['ADD', 'SUB'])}({sql}, INTERVAL {amount} {unit})", type_),
-                (
-                    f"{type_}_TRUNC({sql}, {self.random.choice(['QUARTER', 'WEEK', 'WEEK(THURSDAY)', 'MONTH'])})",
-                    type_,
-                ),
-            ]
-            if type_ == "TIMESTAMP":
-                choices += [
-                    (f"{want}({sql}, '{zone}')", want),
-                    (f"EXTRACT({want} FROM {sql} AT TIME ZONE '{zone}')", want),
-                    (f"TIMESTAMP_TRUNC({sql}, {self.random.choice(_CUTS)}, '{zone}')", type_),
-                    (f"TIMESTAMP_TRUNC({sql}, {self.random.choice(['SECOND', 'MINUTE', 'MILLISECOND'])})", type_),
-                    (f"TIMESTAMP_SECONDS(UNIX_SECONDS({sql}))", type_),
-                ]
-            else:
-                choices += [(f"TIMESTAMP({sql}, '{zone}')", "TIMESTAMP")]
-                choices += [(f"EXTRACT({want} FROM {sql})", want)] if type_ == "DATETIME" and want == "DATE" else []
-            if type_ == "DATE":
-                choices += [(f"({sql} {self.random.choice('+-')} {self.random.randint(0, 40)})", type_)]
-                choices += [(f"LAST_DAY({sql}{self.random.choice(['', ', WEEK', ', QUARTER', ', YEAR'])})", type_)]
-            sql, type_ = self.random.choice(choices)
-        return Column(sql, type_)
 
     def _subquery(self, columns: list[Column], depth: int, *, grouped: str = "") -> str:
         """Return a condition with a query in it that names the columns around it."""
@@ -332,11 +186,11 @@ class Writer:
             columns = []
         source, type_ = self._relation(depth)
         own = Column(f"{s}.t", type_)
-        conditions = self._conditions([own], depth, subqueries=depth > 0) if self._chance(0.8) else "TRUE"
+        conditions = self._conditions([own], depth, subqueries=depth > 0) if self.times.chance(0.8) else "TRUE"
         for column in columns:
-            if self._chance(0.7):
-                conditions += f" AND {self._bound(column)}"
-        if self._chance(0.8):
+            if self.times.chance(0.7):
+                conditions += f" AND {self.times.bound(column)}"
+        if self.times.chance(0.8):
             conditions += f" AND {s}.id = {a}.id"
         from_ = f"FROM {source} AS {s} WHERE {conditions}"
         return self.random.choice(
@@ -360,8 +214,8 @@ class Writer:
         condition = self._subquery(columns, depth)
         a, s = columns[0].sql.split(".")[0], self._name()
         source, type_ = self._relation(depth)
-        more = f" AND {self._bound(columns[0])}" if self._chance(0.7) else ""
-        from_ = f"FROM {source} AS {s} WHERE {s}.id = {a}.id AND {self._bound(Column(f'{s}.t', type_))}{more}"
+        more = f" AND {self.times.bound(columns[0])}" if self.times.chance(0.7) else ""
+        from_ = f"FROM {source} AS {s} WHERE {s}.id = {a}.id AND {self.times.bound(Column(f'{s}.t', type_))}{more}"
         return self.random.choice(
             [
                 f"IF({condition}, 1, 0)",
@@ -376,63 +230,16 @@ class Writer:
     def _qualify(self, columns: list[Column]) -> str:
         a = columns[0].sql.split(".")[0]
         rank = f"RANK() OVER (PARTITION BY {a}.id ORDER BY {a}.t, {a}.n) < 3"
-        if self._chance(0.4):
-            cut, type_ = self._cut(columns[0])
+        if self.times.chance(0.4):
+            cut, type_ = self.times.cut(columns[0])
             parts = self.random.choice([cut, f"{cut}, {a}.id", f"{a}.id"])
             rank = f"RANK() OVER (PARTITION BY {parts} ORDER BY {a}.t, {a}.n) < 3"
-            both = [f"{cut} >= {self._limit(type_, '>=')}", f"{cut} < {self._limit(type_, '<')}"]
+            both = [f"{cut} >= {self.times.limit(type_, '>=')}", f"{cut} < {self.times.limit(type_, '<')}"]
             return f"{' AND '.join(both)} AND {rank}"
-        if self._chance(0.5):
+        if self.times.chance(0.5):
             return rank
         return f"{rank} {self.random.choice(['AND', 'OR'])} {self._subquery(columns, 1)}"
-
-    # Times
-
-    def _cut(self, column: Column) -> Column:
-        """Return a column cut to a part, or turned into another type, up to three times."""
-        sql, type_ = column
-        for _ in range(self.random.choice([1, 1, 2, 2, 3])):
-            others = [other for other in ("TIMESTAMP", "DATE", "DATETIME") if other != type_]
-            if self._chance(0.5):
-                type_ = self.random.choice(others)
-                sql = f"{type_}({sql})"
-            else:
-                sql = f"{type_}_TRUNC({sql}, {self.random.choice(_DAYS if type_ == 'DATE' else _CUTS)})"
-        return Column(sql, type_)
-
-    def _limit(self, type_: str, sign: str) -> str:
-        """Return an expression of the window's parameters, mostly one that lets some rows through."""
-        early = sign in {">", ">="}
-        usual = "@window_start" if early or sign == "=" else "@window_end"
-        sql, have = usual if self._chance(0.8) else self.random.choice(["@window_start", "@window_end"]), "TIMESTAMP"
-        for _ in range(self.random.choice([0, 0, 0, 1, 1, 2, 3])):
-            if self._chance(0.3):
-                have, sql = self._cut(Column(sql, have))[::-1]
-            elif have == "DATE" and self._chance(0.2):
-                sql = f"({sql} {self.random.choice('+-')} {self.random.randint(0, 40)})"
-            else:
-                units = {"TIMESTAMP": _CLOCKS, "DATE": _CALENDAR, "DATETIME": _CLOCKS | _CALENDAR}[have]
-                unit = self.random.choice(list(units))
-                verb = ("SUB" if early else "ADD") if self._chance(0.8) else self.random.choice(["ADD", "SUB"])
-                amount = self.random.randint(0, units[unit])
-                sql = f"{have}_{verb}({sql}, INTERVAL {amount} {unit})"
-        sql = sql if have == type_ else f"{type_}({sql})"
-        if self._chance(0.06):
-            other = self._limit(type_, sign)
-            sql = self.random.choice(
-                [
-                    f"(SELECT {sql})",
-                    f"GREATEST({sql}, {other})",
-                    f"LEAST({sql}, {other})",
-                    f"COALESCE({sql}, {other})",
-                    f"IF(@window_start < TIMESTAMP '2026-02-01', {sql}, {other})",
-                ]
-            )
-        return sql
 
     def _name(self) -> str:
         self._names += 1
         return f"r{self._names}"
-
-    def _chance(self, share: float) -> bool:
-        return self.random.random() < share
