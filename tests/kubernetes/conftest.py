@@ -42,7 +42,7 @@ IN_ORDER = (
     ("derived.revenue_by_category", "derived.top_items"),
 )
 """The tables; each row reads only those before it."""
-PATIENCE = 15
+PATIENCE = 30
 """Seconds that the watchdog gives a pod here."""
 EDITS = {
     "newName: derived\n": f"newName: {IMAGE.rpartition(':')[0]}\n",
@@ -77,6 +77,13 @@ spec:
   claimRef: {{namespace: derived, name: {name}}}
   hostPath: {{path: "{path}", type: Directory}}
 """
+CLAIM = """\
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: {name}, namespace: derived}}
+spec: {{accessModes: [ReadWriteOnce], volumeName: {name}, resources: {{requests: {{storage: 50Gi}}}}}}
+"""
 
 
 @dataclass(frozen=True)
@@ -106,8 +113,9 @@ class Platform:
         """Start a run of a table's deployment, as the UI does, and return its id."""
         flow = "ingest" if table.startswith("core.") else "derive"
         deployment = self.server.call("GET", f"deployments/name/{flow}/{table}")
-        # As little CPU as lets all of a test's pods be on the one node at once.
-        content = {"parameters": {"table": table} | (parameters or {}), "job_variables": {"cpu": "50m"} | job_variables}
+        # As little as lets all of a test's pods be on the one node at once.
+        variables = {"cpu": "50m", "memory": "1Gi"} | job_variables
+        content = {"parameters": {"table": table} | (parameters or {}), "job_variables": variables}
         run = self.server.call("POST", f"deployments/{deployment['id']}/create_flow_run", **content)
         return str(run["id"])
 
@@ -116,19 +124,34 @@ class Platform:
         found = self.server.call("GET", f"flow_run_states/?flow_run_id={run}")
         return [state["name"] for state in sorted(found, key=lambda state: state["timestamp"])]
 
+    def claim(self, name: str) -> Path:
+        """Make another claim, and return the folder that its pods want."""
+        folder, volume = self.warehouse.with_name(name), self.warehouse.with_name(f"{name}.yaml")
+        volume.write_text((VOLUME + CLAIM).format(name=name, path=folder))
+        self.kubectl("apply", "-f", str(volume))
+        return folder
+
     def jobs(self, run: str) -> list[str]:
         """Return the jobs that were made for a run and are kept."""
         return self.kubectl("get", "jobs", "-l", f"prefect.io/flow-run-id={run}", "-o", "name").split()
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """Everything in place as docs/kubernetes.md says, with BigQuery: the worker and the watchdog run, no table is made."""
+@pytest.fixture(scope="session", autouse=True)
+def cluster() -> None:
+    """A Kubernetes, in whose network the tests run."""
+    if lacking := os.environ.get("DERIVED_TEST_NO_KUBERNETES"):
+        raise Unavailable(f"Kubernetes: {lacking}")
     if not ADDRESS:
         raise Unavailable("no Kubernetes: run tests/kubernetes/run")
+
+
+@pytest.fixture(scope="session")
+def platform(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:  # noqa: ARG001 - it is needed
+    """Everything in place as docs/kubernetes.md says, with BigQuery: the worker and the watchdog run, no table is made."""
     folder = tmp_path_factory.mktemp("kubernetes")
     warehouse = folder / "warehouse"
-    _own(warehouse)
+    warehouse.mkdir()
+    give(warehouse)
     with (
         prefect_api.server(tmp_path_factory.mktemp("prefect")) as server,
         mysql.serving() as database,
@@ -181,10 +204,11 @@ def _ten_commands(server: prefect_api.Server, project: Path, connections: dict[s
     return found[0]
 
 
-def _own(folder: Path) -> None:
-    """Make a folder in which pods may write, and nobody else."""
-    folder.mkdir(mode=0o700)
-    os.chown(folder, RUNS_AS, RUNS_AS)
+def give(folder: Path) -> None:
+    """Let pods write in a folder, and nobody else."""
+    folder.chmod(0o700)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, RUNS_AS, RUNS_AS)
 
 
 @pytest.fixture(scope="session")
@@ -244,7 +268,7 @@ def fill(platform: Platform, parameters: dict[str, dict[str, Any]] | None = None
     for tables in IN_ORDER:
         runs = {table: platform.start(table, (parameters or {}).get(table)) for table in tables}
         for table, run in runs.items():
-            ended = platform.server.wait(run, 300)
+            ended = platform.server.wait(run, 600)
             told = f"{table}: {ended['state']['message']}"
             assert ended["state_name"] == "Committed", f"{told}\n{platform.server.logs(run)}"
             assert len(platform.jobs(run)) == 1

@@ -1,6 +1,7 @@
 """The image of the Dockerfile, built as docs/kubernetes.md says, but on a Debian that is put together here.
 
-python -m tests.kubernetes.image ARCHIVE.tar
+python -m tests.kubernetes.image          builds it
+python -m tests.kubernetes.image --save   writes the built one to the standard output, as a docker-archive
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from pathlib import Path
 from tests.kubernetes.documented import IMAGE, check_out, commands, execute
 
 BASE = "localhost/python-base:bookworm"
-PACKAGES = {"podman": "podman", "debootstrap": "debootstrap"}
-"""What is needed, and the Debian package that has it."""
 LACKING = 3
 """The exit code where this machine cannot make the image's base; why is printed."""
 CERTIFICATES = Path("/etc/ssl/certs")
@@ -26,9 +25,8 @@ HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deriv
 PODMAN = ("podman", "--root", HOME / "root", "--runroot", HOME / "run", "--storage-driver", "overlay")
 
 
-def main(archive: Path) -> None:
-    """Build the image and write it to a file."""
-    _install()
+def build() -> None:
+    """Build the image; podman and debootstrap are there (tests/kubernetes/run)."""
     HOME.mkdir(parents=True, exist_ok=True)
     if subprocess.run([*PODMAN, "image", "exists", BASE], check=False).returncode:
         _make_base()
@@ -43,24 +41,11 @@ def main(archive: Path) -> None:
         build += ["--build-arg", f"BASE={BASE}", *(word for mount in mounts for word in ("--volume", mount))]
         (documented,) = (line for line in commands("make install").splitlines() if line.startswith("docker build "))
         execute(documented, context, dict(os.environ), {"docker build": shlex.join(build)})
-    archive.unlink(missing_ok=True)  # podman adds to no archive
-    save = [*PODMAN, "save", "--quiet", "--format", "docker-archive", "--output", archive, IMAGE]
-    subprocess.run(save, check=True)
 
 
-def _install() -> None:
-    missing = [
-        package
-        for command, package in PACKAGES.items()
-        if not shutil.which(command, path=f"{os.environ['PATH']}:/usr/sbin")
-    ]
-    if missing:
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        apt = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300")
-        subprocess.run([*apt, "update"], check=True, env=environment, stdout=sys.stderr)
-        subprocess.run(
-            [*apt, "install", "--no-install-recommends", *missing], check=True, env=environment, stdout=sys.stderr
-        )
+def save() -> None:
+    """Write the image to the standard output."""
+    subprocess.run([*PODMAN, "save", "--quiet", "--format", "docker-archive", IMAGE], check=True)
 
 
 def _make_base() -> None:
@@ -100,4 +85,4 @@ def _pip_settings() -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute())
+    save() if sys.argv[1:] == ["--save"] else build()

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.kubernetes.conftest import PATIENCE, RUNS_AS, VOLUME, differing
+from tests.kubernetes.conftest import PATIENCE, differing, give
 
 pytestmark = pytest.mark.timeout(1200)  # the first of them starts all that they share
 AGAIN = {"force": True, "start": "2026-03-02T00:00:00Z", "end": "2026-03-09T00:00:00Z"}
 """A run that has a week to make again."""
 BOUND = 150
 """Seconds within which a run is told what became of its pod, beyond the watchdog's patience."""
+EVICTED = {"claimName": "evicted"}
 TOO_MANY = str((os.cpu_count() or 1) + 1)
 """More CPUs than the node has."""
 LITTLE_DISK = """\
@@ -27,19 +30,12 @@ kind: LimitRange
 metadata: {name: little-disk}
 spec: {limits: [{type: Container, default: {ephemeral-storage: 64Mi}, defaultRequest: {ephemeral-storage: 1Mi}}]}
 """
-CLAIM = """\
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: later, namespace: derived}
-spec: {accessModes: [ReadWriteOnce], volumeName: later, resources: {requests: {storage: 50Gi}}}
-"""
 
 
 @contextmanager
-def _held(platform):
-    """Keep the warehouse's file, so that runs wait for it; a pod whose run has ended has it for a moment more."""
-    with _until(lambda: _opened(platform.warehouse / "warehouse.duckdb")):
+def _held(warehouse):
+    """Keep a warehouse's file, so that runs wait for it; a pod whose run has ended has it for a moment more."""
+    with _until(lambda: _opened(warehouse / "warehouse.duckdb")):
         yield
 
 
@@ -78,9 +74,10 @@ def _completed(platform, run):
     return ended["state"]
 
 
-def _repaired(platform, table):
-    """Run a table again, which does what is left."""
-    _completed(platform, platform.start(table, AGAIN))
+def _repaired(platform, *tables):
+    """Run tables again, which does what is left."""
+    for run in [platform.start(table, AGAIN) for table in tables]:
+        _completed(platform, run)
 
 
 def _processes(run):
@@ -104,69 +101,33 @@ def _filled_up(platform, run):
 @pytest.fixture(scope="module")
 def unlimited(filled):
     """More pods at once than two of the claim: these wait for other things."""
-    filled.server.call("PATCH", "work_pools/kubernetes", concurrency_limit=10)
+    filled.server.call("PATCH", "work_pools/kubernetes", concurrency_limit=20)
     return filled
 
 
 @pytest.fixture(scope="module")
-def interrupted(unlimited):
-    """Runs that were ended while they waited for the warehouse's file, which they have had since."""
+def runs(unlimited):
+    """Runs that end in every way for which nobody else has to wait: all at once, as each takes a minute or more."""
     platform = unlimited
-    with _held(platform):
-        runs = {
-            "late": platform.start("derived.top_items", {"force": True}, timeout=60),
-            "cancelled": platform.start("derived.revenue_by_item", AGAIN),
-            "deleted": platform.start("derived.revenue_by_country", AGAIN),
-            "drained": platform.start("derived.revenue_by_category", AGAIN),
-        }
-        for name in ("cancelled", "deleted", "drained"):
-            _running(platform, runs[name])
-        platform.server.call("POST", f"flow_runs/{runs['cancelled']}/set_state", state={"type": "CANCELLING"})
-        platform.kubectl("delete", "pod", "-l", f"prefect.io/flow-run-id={runs['deleted']}", "--wait=false")
-        chosen = f"--pod-selector=prefect.io/flow-run-id={runs['drained']}"
-        platform.kubectl("drain", "node1", chosen, "--delete-emptydir-data", "--timeout=90s")
-        platform.kubectl("uncordon", "node1")
-        for name in ("deleted", "drained"):
-            _until(lambda run=runs[name]: "AwaitingRetry" in platform.states(run), why=name)
-        _told(platform, runs["cancelled"], "Cancelled")
-        _told(platform, runs["late"], "DeadlineExceeded")
-    return runs
+    with _held(platform.warehouse):
+        started = _start_what_is_interrupted(platform) | _start_what_cannot_start(platform)
+        _interrupt(platform, started)
+    return started
 
 
-def test_a_cancelled_run_ends_as_cancelled(unlimited, interrupted):
-    """Its pod ends with it, and is not followed by another."""
-    run = interrupted["cancelled"]
-    assert unlimited.states(run)[-2:] == ["Cancelling", "Cancelled"]
-    assert len(unlimited.jobs(run)) == 1
+def _start_what_is_interrupted(platform):
+    """Start runs that wait for the warehouse's file."""
+    return {
+        "late": platform.start("derived.top_items", {"force": True}, timeout=60),
+        "cancelled": platform.start("derived.revenue_by_item", AGAIN),
+        "deleted": platform.start("derived.revenue_by_country", AGAIN),
+        "drained": platform.start("derived.revenue_by_category", AGAIN),
+    }
 
 
-@pytest.mark.parametrize("name", ["deleted", "drained"])
-def test_a_pod_that_goes_is_followed_by_another(unlimited, interrupted, name):
-    """SIGTERM, by a person or as the node is drained: the run is started again in a pod of its own, which does the work."""
-    run = interrupted[name]
-    assert _completed(unlimited, run)["name"] in {"Committed", "UpToDate"}
-    assert unlimited.states(run).count("AwaitingRetry") == 1
-    assert len(unlimited.jobs(run)) == 2
-
-
-def test_a_run_that_takes_too_long_is_told_so(unlimited, interrupted, expected):
-    """Its pod ended at the deadline, and it is not started again; the next run does the work."""
-    run = interrupted["late"]
-    _repaired(unlimited, "derived.revenue_by_item")
-    _completed(unlimited, unlimited.start("derived.top_items", {"force": True}))
-    state = _state(unlimited, run)
-    assert (state["type"], state["name"]) == ("CRASHED", "DeadlineExceeded")
-    assert "longer than its timeout" in state["message"]
-    assert differing(unlimited.warehouse / "warehouse.duckdb", expected) == []
-
-
-@pytest.fixture(scope="module")
-def unstarted(unlimited):
-    """Runs whose pods cannot start, or have too little memory, all at once."""
-    folder = unlimited.warehouse.with_name("later")
-    volume = unlimited.warehouse.with_name("later.yaml")
-    volume.write_text(VOLUME.format(name="later", path=folder) + CLAIM)
-    unlimited.kubectl("apply", "-f", str(volume))
+def _start_what_cannot_start(platform):
+    """Start runs whose pods cannot start, or have too little memory."""
+    platform.claim("later")
     asked = {
         "ImageNotPulled": ("core.orders", {"image": "localhost/nobody-pushed:1"}),
         "Unschedulable": ("core.users", {"cpu": TOO_MANY}),
@@ -176,7 +137,65 @@ def unstarted(unlimited):
         "AwaitingMoreMemory": ("derived.revenue_by_country", {"memory": "120Mi"}),
         "OutOfMemory": ("derived.revenue_by_category", {"memory": "48Mi"}),
     }
-    return {name: unlimited.start(table, **variables) for name, (table, variables) in asked.items()}
+    return {name: platform.start(table, **variables) for name, (table, variables) in asked.items()}
+
+
+def _interrupt(platform, runs):
+    """End runs by a person, by a drain and by their deadline, until each has been told."""
+    waiting = runs["Cancelled"]
+    _until(lambda: platform.jobs(waiting) and platform.server.call("GET", f"flow_runs/{waiting}")["infrastructure_pid"])
+    platform.server.call("POST", f"flow_runs/{waiting}/set_state", state={"type": "CANCELLING"}, force=True)
+    for name in ("cancelled", "deleted", "drained"):
+        _running(platform, runs[name])
+    platform.server.call("POST", f"flow_runs/{runs['cancelled']}/set_state", state={"type": "CANCELLING"})
+    platform.kubectl("delete", "pod", "-l", f"prefect.io/flow-run-id={runs['deleted']}", "--wait=false")
+    chosen = f"--pod-selector=prefect.io/flow-run-id={runs['drained']}"
+    platform.kubectl("drain", "node1", chosen, "--delete-emptydir-data", "--timeout=90s")
+    platform.kubectl("uncordon", "node1")
+    for name in ("deleted", "drained"):
+        _until(lambda run=runs[name]: "AwaitingRetry" in platform.states(run), why=name)
+    _told(platform, runs["cancelled"], "Cancelled")
+    _told(platform, runs["late"], "DeadlineExceeded")
+
+
+@pytest.fixture(scope="module")
+def evicted(unlimited, tmp_path_factory):
+    """A run whose pods use more of the node's disk than they may, each after it has begun, until it is given up.
+
+    It has a warehouse of its own, and takes minutes, beside those of the others.
+    """
+    folder = unlimited.claim("evicted")
+    with _held(unlimited.warehouse):  # and copied by another process: to close a file that one has locked unlocks it
+        subprocess.run(["cp", "--archive", unlimited.warehouse, folder], check=True)
+    limit = tmp_path_factory.mktemp("limit") / "limit.yaml"
+    limit.write_text(LITTLE_DISK)
+    unlimited.kubectl("apply", "-f", str(limit))
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(_evict, unlimited, folder)
+    unlimited.kubectl("delete", "-f", str(limit))
+
+
+def _evict(platform, folder):
+    with _held(folder):
+        run = platform.start("derived.revenue_by_item", AGAIN, warehouse_claim=EVICTED)
+        _until(lambda: _filled_up(platform, run) == "Evicted", 4 * BOUND, "not Evicted")
+    return run
+
+
+def test_a_cancelled_run_ends_as_cancelled(unlimited, evicted, runs):  # noqa: ARG001 - the evictions begin here
+    """Its pod ends with it, and is not followed by another."""
+    run = runs["cancelled"]
+    assert unlimited.states(run)[-2:] == ["Cancelling", "Cancelled"]
+    assert len(unlimited.jobs(run)) == 1
+
+
+@pytest.mark.parametrize("name", ["deleted", "drained"])
+def test_a_pod_that_goes_is_followed_by_another(unlimited, runs, name):
+    """SIGTERM, by a person or as the node is drained: the run is started again in a pod of its own, which does the work."""
+    run = runs[name]
+    assert _completed(unlimited, run)["name"] in {"Committed", "UpToDate"}
+    assert unlimited.states(run).count("AwaitingRetry") == 1
+    assert len(unlimited.jobs(run)) == 2
 
 
 @pytest.mark.parametrize(
@@ -188,65 +207,65 @@ def unstarted(unlimited):
         ("NotStarted", "hostPath type check failed"),
     ],
 )
-def test_what_keeps_a_pod_from_starting_is_told(unlimited, unstarted, name, reason):
+def test_what_keeps_a_pod_from_starting_is_told(unlimited, runs, name, reason):
     """Within a bounded time, with Kubernetes' own words; its job waits on."""
-    assert reason in _told(unlimited, unstarted[name], name)
-    assert _state(unlimited, unstarted[name])["type"] == "CRASHED"
-    assert len(unlimited.jobs(unstarted[name])) == 1
+    assert reason in _told(unlimited, runs[name], name)
+    assert _state(unlimited, runs[name])["type"] == "CRASHED"
+    assert len(unlimited.jobs(runs[name])) == 1
 
 
-def test_a_run_is_cancelled_while_its_pod_waits(unlimited, unstarted):
+def test_a_run_is_cancelled_while_its_pod_waits(unlimited, runs):
     """Nothing in the cluster ends it: the watchdog says so, and how its job is ended."""
-    run = unstarted["Cancelled"]
-    _until(lambda: unlimited.jobs(run) and unlimited.server.call("GET", f"flow_runs/{run}")["infrastructure_pid"])
-    unlimited.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "CANCELLING"}, force=True)
-    (job,) = unlimited.jobs(run)
-    assert f"kubectl -n derived delete job {job.partition('/')[2]}" in _told(unlimited, run, "Cancelled")
+    (job,) = unlimited.jobs(runs["Cancelled"])
+    told = _told(unlimited, runs["Cancelled"], "Cancelled")
+    assert f"kubectl -n derived delete job {job.partition('/')[2]}" in told
 
 
-def test_a_run_out_of_memory_has_a_second_pod_with_twice_as_much(unlimited, unstarted, expected):
+def test_a_run_whose_pod_starts_after_all_goes_on(unlimited, runs):
+    """It has been told that its volume is missing: once that is there, its pod starts and gives it another state."""
+    _told(unlimited, runs["NotStarted"], "NotStarted")
+    folder = unlimited.warehouse.with_name("later")
+    folder.mkdir()
+    give(folder)
+    assert "core.orders" in _told(unlimited, runs["NotStarted"], "Waiting")  # the new volume has no core tables
+    for name in ("ImageNotPulled", "Unschedulable", "Refused", "Cancelled"):
+        unlimited.kubectl("delete", *unlimited.jobs(runs[name]))
+
+
+def test_a_run_out_of_memory_has_a_second_pod_with_twice_as_much(unlimited, runs):
     """Once: where that is too little too, the run is told so."""
-    enough, little = unstarted["AwaitingMoreMemory"], unstarted["OutOfMemory"]
+    enough, little = runs["AwaitingMoreMemory"], runs["OutOfMemory"]
     _until(lambda: "AwaitingMoreMemory" in unlimited.states(enough), PATIENCE + BOUND)
     _completed(unlimited, enough)
     assert "more memory than its 96Mi" in _told(unlimited, little, "OutOfMemory")
     assert unlimited.states(little).count("AwaitingMoreMemory") == 1
+
+
+def test_a_run_that_takes_too_long_is_told_so(unlimited, runs, expected):
+    """Its pod ended at the deadline, and it is not started again; the next runs do all the work that is left."""
+    run = runs["late"]
+    _repaired(unlimited, "derived.revenue_by_item")
+    _completed(unlimited, unlimited.start("derived.top_items", {"force": True}))
+    state = _state(unlimited, run)
+    assert (state["type"], state["name"]) == ("CRASHED", "DeadlineExceeded")
+    assert "longer than its timeout" in state["message"]
     assert differing(unlimited.warehouse / "warehouse.duckdb", expected) == []
 
 
-def test_a_run_whose_pod_starts_after_all_goes_on(unlimited, unstarted):
-    """It has been told that its volume is missing: once that is there, its pod starts and gives it another state."""
-    _told(unlimited, unstarted["NotStarted"], "NotStarted")
-    folder = unlimited.warehouse.with_name("later")
-    folder.mkdir(mode=0o700)
-    os.chown(folder, RUNS_AS, RUNS_AS)
-    assert "core.orders" in _told(unlimited, unstarted["NotStarted"], "Waiting")  # the new volume has no core tables
-    for name in ("ImageNotPulled", "Unschedulable", "Refused", "Cancelled"):
-        unlimited.kubectl("delete", *unlimited.jobs(unstarted[name]))
-
-
-def test_a_run_that_is_evicted_again_and_again_is_given_up(unlimited, expected, tmp_path):
+def test_a_run_that_is_evicted_again_and_again_is_given_up(unlimited, evicted, expected):
     """Each pod uses more of the node's disk than it may: the third is the last, and the next run does the work."""
-    limit = tmp_path / "limit.yaml"
-    limit.write_text(LITTLE_DISK)
-    unlimited.kubectl("apply", "-f", str(limit))
-    try:
-        with _held(unlimited):
-            run = unlimited.start("derived.revenue_by_item", AGAIN)
-            _until(lambda: _filled_up(unlimited, run) == "Evicted", 3 * BOUND, "not Evicted")
-    finally:
-        unlimited.kubectl("delete", "-f", str(limit))
+    run = evicted.result()
     assert "ephemeral" in _state(unlimited, run)["message"]
     assert unlimited.states(run).count("AwaitingRetry") >= 2
     assert len(unlimited.jobs(run)) in {3, 4}  # the worker may have been faster
-    _repaired(unlimited, "derived.revenue_by_item")
+    _completed(unlimited, unlimited.start("derived.revenue_by_item", AGAIN, warehouse_claim=EVICTED))
     assert _state(unlimited, run)["name"] == "Evicted"
-    assert differing(unlimited.warehouse / "warehouse.duckdb", expected) == []
+    assert differing(unlimited.warehouse.with_name("evicted") / "warehouse.duckdb", expected) == []
 
 
-def test_a_run_whose_pod_is_killed_unseen_is_told_so(unlimited, expected):
+def test_a_run_whose_pod_is_killed_unseen_is_told_so(unlimited, evicted, expected):  # noqa: ARG001 - it has ended
     """No worker sees it: the watchdog does, and the next run does the work."""
-    with _held(unlimited):
+    with _held(unlimited.warehouse):
         run = unlimited.start("derived.revenue_by_item", AGAIN)
         _running(unlimited, run)
         unlimited.kubectl("scale", "deployment/derived-worker", "--replicas=0")
@@ -264,7 +283,7 @@ def test_a_run_whose_node_does_not_answer_is_told_so(unlimited, expected):
     """Its pod may live: once the node is back, it and the next run make the same rows, each window once."""
     kubelet = int((Path(os.environ["KUBECONFIG"]).parent / "kubelet.pid").read_text())
     try:
-        with _held(unlimited):
+        with _held(unlimited.warehouse):
             run = unlimited.start("derived.revenue_by_item", AGAIN)
             _running(unlimited, run)
             os.kill(kubelet, signal.SIGSTOP)
