@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from numbers import Number
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def unended(text: object) -> str:
 
 
 def spelled(value: object) -> str:
-    r"""Return a value as JSON spells it; bytes in hexadecimal, as SQL has them, and times as plain text.
+    r"""Return a value as JSON spells it, what JSON does not know as a text; but bytes in hexadecimal, as SQL has them.
 
     >>> spelled({"a": [True, None, 1.5, b"\xff"]})
     '{"a": [true, null, 1.5, 0xff]}'
@@ -60,8 +61,6 @@ def spelled(value: object) -> str:
             return "null"
         case bool():
             return str(value).lower()
-        case str():
-            return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
         case bytes():
             return f"0x{value.hex()}"
         case float() if not math.isfinite(value):
@@ -70,7 +69,9 @@ def spelled(value: object) -> str:
             return "{" + ", ".join([f"{spelled(str(name))}: {spelled(item)}" for name, item in value.items()]) + "}"
         case list() | tuple():
             return "[" + ", ".join(map(spelled, value)) + "]"
-    return str(value)
+        case Number():
+            return str(value)
+    return json.dumps(str(value), ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def row_text(row: Mapping[str, object]) -> str:
@@ -85,7 +86,7 @@ def row_text(row: Mapping[str, object]) -> str:
 def _shown(value: object) -> str:
     if value is None:
         return "NULL"
-    return value if isinstance(value, str) else spelled(value)
+    return spelled(value) if isinstance(value, bool | bytes | float | dict | list) else str(value)
 
 
 def _escape(found: re.Match[str]) -> str:

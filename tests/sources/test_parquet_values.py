@@ -82,7 +82,7 @@ def test_a_value_of_parquet_keeps_its_meaning(tmp_path, type_, values, expected)
             f"v {2**30 * 86_400_000_000} microseconds since 1970 lies outside the years 1 to 9999",
         ),
         ("ARRAY<INT64>", pa.array([[1, None]]), "v holds null, which an ARRAY cannot"),
-        ("JSON", pa.array([1], NANOSECONDS), "v [ 1970-01-01 00:00:00.000000001 ] cannot be written as JSON"),
+        ("JSON", pa.array([1], NANOSECONDS), 'v "[ 1970-01-01 00:00:00.000000001 ]" cannot be written as JSON'),
         (
             "NUMERIC",
             pa.array([Decimal("1E+30")], pa.decimal256(70, 0)),

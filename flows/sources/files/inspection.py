@@ -36,9 +36,9 @@ def inspection(table: Table, root: Path, files: Files) -> Inspection:
     read = {next((name for name in (path, plain_name(path)) if name in names), steps(path)[0]) for path in paths}
     unread += [name for name in names if name not in read and name not in unread]
     places = " and ".join(map(str, looked_at))
+    first = "document" if len(documents) == 1 else f"{len(documents):,} documents"
     warnings = [
-        f"no field '{name.path}' in the first {len(documents):,} document{'' if len(documents) == 1 else 's'} of "
-        f"{places}: {name.what} is NULL there.{name.near}"
+        f"no field '{name.path}' in the first {first} of {places}: {name.what} is NULL there.{name.near}"
         for name in absent
     ]
     return Inspection(tuple(unread), (*left_out(root, files), *warnings))

@@ -66,7 +66,7 @@ class Moment:
 def shown(value: object) -> str:
     """Return a value as a reason shows it: on one line, not too long."""
     try:
-        text = repr(value) if isinstance(value, str) else spelled(value)
+        text = repr(value) if isinstance(value, str) else str(value) if isinstance(value, Moment) else spelled(value)
     except RecursionError:
         text = "[...]"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
