@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMAGE = "localhost/derived:1"
-LEFT_OUT = (".git", ".venv", ".derived", ".*_cache", "__pycache__")
+LEFT_OUT = (".git", ".venv", ".derived*", ".hypothesis", ".*cache", "__pycache__")
 PAGE = (REPOSITORY / "docs/kubernetes.md").read_text()
 NAMES = {"registry.example.com/derived:1": IMAGE}
 """What stands in the page for a reader's own, and what it is here."""
