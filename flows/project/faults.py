@@ -191,11 +191,23 @@ class _Comparison:
             elif wanted is not None and not _fits(type_, parse_type(wanted)):
                 message = f"the SQL gives {type_}, the file says {wanted}. Write {type_}, or CAST it in the SQL."
                 yield file.fault(column.type_line, f"{column.field}.type", message)
-        if not types or any(column.name is None for column in file.columns):
-            return
-        spellings = {name.lower(): name for name in types}
-        for name, type_ in given.items():
-            if name.lower() not in spellings:
+        if types and all(column.name is not None for column in file.columns):
+            yield from self.unlisted(found, given)
+
+    def unlisted(self, found: Analysis, given: Mapping[str, Type]) -> Iterator[Fault]:
+        """Say which columns the SQL gives that the file does not list."""
+        file = self.file
+        spellings = {name.lower() for name in file.types}
+        further = {name: type_ for name, type_ in given.items() if name.lower() not in spellings}
+        by_star = [name for name in further if found.nodes[name].is_star]
+        if len(by_star) > 1:
+            message = (
+                f"`*` gives {len(by_star)} columns that `columns` does not list: {listed(by_star)}. "
+                "Write the columns that the table has in place of it, or list them all."
+            )
+            yield file.fault(file.query.at(found.line(by_star[0])) if file.query else 1, "sql", message)
+        for name, type_ in further.items():
+            if len(by_star) < 2 or name not in by_star:  # noqa: PLR2004 - one is told as any other
                 example = f" Add {{name: {name}, type: {type_}}} to `columns`, or remove it from the SQL."
                 message = f"the SQL gives a column '{name}' that `columns` does not list.{example}"
                 yield file.fault(file.query.at(found.line(name)) if file.query else 1, "sql", message)

@@ -151,8 +151,8 @@ def to_duckdb(
     Raises SqlError for a fault, and for what the embedded warehouse is not known to compute as BigQuery does.
     """
     relation, context = _repeatable(sql, schema, keys)
-    if context.faults:
-        raise SqlError(context.faults)
+    if context.faults or context.of_names:
+        raise SqlError(context.faults + context.of_names)
     return sqlglot.transpile(relation.sql, read="duckdb", pretty=True)[0] if pretty else relation.sql
 
 

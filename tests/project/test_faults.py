@@ -58,6 +58,18 @@ def test_columns_of_file_and_sql_must_agree(root):
     ]
 
 
+def test_columns_of_a_star_that_the_file_lacks_are_one_fault(root):
+    """And columns of one name are one, whatever the order is; an INT64 moves no TIMESTAMP."""
+    derived(root, "a", "SELECT *\nFROM core.orders")
+    derived(root, "b", "SELECT order_id, city AS order_id FROM core.orders ORDER BY order_id")
+    derived(root, "c", "SELECT order_id FROM core.orders WHERE created_at < created_at + 1")
+    star, twice, moved = faults(root)
+    assert star.startswith("tables/derived/a.yaml:8: sql: `*` gives ")
+    assert "that `columns` does not list: " in star
+    assert twice.endswith("two columns are named 'order_id'. Give one of them another name with AS.")
+    assert moved.endswith("Write created_at + INTERVAL 1 DAY, or HOUR, MINUTE, SECOND.")
+
+
 def test_a_column_that_is_listed_twice_has_one_fault(root):
     """Of the two the first is compared with the SQL, whatever the second one says."""
     derived(

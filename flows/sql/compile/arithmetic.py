@@ -59,6 +59,8 @@ def _arithmetic(node: exp.Expr, scope: Scope) -> Value:
         times = {left.type, right.type} <= {t.TIMESTAMP, t.DATE, t.DATETIME}
         hint = " Write TIMESTAMP_DIFF(later, earlier, SECOND) or DATE_DIFF(...)." if sign == "-" and times else ""
         hint = hint or (" Write CONCAT(...)." if sign == "+" and t.STRING in (left.type, right.type) else "")
+        if sign in "+-" and left.type in {t.TIMESTAMP, t.DATETIME} and right.type == t.INT64:
+            hint = f" Write {shown(node.this)} {sign} INTERVAL {shown(node.expression)} DAY, or HOUR, MINUTE, SECOND."
         return scope.fault(node, f"'{sign}' does not take {left.type} and {right.type}.{hint}")
     if sign == "/" and common == t.INT64:
         common = t.FLOAT64

@@ -166,10 +166,8 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
             isinstance(place, exp.Column)
             and [(one.name or "").lower() for one in columns].count(place.sql().lower()) > 1
         ):
-            scope.fault(
-                place,
-                f"ORDER BY {place.name}: several columns have that name. Write its place, or another name with AS.",
-            )
+            said = f"ORDER BY {place.name}: several columns have that name. Write its place, or another name with AS."
+            (scope.context.faults if node.parent else scope.context.of_names).append(Fault(line_of(place), said))
         elif not isinstance(place, exp.Literal) or place.is_string or not place.name.isdigit():
             items.append((one, place, expression(place, scope)))
         elif 1 <= int(place.name) <= len(columns):
@@ -267,11 +265,17 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
         scope.fault(window, f"{name} takes no frame. Leave {str(spec.args.get('kind')).upper()} out of OVER (...).")
     if not order and name in _NEED_ORDER and is_known:
         scope.fault(window, f"{name} {keys.none()} {_EVERY_RETRY}")
-    elif by_place and is_known:
+    elif by_place and is_known and not (name in _RANKS and _ranks_alike(keys, values)):
         _needs_order(name, window, keys, scope)
     reads = None if by_place or keys.reads else frozenset(read for value in values for read in value.reads or ())
     named = [value.sql for value in (*values, *(value for _, value in keys.items))]
     return Over(f"({' '.join(parts)})", inside, reads, [sql for sql in named if steady(sql) != sql])
+
+
+def _ranks_alike(keys: Ordering, parts: Sequence[Value]) -> bool:
+    """Say whether all rows of a window have one rank, as they are ordered by what divides them."""
+    divided = {value.sql for value in parts}
+    return bool(keys.items) and all(value.sql in divided for _, value in keys.items)
 
 
 def _takes_first(window: exp.Window) -> bool:

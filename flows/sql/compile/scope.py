@@ -165,6 +165,8 @@ class Context:
     keys: Mapping[str, Sequence[str]]
     """The columns that tell the rows of a table apart, of each that has such."""
     faults: list[Fault] = field(default_factory=list)
+    of_names: list[Fault] = field(default_factory=list)
+    """Those that come of two columns of one name, which no table can have anyway."""
     occurrences: list[Occurrence] = field(default_factory=list)
     drifts: bool = False
     """Whether something that drifts was found in the expression that is being compiled."""

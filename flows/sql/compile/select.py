@@ -141,7 +141,7 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
             sql = boolean(node.this, scope, word).sql
         note_bounds(node.this, scope, None, requires=True)
         return f" WHERE {sql}"
-    if word == "HAVING" and scope.groups is None:
+    if word == "HAVING" and scope.groups is None and scope.items:
         scope.fault(node, "HAVING needs GROUP BY, or an aggregate in the SELECT list. Write WHERE.")
     sql = boolean(node.this, scope, word).sql
     if word == "QUALIFY":
