@@ -350,11 +350,11 @@ class Story:
     def end(self):
         """See that a last run leaves what a first one makes in an empty warehouse."""
         if self.jumped:
-            # What was copied by a clock that was ahead is copied again.
             self.jumped = timedelta(0)
             self.house.warehouse.close()
             self.reopen()
-            self.house.copy()
+        # What was copied by a clock that was ahead, be it some steps ago, is copied again.
+        self.house.copy()
         while self.mixed & {TABLE, BELOW} or self.definition is DEFINITIONS["later"]:
             self.mixed -= {TABLE, BELOW}
             self.change()

@@ -7,7 +7,8 @@ import pytest
 
 from tests.simulator.story import Story
 
-STORIES = int(os.environ.get("DERIVED_TEST_STORIES", "8"))
+FEW = 8
+STORIES = int(os.environ.get("DERIVED_TEST_STORIES", FEW))
 """How many stories are told; each is of its number."""
 STEPS = 14
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,10 @@ class Recorder:
             try:
                 return query(sql, given, *args, **options)
             finally:
-                named = {item.name: _null_of(item.to_api_repr()["parameterType"]) for item in given}
-                self.jobs[told] = (_named_tables(self.looking, sql) | before, named)
+                # What a process was to send that has died is not sent, and makes no table.
+                if isinstance(sys.exception(), Exception | None):
+                    named = {item.name: _null_of(item.to_api_repr()["parameterType"]) for item in given}
+                    self.jobs[told] = (_named_tables(self.looking, sql) | before, named)
 
         opened.query = recorded  # type: ignore[method-assign]
 

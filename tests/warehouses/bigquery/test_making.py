@@ -36,7 +36,7 @@ def before_request(warehouse, monkeypatch, number, happen, work):
         nonlocal sent
         if is_write(method, url, data):
             sent += 1
-            if sent == number:
+            if sent == number or (sent > number and happen is die):  # a process that has ended cleans nothing up
                 happen()
         return request(method, url, data=data, **options)
 
