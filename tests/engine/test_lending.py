@@ -134,7 +134,7 @@ def test_a_run_does_not_conflict_with_itself(warehouse, house):
 def test_rows_are_not_accepted_over_those_that_others_have_made(warehouse, house, monkeypatch):
     """Of a range only what they have left is taken over."""
     monkeypatch.setattr(accept, "LONGEST", timedelta(days=2))
-    others = partial(house.run, TABLE, bounds=span(3, 4))
+    others = partial(house.run, TABLE, bounds=span(3, 4), force=True)
     done = house.run(TABLE, accept=True, observer=LentOnce(warehouse, others))
     assert [(entry.kind, entry.window) for entry in done.entries] == [("accept", span(0, 2)), ("accept", window(2))]
     assert (done.failures, amounts(house)) == ([], {**BEFORE, 4: AFTER[4]})
