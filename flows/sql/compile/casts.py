@@ -8,29 +8,37 @@ from sqlglot import exp
 
 from flows.model.types import parse_type
 from flows.sql import types as t
-from flows.sql.compile import cast
+from flows.sql.compile import cast, cast_formats
+from flows.sql.compile.apply import apply
+from flows.sql.compile.arguments import zone
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import Value
+from flows.sql.compile.zones import UTC
+from flows.sql.functions import signatures
 from flows.sql.once import bound, failure, safely
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
+from flows.sql.times import naive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
+    from flows.sql.compile.zones import Zone
+
+_TIMES = (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
 
 
-@compiles(exp.Cast, exp.TryCast, reads=("to", "format", "safe"))
+@compiles(exp.Cast, exp.TryCast, reads=("to", "format", "safe", "default"))
 def _cast(node: exp.Expr, scope: Scope) -> Value:
     safe = isinstance(node, exp.TryCast)
-    if node.args.get("format"):
-        return scope.unsupported(node, "CAST with FORMAT")
     try:
         want = parse_type(node.args["to"].sql(dialect="bigquery"))
     except ValueError as error:
         return scope.fault(node, str(error))
+    if node.args.get("format") or node.args.get("default"):
+        return _by_format(node, want, scope, safe=safe)
     if isinstance(node.this, exp.Array) and want.element is not None and not safe:
         # What is written down becomes an element as it is written, digit by digit.
         of = node.args["to"].expressions[0]
@@ -67,6 +75,71 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
 
     sql = safely([value.sql], build) if safe else bound([value.sql], build)
     return Value(want.base, sql)
+
+
+def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value:
+    """Compile CAST with FORMAT, perhaps with AT TIME ZONE behind."""
+    written, where = node.args.get("default"), UTC
+    if isinstance(written, exp.AtTimeZone):
+        found = zone(written.args["zone"], "AT TIME ZONE", scope)
+        if found is None:
+            return Value(want.base, "NULL")
+        written, where = written.this, found
+    value = expression(node.this, scope)
+    if value.type == t.UNKNOWN:
+        return Value(want.base, "NULL")
+    form = str(written.name) if isinstance(written, exp.Literal) and written.is_string else None
+    sql = None
+    if form is not None and value.type == t.STRING and want in (*_TIMES, t.BYTES):
+        sql = _read_by(form, node, value, want, where, scope, safe=safe)
+    elif form is not None and want == t.STRING and value.type in (*_TIMES, t.BYTES):
+        sql = _written_by(form, value, where)
+    if sql is not None:
+        return Value(want, sql)
+    instead = "FORMAT_DATE, FORMAT_TIMESTAMP, PARSE_DATE or PARSE_TIMESTAMP for times, FORMAT for numbers"
+    return scope.fault(
+        node,
+        f"CAST of {value.type} to {want} with FORMAT '{form or shown(node.args.get('default') or node)}' is not supported by the embedded warehouse. "
+        f"Write {instead}.",
+    )
+
+
+def _written_by(form: str, value: Value, where: Zone) -> str | None:
+    if value.type == t.BYTES:
+        known = cast_formats.of_bytes(form)
+        return known and known[0].format(value.sql)
+    parts = cast_formats.elements(form, value.type)
+    if parts is None:
+        return None
+    if value.type != t.TIMESTAMP:
+        return cast_formats.as_text(parts, value.sql, value.type, None)
+
+    def build(names: Sequence[str]) -> str:
+        utc = naive(names[0])
+        return cast_formats.as_text(parts, where.local(names[0]), t.TIMESTAMP, None if where is UTC else utc)
+
+    return bound([value.sql], build)
+
+
+def _read_by(  # noqa: PLR0913, PLR0917 - the parts of a cast
+    form: str, node: exp.Expr, value: Value, want: Type, where: Zone, scope: Scope, *, safe: bool
+) -> str | None:
+    if want == t.BYTES:
+        known = cast_formats.of_bytes(form)
+        if known is None:
+            return None
+        return apply(known[1], node, signatures.scalar(known[1]), [(node.this, value)], scope, safe=safe).sql
+    parts = cast_formats.elements(form, want)
+    pattern = cast_formats.reading(parts, want) if parts is not None else None
+    if pattern is None:
+        return None
+    named = None if where is UTC else where.name
+
+    def build(names: Sequence[str]) -> str:
+        wrong = failure(f"Could not cast STRING to {want} with FORMAT {form}", names[0])
+        return cast_formats.parsed(pattern, names[0], want, named, wrong)
+
+    return safely([value.sql], build) if safe else bound([value.sql], build)
 
 
 def _instead(node: exp.Expr, type_: Type, want: Type) -> str:

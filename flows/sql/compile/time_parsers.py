@@ -12,7 +12,7 @@ from flows.sql.times import aware
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from flows.model.types import Type
 
@@ -92,7 +92,7 @@ def parsed(text: str, value: str, type_: Type, zone: str | None, failure: str) -
     groups = _groups(text)
     places = sorted(place for place, _ in groups.values())
     names = ", ".join(quote_text(f"g{place}") for place in places)
-    pattern = quote_text(_pattern(text, places))
+    wanted = quote_text(pattern(text, places))
 
     def build(found: str) -> str:
         parts = {
@@ -102,7 +102,7 @@ def parsed(text: str, value: str, type_: Type, zone: str | None, failure: str) -
         bad = f"struct_extract({found}, 'g{places[0]}') = ''" + "".join(f" OR NOT ({one})" for one in valid)
         return f"CASE WHEN {bad} THEN {failure} ELSE {read} END"
 
-    return once(f"regexp_extract({value}, {pattern}, [{names}])", build)
+    return once(f"regexp_extract({value}, {wanted}, [{names}])", build)
 
 
 def _groups(text: str) -> dict[str, tuple[int, str]]:
@@ -115,7 +115,7 @@ def _groups(text: str) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _pattern(text: str, kept: list[int]) -> str:
+def pattern(text: str, kept: Collection[int] = ()) -> str:
     """Return the regular expression of a format, with a group for each element at one of the places that are kept."""
     pieces = [*elements(text), ("", "")]
     result = ""

@@ -16,6 +16,8 @@ def for_parser(tokens: list[Token]) -> list[Token]:
     kinds = set(map(_kind, tokens))
     if TokenType.PIVOT in kinds and TokenType.FOR in kinds:
         tokens = _pivots(tokens)
+    if TokenType.FORMAT in kinds:
+        tokens = _formats(tokens)
     return _paths(tokens) if TokenType.OFFSET in kinds else tokens
 
 
@@ -29,6 +31,16 @@ def _pivots(tokens: list[Token]) -> list[Token]:
             if end > at + 2 and tokens[at + 1].token_type != TokenType.L_PAREN:
                 return [*written, *_in_brackets(tokens[at + 1 : end]), *_pivots(tokens[end:])]
     return written
+
+
+def _formats(tokens: list[Token]) -> list[Token]:
+    """Put DEFAULT in place of FORMAT in casts, whose formats the parser would else put into other words, without the type."""
+    return [
+        Token(TokenType.DEFAULT, token.text, *_place(token))
+        if token.token_type == TokenType.FORMAT and after.token_type == TokenType.STRING
+        else token
+        for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True)
+    ]
 
 
 def _end_of_value(tokens: list[Token], at: int) -> int:
