@@ -2,7 +2,8 @@
 
 python -m benchmarks.ingest --rows 1000000 --repeats 3
 python -m benchmarks.ingest --peers                       other tools too, installed into ~/.cache/derived/peers
-python -m benchmarks.ingest --parts 3000000               a first copy as one commit and as several, in turns
+python -m benchmarks.ingest --parts 3000000               a first copy as one commit and as several, in turns, by the
+                                                          seconds of the processor that it and the server use
 python -m benchmarks.ingest --memory 1000000 10000000     the most memory that a copy of so many rows holds, without a
                                                           stage and with one
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -254,6 +256,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--parts", type=int, metavar="ROWS")
+    parser.add_argument("--part", type=int, default=PART_ROWS, metavar="ROWS")
     parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
     given = parser.parse_args()
     with serving() as server:
@@ -261,7 +264,7 @@ def main() -> None:
             if given.memory:
                 measure_memory(server, given.memory)
             elif given.parts:
-                measure_parts(server, given.parts, given.repeats)
+                measure_parts(server, given.parts, given.part, given.repeats)
             else:
                 measure_time(server, given.rows, given.repeats, peers=given.peers)
         finally:
@@ -298,18 +301,30 @@ def measure_memory(server: MysqlServer, sizes: list[int]) -> None:
                 print(f"{size:,} rows{', by way of a stage' * bool(stage)}: {ingest():,} MB at most")
 
 
-def measure_parts(server: MysqlServer, rows: int, repeats: int) -> None:
+def measure_parts(server: MysqlServer, rows: int, part: int, repeats: int) -> None:
     """Print what a first copy costs as one commit and as several."""
     load(server, rows)
     end = after_last(server)
 
     def copy(part_rows: int) -> float:
         with project(server, end) as ingest:
-            return seconds(lambda: ingest(part_rows=part_rows))
+            before = processor_seconds(server)
+            ingest(part_rows=part_rows)
+            return processor_seconds(server) - before
 
-    taken = medians([{"one": copy(rows + 1), "several": copy(PART_ROWS)} for _ in range(repeats)])
+    taken = medians([{"one": copy(rows + 1), "several": copy(part)} for _ in range(repeats)])
     ratio = taken["several"] / taken["one"]
     print(f"{rows:,} rows: {taken['one']:.2f} s as one commit, {taken['several']:.2f} s as several: {ratio:.2f} times")
+
+
+def processor_seconds(server: MysqlServer) -> float:
+    """Return the seconds of the processor that ended processes have used, and the server, where it is ours."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = ended.ru_utime + ended.ru_stime
+    if server.process is not None:
+        user, system = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        used += (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 def medians(taken: list[dict[str, float]]) -> dict[str, float]:

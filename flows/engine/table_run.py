@@ -70,15 +70,16 @@ def run_table(parts: Parts, request: Request, observer: Observer) -> Outcome:
     if request.abandon or request.rollback:
         return _turn_back(parts, table, request, observer)
     lendings = parts.warehouse.lendings
-    plan = partial(make_plan, parts.project, table, parts.readings, request, reached)
-    todo = estimated(plan(), parts.project, table, parts.warehouse)
+    plan = partial(make_plan, parts.project, table, parts.readings)
+    todo = estimated(plan(request, reached), parts.project, table, parts.warehouse)
     observer.planned(table.identity, todo)
     outcome = Outcome(table.identity, todo, defined=table, lendings=lendings)
 
     def plan_anew() -> Plan:
         # What is known of the table may be from before this run's own entries.
         parts.readings.forget(table.identity)
-        return plan()
+        # The rows of a core table are accepted by then, at once, and those of a derived one window by window.
+        return plan(replace(request, accept=request.accept and table.source is None), reached)
 
     try:
         if table.source:

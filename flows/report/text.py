@@ -271,8 +271,8 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
             f"python -m flows.ingest {table} --trim lets them go"
         )
     for less in plan.lacking:
-        windows = f"window {less.failed[0]}" if len(less.failed) == 1 else f"windows {', '.join(map(str, less.failed))}"
-        lines.append(f"{table}: reads {less.table} as it is, without what failed of it: {windows}")
+        failed = ", ".join(map(str, less.failed))
+        lines.append(f"{table}: reads {less.table} as it is, without what failed of it: {failed}")
     for older in plan.behind:
         are = "window is" if older.windows == 1 else "windows are"
         when = f" of {short(older.changed_at.replace(microsecond=0))} UTC" if older.changed_at else ""

@@ -101,6 +101,15 @@ def test_what_others_have_done_of_a_range_is_not_done_again(warehouse, copy):
     assert [row["id"] for row in rows(warehouse, EVENTS)] == list(range(COUNT))
 
 
+def test_what_was_accepted_is_not_accepted_again(warehouse, copy):
+    """A run that plans anew once the rows are its file's goes on with what is missing."""
+    copy(EVENTS, Source(), bounds=span(0, 4))
+    moved = EVENTS.model_copy(update={"source": EVENTS.source.model_copy(update={"path": "others.csv"})})
+    done = copy(moved, Source(), lambda: None, accept=True)
+    assert ([entry.window for entry in done.entries], done.failures) == ([span(4, COUNT)], [])
+    assert [row["id"] for row in rows(warehouse, EVENTS)] == list(range(COUNT))
+
+
 class LentOnce(Lent):
     """Lets others have the warehouse after the run's first step."""
 
