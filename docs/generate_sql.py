@@ -5,15 +5,27 @@ python docs/generate_sql.py > docs/sql.md
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from flows.model.differences import Kind
+from flows.report.reading import difference_in_words
 from flows.sql.compile import compiler, dispatch  # noqa: F401 - every rule registers itself once the first one is loaded
+from flows.sql.compile.dates import KINDS
 from flows.sql.functions import signatures
-from flows.sql.functions.differences import DIFFERENCES, REFUSED
+from flows.sql.functions.casts import BETWEEN
+from flows.sql.functions.date_parts import parts_of
+from flows.sql.functions.refused import REFUSED
 from flows.sql.parse.repeat import VARYING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.sql.functions.signatures import Signature
 
 HEAD = """\
 # SQL
@@ -32,9 +44,31 @@ named windows, UNION, INTERSECT and EXCEPT (BY NAME and CORRESPONDING too), ORDE
 `struct.*`, `* EXCEPT`, `* REPLACE`; STRUCTs, ARRAYs and JSON with fields and brackets; IN with lists, arrays, tuples and queries;
 CASE, CAST, SAFE_CAST; SAFE. before every function.
 """
-NOT_HERE = """
+FUNCTIONS = """
+The last column says in which cases a call ends in an error, which SAFE. turns into NULL, and what must be written down.
+"""
+OPERATORS = """
 Another function is refused by its name.
 
+## Operators
+
+Types turn into those of a line by themselves, as for functions: the line that changes least is taken. `x BETWEEN a AND b` is
+`x >= a AND x <= b`, `x IN (a, b)` is `x = a OR x = b`; E stands for what can be compared, O for what has an order, T for any type. STRUCTs and
+ARRAYs are equal where all of their parts are.
+"""
+PIPE = "\\|"
+CASTS = """
+## Casts
+
+What turns into what: by itself; by itself where it is written down; by CAST. SAFE_CAST gives NULL where a cast in *italics* ends in an error,
+and no other error. STRUCTs turn field by field, ARRAYs element by element.
+"""
+PARTS = """
+## Parts of dates and times
+
+What each function takes of each type; `WEEK(...)` is a week that begins on a day of that name.
+"""
+TIES = """
 ## Orders with ties
 
 What an order decides is refused where there is none, or where it is the same for all rows: it would give other rows on every
@@ -59,22 +93,75 @@ equal in all columns that are named.
 
 
 def functions() -> str:
-    """Return a table of all functions, with how each is called."""
-    lines = []
+    """Return a table of all functions, with how each is called and what the marks of its lines say."""
+    lines = ["| function | how it is called | what else |", "| --- | --- | --- |"]
     for name in sorted({*signatures.names(), *dispatch.calls()} - {*VARYING}):
         found = [*signatures.scalar(name), *signatures.aggregate(name), *signatures.window(name)]
         calls = "; ".join(f"`{name}{one}`" for one in found) or f"`{name}(...)`"
-        lines.append(f"| {name} | {calls} |")
-    return "\n".join(["| function | how it is called |", "| --- | --- |", *lines])
+        lines.append(f"| {name} | {calls} | {_marks(found)} |")
+    return "\n".join(lines)
+
+
+def operators() -> str:
+    """Return a table of all operators, with what each takes and gives."""
+    lines = ["| operator | takes and gives | what else |", "| --- | --- | --- |"]
+    for sign, found in signatures.operators().items():
+        calls = "; ".join(f"{one} → {one.result}" for one in found)
+        lines.append(f"| `{sign.replace('|', PIPE)}` | {calls} | {_marks(found)} |")
+    return "\n".join(lines)
+
+
+def _marks(found: Sequence[Signature]) -> str:
+    said = []
+    for one in found:
+        said += [f"argument {at} is {limits}, written down" for at, limits in enumerate(one.written, 1) if limits]
+        said += [guard.said for guard in one.marks.guards]
+        said += ["FLOAT64 overflows"] * one.marks.finite + ["a DATE beyond the years 1 to 9999"] * one.marks.in_years
+        said += [f"with NaN {one.marks.of_nan}"] if one.marks.of_nan else []
+        said += [f"differs: see {one.marks.differs}"] if one.marks.differs else []
+    return "; ".join(dict.fromkeys(said)).replace("|", PIPE)
+
+
+def casts() -> str:
+    """Return a table of all casts, by the type of what is cast."""
+    lines = ["| from | by itself | where it is written down | by CAST |", "| --- | --- | --- | --- |"]
+    for have in dict.fromkeys(have for have, _ in BETWEEN):
+        cells: dict[str, list[str]] = {"=>": [], "~>": [], "->": []}
+        for (of, want), cast in BETWEEN.items():
+            if of == have:
+                cells[cast.arrow].append(f"*{want}*" if cast.may_fail else str(want))
+        lines.append(f"| {have} | {' | '.join(', '.join(cell) for cell in cells.values())} |")
+    return "\n".join(lines)
+
+
+_OF_PARTS = {
+    "EXTRACT(part FROM ...)": "EXTRACT",
+    "DATE_TRUNC(..., part), DATETIME_TRUNC, TIMESTAMP_TRUNC, TIME_TRUNC": "TRUNC",
+    "DATE_DIFF(..., ..., part), DATETIME_DIFF, TIMESTAMP_DIFF, TIME_DIFF": "DIFF",
+    "DATE_ADD(..., INTERVAL n part), DATE_SUB and the like, + and - INTERVAL": "ADD",
+    "LAST_DAY(..., part)": "LAST_DAY",
+    "GENERATE_DATE_ARRAY(..., ..., INTERVAL n part), GENERATE_TIMESTAMP_ARRAY": "SERIES",
+}
+
+
+def parts() -> str:
+    """Return a table of the parts that functions take."""
+    lines = ["| function | of | parts |", "| --- | --- | --- |"]
+    for call, function in _OF_PARTS.items():
+        for type_ in KINDS:
+            found = [re.sub(r"\(.+\)", "(...)", part) for part in parts_of(function, type_)]
+            if found:
+                lines.append(f"| {call} | {type_} | {', '.join(dict.fromkeys(found))} |")
+    return "\n".join(lines)
 
 
 def page() -> str:
     """Return docs/sql.md."""
     refused = "\n".join(f"| {what} | {instead} |" for what, instead in (REFUSED | VARYING).items())
-    different = "\n".join(f"- **{what}** {why}" for what, why in DIFFERENCES.items())
+    different = "\n".join(f"- {kind}: {difference_in_words(kind)}" for kind in get_args(Kind))
     return (
-        f"{HEAD}\n{functions()}\n{NOT_HERE}\n## Refused\n\n| what | write instead |\n| --- | --- |\n{refused}\n\n"
-        f"## Different\n\n{different}\n"
+        f"{HEAD}{FUNCTIONS}\n{functions()}\n{OPERATORS}\n{operators()}\n{CASTS}\n{casts()}\n{PARTS}\n{parts()}\n{TIES}\n## Refused\n\n| what | write instead |\n| --- | --- |\n{refused}\n\n"
+        f"## Different\n\n`check` notes where a table meets one of these.\n\n{different}\n"
     )
 
 

@@ -102,7 +102,7 @@ def _warnings(project: Project, names: list[str]) -> list[Fault]:
 def _notes(project: Project, names: list[str], *, all_kinds: bool) -> list[Fault]:
     """Return what differs between the warehouses; of many tables only what ends runs in one that go on in another."""
     return [
-        Fault(one.line, difference_in_words(one), one.field, project.place(name))
+        Fault(one.line, difference_in_words(one.kind), one.field, project.place(name))
         for name in names
         if name in project.tables
         for one in project.differences(name)

@@ -377,3 +377,33 @@ def test_what_differs_between_the_warehouses_is_told(project):
     named = project.command("check", "derived.bad").stdout
     assert "tables/derived/bad.yaml:8: columns.deep.type: note: BigQuery has no NULL array" in named
     assert "tables/derived/bad.yaml:8: columns.deep.type: note: BigQuery keeps JSON" in named
+
+
+COMPUTES = """\
+description: Sums of payments.
+owner: team@example.com
+schedule: "10 * * * *"
+strategy: replace
+columns:
+  - {name: many, type: INT64}
+  - {name: total, type: FLOAT64}
+  - {name: is_big, type: BOOL}
+sql: |
+  SELECT
+    APPROX_COUNT_DISTINCT(payment_id) AS many,
+    SUM(CAST(amount AS FLOAT64)) AS total,
+    MAX(CAST(amount AS BIGNUMERIC)) > 1 AS is_big
+  FROM core.payments
+"""
+
+
+def test_what_the_sql_computes_otherwise_in_a_warehouse_is_told_by_its_line(project):
+    """The rest of what docs/sql.md has as different: estimates, sums of FLOAT64, and digits that no column shows."""
+    (project.root / "tables/derived/bad.yaml").write_text(COMPUTES)
+    told = project.command("check", "derived.bad").stdout
+    for line, said in (
+        (11, "APPROX_COUNT_DISTINCT and"),
+        (12, "each warehouse adds up FLOAT64"),
+        (13, "BIGNUMERIC has"),
+    ):
+        assert f"tables/derived/bad.yaml:{line}: sql: note: {said}" in told

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flows.model.dependency import Dependency, Tie
+    from flows.model.differences import Kind
     from flows.project.files import Folder
     from flows.project.table_file import Query, TableFile
     from flows.sql import Analysis
@@ -57,7 +58,7 @@ class Findings(NamedTuple):
 
     faults: tuple[Fault, ...] = ()
     read: bytes | None = None
-    """What its SQL reads, and how, and its ties, as JSON; None where that cannot be said."""
+    """What its SQL reads, and how, its ties and what differs, as JSON; None where that cannot be said."""
     is_odd: bool = False
     """Whether it reads something in a way that is no fault and yet hardly meant."""
 
@@ -71,6 +72,12 @@ class Findings(NamedTuple):
     def ties(self) -> tuple[Tie, ...]:
         """Where BigQuery may break a tie of its SQL in another way on every retry."""
         found: tuple[Tie, ...] = load(self.read)[1] if self.read is not None else ()
+        return found
+
+    @property
+    def differences(self) -> tuple[tuple[Kind, int], ...]:
+        """In what the warehouses may differ that its SQL computes, each with its first line."""
+        found: tuple[tuple[Kind, int], ...] = load(self.read)[2] if self.read is not None else ()
         return found
 
 
@@ -110,6 +117,7 @@ class _Comparison:
         faults: set[Fault] = set()
         dependencies: tuple[Dependency, ...] | None = ()
         ties: tuple[Tie, ...] = ()
+        differences: tuple[tuple[Kind, int], ...] = ()
         query = self.file.query
         if query is not None:
             found = None if self.file.identity in self.file.reads else self.analysis(query)
@@ -119,6 +127,7 @@ class _Comparison:
             elif found is not None:
                 dependencies = tuple(one.at(query.at) for one in found.dependencies)
                 ties = tuple(replace(one, line=query.at(one.line)) for one in found.ties)
+                differences = tuple((kind, query.at(line)) for kind, line in found.differences)
                 seams = (*self.seams(query, found), *self.empty(query, found))
                 faults.update((*self.output(found), *self.lookback(found), *self.unfiltered(query, found)))
                 # What is said of the end of a range mends the rows there too.
@@ -134,7 +143,7 @@ class _Comparison:
                     if isinstance(found, tuple)
                     else (*self.unfiltered(check, found), *self.seams(check, found), *self.empty(check, found))
                 )
-        read = None if dependencies is None else dump((dependencies, ties))
+        read = None if dependencies is None else dump((dependencies, ties, differences))
         is_odd = bool(ties) or any(one.misplaced or one.unread for one in dependencies or ())
         return Findings(tuple(sorted(faults)), read, is_odd)
 

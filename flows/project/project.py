@@ -170,8 +170,8 @@ class Project:
         return tuple(again) if is_all else ()
 
     def differences(self, identity: str) -> tuple[Difference, ...]:
-        """Return in which of a table's columns the warehouses may hold different values."""
-        return tuple(differences(self._files[identity]))
+        """Return where the warehouses may hold different values of a table."""
+        return tuple(differences(self._files[identity], self._findings[identity].differences))
 
     def validate(self, identity: str) -> tuple[Fault, ...]:
         """Return a table's faults: those of its file, and those that show only beside the tables that it reads."""

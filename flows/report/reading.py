@@ -10,8 +10,8 @@ from flows.model.dependency import Edge
 
 if TYPE_CHECKING:
     from flows.model.dependency import Dependency, Misplaced, Tie, Unread
+    from flows.model.differences import Kind
     from flows.model.table import Table
-    from flows.project.differences import Difference
 
 _MICROSECOND = timedelta(microseconds=1)
 _LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
@@ -102,9 +102,9 @@ def advice_tied(tie: Tie) -> str:
     )
 
 
-def difference_in_words(difference: Difference) -> str:
-    """Say what of a column's values differs between the warehouses, and what to write where that matters."""
-    match difference.kind:
+def difference_in_words(kind: Kind) -> str:
+    """Say what differs between the warehouses, why, and what to write where that matters."""
+    match kind:
         case "digits":
             return (
                 "BIGNUMERIC has 76 digits in BigQuery, and in DuckDB 38, of them 18 after the point: a value that "
@@ -120,6 +120,16 @@ def difference_in_words(difference: Difference) -> str:
             return (
                 "BigQuery keeps JSON without its spaces and rounds numbers to doubles as it loads them; DuckDB keeps "
                 "it as it is written."
+            )
+        case "sums":
+            return (
+                "each warehouse adds up FLOAT64 in any order, so that the last digits of SUM, AVG, STDDEV and the like "
+                "may differ, as may the last one of PERCENTILE_CONT. Write CAST(... AS NUMERIC) where digits matter."
+            )
+        case "estimates":
+            return (
+                "APPROX_COUNT_DISTINCT and APPROX_QUANTILES are exact in DuckDB; in BigQuery they are estimates of "
+                "large tables, within about 1%. Write COUNT(DISTINCT ...) or PERCENTILE_DISC to have the same in both."
             )
 
 

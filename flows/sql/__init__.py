@@ -20,6 +20,7 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from flows.model.differences import Kind
     from flows.model.types import Type
     from flows.sql.compile.compiler import Compiled
     from flows.sql.compile.scope import Context, Relation
@@ -64,6 +65,8 @@ class Analysis:
     """Conditions that include the end of what a window reads, or leave out its start."""
     ties: tuple[Tie, ...]
     """Where BigQuery may give other rows on every retry."""
+    differences: tuple[tuple[Kind, int], ...]
+    """In what the warehouses may differ, each with the first line that makes them."""
 
     def line(self, name: str) -> int:
         """Return the line on which a column stands."""
@@ -110,7 +113,8 @@ def analyze(  # noqa: PLR0913 - what is known of the tables, and of the one whos
     deciding = [(by_name[owned], value) for name, value in relation.columns if name == owned] if owned else []
     times = [one for node, value in deciding for one in row_times(node, value, context, conditions, nodes)]
     reads = dependencies(context.occurrences, by_window=by_window)
-    return Analysis(reads, columns, by_name, tuple(times), tuple(seams(nodes)), ties)
+    differences = tuple((kind, line_of(node)) for kind, node in context.differs.items())
+    return Analysis(reads, columns, by_name, tuple(times), tuple(seams(nodes)), ties, differences)
 
 
 def _ties(tree: exp.Query, context: Context) -> Iterator[Tie]:

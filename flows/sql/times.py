@@ -1,13 +1,85 @@
-"""TIMESTAMP and DATETIME, each as the other in UTC, whatever zone DuckDB's session has."""
+"""Moments as DuckDB expressions: TIMESTAMP and DATETIME as each other, in UTC or a zone, and within the years that there are."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from flows.sql import types as t
+from flows.sql.functions.casts import CLOCK, DAY
+from flows.sql.once import bound, failure, once
+from flows.sql.types import quote_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.model.types import Type
+
+_FIRST_AND_LAST = {
+    t.DATE: ("DATE '0001-01-01'", "DATE '9999-12-31'"),
+    t.DATETIME: ("TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"),
+    t.TIMESTAMP: ("TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"),
+}
+_LONG = 300
+"""How long SQL may be that is written twice."""
+
 
 def naive(timestamp: str) -> str:
-    """Return the UTC date and time of a TIMESTAMP."""
+    """Return the UTC date and time of a TIMESTAMP, whatever zone DuckDB's session has."""
     return f"make_timestamp(epoch_us({timestamp}))"
 
 
 def aware(datetime: str) -> str:
     """Return the TIMESTAMP of a date and time in UTC."""
     return f"make_timestamptz(epoch_us({datetime}))"
+
+
+def first_of(zone: str, local: str) -> str:
+    """Return the TIMESTAMP of a local time in a zone whose clock may be set back: DuckDB takes the second of two."""
+
+    def first(late: str, local: str) -> str:
+        before = f"({late} - to_days(1))"
+        ahead = f"epoch_us(timezone({zone}, {before})) - epoch_us({before})"
+        early = f"(epoch_us({local}) - ({ahead}))"
+        return once(
+            early,
+            lambda one: (
+                f"CASE WHEN {one} < epoch_us({late}) AND timezone({zone}, make_timestamptz({one})) = {local} "
+                f"THEN make_timestamptz({one}) ELSE {late} END"
+            ),
+        )
+
+    return once(local, lambda one: bound([f"timezone({zone}, {one})"], lambda late: first(late[0], one)))
+
+
+def moment(text: str) -> str:
+    """Return the TIMESTAMP that a text of a known form means; what stands behind its clock is a zone."""
+    clock = quote_text(f"^{DAY}([ Tt]{CLOCK})?")
+    split = f"regexp_replace({text}, {clock}, '')"
+    local = f"CAST(regexp_extract({text}, {clock}) AS TIMESTAMP)"
+
+    def read(names: Sequence[str]) -> str:
+        zone, time = names
+        hours, minutes = (f"regexp_extract({zone}, '^[+-]([0-9]{{1,2}}):?([0-9]{{2}})?$', {place})" for place in (1, 2))
+        minutes = f"CAST({hours} AS BIGINT) * 60 + coalesce(TRY_CAST({minutes} AS BIGINT), 0)"
+        sign = f"CASE WHEN starts_with({zone}, '-') THEN 1 ELSE -1 END"
+        moved = f"make_timestamptz(epoch_us({time}) + {sign} * ({minutes}) * 60000000)"
+        return (
+            f"CASE WHEN {zone} IN ('', 'Z', 'z', ' UTC') THEN {aware(time)} "
+            f"WHEN regexp_matches({zone}, '^[+-]') THEN {moved} ELSE {first_of(f'trim({zone})', time)} END"
+        )
+
+    return bound([split, local], read)
+
+
+def within(value: str, type_: Type) -> str:
+    """Return a value, or an error where it is beyond the years 1 to 9999, which DuckDB goes on counting."""
+    if type_ == t.TIME:
+        return value
+    first, last = _FIRST_AND_LAST[type_]
+    beyond = failure(f"a {type_} beyond the years 1 to 9999")
+
+    def looked_at(one: str) -> str:
+        return f"CASE WHEN {one} NOT BETWEEN {first} AND {last} THEN {beyond} ELSE {one} END"
+
+    # What reads no column is computed when the query is planned, as long as it stands in no lambda.
+    return once(value, looked_at) if '"' in value or len(value) > _LONG else looked_at(value)

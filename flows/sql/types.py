@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.model.types import DECIMALS as _DECIMALS
 from flows.model.types import Type
+from flows.sql.functions.casts import BETWEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,16 +25,8 @@ UNKNOWN = Type("UNKNOWN")
 DECIMALS = {NUMERIC: 9, BIGNUMERIC: 18}
 """Places after the point of each decimal type."""
 NUMBERS = (INT64, NUMERIC, BIGNUMERIC, FLOAT64)
-_COERCE = {
-    INT64: (NUMERIC, BIGNUMERIC, FLOAT64),
-    NUMERIC: (BIGNUMERIC, FLOAT64),
-    BIGNUMERIC: (FLOAT64,),
-    DATE: (DATETIME,),
-}
-_COERCE_LITERAL = {
-    STRING: (DATE, TIMESTAMP, DATETIME, TIME),
-    FLOAT64: (NUMERIC, BIGNUMERIC),
-}
+_BY_ITSELF = {pair for pair, cast in BETWEEN.items() if cast.arrow == "=>"}
+_WHERE_WRITTEN = {pair for pair, cast in BETWEEN.items() if cast.arrow == "~>"}
 _DUCKDB = {
     "STRING": "VARCHAR",
     "BYTES": "BLOB",
@@ -96,7 +89,7 @@ def coerces(given: Type, wanted: Type, literal: bool = False) -> bool:
     """Say whether GoogleSQL turns a value of one type into another without a CAST."""
     if given is wanted or given is NULL or given is UNKNOWN or wanted is UNKNOWN:
         return True
-    if wanted in _COERCE.get(given, ()) or (literal and wanted in _COERCE_LITERAL.get(given, ())):
+    if (given, wanted) in _BY_ITSELF or (literal and (given, wanted) in _WHERE_WRITTEN):
         return True
     if given.element is not None and wanted.element is not None:
         inside = literal and coerces(given.element, wanted.element, literal)

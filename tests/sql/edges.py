@@ -112,6 +112,26 @@ def _one(*texts: str, of: str) -> Iterator[Template]:
     yield from (Template(text, (type_,)) for text in texts for type_ in of.split())
 
 
+def _of_the_table() -> Iterator[Template]:
+    """Give every line of the table of operators, with some types in the place of any."""
+    for sign, found in signatures.operators().items():
+        for signature in found:
+            any_type = sorted({str(one) for one in signature.parameters} & {"E", "O", "T"})
+            for type_ in _OF_ANY if any_type else ("",):
+                given = [re.sub(r"\b[EOT]\b", type_, str(one)) for one in signature.parameters]
+                types = tuple("ARRAY<INT64>" if one == "ARRAY<T>" else one for one in given)
+                yield Template(
+                    _written(sign, len(types), repeated=signature.repeated), types * (1 + signature.repeated)
+                )
+
+
+def _written(sign: str, count: int, *, repeated: bool) -> str:
+    """Return an operator between its operands, before the only one or behind it."""
+    if count == 1 and not repeated:
+        return f"$1 {sign}" if sign.startswith("IS") else f"{sign} $1"
+    return f"$1 {sign} $2"
+
+
 def _operators() -> Iterator[Template]:
     yield from _both("$1 + $2", "$1 - $2", "$1 * $2", "$1 / $2", "SAFE_DIVIDE($1, $2)", of=_ALL_NUMBERS)
     yield from _both("$1 = $2", "$1 < $2", "$1 >= $2", "$1 IS DISTINCT FROM $2", "NULLIF($1, $2)", of=_ORDERED)
@@ -180,16 +200,15 @@ def _dates() -> Iterator[Template]:
         ("TIME", _PARTS),
     ):
         for part in parts.split():
-            if kind != "TIME":
-                yield Template(f"{kind}_TRUNC($1, {part})", (kind,))
-                yield Template(f"{kind}_DIFF($1, $2, {part})", (kind, kind))
+            yield Template(f"{kind}_TRUNC($1, {part})", (kind,))
+            yield Template(f"{kind}_DIFF($1, $2, {part})", (kind, kind))
             if "(" not in part or kind != "TIMESTAMP":
                 yield Template(f"EXTRACT({part} FROM $1)", (kind,))
-            if not part.startswith(("ISO", "WEEK(")) and kind != "TIME":
+            if not part.startswith(("ISO", "WEEK(")):
                 yield Template(f"{kind}_ADD($1, INTERVAL $2 {part})", (kind, "INT64"))
                 yield Template(f"{kind}_SUB($1, INTERVAL $2 {part})", (kind, "INT64"))
-    for part in ("WEEK", "ISOWEEK", "MONTH", "QUARTER", "YEAR"):
-        yield Template(f"LAST_DAY($1, {part})", ("DATE",))
+    for part in _LONG_PARTS.split():
+        yield from _one(f"LAST_DAY($1, {part})", of="DATE DATETIME")
 
 
 def _zones() -> Iterator[Template]:
@@ -272,7 +291,16 @@ _WITHOUT = {"CONTAINS_SUBSTR", "ERROR", "MAX_BY", "MIN_BY", "APPROX_COUNT_DISTIN
 
 def templates() -> list[Template]:
     """Return all expressions."""
-    found = [*_operators(), *_casts(), *_dates(), *_zones(), *_series_and_formats(), *_texts(), *_aggregates()]
+    found = [
+        *_of_the_table(),
+        *_operators(),
+        *_casts(),
+        *_dates(),
+        *_zones(),
+        *_series_and_formats(),
+        *_texts(),
+        *_aggregates(),
+    ]
     for name in signatures.names():
         known = signatures.scalar(name) if name not in _WITHOUT else []
         found += [call for signature in known for call in _calls(name, signature)]

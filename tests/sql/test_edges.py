@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 
 import duckdb
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from flows.model.errors import SqlError
 from flows.sql import analyze
 from flows.sql.compile.compiler import compiled
+from flows.sql.compile.dates import KINDS
+from flows.sql.functions.casts import BETWEEN
+from flows.sql.functions.date_parts import parts_of
 from flows.sql.parse.parser import parse_any
 from tests.sql import edges
 from tests.sql.evaluated import ERROR, evaluated
@@ -124,3 +128,27 @@ def test_literals_at_the_edges_give_what_columns_give(connection, types):
 def test_every_signature_has_cases():
     """What the table of functions has, GoogleSQL has been asked about; `make cases` asks anew."""
     assert {str(template) for template in edges.templates()} == KNOWN.keys()
+
+
+def test_every_cast_has_cases():
+    """Each pair of types of the table of casts is among them; of DATE to DATETIME the judge itself is wrong."""
+    casts = {(str(have), str(want)) for (have, want), cast in BETWEEN.items() if not cast.refused}
+    asked = {
+        (*one.types, one.text.partition(" AS ")[2].removesuffix(")"))
+        for one in edges.templates()
+        if "CAST($1 AS" in one.text
+    }
+    assert casts - asked == {("DATE", "DATETIME")}
+
+
+def test_every_part_has_cases():
+    """Each part that a function takes of a type is among them; of weeks that begin on a day, one day."""
+    texts = {(one.text, one.types[0]) for one in edges.templates()}
+    for verb, text in (
+        ("TRUNC", "{0}_TRUNC($1, {1})"),
+        ("DIFF", "{0}_DIFF($1, $2, {1})"),
+        ("ADD", "{0}_ADD($1, INTERVAL $2 {1})"),
+    ):
+        for kind in KINDS:
+            parts = {re.sub(r"\(.+", "(THURSDAY)", part) for part in parts_of(verb, kind)}
+            assert {(text.format(kind, part), str(kind)) for part in parts} <= texts

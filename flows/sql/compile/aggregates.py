@@ -25,20 +25,6 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
 
-_ADDING = {
-    "SUM",
-    "AVG",
-    "STDDEV",
-    "STDDEV_SAMP",
-    "STDDEV_POP",
-    "VARIANCE",
-    "VAR_SAMP",
-    "VAR_POP",
-    "CORR",
-    "COVAR_POP",
-    "COVAR_SAMP",
-}
-"""Those that add up their arguments; of FLOAT64 the order decides on the last digits."""
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 _QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES"}
 _BY = {"MAX_BY", "MIN_BY"}
@@ -237,14 +223,6 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
         "i": ignore,
     }
     value = apply(name, node, candidates, arguments, scope, marks=marks)
-    if (
-        not scope.context.exact
-        and name in _ADDING
-        and value.type == t.FLOAT64
-        and not (name == "AVG" and arguments[0][1].type == t.INT64)
-        and not (len(arguments) == 1 and arguments[0][1].type in t.DECIMALS)
-    ):
-        scope.context.drifts = True
     if inside.limit is None or value.type == t.UNKNOWN:
         return value
     return _limited(name, node, value, arguments, marks, inside.limit, scope)

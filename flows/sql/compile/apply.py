@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
@@ -69,7 +69,15 @@ def apply(  # noqa: PLR0913 - the parts of a call
         given_sql = [
             converted(item, value, want, scope) for (item, value), want in zip(arguments, matched.wanted, strict=True)
         ]
-    sql = safely(given_sql, partial(_filled, matched, marks=marks)) if safe else _filled(matched, given_sql, marks)
+    found = matched.signature.marks
+    scope.context.drifts |= found.drifts and not scope.context.exact
+    if found.differs:
+        scope.context.differs.setdefault(found.differs, node)
+    sql = (
+        safely(given_sql, lambda names: rendered(matched, names, values, marks))
+        if safe
+        else rendered(matched, given_sql, values, marks)
+    )
     return Value(matched.result, sql, reads=_reads(name, values) if name in _CHOOSING else None)
 
 
@@ -98,14 +106,27 @@ def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value
     return ""
 
 
-def _filled(matched: Match, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
-    if not matched.signature.of_signs:
-        return render(matched.signature.template, arguments, marks)
+def rendered(
+    matched: Match, arguments: Sequence[str], values: Sequence[Value], marks: Mapping[str, str] | None = None
+) -> str:
+    """Return the SQL of a signature that fits, with what its marks say of these values; `marks` are those of an aggregate."""
+    signature = matched.signature
+    template = signature.template
+    if signature.marks.of_arguments:
+        literals = frozenset(place for place, value in enumerate(values, 1) if value.literal and value.type != t.NULL)
+        template = signature.knowing({place: _number(values[place - 1]) for place in literals}, literals)
+    if not signature.of_signs:
+        return render(template, arguments, marks)
 
     def of_signs(names: Sequence[str]) -> str:
-        return render(matched.signature.template, list(map(to_text, names, matched.wanted)), marks)
+        return render(template, list(map(to_text, names, matched.wanted)), marks)
 
     return to_bytes(bound(arguments, of_signs) if marks is None else of_signs(arguments), matched.result)
+
+
+def _number(value: Value) -> float | str | None:
+    """Return a constant as a number where it is one."""
+    return float(value.constant or 0) if value.type in t.NUMBERS else value.constant
 
 
 def _is_inexact(arguments: Sequence[tuple[exp.Expr, Value]]) -> bool:

@@ -8,11 +8,11 @@ from sqlglot import exp
 
 from flows.model.errors import did_you_mean
 from flows.sql import types as t
-from flows.sql.compile import dates
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone, fixed, known
+from flows.sql.functions.date_parts import PARTS
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 def date_part(node: exp.Expr, scope: Scope) -> str | None:
     """Return a date part in capitals, such as `DAY` or `WEEK(MONDAY)`."""
     name = node.name.upper()
-    if isinstance(node, exp.Literal) and name in dates.PARTS:
+    if isinstance(node, exp.Literal) and name in PARTS:
         scope.fault(node, f"a part of a date or time is no text. Write {name} in place of {shown(node)}.")
         return None
     if isinstance(node, exp.Anonymous) and node.expressions:
         name = f"{name}({node.expressions[0].name.upper()})"
     if isinstance(node, exp.WeekStart):
         name = f"WEEK({node.name.upper()})"
-    if name in dates.PARTS:
+    if name in PARTS:
         return name
-    scope.fault(node, f"'{shown(node)}' is not a part of a date or time.{did_you_mean(name, dates.PARTS)}")
+    scope.fault(node, f"'{shown(node)}' is not a part of a date or time.{did_you_mean(name, PARTS)}")
     return None
 
 

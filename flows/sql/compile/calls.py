@@ -8,9 +8,9 @@ from sqlglot import exp
 
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
-from flows.sql.compile.dates import PARTS
 from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
 from flows.sql.functions import foreign, signatures
+from flows.sql.functions.date_parts import PARTS
 from flows.sql.once import lifted
 from flows.sql.parse.repeat import VARYING, refused
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name

@@ -15,6 +15,7 @@ from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import Value
 from flows.sql.compile.zones import UTC
 from flows.sql.functions import signatures
+from flows.sql.functions.casts import BETWEEN
 from flows.sql.once import bound, failure, safely
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
@@ -61,20 +62,19 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
             return scope.fault(node, f"'{value.constant}' is not a {want}{kept}.")
         exact = number or f"CAST(NULL AS {t.duckdb_type(want)})"
         return Value(want.base, cast.cast(exact, want.base, want, "NULL"))
-    if value.type == t.FLOAT64 and want.base == t.BIGNUMERIC:
-        return scope.fault(
-            node, "FLOAT64 to BIGNUMERIC needs more digits than the embedded warehouse holds. Write NUMERIC."
-        )
+    if (known := BETWEEN.get((value.type, want.base))) and known.refused:
+        return scope.fault(node, known.refused)
     if not cast.exists(value.type, want):
         return scope.fault(node, f"{value.type} cannot be cast to {want}.{_instead(node, value.type, want)}")
     if safe and cast.reads_text_within(value.type, want):
         return scope.unsupported(node, f"SAFE_CAST of {value.type} to {want}")
 
     def build(names: Sequence[str]) -> str:
-        return cast.cast(names[0], value.type, want, failure(f"Could not cast {value.type.name} to {want}", names[0]))
+        unread = "NULL" if safe else failure(f"Could not cast {value.type.name} to {want}", names[0])
+        return cast.cast(names[0], value.type, want, unread)
 
-    sql = safely([value.sql], build) if safe else bound([value.sql], build)
-    return Value(want.base, sql)
+    wrapped = safely if safe and cast.may_fail(value.type, want) else bound
+    return Value(want.base, wrapped([value.sql], build))
 
 
 def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value:

@@ -12,6 +12,8 @@ from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.equality import equal
 from flows.sql.compile.scope import Value
+from flows.sql.functions import signatures
+from flows.sql.functions.template import filled
 from flows.sql.once import bound
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
@@ -85,19 +87,13 @@ def compare(
     if common.name in {"ARRAY", "STRUCT"}:
         same = _equal(left, right, common, scope)
         return same if sign == "=" else f"(NOT {same})"
-    one, two = converted(*left, common, scope), converted(*right, common, scope)
+    sides = [converted(*left, common, scope), converted(*right, common, scope)]
+    of_floats, of_others = signatures.operator(sign)
     if common != t.FLOAT64:
-        return f"({one} {sign} {two})"
-    literal = [side[1].literal and side[1].type != t.NULL for side in (left, right)]
-
-    def compared(names: Sequence[str]) -> str:
-        nans = [f"isnan({name})" for name, known in zip(names, literal, strict=True) if not known]
-        plain = f"({names[0]} {sign} {names[1]})"
-        result = "TRUE" if sign == "<>" else "FALSE"
-        null = f" AND {names[0]} IS NOT NULL AND {names[1]} IS NOT NULL" if len(nans) > 1 else ""
-        return f"CASE WHEN ({' OR '.join(nans)}){null} THEN {result} ELSE {plain} END" if nans else plain
-
-    return bound([one, two], compared)
+        return filled(of_others.template, sides)
+    known = (place for place, (_, one) in enumerate((left, right), 1) if one.literal and one.type != t.NULL)
+    template = of_floats.knowing({}, frozenset(known))
+    return bound(sides, lambda names: filled(template, names))
 
 
 def _equal(left: tuple[exp.Expr, Value], right: tuple[exp.Expr, Value], common: Type, scope: Scope) -> str:

@@ -15,7 +15,9 @@ from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone
+from flows.sql.functions.date_parts import PARTS
 from flows.sql.shown import shown
+from flows.sql.times import within
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
@@ -69,7 +71,7 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if not 2 <= len(node.expressions) <= 3:  # noqa: PLR2004 - a value, a part and perhaps a zone
         return scope.fault(node, f"{name} takes a value and a part: {name}(..., MONTH).")
     first, second = node.expressions[:2]
-    if isinstance(first, exp.Literal) and first.name.upper() in dates.PARTS:
+    if isinstance(first, exp.Literal) and first.name.upper() in PARTS:
         right = f"{name}({shown(second)}, {first.name.upper()})"
         return scope.fault(node, f"the arguments of {name} are swapped. Write {right}.")
     value, part = expression(first, scope), date_part(second, scope)
@@ -103,9 +105,9 @@ def zoned(name: str, node: exp.Expr, value: Value, scope: Scope) -> Value | None
     want = Type(name)
     if name == "TIMESTAMP":
         given = f"CAST({value.sql} AS TIMESTAMP)" if value.type == t.DATE else value.sql
-        return Value(want, dates.within(where.instant(given), want))
+        return Value(want, within(where.instant(given), want))
     found = f"CAST({where.local(value.sql)} AS {t.duckdb_type(want)})"
-    return Value(want, found if name == "TIME" or where == UTC else dates.within(found, want))
+    return Value(want, found if name == "TIME" or where == UTC else within(found, want))
 
 
 @compiles_call("LAST_DAY")
@@ -113,10 +115,8 @@ def _last_day(_: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 2:  # noqa: PLR2004 - a day and a part
         return None
     first, part = expression(node.expressions[0], scope), date_part(node.expressions[1], scope)
-    if first.type == t.DATETIME:
-        first = Value(t.DATE, f"CAST({first.sql} AS DATE)")
-    value = first if first.type == t.DATE else argument(node.expressions[0], t.DATE, "LAST_DAY", scope)
-    sql = part and dates.last_day(value.sql, part)
+    value = first if first.type == t.DATETIME else argument(node.expressions[0], t.DATE, "LAST_DAY", scope)
+    sql = part and dates.last_day(value.sql, value.type, part)
     return Value(t.DATE, sql) if sql else scope.fault(node, f"LAST_DAY does not know {part}.")
 
 

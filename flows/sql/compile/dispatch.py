@@ -16,6 +16,7 @@ from flows.model.errors import SqlError
 from flows.sql.compile.scope import NOTHING, NOTHING_READ, Relation, Scope, Value
 from flows.sql.once import plain
 from flows.sql.shown import shown
+from flows.sql.types import BIGNUMERIC
 
 Rule = Callable[[Any, Scope], Value]
 QueryRule = Callable[[Any, Scope], Relation]
@@ -71,6 +72,7 @@ _COMPARISONS = {exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE}
 _WITHOUT_NULL = {*_OPERATORS, *_COMPARISONS, exp.DPipe, exp.Like, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Not}
 """What takes no NULL that is written down as an operand."""
 _MAY_BE_NULL = {exp.Null, exp.Paren}
+_CASTS = {exp.Cast, exp.TryCast}
 _LONGEST = 499
 """How many operators may stand in a row; DuckDB goes down 1,000 levels."""
 _LONG = 20
@@ -123,6 +125,8 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     if value.type is _UNKNOWN:
         # What is in it needs no group: it has a fault already.
         del scope.loose[mark:]
+    elif value.type is BIGNUMERIC and not (kind in _CASTS and node.args["to"].expressions):
+        context.differs.setdefault("digits", node)
     if len(value.sql) > MOST_SQL:
         scope.fault(
             node, "the expression grows too long for the embedded warehouse. Compute parts of it in a WITH first."

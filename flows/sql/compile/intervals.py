@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
-_MOST = 2**63 - 1
+_MOST, _DAY = 2**63 - 1, 86_400_000_000
 
 
 def moved_by_sign(node: exp.Expr, sign: str, scope: Scope) -> Value:
@@ -62,13 +62,12 @@ def moved(  # noqa: PLR0913 - the parts of a move
     return scope.fault(node, f"{value.type} cannot be moved by '{shown(interval)}'.")
 
 
-def moved_by_days(value: Value, sign: str, days: tuple[exp.Expr, Value], scope: Scope) -> Value:
-    """Return a DATE plus or minus a number of days."""
-    return Value(t.DATE, _moved(value, sign, days, "DAY", scope) or "NULL")
-
-
 def _moved(value: Value, sign: str, amount: tuple[exp.Expr, Value], part: str, scope: Scope) -> str | None:
     item, number = amount
+    if value.type == t.TIME and sign == "-":
+        # A clock comes round every day, by whatever part.
+        back = once(number.sql, lambda one: f"(-({one} % {_DAY}))")
+        return dates.add(value.sql, value.type, back, part)
     if isinstance(number.constant, int):
         number = integer(item, -number.constant if sign == "-" else number.constant, scope)
         return dates.add(value.sql, value.type, number.sql, part, int(number.constant or 0))

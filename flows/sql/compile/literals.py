@@ -39,24 +39,14 @@ def integer(node: exp.Expr, number: int, scope: Scope) -> Value:
     return Value(t.INT64, f"CAST({number} AS BIGINT)", literal=True, constant=number, reads=NOTHING_READ)
 
 
-@compiles(exp.Neg)
-def _neg(node: exp.Neg, scope: Scope) -> Value:
-    value = expression(node.this, scope)
+def opposite(node: exp.Expr, value: Value, scope: Scope) -> Value | None:
+    """Return a number that is written down with the other sign; None where it is none."""
     if value.literal and isinstance(value.constant, int):
         return integer(node, -value.constant, scope)
-    if value.literal and value.type == t.FLOAT64:
-        opposite = f"-{value.constant}".replace("--", "")
-        return Value(
-            t.FLOAT64,
-            f"CAST('{opposite}' AS DOUBLE)",
-            literal=True,
-            constant=opposite,
-        )
-    if value.type == t.INT64:
-        return Value(t.INT64, f"(CAST(0 AS BIGINT) - {value.sql})")
-    if value.type in (*t.NUMBERS, t.UNKNOWN):
-        return Value(value.type, f"(-{value.sql})")
-    return scope.fault(node, f"'-' does not take {value.type}.")
+    if not value.literal or value.type != t.FLOAT64:
+        return None
+    text = f"-{value.constant}".replace("--", "")
+    return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text)
 
 
 @compiles(exp.Parameter)

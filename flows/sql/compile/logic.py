@@ -10,8 +10,11 @@ from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
+from flows.sql.compile.operators import operated
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.functions import signatures
+from flows.sql.functions.operators import ESCAPE
+from flows.sql.functions.template import filled
 from flows.sql.latin import to_text
 from flows.sql.once import bound
 from flows.sql.parse.tree import operands
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
 
-_ESCAPE = " ESCAPE '\\'"
 _COMPARE: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -71,12 +73,11 @@ def _not(node: exp.Expr, scope: Scope) -> Value:
 
 @compiles(exp.Is)
 def _is(node: exp.Expr, scope: Scope) -> Value:
-    value, what = expression(node.this, scope), node.expression
-    if isinstance(what, exp.Null):
-        return Value(t.BOOL, f"({value.sql} IS NULL)")
-    if isinstance(what, exp.Boolean) and t.coerces(value.type, t.BOOL):
-        return Value(t.BOOL, f"(coalesce({value.sql}, {'FALSE' if what.this else 'TRUE'}) = {str(what.this).upper()})")
-    return scope.unsupported(node)
+    what = node.expression
+    if not isinstance(what, exp.Null | exp.Boolean):
+        return scope.unsupported(node)
+    word = str(what.this).upper() if isinstance(what, exp.Boolean) else "NULL"
+    return operated(f"IS {word}", node, [(node.this, expression(node.this, scope))], scope)
 
 
 @compiles(exp.NullSafeEQ, exp.NullSafeNEQ)
@@ -85,9 +86,9 @@ def _distinct(node: exp.Expr, scope: Scope) -> Value:
     common = comparable(node, [left, right], scope)
     if common is None:
         return NOTHING
-    one, two = converted(node.this, left, common, scope), converted(node.expression, right, common, scope)
+    sides = [converted(node.this, left, common, scope), converted(node.expression, right, common, scope)]
     sign = "IS NOT DISTINCT FROM" if isinstance(node, exp.NullSafeEQ) else "IS DISTINCT FROM"
-    return Value(t.BOOL, f"({one} {sign} {two})")
+    return Value(t.BOOL, filled(signatures.operator(sign)[0].template, sides))
 
 
 @compiles(exp.Between, reads=("low", "high"))
@@ -126,14 +127,15 @@ def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope)
             return scope.fault(
                 node, f"the pattern '{written}' ends with one \\, which stands before a sign. Write r'...\\\\'."
             )
-    word = "NOT LIKE" if node.args.get("negate") else "LIKE"
+    template = signatures.operator("NOT LIKE" if node.args.get("negate") else "LIKE")[0].template
     joined = " AND " if isinstance(node.expression, exp.All) else " OR "
 
     def matched(names: Sequence[str]) -> str:
         parts = []
         for pattern, sql in zip(patterns, names[1:], strict=True):
             plain = kind == t.STRING and pattern.literal and "\\" not in str(pattern.constant)
-            parts.append(f"{names[0]} {word} {to_text(sql, kind)}{'' if plain else _ESCAPE}")
+            like = template.removesuffix(ESCAPE) if plain else template
+            parts.append(filled(like, [names[0], to_text(sql, kind)]))
         return f"({joined.join(parts)})"
 
     if len(patterns) == 1 and kind == t.STRING:

@@ -18,6 +18,7 @@ from flows.sql.types import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from flows.model.differences import Kind
     from flows.sql.bounds import Bound
     from flows.sql.compile.keys import Pick, Tied, Use, Words
     from flows.sql.reach import Limit, Occurrence, Origin
@@ -182,6 +183,8 @@ class Context:
     """Whether FLOAT64 is to be added up in one order, at the cost of sorting it."""
     decides: bool = False
     """Whether something that drifts decides which rows there are, or in which order."""
+    differs: dict[Kind, exp.Expr] = field(default_factory=dict)
+    """In what the warehouses may differ here, each with the first node that makes them."""
     lifted: list[tuple[str, str]] | None = None
     """Names and SQL of arguments that a rule below SAFE. has asked for, whose errors stay errors; None elsewhere."""
     windowed: frozenset[int] = frozenset()

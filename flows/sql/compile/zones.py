@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from flows.sql.once import bound, once
-from flows.sql.times import aware, naive
+from flows.sql.times import aware, first_of, naive
 
 _OFFSET = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?")
 _MINUTE = 60_000_000
@@ -35,24 +34,6 @@ class Zone:
 
 
 UTC = Zone("'UTC'", 0)
-
-
-def first_of(zone: str, local: str) -> str:
-    """Return the TIMESTAMP of a local time in a zone whose clock may be set back: DuckDB takes the second of two."""
-
-    def first(late: str, local: str) -> str:
-        before = f"({late} - to_days(1))"
-        ahead = f"epoch_us(timezone({zone}, {before})) - epoch_us({before})"
-        early = f"(epoch_us({local}) - ({ahead}))"
-        return once(
-            early,
-            lambda one: (
-                f"CASE WHEN {one} < epoch_us({late}) AND timezone({zone}, make_timestamptz({one})) = {local} "
-                f"THEN make_timestamptz({one}) ELSE {late} END"
-            ),
-        )
-
-    return once(local, lambda one: bound([f"timezone({zone}, {one})"], lambda late: first(late[0], one)))
 
 
 def fixed(name: str) -> int | None:

@@ -8,8 +8,7 @@ _UNITS = "(CAST(trunc({0}) AS HUGEINT) * {1} + CAST(CAST({0} - trunc({0}) AS DEC
 def _whole_quotient(scale: int) -> str:
     """Return the template of DIV of two decimals with so many places."""
     over, under = (_UNITS.format(side, 10**scale, scale + 1, scale) for side in ("$1", "$2"))
-    divisor = f"CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE {under} END"
-    return f"CAST(CAST({over} // {divisor} AS DECIMAL(38, 0)) AS DECIMAL(38, {scale}))"
+    return f"CAST(CAST({over} // {under} AS DECIMAL(38, 0)) AS DECIMAL(38, {scale})) -- fails where $2 = 0: division by zero"
 
 
 def _series(type_: str, step: str) -> str:
@@ -42,7 +41,7 @@ SAFE_SUBTRACT(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND isfinite
 SAFE_MULTIPLY(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND isfinite($2) AND NOT isfinite($1 * $2) THEN NULL ELSE $1 * $2 END
 DIV(NUMERIC, NUMERIC) -> NUMERIC = {_whole_quotient(9)}
 DIV(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = {_whole_quotient(18)}
-MOD(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = CAST($1 % CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE $2 END AS DECIMAL(38, 18))
+MOD(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = CAST($1 % $2 AS DECIMAL(38, 18)) -- fails where $2 = 0: division by zero
 SIGN(BIGNUMERIC) -> BIGNUMERIC = CAST(sign($1) AS DECIMAL(38, 18))
 CEIL(BIGNUMERIC) -> BIGNUMERIC = CAST(ceil($1) AS DECIMAL(38, 18))
 CEILING(BIGNUMERIC) -> BIGNUMERIC = CAST(ceil($1) AS DECIMAL(38, 18))
@@ -62,17 +61,17 @@ ASIN(FLOAT64) -> FLOAT64 = CASE WHEN isinf($1) THEN CAST('NaN' AS DOUBLE) WHEN a
 ACOS(FLOAT64) -> FLOAT64 = CASE WHEN isinf($1) THEN CAST('NaN' AS DOUBLE) WHEN abs($1) > 1 AND NOT isnan($1) THEN !(ACOS of a number beyond 1) ELSE acos($1) END
 ATAN(FLOAT64) -> FLOAT64 = atan($1)
 ATAN2(FLOAT64, FLOAT64) -> FLOAT64 = atan2($1, $2)
-TRUNC(FLOAT64, INT64) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN NOT isfinite($1) OR $2 > 40 THEN $1 WHEN $2 > 0 THEN CAST(left(printf('%.60f', $1), strpos(printf('%.60f', $1), '.') + $2) AS DOUBLE) WHEN $2 < -308 THEN $1 * 0 ELSE trunc($1 / pow(10, -$2)) * pow(10, -$2) END
+TRUNC(FLOAT64, INT64) -> FLOAT64 = CASE WHEN NOT isfinite($1) OR $2 > 40 THEN $1 WHEN $2 > 0 THEN CAST(left(printf('%.60f', $1), strpos(printf('%.60f', $1), '.') + $2) AS DOUBLE) WHEN $2 < -308 THEN $1 * 0 ELSE trunc($1 / pow(10, -$2)) * pow(10, -$2) END -- strict
 GENERATE_ARRAY(NUMERIC, NUMERIC) -> ARRAY<NUMERIC> = {_series("NUMERIC", "1")}
 GENERATE_ARRAY(NUMERIC, NUMERIC, NUMERIC) -> ARRAY<NUMERIC> = {_series("NUMERIC", "$3")}
 GENERATE_ARRAY(FLOAT64, FLOAT64) -> ARRAY<FLOAT64> = {_series("FLOAT64", "1")}
 GENERATE_ARRAY(FLOAT64, FLOAT64, FLOAT64) -> ARRAY<FLOAT64> = {_series("FLOAT64", "$3")}
 SEC(FLOAT64) -> FLOAT64 = (1 / cos($1))
-CSC(FLOAT64) -> FLOAT64 = CASE WHEN abs($1) < 5.562684646268003e-309 THEN !(CSC of 0) ELSE 1 / sin($1) END
-COT(FLOAT64) -> FLOAT64 = CASE WHEN abs($1) < 5.562684646268003e-309 THEN !(COT of 0) ELSE 1 / tan($1) END
+CSC(FLOAT64) -> FLOAT64 = (1 / sin($1)) -- fails where abs($1) < 5.562684646268003e-309: CSC of 0
+COT(FLOAT64) -> FLOAT64 = (1 / tan($1)) -- fails where abs($1) < 5.562684646268003e-309: COT of 0
 SECH(FLOAT64) -> FLOAT64 = (1 / cosh($1))
-CSCH(FLOAT64) -> FLOAT64 = CASE WHEN abs($1) < 5.562684646268003e-309 THEN !(CSCH of 0) ELSE 1 / sinh($1) END
-COTH(FLOAT64) -> FLOAT64 = CASE WHEN abs($1) < 5.562684646268003e-309 THEN !(COTH of 0) ELSE 1 / tanh($1) END
+CSCH(FLOAT64) -> FLOAT64 = (1 / sinh($1)) -- fails where abs($1) < 5.562684646268003e-309: CSCH of 0
+COTH(FLOAT64) -> FLOAT64 = (1 / tanh($1)) -- fails where abs($1) < 5.562684646268003e-309: COTH of 0
 BIT_COUNT(BYTES) -> INT64 = CASE WHEN octet_length($1) = 0 THEN 0 ELSE CAST(bit_count(CAST($1 AS BIT)) AS BIGINT) END
 NULLIFZERO(INT64) -> INT64 = nullif($1, 0)
 NULLIFZERO(NUMERIC) -> NUMERIC = nullif($1, 0)
@@ -82,11 +81,11 @@ ZEROIFNULL(INT64) -> INT64 = coalesce($1, 0)
 ZEROIFNULL(NUMERIC) -> NUMERIC = coalesce($1, 0)
 ZEROIFNULL(BIGNUMERIC) -> BIGNUMERIC = coalesce($1, 0)
 ZEROIFNULL(FLOAT64) -> FLOAT64 = coalesce($1, 0)
-SINH(FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND NOT isfinite(sinh($1)) THEN !(SINH overflows) ELSE sinh($1) END
-COSH(FLOAT64) -> FLOAT64 = CASE WHEN isfinite($1) AND NOT isfinite(cosh($1)) THEN !(COSH overflows) ELSE cosh($1) END
+SINH(FLOAT64) -> FLOAT64 = sinh($1) -- finite
+COSH(FLOAT64) -> FLOAT64 = cosh($1) -- finite
 TANH(FLOAT64) -> FLOAT64 = tanh($1)
 ASINH(FLOAT64) -> FLOAT64 = asinh($1)
 ACOSH(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 < 1 THEN !(ACOSH of a number below 1) ELSE acosh($1) END
 ATANH(FLOAT64) -> FLOAT64 = CASE WHEN isinf($1) THEN CAST('NaN' AS DOUBLE) WHEN abs($1) >= 1 AND NOT isnan($1) THEN !(ATANH of a number from 1 on) ELSE atanh($1) END
-LOG(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN isnan($1) OR isnan($2) OR isinf($2) OR $1 = CAST('-Infinity' AS DOUBLE) OR (isinf($1) AND $2 <= 0) THEN CAST('NaN' AS DOUBLE) WHEN isinf($1) THEN CASE WHEN $2 < 1 THEN -$1 ELSE $1 END WHEN $1 <= 0 OR $2 <= 0 OR $2 = 1 THEN !(LOG of or to the base of a number that has none) ELSE ln($1) / ln($2) END
+LOG(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isnan($1) OR isnan($2) OR isinf($2) OR $1 = CAST('-Infinity' AS DOUBLE) OR (isinf($1) AND $2 <= 0) THEN CAST('NaN' AS DOUBLE) WHEN isinf($1) THEN CASE WHEN $2 < 1 THEN -$1 ELSE $1 END WHEN $1 <= 0 OR $2 <= 0 OR $2 = 1 THEN !(LOG of or to the base of a number that has none) ELSE ln($1) / ln($2) END -- strict
 """

@@ -26,19 +26,19 @@ CEILING(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9))
 CEILING(FLOAT64) -> FLOAT64 = ceil($1)
 FLOOR(NUMERIC) -> NUMERIC = CAST(floor($1) AS DECIMAL(38, 9))
 FLOOR(FLOAT64) -> FLOAT64 = floor($1)
-MOD(INT64, INT64) -> INT64 = ($1 % CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) WHEN $2 = -1 THEN 1 ELSE $2 END)
-MOD(NUMERIC, NUMERIC) -> NUMERIC = CAST($1 % CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE $2 END AS DECIMAL(38, 9))
-DIV(INT64, INT64) -> INT64 = ($1 // CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN !(division by zero) ELSE $2 END)
+MOD(INT64, INT64) -> INT64 = ($1 % CASE WHEN $2 = -1 THEN 1 ELSE $2 END) -- fails where $2 = 0: division by zero
+MOD(NUMERIC, NUMERIC) -> NUMERIC = CAST($1 % $2 AS DECIMAL(38, 9)) -- fails where $2 = 0: division by zero
+DIV(INT64, INT64) -> INT64 = ($1 // $2) -- fails where $2 = 0: division by zero
 SAFE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 <> 0 AND (isfinite($1 / $2) OR NOT isfinite($1) OR NOT isfinite($2)) THEN $1 / $2 END
 IEEE_DIVIDE(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $2 IS NULL THEN NULL WHEN $2 <> 0 THEN $1 / $2 WHEN $1 = 0 OR isnan($1) THEN CAST('NaN' AS DOUBLE) WHEN ($1 > 0) = (signbit($2)) THEN CAST('-Infinity' AS DOUBLE) WHEN $1 IS NOT NULL THEN CAST('Infinity' AS DOUBLE) END
 SAFE_ADD(INT64, INT64) -> INT64 = TRY($1 + $2)
 SAFE_SUBTRACT(INT64, INT64) -> INT64 = TRY($1 - $2)
 SAFE_MULTIPLY(INT64, INT64) -> INT64 = TRY($1 * $2)
 SAFE_NEGATE(INT64) -> INT64 = TRY(0 - $1)
-POW(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1) AND NOT isinf($2) THEN !(POW overflows) WHEN isnan(pow($1, $2)) AND NOT isnan($1) AND NOT isnan($2) THEN !(POW of a negative number) ELSE pow($1, $2) END
-POWER(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isinf(pow($1, $2)) AND NOT isinf($1) AND NOT isinf($2) THEN !(POWER overflows) WHEN isnan(pow($1, $2)) AND NOT isnan($1) AND NOT isnan($2) THEN !(POWER of a negative number) ELSE pow($1, $2) END
-SQRT(FLOAT64) -> FLOAT64 = CASE WHEN $1 < 0 THEN !(SQRT of a negative number) ELSE sqrt($1) END
-EXP(FLOAT64) -> FLOAT64 = CASE WHEN isinf(exp($1)) AND NOT isinf($1) THEN !(EXP overflows) ELSE exp($1) END
+POW(FLOAT64, FLOAT64) -> FLOAT64 = pow($1, $2) -- fails where isnan(pow($1, $2)) AND NOT isnan($1) AND NOT isnan($2): POW of a negative number; finite
+POWER(FLOAT64, FLOAT64) -> FLOAT64 = pow($1, $2) -- fails where isnan(pow($1, $2)) AND NOT isnan($1) AND NOT isnan($2): POWER of a negative number; finite
+SQRT(FLOAT64) -> FLOAT64 = sqrt($1) -- fails where $1 < 0: SQRT of a negative number
+EXP(FLOAT64) -> FLOAT64 = exp($1) -- finite
 LN(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 <= 0 THEN !(LN of a number that is not positive) ELSE ln($1) END
 LOG(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 <= 0 THEN !(LOG of a number that is not positive) ELSE ln($1) END
 LOG10(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 <= 0 THEN !(LOG10 of a number that is not positive) ELSE log10($1) END
@@ -49,10 +49,10 @@ IFNULL(T, T) -> T = coalesce($1, $2)
 COALESCE(T...) -> T = coalesce($*)
 NULLIF(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $1 = $2 AND NOT isnan($1) THEN NULL ELSE $1 END
 NULLIF(E, E) -> E = nullif($1, $2)
-GREATEST(FLOAT64...) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE greatest($*) END
-LEAST(FLOAT64...) -> FLOAT64 = CASE WHEN $null THEN NULL WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE least($*) END
-GREATEST(O...) -> O = CASE WHEN $null THEN NULL ELSE greatest($*) END
-LEAST(O...) -> O = CASE WHEN $null THEN NULL ELSE least($*) END
+GREATEST(FLOAT64...) -> FLOAT64 = CASE WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE greatest($*) END -- strict
+LEAST(FLOAT64...) -> FLOAT64 = CASE WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE least($*) END -- strict
+GREATEST(O...) -> O = greatest($*) -- strict
+LEAST(O...) -> O = least($*) -- strict
 
 CONCAT(STRING...) -> STRING = ($|)
 CONCAT(BYTES...) -> BYTES = ($|)
@@ -63,7 +63,7 @@ CHARACTER_LENGTH(STRING) -> INT64 = length($1)
 BYTE_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
 BYTE_LENGTH(BYTES) -> INT64 = octet_length($1)
 OCTET_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
-UPPER(STRING) -> STRING = CASE WHEN regexp_matches($1, '[ǰΐΰևẖ-ẚὐ-ῼﬀﬃ-ﬗ]') THEN !(UPPER of a letter that becomes several) ELSE upper(replace(replace(replace(replace($1, 'ß', 'SS'), 'ŉ', chr(700) || 'N'), 'ﬁ', 'FI'), 'ﬂ', 'FL')) END
+UPPER(STRING) -> STRING = upper(replace(replace(replace(replace($1, 'ß', 'SS'), 'ŉ', chr(700) || 'N'), 'ﬁ', 'FI'), 'ﬂ', 'FL')) -- fails where regexp_matches($1, '[ǰΐΰևẖ-ẚὐ-ῼﬀﬃ-ﬗ]'): UPPER of a letter that becomes several
 LOWER(STRING) -> STRING = lower(replace(CASE WHEN contains($1, 'Σ') THEN regexp_replace($1, '(\p{L})Σ(\z|[^\p{L}])', '\1ς\2', 'g') ELSE $1 END, 'İ', 'i̇'))
 TRIM(STRING) -> STRING = trim($1, $spaces)
 TRIM(STRING, STRING) -> STRING = trim($1, $2)
@@ -73,20 +73,20 @@ RTRIM(STRING) -> STRING = rtrim($1, $spaces)
 RTRIM(STRING, STRING) -> STRING = rtrim($1, $2)
 REPLACE(STRING, STRING, STRING) -> STRING = CASE WHEN $2 = '' AND $3 IS NOT NULL THEN $1 ELSE replace($1, $2, $3) END
 SUBSTR(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END)
-SUBSTR(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 < 0 AND $1 IS NOT NULL AND $2 IS NOT NULL THEN !(SUBSTR with a negative length) WHEN $3 > length($1) THEN length($1) ELSE $3 END)
+SUBSTR(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 > length($1) THEN length($1) ELSE $3 END) -- fails where $3 < 0: SUBSTR with a negative length
 SUBSTRING(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END)
-SUBSTRING(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 < 0 AND $1 IS NOT NULL AND $2 IS NOT NULL THEN !(SUBSTRING with a negative length) WHEN $3 > length($1) THEN length($1) ELSE $3 END)
-LEFT(STRING, INT64) -> STRING = left($1, CASE WHEN $2 < 0 AND $1 IS NOT NULL THEN !(LEFT with a negative length) WHEN $2 > length($1) THEN length($1) ELSE $2 END)
-RIGHT(STRING, INT64) -> STRING = right($1, CASE WHEN $2 < 0 AND $1 IS NOT NULL THEN !(RIGHT with a negative length) WHEN $2 > length($1) THEN length($1) ELSE $2 END)
+SUBSTRING(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 > length($1) THEN length($1) ELSE $3 END) -- fails where $3 < 0: SUBSTRING with a negative length
+LEFT(STRING, INT64) -> STRING = left($1, CASE WHEN $2 > length($1) THEN length($1) ELSE $2 END) -- fails where $2 < 0: LEFT with a negative length
+RIGHT(STRING, INT64) -> STRING = right($1, CASE WHEN $2 > length($1) THEN length($1) ELSE $2 END) -- fails where $2 < 0: RIGHT with a negative length
 STARTS_WITH(STRING, STRING) -> BOOL = starts_with($1, $2)
 ENDS_WITH(STRING, STRING) -> BOOL = ends_with($1, $2)
 STRPOS(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
 INSTR(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
-REPEAT(STRING, INT64) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN $2 < 0 THEN !(REPEAT with a negative count) WHEN strlen($1) > 0 AND $2 > 1048576 // strlen($1) THEN !(REPEAT gives more than 1 MB) ELSE repeat($1, CASE WHEN $1 = '' THEN 0 ELSE $2 END) END
-LPAD(STRING, INT64) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN $2 < 0 THEN !(LPAD to a negative length) WHEN $2 > 1048576 THEN !(LPAD gives more than 1 MB) ELSE lpad($1, CAST($2 AS INTEGER), ' ') END
-LPAD(STRING, INT64, STRING) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN NULL WHEN $2 < 0 OR $3 = '' THEN !(LPAD to a negative length or with nothing) WHEN $2 > 1048576 THEN !(LPAD gives more than 1 MB) ELSE lpad($1, CAST($2 AS INTEGER), $3) END
-RPAD(STRING, INT64) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN $2 < 0 THEN !(RPAD to a negative length) WHEN $2 > 1048576 THEN !(RPAD gives more than 1 MB) ELSE rpad($1, CAST($2 AS INTEGER), ' ') END
-RPAD(STRING, INT64, STRING) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN NULL WHEN $2 < 0 OR $3 = '' THEN !(RPAD to a negative length or with nothing) WHEN $2 > 1048576 THEN !(RPAD gives more than 1 MB) ELSE rpad($1, CAST($2 AS INTEGER), $3) END
+REPEAT(STRING, INT64) -> STRING = repeat($1, CASE WHEN $1 = '' THEN 0 ELSE $2 END) -- fails where $2 < 0: REPEAT with a negative count; at most 1 MB: CAST(strlen($1) AS HUGEINT) * $2
+LPAD(STRING, INT64) -> STRING = lpad($1, CAST($2 AS INTEGER), ' ') -- fails where $2 < 0: LPAD to a negative length; at most 1 MB: $2
+LPAD(STRING, INT64, STRING) -> STRING = lpad($1, CAST($2 AS INTEGER), $3) -- fails where $2 < 0 OR $3 = '': LPAD to a negative length or with nothing; at most 1 MB: $2
+RPAD(STRING, INT64) -> STRING = rpad($1, CAST($2 AS INTEGER), ' ') -- fails where $2 < 0: RPAD to a negative length; at most 1 MB: $2
+RPAD(STRING, INT64, STRING) -> STRING = rpad($1, CAST($2 AS INTEGER), $3) -- fails where $2 < 0 OR $3 = '': RPAD to a negative length or with nothing; at most 1 MB: $2
 SPLIT(STRING) -> ARRAY<STRING> = string_split($1, ',')
 SPLIT(STRING, STRING) -> ARRAY<STRING> = CASE WHEN $2 IS NOT NULL THEN string_split($1, $2) END
 REGEXP_CONTAINS(STRING, STRING) -> BOOL = regexp_matches($1, $2)
@@ -101,9 +101,9 @@ SHA1(STRING) -> BYTES = unhex(sha1($1))
 SHA1(BYTES) -> BYTES = unhex(sha1($1))
 SHA256(STRING) -> BYTES = unhex(sha256($1))
 SHA256(BYTES) -> BYTES = unhex(sha256($1))
-PARSE_JSON(STRING) -> JSON = CASE WHEN $1 IS NOT NULL AND NOT regexp_matches(regexp_replace($1, '"(?:[^"\\]|\\.)*"', '0', 'g'), '^(?:[\s\[{:0-9.eE+-]|true|false|null|,\s*(?:[\[{0-9-]|true|false|null)|[\]}])+$') THEN !(PARSE_JSON of a text that is none) ELSE CAST($1 AS JSON) END
+PARSE_JSON(STRING) -> JSON = CAST($1 AS JSON) -- fails where $1 IS NOT NULL AND NOT regexp_matches(regexp_replace($1, '"(?:[^"\\]|\\.)*"', '0', 'g'), '^(?:[\s\[{:0-9.eE+-]|true|false|null|,\s*(?:[\[{0-9-]|true|false|null)|[\]}])+$'): PARSE_JSON of a text that is none
 
-DATE(INT64, INT64, INT64) -> DATE = CASE WHEN $2 IS NULL OR $3 IS NULL THEN NULL WHEN $1 NOT BETWEEN 1 AND 9999 THEN !(a DATE beyond the years 1 to 9999) ELSE make_date($1, $2, $3) END
+DATE(INT64, INT64, INT64) -> DATE = make_date($1, $2, $3) -- fails where $1 < 1 OR $1 > 9999: a DATE beyond the years 1 to 9999
 DATE(DATE) -> DATE = $1
 DATE(DATETIME) -> DATE = CAST($1 AS DATE)
 DATE(TIMESTAMP) -> DATE = CAST($utc1 AS DATE)
@@ -117,7 +117,7 @@ DATETIME(DATETIME) -> DATETIME = $1
 DATETIME(DATE, TIME) -> DATETIME = ($1 + $2)
 DATETIME(TIMESTAMP) -> DATETIME = $utc1
 DATETIME(TIMESTAMP, STRING) -> DATETIME = timezone($2, $1)
-DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = CASE WHEN $null THEN NULL WHEN $1 NOT BETWEEN 1 AND 9999 THEN !(a DATETIME beyond the years 1 to 9999) ELSE make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) END
+DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) -- fails where $1 < 1 OR $1 > 9999: a DATETIME beyond the years 1 to 9999
 TIME(INT64, INT64, INT64) -> TIME = make_time($1, $2, CAST($3 AS DOUBLE))
 TIME(TIMESTAMP) -> TIME = CAST($utc1 AS TIME)
 TIME(DATETIME) -> TIME = CAST($1 AS TIME)
@@ -127,11 +127,11 @@ UNIX_SECONDS(TIMESTAMP) -> INT64 = ((epoch_us($1) - (epoch_us($1) % 1000000 + 10
 UNIX_MILLIS(TIMESTAMP) -> INT64 = ((epoch_us($1) - (epoch_us($1) % 1000 + 1000) % 1000) // 1000)
 UNIX_MICROS(TIMESTAMP) -> INT64 = epoch_us($1)
 UNIX_DATE(DATE) -> INT64 = date_diff('day', DATE '1970-01-01', $1)
-DATE_FROM_UNIX_DATE(INT64) -> DATE = CASE WHEN $1 NOT BETWEEN -719162 AND 2932896 THEN !(a DATE beyond the years 1 to 9999) ELSE DATE '1970-01-01' + CAST($1 AS INTEGER) END
-TIMESTAMP_SECONDS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800 AND 253402300799 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1 * 1000000) END
-TIMESTAMP_MILLIS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800000 AND 253402300799999 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1 * 1000) END
-TIMESTAMP_MICROS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800000000 AND 253402300799999999 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1) END
-TIMESTAMP_FROM_UNIX_SECONDS(INT64) -> TIMESTAMP = CASE WHEN $1 NOT BETWEEN -62135596800 AND 253402300799 THEN !(a TIMESTAMP beyond the years 1 to 9999) ELSE make_timestamptz($1 * 1000000) END
+DATE_FROM_UNIX_DATE(INT64) -> DATE = (DATE '1970-01-01' + CAST($1 AS INTEGER)) -- fails where $1 NOT BETWEEN -719162 AND 2932896: a DATE beyond the years 1 to 9999
+TIMESTAMP_SECONDS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000000) -- fails where $1 NOT BETWEEN -62135596800 AND 253402300799: a TIMESTAMP beyond the years 1 to 9999
+TIMESTAMP_MILLIS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000) -- fails where $1 NOT BETWEEN -62135596800000 AND 253402300799999: a TIMESTAMP beyond the years 1 to 9999
+TIMESTAMP_MICROS(INT64) -> TIMESTAMP = make_timestamptz($1) -- fails where $1 NOT BETWEEN -62135596800000000 AND 253402300799999999: a TIMESTAMP beyond the years 1 to 9999
+TIMESTAMP_FROM_UNIX_SECONDS(INT64) -> TIMESTAMP = make_timestamptz($1 * 1000000) -- fails where $1 NOT BETWEEN -62135596800 AND 253402300799: a TIMESTAMP beyond the years 1 to 9999
 CURRENT_DATE() -> DATE = CAST(make_timestamp(epoch_us(now())) AS DATE)
 CURRENT_TIMESTAMP() -> TIMESTAMP = now()
 CURRENT_DATETIME() -> DATETIME = make_timestamp(epoch_us(now()))
@@ -139,10 +139,10 @@ CURRENT_TIME() -> TIME = CAST(make_timestamp(epoch_us(now())) AS TIME)
 
 ARRAY_LENGTH(ARRAY<T>) -> INT64 = len($1)
 ARRAY_REVERSE(ARRAY<T>) -> ARRAY<T> = list_reverse($1)
-ARRAY_CONCAT(ARRAY<T>...) -> ARRAY<T> = CASE WHEN $null THEN NULL ELSE list_concat($*) END
-ARRAY_TO_STRING(ARRAY<STRING>, STRING) -> STRING = CASE WHEN $1 IS NULL OR $2 IS NULL THEN NULL WHEN list_count($1) = 0 THEN '' ELSE list_reduce(list_filter($1, lambda x: x IS NOT NULL), lambda x, y: x || $2 || y) END
-GENERATE_ARRAY(INT64, INT64) -> ARRAY<INT64> = CASE WHEN CAST($2 AS HUGEINT) - $1 >= 16000 THEN !(GENERATE_ARRAY gives more than 16,000 elements) ELSE generate_series($1, $2) END
-GENERATE_ARRAY(INT64, INT64, INT64) -> ARRAY<INT64> = CASE WHEN $1 IS NULL OR $2 IS NULL OR $3 IS NULL THEN NULL WHEN $3 = 0 THEN !(GENERATE_ARRAY with a step of zero) WHEN (CAST($2 AS HUGEINT) - $1) // $3 >= 16000 THEN !(GENERATE_ARRAY gives more than 16,000 elements) ELSE generate_series($1, $2, $3) END
+ARRAY_CONCAT(ARRAY<T>...) -> ARRAY<T> = list_concat($*) -- strict
+ARRAY_TO_STRING(ARRAY<STRING>, STRING) -> STRING = CASE WHEN list_count($1) = 0 THEN '' ELSE list_reduce(list_filter($1, lambda x: x IS NOT NULL), lambda x, y: x || $2 || y) END -- strict
+GENERATE_ARRAY(INT64, INT64) -> ARRAY<INT64> = generate_series($1, $2) -- at most 16,000 elements: CAST($2 AS HUGEINT) - $1 + 1
+GENERATE_ARRAY(INT64, INT64, INT64) -> ARRAY<INT64> = generate_series($1, $2, $3) -- fails where $3 = 0: GENERATE_ARRAY with a step of zero; at most 16,000 elements: (CAST($2 AS HUGEINT) - $1) // $3 + 1
 GENERATE_UUID() -> STRING = CAST(uuid() AS VARCHAR)
 RAND() -> FLOAT64 = random()
 """

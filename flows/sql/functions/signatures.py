@@ -1,6 +1,6 @@
 """What each GoogleSQL function takes, gives and is called in DuckDB: one line for each signature.
 
-A line reads `NAME(types) -> type = DuckDB`. `T` and `U` stand for any type (the same wherever they stand), `E` for one whose
+A line reads `NAME(types) -> type = DuckDB -- marks`, the last of which `marks` tells of. `T` and `U` stand for any type (the same wherever they stand), `E` for one whose
 values can be compared, `O` for one whose values have an order; `T...` takes one or more arguments. What is written down, and not
 NULL, ends in `!`, with the least and the greatest that it may be: `INT64!1`, `FLOAT64!0..1`. `template` says what the right
 side may hold. A function without a line is refused by name: nobody has
@@ -12,15 +12,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
 from flows.sql.functions.aggregates import AGGREGATES, WINDOWS
 from flows.sql.functions.blobs import BLOBS
+from flows.sql.functions.marks import NO_MARKS, Marks, marked, read
 from flows.sql.functions.numbers import NUMBERS
+from flows.sql.functions.operators import OPERATORS
 from flows.sql.functions.scalars import SCALARS
 from flows.sql.functions.texts import TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.sql.functions.marks import Constant, Guard
 
 T, U = Type("T"), Type("U")
 """What stands for any type."""
@@ -29,7 +36,7 @@ E, O = Type("E"), Type("O")  # noqa: E741 - as the table has it
 VARIABLES = (T, U, E, O)
 _SCALARS = SCALARS + NUMBERS + TEXTS + BLOBS
 _WRITTEN = re.compile(r"(?:([0-9]+)(?:\.\.([0-9]+))?)?")
-_LINE = re.compile(r"([\w.]+)\(([^=]*)\) -> (\S+) = (.+)")
+_LINE = re.compile(r"(.+?)\(([^()]*)\) -> (\S+) = (.+?)(?: -- (.+))?")
 
 
 class Written(NamedTuple):
@@ -55,17 +62,27 @@ class Written(NamedTuple):
 class Signature:
     """One way to call a function; each stands in the table once, and is equal to itself alone."""
 
+    name: str
     parameters: tuple[Type, ...]
     repeated: bool
     """Whether the last parameter takes one or more arguments."""
     result: Type
     template: str
+    """What DuckDB computes, with what its marks say."""
     distinct: bool
     """Whether an aggregate's template has a place for DISTINCT."""
     of_signs: bool
     """Whether its template takes BYTES as texts of one sign a byte."""
     written: tuple[Written | None, ...] = ()
     """What has to be written down, by its place; empty where nothing has."""
+    marks: Marks = NO_MARKS
+    unmarked: str = ""
+    """What DuckDB computes, without them."""
+
+    def knowing(self, constants: Mapping[int, Constant], literals: frozenset[int]) -> str:
+        """Return the template for arguments of which some are written down, by their places from 1."""
+        guards = tuple(guard for guard in self.marks.guards if not guard.never(constants))
+        return _knowing(self, guards, literals)
 
     def takes(self, count: int) -> bool:
         """Say whether it takes that many arguments."""
@@ -79,25 +96,46 @@ class Signature:
         return f"({', '.join(map(str, self.parameters))}{'...' if self.repeated else ''})"
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _table(text: str) -> dict[str, tuple[Signature, ...]]:
     table: dict[str, list[Signature]] = {}
     for line in filter(None, text.splitlines()):
-        name, parameters, result, template = _LINE.fullmatch(line).groups()  # type: ignore[union-attr]
+        name, parameters, result, template, marks = _LINE.fullmatch(line).groups()  # type: ignore[union-attr]
         repeated = parameters.endswith("...")
         words = [word.partition("!") for word in parameters.removesuffix("...").split(", ") if word]
         types = tuple(_type(word) for word, _, _ in words)
         written = tuple(_written(limits) if mark else None for _, mark, limits in words)
         known = table.setdefault(name, [])
-        of_signs, template = template.startswith("~"), template.removeprefix("~")
+        of_signs, template, found = template.startswith("~"), template.removeprefix("~"), read(marks or "", name)
         if of_signs and not template:
             of_texts = tuple(_type(str(type_).replace("BYTES", "STRING")) for type_ in types)
-            template = next(one.template for one in known if one.parameters == of_texts)
-        # What fails says in which function.
-        template = re.sub(rf"!\((?!{re.escape(name)}[ :])", f"!({name}: ", template)
-        signature = Signature(types, repeated, _type(result), template, "$d" in template, of_signs)
-        known.append(replace(signature, written=written) if any(written) else signature)
+            template, found = next((one.unmarked, one.marks) for one in known if one.parameters == of_texts)
+        signature = Signature(
+            name,
+            types,
+            repeated,
+            _type(result),
+            "",
+            "$d" in template,
+            of_signs,
+            written if any(written) else (),
+            found,
+            template,
+        )
+        known.append(replace(signature, template=_with_marks(signature, found.guards, frozenset())))
     return {name: tuple(known) for name, known in table.items()}
+
+
+def _with_marks(signature: Signature, guards: tuple[Guard, ...], literals: frozenset[int]) -> str:
+    count, name = len(signature.parameters), signature.name
+    varying = [place for place in range(1, count + 1) if place not in literals]
+    template = marked(signature.unmarked, signature.marks._replace(guards=guards), signature.result, count, varying)
+    # What fails says in which function.
+    shown = name if name[0].isalpha() else f"'{name}'"
+    return re.sub(rf"!\((?!{re.escape(name)}[ :])", f"!({shown}: ", template)
+
+
+_knowing = lru_cache(maxsize=1024)(_with_marks)
 
 
 def _written(limits: str) -> Written:
@@ -128,6 +166,17 @@ def aggregate(name: str) -> tuple[Signature, ...]:
 def window(name: str) -> tuple[Signature, ...]:
     """Return how a function that needs OVER is called; nothing where it is none."""
     return _table(WINDOWS).get(name, ())
+
+
+@lru_cache(maxsize=64)
+def operator(sign: str) -> tuple[Signature, ...]:
+    """Return what an operator takes."""
+    return _table(OPERATORS)[sign]
+
+
+def operators() -> dict[str, tuple[Signature, ...]]:
+    """Return all operators."""
+    return _table(OPERATORS)
 
 
 def names() -> list[str]:

@@ -1,7 +1,7 @@
 """How a signature's DuckDB side is filled.
 
 `$1` is the first argument, `$*` all of them with commas, `$|` all of them joined by `||`, `$null` whether one is NULL,
-`$utc1` the first one, a TIMESTAMP, as date and time in UTC. `!(text)` raises that error. In
+`$utc1` the first one, a TIMESTAMP, as date and time in UTC, `$moment1` the TIMESTAMP that it means, a text. `!(text)` raises that error. In
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compared by, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from flows.sql.decimals import covariance, divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
 from flows.sql.once import bound, failure
-from flows.sql.times import naive
+from flows.sql.times import moment, naive
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
@@ -78,32 +78,33 @@ def _soundex(text: str) -> str:
 def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None) -> str:
     """Fill a template with the arguments' SQL and the marks `d`, `s`, `o`, `i` of an aggregate."""
     if _is_plain(template):
-        return _filled(template, arguments, marks)
+        return filled(template, arguments, marks)
     rounded = _ROUND.fullmatch(template) if "$round" in template else None
     if rounded is not None:
-        both = [_filled(rounded[place], arguments, marks) for place in (1, 2)]
+        both = [filled(rounded[place], arguments, marks) for place in (1, 2)]
         return bound(both, lambda names: round_float(*names))
     quotient = _QUOTIENT.fullmatch(template) if "$divide" in template else None
     if quotient is not None:
         # DuckDB takes no aggregate inside a lambda where the aggregate's argument has one too.
-        both = [_filled(quotient[place], arguments, marks) for place in (1, 2)]
+        both = [filled(quotient[place], arguments, marks) for place in (1, 2)]
         return bound(both, lambda names: divide(*names))
     spread = _VARIANCE.fullmatch(template) if "$var" in template else None
     if spread is not None:
-        found = variance(_filled(spread[4], arguments, marks), int(spread[3]), sample=spread[2] == "samp")
+        found = variance(filled(spread[4], arguments, marks), int(spread[3]), sample=spread[2] == "samp")
         return f"sqrt({found})" if spread[1] else found
     together = _COVARIANCE.fullmatch(template) if "$co" in template else None
     if together is not None:
         known = " AND ".join(f"{one} IS NOT NULL" for one in arguments)
-        pairs = _filled(f"array_agg({{'u': $1, 'v': $2}}) FILTER (WHERE {known})$o", arguments, marks)
+        pairs = filled(f"array_agg({{'u': $1, 'v': $2}}) FILTER (WHERE {known})$o", arguments, marks)
         return covariance(pairs, together[1])
     # What is tried may end in an error, and its arguments must not do so in silence.
     if marks is None and ("TRY(" in template or _several_times(template)):
-        return bound(arguments, lambda names: _filled(template, names, None))
-    return _filled(template, arguments, marks)
+        return bound(arguments, lambda names: filled(template, names, None))
+    return filled(template, arguments, marks)
 
 
-def _filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None) -> str:
+def filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None) -> str:
+    """Fill a template as it stands, where its arguments may be named several times."""
     form = _form(template)
     if form is not None:
         return form.format(*arguments, **{**_NO_MARKS, **(marks or {})})
@@ -168,6 +169,8 @@ def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapp
         return _folded(arguments[int(mark[4:]) - 1])
     if mark.startswith("utc"):
         return naive(arguments[int(mark[3:]) - 1])
+    if mark.startswith("moment"):
+        return moment(arguments[int(mark[6:]) - 1])
     if mark in {"x", "y"}:
         key = arguments[0] if mark == "x" else f"CASE WHEN isfinite({arguments[0]}) THEN {arguments[0]} END"
         return f" ORDER BY {key}" if marks.get("x") else ""
