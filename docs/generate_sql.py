@@ -19,6 +19,7 @@ from flows.sql.compile.dates import KINDS
 from flows.sql.functions import signatures
 from flows.sql.functions.casts import BETWEEN
 from flows.sql.functions.date_parts import parts_of
+from flows.sql.functions.elements import ELEMENTS, WHOLE
 from flows.sql.functions.refused import REFUSED
 from flows.sql.parse.repeat import VARYING
 
@@ -67,6 +68,12 @@ PARTS = """
 ## Parts of dates and times
 
 What each function takes of each type; `WEEK(...)` is a week that begins on a day of that name.
+"""
+FORMATS = """
+## Elements of formats
+
+What FORMAT_DATE, FORMAT_DATETIME, FORMAT_TIMESTAMP and FORMAT_TIME write, and PARSE_DATE and its like read, by what a value must have for it: a DATE has
+days, a TIME a clock, a DATETIME both, which makes a moment, a TIMESTAMP a zone too. `%E3S` stands for seconds with any number of places.
 """
 TIES = """
 ## Orders with ties
@@ -155,12 +162,23 @@ def parts() -> str:
     return "\n".join(lines)
 
 
+def formats() -> str:
+    """Return a table of the elements of formats."""
+    lines = ["| what a value must have | written and read | only written |", "| --- | --- | --- |"]
+    for of in dict.fromkeys(one.of for one in ELEMENTS.values()):
+        read = [f"`%{name}`" for name, one in ELEMENTS.items() if one.of == of and (one.reads or one.part)]
+        written = [f"`%{name}`" for name, one in ELEMENTS.items() if one.of == of and not (one.reads or one.part)]
+        lines.append(f"| {of} | {', '.join(read)} | {', '.join(written)} |")
+    whole = (f"`%{name}` stands for `{written}`" for name, written in WHOLE.items())
+    return "\n".join([*lines, "", f"{', '.join(whole)}; `%n`, `%t` and `%%` for a new line, a tab and a `%`."])
+
+
 def page() -> str:
     """Return docs/sql.md."""
     refused = "\n".join(f"| {what} | {instead} |" for what, instead in (REFUSED | VARYING).items())
     different = "\n".join(f"- {kind}: {difference_in_words(kind)}" for kind in get_args(Kind))
     return (
-        f"{HEAD}{FUNCTIONS}\n{functions()}\n{OPERATORS}\n{operators()}\n{CASTS}\n{casts()}\n{PARTS}\n{parts()}\n{TIES}\n## Refused\n\n| what | write instead |\n| --- | --- |\n{refused}\n\n"
+        f"{HEAD}{FUNCTIONS}\n{functions()}\n{OPERATORS}\n{operators()}\n{CASTS}\n{casts()}\n{PARTS}\n{parts()}\n{FORMATS}\n{formats()}\n{TIES}\n## Refused\n\n| what | write instead |\n| --- | --- |\n{refused}\n\n"
         f"## Different\n\n`check` notes where a table meets one of these.\n\n{different}\n"
     )
 

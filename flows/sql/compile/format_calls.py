@@ -10,6 +10,7 @@ from flows.sql.compile import time_formats, time_parsers
 from flows.sql.compile.arguments import argument
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import Value
+from flows.sql.functions.elements import ELEMENTS
 from flows.sql.once import bound, failure
 from flows.sql.shown import shown
 from flows.sql.times import naive
@@ -88,10 +89,10 @@ def _pattern(name: str, node: exp.Expr, scope: Scope, kind: Type) -> str | None:
 
 
 def _refuse(name: str, node: exp.Expr, element: str, kind: Type, scope: Scope) -> Value:
-    letter, verb = element[-1:], name.partition("_")[0]
-    if letter in time_formats.OF_CLOCK and kind == t.DATE:
+    verb, known = name.partition("_")[0], ELEMENTS.get(element[-1:])
+    if known and known.of == "clock" and kind == t.DATE:
         hint = f" Write {verb}_TIMESTAMP or {verb}_DATETIME."
-    elif letter in time_formats.OF_DAYS and kind == t.TIME:
+    elif known and known.of == "days" and kind == t.TIME:
         hint = f" Write {verb}_DATETIME or {verb}_DATE."
     else:
         hint = {"%f": " Write %E6S.", "%Z": " Write %Ez, or the zone as plain text.", "%L": " Write %E3S."}.get(

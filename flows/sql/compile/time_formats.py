@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
+from flows.sql.functions.elements import WHOLE, element, has
 from flows.sql.once import once
 from flows.sql.types import quote_text
 
@@ -16,36 +17,7 @@ if TYPE_CHECKING:
 
 ELEMENT = re.compile(r"%(E[0-9*]S|E4Y|[EO]?(.))|%", re.DOTALL)
 """One element of a format: all after its `%`, and its letter alone."""
-WHOLE = {
-    "c": "%a %b %e %H:%M:%S %Y",
-    "D": "%m/%d/%y",
-    "F": "%Y-%m-%d",
-    "R": "%H:%M",
-    "r": "%I:%M:%S %p",
-    "T": "%H:%M:%S",
-    "X": "%H:%M:%S",
-    "x": "%m/%d/%y",
-}
-"""Elements that stand for several others."""
-OF_DAYS, OF_CLOCK, OF_ZONES = set("AaBbhCdeGgjmQUuVWwYy"), set("HIklMPpS"), set("Zz")
 _SIGNS = {"n": "\n", "t": "\t", "%": "%"}
-# What DuckDB's strftime writes as GoogleSQL does.
-_ALIKE = set("AaBbdHIjMmpSUuVWwy")
-_NUMBERS = {
-    "C": "CAST({year} // 100 AS VARCHAR)",
-    "e": "lpad(CAST(date_part('day', {v}) AS VARCHAR), 2, ' ')",
-    "G": "CAST(date_part('isoyear', {v}) AS VARCHAR)",
-    "g": "lpad(CAST(date_part('isoyear', {v}) % 100 AS VARCHAR), 2, '0')",
-    "h": "strftime({v}, '%b')",
-    "k": "lpad(CAST(date_part('hour', {v}) AS VARCHAR), 2, ' ')",
-    "l": "lpad(CAST((date_part('hour', {v}) + 11) % 12 + 1 AS VARCHAR), 2, ' ')",
-    "P": "lower(strftime({v}, '%p'))",
-    "Q": "CAST(date_part('quarter', {v}) AS VARCHAR)",
-    "s": "CAST((epoch_us({v}) - {minutes} * 60000000 - (epoch_us({v}) % 1000000 + 1000000) % 1000000) // 1000000 AS VARCHAR)",
-    "Y": "CAST({year} AS VARCHAR)",
-    "E4Y": "lpad(CAST({year} AS VARCHAR), 4, '0')",
-    "E*S": "(strftime({v}, '%S') || rtrim(rtrim(printf('.%06d', {micros}), '0'), '.'))",
-}
 
 
 def elements(text: str) -> Iterator[tuple[str, str]]:
@@ -66,18 +38,13 @@ def elements(text: str) -> Iterator[tuple[str, str]]:
         yield "", text[place:]
 
 
-def allowed(element: str, type_: Type) -> bool:
-    """Say whether a type has what an element stands for."""
-    letter = element[-1:]
-    if letter == "s":
-        return type_ in (t.DATETIME, t.TIMESTAMP)
-    of = {t.DATE: OF_DAYS, t.TIME: OF_CLOCK, t.DATETIME: OF_DAYS | OF_CLOCK}.get(type_, OF_DAYS | OF_CLOCK | OF_ZONES)
-    return letter in of
-
-
 def unknown(text: str, type_: Type) -> str | None:
     """Return the first element of a format that a type lacks."""
-    return next((f"%{one}" for one, plain in elements(text) if not plain and not allowed(one, type_)), None)
+    for name, plain in elements(text):
+        found = element(name)
+        if not plain and (found is None or not has(type_, found)):
+            return f"%{name}"
+    return None
 
 
 def formatted(text: str, value: str, type_: Type, utc: str | None = None) -> str:
@@ -100,16 +67,22 @@ def formatted(text: str, value: str, type_: Type, utc: str | None = None) -> str
 
 def _pieces(text: str, value: str, minutes: str) -> Iterator[str]:
     alike = ""
-    for element, plain in elements(text):
-        if plain or element in _ALIKE:
-            alike += plain.replace("%", "%%") or f"%{element}"
+    for name, plain in elements(text):
+        written = "" if plain else _writes(name)
+        if plain or written.startswith("%"):
+            alike += plain.replace("%", "%%") or written
             continue
         if alike:
             yield _strftime(value, alike)
         alike = ""
-        yield _piece(element, value, minutes)
+        yield _piece(name, written, value, minutes)
     if alike:
         yield _strftime(value, alike)
+
+
+def _writes(name: str) -> str:
+    found = element(name)
+    return found.writes if found is not None else ""
 
 
 def _strftime(value: str, pattern: str) -> str:
@@ -120,23 +93,19 @@ def _strftime(value: str, pattern: str) -> str:
     )
 
 
-def _piece(element: str, value: str, minutes: str) -> str:
-    if element in {"z", "Ez", "Z"}:
-        return _zone(element, minutes)
+def _piece(name: str, written: str, value: str, minutes: str) -> str:
+    if name in {"z", "Ez", "Z"}:
+        return _zone(name, minutes)
     micros = f"(date_part('microsecond', {value}) % 1000000)"
-    digits = re.fullmatch("E([0-9])S", element)
+    digits = re.fullmatch("E([0-9])S", name)
     if digits is not None:
         count = int(digits[1])
         fraction = f" || left(printf('.%06d000', {micros}), {count + 1})" if count else ""
         return f"(strftime({value}, '%S'){fraction})"
-    year = f"date_part('year', {value})"
-    return (
-        _NUMBERS[element]
-        .replace("{v}", value)
-        .replace("{year}", year)
-        .replace("{micros}", micros)
-        .replace("{minutes}", minutes)
-    )
+    facts = {"{v}": value, "{year}": f"date_part('year', {value})", "{micros}": micros, "{minutes}": minutes}
+    for mark, fact in facts.items():
+        written = written.replace(mark, fact)
+    return written
 
 
 def _zone(element: str, minutes: str) -> str:

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from flows.sql import types as t
-from flows.sql.compile.time_formats import allowed, elements
+from flows.sql.compile.time_formats import elements
+from flows.sql.functions.elements import ELEMENTS, element, has
 from flows.sql.once import once
 from flows.sql.times import aware
 from flows.sql.types import quote_text
@@ -16,68 +17,17 @@ if TYPE_CHECKING:
 
     from flows.model.types import Type
 
-_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")  # fmt: skip
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPACE = r"[\t-\r ]"
-
-
-def _names(words: tuple[str, ...]) -> str:
-    return "(?i:" + "|".join(word[:3] + (f"(?:{word[3:]})?" if word[3:] else "") for word in words) + ")"
-
-
-# What each element reads, and the same where a digit follows, of which it takes as many as it can.
-_MONTH, _DAY, _TWELVE = ("1[0-2]|0?[1-9]", "1[0-2]|0[1-9]"), ("3[01]|[12][0-9]|0?[1-9]", "3[01]|[12][0-9]|0[1-9]"), ("1[0-2]|0?[1-9]", "1[0-2]|0[1-9]")  # fmt: skip
-_HOUR, _SIXTY = ("2[0-3]|[01][0-9]|[0-9]", "2[0-3]|[01][0-9]"), ("[0-5]?[0-9]", "[0-5][0-9]")
-_SECOND = ("60|[0-5]?[0-9]", "60|[0-5][0-9]")
-_PATTERNS = {
-    "Y": ("0?[0-9]{1,4}", "[0-9]{4}"),
-    "E4Y": ("[0-9]{4}", "[0-9]{4}"),
-    "y": ("[0-9]{1,2}", "[0-9]{2}"),
-    "m": _MONTH,
-    "d": _DAY,
-    "e": _DAY,
-    "j": (
-        "36[0-6]|3[0-5][0-9]|[12][0-9]{2}|0?[1-9][0-9]|0{0,2}[1-9]",
-        "36[0-6]|3[0-5][0-9]|[12][0-9]{2}|0[1-9][0-9]|00[1-9]",
-    ),
-    "Q": ("[1-4]", "[1-4]"),
-    "H": _HOUR,
-    "k": _HOUR,
-    "I": _TWELVE,
-    "l": _TWELVE,
-    "M": _SIXTY,
-    "S": _SECOND,
-    "s": ("-?[0-9]{1,12}", "-?[0-9]{1,12}"),
-}
-_WORDS = {
-    **dict.fromkeys("Bbh", _names(_MONTHS)),
-    **dict.fromkeys("Aa", _names(_DAYS)),
-    **dict.fromkeys("Pp", "(?i:am|pm)"),
-    "z": "[+-](?:0[0-9]|1[0-3])(?:[0-5][0-9])?|[+-]14(?:00)?",
-    "Ez": "Z|[+-](?:0[0-9]|1[0-3])(?::?[0-5][0-9])?|[+-]14(?::?00)?",
-}
 _PADDED = {"e", "k", "l"}
-# Where two elements say the same part of a value, the later one does.
-_PART = {
-    **dict.fromkeys(("Y", "E4Y", "y"), "year"),
-    **dict.fromkeys("mBbhQ", "month"),
-    **dict.fromkeys("de", "day"),
-    "j": "doy",
-    **dict.fromkeys("HkIl", "hour"),
-    **dict.fromkeys("Pp", "half"),
-    "M": "minute",
-    "s": "unix",
-    **dict.fromkeys(("z", "Ez"), "zone"),
-}
 _APART = ({"month", "doy"}, {"day", "doy"})
 
 
 def unknown(text: str, type_: Type) -> str | None:
     """Return the first element of a format that cannot be read for a type; None where all can."""
-    for element, plain in elements(text):
-        known = element in _PATTERNS or element in _WORDS or re.fullmatch("E[0-9*]S", element)
-        if not plain and not (known and allowed(element, type_)):
-            return f"%{element}"
+    for name, plain in elements(text):
+        found = element(name)
+        if not plain and (found is None or not (found.reads or found.part) or not has(type_, found)):
+            return f"%{name}"
     return None
 
 
@@ -108,10 +58,11 @@ def parsed(text: str, value: str, type_: Type, zone: str | None, failure: str) -
 def _groups(text: str) -> dict[str, tuple[int, str]]:
     """Return the place and the element that says each part of a value."""
     found: dict[str, tuple[int, str]] = {}
-    for place, (element, _) in enumerate(elements(text)):
-        part = "second" if element.endswith("S") else _PART.get(element)
-        if part is not None:
-            found[part] = place, element
+    # Where two elements say the same part of a value, the later one does.
+    for place, (name, _) in enumerate(elements(text)):
+        known = element(name)
+        if known is not None and known.part is not None:
+            found[known.part] = place, name
     return found
 
 
@@ -119,27 +70,34 @@ def pattern(text: str, kept: Collection[int] = ()) -> str:
     """Return the regular expression of a format, with a group for each element at one of the places that are kept."""
     pieces = [*elements(text), ("", "")]
     result = ""
-    for place, (element, plain) in enumerate(pieces[:-1]):
+    for place, (name, plain) in enumerate(pieces[:-1]):
+        following, text_after = pieces[place + 1]
         if plain:
             # A number takes all digits that it can, so that blanks alone are what parts it from the next one.
-            apart = (
-                not plain.strip() and place and pieces[place - 1][0] in _PATTERNS and pieces[place + 1][0] in _PATTERNS
-            )
+            apart = not plain.strip() and place and _is_number(pieces[place - 1][0]) and _is_number(following)
             blank = f"{_SPACE}+" if apart else f"{_SPACE}*"
             words = re.split(f"({_SPACE}+)", plain)
             result += "".join(blank if word and not word.strip() else re.escape(word) for word in words)
             continue
-        following, text_after = pieces[place + 1]
-        digit = following in _PATTERNS or following.endswith("S") or text_after[:1].isdigit()
-        fraction = re.fullmatch(r"E([0-9*])S", element)
-        if fraction is not None:
-            count = "+" if fraction[1] == "*" else f"{{1,{fraction[1]}}}"
-            read = f"(?:{_SECOND[0]})" + (rf"(?:\.[0-9]{count})?" if fraction[1] != "0" else "")
-        else:
-            read = _PATTERNS[element][digit] if element in _PATTERNS else _WORDS[element]
-        result += f"{_SPACE}*" if element in _PADDED else ""
-        result += f"({read})" if place in kept else f"(?:{read})"
+        digit = _is_number(following) or following.endswith("S") or text_after[:1].isdigit()
+        result += f"{_SPACE}*" if name in _PADDED else ""
+        result += f"({_reads(name, digit)})" if place in kept else f"(?:{_reads(name, digit)})"
     return f"^{_SPACE}*{result}{_SPACE}*$"
+
+
+def _is_number(name: str) -> bool:
+    found = element(name)
+    return found is not None and found.is_number
+
+
+def _reads(name: str, digit: bool) -> str:
+    """Return what an element reads; `digit` says whether one follows."""
+    found = element(name)
+    if found is not None and found.reads:
+        return found.reads[digit and found.is_number]
+    # Seconds with places behind their point.
+    count = "+" if name[1] == "*" else f"{{1,{name[1]}}}"
+    return f"(?:{ELEMENTS['S'].reads[0]})" + (rf"(?:\.[0-9]{count})?" if name[1] != "0" else "")
 
 
 class Part(NamedTuple):
