@@ -117,8 +117,10 @@ def _difference(node: exp.Expr, sign: str, count: int) -> Iterator[Comparison]:
     name = call_name(node) or ""
     if name == "ABS" and sign in {"<", "<=", "="} and len(node.expressions) == 1:
         within = "<" if sign == "<" else "<="
-        yield from _difference(node.expressions[0], within, count)
-        yield from _difference(node.expressions[0], _TURNED[within], -count)
+        for given, number in ((within, count), (_TURNED[within], -count)):
+            for found in _difference(node.expressions[0], given, number):
+                # A distance of two days is no distance of one day.
+                yield found._replace(exact=found.exact and sign != "=")
     if not name.endswith("_DIFF") or len(node.expressions) != 3:  # noqa: PLR2004 - two times and a part
         return
     later, earlier, part = side(node.expressions[0]), side(node.expressions[1]), part_of(node.expressions[2])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.model.types import Type
+from tests.sql.random_relations import further
 from tests.sql.random_times import Column, Times
 
 if TYPE_CHECKING:
@@ -116,6 +117,10 @@ class Writer:
         a = self._name()
         source, type_ = self._relation(depth)
         column = Column(f"{a}.t", type_)
+        if self.times.chance(0.25):
+            return further(
+                source, type_, a, self._where([column], 0) if self.times.chance(0.4) else "", self.times
+            ), type_
         cut, cut_type = (
             self.times.cut(column)
             if self.times.chance(0.6)

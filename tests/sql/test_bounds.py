@@ -94,6 +94,11 @@ def test_a_range_with_both_ends_of_a_window_is_known(condition, line, unit, size
     assert list(shared(condition)) == [(line, unit, sizes, instead)]
 
 
+def test_a_distance_that_is_compared_says_no_more_than_it_does():
+    """Of a day that is one day from an end, the end is none."""
+    assert list(shared("day >= DATE(@window_start) AND ABS(DATE_DIFF(day, DATE(@window_end), DAY)) = 1")) == []
+
+
 @pytest.mark.parametrize(
     ("condition", "unit", "sizes", "instead"),
     [
