@@ -111,7 +111,7 @@ class Windows(Quiet):
     def ended(self, outcome: Outcome) -> None:
         """Say what was done, and what there is to know of it."""
         self.close()
-        if outcome.entries:
+        if outcome.entries or outcome.swapped:
             out(f"{describe_outcome(outcome)}, {time.perf_counter() - self._started:.2f} s in all")
         for line in remarks(outcome):
             self.say(line)

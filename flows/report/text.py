@@ -110,6 +110,8 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
             lines.append(f"  reads about {shown_bytes(plan.bytes)}")
     elif any(change.alters_rows for change in plan.changes) and not _is_derived(plan):
         lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}"]
+    elif plan.succession is not None and plan.succession.is_whole:
+        lines = [f"{table}: to do: generation {plan.succession.generation} takes the place of what readers see"]
     else:
         lines = [f"{table}: nothing to do{'' if plan.waiting else _IDLE[plan.idle]}"]
     lines += describe_succession(plan)
@@ -197,6 +199,8 @@ def describe_outcome(outcome: Outcome) -> str:
     """Return what was done for a table as a line that names it."""
     if outcome.turned is not None:
         return f"{outcome.table}: {describe_turned(outcome.turned)}"
+    if outcome.swapped is not None and not outcome.entries:
+        return f"{outcome.table}: {_seen(outcome.swapped)}"
     if not outcome.entries and not outcome.failures:  # what there was to do others have done
         return describe_plan(outcome.table, replace(outcome.plan, windows=()))[0]
     return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}"
@@ -207,6 +211,10 @@ def describe_turned(entry: Entry) -> str:
     return f"generation {entry.generation} {'is dropped' if entry.kind == 'abandon' else 'is what readers see again'}"
 
 
+def _seen(swap: Entry) -> str:
+    return f"generation {swap.generation} is what readers see"
+
+
 def describe_end(outcome: Outcome) -> str:
     """Return what was done for a table, beside its name in a list of tables."""
     done = f"{plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}, {outcome.seconds:.2f} s"
@@ -214,6 +222,8 @@ def describe_end(outcome: Outcome) -> str:
         return f"{f'{done}; ' if outcome.entries else ''}failed: {describe_failures(outcome)}"
     if outcome.entries:
         return f"{done}{_describe_lacking(outcome)}"
+    if outcome.swapped is not None:
+        return _seen(outcome.swapped)
     return f"nothing to do{describe_idle(outcome.plan)}"
 
 

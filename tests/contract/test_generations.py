@@ -12,7 +12,7 @@ from flows.engine.steps import Kept, Plan, Reason, Step
 from flows.model.errors import ConflictError, UsageError
 from flows.model.window import Window, utc
 from flows.project.project import load_project
-from flows.report.text import describe_plan
+from flows.report.text import describe_outcome, describe_plan
 from flows.warehouses.interface import shadow_of
 from tests.simulator.house import (
     AFTER,
@@ -74,7 +74,10 @@ def test_one_whose_windows_are_all_to_come_is_whole(house):
     with pytest.raises(UsageError, match="none of its windows has closed yet"):
         house.run(TABLE, accept=True)
     done = house.run(TABLE)
-    assert "no window of generation 1 has closed yet; readers see no rows" in "".join(describe_plan(TABLE, done.plan))
+    told = "\n".join([*describe_plan(TABLE, done.plan), describe_outcome(done)])
+    assert "to do: generation 1 takes the place" in told
+    assert "no window of generation 1 has closed yet; readers see no rows" in told
+    assert told.endswith("generation 1 is what readers see")
     assert (done.failures, done.swapped.generation, house.rows(TABLE)) == ([], 1, [])
     done = house.run(TABLE)
     assert (done.swapped, done.plan.succession, done.plan.windows) == (None, None, ())
