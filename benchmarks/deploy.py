@@ -86,12 +86,21 @@ def unchanged(place: Path, root: Path) -> dict[str, float]:
         found = {}
         run(root, environment, "-m", "flows.deploy", "--pool", "--process")
         found["first deploy"] = run(root, environment, "-m", "flows.deploy", "--json")
+        wait_for_schedules(environment["PREFECT_API_URL"])
         found["unchanged"] = run(root, environment, "-m", "flows.deploy", "--json")
         file = next(root.glob("tables/core/*.yaml"))
         file.write_text(file.read_text().replace("'5 * * * *'", "'6 * * * *'"))
         found["one changed"] = run(root, environment, "-m", "flows.deploy", "--json")
         found["--write"] = run(root, environment, "-m", "flows.deploy", "--write")
     return found
+
+
+def wait_for_schedules(url: str) -> None:
+    """Wait until a server has made the runs of new schedules: that is its own work, and takes minutes."""
+    counted = -1
+    while (there := httpx.post(f"{url}/flow_runs/count", json={}, timeout=60).raise_for_status().json()) != counted:
+        counted = there
+        time.sleep(15)
 
 
 def run(root: Path, environment: dict[str, str], *command: str) -> float:

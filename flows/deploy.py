@@ -21,6 +21,7 @@ from flows.commands.options import Json  # noqa: TC001 - typer evaluates it
 from flows.commands.pool import make_pool, make_process_pool
 from flows.commands.terminal import err, out
 from flows.model.errors import DerivedError, UsageError
+from flows.model.sizes import plural
 from flows.tracking.deployment import WORK_POOL, deployments
 from flows.tracking.prefect_yaml import FILE, render
 from flows.wiring import open_project
@@ -69,10 +70,14 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _file(project: Project, *, check: bool) -> None:
     """Write prefect.yaml, or say whether it is up to date."""
-    path, new = Path(FILE), render(deployments(project))
+    made = deployments(project)
+    path, new = Path(FILE), render(made)
     old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    if not check:
+    if not check and new != old:
         path.write_text(new, encoding="utf-8")
+        out(f"{FILE} is written: {plural(len(made), 'deployment')}.")
+    elif not check:
+        out(f"{FILE} is unchanged: {plural(len(made), 'deployment')}.")
     elif new != old:
         diff = difflib.unified_diff(old.splitlines(), new.splitlines(), FILE, "from tables/", n=1, lineterm="")
         err("\n".join(diff))

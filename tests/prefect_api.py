@@ -39,11 +39,11 @@ class Server:
         """The environment of commands that use it."""
         return clean_environment(PREFECT_HOME=str(self.home), PREFECT_API_URL=self.url)
 
-    def call(self, method: str, path: str, **content: Any) -> Any:
-        """Send one request; its keyword arguments are the body. SQLite is busy at times (503), as clients know."""
+    def call(self, method: str, path: str, items: list[Any] | None = None, **content: Any) -> Any:
+        """Send one request, whose body are the items or the other arguments. SQLite is busy at times, as clients know."""
         deadline = time.monotonic() + 60
         while True:
-            answer = _HTTP.request(method, f"{self.url}/{path}", json=content or None)
+            answer = _HTTP.request(method, f"{self.url}/{path}", json=items or content or None)
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
                 break
             time.sleep(0.5)

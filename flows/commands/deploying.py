@@ -78,7 +78,8 @@ def deploy_project(project: Project, *, yes: bool, as_json: bool) -> Deployed:
         bar.close()
         if yes or as_json or not sys.stdin.isatty():
             return yes
-        err(f"{plural(len(names), 'deployment')} of tables without a file: {', '.join(names)}")
+        of = "a table without a file" if len(names) == 1 else "tables without a file"
+        err(f"{plural(len(names), 'deployment')} of {of}: {', '.join(names)}")
         return typer.confirm("Delete?", err=True)
 
     try:
@@ -112,7 +113,9 @@ def _print(result: Deployed) -> None:
         err(f"{name}: {message}")
     if result.left:
         left = ", ".join(result.left)
-        err(f"{plural(len(result.left), 'deployment')} of tables without a file stay: {left}. Delete them with --yes.")
+        one = len(result.left) == 1
+        of, it = ("a table without a file stays", "it") if one else ("tables without a file stay", "them")
+        err(f"{plural(len(result.left), 'deployment')} of {of}: {left}. Delete {it} with --yes.")
     counts = {
         "created": result.created,
         "updated": result.updated,

@@ -108,7 +108,7 @@ async def _deploy(
         todo, pace = [], Pace()
         for table, deployment in chosen:
             there = known.deployments.get((kind_of(table), table.identity))
-            payload = payload_of(table, deployment, known.flows[kind_of(table)])
+            payload = payload_of(table, deployment, known.flows[kind_of(table)], is_new=there is None)
             if there and is_same(payload, deployment, there, known.automations.get(there["id"], [])):
                 result.unchanged.append(table.identity)
             else:

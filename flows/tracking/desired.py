@@ -28,8 +28,12 @@ _WRITTEN = (
 _TRIGGER = ("type", "posture", "expect", "match", "match_related", "after", "for_each", "threshold", "within")
 
 
-def payload_of(table: Table, deployment: dict[str, Any], flow: str) -> dict[str, Any]:
-    """Return the request that makes a deployment, as `prefect deploy` sends it."""
+def payload_of(table: Table, deployment: dict[str, Any], flow: str, *, is_new: bool) -> dict[str, Any]:
+    """Return the request that makes a deployment, which leaves the server's state as `prefect deploy` does.
+
+    That parameters are held against their schema is what a server does by itself with a new one. Where it is told, it
+    looks whether the schema is one first, which takes a third of its time.
+    """
     [schedule] = deployment["schedules"]
     limit = deployment["concurrency_limit"]
     return {
@@ -42,7 +46,7 @@ def payload_of(table: Table, deployment: dict[str, Any], flow: str) -> dict[str,
         "entrypoint": deployment["entrypoint"],
         "parameters": deployment["parameters"],
         "parameter_openapi_schema": form(table),
-        "enforce_parameter_schema": True,
+        **({} if is_new else {"enforce_parameter_schema": True}),
         "schedules": [
             {
                 "schedule": {"cron": schedule["cron"], "timezone": schedule["timezone"], "day_or": True},

@@ -14,10 +14,10 @@ STEP = 6
 """After how many pieces of work it is looked at how fast they went, for each that is done at a time."""
 WORTH = 1.15
 """How much faster twice as many at a time must be."""
-TRIES = 8
+TRIES = 10
 """How often a piece of work is tried for which the server has no time."""
-FIRST_WAIT = 0.25
-"""Seconds until the second try; twice as long until each further one."""
+FIRST_WAIT = 0.05
+"""Seconds until the second try; twice as long until each further one. SQLite is busy for a moment most often."""
 
 
 class BusyError(Exception):

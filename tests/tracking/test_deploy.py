@@ -202,11 +202,8 @@ def test_what_was_changed_on_the_server_is_set_right(deployed):
         if one["actions"][0]["deployment_id"] == there["derived.top_items"]:
             deployed.server.call("DELETE", f"automations/{one['id']}")
     more = [{"slug": "often", "schedule": {"cron": "* * * * *", "timezone": "UTC"}, "active": True}]
-    url = f"{deployed.server.url}/deployments/{there['core.users']}"
-    assert prefect_api.httpx.post(f"{url}/schedules", json=more).is_success
-    assert prefect_api.httpx.patch(
-        f"{deployed.server.url}/deployments/{there['core.orders']}", json={"description": "mine"}
-    ).is_success
+    deployed.server.call("POST", f"deployments/{there['core.users']}/schedules", more)
+    deployed.server.call("PATCH", f"deployments/{there['core.orders']}", description="mine")
     assert deployed.deploy()["updated"] == ["core.orders", "core.users", "derived.top_items"]
     assert deployed.state() == right
 
@@ -215,7 +212,7 @@ def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
     """It stays without --yes, and goes with its triggers; one of a file with faults stays in any case."""
     (deployed.root / "tables/derived/top_items.yaml").rename(deployed.root / "top_items.yaml")
     said = deployed.run("-m", "flows.deploy")
-    assert "1 deployment of tables without a file stay: derived.top_items" in said.stderr
+    assert "1 deployment of a table without a file stays: derived.top_items. Delete it with --yes." in said.stderr
     assert deployed.deploy("--yes")["deleted"] == ["derived.top_items"]
     assert "derived.top_items" not in deployed.state()
     names = [one["name"] for one in deployed.server.call("POST", "automations/filter")]
