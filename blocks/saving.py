@@ -12,7 +12,7 @@ from prefect.filesystems import LocalFileSystem
 
 from blocks import MongodbDatabase, MysqlDatabase
 from blocks.api import asking_api
-from flows.model.errors import UsageError
+from flows.model.errors import SourceError, UsageError
 from flows.sources.connections import MysqlConnection, from_environment, kind_in_environment
 from flows.warehouses.bigquery.settings import parse_address
 
@@ -49,8 +49,7 @@ def planned(variables: Mapping[str, str], root: Path) -> list[Planned]:
         root: the folder to which a stage's folder is relative.
 
     Raises:
-        SourceError: a connection is wrong; the message never shows it.
-        UsageError: there are none, or another is wrong.
+        UsageError: there are none, or one is wrong; the message never shows a connection.
     """
     found = list(_connections(variables))
     credentials = _credentials(variables)
@@ -81,8 +80,11 @@ def save(one: Planned) -> None:
 def _connections(variables: Mapping[str, str]) -> Iterator[Planned]:
     for variable in sorted(name for name in variables if name.startswith(CONNECTION)):
         name = variable.removeprefix(CONNECTION).lower().replace("_", "-")
-        kind = kind_in_environment(name, variables)
-        settings = from_environment(name, kind, variables)
+        try:
+            kind = kind_in_environment(name, variables)
+            settings = from_environment(name, kind, variables)
+        except SourceError as error:  # of what was given, not of a source
+            raise UsageError(str(error)) from None
         block = MysqlDatabase if kind is MysqlConnection else MongodbDatabase
         fields: dict[str, Any] = {field: getattr(settings, field) for field in type(settings).model_fields}
         yield Planned(variable, block(**fields), name)

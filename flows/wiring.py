@@ -325,6 +325,21 @@ def kind_of_connection(name: str) -> type[MysqlConnection | MongodbConnection]:
     return kind_in_environment(name, os.environ)
 
 
+def reached(name: str) -> str:
+    """Connect to a database and return what was reached. Raises SourceError, ApiError."""
+    from flows.sources.connections import MysqlConnection  # noqa: PLC0415 - most tables need none
+
+    kind = kind_of_connection(name)
+    settings = connection(name, kind)
+    if isinstance(settings, MysqlConnection):
+        from flows.sources.mysql.session import probe  # noqa: PLC0415 - drivers are slow to import
+
+        return probe(settings)
+    from flows.sources.mongodb.session import ping  # noqa: PLC0415 - the same
+
+    return ping(settings)
+
+
 def _user() -> str:
     """Return who runs this; in a container there may be a number without a name."""
     try:

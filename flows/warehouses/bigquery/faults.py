@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from google.api_core import exceptions
 from google.auth import exceptions as auth
 from requests import exceptions as transport
+from urllib3.exceptions import NewConnectionError
 
 from flows.model.errors import ConflictError, WarehouseError, WarehouseUnavailableError
 from flows.model.safe_text import unended
@@ -74,6 +75,11 @@ def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
             f"{where}Google Cloud does not know who asks: {message}. On a laptop: gcloud auth application-default "
             "login; in a pod: Workload Identity (docs/bigquery.md)."
         )
+    if is_refused(error):
+        return WarehouseUnavailableError(
+            f"{where}BigQuery cannot be reached: {message}. Look at the network, and where BIGQUERY_EMULATOR_HOST is "
+            "set, whether an emulator runs there."
+        )
     reason = _reason(error)
     if reason in _MAY_PASS or _is_lost(error):
         return WarehouseUnavailableError(f"{where}BigQuery does not answer just now: {message}.{shown}")
@@ -101,6 +107,14 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, exceptions.GoogleAPICallError):
         return ""
     return str(error.errors[0].get("reason", "")) if error.errors and isinstance(error.errors[0], dict) else ""
+
+
+def is_refused(error: BaseException | None) -> bool:
+    """Say whether a connection could not be made at all."""
+    if isinstance(error, auth.TransportError):  # of the server that says who asks
+        error = error.__cause__
+    found = error.args[0] if isinstance(error, transport.ConnectionError) and error.args else None
+    return isinstance(getattr(found, "reason", None), NewConnectionError)
 
 
 def _is_lost(error: Exception) -> bool:
