@@ -39,7 +39,7 @@ def local(tmp_path_factory):
         running = subprocess.Popen(
             (sys.executable, "-m", "flows.local", "--port", str(port)),
             cwd=root,
-            env=clean_environment(PREFECT_WORKER_QUERY_SECONDS="1", PREFECT_WORKER_PREFETCH_SECONDS="15"),
+            env=clean_environment(PREFECT_WORKER_QUERY_SECONDS="1", PREFECT_WORKER_PREFETCH_SECONDS="22"),
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,

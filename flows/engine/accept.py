@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine.plan import by_window
 from flows.engine.steps import Reason, Step, Waiting
+from flows.model.asked import called
 from flows.model.errors import SqlError, UsageError
 from flows.model.types import Type
 from flows.model.window import Window, subtract
@@ -38,7 +39,7 @@ def require_acceptable(table: Table, before: Table | None, changes: Sequence[Cha
     if before is None or before.sql is None:
         raise UsageError(
             f"{table.identity}: nobody knows any more by which definition its rows were made, so that they cannot be "
-            "accepted: a run without --accept makes them anew."
+            f"accepted: a run without {called('accept')} makes them anew."
         )
     ruling = {name.lower() for name in (*table.key, *([table.partition.column] if table.partition else []))}
     refused = [
@@ -49,7 +50,7 @@ def require_acceptable(table: Table, before: Table | None, changes: Sequence[Cha
     if refused:
         raise UsageError(
             f"{table.identity}: its file changes {' and '.join(refused)}, which says to what row or window a value "
-            "belongs, so that its rows cannot be accepted: a run without --accept makes them anew."
+            f"belongs, so that its rows cannot be accepted: a run without {called('accept')} makes them anew."
         )
     _require_castable(table, before, warehouse)
 
@@ -78,7 +79,7 @@ def _require_castable(table: Table, before: Table, warehouse: Warehouse) -> None
 def _not_cast(table: Table, name: str, old: Type, new: Type, shown: str = "") -> str:
     return (
         f"{table.identity}: values of {name} that are there{shown} cannot become {new}: they are {old}. "
-        "A run without --accept makes its rows anew."
+        f"A run without {called('accept')} makes its rows anew."
     )
 
 

@@ -13,6 +13,7 @@ from flows.engine.redefine import require_acceptable_copy
 from flows.engine.state import as_it_is
 from flows.engine.steps import Edition, Moment, Plan
 from flows.engine.succession import plan_succession
+from flows.model.asked import called
 from flows.model.errors import UsageError
 from flows.model.window import BEGINNING, END, EVER, Window, short
 from flows.project.definition import code_version
@@ -112,32 +113,37 @@ def _going_on(begun: Generation | None) -> Generation | None:
 
 def bounds_of(table: Table, request: Request, now: datetime) -> Window:
     """Return the range of whole windows that is asked for. Raises UsageError where nothing can be meant."""
+    leave = f"leave {called('start', 'end')} out"
     turns_back = request.abandon or request.rollback
     switches = ("force", "rebuild", "accept", "trim", "abandon", "rollback")
-    given = [f"--{name}" for name in switches if getattr(request, name)]
+    given = [name for name in switches if getattr(request, name)]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} each say something else: give one of them.")
+        raise UsageError(f"{called(*given)} each say something else: give one of them.")
     if turns_back and request.bounds != EVER:
-        raise UsageError("--abandon and --rollback are of the whole table: leave --from and --to out.")
+        raise UsageError(f"{called('abandon', 'rollback')} are of the whole table: {leave}.")
     if request.rebuild and table.strategy != "merge" and not table.source:
-        raise UsageError(f"{table.identity} is not merged, so that --force does what --rebuild would.")
+        raise UsageError(
+            f"{table.identity} is not merged, so that {called('force')} does what {called('rebuild')} would."
+        )
     if request.rebuild and request.bounds != EVER:
-        raise UsageError("--rebuild is of the whole table: leave --from and --to out.")
+        raise UsageError(f"{called('rebuild')} is of the whole table: {leave}.")
     if request.trim and (table.window is None or request.bounds != EVER):
-        why = "leave --from and --to out" if table.window else "it is copied as a whole and has none"
-        raise UsageError(f"{table.identity}: --trim lets all rows outside the table's start and end go: {why}.")
+        why = leave if table.window else "it is copied as a whole and has none"
+        raise UsageError(
+            f"{table.identity}: {called('trim')} lets all rows outside the table's start and end go: {why}."
+        )
     if request.accept and table.source and request.bounds != EVER:
-        raise UsageError("--accept of a core table is of the whole of it: leave --from and --to out.")
+        raise UsageError(f"{called('accept')} of a core table is of the whole of it: {leave}.")
     if request.bounds == EVER:
         return EVER
     if table.window is None:
-        raise UsageError(f"{table.identity} is made as a whole and has no windows: leave --from and --to out.")
+        raise UsageError(f"{table.identity} is made as a whole and has no windows: {leave}.")
     closed, size = table.window.closed(now), table.window.size
     if closed and (span := closed.intersect(request.bounds)):
         return Window(size.floor(span.start), size.ceiling(span.end))
     there = f"those that have closed go from {short(closed.start)} to {short(closed.end)}" if closed else ""
-    options = (("--from", request.bounds.start), ("--to", request.bounds.end))
-    asked = " and ".join(f"{name} {short(moment)}" for name, moment in options if moment not in {BEGINNING, END})
+    ends = (("start", request.bounds.start), ("end", request.bounds.end))
+    asked = " and ".join(f"{called(name)} {short(moment)}" for name, moment in ends if moment not in {BEGINNING, END})
     raise UsageError(f"{table.identity}: no window of {size} lies within {asked}; {there or 'none has closed yet'}.")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flows.engine.definitions import keep_definition
 from flows.engine.estimate import copied
+from flows.model.asked import called, run_with
 from flows.model.entry import Entry, Touched
 from flows.model.errors import DefinitionError, UsageError
 from flows.model.sizes import plural
@@ -59,7 +60,7 @@ def require_acceptable_copy(table: Table, known: LedgerState) -> None:
     if refused := _refused(asks):
         raise UsageError(
             f"{name}: its file changes {' and '.join(refused)}, by which rows are found, so that those copied before "
-            "cannot stay: --rebuild copies all again."
+            f"cannot stay: {called('rebuild')} copies all again."
         )
 
 
@@ -95,11 +96,10 @@ def _question(run: TableRun, asks: tuple[Change, ...], warehouse: Warehouse, *, 
     table = run.table
     found = copied(table, run.generation, warehouse)
     took = timedelta(seconds=round(found["seconds"] or 0))
-    command = f"python -m flows.ingest {table.identity}"
-    stays = f"; {command} --accept lets them stay as they are" if may_stay else ""
+    stays = f"; its rows stay as they are by {run_with('ingest', table.identity, 'accept')}" if may_stay else ""
     what = ", ".join(change.name for change in asks if change.kind != "unknown") or "its definition"
     amount = f"{plural(found['copied'] or 0, 'row')} in {plural(found['commits'], 'commit')}"
     return (
         f"{table.identity}: its file changes what was copied before: {what}. Nothing was copied. "
-        f"{command} --rebuild copies all again ({amount}, which took {took}){stays}."
+        f"All is copied again by {run_with('ingest', table.identity, 'rebuild')} ({amount}, which took {took}){stays}."
     )

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from flows.model.asked import called
 from flows.model.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -193,13 +194,13 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def asked_range(start: object, end: object, names: tuple[str, str] = ("--from", "--to")) -> Window:
+def asked_range(start: object, end: object) -> Window:
     """Return the range that a person asks for, as dates or moments in any form of ISO 8601; None is without an end.
 
     Raises:
-        UsageError: one is no date, or they are the wrong way round; it calls them by `names`.
+        UsageError: one is no date, or they are the wrong way round.
     """
-    first, last = names
+    first, last = called("start"), called("end")
     window = Window(BEGINNING if start is None else _asked(first, start), END if end is None else _asked(last, end))
     if window.start >= window.end:
         raise UsageError(f"{first} {start} is not before {last} {end}.")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.engine.state import KEPT
+from flows.model.asked import called, run_with
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural, shown_bytes
 from flows.model.window import EVER, Window, merge, short
@@ -68,7 +69,7 @@ def describe_wait(wait: Wait) -> str:
         case "change":
             return f"up to date; waits for a change of {named}"
         case "schedule":
-            return "up to date; waits for its schedule; --force copies it now"
+            return f"up to date; waits for its schedule; {called('force')} copies it now"
 
 
 def _failed(wait: Wait) -> str:
@@ -135,7 +136,7 @@ def describe_succession(plan: Plan) -> list[str]:
     else:
         lines.append(
             f"  {what}: no window of generation {following.generation} has closed yet; readers see no rows until one "
-            f"is there (--rollback lets them see those of before again, for {KEPT.days} days)"
+            f"is there ({called('rollback')} lets them see those of before again, for {KEPT.days} days)"
         )
     if plan.still is not None:
         lines.append(f"  {plan.still}")
@@ -146,7 +147,7 @@ def describe_kept(name: str, kept: Manifest) -> str:
     """Return that a step's rows were read before."""
     return (
         f"{name}: {plural(kept.rows, 'row')} that were read at {kept.read_at:%Y-%m-%d %H:%M} UTC and not committed"
-        " are loaded; --force reads them again"
+        f" are loaded; {called('force')} reads them again"
     )
 
 
@@ -270,15 +271,15 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
     if plan.changes and plan.succession is None and _is_derived(plan):
         lines.append(
             f"{table}: nothing is done of its changed definition{_changes(plan.changes)}: it was turned away from, and "
-            "readers keep the rows of the one before. Change the file back, or make them by the new one: python -m "
-            f"flows.derive {table} --force"
+            "readers keep the rows of the one before. Change the file back, or make them by the new one: "
+            f"{run_with('derive', table, 'force')}"
         )
     elif plan.windows and not told and any(change.alters_rows for change in plan.changes):
         lines.append(f"{table}: its file has changed since its rows were made{_changes(plan.changes)}")
     if plan.outside:
         lines.append(
             f"{table}: rows of {', '.join(map(str, plan.outside))} are there, which lies outside its start and end: "
-            f"python -m flows.ingest {table} --trim lets them go"
+            f"{run_with('ingest', table, 'trim')} lets them go"
         )
     for less in plan.lacking:
         failed = ", ".join(map(str, less.failed))
@@ -287,7 +288,7 @@ def plan_remarks(table: str, plan: Plan) -> list[str]:
         are = "window is" if older.windows == 1 else "windows are"
         when = f" of {short(older.changed_at.replace(microsecond=0))} UTC" if older.changed_at else ""
         lines.append(
-            f"{table}: {older.windows:,} {are} older than {_of(older.table)} change{when}: --force makes "
+            f"{table}: {older.windows:,} {are} older than {_of(older.table)} change{when}: {called('force')} makes "
             f"{'it' if older.windows == 1 else 'them'} again"
         )
     for stays in plan.kept:
@@ -312,7 +313,7 @@ def remarks(outcome: Outcome) -> list[str]:
     found: dict[str, list[str]] = {}
     for notice in outcome.notices:
         found.setdefault(notice.kind, []).append(notice.subject)
-    again = f"python -m flows.ingest {outcome.table} --force copies them again"
+    again = f"{run_with('ingest', outcome.table, 'force')} copies them again"
     lines = []
     for kind, what, became in (("new_column", "new", "NULL in"), ("retyped_column", "retyped", "converted in")):
         if columns := found.get(kind):
@@ -320,9 +321,9 @@ def remarks(outcome: Outcome) -> list[str]:
             lines.append(f"{outcome.table}: {named}: {became} rows copied before{_of_windows(outcome)}; {again}")
     lines += _left_null(outcome)
     if outcome.turned is not None:
-        renew = f"change it, or python -m flows.derive {outcome.table} --force"
+        renew = f"change it, or {run_with('derive', outcome.table, 'force')}"
         if outcome.defined and outcome.defined.source:
-            renew = f"python -m flows.ingest {outcome.table} --rebuild does"
+            renew = f"{run_with('ingest', outcome.table, 'rebuild')} does"
         lines.append(f"{describe_outcome(outcome)}. The file as it is begins no other by itself: {renew}.")
     return [*plan_remarks(outcome.table, outcome.plan), *lines, *warning_lines(outcome.entries)]
 
@@ -346,5 +347,5 @@ def _left_null(outcome: Outcome) -> list[str]:
     windows = plural(count_windows(outcome, taken), "window")
     where = "the rows that were kept" if taken == [None] else f"{windows} whose rows were kept"
     are = "is" if len(columns) == 1 else "are"
-    make = f"python -m flows.derive {outcome.table} --force makes them by the file"
+    make = f"{run_with('derive', outcome.table, 'force')} makes them by the file"
     return [f"{outcome.table}: {', '.join(columns)} {are} NULL in {where}; {make}"]

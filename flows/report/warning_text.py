@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from flows.model.asked import called
 from flows.model.entry import Notice
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
@@ -60,7 +61,7 @@ def _gone(count: int, strategy: str) -> str:
     them = "it" if count == 1 else "them"
     became = f"the table has lost {them} too"
     if strategy == "merge":
-        became = f"the table keeps {them} until --rebuild"
+        became = f"the table keeps {them} until {called('rebuild')}"
     return (
         f"the files hold {plural(count, 'row')} fewer of it than were copied: is one gone or cut short? If so {became}"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flows.engine.estimate import estimated, query_of
 from flows.engine.planning import make_plan
 from flows.engine.readings import Readings
+from flows.model.asked import called
 from flows.model.errors import UsageError
 from flows.report.text import describe_reason
 from flows.wiring import load_alone, open_warehouse
@@ -46,7 +47,7 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
         DerivedError: as a run does before it begins.
     """
     if request.abandon or request.rollback:
-        raise UsageError("--abandon and --rollback make no windows that --dry-run could show.")
+        raise UsageError(f"{called('abandon', 'rollback')} make no windows that {called('dry_run')} could show.")
     project = load_alone(kind, request.table)
     table = project.table(request.table)
     project.require_valid(table.identity)

@@ -11,6 +11,7 @@ from prefect.states import AwaitingRetry, Cancelled, Completed, Failed
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
 from flows.model.sizes import plural
+from flows.model.window import merge
 from flows.report.as_json import outcome_json, plan_json
 from flows.report.text import describe_committed, describe_failures, describe_idle, describe_turned, plan_span
 
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 
     from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
+    from flows.model.entry import Entry
 
 REST = timedelta(seconds=30)
 """How long a run waits whose process was told to go. A worker takes it ten seconds earlier; until then that process is
 gone (a worker that still has it ends by an error of its own), and the watchdog has seen whether its time was up."""
+
+
+STAYS = "What was committed stays, the window at work is rolled back."
 
 
 def final_state(outcome: Outcome) -> State[Any]:
@@ -64,14 +69,23 @@ def failed_state(error: DerivedError, *, name: str = "Failed", message: str = ""
     return Failed(name=name, message=printable(message or str(error)), data=error)
 
 
-def stopped_state() -> State[Any]:
-    """Return how a run ends that a person has stopped where it ran."""
-    return Cancelled(message="Stopped. What was committed stays; the next run does the rest.")
+def stopped_state(done: str = STAYS) -> State[Any]:
+    """Return how a run ends that a person has stopped, by what it had done."""
+    return Cancelled(message=f"Stopped. {done} The next run does the rest.")
 
 
-def put_back_state() -> State[Any]:
+def put_back_state(done: str = STAYS, again: datetime | None = None) -> State[Any]:
     """Return how a run ends whose process was told to go: it waits to be started again."""
-    return AwaitingRetry(scheduled_time=datetime.now(UTC) + REST)
+    again = again or datetime.now(UTC) + REST
+    why = "Its process was told to end, as by a machine that shuts down."
+    return AwaitingRetry(scheduled_time=again, message=f"{why} {done} It goes on at {again:%H:%M:%S} UTC.")
+
+
+def describe_stopped(entries: list[Entry], at: str) -> str:
+    """Return what a run had committed when it was stopped, and at which window it was."""
+    spans = ", ".join(map(str, merge(entry.window for entry in entries if entry.is_commit and entry.window)))
+    committed = spans or ("the whole table" if any(entry.is_commit for entry in entries) else "nothing")
+    return f"Committed: {printable(committed)}.{f' Rolled back: {printable(at)}.' if at else ''}"
 
 
 def let_go(error: BaseException | None) -> None:

@@ -6,11 +6,13 @@ longer than most runs.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.engine.request import Request
+from flows.model.asked import called, in_a_form
 from flows.model.errors import DerivedError, UsageError
 from flows.model.window import BEGINNING, END, asked_range
 from flows.wiring import run_alone
@@ -76,7 +78,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     show_no_traceback_of_ours()
 
     def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
-        table: str,
+        table: str = only or "",
         start: datetime | None = None,
         end: datetime | None = None,
         force: bool = False,
@@ -110,34 +112,35 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             "abandon": abandon,
             "rollback": rollback,
         }
-        try:
-            _refuse_words(**switches, dry_run=dry_run)
-            if only is not None and table != only:
-                raise UsageError(
-                    f"This deployment brings {only} up to date, not {table}: run the deployment of that name."
-                )
-            bounds = asked_range(start or None, end or None, ("From", "To"))
-            request = Request(str(table), bounds, **switches)
-            if dry_run:
-                found = dry_run_of(kind, request, tracker.say)
-                tracker.shown(found)
-                return planned_state(table, found.plan)
-            outcome = run_one(request, tracker)
-        except DerivedError as error:  # a person's error: its message says all, a traceback in the log would hide it
-            tracker.failed(error)
-            let_go(error)
-            return failed_state(error)
-        except (KeyboardInterrupt, TerminationSignal) as stopped:
-            let_go(stopped)
-            return tracker.stopped(stopped)
-        state = final_state(outcome)
-        for failure in outcome.failures:
-            let_go(failure.error)
-        if outcome.failures:
-            tracker.error(str(state.message))
-        if state.name in {"Committed", "PartlyCommitted"}:
-            tracker.committed()
-        return state
+        with nullcontext() if only is None else in_a_form():
+            try:
+                _refuse_words(**switches, dry_run=dry_run)
+                if only is not None and table != only:
+                    raise UsageError(
+                        f"This deployment brings {only} up to date, not {table}: run the deployment of that name."
+                    )
+                bounds = asked_range(*(None if given == "" else given for given in (start, end)))
+                request = Request(str(table), bounds, **switches)
+                if dry_run:
+                    found = dry_run_of(kind, request, tracker.say)
+                    tracker.shown(found)
+                    return planned_state(table, found.plan)
+                outcome = run_one(request, tracker)
+            except DerivedError as error:  # a person's error: its message says all, a traceback would hide it
+                tracker.failed(error)
+                let_go(error)
+                return failed_state(error)
+            except (KeyboardInterrupt, TerminationSignal) as stopped:
+                let_go(stopped)
+                return tracker.stopped(stopped)
+            state = final_state(outcome)
+            for failure in outcome.failures:
+                let_go(failure.error)
+            if outcome.failures:
+                tracker.error(str(state.message))
+            if state.name in {"Committed", "PartlyCommitted"}:
+                tracker.committed()
+            return state
 
     run.__name__ = kind
     # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.
@@ -151,4 +154,4 @@ def _refuse_words(**switches: object) -> None:
     """Raise UsageError where a switch is neither on nor off: what a caller of the API sent as a word would be on."""
     for name, given in switches.items():
         if not isinstance(given, bool):
-            raise UsageError(f"{name} '{given}' is neither true nor false.")
+            raise UsageError(f"{called(name)} '{given}' is neither true nor false.")

@@ -6,16 +6,18 @@ import copy
 import re
 from datetime import datetime
 from functools import cache, partial
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from prefect.utilities.callables import generate_parameter_schema
 from pydantic import Field
 
+from flows.model.asked import FIELDS
 from flows.model.errors import DerivedError
 from flows.project.table_file import load_file
 from flows.tracking.deployment import kind_of
 from flows.tracking.flow import tracked
+from flows.tracking.unknown import refuse_unknown
 from flows.wiring import project_folder, run_alone
 
 if TYPE_CHECKING:
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
 
 # What a run tells a person to decide can be decided where the run is read. Only lists of bad rows (`--quarantine`,
 # `--replay`) are of the command alone: they are about many runs.
-TRIM = ("trim", "Trim", "Let rows go whose cursor lies outside the table's start and end; copy nothing.")
+TRIM = ("trim", "Let rows go whose cursor lies outside the table's start and end; copy nothing.")
 DECISIONS = (
-    ("abandon", "Abandon", "Drop the rows that were begun beside those that readers see."),
-    ("rollback", "Roll back", "Let readers see the rows again that they saw before the last change."),
+    ("abandon", "Drop the rows that were begun beside those that readers see."),
+    ("rollback", "Let readers see the rows again that they saw before the last change."),
 )
-"""Switches by which a person decides of a table, each with its title and what it does."""
+"""Switches by which a person decides of a table, each with what it does."""
 _NAME = re.compile(r"(\w+)-(\w+)", re.ASCII)
 _ANY = "dataset.name"
 
@@ -50,6 +52,7 @@ def flow_of_table(kind: Kind, name: str) -> Flow[..., Any]:
     if found is None:
         raise AttributeError(f"module 'flows.{kind}' has no attribute '{name}'")
     made = tracked(kind, partial(run_alone, kind), only=f"{found[1]}.{found[2]}")
+    refuse_unknown(signature(made.fn).parameters)
     # What Prefect makes the form of; runs are called with the function's own parameters.
     made.__signature__ = _signature(kind, f"{found[1]}.{found[2]}", _windows(found[1], found[2]))  # type: ignore[attr-defined]
     return made
@@ -70,34 +73,33 @@ def _schema(kind: Kind, windows: str) -> dict[str, Any]:
 def _signature(kind: Kind, identity: str, windows: str) -> Signature:
     moment = datetime | None
     switches = (TRIM, *DECISIONS) if kind == "ingest" else DECISIONS
-    decisions = [_field(name, bool, False, title, description) for name, title, description in switches]
+    decisions = [_field(name, bool, False, description) for name, description in switches]
     return Signature(
         [
-            _field("table", Literal[identity], identity, "Table", "What this deployment brings up to date."),
-            _field("start", moment, None, "From", f"Only windows that end after this, UTC. {windows}"),
-            _field("end", moment, None, "To", f"Only windows that begin before this, UTC. {windows}"),
-            _field("force", bool, False, "Force", "Do these windows again though they are committed."),
+            _field("table", Literal[identity], identity, "What this deployment brings up to date."),
+            _field("start", moment, None, f"Only windows that end after this, UTC. {windows}"),
+            _field("end", moment, None, f"Only windows that begin before this, UTC. {windows}"),
+            _field("force", bool, False, "Do these windows again though they are committed."),
             _field(
                 "rebuild",
                 bool,
                 False,
-                "Rebuild",
                 "Make a merge table or a copy from nothing, without rows that its source has deleted.",
             ),
             _field(
                 "accept",
                 bool,
                 False,
-                "Accept",
                 "Let rows stay as an earlier version of the file has made or copied them.",
             ),
             *decisions,
-            _field("dry_run", bool, False, "Dry run", "Show what would be done, in the run's artifact; write nothing."),
+            _field("dry_run", bool, False, "Show what would be done, in the run's artifact; write nothing."),
         ]
     )
 
 
-def _field(name: str, kind: Any, default: object, title: str, description: str) -> Parameter:  # noqa: ANN401 - any type
+def _field(name: str, kind: Any, default: object, description: str) -> Parameter:  # noqa: ANN401 - any type
+    title = FIELDS.get(name, name.capitalize())
     info = Field(default=default, description=description, json_schema_extra={"title": title})
     return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=info, annotation=kind)
 

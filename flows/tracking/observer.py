@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from flows.report.text import (
 )
 from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
-from flows.tracking.final_state import has_committed, put_back_state, stopped_state
+from flows.tracking.final_state import describe_stopped, has_committed, put_back_state, stopped_state
 from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ RETRIES = 4
 """How often a window that failed for a passing reason is tried again; the waits sum to about two and a half minutes."""
 FIRST_WAIT = 10
 """Seconds before the first retry; each later one doubles it."""
+SOON_TAKEN = timedelta(seconds=20)
+"""How long before a run's time its state is left alone: a worker may be about to take it."""
 
 
 class Tracker:
@@ -59,19 +62,34 @@ class Tracker:
         self._task: Any = _window_task(table)
         self._storage: Any = None
         self._name = table
+        self._entries: list[Entry] = []
+        self._at = ""
+        """The window that is at work; empty where none is."""
 
     def stopped(self, how: BaseException) -> State[Any]:
         """Return how the flow run ends that was stopped; where that is told already, raise what leaves it so."""
-        run = _flow_run()
+        run, done = _flow_run(), describe_stopped(self._entries, self._at)
         if isinstance(how, KeyboardInterrupt) or run.deployment_id is None:
-            return stopped_state()
+            return stopped_state(done)
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(run.id).state
-            if state is None or not state.is_running():
-                raise how  # whoever stopped the run has set its state
-            # Its process was ended, as a machine does that shuts down: another goes on.
-            client.set_flow_run_state(run.id, put_back_state())
-        raise Abort("Stopped from outside: it waits to be started again.")
+            if state is not None and state.is_running():
+                # Its process was ended, as a machine does that shuts down: another goes on.
+                client.set_flow_run_state(run.id, put_back_state(done))
+                raise Abort("Stopped from outside: it waits to be started again.")
+            # Whoever stopped the run has set its state, which can say no more than that.
+            if state is not None and (told := self._told(state, done)):
+                client.set_flow_run_state(run.id, told, force=True)
+        raise how
+
+    def _told(self, state: State[Any], done: str) -> State[Any] | None:
+        """Return the state of a run that was stopped with what it had done; None where there is no time for it."""
+        if state.is_cancelling():
+            return stopped_state(done)
+        again = state.state_details.scheduled_time
+        if state.is_scheduled() and again is not None and datetime.now(UTC) + SOON_TAKEN < again:
+            return put_back_state(done, again)
+        return None
 
     def planned(self, table: str, plan: Plan) -> None:
         """Name the flow run by its plan."""
@@ -98,8 +116,7 @@ class Tracker:
 
     def step(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
         """Do the work as a task run."""
-        entry: Entry = self._do(self._task, step.name, work)
-        return entry
+        return self._commit(self._task, step, work)
 
     def extract(self, table: str, step: Step, slot: Slot, work: Callable[[], Manifest]) -> Manifest:  # noqa: ARG002
         """Read as a task run, whose result Prefect knows by the slot's cache key for as long as the files are there."""
@@ -120,9 +137,7 @@ class Tracker:
 
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
         """Do the work as a task run."""
-        named = self._task.with_options(name="load", task_run_name="load {window}")
-        entry: Entry = self._do(named, step.name, work)
-        return entry
+        return self._commit(self._task.with_options(name="load", task_run_name="load {window}"), step, work)
 
     def divided(self, table: str, step: Step, count: int) -> None:  # noqa: ARG002 - the log is the table's
         """Say that a step is tried again in pieces."""
@@ -153,6 +168,18 @@ class Tracker:
         """Log and publish why nothing could be done."""
         self.error(str(error))
         self._publish(error_markdown(self._table, error))
+
+    def _commit(self, task: Any, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ANN401 - a task
+        """Do the work of a window as a task run, and know what has become of it."""
+        self._at = step.name
+        try:
+            entry: Entry = self._do(task, step.name, work)
+        except Exception:
+            self._at = ""
+            raise
+        self._at = ""
+        self._entries.append(entry)
+        return entry
 
     def _do(self, task: Any, name: str, work: Callable[[], Any], *, is_kept: bool = False) -> Any:  # noqa: ANN401 - tasks give what their work gives
         """Do the work as a task run; what stops the process ends that as cancelled, unless its result is kept."""

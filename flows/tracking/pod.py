@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import prefect.flow_engine  # noqa: F401 - the forked process has it
 from prefect.cli import flow_run
-from prefect.runner import _starter_engine, _workspace_supervisor
+from prefect.runner import _cancel_finalizer, _cancellation_manager, _starter_engine, _workspace_supervisor
 
 from flows.tracking.final_state import put_back_state
 from flows.wiring import enter
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anyio.abc import TaskStatus
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
 
 ENGINE = ["-m", "prefect.engine"]
 
@@ -48,8 +50,17 @@ def execute() -> int:
     waiting = _Forked(pid, tell)
     _starter_engine.run_process = waiting.run  # type: ignore[attr-defined, assignment]
     flow_run.AwaitingRetry = put_back_state  # type: ignore[attr-defined, assignment]
+    _cancellation_manager.finalize_cancelled_state = _as_told  # type: ignore[attr-defined]
     asyncio.run(flow_run.execute())
     return 0
+
+
+async def _as_told(*, flow_run: FlowRun, client: PrefectClient, **more: Any) -> bool:  # noqa: ANN401 - they are handed on
+    """Do what Prefect's `finalize_cancelled_state` does, where the run has not told itself what it had done."""
+    state = (await client.read_flow_run(flow_run.id)).state
+    if state is not None and state.is_cancelled():
+        return True
+    return await _cancel_finalizer.finalize_cancelled_state(flow_run=flow_run, client=client, **more)
 
 
 class _Forked:

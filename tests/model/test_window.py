@@ -119,6 +119,6 @@ def test_a_week_begins_on_monday():
 
 @pytest.mark.parametrize("given", ["2026-13-45", "0001-01-01T00:00+05:00", "9999-12-31T23:00-05:00", 5, [1], ""])
 def test_what_is_asked_for_is_a_range_of_dates(given):
-    """A moment that no clock shows in UTC is none; the error calls it as the person does."""
-    with pytest.raises(UsageError, match=r"From .* is not a date"):
-        asked_range(given, None, ("From", "To"))
+    """A moment that no clock shows in UTC is none; the error calls it as the person does, who wrote a command."""
+    with pytest.raises(UsageError, match=r"--from .* is not a date"):
+        asked_range(given, None)

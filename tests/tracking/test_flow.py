@@ -23,6 +23,7 @@ FORM = (
     ("accounts_by_day", {"start": "2026-01-03T00:00:00Z", "end": "2026-01-02"}),
     ("accounts_by_day", {"force": "yes"}),
     ("accounts_by_day", {"rollback": True, "dry_run": True}),
+    ("accounts_by_day", {"rollback": True, "start": "2026-01-02"}),
     ("accounts_by_day", {"rollback": True}),
     ("broken", {}),
 )
@@ -30,8 +31,10 @@ run = getattr(derive, "derived-accounts_by_day")
 for name, given in FORM:
     state = run(f"derived.{name}", **given, return_state=True)
     said["form"].append(f"{state.type.value} | {state.name} | {state.message}")
-state = getattr(ingest, "core-users")("core.users", trim=True, return_state=True)
-said["form"].append(f"{state.type.value} | {state.name} | {state.message}")
+others = (getattr(ingest, "core-users"), {"trim": True}), (getattr(derive, "derived-late"), {})
+for (run, given), table in zip(others, ("core.users", "derived.late")):
+    state = run(table, **given, return_state=True)
+    said["form"].append(f"{state.type.value} | {state.name} | {state.message}")
 
 tracking.FIRST_WAIT = 0
 DAYS = [Window(utc(f"2026-01-0{day}"), utc(f"2026-01-0{day + 1}")) for day in (1, 2)]
@@ -72,13 +75,17 @@ def ran(project):
 
 
 def test_the_form_of_a_run_takes_dates_and_refuses_what_is_wrong(project, ran):
-    """A dry run, whose state starts no other, shows what would be done; words that are no date or switch are refused."""
+    """A dry run, whose state starts no other, shows what would be done; words that are no date or switch are refused.
+
+    A run that waits says for what: it ends well, as one that has nothing to do, and by another name.
+    """
     assert ran["form"] == [
         "COMPLETED | DryRun | would do 2026-01-01..2026-01-03 in 2 steps",
         "FAILED | Failed | From '2026-13-45' is not a date. Write it as 2026-01-31 or 2026-01-31T06:00.",
         "FAILED | Failed | From 2026-01-03T00:00:00Z is not before To 2026-01-02.",
-        "FAILED | Failed | force 'yes' is neither true nor false.",
-        "FAILED | Failed | --abandon and --rollback make no windows that --dry-run could show.",
+        "FAILED | Failed | Force 'yes' is neither true nor false.",
+        "FAILED | Failed | Abandon and Roll back make no windows that Dry run could show.",
+        "FAILED | Failed | Abandon and Roll back are of the whole table: leave From and To out.",
         (
             "FAILED | Failed | derived.accounts_by_day: readers have seen no rows of another generation, so that there "
             "are none to go back to."
@@ -88,6 +95,7 @@ def test_the_form_of_a_run_takes_dates_and_refuses_what_is_wrong(project, ran):
             "deployment of that name."
         ),
         "COMPLETED | UpToDate | nothing to do, all its windows are committed",
+        "COMPLETED | Waiting | nothing to do; 2026-01-01..2026-01-02 core.payments has no rows yet",
     ]
     assert "Traceback" not in ran["stderr"]
     [run] = project.server.runs("derived.accounts_by_day dry run")

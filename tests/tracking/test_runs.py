@@ -70,11 +70,15 @@ def test_a_pod_executes_its_run(project, tmp_path):
     assert idle["state"]["message"] == "nothing to do, all its windows are committed"
 
 
-def test_a_run_that_waits_says_for_what(project, tmp_path):
-    """It ends well, as one that has nothing to do, and by another name."""
-    run = project.run("derived.late", tmp_path / "log")
-    assert (run["state_type"], run["state_name"]) == ("COMPLETED", "Waiting")
-    assert "core.payments has no rows yet" in run["state"]["message"]
+def test_a_run_that_was_given_what_it_does_not_take_fails_with_our_message(project, tmp_path):
+    """The form has no such field, and the server lets it pass; no traceback, and the name that is nearest."""
+    log = tmp_path / "log"
+    run = project.run("derived.late", log, **{"forse it": True})
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "Failed"), log.read_text()
+    message = run["state"]["message"]
+    assert message.startswith("'forse it' is no parameter of this deployment. Did you mean 'force'? There are table, ")
+    assert "Traceback" not in project.server.logs(run["id"], until=message)
+    assert not _unwanted(log), log.read_text()
 
 
 def test_a_run_that_committed_some_windows_and_failed_says_both(project, tmp_path):

@@ -21,6 +21,8 @@ def test_a_pod_that_is_told_to_go_is_followed_by_another(project, tmp_path):
         pod.wait(60)
     stopped = project.server.call("GET", f"flow_runs/{run}")
     assert stopped["state_name"] == "AwaitingRetry", log.read_text()
+    said = "Committed: 2026-01-01..2026-01-02. Rolled back: 2026-01-02..2026-01-03. It goes on at "
+    assert said in stopped["state"]["message"], log.read_text()
     assert not {"Traceback", "leaked"} & set(re.split(r"\W+", log.read_text())), log.read_text()
     windows, rows = project.half_done()
     assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
@@ -38,6 +40,11 @@ def test_a_person_stops_a_command(project, tmp_path):
         assert person.wait(60) == 130
     assert log.read_text().endswith("\nStopped. What was committed stays; start it again to do the rest.\n")
     assert "Traceback" not in log.read_text()
-    assert project.server.wait(found[0]["id"])["state_name"] == "Cancelled"
+    run = project.server.wait(found[0]["id"])
+    assert run["state_name"] == "Cancelled"
+    said = (
+        "Stopped. Committed: 2026-01-01..2026-01-02. Rolled back: 2026-01-02..2026-01-03. The next run does the rest."
+    )
+    assert run["state"]["message"] == said
     windows, rows = project.half_done()
     assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)

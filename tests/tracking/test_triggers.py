@@ -12,7 +12,7 @@ from tests import prefect_api
 from tests.prefect_api import PREFECT, process
 from tests.tracking.project import ACCOUNTS, Project, deploy, make_project
 
-PERIOD = 8
+PERIOD = 4
 """Seconds of the throttle in this trial, in place of 60."""
 SLACK = 60
 """Seconds that a run may take to start, on a busy machine."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import bigquery
 
+from flows.model.asked import copy_again
 from flows.model.column_changes import ColumnChanges, column_changes
 from flows.model.errors import ConflictError, WarehouseError
 from flows.warehouses.bigquery import ledger, parts, quarantine, units
@@ -31,7 +32,6 @@ LISTED = 1_000
 """Tables that one answer lists, at most."""
 _TOLD = ("schema", "description", "labels", "clustering_fields", "require_partition_filter")
 """What BigQuery is told of a table that is there."""
-_AGAIN = "Copy it again: python -m flows.ingest {} --rebuild."
 _WIDER = {
     "INT64": ("NUMERIC", "BIGNUMERIC", "FLOAT64"),
     "NUMERIC": ("BIGNUMERIC", "FLOAT64"),
@@ -195,12 +195,12 @@ def _alterations(table: Table, present: bigquery.Table) -> list[str]:
     narrower = [name for name in todo.retyped if not _is_wider(_type_in(present, name), table.types[name])]
     _refuse_new_rulers(table, todo)
     if _is_parted_otherwise(table, present, todo):
-        raise WarehouseError(f"{table.identity}: its partition cannot be changed. {_AGAIN.format(table.identity)}")
+        raise WarehouseError(f"{table.identity}: its partition cannot be changed. {copy_again(table.identity)}")
     for column in narrower:
         raise WarehouseError(
             f"{table.identity}: the column {column} cannot become {table.types[column]}: BigQuery turns "
             f"{_type_in(present, column)} into a wider type only. Name the new column differently. "
-            + _AGAIN.format(table.identity)
+            + copy_again(table.identity)
         )
     return [
         *_each("ADD COLUMN IF NOT EXISTS {} {}", [(name, spelled(table.types[name])) for name in todo.added]),
@@ -285,7 +285,7 @@ def _refuse_new_rulers(table: Table, todo: ColumnChanges) -> None:
     if new:
         raise WarehouseError(
             f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
-            f"before do not have. {_AGAIN.format(table.identity)}"
+            f"before do not have. {copy_again(table.identity)}"
         )
 
 

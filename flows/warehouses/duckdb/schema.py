@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import duckdb
 
+from flows.model.asked import copy_again, run_with
 from flows.model.column_changes import ColumnChanges, column_changes
 from flows.model.errors import WarehouseError
 from flows.model.safe_text import unended
@@ -110,7 +111,7 @@ def _refuse_new_rulers(table: Table, todo: ColumnChanges) -> None:
     if new:
         raise WarehouseError(
             f"{table.identity}: {', '.join(new)} of its key or partition is a new column, which the rows copied "
-            f"before do not have. Copy it again: python -m flows.ingest {table.identity} --rebuild."
+            f"before do not have. {copy_again(table.identity)}"
         )
 
 
@@ -125,7 +126,7 @@ def _retype(connection: duckdb.DuckDBPyConnection, table: Table, column: str) ->
     except duckdb.Error as error:
         raise WarehouseError(
             f"{table.identity}: the column {column} cannot become {table.types[column]}: {unended(first_line(error))}. "
-            f"Name the new column differently, or copy it again: python -m flows.ingest {table.identity} --rebuild."
+            f"Name the new column differently, or copy it again: {run_with('ingest', table.identity, 'rebuild')}."
         ) from error
 
 
