@@ -37,7 +37,7 @@ TRIES = 4
 """How often a job that failed for a reason that may pass is run."""
 LOOKS = 6
 """How often a table is looked at that other runs change each time before what was decided by it is done."""
-REFUSED = 20.0
+REFUSED = 15.0
 """Seconds for which that is done where nobody takes the connection: most often it is another address that is meant."""
 _LONGEST_LABEL = 63
 
