@@ -93,7 +93,7 @@ No keys are needed behind a table's `key` (of `strategy: merge`) or what a query
 
 BigQuery gets the same keys at the end of each ORDER BY (STRUCTs, ARRAYs and JSON as text, which may stand in another order there). What has no
 place for them is written otherwise: MAX_BY, MIN_BY and ANY_VALUE as ARRAY_AGG with LIMIT 1 or MIN, LAST_VALUE and NTH_VALUE over a frame of
-RANGE with one of ROWS, and a named window that RANK shares in full. `check` warns of what is left: ARRAY_AGG, STRING_AGG and LAST_VALUE with
+RANGE with one of ROWS, and a named window that RANK shares in full. `check` warns of what is left: ARRAY(SELECT ...) without ORDER BY, ARRAY_AGG, STRING_AGG and LAST_VALUE with
 IGNORE NULLS over a frame of RANGE, frames between numbers, ARRAY_AGG in PIVOT, and two windows with different orders over rows that may be
 equal in all columns that are named.
 """

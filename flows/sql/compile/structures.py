@@ -10,8 +10,10 @@ from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, expression, query
+from flows.sql.compile.keys import ORDER
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.once import bound, failure
+from flows.sql.parse.tree import call_name
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
@@ -106,6 +108,9 @@ def _array(node: exp.Expr, scope: Scope) -> Value:
         listed = f"ARRAY({relation.sql})"
         if not _in_order(node.expressions[0]):
             listed = f"list_sort({listed}, 'ASC', 'NULLS FIRST')"
+            is_counted = node.parent is not None and call_name(node.parent) == "ARRAY_LENGTH"
+            if not relation.one_row and not is_counted:
+                scope.context.untold.append((ORDER, node))
         return Value(t.array(inner if inner != t.NULL else t.INT64), listed)
     values = [(item, expression(item, scope)) for item in node.expressions]
     if not values:
