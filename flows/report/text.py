@@ -318,7 +318,7 @@ def remarks(outcome: Outcome) -> list[str]:
     for kind, what, became in (("new_column", "new", "NULL in"), ("retyped_column", "retyped", "converted in")):
         if columns := found.get(kind):
             named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
-            lines.append(f"{outcome.table}: {named}: {became} rows copied before{_of_windows(outcome)}; {again}")
+            lines.append(f"{outcome.table}: {named}: {became} rows copied before; {again}{_of_windows(outcome)}")
     lines += _left_null(outcome)
     if outcome.turned is not None:
         renew = f"change it, or {run_with('derive', outcome.table, 'force')}"
@@ -331,7 +331,7 @@ def remarks(outcome: Outcome) -> list[str]:
 def _of_windows(outcome: Outcome) -> str:
     """Say of how many windows a core table's rows are that were there before."""
     count = count_windows(outcome, outcome.held)
-    return f", of {plural(count, 'window')}" if count else ""
+    return f" ({plural(count, 'window')})" if count else ""
 
 
 def _left_null(outcome: Outcome) -> list[str]:

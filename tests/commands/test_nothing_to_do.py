@@ -60,7 +60,8 @@ def test_what_is_so_is_said(tmp_path: Path) -> None:
     )
     path.write_text(ORDERS.replace("name: price", "name: cost"))
     renamed = shop.command("ingest", name, "--accept")
-    assert f"{name}: new column cost: NULL in rows copied before, of 3 windows; " in renamed.stderr
+    assert f"{name}: new column cost: NULL in rows copied before; python -m flows.ingest {name} " in renamed.stderr
+    assert "--force copies them again (3 windows)\n" in renamed.stderr
 
 
 def test_what_an_accepted_column_lacks_is_said(tmp_path: Path) -> None:
