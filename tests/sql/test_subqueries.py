@@ -12,18 +12,18 @@ SCHEMA = {
 PARTITIONS = {"core.events": "ts", "core.days": "day"}
 
 FORMS = [
-    "SELECT id FROM core.events AS e WHERE NOT EXISTS (WITH w AS (SELECT e.ts AS x) SELECT 1 FROM w WHERE w.x < @window_end)",
-    "SELECT id, (WITH w AS (SELECT e.ts AS x) SELECT COUNT(*) FROM w WHERE w.x < @window_end) AS n FROM core.events AS e",
-    "SELECT id FROM core.events AS e WHERE id IN (WITH w AS (SELECT e.ts AS x, d.id FROM core.days AS d) SELECT id FROM w)",
-    "SELECT ARRAY(WITH w AS (SELECT e.ts AS x) SELECT x FROM w ORDER BY x) AS n FROM core.events AS e",
-    "SELECT id, COUNT(*) OVER () AS n FROM core.events AS e QUALIFY EXISTS (WITH w AS (SELECT e.ts AS x), v AS (SELECT x FROM w) SELECT 1 FROM v AS a JOIN v AS b ON a.x = b.x)",
-    "SELECT e.id FROM core.events AS e JOIN core.days AS d ON d.id = e.id AND EXISTS (WITH w AS (SELECT e.ts AS x) SELECT 1 FROM w) WHERE e.ts < @window_start",
+    "SELECT id FROM core.events AS e WHERE NOT EXISTS (SELECT 1 FROM (SELECT e.ts AS x) AS w WHERE w.x < @window_end)",
+    "SELECT id, (SELECT COUNT(*) FROM (SELECT e.ts AS x) AS w WHERE w.x < @window_end) AS n FROM core.events AS e",
+    "SELECT id FROM core.events AS e WHERE id IN (SELECT w.id FROM (SELECT e.ts AS x, d.id FROM core.days AS d) AS w)",
+    "SELECT ARRAY(SELECT x FROM (SELECT e.ts AS x) AS w ORDER BY x) AS n FROM core.events AS e",
+    "SELECT id, COUNT(*) OVER () AS n FROM core.events AS e QUALIFY EXISTS (SELECT 1 FROM (SELECT e.ts AS x) AS a JOIN (SELECT e.ts AS x) AS b ON a.x = b.x)",
+    "SELECT e.id FROM core.events AS e JOIN core.days AS d ON d.id = e.id AND EXISTS (SELECT 1 FROM (SELECT e.ts AS x) AS w) WHERE e.ts < @window_start",
     "SELECT e.id, COUNT(*) AS n FROM core.events AS e GROUP BY id HAVING EXISTS (SELECT 1 FROM core.days AS d WHERE d.id = e.id)",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("sql", FORMS)
-def test_a_with_inside_a_query_may_name_the_table_around_it(sql):
+def test_a_query_in_from_may_name_the_table_around_it(sql):
     """Its partition column is that of the table around it, and bounds there say nothing of it."""
     found = {one.table: one for one in analyze(sql, SCHEMA, PARTITIONS).dependencies}
     assert (found["core.events"].reach is not None) == ("@window_start" in sql)

@@ -38,7 +38,7 @@ VALUES = re.compile(r"(?:e\.)?(?:id|n|f|s|b|ts|dt|day|j|ok|parts|items|price|sku
 EXPRESSIONS = r"""
 id; n; f; s; b; ts; dt; day; j; ok; parts; items; address; e.nosuch; NULL; 1; -1; 1.5; 1e999; 'a'; b'x'; TRUE; @window_start; 99999999999999999999; 0xFF
 (SELECT 1); (SELECT MAX(id) FROM core.days); (SELECT id FROM core.days); (SELECT nosuch); EXISTS (SELECT 1); ARRAY(SELECT id FROM core.days); ARRAY(SELECT 1, 2)
-(WITH w AS (SELECT ts AS x) SELECT MAX(x) FROM w); [1, NULL]; []; [1, 'a']; [[1]]; STRUCT(1, 'a'); STRUCT(NULL); STRUCT<a INT64>(1); (1, 2); CAST(NULL AS ARRAY<INT64>)
+(SELECT MAX(x) FROM (SELECT ts AS x) AS w); [1, NULL]; []; [1, 'a']; [[1]]; STRUCT(1, 'a'); STRUCT(NULL); STRUCT<a INT64>(1); (1, 2); CAST(NULL AS ARRAY<INT64>)
 CAST(s AS NUMERIC); CAST(items AS STRING); SAFE_CAST(j AS INT64); CAST([1] AS ARRAY<STRING>); CAST(STRUCT(1) AS STRUCT<a STRING>); CAST(s AS BIGNUMERIC(60, 38)); CAST(ts AS DATE FORMAT 'X')
 COUNT(*); SUM(n); MAX(items); ARRAY_AGG(s); STRING_AGG(s ORDER BY s); COUNT(DISTINCT items); SUM(SUM(n)); AVG(s); COUNTIF(1); MIN(j); SUM(n) OVER (); ROW_NUMBER() OVER (ORDER BY ts); RANK() OVER w
 ANY_VALUE(items); ARRAY_CONCAT(parts, [s]); ARRAY_LENGTH(NULL); parts[OFFSET(n)]; items[0]; items[0].price; address.city; address.nosuch; id[0]; s.a; ARRAY_TO_STRING(parts, NULL)

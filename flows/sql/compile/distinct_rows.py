@@ -29,3 +29,10 @@ def refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | N
         if value is not None and value.type != t.UNKNOWN and value.sql not in given:
             message = "is no column of SELECT DISTINCT. Add it to the SELECT list, or order by what is there."
             scope.fault(one, f"'{shown(one)}' {message}")
+
+
+def refuse_json(node: exp.Expr, scope: Scope, values: Sequence[Value]) -> None:
+    """Note a fault of JSON among what SELECT DISTINCT gives, which cannot be compared."""
+    found = next((value for value in values if t.holds(value.type, (t.JSON,))), None)
+    if found is not None:
+        scope.fault(node, f"SELECT DISTINCT cannot compare {found.type}. Compare what JSON_VALUE gives of it.")

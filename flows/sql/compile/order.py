@@ -14,7 +14,7 @@ from flows.model.errors import Fault
 from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.distinct_rows import refuse_hidden
+from flows.sql.compile.distinct_rows import refuse_hidden, refuse_json
 from flows.sql.compile.frames import by_peers, counts_rows, frame, up_to_peers, window_parts
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
@@ -102,6 +102,8 @@ def tail(
         if order.items:
             scope.context.further[id(node.args["order"])] = node.args["order"], list(_in_googlesql(told, columns))
     distinct = isinstance(node, exp.Select) and node.args.get("distinct")
+    if distinct:
+        refuse_json(node, scope, [column.value for column in columns])
     if cut and keys and not distinct and _is_fully_joined(node.root(), scope):
         # By a column DuckDB would leave out late rows before it joins, in whose place FULL JOIN then gives NULL.
         keys = (keys[0]._replace(sql=f"list_extract([{keys[0].sql}], 1)"), *keys[1:])

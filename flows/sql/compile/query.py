@@ -51,7 +51,7 @@ def _with(node: exp.Expr, scope: Scope) -> str:
         scope.context.occurrences = []
         own = scope.cte_name(name)
         relation = recursive(cte, own, scope) if with_.args.get("recursive") else None
-        relation = relation or query(cte.this, scope.inner())
+        relation = relation or query(cte.this, scope.without_columns().inner())
         relation.occurrences, scope.context.occurrences = scope.context.occurrences, outside
         compiled.append(relation.sql if relation.sql.startswith(own) else f"{own} AS ({relation.sql})")
         relation.sql = own
