@@ -116,8 +116,11 @@ def _last_day(_: str, node: exp.Expr, scope: Scope) -> Value | None:
         return None
     first, part = expression(node.expressions[0], scope), date_part(node.expressions[1], scope)
     value = first if first.type == t.DATETIME else argument(node.expressions[0], t.DATE, "LAST_DAY", scope)
-    sql = part and dates.last_day(value.sql, value.type, part)
-    return Value(t.DATE, sql) if sql else scope.fault(node, f"LAST_DAY does not know {part}.")
+    if part is None or value.type == t.UNKNOWN:
+        return NOTHING
+    sql = dates.last_day(value.sql, value.type, part)
+    known = "WEEK, ISOWEEK, MONTH, QUARTER, YEAR or ISOYEAR"
+    return Value(t.DATE, sql) if sql else scope.fault(node, f"LAST_DAY does not know {part}. Write {known}.")
 
 
 @compiles_call("GENERATE_DATE_ARRAY", "GENERATE_TIMESTAMP_ARRAY")
