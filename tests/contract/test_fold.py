@@ -93,7 +93,7 @@ def _follow(warehouse, histories, orders):
         assert _found(warehouse, NEWEST) == _newest(entries)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.tuples(*[HISTORY] * 5).map(_beside), st.lists(st.permutations([0, 1, 2, 1]), min_size=3, max_size=3))
 def test_a_merge_is_one_query_over_all_parts(tmp_path_factory, histories, orders):
     """Rows are inserted, changed, moved and deleted, and windows come in any order, also twice."""

@@ -16,7 +16,7 @@ from tests.servers import bigquery
 from tests.warehouses.bigquery.world import Harm, Hosted, Process, Unmade
 
 ALL = os.environ.get("DERIVED_TEST_TRIALS") == "all"
-STEP = 1 if ALL else 17
+STEP = 1 if ALL else 23
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_a_warehouse_that_is_killed_loses_nothing():
             number, errors = 1, None
             while errors is None:
                 errors = Process(world, ORDER, Harm(("before", "after")[number % 2], number)).end()
-                number += 1 if ALL else 29
+                number += 1 if ALL else 43
             assert errors == []
             for day in range(4 if ALL else 2):
                 world.pass_day(day)
