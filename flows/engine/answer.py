@@ -22,8 +22,8 @@ _BEFORE: Row = {"version": -1}
 class Answer:
     """What the ledger says of tables, by table.
 
-    Where it comes on several pages each table's rows are packed: until somebody asks for them they take a twentieth of
-    the room.
+    Where it comes on several pages each table's rows are packed: they take a twentieth of the room. Those of one page
+    are given away once.
 
     Args:
         pages: its rows.
@@ -38,8 +38,9 @@ class Answer:
         self._packed: dict[str, list[bytes]] = defaultdict(list)
         following = iter(pages)
         first = list(islice(following, 2))
+        self.is_packed = len(first) > 1
         for page in chain(first, following):
-            self._add(page, is_alone=len(first) == 1)
+            self._add(page)
 
     @property
     def begun(self) -> dict[str, int]:
@@ -49,12 +50,12 @@ class Answer:
     def of(self, name: str) -> Mapping[str, list[Row]]:
         """Return the rows about a table, by the part of the answer."""
         found: dict[str, list[Row]] = defaultdict(list)
-        for row in chain(self._rows[name], *map(_unpacked, self._packed[name])):
+        for row in chain(self._rows.pop(name, ()), *map(_unpacked, self._packed.get(name, ()))):
             found[row["part"]].append(row)
         return found
 
-    def _add(self, page: list[Row], *, is_alone: bool) -> None:
-        rows = self._rows if is_alone else defaultdict(list)
+    def _add(self, page: list[Row]) -> None:
+        rows = defaultdict(list) if self.is_packed else self._rows
         for row in page:
             name = row["table_name"]
             rows[name].append(row)
@@ -64,7 +65,7 @@ class Answer:
                 self.code_versions[name].add(row["code_version"])
             if row["kind"] in _TURNS and row["version"] > self._turns.get(name, _BEFORE)["version"]:
                 self._turns[name] = row
-        if not is_alone:
+        if self.is_packed:
             for name, of_table in rows.items():
                 self._packed[name].append(_packed(of_table))
 

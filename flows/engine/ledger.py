@@ -54,19 +54,29 @@ def read(
     begun = {shadow_of(by_name[name], number).identity for name, number in answer.begun.items()}
     shadows = warehouse.present({*begun, *map(parts_of, begun)}) if begun else set()
     there = (present & by_name.keys(), apart, shadows)
-    return _Readings(
-        by_name, lambda table: _reading(table, answer.of(table.identity), texts[table.identity], there, now)
-    )
+    return _Readings(by_name, answer, lambda table, found: _reading(table, found, texts[table.identity], there, now))
 
 
 class _Readings(Mapping[str, Reading]):
     """What the ledger says of tables, each of which is made out of its answer when somebody asks for it."""
 
-    def __init__(self, tables: Mapping[str, Table], make: Callable[[Table], Reading]) -> None:
-        self._tables, self._make = tables, make
+    def __init__(
+        self,
+        tables: Mapping[str, Table],
+        answer: Answer,
+        make_out: Callable[[Table, Mapping[str, list[Row]]], Reading],
+    ) -> None:
+        self._tables, self._answer, self._make_out = tables, answer, make_out
+        self._made_out: dict[str, Reading] = {}
+        """Those whose rows the answer has no longer."""
 
     def __getitem__(self, name: str) -> Reading:
-        return self._make(self._tables[name])
+        if name in self._made_out:
+            return self._made_out[name]
+        reading = self._make_out(self._tables[name], self._answer.of(name))
+        if not self._answer.is_packed:
+            self._made_out[name] = reading
+        return reading
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
