@@ -32,7 +32,7 @@ def payload_of(table: Table, deployment: dict[str, Any], flow: str, *, is_new: b
     """Return the request that makes a deployment, which leaves the server's state as `prefect deploy` does.
 
     That parameters are held against their schema is what a server does by itself with a new one. Where it is told, it
-    looks whether the schema is one first, which takes a third of its time.
+    looks whether the schema is one first, which takes it ten milliseconds.
     """
     [schedule] = deployment["schedules"]
     limit = deployment["concurrency_limit"]
