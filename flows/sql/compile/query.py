@@ -51,12 +51,18 @@ def _with(node: exp.Expr, scope: Scope) -> str:
         scope.context.occurrences = []
         own = scope.cte_name(name)
         relation = recursive(cte, own, scope) if with_.args.get("recursive") else None
-        relation = relation or query(cte.this, scope.without_columns().inner())
+        relation = relation or query(cte.this, _without_columns(scope).inner())
         relation.occurrences, scope.context.occurrences = scope.context.occurrences, outside
         compiled.append(relation.sql if relation.sql.startswith(own) else f"{own} AS ({relation.sql})")
         relation.sql = own
         scope.ctes[name.lower()] = relation
     return f"WITH {'RECURSIVE ' if with_.args.get('recursive') else ''}{', '.join(compiled)} "
+
+
+def _without_columns(scope: Scope) -> Scope:
+    """Return a scope that sees the same queries of WITH and no columns, as those queries themselves do."""
+    around = _without_columns(scope.parent) if scope.parent is not None else None
+    return Scope(scope.context, parent=around, ctes=scope.ctes)
 
 
 def _set_operation(node: exp.Expr, scope: Scope) -> Relation:

@@ -273,11 +273,6 @@ class Scope:
         """Return the scope of a query inside this one."""
         return Scope(self.context, parent=self)
 
-    def without_columns(self) -> Scope:
-        """Return a scope that sees the same queries of WITH and no columns, as those queries themselves do."""
-        around = self.parent.without_columns() if self.parent is not None else None
-        return Scope(self.context, parent=around, ctes=self.ctes)
-
     def row_key(self) -> frozenset[str] | None:
         """Return the SQL of columns that tell all rows of FROM apart; None where nobody knows any."""
         found: set[str] = set()
