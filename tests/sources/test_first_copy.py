@@ -179,8 +179,10 @@ def test_a_copy_that_is_killed_goes_on(mirror, kind, split):
     things.ingest(kill_after=1, split=split, code=-signal.SIGKILL)
     things.put(range(0, ROWS, 5), day=11, v="again")
     left = ROWS - mirror.rows("SELECT count(*) FROM core.things")[0][0]
+    # Those after the table's end are counted by the cursor's index.
+    [(outside,)] = mirror.execute("SELECT COUNT(*) FROM things WHERE at >= '2026-01-11'")
     read = read_at_source(mirror, lambda: things.ingest(split=split))
-    assert read < left + 1_500
+    assert read < left + outside + 1_500
     kinds = [entry[0] for entry in things.entries()]
     assert kinds.count("commit") == 1
     assert kinds[-1] == "commit"
