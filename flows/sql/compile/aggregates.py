@@ -60,6 +60,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
             return scope.fault(node, f"{name} stands inside another aggregate. Compute the inner one in a WITH first.")
     scope.depth += window is None
     around, scope.named = scope.named, {}
+    windowed, scope.windowed = scope.windowed, False
     inside = _read(node, scope)
     inside.arguments = _of_own_rows(inside.arguments, scope)
     order = ordering(inside.order, scope, scope.alike if window is None else ())
@@ -70,9 +71,10 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     ignores_nulls = inside.nulls is exp.IgnoreNulls
     frame = over(name, window, scope, ignores_nulls=ignores_nulls) if window is not None else None
     suffix = f" OVER {frame.sql}" if frame is not None else ""
+    said = _analytic_inside(name, node, window) if scope.windowed else ""
+    scope.windowed = scope.windowed or windowed
     if name in _QUANTILES and "ORDER BY" in suffix:
         return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
-    said = _analytic_inside(name, node, window)
     if said := said or _misplaced(name, inside, order, of_rows=of_rows, window=suffix):
         return scope.fault(node, said)
     marks = {"o": suffix, "s": frame.inside if frame is not None else ""}

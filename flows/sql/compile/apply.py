@@ -112,7 +112,7 @@ def rendered(
     """Return the SQL of a signature that fits, with what its marks say of these values; `marks` are those of an aggregate."""
     signature = matched.signature
     template = signature.template
-    if signature.marks.of_arguments:
+    if signature.of_arguments:
         literals = frozenset(place for place, value in enumerate(values, 1) if value.literal and value.type != t.NULL)
         template = signature.knowing({place: _number(values[place - 1]) for place in literals}, literals)
     if not signature.of_signs:

@@ -76,11 +76,6 @@ class Marks(NamedTuple):
     differs: Kind | None = None
     """What BigQuery gives otherwise."""
 
-    @property
-    def of_arguments(self) -> bool:
-        """Whether what is written down decides on a part of what they say."""
-        return self.finite or self.of_nan is not None or bool(self.guards)
-
 
 NO_MARKS = Marks()
 

@@ -78,6 +78,8 @@ class Signature:
     marks: Marks = NO_MARKS
     unmarked: str = ""
     """What DuckDB computes, without them."""
+    of_arguments: bool = False
+    """Whether what is written down decides on a part of what they say."""
 
     def knowing(self, constants: Mapping[int, Constant], literals: frozenset[int]) -> str:
         """Return the template for arguments of which some are written down, by their places from 1."""
@@ -122,7 +124,13 @@ def _table(text: str) -> dict[str, tuple[Signature, ...]]:
             found,
             template,
         )
-        known.append(replace(signature, template=_with_marks(signature, found.guards, frozenset())))
+        known.append(
+            replace(
+                signature,
+                template=_with_marks(signature, found.guards, frozenset()),
+                of_arguments=found.finite or found.of_nan is not None or bool(found.guards),
+            )
+        )
     return {name: tuple(known) for name, known in table.items()}
 
 
