@@ -17,7 +17,7 @@ import httpx
 
 REPOSITORY = Path(__file__).parents[1]
 PREFECT = (sys.executable, "-m", "prefect")
-_HTTP = httpx.Client(timeout=60, verify=False, trust_env=False)  # noqa: S501 - servers of this machine, without TLS
+_HTTP = httpx.Client(timeout=180, verify=False, trust_env=False)  # noqa: S501 - servers of this machine, without TLS
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -55,15 +55,15 @@ class Server:
         found: list[dict[str, Any]] = self.call("POST", "flow_runs/filter", flow_runs={"name": {"any_": [name]}})
         return found
 
-    def wait(self, flow_run: str, seconds: float = 240) -> dict[str, Any]:
-        """Return a flow run once it has ended."""
+    def wait(self, flow_run: str, seconds: float = 240, every: float = 0.3) -> dict[str, Any]:
+        """Return a flow run once it has ended; it is looked at every so many seconds."""
         deadline = time.monotonic() + seconds
         while True:
             run: dict[str, Any] = self.call("GET", f"flow_runs/{flow_run}")
             if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
                 return run
             assert time.monotonic() < deadline, f"still {run['state_name']} after {seconds} s"
-            time.sleep(0.3)
+            time.sleep(every)
 
     def tasks(self, flow_run: str, ended: int) -> list[dict[str, Any]]:
         """Return the task runs of a flow run once so many have ended; the server hears of them late."""

@@ -56,7 +56,7 @@ patches:
     patch: |
       - op: add
         path: /spec/template/spec/containers/0/env/-
-        value: {{name: PREFECT_WORKER_QUERY_SECONDS, value: "1"}}
+        value: {{name: PREFECT_WORKER_QUERY_SECONDS, value: "2"}}
   - target: {{kind: Deployment, name: derived-watchdog}}
     patch: |
       - op: add
@@ -64,9 +64,9 @@ patches:
         value: --patience={PATIENCE}
       - op: add
         path: /spec/template/spec/containers/0/args/-
-        value: --every=2
+        value: --every=4
 """
-"""So that nothing is waited for longer here than it must be."""
+"""So that nothing is waited for longer here than it must be; asked more often, the server on a busy machine has no time for more."""
 VOLUME = """\
 apiVersion: v1
 kind: PersistentVolume
@@ -268,7 +268,7 @@ def fill(platform: Platform, parameters: dict[str, dict[str, Any]] | None = None
     for tables in IN_ORDER:
         runs = {table: platform.start(table, (parameters or {}).get(table)) for table in tables}
         for table, run in runs.items():
-            ended = platform.server.wait(run, 600)
+            ended = platform.server.wait(run, 600, every=1)
             told = f"{table}: {ended['state']['message']}"
             assert ended["state_name"] == "Committed", f"{told}\n{platform.server.logs(run)}"
             assert len(platform.jobs(run)) == 1

@@ -50,7 +50,7 @@ def _until(what, seconds=BOUND, why=""):
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, f"not within {seconds} s{why and ': '}{why}"
-        time.sleep(0.5)
+        time.sleep(1)
     return found
 
 
@@ -69,7 +69,7 @@ def _told(platform, run, name):
 
 
 def _completed(platform, run):
-    ended = platform.server.wait(run, 2 * BOUND)
+    ended = platform.server.wait(run, 2 * BOUND, every=1)
     assert ended["state_type"] == "COMPLETED", f"{ended['state']}\n{platform.server.logs(run)}"
     return ended["state"]
 
@@ -100,8 +100,10 @@ def _filled_up(platform, run):
 
 @pytest.fixture(scope="module")
 def unlimited(filled):
-    """More pods at once than two of the claim: these wait for other things."""
+    """More pods at once than two of the claim, and more runs of a table than one: these wait for other things."""
     filled.server.call("PATCH", "work_pools/kubernetes", concurrency_limit=20)
+    for deployment in filled.server.call("POST", "deployments/filter"):
+        filled.server.call("PATCH", f"deployments/{deployment['id']}", concurrency_limit=5)
     return filled
 
 
