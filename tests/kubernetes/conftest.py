@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from socket import create_connection
@@ -57,6 +58,9 @@ patches:
       - op: add
         path: /spec/template/spec/containers/0/env/-
         value: {{name: PREFECT_WORKER_QUERY_SECONDS, value: "2"}}
+      - op: add
+        path: /spec/template/spec/containers/0/env/-
+        value: {{name: PREFECT_WORKER_HEARTBEAT_SECONDS, value: "10"}}
   - target: {{kind: Deployment, name: derived-watchdog}}
     patch: |
       - op: add
@@ -218,7 +222,20 @@ def one_node(platform: Platform) -> Platform:
     volume.write_text(VOLUME.format(name="warehouse", path=platform.warehouse))
     platform.kubectl("apply", "-f", str(volume))
     execute(commands("kubectl apply -k k8s/one-node"), platform.project, platform.server.environment)
+    for _ in range(2):  # a worker reads its pool, then says that it lives: the second time it has read what is new
+        _wait_for_heartbeat(platform.server)
     return platform
+
+
+def _wait_for_heartbeat(server: prefect_api.Server) -> None:
+    def last() -> list[str]:
+        found = server.call("POST", "work_pools/kubernetes/workers/filter")
+        return [worker["last_heartbeat_time"] for worker in found]
+
+    before, deadline = last(), time.monotonic() + 120
+    while last() == before:
+        assert time.monotonic() < deadline, "no worker says that it lives"
+        time.sleep(1)
 
 
 def _for_pods(url: str) -> str:
