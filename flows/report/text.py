@@ -330,8 +330,7 @@ def remarks(outcome: Outcome) -> list[str]:
 
 def _of_windows(outcome: Outcome) -> str:
     """Say of how many windows a core table's rows are that were there before."""
-    count = count_windows(outcome, outcome.held)
-    return f" ({plural(count, 'window')})" if count else ""
+    return f" ({plural(count, 'window')})" if (count := count_windows(outcome, outcome.held)) else ""
 
 
 def _left_null(outcome: Outcome) -> list[str]:
