@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
 
 
-def estimated(todo: Plan, project: Project, table: Table, warehouse: Warehouse) -> Plan:
-    """Return a plan with how much it will read, and how long a generation that it is about takes."""
-    if len(todo.windows) > 1:
+def estimated(todo: Plan, project: Project, table: Table, warehouse: Warehouse, *, least: int = 2) -> Plan:
+    """Return a plan with how much it will read, and how long a generation that it is about takes.
+
+    Of fewer windows than `least` it is not said how much they read: a run asks that of each before it begins.
+    """
+    if len(todo.windows) >= least:
         todo = with_bytes(todo, project, table, warehouse)
     return _with_seconds(todo, table, warehouse) if todo.succession else todo
 

@@ -53,7 +53,7 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
     project.require_valid(table.identity)
     with closing(open_warehouse(project.root, say, write=False)) as warehouse:
         todo = make_plan(project, table, Readings(warehouse, project.tables), request)
-        todo = estimated(todo, project, table, warehouse)
+        todo = estimated(todo, project, table, warehouse, least=1)
         sql = None
         if table.sql and (todo.windows or idle_sql):
             first = todo.windows[0] if todo.windows else None

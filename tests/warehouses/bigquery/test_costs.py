@@ -9,7 +9,7 @@ from flows.commands.in_warehouse import look
 from flows.commands.progress import Quiet
 from flows.engine.request import Request
 from flows.model.errors import BudgetError
-from flows.model.window import EVER
+from flows.model.window import EVER, asked_range, utc
 from flows.project.project import load_project
 from flows.tracking.dry_run import dry_run
 from flows.wiring import run_alone
@@ -115,10 +115,13 @@ def test_what_is_priced_is_what_runs(tmp_path, monkeypatch, bigquery_server):
     shown = dry_run("derive", Request("derived.firsts"), lambda _: None).sql
     look(load_project(tmp_path), ["derived.firsts"])
     assert priced == [shown] * 4
+    one = dry_run("derive", Request("derived.firsts", asked_range(None, utc("2026-01-02"))), lambda _: None).plan
+    assert len(one.windows) == 1
+    assert one.bytes is not None
     assert "ORDER BY at, `seen`.`id`" in shown.replace("`at`", "at")
     outcome = run_alone("derive", Request("derived.firsts"), Quiet())
     assert len(outcome.entries) == 3
-    assert priced == [shown] * 10
+    assert priced == [shown] * 11
     assert sum(shown in job for job in ran if "CREATE OR REPLACE TABLE" in job) == 3
     assert sum("ORDER BY id, `firsts`.`n`) > 1" in job for job in ran) == 3
 
