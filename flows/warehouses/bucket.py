@@ -15,6 +15,7 @@ from requests import exceptions as transport
 
 from flows.model.errors import WarehouseError, WarehouseUnavailableError
 from flows.model.safe_text import unended
+from flows.warehouses.patience import patient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 
     from flows.extracts.manifest import ExtractFile
 
-PATIENCE = 120.0
-"""Seconds for which a request is sent again where nobody answers."""
-RETRY = DEFAULT_RETRY.with_timeout(PATIENCE)
+RETRY = patient(DEFAULT_RETRY)
 """No name is ever written twice with another content, so that all may be sent again."""
 
 

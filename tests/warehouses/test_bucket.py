@@ -8,7 +8,7 @@ import pytest
 
 from flows.extracts.stage import Stage
 from flows.model.errors import WarehouseError, WarehouseUnavailableError
-from flows.warehouses import bucket
+from flows.warehouses import bucket, patience
 from tests.servers import free_port
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_a_bucket_that_is_not_there_is_named(
 
 def test_a_server_that_does_not_answer_may_later(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the run is tried again; what cannot be removed now is left for later without a word."""
-    monkeypatch.setattr(bucket, "RETRY", bucket.RETRY.with_timeout(0.2))
+    monkeypatch.setattr(patience, "REFUSED", 0.2)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
     store = bucket.Bucket("stage")
     for work in everything(store, file):

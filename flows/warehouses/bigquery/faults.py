@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from google.api_core import exceptions
 from google.auth import exceptions as auth
 from requests import exceptions as transport
-from urllib3.exceptions import NewConnectionError
 
 from flows.model.errors import ConflictError, WarehouseError, WarehouseUnavailableError
 from flows.model.safe_text import unended
+from flows.warehouses.patience import is_refused
 
 if TYPE_CHECKING:
     from flows.model.errors import DerivedError
@@ -107,14 +107,6 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, exceptions.GoogleAPICallError):
         return ""
     return str(error.errors[0].get("reason", "")) if error.errors and isinstance(error.errors[0], dict) else ""
-
-
-def is_refused(error: BaseException | None) -> bool:
-    """Say whether a connection could not be made at all."""
-    if isinstance(error, auth.TransportError):  # of the server that says who asks
-        error = error.__cause__
-    found = error.args[0] if isinstance(error, transport.ConnectionError) and error.args else None
-    return isinstance(getattr(found, "reason", None), NewConnectionError)
 
 
 def _is_lost(error: Exception) -> bool:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
 
 from google.api_core import exceptions
-from google.api_core.retry import Retry
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from flows.model.errors import WarehouseUnavailableError
-from flows.warehouses.bigquery.faults import ERRORS, explained, is_refused, says_unknown
+from flows.warehouses.bigquery.faults import ERRORS, explained, says_unknown
 from flows.warehouses.bigquery.types import parameter, rows_by_name, type_of
 from flows.warehouses.interface import PAGE, DryRun
+from flows.warehouses.patience import patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,34 +29,12 @@ if TYPE_CHECKING:
     from flows.warehouses.bigquery.settings import BigQuerySettings
     from flows.warehouses.bigquery.types import Parameter
 
-PATIENCE = 120.0
-"""Seconds for which a request is sent again where nobody answers."""
-LONGEST_WAIT = 8.0
-"""Seconds between two of its tries, at most."""
 TRIES = 4
 """How often a job that failed for a reason that may pass is run."""
 LOOKS = 6
 """How often a table is looked at that other runs change each time before what was decided by it is done."""
-REFUSED = 15.0
-"""Seconds for which that is done where nobody takes the connection: most often it is another address that is meant."""
 _LONGEST_LABEL = 63
-
-
-class _Patience(Retry):
-    """Sends a request again as the client does by itself, for a shorter time where nobody takes the connection."""
-
-    def __call__(self, func: Callable[..., Any], on_error: Callable[[Exception], None] | None = None) -> Any:  # noqa: ANN401 - what the client gets
-        """Return what calls a function until it has an answer."""
-        began = time.monotonic()
-
-        def may_pass(error: Exception) -> bool:
-            hopeless = is_refused(error) and time.monotonic() - began >= REFUSED
-            return not hopeless and bool(DEFAULT_RETRY._predicate(error))  # noqa: SLF001 - it has no other name
-
-        return Retry(may_pass, maximum=LONGEST_WAIT, timeout=PATIENCE)(func, on_error)
-
-
-RETRY = _Patience()
+RETRY = patient(DEFAULT_RETRY)
 Job = TypeVar("Job", bigquery.QueryJob, bigquery.LoadJob)
 T = TypeVar("T")
 
