@@ -9,7 +9,7 @@ import httpx
 from prefect.settings import PREFECT_API_URL
 
 from flows.model.errors import ApiError, UsageError
-from flows.model.safe_text import unended
+from flows.model.safe_text import unended, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,15 +38,18 @@ def _told_of(error: Exception, otherwise: str) -> ApiError | UsageError | None:
     """Return what an error of Prefect's client says for a person; None where it is none of its connection."""
     # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
     if str(error).startswith("Failed to reach API"):
-        return ApiError(f"{unended(error)}. Start it, or {otherwise}.")
+        return ApiError(f"{without_password(unended(error))}. Start it, or {otherwise}.")
     if isinstance(error, httpx.HTTPStatusError):
         return _refused(error)
     if isinstance(error, httpx.HTTPError):
         why = f"{type(error).__name__} {error}".strip()
-        return ApiError(
-            f"Prefect's API at {PREFECT_API_URL.value()} does not answer ({why}). Start it, or {otherwise}."
-        )
+        return ApiError(f"Prefect's API at {api_address()} does not answer ({why}). Start it, or {otherwise}.")
     return None
+
+
+def api_address() -> str:
+    """Return where Prefect's API is, as it may be shown."""
+    return without_password(PREFECT_API_URL.value())
 
 
 def detail_of(error: httpx.HTTPStatusError) -> str:
@@ -60,7 +63,7 @@ def detail_of(error: httpx.HTTPStatusError) -> str:
 
 
 def _refused(error: httpx.HTTPStatusError) -> ApiError | UsageError:
-    url, code = PREFECT_API_URL.value(), error.response.status_code
+    url, code = api_address(), error.response.status_code
     if code in REFUSED:
         return UsageError(
             f"Prefect's API at {url} refuses who asks ({code}). Set PREFECT_API_KEY (Cloud) or PREFECT_API_AUTH_STRING "

@@ -13,6 +13,7 @@ from prefect.filesystems import LocalFileSystem
 from blocks import MongodbDatabase, MysqlDatabase
 from blocks.api import asking_api
 from flows.model.errors import SourceError, UsageError
+from flows.model.safe_text import without_password
 from flows.sources.connections import MysqlConnection, from_environment, kind_in_environment
 from flows.warehouses.bigquery.settings import parse_address
 
@@ -25,6 +26,7 @@ CONNECTION = "DERIVED_CONNECTION_"
 WAREHOUSE, STAGE, KEY = "DERIVED_WAREHOUSE", "DERIVED_STAGE", "GOOGLE_APPLICATION_CREDENTIALS"
 NAME = "derived"
 """Name of the blocks of which there is one."""
+_A_NAME = re.compile(r"[a-z0-9-]+")
 _BUCKET = re.compile(r"gs://(?P<bucket>[a-z0-9._-]+)(?:/(?P<prefix>.*?))?/?")
 
 
@@ -56,7 +58,7 @@ def planned(variables: Mapping[str, str], root: Path) -> list[Planned]:
     if credentials is not None:
         found.append(Planned(KEY, credentials, NAME))
     address = variables.get(WAREHOUSE, "")
-    if address.startswith("bigquery:"):
+    if address and not _A_NAME.fullmatch(address):  # that of a block, or the embedded one's, has nothing to save
         from blocks.warehouse import DerivedWarehouse  # noqa: PLC0415 - Google's libraries are slow to import
 
         parse_address(address)
@@ -125,5 +127,5 @@ def _stage(address: str, credentials: Any, root: Path) -> list[Planned]:  # noqa
             raise UsageError(f"{STAGE}: nobody is named who may use the bucket. Set {KEY} to a key's file.") from None
         return [Planned(STAGE, block, NAME)]
     if "://" in address:
-        raise UsageError(f"{STAGE}: '{address}' is no stage. Write a folder or gs://bucket/prefix.")
+        raise UsageError(f"{STAGE}: '{without_password(address)}' is no stage. Write a folder or gs://bucket/prefix.")
     return [Planned(STAGE, LocalFileSystem(basepath=str((root / address).resolve())), NAME)]

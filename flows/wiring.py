@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from flows.model.errors import DerivedError, UsageError, told
+from flows.model.safe_text import without_password
 from flows.prefect_settings import Settings as PrefectSettings
 from flows.project.git import commit_of, precedes
 from flows.project.private import make_private
@@ -178,9 +179,10 @@ def _open_bigquery(address: str) -> Warehouse:
 
         return BigQuery(parse_address(address), emulator)
     if not _BLOCK_NAME.fullmatch(address) or not api_configured():
-        unknown = ", and no Prefect API is configured that may know a block of that name"
+        may_be = ", and no Prefect API is configured that may know a block of that name"
+        unknown = may_be if _BLOCK_NAME.fullmatch(address) else ""
         raise UsageError(
-            f"{WAREHOUSE}: '{address}' is no warehouse{unknown if _BLOCK_NAME.fullmatch(address) else ''}. "
+            f"{WAREHOUSE}: '{without_password(address)}' is no warehouse{unknown}. "
             "Write duckdb or bigquery://my-project?location=EU."
         )
     from blocks.warehouse import warehouse_block  # noqa: PLC0415 - Prefect is slow to import
@@ -233,7 +235,7 @@ def stage_block(root: Path) -> StageBlock:
 
 def _stage_folder(address: str, root: Path) -> Path:
     if "://" in address:
-        raise UsageError(f"{STAGE}: '{address}' is no stage. Write a folder or gs://bucket/prefix.")
+        raise UsageError(f"{STAGE}: '{without_password(address)}' is no stage. Write a folder or gs://bucket/prefix.")
     return (root / address).resolve()
 
 

@@ -211,7 +211,12 @@ def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> Non
             "DERIVED_CONNECTION_B begins with no known kind",
         ),
         ("DERIVED_WAREHOUSE=bigquery://my-project", "says no location"),
-        ("DERIVED_STAGE=s3://bucket", "is no stage"),
+        (
+            "DERIVED_CONNECTION_A=mysql://r@db/shop\nDERIVED_WAREHOUSE=bigqery://my-project",
+            "names no project of BigQuery",
+        ),
+        (f"DERIVED_WAREHOUSE=mysql://reader:{SECRET}@db/shop", "names no project of BigQuery"),
+        (f"DERIVED_STAGE=s3://key:{SECRET}@bucket", "'s3://***@bucket' is no stage"),
         ("OTHER=1", "Nothing to save"),
         (f"DERIVED_CONECTION_A=mysql://reader:{SECRET}@db/shop", "Did you mean 'DERIVED_CONNECTION_A'?"),
         (f"DERIVED_CONNECTION_A=mysql://r@db/shop\nDERIVED_STAEG={SECRET}", "Did you mean 'DERIVED_STAGE'?"),
@@ -267,7 +272,7 @@ def test_testing_a_mongodb_connection_says_what_it_reached_or_what_is_wrong(api:
         server.client.shop.orders.insert_one({"sku": "a"})
         reached, refused = python(api, TEST_MONGODB, server.uri()).splitlines()
     assert reached.startswith("Connected to MongoDB ")
-    assert reached.endswith(": 1 collections in 'shop'.")
+    assert reached.endswith(": 1 collection in 'shop'.")
     assert "MongoDB database 'shop': Authentication failed." in refused
     assert SECRET not in refused
 

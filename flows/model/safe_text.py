@@ -20,6 +20,7 @@ _UNSEEN = (
 _CONTROL = re.compile(f"[{_UNSEEN}]")
 _LINE = re.compile(f"[\t\n{_UNSEEN}]")
 _END = re.compile(r"[\s.!?:;,]+\Z")
+_SIGNED_IN = re.compile(r"//.*@")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -48,6 +49,15 @@ def unended(text: object) -> str:
     'it is not a valid file'
     """
     return _END.sub("", str(text))
+
+
+def without_password(text: object) -> str:
+    """Return text with an address in it, but not who signs in there and by which password.
+
+    >>> without_password("https://ci:secret@prefect.example.com/api")
+    'https://***@prefect.example.com/api'
+    """
+    return _SIGNED_IN.sub("//***@", str(text))
 
 
 def spelled(value: object) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import httpx
 from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from blocks.api import asking_api, detail_of
+from blocks.api import api_address, asking_api, detail_of
 from flows.model.errors import UsageError
 from flows.tracking.deployment import WORK_POOL, kind_of
 from flows.tracking.desired import automations_of, is_same, payload_of
@@ -168,7 +168,7 @@ async def _require_pool(client: PrefectClient) -> None:
         if error.response.status_code != httpx.codes.NOT_FOUND or WORK_POOL not in error.response.text:
             raise
         raise UsageError(
-            f"There is no work pool '{WORK_POOL}' at {PREFECT_API_URL.value()}. Make it: "
+            f"There is no work pool '{WORK_POOL}' at {api_address()}. Make it: "
             "python -m flows.deploy --pool, or without a cluster: python -m flows.deploy --pool --process"
         ) from None
 

@@ -319,9 +319,12 @@ def test_wrong_use_is_told(deployed):
 
 
 def test_an_api_that_does_not_answer_is_a_failure(deployed):
-    """Deploying, making the pool and saving blocks say alike where it was looked for; none can go without it."""
-    closed = "http://127.0.0.1:1/api"
-    environment = {"PREFECT_API_URL": closed, "DERIVED_CONNECTION_SHOP": "mysql://reader:secret@db.example.com/shop"}
+    """Deploying, making the pool and saving blocks say alike where it was looked for, without a password; none can go without it."""
+    closed = "http://***@127.0.0.1:1/api"
+    environment = {
+        "PREFECT_API_URL": "http://ci:secret@127.0.0.1:1/api",
+        "DERIVED_CONNECTION_SHOP": "mysql://reader:secret@db.example.com/shop",
+    }
     for command in (("flows.deploy",), ("flows.deploy", "--pool", "--process"), ("blocks",)):
         said = deployed.run("-m", *command, fails=1, **environment).stderr
         assert said.startswith(f"Prefect's API at {closed} does not answer"), said

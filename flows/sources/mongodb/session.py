@@ -23,6 +23,7 @@ from pymongo.errors import (
 from pymongo.uri_parser import split_options
 
 from flows.model.errors import SourceError, SourceUnavailableError
+from flows.model.sizes import plural
 from flows.sources.connections import MONGODB_EXAMPLE
 from flows.sources.mongodb.options import uses_tls
 from flows.sources.values.texts import one_line
@@ -108,7 +109,7 @@ def ping(settings: MongodbConnection) -> str:
     with opened(settings) as client:
         version = client.server_info()["version"]
         seen = len(client[settings.database].list_collection_names(authorizedCollections=True))
-    return f"Connected to MongoDB {version}: {seen} collections in '{settings.database}'."
+    return f"Connected to MongoDB {version}: {plural(seen, 'collection')} in '{settings.database}'."
 
 
 def _client(settings: MongodbConnection) -> Client:

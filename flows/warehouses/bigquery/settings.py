@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from urllib.parse import parse_qsl, urlsplit
 
 from flows.model.errors import UsageError, did_you_mean
+from flows.model.safe_text import without_password
 
 SCHEME = "bigquery"
 _EXAMPLE = "Write it as bigquery://my-project?location=EU."
@@ -31,18 +32,22 @@ def parse_address(address: str) -> BigQuerySettings:
     Raises:
         UsageError: it cannot be understood; says what to write.
     """
-    parts = urlsplit(address)
+    shown = without_password(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets that are no address
+        parts = urlsplit("")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if parts.scheme != SCHEME or parts.path.strip("/") or not _PROJECT.fullmatch(parts.netloc):
-        raise UsageError(f"'{address}' names no project of BigQuery. {_EXAMPLE}")
+        raise UsageError(f"'{shown}' names no project of BigQuery. {_EXAMPLE}")
     known = [field.name for field in fields(BigQuerySettings) if field.name != "project"]
     for name in options:
         if name not in known:
             hint = did_you_mean(name, known) or f" Write one of {', '.join(known)}."
-            raise UsageError(f"'{address}': BigQuery has no setting '{name}'.{hint}")
+            raise UsageError(f"'{shown}': BigQuery has no setting '{name}'.{hint}")
     location, most = (options.get(name, "") for name in known)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", location):
-        raise UsageError(f"'{address}' says no location, which cannot be changed later. {_EXAMPLE}")
+        raise UsageError(f"'{shown}' says no location, which cannot be changed later. {_EXAMPLE}")
     if most and not re.fullmatch(r"[1-9]\d{0,17}", most):
-        raise UsageError(f"'{address}': maximum_bytes_billed '{most}' is no number of bytes, such as 100000000000.")
+        raise UsageError(f"'{shown}': maximum_bytes_billed '{most}' is no number of bytes, such as 100000000000.")
     return BigQuerySettings(parts.netloc, location, int(most) if most else None)

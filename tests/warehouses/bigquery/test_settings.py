@@ -19,6 +19,8 @@ def test_an_address_names_a_project_and_its_location():
     [
         ("bigquery://?location=EU", "names no project of BigQuery. Write it as bigquery://my-project?location=EU."),
         ("bigquery://my-project/core?location=EU", "names no project"),
+        ("bigquery://[my-project", "'bigquery://[my-project' names no project"),
+        ("mysql://reader:hunter2@db.example.com/shop", "'mysql://***@db.example.com/shop' names no project"),
         ("bigquery://my-project", "says no location, which cannot be changed later. Write it as"),
         ("bigquery://my-project?location=", "says no location"),
         ("bigquery://my-project?loaction=EU", "BigQuery has no setting 'loaction'. Did you mean 'location'?"),
