@@ -26,10 +26,20 @@ def plain(sql: str) -> bool:
 
 
 def once(argument: str, build: Callable[[str], str]) -> str:
-    """Return the SQL that `build` makes of an argument, which it may name several times."""
-    if plain(argument) or (len(argument) <= _SHORT and "lambda" not in argument):
-        return build(argument)
-    return bound([argument], lambda names: build(names[0]))
+    """Return the SQL that `build` makes of an argument, which it may name several times; other arguments must be plain."""
+    return once_each([argument], lambda names: build(names[0]))
+
+
+def once_each(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> str:
+    """Return the SQL that `build` makes of arguments, each of which it may name several times."""
+    if all(plain(one) or _short(one) for one in arguments):
+        return build(arguments)
+    return bound(arguments, build)
+
+
+def _short(sql: str) -> bool:
+    # A query is computed as often as it is written, and DuckDB takes none inside a lambda.
+    return len(sql) <= _SHORT and "lambda" not in sql and "SELECT" not in sql
 
 
 def bound(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> str:
@@ -98,6 +108,11 @@ def safely(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> s
 def lifted(sql: str, arguments: Sequence[tuple[str, str]]) -> str:
     """Return NULL where SQL ends in an error; `arguments` are computed outside of it, by the names that it has for them."""
     tried = f"TRY({steady(sql)})"
-    for name, argument in reversed(arguments):
-        tried = f"list_extract(list_transform([{argument}], lambda {name}: {tried}), 1)"
-    return tried
+    if len(arguments) == 1:
+        [(name, argument)] = arguments
+        return f"list_extract(list_transform([{argument}], lambda {name}: {tried}), 1)"
+    # DuckDB takes no query inside a lambda, which an argument may be.
+    for name, _ in reversed(arguments):
+        tried = f"list_extract(list_transform([struct_extract(xall, '{name}')], lambda {name}: {tried}), 1)"
+    given = ", ".join(f"'{name}': {argument}" for name, argument in arguments)
+    return f"list_extract(list_transform([{{{given}}}], lambda xall: {tried}), 1)" if given else tried

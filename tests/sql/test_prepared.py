@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from random import Random
 
 import duckdb
@@ -117,6 +118,13 @@ def of_aggregates():
                 yield from (f"{call} OVER ({frame.replace('{}', one)})" for frame in FRAMES)
 
 
+def of_queries():
+    """Give all of these with queries of one value in place of columns."""
+    for one in itertools.chain(of_operators(), of_one(), of_calls()):
+        if re.search(r"\bc\d+\b", one):
+            yield re.sub(r"\b(c\d+)\b", r"(SELECT \1 FROM core.t AS u)", one)
+
+
 SCHEMA = {"core.t": {name: parse_type(type_) for name, type_ in COLUMNS.items()}}
 
 
@@ -145,7 +153,7 @@ def refused(connection, queries):
     return []
 
 
-@pytest.mark.parametrize("expressions", [of_operators, of_one, of_calls, of_aggregates])
+@pytest.mark.parametrize("expressions", [of_operators, of_one, of_calls, of_aggregates, of_queries])
 def test_what_is_not_refused_can_be_prepared(engine, expressions):
     """The compiler refuses each pair of types that DuckDB would."""
     known, all_ = [], sorted(set(expressions()))

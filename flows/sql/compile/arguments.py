@@ -54,6 +54,10 @@ def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:
     if value.type == t.UNKNOWN:
         return None
     if value.constant is None:
+        if "SELECT" in value.sql:
+            scope.unsupported(
+                node, f"{name} with a query as its zone (join what it reads in FROM, and name its column)"
+            )
         return Zone(value.sql, None)
     text = str(value.constant)
     offset = fixed(text)

@@ -9,7 +9,7 @@ from flows.sql import types as t
 from flows.sql.compile.zones import UTC, Zone
 from flows.sql.functions.date_parts import CLOCK, taken
 from flows.sql.functions.template import filled
-from flows.sql.once import bound, failure, once
+from flows.sql.once import bound, failure, once, once_each
 from flows.sql.times import within
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def _made(function: str, type_: Type, part: str, *values: str) -> str | None:
     if by is None:
         return None
     given = [f"CAST({value} AS DATE)" if by.by_day else value for value in values]
-    if by.template.count("$1") == 1:
+    if all(by.template.count(f"${place}") == 1 for place in range(1, len(given) + 1)):
         return filled(by.template, given)
-    return once(given[0], lambda one: filled(by.template, [one, *given[1:]]))
+    return once_each(given, lambda names: filled(by.template, names))
 
 
 def truncate(value: str, type_: Type, part: str, zone: Zone = UTC) -> str | None:
@@ -93,11 +93,7 @@ def series(type_: Type, first: str, last: str, step: str, part: str) -> str | No
 
 def difference(left: str, right: str, type_: Type, part: str) -> str | None:
     """Return how many parts lie from `right` to `left`: elapsed for TIMESTAMP, boundaries crossed for the others."""
-    return (
-        once(right, lambda sooner: _made("DIFF", type_, part, left, sooner) or "")
-        if taken("DIFF", type_, part)
-        else None
-    )
+    return _made("DIFF", type_, part, left, right)
 
 
 def extract(value: str, type_: Type, part: str, zone: Zone = UTC) -> tuple[str, Type] | None:

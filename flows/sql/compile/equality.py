@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.once import once
+from flows.sql.once import once, once_each
 
 if TYPE_CHECKING:
     from flows.model.types import Type
@@ -16,10 +16,10 @@ def equal(one: str, two: str, type_: Type) -> str:
     if type_ == t.FLOAT64:
         return f"CASE WHEN CAST(isnan({one}) AS INTEGER) + CAST(isnan({two}) AS INTEGER) > 0 THEN FALSE ELSE {one} = {two} END"
     if type_.name == "STRUCT":
-        return once(one, lambda left: once(two, lambda right: _equal_structs(left, right, type_)))
+        return once_each([one, two], lambda names: _equal_structs(names[0], names[1], type_))
     if type_.element is not None:
         element = type_.element
-        return once(one, lambda left: once(two, lambda right: _equal_arrays(left, right, element)))
+        return once_each([one, two], lambda names: _equal_arrays(names[0], names[1], element))
     return f"({one} = {two})"
 
 
@@ -47,7 +47,9 @@ def _equal_arrays(one: str, two: str, element: Type) -> str:
 
 def among(one: str, array: str, type_: Type) -> str:
     """Return whether a value is an element of an ARRAY."""
-    found = once(one, lambda value: f"list_transform({array}, lambda xone: {equal(value, 'xone', type_)})")
+    found = once_each(
+        [one, array], lambda names: f"list_transform({names[1]}, lambda xone: {equal(names[0], 'xone', type_)})"
+    )
     return once(
         found,
         lambda all_: (

@@ -179,6 +179,8 @@ def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapp
 
 @lru_cache(maxsize=1024)
 def _several_times(template: str) -> bool:
-    """Say whether a template names an argument more than once."""
+    """Say whether a template names an argument more than once, or maybe inside a lambda, which takes no query."""
+    if "lambda" in template:
+        return True
     places = [mark for mark, _ in _TOKEN.findall(template) if mark[-1:].isdigit() or mark in {"*", "null"}]
     return len(places) != len(set(places)) or {"*", "null"} <= set(places)

@@ -129,7 +129,7 @@ def test_json_comes_back_as_text_wherever_it_stands():
     page = {"rows": [{"f": [{"v": told}, {"v": [{"v": '"x"'}]}, items]}, {"f": [{"v": None}, {"v": []}, {"v": []}]}]}
     rows = bigquery.table.RowIterator(None, None, None, schema, first_page_response=page)
     text = '{"a":[1.5,"ü",null]}'
-    assert rows_by_name(rows) == [
+    assert rows_by_name(rows, rows.schema) == [
         {
             "j": text,
             "many": ['"x"'],
@@ -189,7 +189,7 @@ def test_a_result_has_all_digits_of_a_bignumeric():
     schema = [schema_field("v", Type("BIGNUMERIC"))]
     page = {"rows": [{"f": [{"v": text}]} for text in (MOST, LEAST)]}
     rows = bigquery.table.RowIterator(None, None, None, schema, first_page_response=page)
-    assert [row["v"] for row in rows_by_name(rows)] == [Decimal(MOST), Decimal(LEAST)]
+    assert [row["v"] for row in rows_by_name(rows, rows.schema)] == [Decimal(MOST), Decimal(LEAST)]
 
 
 def test_rows_that_differ_in_the_last_digit_of_a_bignumeric_differ():
