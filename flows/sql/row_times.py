@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from itertools import islice, product
+from operator import and_
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
 
 _UPPER, _LOWER = {"<", "<=", "="}, {">", ">=", "="}
 _WINDOWS = 6
+_LEAST = timedelta(microseconds=1)
 _NEAR = [
     timedelta(0),
     -timedelta(hours=1),
-    -timedelta(microseconds=1),
+    -_LEAST,
     *(sign * timedelta(hours=hours) for hours in (12, 24) for sign in (-1, 1)),
 ]
 """How far from an end of a range to look for rows of other windows."""
@@ -73,8 +75,8 @@ class RowTime:
     """What the column has to fulfil."""
     of_days: bool = False
     """Whether the column is a DATE."""
-    beside: frozenset[str] = frozenset()
-    """The signs in which other columns stand to the window: what they keep out nobody can say."""
+    beside: tuple[Limit, ...] | None = ()
+    """What other columns have to fulfil; None where something names the window of which nobody can say what it keeps out."""
     made: Bound | None = None
     """Where the value lies that the window alone makes."""
 
@@ -93,12 +95,26 @@ class RowTime:
     def stray(self, size: Size) -> Stray | None:
         """Return a time that some window of a size lets through and that lies outside of it; None where nobody knows one."""
         for window in islice(examples(size), _WINDOWS):
-            for one in self._made_by(window) if self.made is not None else self._read_by(window):
-                earlier = one.given < window.start
-                # What is bounded on that side elsewhere may keep those rows out.
-                if (earlier or one.given >= window.end) and not self.beside & (_LOWER if earlier else _UPPER):
+            for one in self._made_by(window) if self.made is not None else self._read_by(window, size):
+                outside = one.given < window.start or one.given >= window.end
+                if outside and not self._may_keep_out(one):
                     return one
         return None
+
+    def _may_keep_out(self, stray: Stray) -> bool:
+        """Say whether what bounds other columns may keep a row out.
+
+        A range that holds the window and that time as well, as the week before the window does, keeps out neither. What
+        holds no whole window, as all that was before it, may be of rows that there must not be.
+        """
+        if self.beside is None:
+            return True
+        window = stray.window
+        moments = [window.start, window.end - _LEAST, stray.given, stray.read or stray.given]
+        try:
+            return not all(limit.holds(moment, window) for limit in self.beside for moment in moments)
+        except ValueError:
+            return True
 
     def _made_by(self, window: Window) -> Iterator[Stray]:
         assert self.made is not None  # noqa: S101 - asked before
@@ -106,13 +122,19 @@ class RowTime:
         if low is not None and high is not None and (low >= window.end or high < window.start):
             yield Stray(window, None, low if low >= window.end else high)
 
-    def _read_by(self, window: Window) -> Iterator[Stray]:
+    def _read_by(self, window: Window, size: Size) -> Iterator[Stray]:
+        is_bounded = self.is_bounded
         ends = [window.end, window.start]
         for limit in self.limits:
             end = exactly(window.end if limit.at_end else window.start, limit.of_end)
             ends += [end[0]] if end is not None and not end[1] else []
-        for read in (end + near for end in dict.fromkeys(ends) for near in _NEAR):
+        for end, near in product(dict.fromkeys(ends), _NEAR):
+            read = end + near
             if self.of_days and read != Size(1, "day").floor(read):
+                continue
+            # Between the bounds of a range outside of the window a column of whole hours, days or months may hold nothing.
+            outside = (read < window.start, read >= window.end)
+            if near and any(map(and_, outside, is_bounded)) and read != size.floor(read):
                 continue
             try:
                 lets = all(one.holds(read, window) for one in self.limits)
@@ -149,7 +171,7 @@ def row_times(node: exp.Expr, value: Value, context: Context, conditions: list[K
             own = (parse_type(type_) if isinstance(type_, str) else type_).name
             cut = all(isinstance(step, Cut) and step.part in _DAY_OR_HOUR for step in origin.steps)
             told = (origin.column, "@" if own == "TIMESTAMP" else f"{own}(@)") if cut else (written, moment)
-            limits, beside = tuple(known.limits), frozenset(known.beside)
+            limits, beside = tuple(known.limits), None if known.beside is None else tuple(known.beside)
             found.append(RowTime(origin.column, *told, origin.steps, limits, own == "DATE", beside))
     return found
 
@@ -171,7 +193,7 @@ class _Known:
 
     def __init__(self, origin: Origin, context: Context, conditions: list[Kept]) -> None:
         self.limits: list[Limit] = []
-        self.beside: set[str] = set()
+        self.beside: list[Limit] | None = []
         self._column = origin.column
         self._places: set[Occurrence] = set()
         self._equated = context.equated
@@ -202,26 +224,33 @@ class _Known:
         condition = Condition(node).plain()
         every, compared = (False, []) if parts(condition) else comparisons(condition)
         if names_column:
-            found = [self._limit(both, scope) for both in compared] if every else []
+            found = [self._limits(both, scope) for both in compared] if every else []
             if found and None not in found:
-                self.limits += [one for one in found if isinstance(one, Limit)]
+                self.limits += [limit for limits in found for limit in limits or ()]
                 return True
             return isinstance(condition.node, exp.Is) and isinstance(condition.node.this, exp.Column)
-        signs = {one.sign for both in compared for one in both if _of_parameter(one)}
-        self.beside |= signs if every and all(any(map(_of_parameter, both)) for both in compared) else {"="}
+        limits = [[_limit(one) for one in both if _of_parameter(one)] for both in compared]
+        known = every and self.beside is not None and limits and all(limits)
+        self.beside = [*(self.beside or ()), *(one for of_both in limits for one in of_both)] if known else None
         return True
 
-    def _limit(self, both: list[Comparison], scope: Scope) -> Limit | Literal["written"] | None:
+    def _limits(self, both: list[Comparison], scope: Scope) -> list[Limit] | None:
         """Return what a comparison says of the column by the window; None where it says more than is known here."""
+        found, is_read = [], False
         for one in both:
             origins = [origin for origin in origins_of(one.value, scope) if not origin.opaque]
             if len(origins) == 1 and self._is_meant(origins[0]):
-                if limit := _of_parameter(one):
-                    at_end = limit.name.lower() == "window_end"
-                    return Limit(origins[0].steps, one.sign, at_end, one.limits[0].steps)
-                if all(isinstance(limit.leaf, exp.Literal) for limit in one.limits):
-                    return "written"
-        return None
+                if _of_parameter(one):
+                    found.append(_limit(one)._replace(steps=origins[0].steps))
+                elif not all(isinstance(limit.leaf, exp.Literal) for limit in one.limits):
+                    return None
+                is_read = True
+        return found if is_read else None
+
+
+def _limit(one: Comparison) -> Limit:
+    (limit,) = one.limits
+    return Limit(one.value.steps, one.sign, limit.leaf.name.lower() == "window_end", limit.steps)
 
 
 def _of_parameter(one: Comparison) -> exp.Parameter | None:

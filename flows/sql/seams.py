@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.dependency import examples
+from flows.model.window import Size
 from flows.sql.bounds import PARTS
 from flows.sql.comparisons import Condition, comparisons, parts, series_of
 from flows.sql.divided import UNREAD, Limit, Rows
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 _COMPARED = (exp.Between, exp.In, exp.GTE, exp.GT, exp.LTE, exp.LT, exp.EQ)
 # What a value beside the window's end says of the rows there alone.
 _TELLING = (exp.EQ, exp.NEQ, exp.LT, exp.GT, exp.GTE)
-_UPPER = {"<", "<=", "="}
+_UPPER, _LOWER = {"<", "<=", "="}, {">", ">=", "="}
+_EXAMPLE = next(examples(Size(1, "day")))
 _TURNED: dict[bool, dict[type[exp.Expr], str]] = {
     True: {exp.LTE: "<", exp.GTE: ">", exp.LT: "<=", exp.GT: ">="},
     False: {exp.GT: "<", exp.LT: ">", exp.GTE: "<=", exp.LTE: ">="},
@@ -135,15 +139,25 @@ class _Graph:
 def _of_rows(bounds: Iterable[tuple[exp.Column | None, Bound]], table: str | None) -> list[Bound]:
     """Return what bounds the rows of one table: its own columns, and ranges of the others.
 
-    What only ends with the window in another table is what was known by then, and says nothing of when a row is from.
+    What only ends with the window in another table, or begins before it, is what was known by then, and says nothing of
+    when a row is from.
     """
     return [
         bound
         for column, bound in bounds
         if column is None
         or (table is not None and len({table.lower(), column.table.lower()} - {""}) <= 1)
-        or any(limit.sign in {">=", ">", "="} for limit in bound)
+        or (any(limit.sign in _LOWER for limit in bound) and not _begins_before(bound))
     ]
+
+
+def _begins_before(bound: Bound) -> bool:
+    """Say whether a range begins before its window, so that two windows share what it holds."""
+    before = _EXAMPLE.start - timedelta(microseconds=1)
+    try:
+        return all(limit.holds(before, _EXAMPLE) for limit in bound if limit.sign in _LOWER)
+    except ValueError:
+        return False
 
 
 def _made_of_window(nodes: Nodes) -> dict[tuple[str, str], Side]:

@@ -153,6 +153,7 @@ def test_ranges_that_share_and_lose_nothing_are_none(condition):
         f"SELECT a.id FROM core.events AS a JOIN core.events AS b ON b.id = a.id AND b.{CLOSED}",
         f"SELECT b.id FROM core.events AS b JOIN core.events AS a ON b.id = a.id AND a.ts < @window_end WHERE b.{CLOSED}",
         f"WITH a AS (SELECT * FROM core.events WHERE ts < @window_end) SELECT b.id FROM core.events AS b JOIN a ON b.id = a.id WHERE b.{CLOSED}",
+        f"SELECT b.id FROM core.events AS b JOIN core.events AS a ON b.id = a.id AND a.ts >= @window_start - INTERVAL 7 DAY AND a.ts < @window_end WHERE b.{CLOSED}",
         f"SELECT id FROM core.events WHERE id = 1 OR ({CLOSED} AND id = 2)",
         f"SELECT id FROM core.events WHERE {CLOSED} AND (dt IS NULL OR dt > DATETIME(@window_end))",
         "WITH w AS (SELECT @window_start AS a, @window_end AS b) SELECT e.id FROM core.events AS e, w AS v WHERE e.ts BETWEEN v.a AND v.b",

@@ -232,6 +232,10 @@ BERLIN = "DATE(ts, 'Europe/Berlin')"
             f"DATE(e.ts) AS day {FROM} AS e LEFT JOIN core.days AS k ON k.day < DATE(e.ts) AND k.day < DATE(@window_end) WHERE e.ts < @window_end",
             "ts >= @window_start",
         ),
+        (
+            f"DATE(e.ts) AS day {FROM} AS e JOIN core.days AS k ON k.id = e.id AND k.day >= DATE(@window_start) - 7 AND k.day < DATE(@window_end) WHERE e.ts < @window_end",
+            "ts >= @window_start",
+        ),
     ],
 )  # fmt: skip
 def test_windows_that_give_rows_of_others(sql, write):
@@ -261,6 +265,11 @@ def test_windows_that_give_rows_of_others(sql, write):
         "day FROM core.days WHERE day = DATE(@window_start)",
         "day FROM core.days WHERE day < DATE_ADD(DATE(@window_start), INTERVAL 1 DAY) AND day >= DATE(@window_start)",
         "day FROM core.days WHERE DATE_DIFF(day, DATE(@window_start), DAY) = 0",
+        "day FROM core.days WHERE ABS(DATE_DIFF(day, DATE(@window_start), DAY)) < 1",
+        f"ts AS day {FROM} WHERE ts > @window_start - INTERVAL 1 HOUR AND ts <= @window_end - INTERVAL 1 HOUR",
+        f"DATE(ts) AS day {FROM} WHERE ts < @window_end AND id NOT IN (SELECT id {FROM} WHERE ts < @window_start)",
+        f"DATE(e.ts) AS day {FROM} AS e LEFT JOIN core.days AS k ON k.id = e.id AND k.day < DATE(@window_start) WHERE e.ts < @window_end AND k.id IS NULL",
+        f"DATE(e.ts) AS day {FROM} AS e WHERE e.ts < @window_end AND (SELECT COUNT(*) FROM core.days AS k WHERE k.id = e.id AND k.day < DATE(@window_start)) = 0",
         "day FROM core.days WHERE (day >= DATE(@window_start) OR id = 1) AND day < DATE(@window_end)",
         "DATE(@window_start) AS day FROM core.days WHERE day >= DATE(@window_start)",
         "day FROM core.days WHERE NOT EXISTS (SELECT 1 FROM core.events WHERE ts > @window_start AND DATE(ts) = day)",
