@@ -6,7 +6,7 @@ import pytest
 
 # Those whose tests take longest come first.
 SERVERS = ("bigquery_server", "prefect_server", "mongodb_server", "mysql_server")
-# Their tests are many and short: they fill the processes at the end.
+# Their tests are many and short, but for those that try much at random: they fill the processes at the end.
 LAST = ("sql", "project", "model", "report")
 
 
@@ -15,15 +15,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     turns: dict[str, int] = {}
     for item in items:
         path = item.path.as_posix()
-        turns[path] = min(turns.get(path, len(SERVERS) + 1), _turn(item))
+        turns[path] = min(turns.get(path, len(SERVERS) + 2), _turn(item))
     items.sort(key=lambda item: turns[item.path.as_posix()])
 
 
 def _turn(item: pytest.Item) -> int:
-    """Return 0 to 3 for tests of a server, 4 for those that may start processes, 5 for the rest."""
+    """Return 0 to 3 for tests of a server, 4 for those that may start processes, 5 for what is random, 6 for the rest."""
     assert isinstance(item, pytest.Function)
     # What a fixture asks for by the name of a parameter is not among its test's fixtures.
     asked = item.callspec.params if hasattr(item, "callspec") else {}
     names = [*item.fixturenames, *(f"{asked.get(name)}_server" for name in ("warehouse", "things"))]
     found = [place for place, server in enumerate(SERVERS) if server in names]
-    return min(found, default=len(SERVERS) + any(folder in item.path.parts for folder in LAST))
+    is_last = any(folder in item.path.parts for folder in LAST)
+    return min(found, default=len(SERVERS) + (2 - ("fuzz" in item.path.name) if is_last else 0))
