@@ -75,7 +75,7 @@ def _plan_core(asked: Asked, table: Table, reading: Reading) -> Plan:
         todo = replace(todo, starts_over=bool(live.parts))
     abandons = begun.number if begun is not None and not asked.trim else None
     edition = Edition(table, reading.generation, asked.project.schema(table.identity))
-    return replace(of_edition(in_order(todo, reading), edition), abandons=abandons)
+    return replace(of_edition(in_order(todo, reading), edition), abandons=abandons, accepts=asked.accept)
 
 
 def _plan_derived(asked: Asked, table: Table, reading: Reading) -> Plan:

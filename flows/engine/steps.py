@@ -193,6 +193,8 @@ class Plan:
     """A generation that was begun and is not wanted any more."""
     still: DerivedError | None = None
     """Why the rows that readers see cannot be kept up to date until the next generation is there."""
+    accepts: bool = False
+    """Whether rows of a core table stay that its file would have others of."""
     idle: Literal["", "nothing outside", "never copied"] = ""
     """Why a plan has no windows that is to do nothing but let rows go."""
     bytes: int | None = None

@@ -71,8 +71,9 @@ def plan_succession(
         - _waiting(table, every),
         begins=goes_on is None,
         accepts=accepts,
-        # Of one that has no window yet nothing is to be there: rows that are there lie outside its windows.
-        is_whole=(bool(state.committed) or not windows) and not _lacks(every, reading),
+        # Of one that has no window yet nothing is to be there: rows that are there lie outside its windows. But where
+        # the ledger is ahead of this run's clock, that clock may be what is wrong.
+        is_whole=(bool(state.committed) or not (windows or reading.state.ahead)) and not _lacks(every, reading),
         again=again,
     )
     return replace(
@@ -86,6 +87,7 @@ def plan_succession(
         editions=(*present.editions, *following.editions),
         behind=present.behind,
         kept=present.kept,
+        ahead=reading.state.ahead,
         succession=succession,
         still=still,
     )

@@ -110,7 +110,8 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         if plan.bytes is not None:
             lines.append(f"  reads about {shown_bytes(plan.bytes)}")
     elif any(change.alters_rows for change in plan.changes) and not _is_derived(plan):
-        lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}"]
+        stay = "; its rows stay as they are" if plan.accepts else ""
+        lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}{stay}"]
     elif plan.succession is not None and plan.succession.is_whole:
         lines = [f"{table}: to do: generation {plan.succession.generation} takes the place of what readers see"]
     else:
@@ -131,7 +132,7 @@ def describe_succession(plan: Plan) -> list[str]:
     what = f"changed{_changes(following.changes)}" if following.changes else "is made anew"
     stands = f"generation {following.generation} has {following.done:,} of {plural(following.windows, 'window')}"
     long = f", about {timedelta(seconds=max(1, round(following.seconds)))} for the others" if following.seconds else ""
-    if following.windows:
+    if following.windows or not following.is_whole:
         lines.append(f"  {what}: {stands}{long}; readers keep what they see until all are there")
     else:
         lines.append(
@@ -201,7 +202,7 @@ def describe_outcome(outcome: Outcome) -> str:
     if outcome.turned is not None:
         return f"{outcome.table}: {describe_turned(outcome.turned)}"
     if outcome.swapped is not None and not outcome.entries:
-        return f"{outcome.table}: {_seen(outcome.swapped)}"
+        return f"{outcome.table}: generation {outcome.swapped.generation} is what readers see"
     if not outcome.entries and not outcome.failures:  # what there was to do others have done
         return describe_plan(outcome.table, replace(outcome.plan, windows=()))[0]
     return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}"
@@ -212,10 +213,6 @@ def describe_turned(entry: Entry) -> str:
     return f"generation {entry.generation} {'is dropped' if entry.kind == 'abandon' else 'is what readers see again'}"
 
 
-def _seen(swap: Entry) -> str:
-    return f"generation {swap.generation} is what readers see"
-
-
 def describe_end(outcome: Outcome) -> str:
     """Return what was done for a table, beside its name in a list of tables."""
     done = f"{plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}, {outcome.seconds:.2f} s"
@@ -224,7 +221,7 @@ def describe_end(outcome: Outcome) -> str:
     if outcome.entries:
         return f"{done}{_describe_lacking(outcome)}"
     if outcome.swapped is not None:
-        return _seen(outcome.swapped)
+        return f"generation {outcome.swapped.generation} is what readers see"
     return f"nothing to do{describe_idle(outcome.plan)}"
 
 

@@ -60,6 +60,8 @@ def test_what_is_so_is_said(tmp_path: Path) -> None:
     )
     path.write_text(ORDERS.replace("name: price", "name: cost"))
     renamed = shop.command("ingest", name, "--accept")
+    changed = "its file changes what was copied before: new column cost, without column price"
+    assert renamed.stdout.startswith(f"{name}: {changed}; its rows stay as they are\n")
     assert f"{name}: new column cost: NULL in rows copied before; python -m flows.ingest {name} " in renamed.stderr
     assert "--force copies them again (3 windows)\n" in renamed.stderr
 

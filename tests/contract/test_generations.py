@@ -12,7 +12,7 @@ from flows.engine.steps import Kept, Plan, Reason, Step
 from flows.model.errors import ConflictError, UsageError
 from flows.model.window import Window, utc
 from flows.project.project import load_project
-from flows.report.text import describe_outcome, describe_plan
+from flows.report.text import describe_outcome, describe_plan, remarks
 from flows.warehouses.interface import shadow_of
 from tests.simulator.house import (
     AFTER,
@@ -88,6 +88,21 @@ def test_one_whose_windows_are_all_to_come_is_whole(house):
     assert len(house.run("derived.below").entries) == 4
     house.run(TABLE, rollback=True)
     assert amounts(house) == BEFORE
+
+
+def test_a_clock_that_is_behind_empties_nothing(house, monkeypatch):
+    """By it none of the windows has closed that are there; by the right one the other definition is made as ever."""
+    house.write(TABLE, DOUBLED)
+    with monkeypatch.context() as wrong:
+        wrong.setattr(house.warehouse, "now", lambda: utc("2020-01-01"))
+        done = house.run(TABLE)
+    assert (done.swapped, done.failures) == (None, [])
+    told = "\n".join([*describe_plan(TABLE, done.plan), *remarks(done)])
+    assert "readers keep what they see" in told
+    assert "the clock of an earlier run was ahead" in told
+    assert amounts(house) == BEFORE
+    house.run(TABLE)
+    assert amounts(house) == AFTER
 
 
 def test_changed_back_or_again(house):
