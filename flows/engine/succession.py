@@ -13,7 +13,7 @@ from flows.engine.state import LedgerState, as_it_is
 from flows.engine.steps import Plan, Reason, Step, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError
 from flows.model.safe_text import unended
-from flows.model.window import EVER, covered, merge
+from flows.model.window import END, EVER, Window, covered, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from flows.engine.steps import Moment
     from flows.model.definition import Change
     from flows.model.table import Table
-    from flows.model.window import Window
 
 WAITS_FOR_TIME = {"end", "change", "schedule"}
 """Kinds of waits for what is not yet to be made."""
@@ -71,9 +70,7 @@ def plan_succession(
         - _waiting(table, every),
         begins=goes_on is None,
         accepts=accepts,
-        # Of one that has no window yet nothing is to be there: rows that are there lie outside its windows. But where
-        # the ledger is ahead of this run's clock, that clock may be what is wrong.
-        is_whole=(bool(state.committed) or not (windows or reading.state.ahead)) and not _lacks(every, reading),
+        is_whole=(bool(state.committed) or not windows and _is_empty(table, reading)) and not _lacks(every, reading),
         again=again,
     )
     return replace(
@@ -158,6 +155,18 @@ def _count(table: Table, moment: Moment) -> int:
 def _waiting(table: Table, todo: Plan) -> int:
     """Return how many windows have closed and wait for other tables."""
     return _number(table, (one.window for one in todo.waiting if one.wait.kind not in WAITS_FOR_TIME))
+
+
+def _is_empty(table: Table, reading: Reading) -> bool:
+    """Say whether nothing is to be there of a generation none of whose windows has closed yet.
+
+    That is so where all rows that are there lie outside its windows. Where the ledger is ahead of this run's clock, that
+    may be what is wrong.
+    """
+    if table.window is None or reading.state.ahead:
+        return False
+    own = Window(table.window.start, table.window.end or END)
+    return not any(commit.window.overlaps(own) for commit in reading.state.committed)
 
 
 def _number(table: Table, spans: Iterable[Window | None]) -> int:

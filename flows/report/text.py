@@ -132,13 +132,13 @@ def describe_succession(plan: Plan) -> list[str]:
     what = f"changed{_changes(following.changes)}" if following.changes else "is made anew"
     stands = f"generation {following.generation} has {following.done:,} of {plural(following.windows, 'window')}"
     long = f", about {timedelta(seconds=max(1, round(following.seconds)))} for the others" if following.seconds else ""
-    if following.windows or not following.is_whole:
-        lines.append(f"  {what}: {stands}{long}; readers keep what they see until all are there")
+    keep = "readers keep what they see until"
+    if following.windows:
+        lines.append(f"  {what}: {stands}{long}; {keep} all are there")
     else:
-        lines.append(
-            f"  {what}: no window of generation {following.generation} has closed yet; readers see no rows until one "
-            f"is there ({called('rollback')} lets them see those of before again, for {KEPT.days} days)"
-        )
+        back = f"({called('rollback')} lets them see those of before again, for {KEPT.days} days)"
+        seen = f"readers see no rows until one is there {back}" if following.is_whole else f"{keep} one is there"
+        lines.append(f"  {what}: no window of generation {following.generation} has closed yet; {seen}")
     if plan.still is not None:
         lines.append(f"  {plan.still}")
     return lines

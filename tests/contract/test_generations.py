@@ -90,6 +90,18 @@ def test_one_whose_windows_are_all_to_come_is_whole(house):
     assert amounts(house) == BEFORE
 
 
+def test_rows_within_windows_that_are_still_open_stay(house):
+    """Until one of those has closed readers keep the definition before."""
+    house.write(TABLE, {**DOUBLED, "window": {**TOTALS["window"], "delay": "99999 days"}})
+    done = house.run(TABLE)
+    assert (done.swapped, done.failures) == (None, [])
+    assert describe_plan(TABLE, done.plan)[1].endswith("has closed yet; readers keep what they see until one is there")
+    assert amounts(house) == BEFORE
+    house.write(TABLE, DOUBLED)
+    house.run(TABLE)
+    assert amounts(house) == AFTER
+
+
 def test_a_clock_that_is_behind_empties_nothing(house, monkeypatch):
     """By it none of the windows has closed that are there; by the right one the other definition is made as ever."""
     house.write(TABLE, DOUBLED)
