@@ -70,7 +70,7 @@ def plan_succession(
         - _waiting(table, every),
         begins=goes_on is None,
         accepts=accepts,
-        is_whole=(bool(state.committed) or not windows and _is_empty(table, reading)) and not _lacks(every, reading),
+        is_whole=(bool(state.committed) or (not windows and _is_empty(table, reading))) and not _lacks(every, reading),
         again=again,
     )
     return replace(
@@ -160,8 +160,8 @@ def _waiting(table: Table, todo: Plan) -> int:
 def _is_empty(table: Table, reading: Reading) -> bool:
     """Say whether nothing is to be there of a generation none of whose windows has closed yet.
 
-    That is so where all rows that are there lie outside its windows. Where the ledger is ahead of this run's clock, that
-    may be what is wrong.
+    That is so where all rows that are there lie outside its windows. Where the ledger is ahead of this run's clock,
+    that may be what is wrong.
     """
     if table.window is None or reading.state.ahead:
         return False
