@@ -6,7 +6,7 @@ import copy
 import re
 from datetime import datetime
 from functools import cache, partial
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from prefect.utilities.callables import generate_parameter_schema
@@ -52,9 +52,10 @@ def flow_of_table(kind: Kind, name: str) -> Flow[..., Any]:
     if found is None:
         raise AttributeError(f"module 'flows.{kind}' has no attribute '{name}'")
     made = tracked(kind, partial(run_alone, kind), only=f"{found[1]}.{found[2]}")
-    refuse_unknown(signature(made.fn).parameters)
+    asked = _signature(kind, f"{found[1]}.{found[2]}", _windows(found[1], found[2]))
+    refuse_unknown(asked.parameters)
     # What Prefect makes the form of; runs are called with the function's own parameters.
-    made.__signature__ = _signature(kind, f"{found[1]}.{found[2]}", _windows(found[1], found[2]))  # type: ignore[attr-defined]
+    made.__signature__ = asked  # type: ignore[attr-defined]
     return made
 
 
