@@ -70,7 +70,10 @@ def run_all(parts: Parts, observer: Observer) -> dict[str, Outcome]:
     """Bring every table up to date, and return what was done for each; one table's failure keeps no other back.
 
     What reads a failed table is tried too: its own plan says what waits.
+
+    Raises WarehouseError where nobody can ask the warehouse anything, which is no table's failure.
     """
+    parts.warehouse.present(())
     outcomes: dict[str, Outcome] = {}
 
     def end(outcome: Outcome) -> None:

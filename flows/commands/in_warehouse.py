@@ -39,10 +39,13 @@ class Looked:
 def look(project: Project, names: list[str]) -> list[Looked]:
     """Return what the warehouse says of the SQL of derived tables without faults.
 
-    Raises UsageError where there is none that says anything.
+    Raises:
+        UsageError: there is none that says anything.
+        WarehouseError: nobody can ask it anything, which is no table's fault.
     """
     tables = [project.tables[name] for name in names if name in project.tables and not project.validate(name)]
     with closing(open_warehouse(project.root, err, write=False)) as warehouse, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        warehouse.present(())
         derived = [table for table in tables if table.sql]
         return list(pool.map(lambda table: _look(project, table, warehouse), derived))
 

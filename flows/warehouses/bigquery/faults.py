@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OVERTAKEN = "another run has committed"
 """What a publish's first statement raises where the table is not as it was when the rows were compared."""
 _ABORTED = ("aborted due to concurrent update", "could not serialize access", OVERTAKEN)
+_WORDLESS = "unknown error"
+"""What the client says of an answer that is not of BigQuery's form, as of a proxy."""
+_LOOK = "Look at the network, and where BIGQUERY_EMULATOR_HOST is set, whether an emulator runs there"
 _MAY_PASS = {
     "backendError",
     "internalError",
@@ -76,14 +79,11 @@ def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
             "login; in a pod: Workload Identity (docs/bigquery.md)."
         )
     if is_refused(error):
-        return WarehouseUnavailableError(
-            f"{where}BigQuery cannot be reached: {message}. Look at the network, and where BIGQUERY_EMULATOR_HOST is "
-            "set, whether an emulator runs there."
-        )
+        return WarehouseUnavailableError(f"{where}BigQuery cannot be reached: {message}. {_LOOK}.")
     reason = _reason(error)
     if reason in _MAY_PASS or _is_lost(error):
         return WarehouseUnavailableError(f"{where}BigQuery does not answer just now: {message}.{shown}")
-    words = _WORDS.get(reason, "{message}").format(message=message)
+    words = _WORDS.get(reason, "{message}" if reason else "{message}.").format(message=message)
     return WarehouseError(f"{where}{words}{shown}", of_rows=reason in _OF_ROWS)
 
 
@@ -100,7 +100,10 @@ def _message(error: Exception) -> str:
     text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)
     first: str = (text or type(error).__name__).split("\n", 1)[0].split("; reason: ", 1)[0]
     _, found, rest = first.partition("prettyPrint=false: ")
-    return unended(rest if found else first)
+    said = unended(rest if found else first)
+    if said == _WORDLESS and isinstance(error, exceptions.GoogleAPICallError):
+        return f"HTTP {error.code} without BigQuery's words. {_LOOK}"
+    return said
 
 
 def _reason(error: Exception) -> str:

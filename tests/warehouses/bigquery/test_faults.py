@@ -30,6 +30,7 @@ def reason(kind, text, error=exceptions.BadRequest):
         (reason("invalidQuery", "Syntax error at [1:1]; reason: x"), WarehouseError, "core.x: Syntax error at [1:1]"),
         (reason("rateLimitExceeded", "slow", exceptions.Forbidden), WarehouseUnavailableError, "does not answer"),
         (reason("backendError", "oops", exceptions.ServiceUnavailable), WarehouseUnavailableError, "oops"),
+        (exceptions.NotFound("GET http://x/y?prettyPrint=false: unknown error"), WarehouseError, "HTTP 404 without"),
         (exceptions.BadGateway("502"), WarehouseUnavailableError, "502"),
         (exceptions.RetryError("timeout", None), WarehouseUnavailableError, "timeout"),
         (transport.ConnectionError("refused"), WarehouseUnavailableError, "refused"),
