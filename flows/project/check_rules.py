@@ -30,8 +30,7 @@ NUMBERS = ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64")
 def checks(document: Document) -> Iterator[Fault]:
     """Each check suits its column, and its bounds are the right way round."""
     for column, _ in document.items("columns"):
-        name = document.text(*column, "name")
-        type_ = document.columns.get(name) if name is not None else None
+        type_ = document.type(*column)
         for path, check in document.items(*column, "checks"):
             kind = check_kind(check)
             if kind in _COLUMN_CHECKS:
@@ -94,7 +93,10 @@ def _range(document: Document, path: Path, type_: Type | None) -> Iterator[Fault
 
 def _bounds(document: Document, path: Path) -> Iterator[Fault]:
     least, most = document.get(*path, "min"), document.get(*path, "max")
-    if isinstance(document.get(*path), dict) and not document.has(*path, "min") and not document.has(*path, "max"):
+    written = document.get(*path)
+    # Where there is another field, it is told as one that does not exist.
+    is_alone = isinstance(written, dict) and written.keys() <= {"min", "max"}
+    if is_alone and not document.has(*path, "min") and not document.has(*path, "max"):
         yield document.fault(path, "has no bound. Write `min`, `max` or both.")
     if isinstance(least, bool | str) or isinstance(most, bool | str):
         return

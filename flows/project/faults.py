@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.model.errors import Fault, SqlError, did_you_mean, few_suggestions
+from flows.model.errors import Fault, SqlError, did_you_mean, few_suggestions, nearest
 from flows.model.types import Type, parse_type
 from flows.model.window import short
 from flows.project.stored import dump, load
@@ -185,15 +185,14 @@ class _Comparison:
         if file.sourced:
             return
         spellings = {name.lower(): name for name in given}
-        types = file.types
-        for column in file.columns:
-            name = column.name
-            if name is None:
-                continue
+        types, meant = file.types, set[str | None]()
+        for column, name in [(one, one.name) for one in file.columns if one.name is not None]:
             type_, wanted, spelt = given.get(name), types[name], spellings.get(name.lower())
             if spelt is None:
-                near = did_you_mean(name, given.keys() - types.keys()) or f" It gives {', '.join(given)}."
-                yield file.fault(column.line, f"{column.field}.name", f"the SQL gives no column '{name}'.{near}")
+                near = nearest(name, given.keys() - types.keys() - meant)
+                meant.add(near)
+                hint = f" Did you mean '{near}'?" if near else f" It gives {', '.join(given)}."
+                yield file.fault(column.line, f"{column.field}.name", f"the SQL gives no column '{name}'.{hint}")
             elif type_ is None:
                 message = f"the SQL spells it '{spelt}'. Write the same in both, such as AS {name}."
                 yield file.fault(column.line, f"{column.field}.name", message)
@@ -201,10 +200,10 @@ class _Comparison:
                 message = f"the SQL gives {type_}, the file says {wanted}. Write {type_}, or CAST it in the SQL."
                 yield file.fault(column.type_line, f"{column.field}.type", message)
         if types and all(column.name is not None for column in file.columns):
-            yield from self.unlisted(found, given)
+            yield from self.unlisted(found, {name: type_ for name, type_ in given.items() if name not in meant})
 
     def unlisted(self, found: Analysis, given: Mapping[str, Type]) -> Iterator[Fault]:
-        """Say which columns the SQL gives that the file does not list."""
+        """Say which columns the SQL gives that the file does not list, nor means by another name."""
         file = self.file
         spellings = {name.lower() for name in file.types}
         further = {name: type_ for name, type_ in given.items() if name.lower() not in spellings}

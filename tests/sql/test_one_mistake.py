@@ -42,6 +42,7 @@ WRONG = (
     (re.compile(r"\bUSING ?\((\w+)"), "USING (zz"),
     (re.compile(r"\bEXCEPT ?\((\w+)"), "EXCEPT (zz"),
     (re.compile(r"\b(FROM|JOIN) core\.\w+"), r"\1 core.nosuch"),
+    (re.compile(r"\b((?:FROM|JOIN) core\.\w+ AS) \w+"), r"\1 zz"),
     # What varies, called with what it does not take.
     (re.compile(r"\bWHERE "), "WHERE CURRENT_TIMESTAMP(1) IS NULL AND "),
     (re.compile(r"\bWHERE "), "WHERE RAND(1, 2) > 0 AND "),

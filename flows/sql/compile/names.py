@@ -109,9 +109,16 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
     if len(path) > 1:
         hint = did_you_mean(first, [*known_items, *names])
         known = f" The query knows {', '.join(dict.fromkeys(known_items))}." if known_items else ""
-        return scope.fault(path[0], f"'{first}' is not a table or column here.{hint or known}"), []
+        return no_table(path[0], f"or column here.{hint or known}", scope), []
     hint = _PSEUDO.get(first.upper()) or did_you_mean(first, names)
     return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), []
+
+
+def no_table(named: exp.Expr, rest: str, scope: Scope) -> Value:
+    """Note the fault of a name that no table has, once: where FROM has another one, that is one mistake."""
+    message = f"'{named.name}' is not a table "
+    known = any(fault.message.startswith(message) for fault in scope.context.faults)
+    return NOTHING if known else scope.fault(named, message + rest)
 
 
 def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Expr]] | None:
