@@ -14,6 +14,7 @@ from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
 from flows.engine.division import pieces
 from flows.engine.gone import gone
+from flows.model.asked import called, run_with
 from flows.model.entry import Entry, Notice
 from flows.model.errors import (
     CheckFailedError,
@@ -204,6 +205,8 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
     except Exception as error:
         seconds = time.perf_counter() - started
         known = told(error, run.table.identity)
+        if entry.kind == "accept" and isinstance(known, WarehouseError) and known.of_rows:
+            known = _not_taken_over(run.table, known)
         if not pieces(run.table, entry.window, known):
             # Where the warehouse takes nothing, not even that, why the window failed is what counts.
             with suppress(WarehouseError):
@@ -213,6 +216,17 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
         if known is error:
             raise
         raise known from error
+
+
+def _not_taken_over(table: Table, error: WarehouseError) -> WarehouseError:
+    """Return an error of rows that were to stay with how to go on: nobody wrote its SQL, and all runs meet it again."""
+    return WarehouseError(
+        error.found,
+        advice=f"These rows cannot stay: {run_with('derive', table.identity, 'force')} makes them by the file, all or "
+        f"those within {called('start', 'end')}; {called('abandon')} turns away from it.",
+        cause=error.kind[1],
+        of_rows=True,
+    )
 
 
 def record_failure(run: TableRun, step: Step, warehouse: Warehouse, error: Exception) -> None:

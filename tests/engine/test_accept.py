@@ -83,6 +83,28 @@ def test_changed_back_and_again(house):
     assert not house.run(TABLE).plan.windows
 
 
+def test_what_came_to_be_impossible_to_take_over_says_how_to_go_on(house):
+    """A value that is no number came after a person had accepted those before; by force it is made by the file."""
+    texts = {
+        **TOTALS,
+        "columns": [{"name": "day", "type": "DATE"}, {"name": "n", "type": "STRING"}],
+        "sql": TOTALS["sql"].replace("SUM(amount)", "IF(SUM(amount) > 9, 'many', CAST(SUM(amount) AS STRING))"),
+    }
+    house.write(TABLE, texts)
+    house.run(TABLE)
+    house.write(TABLE, TOTALS)
+    house.run(TABLE, accept=True, bounds=days(1, 2))
+    house.insert([*ROWS, (9, "2026-01-03", 1, 10)])
+    house.copy()
+    (failure,) = house.run(TABLE, accept=True, bounds=days(2, 4)).failures
+    assert "'many'" in str(failure.error)
+    assert f"flows.derive {TABLE} --force makes them by the file" in str(failure.error)
+    assert "SAFE_CAST" not in str(failure.error)
+    house.run(TABLE, force=True, bounds=days(2, 4))
+    house.run(TABLE)
+    assert amounts(house) == {**BEFORE, 3: 13.5}
+
+
 def test_a_whole_table_stays(house):
     """It has no windows, and so is taken over at once."""
     whole = {**TOTALS, "strategy": "replace", "window": None, "sql": "SELECT day, amount AS n FROM core.events"}
