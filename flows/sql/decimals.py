@@ -5,9 +5,10 @@ A value is named several times: give what costs nothing, such as a column or the
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from flows.sql.once import bound
+from flows.sql.once import bound, failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,4 +171,10 @@ def round_float(number: str, places: str) -> str:
     doubled = f"({number} * pow(2, {places} + 1))"
     printed = f"CAST(printf('%.' || {places} || 'f', {number}) AS DOUBLE)"
     exact = f"{places} > 0 AND {places} < 300 AND isfinite({number}) AND {doubled} <> floor({doubled})"
-    return f"CASE WHEN {exact} THEN {printed} ELSE round({number}, {few}) END"
+    found = f"CASE WHEN {exact} THEN {printed} ELSE round({number}, {few}) END"
+    if re.fullmatch(r"CAST\([0-9]+ AS BIGINT\)", places):
+        return found
+    # Where it overflows, DuckDB leaves the number as it is.
+    above = f"NOT isfinite(round({number} / pow(10, -{places})) * pow(10, -{places}))"
+    overflows = f"{places} BETWEEN -308 AND -293 AND isfinite({number}) AND {above}"
+    return f"CASE WHEN {overflows} THEN {failure('ROUND: FLOAT64 overflows', number, places)} ELSE {found} END"

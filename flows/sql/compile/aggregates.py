@@ -13,7 +13,7 @@ from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
-from flows.sql.compile.order import Ordering, count, ordering, over
+from flows.sql.compile.order import Ordering, count, is_literal, ordering, over
 from flows.sql.compile.scope import Value
 from flows.sql.compile.ties import mark, pick
 from flows.sql.functions import signatures
@@ -269,6 +269,11 @@ def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, wi
         return (
             f"{name} with OVER takes no ORDER BY or LIMIT in its brackets. Write the order in OVER (... ORDER BY ...)."
         )
+    same = next(
+        (one for one, _ in order.items[1:] if is_literal(one.unnest()) or isinstance(one.unnest(), exp.Literal)), None
+    )
+    if same is not None:
+        return f"'{shown(same)}' in the ORDER BY of {name} orders nothing. Leave it out."
     if inside.distinct and "ORDER BY " in window:
         return f"{name}(DISTINCT ...) takes no ORDER BY in OVER. Write OVER (PARTITION BY ...)."
     if inside.distinct and inside.arguments:

@@ -24,7 +24,7 @@ def convert(value: str, have: Type, want: Type) -> str:
     if t.UNKNOWN in (have, want) or have == want:
         return value
     if have == t.FLOAT64 and want in (t.NUMERIC, t.BIGNUMERIC):  # a literal
-        return f"CAST({value} AS {duckdb_type(want)})"
+        return f"CAST(printf('%.40f', {value}) AS {duckdb_type(want)})"
     if have.name == want.name == "STRUCT":
         return _struct(value, have, want)
     if have.element is not None and want.element is not None and have.element.fields:

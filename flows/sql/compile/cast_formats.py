@@ -12,9 +12,10 @@ from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
     from flows.model.types import Type
+    from flows.sql.compile.zones import Zone
 
 _ELEMENT = re.compile(
-    r"""YYYY|YYY|YY|Y|RRRR|RR|MONTH|MON|MM|MI|DDD|DD|DAY|DY|D|HH24|HH12|HH|SSSSS|SS|FF[1-9]|[AP]\.M\.|[AP]M|TZH|TZM"""
+    r"""Y,YYY|YYYY|YYY|YY|Y|RRRR|RR|MONTH|MON|MM|MI|DDD|DD|DAY|DY|D|HH24|HH12|HH|SSSSS|SS|FF[1-9]|[AP]\.M\.|[AP]M|TZH|TZM"""
     r"""|(?P<plain>"(?P<quoted>(?:[^"\\]|\\["\\])*)"|[-./,';: ])""",
     re.IGNORECASE,
 )
@@ -70,6 +71,8 @@ def elements(text: str, type_: Type) -> list[tuple[str, str]] | None:
 
 
 def _has(element: str, type_: Type) -> bool:
+    if element == "Y,YYY":
+        return False
     if element in _DAYS:
         return type_ != t.TIME
     return type_ == t.TIMESTAMP if element in _ZONES else type_ != t.DATE
@@ -116,14 +119,20 @@ def reading(parts: list[tuple[str, str]], type_: Type) -> str | None:
     said = set(named)
     whole = type_ == t.TIME or all(len(said & one) == 1 for one in _DATE)
     letters = "MON" in said and any(re.search("[A-Za-z]", plain) for _, plain in parts)
-    if not whole or not said or letters or len(named) > len(said) or not said <= _READ.keys():
+    if not whole or not said or letters or parts[0][1].isspace() or len(named) > len(said) or not said <= _READ.keys():
         return None
     return "".join(_READ[element.upper()] if element else plain.replace("%", "%%") for element, plain in parts)
 
 
-def parsed(form: str, value: str, type_: Type, zone: str | None, failure: str) -> str:
-    """Return what a text stands for by a format of `reading`, which knows no 60th second and no month's whole name."""
+def parsed(form: str, value: str, type_: Type, zone: Zone, failure: str) -> str:
+    """Return what a text stands for by a format of `reading`, which knows no 60th second and no month's whole name.
+
+    Where it has a blank, the text has one.
+    """
     sql = time_parsers.parsed(form, value, type_, zone, failure)
+    if " " in form:
+        apart = quote_text(time_parsers.pattern(form, blank="+"))
+        sql = f"CASE WHEN NOT regexp_matches({value}, {apart}) THEN {failure} ELSE {sql} END"
     if "%S" in form:
         sixty = quote_text(time_parsers.pattern(form.replace("%S", "60")))
         sql = f"CASE WHEN regexp_matches({value}, {sixty}) THEN {failure} ELSE {sql} END"

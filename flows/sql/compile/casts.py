@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -13,9 +14,10 @@ from flows.sql.compile.apply import apply
 from flows.sql.compile.arguments import zone
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.scope import Value
+from flows.sql.compile.structures import constructed
 from flows.sql.compile.zones import UTC
 from flows.sql.functions import signatures
-from flows.sql.functions.casts import BETWEEN
+from flows.sql.functions.casts import BETWEEN, DECIMAL
 from flows.sql.once import bound, failure, safely
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
@@ -40,13 +42,9 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         return scope.fault(node, str(error))
     if node.args.get("format") or node.args.get("default"):
         return _by_format(node, want, scope, safe=safe)
-    if isinstance(node.this, exp.Array) and want.element is not None and not safe:
-        # What is written down becomes an element as it is written, digit by digit.
-        of = node.args["to"].expressions[0]
-        elements = (exp.Cast(this=one.copy(), to=of.copy()) for one in node.this.expressions)
-        if not any(isinstance(one, exp.Query) for one in node.this.expressions):
-            listed = [expression(one, scope) for one in elements]
-            return Value(want.base, f"CAST([{', '.join(one.sql for one in listed)}] AS {t.duckdb_type(want.base)})")
+    written = _written_down(node, want, scope)
+    if written is not None:
+        return written
     value = expression(node.this, scope)
     if value.type == t.UNKNOWN:
         return Value(want.base, "NULL")
@@ -57,7 +55,8 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         return Value(want, read or f"CAST(NULL AS {t.duckdb_type(want)})")
     if value.literal and want.base in t.DECIMALS and value.type in (t.FLOAT64, t.INT64, t.STRING):
         number = cast.decimal_literal(str(value.constant), want.base)
-        if number is None and not safe:
+        beyond = want.base == t.BIGNUMERIC and re.fullmatch(DECIMAL, str(value.constant)) is not None
+        if number is None and (beyond or not safe):
             kept = " of 38 digits, which is what the embedded warehouse holds" if want == t.BIGNUMERIC else ""
             return scope.fault(node, f"'{value.constant}' is not a {want}{kept}.")
         exact = number or f"CAST(NULL AS {t.duckdb_type(want)})"
@@ -77,6 +76,20 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
     return Value(want.base, wrapped([value.sql], build))
 
 
+def _written_down(node: exp.Expr, want: Type, scope: Scope) -> Value | None:
+    """Compile an ARRAY or a STRUCT that is written down, item by item; None for what is not."""
+    if isinstance(node.this, exp.Array | exp.Struct) and "safe" not in node.args:
+        return constructed(node, node.this.expressions, want, scope)
+    if not isinstance(node.this, exp.Array) or want.element is None or isinstance(node, exp.TryCast):
+        return None
+    if any(isinstance(one, exp.Query) for one in node.this.expressions):
+        return None
+    # What is written down becomes an element as it is written, digit by digit.
+    of = node.args["to"].expressions[0]
+    listed = [expression(exp.Cast(this=one.copy(), to=of.copy(), safe=False), scope) for one in node.this.expressions]
+    return Value(want.base, f"CAST([{', '.join(one.sql for one in listed)}] AS {t.duckdb_type(want.base)})")
+
+
 def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value:
     """Compile CAST with FORMAT, perhaps with AT TIME ZONE behind."""
     written, where = node.args.get("default"), UTC
@@ -90,6 +103,8 @@ def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value
         return Value(want.base, "NULL")
     form = str(written.name) if isinstance(written, exp.Literal) and written.is_string else None
     sql = None
+    if written is not node.args.get("default") and t.TIMESTAMP not in (value.type, want):
+        return scope.fault(node, f"AT TIME ZONE is no part of a cast from {value.type} to {want}. Leave it out.")
     if form is not None and value.type == t.STRING and want in (*_TIMES, t.BYTES):
         sql = _read_by(form, node, value, want, where, scope, safe=safe)
     elif form is not None and want == t.STRING and value.type in (*_TIMES, t.BYTES):
@@ -133,11 +148,10 @@ def _read_by(  # noqa: PLR0913, PLR0917 - the parts of a cast
     pattern = cast_formats.reading(parts, want) if parts is not None else None
     if pattern is None:
         return None
-    named = None if where is UTC else where.name
 
     def build(names: Sequence[str]) -> str:
         wrong = failure(f"Could not cast STRING to {want} with FORMAT {form}", names[0])
-        return cast_formats.parsed(pattern, names[0], want, named, wrong)
+        return cast_formats.parsed(pattern, names[0], want, where, wrong)
 
     return safely([value.sql], build) if safe else bound([value.sql], build)
 

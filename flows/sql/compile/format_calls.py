@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile import time_formats, time_parsers
-from flows.sql.compile.arguments import argument
+from flows.sql.compile.arguments import argument, zone
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import Value
+from flows.sql.compile.zones import UTC
 from flows.sql.functions.elements import ELEMENTS
 from flows.sql.once import bound, failure
 from flows.sql.shown import shown
@@ -40,9 +41,11 @@ def _format(name: str, node: exp.Expr, scope: Scope) -> Value:
         return Value(t.STRING, time_formats.formatted(pattern, value.sql, kind))
     if len(node.expressions) < _ZONED:
         return Value(t.STRING, time_formats.formatted(pattern, naive(value.sql), kind))
-    zone = argument(node.expressions[2], t.STRING, name, scope)
-    local = f"timezone({zone.sql}, {value.sql})"
-    return Value(t.STRING, time_formats.formatted(pattern, local, kind, naive(value.sql)))
+    where = zone(node.expressions[2], name, scope)
+    if where is None:
+        return Value(t.STRING, "NULL")
+    utc = naive(value.sql)
+    return Value(t.STRING, time_formats.formatted(pattern, where.local(value.sql), kind, utc if where != UTC else None))
 
 
 @compiles_call("PARSE_DATE", "PARSE_TIMESTAMP", "PARSE_DATETIME", "PARSE_TIME")
@@ -52,8 +55,8 @@ def _parse(name: str, node: exp.Expr, scope: Scope) -> Value:
     if pattern is None:
         return Value(kind, "NULL")
     value = argument(node.expressions[1], t.STRING, name, scope)
-    zone = argument(node.expressions[2], t.STRING, name, scope).sql if len(node.expressions) == _ZONED else None
-    if value.type == t.UNKNOWN:
+    where = zone(node.expressions[2], name, scope) if len(node.expressions) == _ZONED else UTC
+    if value.type == t.UNKNOWN or where is None:
         return Value(kind, "NULL")
     missing = time_parsers.unknown(pattern, kind)
     if missing is not None:
@@ -63,7 +66,7 @@ def _parse(name: str, node: exp.Expr, scope: Scope) -> Value:
             node, f"{name}: {shown(node.expressions[0])} says nothing, or says one part of a {kind} in two ways."
         )
     said = f"{name}: the text does not have the format {pattern}"
-    sql = bound([value.sql], lambda names: time_parsers.parsed(pattern, names[0], kind, zone, failure(said, names[0])))
+    sql = bound([value.sql], lambda names: time_parsers.parsed(pattern, names[0], kind, where, failure(said, names[0])))
     return Value(kind, sql)
 
 

@@ -163,14 +163,16 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
     scope.aggregated = scope.windowed = False
     items: list[tuple[exp.Expr, exp.Expr, Value]] = []
     for one in order.expressions if order is not None else ():
-        place = one.this
+        place = one.this.unnest() if isinstance(one.this, exp.Paren) else one.this
         if (
             isinstance(place, exp.Column)
             and [(one.name or "").lower() for one in columns].count(place.sql().lower()) > 1
         ):
             said = f"ORDER BY {place.name}: several columns have that name. Write its place, or another name with AS."
             (scope.context.faults if node.parent else scope.context.of_names).append(Fault(line_of(place), said))
-        elif not isinstance(place, exp.Literal) or place.is_string or not place.name.isdigit():
+        elif is_literal(place):
+            scope.fault(place, f"ORDER BY {shown(place)} orders nothing. Write a column, or its place: ORDER BY 1.")
+        elif not isinstance(place, exp.Literal):
             items.append((one, place, expression(place, scope)))
         elif 1 <= int(place.name) <= len(columns):
             column = columns[int(place.name) - 1]
@@ -183,6 +185,15 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
     return Ordering(
         [(place, value) for _, place, value in items],
         tuple(key for one, _, value in items for key in _keys(one, value, scope)),
+    )
+
+
+def is_literal(node: exp.Expr) -> bool:
+    """Say whether something is written down that is no place of a column: a text, a number with a sign or a point, NULL."""
+    if isinstance(node, exp.Literal):
+        return bool(node.is_string) or not node.name.isdigit()
+    return isinstance(node, exp.Null | exp.Boolean | exp.ByteString) or (
+        isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal)
     )
 
 
@@ -207,7 +218,7 @@ def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[Key]:
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
     # DuckDB refuses to order by a literal.
     type_ = t.duckdb_type(value.type if value.type != t.NULL else t.INT64)
-    key = Key(f"CAST({value.sql} AS {type_})" if value.literal else value.sql, f"{way} NULLS {nulls}")
+    key = Key(f"CAST({value.sql} AS {type_})" if value.literal or value.same else value.sql, f"{way} NULLS {nulls}")
     if value.type != t.FLOAT64:
         return [key]
     return [Key(f"isnan({value.sql})", f"{'ASC' if way == 'DESC' else 'DESC'} NULLS {nulls}"), key]

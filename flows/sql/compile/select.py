@@ -203,9 +203,9 @@ def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
 
 def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
     """Return what GROUP BY 1 or GROUP BY an alias means."""
-    listed = node.expressions
-    if isinstance(item, exp.Literal) and not item.is_string and item.name.isdigit():
-        place = int(item.name)
+    listed, number = node.expressions, item.unnest()
+    if isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit():
+        place = int(number.name)
         if 1 <= place <= len(listed):
             return listed[place - 1].unalias()  # type: ignore[no-any-return]
         scope.fault(item, f"GROUP BY {place}: the SELECT list has {plural(len(listed), 'column')}.")

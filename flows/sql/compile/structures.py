@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.model.sizes import plural
 from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
-from flows.sql.compile.dispatch import compiles, expression, query
+from flows.sql.compile.dispatch import compiles, compiles_call, expression, query
 from flows.sql.compile.keys import ORDER
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.once import bound, failure
@@ -35,6 +36,27 @@ def struct(fields: Sequence[tuple[str, Value]]) -> Value:
         return NOTHING
     literal = all(value.literal for _, value in fields)
     return Value(type_, f"{{{packed}}}", literal=literal, fields=tuple(value for _, value in fields))
+
+
+def constructed(node: exp.Expr, items: Sequence[exp.Expr], want: Type, scope: Scope) -> Value:
+    """Compile `ARRAY<type>[...]` or `STRUCT<name type>(...)`, whose items turn into their types by themselves."""
+    given = [(item, expression(item, scope)) for item in items]
+    kinds = [type_ for _, type_ in want.fields] or [want.element or t.UNKNOWN] * len(given)
+    if len(kinds) != len(given):
+        return scope.fault(node, f"{want} takes {plural(len(kinds), 'value')}, and gets {len(given)}.")
+    values = []
+    for (item, value), kind in zip(given, kinds, strict=True):
+        if (value.type, kind) == (t.STRING, t.BYTES) and value.literal:
+            values.append(Value(kind, f"encode({value.sql})"))
+            continue
+        if not t.coerces(value.type, kind, value.literal):
+            written = shown(item)
+            return scope.fault(item, f"'{written}' in {want} is {value.type}. Write CAST({written} AS {kind}).")
+        values.append(Value(kind, converted(item, value, kind, scope)))
+    if want.fields:
+        return struct([(name, value) for (name, _), value in zip(want.fields, values, strict=True)])
+    listed = f"CAST([{', '.join(value.sql for value in values)}] AS {t.duckdb_type(want)})"
+    return Value(want, listed)
 
 
 def output_name(node: exp.Expr) -> str | None:
@@ -124,6 +146,16 @@ def _array(node: exp.Expr, scope: Scope) -> Value:
     common = t.INT64 if common == t.NULL else common
     listed = ", ".join(converted(item, value, common, scope) for item, value in values)
     return Value(t.array(common), f"[{listed}]", literal=all(value.literal for _, value in values))
+
+
+@compiles_call("ARRAY_CONCAT")
+def _array_concat(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    """Refuse NULL without a type; the table of functions has all others."""
+    null = next((item for item in node.expressions if isinstance(item.unnest(), exp.Null)), None)
+    said = (
+        f"{name} takes ARRAYs, and NULL has no type. Write CAST(NULL AS ARRAY<INT64>), or as an ARRAY of another type."
+    )
+    return scope.fault(null, said) if null is not None else None
 
 
 @compiles(exp.Bracket, reads=("offset", "safe"))

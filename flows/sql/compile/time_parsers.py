@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.sql import types as t
 from flows.sql.compile.time_formats import elements
+from flows.sql.compile.zones import UTC, Zone
 from flows.sql.functions.elements import ELEMENTS, element, has
 from flows.sql.once import once
-from flows.sql.times import aware
+from flows.sql.times import within
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def clashes(text: str) -> bool:
     return not parts or any(both <= parts for both in _APART) or ("unix" in parts and len(parts) > 1)
 
 
-def parsed(text: str, value: str, type_: Type, zone: str | None, failure: str) -> str:
+def parsed(text: str, value: str, type_: Type, zone: Zone, failure: str) -> str:
     """Return what a value's text stands for by a format whose elements are all known, or `failure`."""
     groups = _groups(text)
     places = sorted(place for place, _ in groups.values())
@@ -66,8 +67,11 @@ def _groups(text: str) -> dict[str, tuple[int, str]]:
     return found
 
 
-def pattern(text: str, kept: Collection[int] = ()) -> str:
-    """Return the regular expression of a format, with a group for each element at one of the places that are kept."""
+def pattern(text: str, kept: Collection[int] = (), blank: str = "*") -> str:
+    """Return the regular expression of a format, with a group for each element at one of the places that are kept.
+
+    `blank` says how many blanks stand for one.
+    """
     pieces = [*elements(text), ("", "")]
     result = ""
     for place, (name, plain) in enumerate(pieces[:-1]):
@@ -75,9 +79,9 @@ def pattern(text: str, kept: Collection[int] = ()) -> str:
         if plain:
             # A number takes all digits that it can, so that blanks alone are what parts it from the next one.
             apart = not plain.strip() and place and _is_number(pieces[place - 1][0]) and _is_number(following)
-            blank = f"{_SPACE}+" if apart else f"{_SPACE}*"
+            blanks = f"{_SPACE}+" if apart else f"{_SPACE}{blank}"
             words = re.split(f"({_SPACE}+)", plain)
-            result += "".join(blank if word and not word.strip() else re.escape(word) for word in words)
+            result += "".join(blanks if word and not word.strip() else re.escape(word) for word in words)
             continue
         digit = _is_number(following) or following.endswith("S") or text_after[:1].isdigit()
         result += f"{_SPACE}*" if name in _PADDED else ""
@@ -113,7 +117,7 @@ class Part(NamedTuple):
         return f"CAST({self.sql} AS BIGINT)"
 
 
-def _read(parts: Mapping[str, Part], type_: Type, zone: str | None, failure: str) -> tuple[str, list[str]]:
+def _read(parts: Mapping[str, Part], type_: Type, zone: Zone, failure: str) -> tuple[str, list[str]]:
     """Return the SQL for the value, and what must hold for it to be one."""
     if "unix" in parts:
         valid = [f"try_cast({parts['unix'].sql} AS BIGINT) BETWEEN -62135596800 AND 253402300799"]
@@ -128,7 +132,8 @@ def _read(parts: Mapping[str, Part], type_: Type, zone: str | None, failure: str
     if type_ == t.DATETIME:
         return moment, valid
     if "zone" not in parts:
-        return (f"timezone({zone}, {moment})" if zone is not None else aware(moment)), valid
+        instant = zone.instant(moment)
+        return (instant if zone == UTC else within(instant, type_)), valid
     digits = f"replace({parts['zone'].sql}, ':', '')"
     minutes = (
         f"CASE WHEN {digits} = 'Z' THEN 0 ELSE (CAST(substr({digits}, 2, 2) AS BIGINT) * 60 + "

@@ -9,6 +9,8 @@ from flows.sql.times import aware, first_of, naive
 
 _OFFSET = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?")
 _MINUTE = 60_000_000
+_FARTHEST = 14 * 60
+"""How many minutes a zone may be ahead of UTC, or behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,10 @@ def fixed(name: str) -> int | None:
     """Return how many microseconds a zone named by its offset is ahead of UTC; None where it is no offset."""
     offset = _OFFSET.fullmatch(name)
     if offset is None:
-        return 0 if name in {"UTC", "Z"} else None
+        return 0 if name == "UTC" else None
     minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+    if minutes > _FARTHEST or int(offset[3] or 0) >= 60:  # noqa: PLR2004 - an hour
+        return None
     return (-minutes if offset[1] == "-" else minutes) * _MINUTE
 
 

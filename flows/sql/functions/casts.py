@@ -14,11 +14,11 @@ from typing import NamedTuple
 from flows.model.types import Type
 
 DAY = r"[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}"
-CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]{0,6})?"
+CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]{1,6})?"
 DECIMAL = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
 """The forms of texts. How GoogleSQL reads them is how DuckDB does once they are known: none is read in two ways."""
 _ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{2})?| [A-Za-z]+([/_+-][A-Za-z0-9]+)*)"
-_HEXADECIMAL = "CAST(regexp_replace(trim($1), '^[+-]', '') AS BIGINT)"
+_HEXADECIMAL = "CAST(CAST(regexp_replace(trim($1), '^[+-]', '') AS UBIGINT) AS HUGEINT)"
 # Of the first 16 digits, rounded as all of them are, and their place.
 _OF_DIGITS = "CAST(CAST('0x' || coalesce(nullif(left(xhex, 16), ''), '0') AS UBIGINT) | CAST({} AS UBIGINT) AS DOUBLE) * {}".format(
     "CASE WHEN ltrim(substr(xhex, 17), '0') = '' THEN 0 ELSE 1 END", "power(16.0, length(substr(xhex, 17)))"
@@ -55,7 +55,7 @@ BOOL -> INT64 = CAST($1 AS BIGINT)
 BOOL -> STRING = CAST($1 AS VARCHAR)
 BYTES -> STRING = decode($1) -- fails
 STRING -> BYTES = encode($1)
-STRING -> INT64 = CASE WHEN regexp_matches($1, '[xX]') THEN CASE WHEN contains($1, '-') THEN 0 - {_HEXADECIMAL} ELSE {_HEXADECIMAL} END ELSE CAST($1 AS BIGINT) END -- fails; of \s*[+-]?([0-9]+|0[xX][0-9a-fA-F]+)\s*
+STRING -> INT64 = CASE WHEN regexp_matches($1, '[xX]') THEN CAST(CASE WHEN contains($1, '-') THEN 0 - {_HEXADECIMAL} ELSE {_HEXADECIMAL} END AS BIGINT) ELSE CAST($1 AS BIGINT) END -- fails; of \s*[+-]?([0-9]+|0[xX][0-9a-fA-F]+)\s*
 STRING -> FLOAT64 = CASE WHEN contains(lower($1), '0x') THEN {_HEXADECIMAL_FLOAT} ELSE CAST($1 AS $type) END -- fails; of {DECIMAL}|\s*[+-]?0[xX][0-9a-fA-F]+\s*|\s*[+-]?(?i:inf|infinity|nan)\s*
 STRING -> NUMERIC = CAST($1 AS $type) -- fails; of {DECIMAL}
 STRING -> BIGNUMERIC = CAST($1 AS $type) -- of {DECIMAL}

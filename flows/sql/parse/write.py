@@ -52,8 +52,12 @@ def _without_case(tree: exp.Query) -> exp.Query:
 def _written(tree: exp.Expr) -> str:
     # The parser's own writer loses the parameters of types, doubles the escapes of bytes and calls AT TIME ZONE otherwise.
     # From the inside out, since one may hold another.
-    for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone))):
-        if isinstance(node, exp.ByteString):
+    for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone, exp.Cast))):
+        if isinstance(node, exp.Cast):
+            if not isinstance(node.this, exp.Array | exp.Struct):
+                continue
+            text = _of_items(node)
+        elif isinstance(node, exp.ByteString):
             text = f"b'{node.this}'"
         elif isinstance(node, exp.AtTimeZone):
             text = f"{_plain(node.this)} AT TIME ZONE {_plain(node.args['zone'])}"
@@ -62,6 +66,15 @@ def _written(tree: exp.Expr) -> str:
             continue
         node.replace(exp.Var(this=text))
     return _plain(tree)
+
+
+def _of_items(node: exp.Cast) -> str:
+    """Return a cast of what is written down item by item, or `ARRAY<type>[...]`, which the parser makes one, as it was."""
+    to = _plain(node.args["to"])
+    if "safe" in node.args:
+        return f"{'SAFE_CAST' if isinstance(node, exp.TryCast) else 'CAST'}({_plain(node.this)} AS {to})"
+    items = ", ".join(map(_plain, node.this.expressions))
+    return f"{to}[{items}]" if isinstance(node.this, exp.Array) else f"{to}({items})"
 
 
 @lru_cache(maxsize=1024)
