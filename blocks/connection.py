@@ -36,8 +36,10 @@ def kind_of(name: str) -> type[MysqlConnection | MongodbConnection]:
     """
     kinds = [kind for kind, block in BLOCKS.items() if _saved(block, name)]
     if len(kinds) > 1:
+        addresses = " or ".join(f"{block.get_block_type_slug()}/{_slug(name)}" for block in BLOCKS.values())
         raise SourceError(
-            f"there are two connections '{name}', a MySQL and a MongoDB block. Rename one under Blocks in the UI."
+            f"there are two connections '{name}', a MySQL and a MongoDB block. Delete the one that is not meant: "
+            f"python -m prefect block delete {addresses}"
         )
     return kinds[0] if kinds else kind_in_environment(name, os.environ)
 

@@ -42,6 +42,8 @@ SAVE = f"""
 from blocks import MongodbDatabase, MysqlDatabase
 shop = MysqlDatabase(host="127.0.0.1", port=1, user="reader", password="{SECRET}", database="shop", max_connections=2)
 shop.save("shop-eu")
+shop.save("twice")
+MongodbDatabase(uri="mongodb://reader@127.0.0.1:1/?tls=false", database="docs").save("twice")
 MongodbDatabase(uri="mongodb://reader:{SECRET}@127.0.0.1:1/?tls=false", database="docs").save("docs")
 """
 LOOK_UP = """
@@ -59,6 +61,10 @@ print(asyncio.run(inside_a_loop()))
 print(*(kind_of(name).__name__ for name in ("shop_eu", "docs", "by-url")))
 try:
     connection("nowhere", MysqlConnection)
+except SourceError as error:
+    print(error)
+try:
+    kind_of("twice")
 except SourceError as error:
     print(error)
 """
@@ -161,7 +167,7 @@ def test_blocks_look_right_in_the_ui(api: Server) -> None:
 
 def test_a_connection_is_found_by_its_name(api: Server) -> None:
     """A block first, then the environment; else the message says what to set or save."""
-    shown, password, uri, host, connections, kinds, error = python(api, LOOK_UP).splitlines()
+    shown, password, uri, host, connections, kinds, error, twice = python(api, LOOK_UP).splitlines()
     assert SECRET not in shown
     assert "max_connections=2" in shown
     assert (password, host, connections) == (SECRET, "db.example.com", "2")
@@ -169,6 +175,7 @@ def test_a_connection_is_found_by_its_name(api: Server) -> None:
     assert kinds == "MysqlConnection MongodbConnection MysqlConnection"
     assert "Set DERIVED_CONNECTION_NOWHERE" in error
     assert "save a block mysql-database/nowhere" in error
+    assert twice.endswith("python -m prefect block delete mysql-database/twice or mongodb-database/twice")
 
 
 def test_a_warehouse_is_found_by_its_name(api: Server) -> None:
