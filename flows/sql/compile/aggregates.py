@@ -118,7 +118,12 @@ def _of_own_rows(arguments: list[tuple[exp.Expr, Value]], scope: Scope) -> list[
     if own is None:
         return arguments
     return [
-        (item, value._replace(sql=f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END"))
+        (
+            item,
+            value._replace(
+                sql=f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END" if value.reads else value.sql
+            ),
+        )
         for item, value in arguments
     ]
 
