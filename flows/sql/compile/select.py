@@ -67,7 +67,9 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     if not ungrouped:
         _refuse_loose(scope)
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
-    opaque = limited or scope.windowed or several or (scope.aggregated and scope.groups is None)
+    if scope.aggregated and scope.groups is None:
+        scope.fault(node, "ORDER BY and QUALIFY take an aggregate beside GROUP BY, or beside one in the SELECT list.")
+    opaque = limited or scope.windowed or several
     relation = _relation(node, scope, items, opaque=opaque)
     relation.anything = any(map(_is_star, node.expressions)) and any(isinstance(one, Anything) for one in scope.items)
     relation.unique = _places(unique, values) if not distinct_rows else frozenset(range(len(values)))
@@ -77,12 +79,11 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     if (groups is not None and not several) or not (scope.aggregated or having):
         relation.requires = scope.requires
     grouped = f" GROUP BY {', '.join(terms)}" if terms else ""
-    head = "SELECT DISTINCT" if distinct_rows else "SELECT"
     listed = _listed(node, relation, items)
     if several:
         # A set of no columns has one row of totals in DuckDB even where there are no rows at all.
         having = f" HAVING count(*) > 0 AND ({having.removeprefix(' HAVING ')})" if having else " HAVING count(*) > 0"
-    sql = f"{head} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
+    sql = f"SELECT{' DISTINCT' if distinct_rows else ''} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
     relation.sql = settled(sql, scope, groups, several=several)
     return relation
 
@@ -213,7 +214,6 @@ def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
         named = [one for one in listed if isinstance(one, exp.Alias) and one.alias.lower() == item.name.lower()]
         if len(named) == 1:
             return named[0].this  # type: ignore[no-any-return]
-        del scope
     return item
 
 
