@@ -33,6 +33,8 @@ KNOWN = (
     "GOOGLE_APPLICATION_CREDENTIALS",
 )
 """Variables that mean something to Derived, though not all become blocks."""
+OF_OTHERS = "GOOGLE_APPLICATION_CREDENTIALS_"
+"""How variables of other programs begin, such as that of a key's text, which mean nothing here."""
 
 
 def main(
@@ -67,7 +69,7 @@ def _refuse_misspelt(variables: Iterable[str], *, of_a_file: bool) -> None:
     In a file, which has been written for this, so is any other that begins as ours do.
     """
     for name in variables:
-        if name in KNOWN or name.startswith(CONNECTION):
+        if name in KNOWN or name.startswith((CONNECTION, OF_OTHERS)):
             continue
         _, _, last = name.removeprefix(BEGINNING).partition("_")
         near = did_you_mean(name, (*KNOWN, f"{CONNECTION}{last}") if last else KNOWN, cutoff=0.85)

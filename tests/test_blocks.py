@@ -225,6 +225,7 @@ def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> Non
         (f"DERIVED_WAREHOUSE=mysql://reader:{SECRET}@db/shop", "names no project of BigQuery"),
         (f"DERIVED_STAGE=s3://key:{SECRET}@bucket", "'s3://***@bucket' is no stage"),
         ("OTHER=1", "Nothing to save"),
+        ("GOOGLE_APPLICATION_CREDENTIALS_JSON=1", "Nothing to save"),
         (f"DERIVED_CONECTION_A=mysql://reader:{SECRET}@db/shop", "Did you mean 'DERIVED_CONNECTION_A'?"),
         (f"DERIVED_CONNECTION_A=mysql://r@db/shop\nDERIVED_STAEG={SECRET}", "Did you mean 'DERIVED_STAGE'?"),
         ("DERIVED_STAGE=stage\nDERIVED_SPEED=1", "DERIVED_SPEED is no variable of Derived. Blocks are made of"),
