@@ -62,6 +62,8 @@ FAULTS = {
     "REGEXP_CONTAINS(t, t || '(')": "REGEXP: 'twelve(' is no regular expression (missing )) ('REGEXP_CONTAINS(t, t || '(')' in line 2 of the SQL). Write SAFE. before the function",
     "GENERATE_ARRAY(1, n, z)": "GENERATE_ARRAY with a step of zero: '1', '3', '0'",
     "DATE(ts, t)": "'twelve' is not a time zone. Write its name, such as Europe/Berlin, or +05:30",
+    "CAST(1e40 * n AS NUMERIC)": "Could not cast FLOAT64 to NUMERIC: '30000000000000002120283904895640175378432' ('CAST(1e40 * n AS NUMERIC)' in line 2 of the SQL). Write SAFE_CAST(... AS NUMERIC)",
+    "CAST(REPEAT('9', n * 10) AS NUMERIC)": "Could not cast STRING to NUMERIC: '999999999999999999999999999999' (",
     # What stands several times is told by its lines, and what is not at fault is not told.
     "CAST(t AS INT64) AS x,\n  CAST(CONCAT(t, t) AS INT64)": "Could not cast STRING to INT64: 'twelve' (line 2 of the SQL or line 3 of the SQL). Write",
     "SAFE.PARSE_DATE('%F', t) AS x, n / n AS y,\n  PARSE_DATE('%F', t)": "PARSE_DATE: the text does not have the format %F: 'twelve' ('PARSE_DATE('%F', t)' in line 3 of the SQL)",
@@ -90,6 +92,8 @@ def test_what_a_value_does_to_a_run_is_told_in_words_of_googlesql(connection, ex
     [
         ("d", "the column v", "99999999999999999999999999999", " (line 1 of the SQL)"),
         ("CAST(98765.25 AS NUMERIC)", "a column", "98765.25", ""),
+        ("big", "the column v", "9223372036854775807", " (line 1 of the SQL)"),
+        ("98765", "a column", "98765", ""),
     ],
 )
 def test_a_number_with_more_digits_than_its_column_is_told_by_the_column(connection, expression, column, value, where):

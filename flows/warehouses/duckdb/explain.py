@@ -18,6 +18,7 @@ _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputExceptio
 """What values are at fault for, or how many there are at once."""
 _SIGNS = {"addition": "+", "subtraction": "-", "multiplication": "*", "negation": "-"}
 _TOO_LONG = r'Casting value "(-?\d+(?:\.\d*[1-9])?)\.?0*" to type DECIMAL\((\d+),(\d+)\) failed: value is out of range!'
+_TOO_LARGE = r"Could not cast value (-?\d+) to DECIMAL\((\d+),(\d+)\)"
 _DIGITS = "'{1}' needs more than {2} digits, {3} of them after the point"
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"Overflow in negation of (?:integer|INT64|number)?.*?(-?\d+).*", "'-': overflow beyond INT64: '{1}'"),
@@ -33,6 +34,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
         "Could not cast FLOAT64 to INT64: '{1}'",
     ),
     (rf"{_TOO_LONG}.* source column (.*)", f"the column {{4}}: {_DIGITS}"),
+    (rf"{_TOO_LARGE} when .* source column (.*)", f"the column {{4}}: {_DIGITS}"),
+    (_TOO_LARGE, f"a column: {_DIGITS}"),
+    (r'Could not convert string "(.*?)(?:\.0*)?" to DECIMAL\(38,9\)', "Could not cast FLOAT64 to NUMERIC: '{1}'"),
+    (r'Could not convert string "(.*)" to DECIMAL\(38,9\) when .*', "Could not cast STRING to NUMERIC: '{1}'"),
     (rf"{_TOO_LONG}.*", f"a column: {_DIGITS}"),
     (r"Date out of range: (\S+)", "DATE: there is no day '{1}'"),
     (
