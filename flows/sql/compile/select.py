@@ -67,7 +67,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     if not ungrouped:
         _refuse_loose(scope)
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
-    if scope.aggregated and scope.groups is None:
+    if scope.aggregated and scope.groups is None and t.UNKNOWN not in {value.type for value in values}:
         scope.fault(node, "ORDER BY and QUALIFY take an aggregate beside GROUP BY, or beside one in the SELECT list.")
     opaque = limited or scope.windowed or several
     relation = _relation(node, scope, items, opaque=opaque)
