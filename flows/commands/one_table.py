@@ -11,7 +11,7 @@ from flows.commands.progress import Quiet, Windows
 from flows.commands.terminal import err, out, out_json
 from flows.model.errors import DerivedError
 from flows.report.as_json import outcome_json, plan_json
-from flows.report.text import describe_failures, describe_plan, plan_remarks
+from flows.report.text import describe_failures, describe_plan
 from flows.tracking.dry_run import dry_run as dry_run_of
 from flows.wiring import api_configured, run_alone
 
@@ -62,7 +62,7 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
         return
     for line in describe_plan(request.table, todo):
         out(line)
-    for line in plan_remarks(request.table, todo):
+    for line in found.remarks:
         err(line)
     for line in found.steps:
         out(f"  {line}")

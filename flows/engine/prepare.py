@@ -44,10 +44,9 @@ def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> None:
         warehouse.extend(table, known)
 
 
-def column_notices(run: TableRun, todo: Plan, warehouse: Warehouse) -> list[Notice]:
+def column_notices(table: Table, todo: Plan, warehouse: Warehouse) -> list[Notice]:
     """Return which columns of rows that are there, and stay, the file of a core table changes."""
-    table = run.into
-    if run.source is None or table.window is None or (todo.starts_over and todo.windows):
+    if table.source is None or table.window is None or (todo.starts_over and todo.windows):
         return []
     changes = warehouse.column_changes(table)
     if not _alters(changes) or not has_rows(table, warehouse):

@@ -146,7 +146,7 @@ def _ingest(  # noqa: PLR0913, PLR0917 - what is asked, planned and told
     runs = {number: replace(run, known_version=version) for number, run in runs.items()}
     held = parts.readings.of(outcome.table)[outcome.table].state.committed
     numbers = list(dict.fromkeys(step.generation for step in todo.windows) or [newest.generation])
-    changed = [notice for number in numbers for notice in column_notices(runs[number], todo, warehouse)]
+    changed = [notice for number in numbers for notice in column_notices(runs[number].into, todo, warehouse)]
     if newest.table.window and todo.changes and todo.succession is None and not request.trim:
         # First, and with all that it alters: until somebody has said so the table stays as it is.
         runs[newest.generation] = redefine.accepted(runs[newest.generation], todo, warehouse)

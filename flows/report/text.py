@@ -11,7 +11,7 @@ from flows.model.asked import called, run_with
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural, shown_bytes
 from flows.model.window import EVER, Window, merge, short
-from flows.report.warning_text import warning_lines
+from flows.report.warning_text import column_lines, warning_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -307,15 +307,7 @@ def _of(name: str) -> str:
 
 def remarks(outcome: Outcome) -> list[str]:
     """Return what there is to know of a run: the warnings of its windows, and what concerns the table as a whole."""
-    found: dict[str, list[str]] = {}
-    for notice in outcome.notices:
-        found.setdefault(notice.kind, []).append(notice.subject)
-    again = f"{run_with('ingest', outcome.table, 'force')} copies them again"
-    lines = []
-    for kind, what, became in (("new_column", "new", "NULL in"), ("retyped_column", "retyped", "converted in")):
-        if columns := found.get(kind):
-            named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
-            lines.append(f"{outcome.table}: {named}: {became} rows copied before; {again}{_of_windows(outcome)}")
+    lines = [f"{line}{_of_windows(outcome)}" for line in column_lines(outcome.table, outcome.notices)]
     lines += _left_null(outcome)
     if outcome.turned is not None:
         renew = f"change it, or {run_with('derive', outcome.table, 'force')}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from flows.model.asked import called
+from flows.model.asked import called, run_with
 from flows.model.entry import Notice
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
@@ -109,3 +109,17 @@ def _together(entry: Entry) -> dict[tuple[str, str], list[Notice]]:
         about = {"check": notice.subject, "source": notice.detail.partition(": ")[0]}.get(notice.kind, "")
         found.setdefault((notice.kind, about), []).append(notice)
     return found
+
+
+def column_lines(table: str, notices: Iterable[Notice]) -> list[str]:
+    """Return what becomes of the columns of a core table that its file adds or retypes, in rows that are there."""
+    found: dict[str, list[str]] = {}
+    for notice in notices:
+        found.setdefault(notice.kind, []).append(notice.subject)
+    again = f"{run_with('ingest', table, 'force')} copies them again"
+    lines = []
+    for kind, what, became in (("new_column", "new", "NULL in"), ("retyped_column", "retyped", "converted in")):
+        if columns := found.get(kind):
+            named = f"{what} column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
+            lines.append(f"{table}: {named}: {became} rows copied before; {again}")
+    return lines

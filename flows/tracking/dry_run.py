@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.engine.estimate import estimated, query_of
 from flows.engine.planning import make_plan
+from flows.engine.prepare import column_notices
 from flows.engine.readings import Readings
 from flows.model.asked import called
 from flows.model.errors import UsageError
-from flows.report.text import describe_reason
+from flows.report.text import describe_reason, plan_remarks
+from flows.report.warning_text import column_lines
 from flows.wiring import load_alone, open_warehouse
 
 if TYPE_CHECKING:
@@ -18,15 +20,24 @@ if TYPE_CHECKING:
 
     from flows.engine.request import Request
     from flows.engine.steps import Plan
+    from flows.model.entry import Notice
     from flows.wiring import Kind
 
 
 class DryRun(NamedTuple):
     """What a run would do."""
 
+    table: str
     plan: Plan
     sql: str | None
     """A derived table's SQL as the warehouse would get it; None where nobody asked for it."""
+    columns: list[Notice]
+    """Which columns of a core table's rows that are there would change."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What there is to know beside what would be done."""
+        return [*plan_remarks(self.table, self.plan), *column_lines(self.table, self.columns)]
 
     @property
     def steps(self) -> list[str]:
@@ -58,4 +69,5 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
         if table.sql and (todo.windows or idle_sql):
             first = todo.windows[0] if todo.windows else None
             sql = warehouse.shown(query_of(todo, first, project, table))
-    return DryRun(todo, sql)
+        columns = [] if todo.succession else column_notices(table, todo, warehouse)
+    return DryRun(table.identity, todo, sql, columns)

@@ -24,7 +24,6 @@ from flows.report.text import (
     describe_kept,
     describe_plan,
     describe_turned,
-    plan_remarks,
     plan_span,
     remarks,
 )
@@ -99,7 +98,7 @@ class Tracker:
 
     def shown(self, found: DryRun) -> None:
         """Say and publish what a run would do."""
-        for line in (*describe_plan(self._table, found.plan), *plan_remarks(self._table, found.plan), *found.steps):
+        for line in (*describe_plan(self._table, found.plan), *found.remarks, *found.steps):
             self.say(line)
         self._rename(f"{self._table} dry run")
         self._publish(plan_markdown(self._table, found.plan, found.sql))

@@ -115,7 +115,7 @@ def test_a_damaged_file_is_an_error_and_not_its_first_half(tmp_path, name, damag
         ("a.csv", b'{"id": 1, "v": "a"}\n', "is JSON. Let the file's name end in .jsonl."),
         ("a.csv", b"sep=,\nid,v\n1,a\n", "a.csv{}:1: 'sep=,' is a note to Excel. Take the line away."),
         ("a.csv", b'id,"v\n1,a\n', "a.csv{}:1: its first line is no header: a quote is not closed"),
-        ("a.csv", gzip.compress(b"id,v\n"), "it is gzip by its first bytes, which its name does not say."),
+        ("a.csv", gzip.compress(b"id,v\n", mtime=0), "it is gzip by its first bytes, which its name does not say."),
         ("a.jsonl", b"PAR1\x15\x04", "it is Parquet by its first bytes, which its name does not say. Let its name"),
         ("a.csv", b"PK\x03\x04\x14\x00", "it is a zip archive, as those of Excel are, by its first bytes"),
         (
