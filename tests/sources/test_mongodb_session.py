@@ -47,7 +47,7 @@ def test_a_ping_says_what_it_reached(mongodb_server: MongodbServer, mongodb_data
     mongodb_server.client[mongodb_database].orders.insert_one({"sku": "a"})
     version = mongodb_server.client.server_info()["version"]
     found = ping(mongodb_server.settings(mongodb_database))
-    assert found == f"Connected to MongoDB {version}: 1 collections in '{mongodb_database}'."
+    assert found == f"Connected to MongoDB {version}: 1 collection in '{mongodb_database}'."
 
 
 def test_tls_and_password_as_the_uri_gives_them(closed: MongodbServer) -> None:
