@@ -6,8 +6,9 @@ must not keep out the rows at fault.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from itertools import islice, product
 from operator import and_
 from typing import TYPE_CHECKING, NamedTuple
@@ -62,13 +63,16 @@ class Stray(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowTime:
-    """The time by which rows belong to a window, as far as it comes of one column, or of the window itself."""
+    """The time by which rows belong to a window, as far as it comes of one column, or of the window itself.
 
-    column: str
+    Equal are those of which windows let the same times through, whatever they are called.
+    """
+
+    column: str = field(compare=False)
     """The column that is read; empty where none is."""
-    written: str
+    written: str = field(compare=False)
     """What to bound by the window so that each row belongs to its own."""
-    moment: str
+    moment: str = field(compare=False)
     """A bound of it, with @ in place of the parameter."""
     steps: tuple[Step, ...] = ()
     limits: tuple[Limit, ...] = ()
@@ -94,12 +98,15 @@ class RowTime:
 
     def stray(self, size: Size) -> Stray | None:
         """Return a time that some window of a size lets through and that lies outside of it; None where nobody knows one."""
+        return _stray(self, size)
+
+    def strays(self, size: Size) -> Iterator[Stray]:
+        """Find such times in some windows."""
         for window in islice(examples(size), _WINDOWS):
             for one in self._made_by(window) if self.made is not None else self._read_by(window, size):
                 outside = one.given < window.start or one.given >= window.end
                 if outside and not self._may_keep_out(one):
-                    return one
-        return None
+                    yield one
 
     def _may_keep_out(self, stray: Stray) -> bool:
         """Say whether what bounds other columns may keep a row out.
@@ -143,6 +150,12 @@ class RowTime:
             given = exactly(read, self.steps) if lets else None
             if given is not None and not given[1]:
                 yield Stray(window, read, given[0])
+
+
+@lru_cache(maxsize=1_000)
+def _stray(time: RowTime, size: Size) -> Stray | None:
+    """Remember the answer, as most of a project's tables ask the same."""
+    return next(time.strays(size), None)
 
 
 def row_times(node: exp.Expr, value: Value, context: Context, conditions: list[Kept], nodes: Nodes) -> list[RowTime]:

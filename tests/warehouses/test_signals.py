@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from flows.warehouses.duckdb import connection
 from flows.warehouses.duckdb.connection import transaction, translated
 from flows.warehouses.duckdb.signals import stoppable
 from flows.warehouses.duckdb.warehouse import DuckDB
@@ -69,6 +70,17 @@ def test_a_signal_in_a_statement_is_not_lost(warehouse, stopping, statement, sec
         assert raised.value.args == (stopping,)
     assert warehouse.session.execute("SELECT count(*) FROM t").fetchone() == (0,)
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_signal_while_the_file_is_opened_is_not_lost(tmp_path, stopping, monkeypatch):
+    """Where the statements that are run at each opening take their time."""
+    slow = "SELECT max(sin(t.range) * cos(u.range)) FROM range(2000000) AS t, range(2000000) AS u"
+    monkeypatch.setattr(connection, "_SETTINGS", [slow])
+    sender = threading.Timer(0.3, os.kill, (os.getpid(), stopping))
+    sender.start()
+    with pytest.raises(_StopError):
+        DuckDB(tmp_path / "warehouse.duckdb")
+    sender.join()
 
 
 def _fail(session):

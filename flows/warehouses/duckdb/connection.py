@@ -16,6 +16,7 @@ from flows.model.errors import WarehouseBusyError, WarehouseError
 from flows.project.private import make_private
 from flows.warehouses.duckdb.explain import explained
 from flows.warehouses.duckdb.faults import ELSEWHERE, unopened
+from flows.warehouses.duckdb.signals import stoppable
 from flows.warehouses.interface import Query
 
 if TYPE_CHECKING:
@@ -122,10 +123,11 @@ def _open_in_turn(  # noqa: PLR0913, PLR0917 - what is waited for, how long, and
 
 def _opened(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), config=_FENCE)
-    locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
-    if locked == (False,):  # else this process has the file open already, with these settings
-        for setting in _SETTINGS:
-            connection.execute(setting)
+    with stoppable(connection):
+        locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
+        if locked == (False,):  # else this process has the file open already, with these settings
+            for setting in _SETTINGS:
+                connection.execute(setting)
     return connection
 
 
