@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from flows.model.window import BEGINNING, END, Size, Unit, Window, add_months, midnight
@@ -132,14 +133,7 @@ class Dependency:
 
     def is_empty(self, size: Size) -> bool:
         """Say whether what windows of a size read ends before it begins, in each of them; False for a snapshot."""
-        if self.reach is None:
-            return False
-        start, end = self.reach
-        for window in examples(size):
-            first, last = start.at(window), end.at(window)
-            if first is None or last is None or first < last:
-                return False
-        return True
+        return self.reach is not None and _is_empty(*self.reach, size)
 
     def overlaps(self, one: Window, two: Window) -> bool:
         """Say whether a window surely reads rows that the next one reads too; False for a snapshot."""
@@ -149,6 +143,15 @@ class Dependency:
         # A time zone whose offset changes makes each range longer by hours, of rows that the query leaves out.
         loose = _DAY if any(edge.after % _DAY for edge in self.reach) else timedelta(0)
         return min(reads.end, then.end) - max(reads.start, then.start) > loose
+
+
+@lru_cache
+def _is_empty(start: Edge, end: Edge, size: Size) -> bool:
+    for window in examples(size):
+        first, last = start.at(window), end.at(window)
+        if first is None or last is None or first < last:
+            return False
+    return True
 
 
 def examples(size: Size) -> Iterator[Window]:

@@ -169,7 +169,8 @@ class _Comparison:
 
         try:
             keys = {name: self.faces[name].row_key for name in schema if name in self.faces}
-            owned = self.file.owned if query.own else None
+            column, size = self.file.owned, self.file.size
+            owned = (column, size) if query.own and column is not None and size is not None else None
             by_window = self.file.strategy != "replace"
             return analyze(query.sql, schema, partitions, keys=keys, by_window=by_window, owned=owned)
         except SqlError as error:

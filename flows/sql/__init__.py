@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from flows.model.differences import Kind
     from flows.model.types import Type
+    from flows.model.window import Size
     from flows.sql.compile.compiler import Compiled
     from flows.sql.compile.scope import Context, Relation
     from flows.sql.row_times import RowTime
@@ -80,13 +81,13 @@ def analyze(  # noqa: PLR0913 - what is known of the tables, and of the one whos
     *,
     keys: Mapping[str, Sequence[str]] | None = None,
     by_window: bool = True,
-    owned: str | None = None,
+    owned: tuple[str, Size] | None = None,
 ) -> Analysis:
     """Find what a table's query reads, how far, and what it gives.
 
     `partitions` names the partition column of each table that has one, `keys` the columns that tell its rows apart;
     `by_window` says whether the query may name the window's parameters, `owned` by which column of its own each row belongs to
-    one window. Raises SqlError with every fault found.
+    one window, and the windows' size. Raises SqlError with every fault found.
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - most runs read queries and compile none
     from flows.sql.reach import dependencies  # noqa: PLC0415 - the same
@@ -110,8 +111,11 @@ def analyze(  # noqa: PLR0913 - what is known of the tables, and of the one whos
     columns = tuple((name or "", output(value.type)) for name, value in relation.columns)
     by_name = {name: node for (name, _), node in zip(columns, relation.nodes, strict=False)}
     ties = tuple(_ties(tree, context))
-    deciding = [(by_name[owned], value) for name, value in relation.columns if name == owned] if owned else []
-    times = [one for node, value in deciding for one in row_times(node, value, context, conditions, nodes)]
+    times: list[RowTime] = []
+    if owned is not None:
+        column, size = owned
+        for value in [value for name, value in relation.columns if name == column]:
+            times += row_times(by_name[column], value, context, conditions, nodes, size)
     reads = dependencies(context.occurrences, by_window=by_window)
     differences = tuple((kind, line_of(node)) for kind, node in context.differs.items())
     return Analysis(reads, columns, by_name, tuple(times), tuple(seams(nodes)), ties, differences)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _UPPER, _LOWER = {"<", "<=", "="}, {">", ">=", "="}
 _WINDOWS = 6
+_FLOORS: tuple[Unit | None, ...] = (None, "day")
 _LEAST = timedelta(microseconds=1)
 _NEAR = [
     timedelta(0),
@@ -49,6 +50,8 @@ _NEAR = [
 ]
 """How far from an end of a range to look for rows of other windows."""
 _DAY_OR_HOUR = {"DAY", "HOUR"}
+_WINDOWS_DAYS = tuple((Edge("start", floor="day"), Edge("end", floor=floor)) for floor in _FLOORS)
+"""How a DATE is bounded by a window of whole days."""
 
 
 class Stray(NamedTuple):
@@ -158,7 +161,9 @@ def _stray(time: RowTime, size: Size) -> Stray | None:
     return next(time.strays(size), None)
 
 
-def row_times(node: exp.Expr, value: Value, context: Context, conditions: list[Kept], nodes: Nodes) -> list[RowTime]:
+def row_times(  # noqa: PLR0913, PLR0917 - what is known of the query, and of its windows
+    node: exp.Expr, value: Value, context: Context, conditions: list[Kept], nodes: Nodes, size: Size
+) -> list[RowTime]:
     """Return the times by which rows belong to windows, of which windows may give some of others.
 
     Args:
@@ -167,38 +172,40 @@ def row_times(node: exp.Expr, value: Value, context: Context, conditions: list[K
         context: what was found on the way.
         conditions: what keeps rows out.
         nodes: those of the whole query.
+        size: that of the windows.
     """
     if nodes.of(exp.Limit, exp.Except, exp.Intersect):
         return []
-    written, name = shown(node.unalias()), value.type.name
-    moment = "@" if name == "TIMESTAMP" else f"{name}(@)"
+    moment = "@" if value.type.name == "TIMESTAMP" else f"{value.type.name}(@)"
     if value.bound is not None:
-        return [RowTime("", written, moment, made=value.bound)] if not value.bound.kind else []
+        return [RowTime("", shown(node.unalias()), moment, made=value.bound)] if not value.bound.kind else []
     found = []
     for origin in value.origins:
-        if origin.opaque or origin.kind or _is_plain(origin):
+        if origin.opaque or origin.kind or _is_plain(origin, size):
             continue
         known = _Known(origin, context, conditions)
         if known.is_read():
             type_ = context.schema[origin.occurrence.table][origin.column]
             own = (parse_type(type_) if isinstance(type_, str) else type_).name
             cut = all(isinstance(step, Cut) and step.part in _DAY_OR_HOUR for step in origin.steps)
-            told = (origin.column, "@" if own == "TIMESTAMP" else f"{own}(@)") if cut else (written, moment)
+            told = (
+                (origin.column, "@" if own == "TIMESTAMP" else f"{own}(@)") if cut else (shown(node.unalias()), moment)
+            )
             limits, beside = tuple(known.limits), None if known.beside is None else tuple(known.beside)
             found.append(RowTime(origin.column, *told, origin.steps, limits, own == "DATE", beside))
     return found
 
 
-def _is_plain(origin: Origin) -> bool:
+def _is_plain(origin: Origin, size: Size) -> bool:
     """Say whether a time is plainly that of its window: it begins with one end, ends with the other, and is moved by nothing."""
     one = origin.occurrence
     if origin.column != one.partition:
         return False
-    floor: Unit | None = "day" if one.type == "DATE" else None
-    ends = (Edge("start", floor=floor), Edge("end", floor=floor))
-    return (one.lower, one.upper) == ends and all(
-        isinstance(step, Cut) and step.part in _DAY_OR_HOUR for step in origin.steps
-    )
+    if one.type == "DATE":
+        is_window = size.unit != "hour" and (one.lower, one.upper) in _WINDOWS_DAYS
+    else:
+        is_window = (one.lower, one.upper) == (Edge("start"), Edge("end"))
+    return is_window and all(isinstance(step, Cut) and step.part in _DAY_OR_HOUR for step in origin.steps)
 
 
 class _Known:

@@ -15,6 +15,7 @@ from flows.report.reading import reading
 from flows.sql import analyze, to_duckdb
 
 TIMESTAMP, DATE, INT64 = Type("TIMESTAMP"), Type("DATE"), Type("INT64")
+A_DAY = Size(1, "day")
 SCHEMA = {
     "core.events": {"id": INT64, "ts": TIMESTAMP},
     "core.days": {"id": INT64, "day": DATE},
@@ -281,10 +282,18 @@ def test_windows_that_may_give_their_own_rows_alone(sql):
     assert not strays(f"SELECT {sql}")
 
 
-def strays(sql):
+@pytest.mark.parametrize("end", ["< DATE(@window_end)", "<= DATE_SUB(DATE(@window_end), INTERVAL 1 DAY)"])
+def test_a_day_is_no_time_of_a_window_of_hours(end):
+    """The last hour of a day reads all of it."""
+    sql = f"SELECT day FROM core.days WHERE day >= DATE(@window_start) AND day {end}"
+    assert strays(sql, Size(1, "hour"))
+    assert not strays(sql)
+
+
+def strays(sql, size=A_DAY):
     found = []
-    for one in analyze(sql, SCHEMA, PARTITIONS, owned="day").row_times:
-        stray = one.stray(Size.parse("1 day"))
+    for one in analyze(sql, SCHEMA, PARTITIONS, owned=("day", size)).row_times:
+        stray = one.stray(size)
         lower, upper = one.is_bounded
         if stray is not None:
             found.append((one, not lower, not upper) if not (lower and upper) else (one, True, True))

@@ -107,7 +107,7 @@ def filled(template: str, arguments: Sequence[str], marks: Mapping[str, str] | N
     """Fill a template as it stands, where its arguments may be named several times."""
     form = _form(template)
     if form is not None:
-        return form.format(*arguments, **{**_NO_MARKS, **(marks or {})})
+        return form.format(*arguments, **({**_NO_MARKS, **marks} if marks else _NO_MARKS))
     parts: list[str] = []
     for text, mark, error in _pieces(template):
         parts.append(text)
