@@ -12,7 +12,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from flows.model.errors import DerivedError, UsageError, told
+from flows.model.errors import UsageError
 from flows.model.safe_text import without_password
 from flows.prefect_settings import Settings as PrefectSettings
 from flows.project.git import commit_of, precedes
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from blocks.stage import StageBlock
     from flows.engine.outcome import Observer, Outcome
-    from flows.engine.request import Author, Reached, Request
+    from flows.engine.request import Author, Request
     from flows.engine.table_run import Parts
     from flows.extracts.stage import Stage
     from flows.model.table import Table
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from flows.warehouses.interface import Warehouse
 
 Kind = Literal["derive", "ingest"]
-SourceKey = tuple[str, str]
-"""Kind and connection."""
 HOME = "DERIVED_HOME"
 WAREHOUSE = "DERIVED_WAREHOUSE"
 STAGE = "DERIVED_STAGE"
@@ -61,46 +59,21 @@ def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:
         UsageError: there is no such table, or it is not of this kind.
         DerivedError: as `run_table` does.
     """
-    from flows.engine.readings import Readings  # noqa: PLC0415 - who plans or checks runs nothing
+    from flows.engine.reaching import Sources  # noqa: PLC0415 - who plans or checks runs nothing
+    from flows.engine.readings import Readings  # noqa: PLC0415
     from flows.engine.table_run import Parts, run_table  # noqa: PLC0415
 
     project = load_alone(kind, request.table)
     table = project.table(request.table)
     project.require_valid(table.identity)
-    # Nobody waits for a source while they hold the warehouse's file, for which others wait.
-    reached = {source_key(table): _reached(table, project.root, observer)} if table.source else {}
+    sources = Sources(lambda one: source_of(one, project.root), observer)
+    if table.source:  # nobody waits for it while they hold the warehouse's file, for which others wait
+        sources.of(table)
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
         stage = open_stage(project.root) if table.source else None
         readings = Readings(warehouse, project.tables)
-        parts = Parts(project, readings, author(project.root), lambda one: reached[source_key(one)], stage)
+        parts = Parts(project, readings, author(project.root), sources.of, stage)
         return run_table(parts, request, observer)
-
-
-def reach_all(project: Project, observer: Observer) -> dict[SourceKey, Reached | DerivedError]:
-    """Reach the sources of all tables without faults, side by side."""
-    tables = [project.tables[name] for name in project.after]
-    by_key = {source_key(table): table for table in tables if table.source}
-    if not by_key:
-        return {}
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - who runs one table needs no threads
-
-    with ThreadPoolExecutor(len(by_key)) as pool:
-        found = pool.map(lambda table: _reached(table, project.root, observer), by_key.values())
-        return dict(zip(by_key, found, strict=True))
-
-
-def source_key(table: Table) -> SourceKey:
-    """Return what tables of one source have in common."""
-    return (table.source.kind, getattr(table.source, "connection", "")) if table.source else ("", "")
-
-
-def _reached(table: Table, root: Path, observer: Observer) -> Reached | DerivedError:
-    from flows.engine.request import reach  # noqa: PLC0415 - as above
-
-    try:
-        return observer.reach(table.identity, lambda: reach(source_of(table, root)))
-    except Exception as error:  # noqa: BLE001 - whatever a server answers is the fault of the tables that it holds
-        return told(error, table.identity)
 
 
 def open_project(names: Iterable[str] | None = None) -> Project:
@@ -241,16 +214,18 @@ def _stage_folder(address: str, root: Path) -> Path:
 
 @contextmanager
 def all_parts(project: Project, observer: Observer) -> Iterator[Parts]:
-    """Reach all sources, open the warehouse, and give what runs of a project's tables are put together from."""
-    from flows.engine.readings import Readings  # noqa: PLC0415 - as above
+    """Begin to reach all sources, open the warehouse, and give what runs of the tables are put together from."""
+    from flows.engine.reaching import Sources  # noqa: PLC0415 - as above
+    from flows.engine.readings import Readings  # noqa: PLC0415
     from flows.engine.table_run import Parts  # noqa: PLC0415
 
-    reached = reach_all(project, observer)
+    sources = Sources(lambda table: source_of(table, project.root), observer)
+    sources.begin(project.tables[name] for name in project.after if project.tables[name].source)
     with closing(open_warehouse(project.root, observer.say)) as warehouse:
         order = TopologicalSorter(project.after).static_order()
         ahead = {name: project.after[name] for name in order if name in project.after}
         readings, stage = Readings(warehouse, project.tables, ahead), open_stage(project.root)
-        yield Parts(project, readings, author(project.root), lambda table: reached[source_key(table)], stage)
+        yield Parts(project, readings, author(project.root), sources.of, stage, sources.awaited)
 
 
 def author(root: Path) -> Author:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.commands.progress import Quiet, TableBars, Tables
 from flows.engine.outcome import Failure, Observer, Outcome
@@ -85,18 +85,22 @@ def run_all(parts: Parts, observer: Observer) -> dict[str, Outcome]:
     order = TopologicalSorter(parts.project.after)
     order.prepare()
     running: dict[Future[Outcome], str] = {}
+    waiting: list[str] = []
     with _pool() as (pool, stop):
         stoppable = _Stoppable(observer, stop)
         while order.is_active():
-            for name in order.get_ready():
-                if name in parts.project.after:
-                    running[pool.submit(run_table, parts, Request(name), stoppable)] = name
-                else:
-                    order.done(name)
-            if not running:
-                continue
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
+            waiting += _ready(order, parts.project)
+            awaited = {name: answer for name in waiting if (answer := _awaited(parts, name))}
+            running |= {
+                pool.submit(run_table, parts, Request(name), stoppable): name for name in waiting if name not in awaited
+            }
+            waiting = list(awaited)
+            if waiting and not running:
+                # Nobody waits for a source while they hold the warehouse's file, for which others wait.
+                parts.warehouse.release()
+            either: set[Future[Any]] = {*running, *awaited.values()}
+            ended, _ = wait(either, return_when=FIRST_COMPLETED)
+            for future in ended & running.keys():
                 name = running.pop(future)
                 try:
                     outcomes[name] = future.result()
@@ -104,6 +108,19 @@ def run_all(parts: Parts, observer: Observer) -> dict[str, Outcome]:
                     end(_failed(name, error))
                 order.done(name)
     return outcomes
+
+
+def _ready(order: TopologicalSorter[str], project: Project) -> list[str]:
+    """Return the tables that are next; what is named and has no file needs nothing done."""
+    names = order.get_ready()
+    order.done(*(name for name in names if name not in project.after))
+    return [name for name in names if name in project.after]
+
+
+def _awaited(parts: Parts, name: str) -> Future[Reached | DerivedError] | None:
+    """Return what ends when a table's source has answered; None where nothing is waited for."""
+    table = parts.project.tables[name]
+    return parts.awaited(table) if table.source else None
 
 
 def _failed(name: str, error: Exception) -> Outcome:

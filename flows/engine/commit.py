@@ -181,7 +181,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
             warnings = () if step.cause in {"trim", "accepted"} else _check(run, window, staged)
             met.tied = staged.tied
-            remarks += gone(run.into, step, staged.rows, warehouse)
+            remarks += gone(run.into, step, staged)
             remarks += met.notices(run.table, first=first or copy is not None)
             done = replace(entry, warnings=remarks + warnings, seconds=time.perf_counter() - started)
             if copy is None:

@@ -1,4 +1,4 @@
-"""Rows that a table holds of files which hold them no longer: one is gone, or was cut short."""
+"""Rows that a table holds of files which hold them no longer: one is gone, was cut short, or another took its place."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ from flows.warehouses.interface import every_row
 if TYPE_CHECKING:
     from flows.engine.steps import Step
     from flows.model.table import Table
-    from flows.warehouses.interface import Warehouse
+    from flows.warehouses.interface import Staged
 
 
-def gone(table: Table, step: Step, rows: int, warehouse: Warehouse) -> tuple[Notice, ...]:
-    """Return what there is to say where a person has windows of files copied again, which give so many rows now.
+def gone(table: Table, step: Step, staged: Staged) -> tuple[Notice, ...]:
+    """Return what there is to say where a person has windows of files copied again that lack rows copied before.
 
-    `table` is the one that holds the rows of the generation.
+    They are told from others by their key; without one there are as many as there are fewer rows now.
+
+    Args:
+        table: the one that holds the rows of the generation.
+        step: what is copied.
+        staged: what the files give of it now.
     """
     window = step.window
     if table.source is None or table.source.kind != "files" or step.cause != "forced" or window is None:
         return ()
-    cursor = str(table.source.cursor)
-    kind = table.types[cursor].name
+    cursor = f"`held-row`.`{table.source.cursor}`"
+    kind = table.types[str(table.source.cursor)].name
     since, until = ("@since", "@until") if kind == "TIMESTAMP" else (f"{kind}(@since)", f"{kind}(@until)")
-    (held,) = warehouse.query(
-        f"SELECT COUNT(*) AS n FROM `{table.dataset}`.`{table.name}`"
-        f" WHERE {every_row(table)} AND `{cursor}` >= {since} AND `{cursor}` < {until}",
+    lacks = "TRUE"
+    if table.key:
+        same = " AND ".join(f"`given-row`.`{name}` = `held-row`.`{name}`" for name in table.key)
+        lacks = f"NOT EXISTS (SELECT 1 FROM {staged.relation} AS `given-row` WHERE {same})"
+    (held,) = staged.query(
+        f"SELECT COUNT(*) AS n FROM `{table.dataset}`.`{table.name}` AS `held-row`"
+        f" WHERE {every_row(table, '`held-row`.')} AND {cursor} >= {since} AND {cursor} < {until} AND {lacks}",
         {"since": window.start, "until": window.end},
     )
-    return (Notice("gone", table.strategy, f"{held['n'] - rows:,}"),) if rows < held["n"] else ()
+    count = held["n"] - (0 if table.key else staged.rows)
+    return (Notice("gone", table.strategy, f"{count:,}"),) if count > 0 else ()

@@ -25,6 +25,7 @@ from flows.sql import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
     from flows.engine.extract import Extracts
     from flows.engine.outcome import Observer
@@ -44,9 +45,11 @@ class Parts:
     readings: Readings
     author: Author
     source_of: Callable[[Table], Reached | DerivedError]
-    """Returns where a core table's rows come from, or why that cannot be reached."""
+    """Returns where a core table's rows come from, or why that cannot be reached; waits where it is being reached."""
     stage: Stage | None = None
     """Where what is read of sources is kept until it is committed; None: it goes straight into the warehouse."""
+    awaited: Callable[[Table], Future[Reached | DerivedError] | None] = lambda _: None
+    """Returns what ends with the answer of a core table's source; None where nothing is waited for."""
 
     @property
     def warehouse(self) -> Warehouse:

@@ -57,13 +57,14 @@ def describe_warning(kind: str, notices: Sequence[Notice]) -> str:
 
 
 def _gone(count: int, strategy: str) -> str:
-    """Say that a window's files hold fewer rows than were copied of it."""
+    """Say that a window's files lack rows that were copied of it."""
     them = "it" if count == 1 else "them"
     became = f"the table has lost {them} too"
     if strategy == "merge":
         became = f"the table keeps {them} until {called('rebuild')}"
     return (
-        f"the files hold {plural(count, 'row')} fewer of it than were copied: is one gone or cut short? If so {became}"
+        f"the files lack {plural(count, 'row')} of it that {'was' if count == 1 else 'were'} copied: is one gone, cut "
+        f"short or replaced? If so {became}"
     )
 
 

@@ -33,7 +33,7 @@ sql: |
 
 
 def test_what_is_so_is_said(tmp_path: Path) -> None:
-    """Of a table that was never copied, of one with nothing to let go or to accept, and of one whose files are gone."""
+    """Of a table that was never copied, of one with nothing to let go or to accept, and of one of whose files another took the place."""
     path = tmp_path / "tables/core/orders.yaml"
     path.parent.mkdir(parents=True)
     path.write_text(ORDERS)
@@ -52,11 +52,12 @@ def test_what_is_so_is_said(tmp_path: Path) -> None:
     again = shop.command("ingest", name, "--accept")
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr == f"{name}: there is nothing to accept: its rows were copied as its file says.\n"
-    (tmp_path / "orders-1.csv").unlink()
+    # Another one in the place of its row, so that there are as many as before.
+    (tmp_path / "orders-1.csv").write_text("id,at,price,cost\n9,2026-01-02,1,2\n")
     gone = shop.command("ingest", name, "--force", "--from", "2026-01-02", "--to", "2026-01-03")
     assert gone.stderr == (
-        f"warning: {name} 2026-01-02..2026-01-03: the files hold 1 row fewer of it than were copied: is one gone or cut "
-        "short? If so the table keeps it until --rebuild\n"
+        f"warning: {name} 2026-01-02..2026-01-03: the files lack 1 row of it that was copied: is one gone, cut "
+        "short or replaced? If so the table keeps it until --rebuild\n"
     )
     path.write_text(ORDERS.replace("name: price", "name: cost"))
     renamed = shop.command("ingest", name, "--accept")

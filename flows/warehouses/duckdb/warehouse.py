@@ -277,8 +277,9 @@ class DuckDB:
     def release(self) -> None:
         """Close the file until this process asks for it again, unless it works on it."""
         with self._catalog, self._opening:
-            if not self._in_use and not self._is_kept:
+            if self.opened is not None and not self._in_use and not self._is_kept:
                 self.close()
+                self.lendings += 1
 
     def close(self) -> None:
         """Let go of the file."""
