@@ -145,15 +145,15 @@ def open_warehouse(root: Path, report: Callable[[str], None], *, write: bool = T
 
 
 def _open_bigquery(address: str) -> Warehouse:
-    emulator = os.environ.get("BIGQUERY_EMULATOR_HOST")
+    from flows.warehouses.bigquery.settings import emulator_of, parse_address  # noqa: PLC0415 - seldom needed
+
+    emulator = emulator_of(os.environ)
     if address.startswith("bigquery:"):
-        from flows.warehouses.bigquery.settings import parse_address  # noqa: PLC0415 - an embedded warehouse needs none
         from flows.warehouses.bigquery.warehouse import BigQuery  # noqa: PLC0415 - slow to import
 
         return BigQuery(parse_address(address), emulator)
     if not _BLOCK_NAME.fullmatch(address) or not api_configured():
-        may_be = ", and no Prefect API is configured that may know a block of that name"
-        unknown = may_be if _BLOCK_NAME.fullmatch(address) else ""
+        unknown = ", and no Prefect API is configured to know a block" if _BLOCK_NAME.fullmatch(address) else ""
         raise UsageError(
             f"{WAREHOUSE}: '{without_password(address)}' is no warehouse{unknown}. "
             "Write duckdb or bigquery://my-project?location=EU."

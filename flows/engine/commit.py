@@ -80,6 +80,8 @@ class TableRun:
     """What lines of the queries in the table's file are called, by the text of each."""
     before: Table | None = None
     """The table, as the definition has it whose rows may be accepted."""
+    precedes: Callable[[str], bool | None] = lambda _: None
+    """Says whether another commit of the project builds on this one; None where nobody knows."""
 
     @cached_property
     def into(self) -> Table:

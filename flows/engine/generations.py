@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.engine.definitions import keep_definition
+from flows.engine.older import is_older
 from flows.engine.state import KEPT
 from flows.model.entry import Entry
 from flows.model.errors import ConflictError, UsageError
@@ -13,7 +14,6 @@ from flows.project.definition import code_version
 from flows.warehouses.interface import shadow_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Literal
 
     from flows.engine.commit import TableRun
@@ -32,36 +32,15 @@ def carry_out(readings: dict[str, Reading], warehouse: Warehouse) -> set[str]:
     return swapped
 
 
-def refuse_older(
-    run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse, precedes: Callable[[str], bool | None]
-) -> None:
-    """Raise ConflictError where a run of an older commit of the project would undo what a newer one has begun.
-
-    Which is older the project's history tells. A pod has none: there it is the one that the ledger has seen first.
-    """
+def refuse_older(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse) -> None:
+    """Raise ConflictError where a run of an older commit of the project would undo what a newer one has begun."""
     ours, theirs = run.git_commit, reading.begun_from
     turns = todo.abandons is not None or (todo.succession is not None and todo.succession.begins)
-    if not turns or not ours or not theirs or ours == theirs:
-        return
-    is_older = precedes(theirs)
-    if is_older is None:
-        is_older = _was_seen_before(ours, theirs, warehouse)
-    if is_older:
+    if turns and is_older(run, theirs, warehouse):
         raise ConflictError(
             f"{run.table.identity}: this run is of the project's commit {ours[:12]}, which is older than {theirs[:12]},"
             " by which its definition was changed last. This run changed nothing; run it from the newer commit."
         )
-
-
-def _was_seen_before(ours: str, theirs: str, warehouse: Warehouse) -> bool:
-    """Say whether the ledger has an entry by the one commit before the first by the other."""
-    rows = warehouse.query(
-        "SELECT git_commit, MIN(committed_at) AS seen FROM platform.ledger"
-        " WHERE git_commit IN (@ours, @theirs) GROUP BY git_commit",
-        {"ours": ours, "theirs": theirs},
-    )
-    seen = {row["git_commit"]: row["seen"] for row in rows}
-    return ours in seen and bool(seen[ours] < seen[theirs])
 
 
 def turn(run: TableRun, todo: Plan, reading: Reading, warehouse: Warehouse) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.engine.commit import record_failure
+from flows.engine.older import is_older
 from flows.engine.redefine import require_answer
 from flows.model.entry import Notice
 from flows.model.errors import DerivedError, UsageError
@@ -38,7 +39,7 @@ def prepare(run: TableRun, todo: Plan, warehouse: Warehouse) -> None:
     if todo.starts_over and todo.windows:
         warehouse.empty(table, known)
     if todo.windows:
-        warehouse.prepare(table, known)
+        warehouse.prepare(table, known, lambda theirs: is_older(run, theirs, warehouse))
     elif run.source and _alters(warehouse.column_changes(table)):
         run.source.inspect(table)
         warehouse.extend(table, known)

@@ -183,7 +183,7 @@ def _derive(parts: Parts, outcome: Outcome, observer: Observer, plan: Callable[[
 def _turn(parts: Parts, newest: TableRun, todo: Plan) -> int:
     """Begin or abandon the generation that a plan is about; return the table's version."""
     reading = parts.readings.of(newest.table.identity)[newest.table.identity]
-    generations.refuse_older(newest, todo, reading, parts.warehouse, parts.author.precedes)
+    generations.refuse_older(newest, todo, reading, parts.warehouse)
     return generations.turn(newest, todo, reading, parts.warehouse)
 
 
@@ -264,6 +264,7 @@ def _table_run(parts: Parts, edition: Edition, todo: Plan, found: Reached | Deri
         run_id=uuid.uuid4().hex,
         run_by=parts.author.name,
         git_commit=parts.author.git_commit,
+        precedes=parts.author.precedes,
         known_version=todo.version,
         upstreams=edition.upstreams,
         schema=edition.schema,

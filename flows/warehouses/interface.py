@@ -179,10 +179,11 @@ class Warehouse(Protocol):
     lendings: int
     """How often others have had what one process alone can have: what was known before may no longer be so."""
 
-    def prepare(self, table: Table, known_version: int) -> None:
+    def prepare(self, table: Table, known_version: int, is_older: Callable[[str], bool] = lambda _: False) -> None:
         """Create the table where it is missing; with a reset in the ledger where it was there before.
 
-        One that holds a generation (`shadow_of`) is created without one.
+        One that holds a generation (`shadow_of`) is created without one. What is told of a table to people stays as it
+        is where `is_older` says that the run's files are older than the commit of the project that has written last.
 
         Raises ConflictError where another run has begun, swapped or abandoned a generation since `known_version`.
         """

@@ -8,16 +8,19 @@ from google.api_core import exceptions
 from google.auth import exceptions as auth
 from requests import exceptions as transport
 
-from flows.model.errors import ConflictError, WarehouseError, WarehouseUnavailableError
+from flows.model.errors import ConflictError, WarehouseError, WarehouseUnavailableError, shape
 from flows.model.safe_text import unended
 from flows.warehouses.patience import is_refused
 
 if TYPE_CHECKING:
     from flows.model.errors import DerivedError
+    from flows.warehouses.interface import Written
 
 OVERTAKEN = "another run has committed"
 """What a publish's first statement raises where the table is not as it was when the rows were compared."""
-_ABORTED = ("aborted due to concurrent update", "could not serialize access", OVERTAKEN)
+_ABORTED = ("aborted due to concurrent update", OVERTAKEN)
+_QUEUED = ("could not serialize access to table", "too many dml statements outstanding")
+"""What a single statement is told that others on its table are in the way of; BigQuery gives no reason of their own."""
 _WORDLESS = "unknown error"
 """What the client says of an answer that is not of BigQuery's form, as of a proxy."""
 _LOOK = "Look at the network, and where BIGQUERY_EMULATOR_HOST is set, whether an emulator runs there"
@@ -60,13 +63,17 @@ class OvertakenError(ConflictError):
     """A transaction met another one of the same table; the same work may succeed after another look."""
 
 
-def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
+def explained(
+    error: Exception, subject: str, link: str = "", sent: str = "", written: Written | None = None
+) -> DerivedError:
     """Return an error of the client as one of ours.
 
     Args:
         error: what the client raised.
         subject: what was being made; may be empty.
         link: where a person sees the job.
+        sent: the SQL that the job ran.
+        written: the query in it that a person wrote, where there is one.
     """
     where = f"{subject}: " if subject else ""
     message = _message(error)
@@ -80,11 +87,16 @@ def explained(error: Exception, subject: str, link: str = "") -> DerivedError:
         )
     if is_refused(error):
         return WarehouseUnavailableError(f"{where}BigQuery cannot be reached: {message}. {_LOOK}.")
-    reason = _reason(error)
-    if reason in _MAY_PASS or _is_lost(error):
-        return WarehouseUnavailableError(f"{where}BigQuery does not answer just now: {message}.{shown}")
-    words = _WORDS.get(reason, "{message}" if reason else "{message}.").format(message=message)
-    return WarehouseError(f"{where}{words}{shown}", of_rows=reason in _OF_ROWS)
+    reason, cause = _reason(error), shape(message)
+    if reason in _MAY_PASS or _is_lost(error) or any(words in message.lower() for words in _QUEUED):
+        return WarehouseUnavailableError(f"{where}BigQuery does not answer just now: {message}.{shown}", cause=cause)
+    place = instead = ""
+    if written is not None and reason not in _WORDS:
+        from flows.warehouses.bigquery.explain import located  # noqa: PLC0415 - slow to import, and seldom needed
+
+        place, instead = located(message, sent, written)
+    words = _WORDS.get(reason, "{message}.").format(message=f"{message} ({place})" if place else message)
+    return WarehouseError(f"{where}{words}{shown}", advice=instead, cause=cause, of_rows=reason in _OF_ROWS)
 
 
 def says_unknown(error: Exception, job_id: str) -> bool:

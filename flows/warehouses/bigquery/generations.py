@@ -17,7 +17,8 @@ from flows.warehouses.bigquery.types import quote, quote_table
 from flows.warehouses.interface import compared, every_row, parts_of, shadow_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from flows.model.entry import Entry
     from flows.model.table import Table
@@ -61,7 +62,7 @@ def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str 
     if not newest or (newest["kind"], newest["generation"]) != ("swap", generation):
         return
     if {new, old, seen} <= there:
-        there -= _drop_late(jobs, (old, new) if run_id else (new, old))
+        there -= _drop_late(jobs, new, old, newest["committed_at"])
     if new not in there:
         return
     job_id = f"derived-swap-{table.identity.replace('.', '-')}-{generation}-{run_id}" if run_id else None
@@ -78,10 +79,15 @@ def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str 
         rename(jobs, table, generation, retired)
 
 
-def _drop_late(jobs: Jobs, names: Iterable[str]) -> set[str]:
-    """Drop what a run that had planned before a swap has made since, without rows: the first of them."""
-    late = next((one for one in names if _is_empty(jobs, one)), None)
-    dropped = [parts_of(late), late] if late else []
+def _drop_late(jobs: Jobs, new: str, old: str, swapped_at: datetime) -> set[str]:
+    """Drop what a run that had planned before a swap has made since, without rows.
+
+    It is the table of the new generation where that is younger than the swap, which was then carried out, and else
+    that of the one before, which the table that readers see still is.
+    """
+    found = tables.find(jobs, new)
+    late = new if found is not None and found.created and found.created > swapped_at else old
+    dropped = [parts_of(late), late] if _is_empty(jobs, late) else []
     for one in dropped:
         tables.drop(jobs, one)
     return set(dropped)

@@ -6,7 +6,7 @@ import random
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from flows.warehouses.bigquery.settings import BigQuerySettings
     from flows.warehouses.bigquery.types import Parameter
+    from flows.warehouses.interface import Written
 
 TRIES = 4
 """How often a job that failed for a reason that may pass is run."""
@@ -58,10 +59,12 @@ class Cause:
     labels: tuple[tuple[str, str], ...] = ()
     most: int | None = None
     """Bytes that a job may read, where that is not what all jobs may."""
+    written: Written | None = None
+    """The query in its SQL that a person wrote."""
 
     def to(self, what: str) -> Cause:
         """Return the cause of one job among those of the same window."""
-        return Cause(self.subject, f"{self.name}-{what}", self.labels, self.most)
+        return replace(self, name=f"{self.name}-{what}")
 
 
 NO_CAUSE = Cause()
@@ -87,7 +90,7 @@ class Jobs:
             job_id: the same for the same work: of two jobs of one id only one ever runs.
         """
         config = self._config(parameters, cause)
-        job, rows = self._run(self._sent(sql, config), job_id or _new_id(cause), cause, _all_rows)
+        job, rows = self._run(self._sent(sql, config), job_id or _new_id(cause), cause, _all_rows, sql)
         return Result(rows, job.total_bytes_processed or 0)
 
     def pages(self, sql: str, parameters: Iterable[Parameter] = ()) -> Iterator[list[dict[str, Any]]]:
@@ -101,7 +104,10 @@ class Jobs:
         """Return what a SELECT would read and give; it does not run, and costs nothing."""
         config = bigquery.QueryJobConfig(query_parameters=list(parameters), dry_run=True, use_query_cache=False)
         with translated(cause.subject):
-            told = self.client.query(sql, job_config=config, location=self.settings.location, retry=RETRY)
+            # By itself the client would begin for ten minutes anew what `retry` has given up.
+            told = self.client.query(
+                sql, job_config=config, location=self.settings.location, retry=RETRY, job_retry=None
+            )
         return DryRun(told.total_bytes_processed or 0, {field.name: type_of(field) for field in told.schema or ()})
 
     def load(self, begin: Callable[[str], bigquery.LoadJob], cause: Cause) -> None:
@@ -129,7 +135,9 @@ class Jobs:
             sql, job_config=config, job_id=job_id, location=self.settings.location, retry=RETRY, job_retry=None
         )
 
-    def _run(self, begin: Callable[[str], Job], name: str, cause: Cause, read: Callable[[Any], T]) -> tuple[Job, T]:
+    def _run(
+        self, begin: Callable[[str], Job], name: str, cause: Cause, read: Callable[[Any], T], sql: str = ""
+    ) -> tuple[Job, T]:
         """Run a job to its end, and read what it gave."""
         number = 1
         for attempt in range(1, TRIES + 1):
@@ -141,7 +149,7 @@ class Jobs:
                 once: dict[str, Any] = {"job_retry": None, "page_size": PAGE} if job.job_type == "query" else {}
                 return job, read(job.result(**once, retry=RETRY))
             except ERRORS as error:
-                fault = explained(error, cause.subject, self._link(job_id))
+                fault = explained(error, cause.subject, self._link(job_id), sql, cause.written)
                 # Of a job that has ended in an error a second run makes the same again: a statement or a transaction
                 # that fails has changed nothing, and what scripts make beside one they replace. Of a job that has not
                 # ended nobody knows what it will do.

@@ -23,7 +23,7 @@ from flows.model.window import EVER, Window
 from flows.project.definition import code_version
 from flows.warehouses.bigquery import views
 from flows.warehouses.bigquery.faults import OVERTAKEN, OvertakenError
-from flows.warehouses.bigquery.jobs import RETRY, Cause, translated
+from flows.warehouses.bigquery.jobs import LOOKS, RETRY, Cause, pause, translated
 from flows.warehouses.bigquery.quarantine import COLUMNS, quarantine_shard
 from flows.warehouses.bigquery.types import listed, parameter, quote_table, schema_field
 from flows.warehouses.bigquery.views import PLATFORM
@@ -228,14 +228,17 @@ def refuse_turned(jobs: Jobs, identity: str, known: int) -> None:
         raise overtaken(owner_of(identity), None, found[0]["run_id"], found[0]["run_by"])
 
 
-def is_overtaken(jobs: Jobs, identity: str, known: int) -> bool:
-    """Say whether another run has written since version `known`: one that empties a table does so before all else."""
+def last_writer(jobs: Jobs, identity: str) -> tuple[int, str]:
+    """Return the version that a run wrote last, and its commit of the project.
+
+    What only empties a table is no run's: one that does so before all else is not overtaken by itself.
+    """
     found = jobs.query(
-        f"SELECT COUNT(*) AS n FROM {shard_of(identity)} WHERE table_name = @identity AND version > @known"
-        " AND kind <> 'reset'",
-        [parameter("identity", owner_of(identity)), parameter("known", known)],
-    )
-    return bool(found.rows[0]["n"])
+        f"SELECT version, git_commit FROM {shard_of(identity)} WHERE table_name = @identity"
+        " AND kind NOT IN ('reset', 'failure') ORDER BY version DESC LIMIT 1",
+        [parameter("identity", owner_of(identity))],
+    ).rows
+    return (found[0]["version"], found[0]["git_commit"] or "") if found else (0, "")
 
 
 def has_commits(jobs: Jobs, table: Table) -> bool:
@@ -275,21 +278,27 @@ def mark(
     jobs: Jobs, entry: Entry, known: int, statements: Sequence[str] = (), parameters: Sequence[Parameter] = ()
 ) -> Entry:
     """Append an entry that is no commit, with other statements, where no other run has written one since `known`."""
-    marked = replace(entry, version=known + 1, committed_at=jobs.now())
-    fence, first = set_fence(entry.table, known, marked.version)
-    insert, second = append(marked)
-    try:
-        jobs.query(transaction(fence, *statements, insert), [*first, *parameters, *second])
-    except OvertakenError as error:
-        found = newest(jobs, entry.table)
-        if found["version"] <= known or (found["kind"], found["run_id"]) != (entry.kind, entry.run_id):
-            raise ConflictError(
-                f"{entry.table}: another run has committed in the meantime. This run changed nothing; start it again "
-                "to do what is left."
-            ) from error
-        # It is this one, of which no answer came.
-        marked = replace(marked, version=found["version"], committed_at=found["committed_at"])
-    return marked
+    for attempt in range(1, LOOKS):
+        marked = replace(entry, version=known + 1, committed_at=jobs.now())
+        fence, first = set_fence(entry.table, known, marked.version)
+        insert, second = append(marked)
+        try:
+            jobs.query(transaction(fence, *statements, insert), [*first, *parameters, *second])
+        except OvertakenError:
+            found = newest(jobs, entry.table)
+            if found["version"] > known and (found["kind"], found["run_id"]) == (entry.kind, entry.run_id):
+                # It is this one, of which no answer came.
+                return replace(marked, version=found["version"], committed_at=found["committed_at"])
+            if version(jobs, entry.table) != known:
+                break
+            # What was in the way was of another table, which has bad rows in the same shard.
+            pause(attempt)
+        else:
+            return marked
+    raise ConflictError(
+        f"{entry.table}: another run has committed in the meantime. This run changed nothing; start it again to do "
+        "what is left."
+    )
 
 
 def newest(jobs: Jobs, identity: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flows.model.entry import Touched
     from flows.warehouses.bigquery.target import Target
     from flows.warehouses.bigquery.types import Parameter
+    from flows.warehouses.interface import Written
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,15 @@ class Change:
     touched: tuple[Touched, ...] = ()
 
 
-def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "", *, adds: bool = False) -> Look:
+def look(  # noqa: PLR0913 - what is asked, and of what
+    target: Target,
+    staged: str,
+    asked: Mapping[str, str],
+    first: str = "",
+    written: Written | None = None,
+    *,
+    adds: bool = False,
+) -> Look:
     """Ask once for all that a publish depends on.
 
     Args:
@@ -53,6 +62,7 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
         staged: the staged rows, as GoogleSQL in a FROM clause.
         asked: what the strategy wants to know: expressions by name.
         first: a statement that makes the staged rows, where they are made by SQL.
+        written: what a person wrote of that.
         adds: whether they come beside the parts of a first copy, which must not have gone.
     """
     shard, overlap = ledger.shard_of(target.table.identity), "TRUE"
@@ -86,7 +96,7 @@ def look(target: Target, staged: str, asked: Mapping[str, str], first: str = "",
         parameter("holder", target.table.identity),
         parameter("generation", target.generation),
     ]
-    result = target.run("stage" if first else "look", script, own)
+    result = target.run("stage" if first else "look", script, own, written)
     row = result.rows[0]
     newest = row["newest"]
     if newest is not None:

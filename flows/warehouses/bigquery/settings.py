@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from flows.model.errors import UsageError, did_you_mean
 from flows.model.safe_text import without_password
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SCHEME = "bigquery"
 _EXAMPLE = "Write it as bigquery://my-project?location=EU."
+_EMULATOR = "BIGQUERY_EMULATOR_HOST"
 _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
@@ -24,6 +29,19 @@ class BigQuerySettings:
     """Where the datasets are, such as `EU` or `europe-west3`; it cannot be changed later."""
     maximum_bytes_billed: int | None = None
     """A query that would read more is refused before it starts."""
+
+
+def emulator_of(environment: Mapping[str, str]) -> str | None:
+    """Return the address of the emulator that an environment names; None where it names none.
+
+    Raises:
+        UsageError: it is no address; says what to write.
+    """
+    address = environment.get(_EMULATOR) or None
+    if address and not re.match(r"https?://[^/]", address):
+        shown = without_password(address)
+        raise UsageError(f"{_EMULATOR}: '{shown}' is no address of an emulator. Write it as http://127.0.0.1:9050.")
+    return address
 
 
 def parse_address(address: str) -> BigQuerySettings:

@@ -61,7 +61,7 @@ class StagedRows:
         """Run a person's SELECT, which may read the staged rows."""
         table = self.target.table
         schema = {**query.schema, table.identity: table.types, self.relation.replace("`", ""): table.types}
-        return self._asked(self.target.run("check", to_bigquery(query.sql, schema)))
+        return self._asked(self.target.run("check", to_bigquery(query.sql, schema), (), query.written))
 
     def _asked(self, result: Result) -> list[dict[str, Any]]:
         if self.target.table.source is None:
@@ -154,7 +154,8 @@ def stage(target: Target, rows: Query | Extract | Generator[pa.RecordBatch], *, 
             staged = f"(SELECT {', '.join(values)} FROM {staged})"
     is_merged = table.strategy == "merge"
     asked = _asked(target, staged, adds=adds)
-    seen = look(target, staged, asked, first, adds=adds)
+    written = rows.written if isinstance(rows, Query) else None
+    seen = look(target, staged, asked, first, written, adds=adds)
     if loaded is not None and seen.rows != loaded.rows:
         raise WarehouseUnavailableError(
             f"{target.attempt.cause.subject}: {loaded.rows:,} rows were sent to BigQuery, which has {seen.rows:,}."
@@ -222,10 +223,18 @@ def record(attempt: Attempt, entry: Entry, bad: list[BadRow]) -> None:
         return
     try:
         _keep_bad_rows(attempt, entry, bad)
-        taken, given = quarantine.gone(jobs, failed)
-        added = quarantine.added(failed, attempt.helping("bad"))
-        given.append(quarantine.holder(failed))
-        jobs.query(ledger.transaction(insert, *taken, *added), [*parameters, *given], cause)
+        for number in range(1, LOOKS):
+            taken, given = quarantine.gone(jobs, failed)
+            added = quarantine.added(failed, attempt.helping("bad"))
+            given.append(quarantine.holder(failed))
+            try:
+                jobs.query(ledger.transaction(insert, *taken, *added), [*parameters, *given], cause)
+            except OvertakenError:  # by one with bad rows in the same shard
+                if number == LOOKS - 1:
+                    raise
+                pause(number)
+            else:
+                break
     finally:
         attempt.drop()
 

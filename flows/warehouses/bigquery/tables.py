@@ -19,7 +19,7 @@ from flows.warehouses.bigquery.types import parameter, quote, quote_table, schem
 from flows.warehouses.interface import cursor_bounds, every_row, owner_of, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from flows.model.entry import Entry
     from flows.model.table import Table
@@ -62,7 +62,7 @@ def present(jobs: Jobs, identities: Collection[str]) -> set[str]:
     return found.intersection(identities)
 
 
-def prepare(jobs: Jobs, table: Table, known: int) -> None:
+def prepare(jobs: Jobs, table: Table, known: int, is_older: Callable[[str], bool]) -> None:
     """Create a table, or alter it to be as its file says, for a run that planned at version `known`.
 
     It is looked at again where another run has committed meanwhile.
@@ -78,7 +78,7 @@ def prepare(jobs: Jobs, table: Table, known: int) -> None:
             create(jobs, table, known)
             return
         try:
-            _describe_again(jobs, table, _alter(jobs, table, there, seen), known)
+            _describe_again(jobs, table, _alter(jobs, table, there, seen), known, is_older)
         except OvertakenError:
             pause(attempt)
         else:
@@ -216,23 +216,23 @@ def differs(table: Table, present: bigquery.Table) -> bool:
     return bool(todo.retyped) or there != wanted or _is_parted_otherwise(table, present, todo)
 
 
-def _describe_again(jobs: Jobs, table: Table, there: bigquery.Table, known: int) -> None:
+def _describe_again(jobs: Jobs, table: Table, at: bigquery.Table, known: int, is_older: Callable[[str], bool]) -> None:
     """Tell BigQuery what the file says of a table and its columns, where it says something new.
 
-    A run that planned at version `known` leaves what another has said that has committed since: its own file may be an
-    older one.
+    What another run has said stays that has committed since version `known`, or by a newer commit of the project.
     """
     described = {column.name.lower(): column.description for column in table.columns}
-    before = _told(there)
-    there.schema = [
-        _with_description(field, described.get(field.name.lower(), field.description)) for field in there.schema
-    ]
-    _describe(there, table)
-    if before == _told(there) or ledger.is_overtaken(jobs, table.identity, known):
+    before = _told(at)
+    at.schema = [_with_description(field, described.get(field.name.lower(), field.description)) for field in at.schema]
+    _describe(at, table)
+    if before == _told(at):
+        return
+    version, theirs = ledger.last_writer(jobs, table.identity)
+    if version > known or is_older(theirs):
         return
     with translated(table.identity):
         try:
-            jobs.client.update_table(there, _TOLD, retry=RETRY)
+            jobs.client.update_table(at, _TOLD, retry=RETRY)
         except PreconditionFailed:
             # The answer to this was lost, or another process has altered the table since, or put another in its place.
             raise _altered(table) from None

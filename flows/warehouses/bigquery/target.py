@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flows.model.window import Window
     from flows.warehouses.bigquery.jobs import Jobs, Result
     from flows.warehouses.bigquery.types import Parameter
+    from flows.warehouses.interface import Written
 
 EXPIRY = "OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY))"
 """Of a table that helps, where nobody is left to drop it."""
@@ -127,9 +128,9 @@ class Target:
         """Return a table that helps, quoted."""
         return self.attempt.helping(what)
 
-    def run(self, what: str, sql: str, parameters: Sequence[Parameter] = ()) -> Result:
-        """Run a query or script with the window's bounds and more parameters."""
-        cause = self.attempt.cause.to(what)
+    def run(self, what: str, sql: str, parameters: Sequence[Parameter] = (), written: Written | None = None) -> Result:
+        """Run a query or script with the window's bounds and more parameters, `written` in part by a person."""
+        cause = replace(self.attempt.cause.to(what), written=written)
         if what in BUDGETED:
             cause = replace(cause, most=self.attempt.budget)
         return self.jobs.query(sql, [*self.parameters, *parameters], cause)

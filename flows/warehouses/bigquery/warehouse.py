@@ -26,7 +26,7 @@ from flows.warehouses.bigquery.types import as_read
 from flows.warehouses.drift import drifting_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -77,10 +77,10 @@ class BigQuery:
         ledger.bring_up_to_date(self._opened)
         return self._opened
 
-    def prepare(self, table: Table, known_version: int) -> None:
+    def prepare(self, table: Table, known_version: int, is_older: Callable[[str], bool] = lambda _: False) -> None:
         """Create the table and its part of the ledger where they are missing, and alter it to be as its file says."""
         self._prepare_ledger(table.identity)
-        tables.prepare(self.jobs, table, known_version)
+        tables.prepare(self.jobs, table, known_version, is_older)
 
     def column_changes(self, table: Table) -> ColumnChanges:
         """Return how the table's columns differ from those of its file."""
@@ -104,7 +104,7 @@ class BigQuery:
         tables.require_alterable(self.jobs, table)
         done = ledger.mark(self.jobs, entry, known_version)
         tables.drop_columns(self.jobs, table, without, done.version)
-        tables.prepare(self.jobs, table, done.version)
+        tables.prepare(self.jobs, table, done.version, lambda _: False)
         return done
 
     def trim(self, table: Table, entry: Entry, known_version: int) -> Entry:

@@ -96,7 +96,12 @@ class DuckDB:
                 self._opened_at = time.monotonic()
             return self.opened
 
-    def prepare(self, table: Table, known_version: int) -> None:
+    def prepare(
+        self,
+        table: Table,
+        known_version: int,
+        is_older: Callable[[str], bool] = lambda _: False,  # noqa: ARG002 - nothing is told of a table here
+    ) -> None:
         """Create the table and its part of the ledger where they are missing."""
         with self._catalog, translated(), stoppable(self.session):
             self._prepare_ledger(table.identity)

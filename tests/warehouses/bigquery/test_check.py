@@ -56,7 +56,7 @@ def test_differences_are_told(check):
     retyped = check("STRING")
     assert retyped.returncode == 1
     assert "tables/derived/sums.yaml: sql: its column amount is NUMERIC there, and STRING in the file" in retyped.stdout
-    nobody = {"DERIVED_WAREHOUSE": "bigquery://my-project?location=EU", "BIGQUERY_EMULATOR_HOST": "127.0.0.1:1"}
+    nobody = {"DERIVED_WAREHOUSE": "bigquery://my-project?location=EU", "BIGQUERY_EMULATOR_HOST": "http://127.0.0.1:x"}
     unnamed = check("NUMERIC", environment=nobody)
     assert unnamed.returncode == 1
     assert unnamed.stderr.startswith("BigQuery ")

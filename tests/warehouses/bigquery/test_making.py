@@ -122,13 +122,17 @@ def test_a_table_is_altered_only_as_it_was_found(warehouse, monkeypatch, kind):
 
 
 def test_what_another_run_says_of_a_table_stays(warehouse):
-    """A run that planned before it has committed may have an older file."""
+    """A run that planned before it has committed may have an older file, as one has of an older commit of the project."""
     place = f"{warehouse.jobs.settings.project}.{EVENTS.identity}"
     older, newer = (EVENTS.model_copy(update={"description": one, "cluster": (one,)}) for one in ("id", "amount"))
     do(warehouse, older, window(0), Rows([event(1, 0)]))
     known = reading(warehouse, older).state.version
     do(warehouse, newer, window(1), Rows([event(2, 1)]))
-    for version, told in ((known, "amount"), (known + 1, "id")):
-        warehouse.prepare(older, version)
+    for version, is_older, told in ((known, False, "amount"), (known + 1, True, "amount"), (known + 1, False, "id")):
+        asked = []
+        warehouse.prepare(
+            older, version, lambda theirs, is_older=is_older, asked=asked: asked.append(theirs) or is_older
+        )
+        assert set(asked) <= {"abc"}
         there = warehouse.jobs.client.get_table(place)
         assert (there.description, there.clustering_fields) == (told, [told])

@@ -3,7 +3,7 @@
 import pytest
 
 from flows.model.errors import UsageError
-from flows.warehouses.bigquery.settings import BigQuerySettings, parse_address
+from flows.warehouses.bigquery.settings import BigQuerySettings, emulator_of, parse_address
 
 
 def test_an_address_names_a_project_and_its_location():
@@ -32,3 +32,13 @@ def test_what_cannot_be_understood_is_told(address, told):
     with pytest.raises(UsageError) as refused:
         parse_address(address)
     assert told in str(refused.value)
+
+
+def test_an_emulator_is_named_by_a_whole_address():
+    """Without a scheme the client would ask nobody, and tell so in words that nobody understands."""
+    told = "BIGQUERY_EMULATOR_HOST: 'localhost:9050' is no address of an emulator. Write it as http://127.0.0.1:9050."
+    with pytest.raises(UsageError) as refused:
+        emulator_of({"BIGQUERY_EMULATOR_HOST": "localhost:9050"})
+    assert str(refused.value) == told
+    assert emulator_of({"BIGQUERY_EMULATOR_HOST": "http://localhost:9050"}) == "http://localhost:9050"
+    assert emulator_of({"BIGQUERY_EMULATOR_HOST": ""}) is None
