@@ -46,7 +46,8 @@ _SAID = {
     PodFault.NOT_STARTED: "The pod's container does not start ({detail}).",
     PodFault.REFUSED: (
         "Kubernetes refuses the pod ({detail}). "
-        "Raise the quota or limit of the namespace (k8s/), or let the table ask for less in its file."
+        "Raise the quota or limit of the namespace (k8s/), or let the table ask for less in its file; "
+        "where it violates PodSecurity, give the pool its template again: python -m flows.deploy --pool"
     ),
     PodFault.GONE: "The run's pod is gone ({detail}). The next run does the rest.",
 }

@@ -24,6 +24,9 @@ BOUND = 150
 EVICTED = {"claimName": "evicted"}
 TOO_MANY = str((os.cpu_count() or 1) + 1)
 """More CPUs than the node has."""
+STAGED = {"warehouse_claim": {"claimName": "staged"}, "env": {"DERIVED_STAGE": "/var/lib/derived/stage"}}
+LITTLE_FILES = {"command": "sh -c 'ulimit -f 2000; exec python -m flows.pod'"}
+"""No file of more than 1 MB: what is read of users is less, what DuckDB makes of it is more."""
 LITTLE_DISK = """\
 apiVersion: v1
 kind: LimitRange
@@ -128,18 +131,27 @@ def _start_what_is_interrupted(platform):
 
 
 def _start_what_cannot_start(platform):
-    """Start runs whose pods cannot start, or have too little memory."""
+    """Start runs whose pods cannot start, or have too little memory or disk."""
     platform.claim("later")
+    _make(platform.claim("staged"))
     asked = {
         "ImageNotPulled": ("core.orders", {"image": "localhost/nobody-pushed:1"}),
         "Unschedulable": ("core.users", {"cpu": TOO_MANY}),
-        "Refused": ("core.payments", {"cpu": "60"}),
+        "by a quota": ("core.payments", {"cpu": "60"}),
+        "by a limit": ("core.users", {"memory": "64Gi"}),
+        "by PodSecurity": ("core.orders", {"run_as_non_root": False}),
         "NotStarted": ("derived.purchases_by_user", {"warehouse_claim": {"claimName": "later"}}),
         "Cancelled": ("derived.revenue_by_item", {"cpu": TOO_MANY}),
         "AwaitingMoreMemory": ("derived.revenue_by_country", {"memory": "120Mi"}),
         "OutOfMemory": ("derived.revenue_by_category", {"memory": "48Mi"}),
+        "not loaded": ("core.users", STAGED | LITTLE_FILES),
     }
     return {name: platform.start(table, **variables) for name, (table, variables) in asked.items()}
+
+
+def _make(folder):
+    folder.mkdir()
+    give(folder)
 
 
 def _interrupt(platform, runs):
@@ -157,6 +169,8 @@ def _interrupt(platform, runs):
     for name in ("deleted", "drained"):
         _until(lambda run=runs[name]: "AwaitingRetry" in platform.states(run), why=name)
     _told(platform, runs["cancelled"], "Cancelled")
+    _told(platform, runs["not loaded"], "Failed")
+    runs["loaded"] = platform.start("core.users", **STAGED)
     _told(platform, runs["late"], "DeadlineExceeded")
 
 
@@ -196,24 +210,26 @@ def test_a_pod_that_goes_is_followed_by_another(unlimited, runs, name):
     """SIGTERM, by a person or as the node is drained: the run is started again in a pod of its own, which does the work."""
     run = runs[name]
     assert _completed(unlimited, run)["name"] in {"Committed", "UpToDate"}
-    assert unlimited.states(run).count("AwaitingRetry") == 1
+    assert unlimited.states(run).count("Running") == 2
     assert len(unlimited.jobs(run)) == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("run", "name", "reason"),
     [
-        ("ImageNotPulled", "localhost/nobody-pushed:1"),
-        ("Unschedulable", "Insufficient cpu"),
-        ("Refused", "exceeded quota: derived"),
-        ("NotStarted", "hostPath type check failed"),
+        ("ImageNotPulled", "ImageNotPulled", "localhost/nobody-pushed:1"),
+        ("Unschedulable", "Unschedulable", "Insufficient cpu"),
+        ("by a quota", "Refused", "exceeded quota: derived"),
+        ("by a limit", "Refused", "maximum memory usage per Container is 32Gi, but limit is 64Gi"),
+        ("by PodSecurity", "Refused", 'violates PodSecurity "restricted:latest": runAsNonRoot != true'),
+        ("NotStarted", "NotStarted", "hostPath type check failed"),
     ],
 )
-def test_what_keeps_a_pod_from_starting_is_told(unlimited, runs, name, reason):
+def test_what_keeps_a_pod_from_starting_is_told(unlimited, runs, run, name, reason):
     """Within a bounded time, with Kubernetes' own words; its job waits on."""
-    assert reason in _told(unlimited, runs[name], name)
-    assert _state(unlimited, runs[name])["type"] == "CRASHED"
-    assert len(unlimited.jobs(runs[name])) == 1
+    assert reason in _told(unlimited, runs[run], name)
+    assert _state(unlimited, runs[run])["type"] == "CRASHED"
+    assert len(unlimited.jobs(runs[run])) == 1
 
 
 def test_a_run_is_cancelled_while_its_pod_waits(unlimited, runs):
@@ -226,12 +242,20 @@ def test_a_run_is_cancelled_while_its_pod_waits(unlimited, runs):
 def test_a_run_whose_pod_starts_after_all_goes_on(unlimited, runs):
     """It has been told that its volume is missing: once that is there, its pod starts and gives it another state."""
     _told(unlimited, runs["NotStarted"], "NotStarted")
-    folder = unlimited.warehouse.with_name("later")
-    folder.mkdir()
-    give(folder)
+    _make(unlimited.warehouse.with_name("later"))
     assert "core.orders" in _told(unlimited, runs["NotStarted"], "Waiting")  # the new volume has no core tables
-    for name in ("ImageNotPulled", "Unschedulable", "Refused", "Cancelled"):
+    for name in ("ImageNotPulled", "Unschedulable", "by a quota", "by a limit", "by PodSecurity", "Cancelled"):
         unlimited.kubectl("delete", *unlimited.jobs(runs[name]))
+
+
+def test_what_one_pod_has_read_another_loads(unlimited, runs):
+    """The disk is full when the first has read its source; to the second that is Cached."""
+    assert "the disk of the warehouse is full" in _state(unlimited, runs["not loaded"])["message"]
+    assert _completed(unlimited, runs["loaded"])["name"] == "Committed"
+    for run, ends in (("not loaded", ("Completed", "Failed")), ("loaded", ("Cached", "Completed"))):
+        found = unlimited.server.tasks(runs[run], 3)
+        tasks = {task["name"].partition(" ")[0]: task["state_name"] for task in found}
+        assert (tasks["extract"], tasks["load"]) == ends
 
 
 def test_a_run_out_of_memory_has_a_second_pod_with_twice_as_much(unlimited, runs):
