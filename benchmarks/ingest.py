@@ -4,8 +4,6 @@ python -m benchmarks.ingest --rows 1000000 --repeats 3
 python -m benchmarks.ingest --peers                       other tools too, installed into ~/.cache/derived/peers
 python -m benchmarks.ingest --parts 3000000               a first copy as one commit and as several, in turns, by the
                                                           seconds of the processor that it and the server use
-python -m benchmarks.ingest --memory 1000000 10000000     the most memory that a copy of so many rows holds, without a
-                                                          stage and with one
 
 Needs a server as the tests do: DERIVED_TEST_MYSQL, or mariadbd on the PATH. Ours reads with pymysql and Arrow; no
 compiled reader of MySQL is installed. Each line is the median of the repeats, which take turns, so that a busy machine
@@ -67,10 +65,12 @@ COLUMNS = {
 BOUND = "mariadb --quick, to nowhere"
 NOTHING = "nothing to do (starts, loads, opens, plans)"
 PEERS = ("connectorx", "dlt[duckdb]", "pyarrow", "pymysql", "sqlalchemy")
-OTHER_PARTS = """
+OTHERWISE = """
 import runpy
 from flows.engine import first_copy
+from flows.warehouses.duckdb import connection
 first_copy.PART_ROWS = %d
+connection._FENCE |= %r
 runpy.run_module("flows.ingest", run_name="__main__")
 """
 FILE = """\
@@ -174,10 +174,11 @@ def project(server: MysqlServer, end: date, stage: str = "") -> Iterator[Callabl
             "PREFECT_API_URL": "",
         }
 
-        def ingest(*arguments: str, part_rows: int = PART_ROWS) -> int:
+        def ingest(*arguments: str, part_rows: int = PART_ROWS, memory: str = "") -> int:
             command = [sys.executable, "-m", "flows.ingest"]
-            if part_rows != PART_ROWS:
-                command = [sys.executable, "-c", OTHER_PARTS % part_rows]
+            if part_rows != PART_ROWS or memory:
+                settings = {"memory_limit": memory} if memory else {}
+                command = [sys.executable, "-c", OTHERWISE % (part_rows, settings)]
             process = subprocess.Popen(
                 [*command, "core.payments", *arguments],
                 cwd=folder,
@@ -257,13 +258,10 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--parts", type=int, metavar="ROWS")
     parser.add_argument("--part", type=int, default=PART_ROWS, metavar="ROWS")
-    parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
     given = parser.parse_args()
     with serving() as server:
         try:
-            if given.memory:
-                measure_memory(server, given.memory)
-            elif given.parts:
+            if given.parts:
                 measure_parts(server, given.parts, given.part, given.repeats)
             else:
                 measure_time(server, given.rows, given.repeats, peers=given.peers)
@@ -290,15 +288,6 @@ def measure_time(server: MysqlServer, rows: int, repeats: int, *, peers: bool) -
     taken = [{name: seconds(work) for name, work in tasks.items()} for _ in range(repeats)]
     show(rows, medians(taken))
     show_windows(medians(small_windows(server, 2 * repeats + 1)))
-
-
-def measure_memory(server: MysqlServer, sizes: list[int]) -> None:
-    """Print the most memory that a whole copy holds, for each size."""
-    for size in sizes:
-        load(server, size)
-        for stage in ("", "stage"):
-            with project(server, after_last(server), stage) as ingest:
-                print(f"{size:,} rows{', by way of a stage' * bool(stage)}: {ingest():,} MB at most")
 
 
 def measure_parts(server: MysqlServer, rows: int, part: int, repeats: int) -> None:

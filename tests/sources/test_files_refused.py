@@ -87,6 +87,10 @@ def test_a_damaged_file_is_an_error_and_not_its_first_half(tmp_path, name, damag
     [
         ("a.csv", b"id,v\r1,a\r2,b\r", "its lines end in CR alone"),
         ("a.csv", b"id,v\r1,a\r2,b", "its lines end in CR alone"),
+        *(
+            ("a.csv", end.join(["id,v,w", "1,a,b", ""]).encode(), f"no header: U+{ord(end):04X} stands in it")
+            for end in "\v\x1e\x85\u2028"
+        ),
         (
             "a.csv",
             b"id,v\r1,a\n2,b\r",

@@ -33,6 +33,8 @@ _NEXT_FIELD = re.compile(_FIELD)
 _OPEN_QUOTE = re.compile(rb'(?:%b,)*"[^"]*(?:""[^"]*)*' % _FIELD)
 # A quote has a comma or a line's end on one side at least, or another quote; this one has not.
 _STRAY_QUOTE = re.compile(rb'[^,\r\n"]"[^,\r\n"]')
+_OTHER_END = re.compile(r"[\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""At these too lines end for some programs; in a header they would make one line of all."""
 
 
 @dataclass
@@ -101,11 +103,18 @@ def _take_header(file: ProjectFile, records: Records) -> list[str]:
     if not _is_record(record):
         raise SourceError(f"{file}:1: its first line is no header: {_fault_of(record)}.")
     try:
-        return [name.decode() for name in _split_fields(record)]
+        names = [name.decode() for name in _split_fields(record)]
     except UnicodeDecodeError:
         raise SourceError(
             f"{file}:1: its header {shown_bytes(record[:80])} is no UTF-8 text; export it as UTF-8."
         ) from None
+    found = _OTHER_END.search("".join(names))
+    if found is not None:
+        raise SourceError(
+            f"{file}:1: its first line is no header: U+{ord(found[0]):04X} stands in it, at which lines end elsewhere. "
+            "End them in LF or CRLF."
+        )
+    return names
 
 
 def _require_names(file: ProjectFile, header: list[str], wanted: list[str]) -> None:
