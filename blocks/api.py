@@ -9,7 +9,7 @@ import httpx
 from prefect.settings import PREFECT_API_URL
 
 from flows.model.errors import ApiError, UsageError
-from flows.model.safe_text import unended, without_password
+from flows.model.safe_text import unended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def _told_of(error: Exception, otherwise: str) -> ApiError | UsageError | None:
     """Return what an error of Prefect's client says for a person; None where it is none of its connection."""
     # Prefect raises a bare RuntimeError where it cannot connect, and its HTTP library's errors later.
     if str(error).startswith("Failed to reach API"):
-        return ApiError(f"{without_password(unended(error))}. Start it, or {otherwise}.")
+        return ApiError(f"{unended(error)}. Start it, or {otherwise}.")
     if isinstance(error, httpx.HTTPStatusError):
         return _refused(error)
     if isinstance(error, httpx.HTTPError):
@@ -48,8 +48,8 @@ def _told_of(error: Exception, otherwise: str) -> ApiError | UsageError | None:
 
 
 def api_address() -> str:
-    """Return where Prefect's API is, as it may be shown."""
-    return without_password(PREFECT_API_URL.value())
+    """Return where Prefect's API is."""
+    return str(PREFECT_API_URL.value())
 
 
 def detail_of(error: httpx.HTTPStatusError) -> str:

@@ -9,6 +9,7 @@ python -m flows.deploy --pool     make the work pool of the deployments, or brin
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,18 +59,17 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         if pool:
             make_process_pool(WORK_POOL) if process else make_pool(WORK_POOL, image, claim)
             return
-        project = open_project()
-        if not as_json:
-            for fault in project.faults:
-                err(str(fault))
+        project = cache(open_project)
         if write or check:
-            _file(project, check=check)
-        elif deploy_project(project, yes=yes, as_json=as_json).failed or project.faults:
+            _file(project(), check=check)
+        elif deploy_project(project, yes=yes, as_json=as_json).failed or project().faults:
             raise typer.Exit(1)
 
 
 def _file(project: Project, *, check: bool) -> None:
     """Write prefect.yaml, or say whether it is up to date."""
+    for fault in project.faults:
+        err(str(fault))
     made = deployments(project)
     path, new = Path(FILE), render(made)
     old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

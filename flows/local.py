@@ -15,7 +15,7 @@ from flows.commands.deploying import deploy_project
 from flows.commands.ending import ending
 from flows.commands.launch import launch
 from flows.commands.processes import free_port, processes, wait_for
-from flows.commands.terminal import err, out
+from flows.commands.terminal import out
 from flows.demo import EXPORTS
 from flows.model.errors import DerivedError
 from flows.shop import write_exports
@@ -40,8 +40,6 @@ def main(
     with ending():
         root = project_folder()
         project = open_project()
-        for fault in project.faults:
-            err(str(fault))
         home = private_home(root)
         os.umask(0o077)  # what stands in that folder is for its owner alone
         write_exports(root / EXPORTS)
@@ -56,7 +54,7 @@ def main(
             from flows.tracking.local import bring_local_pool, run_now  # noqa: PLC0415 - it reads where the server is
 
             bring_local_pool(WORK_POOL, root)
-            failed = deploy_project(project, yes=True, as_json=False).failed
+            failed = deploy_project(lambda: project, yes=True, as_json=False).failed
             worker = start("worker", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2")
             left = {*project.invalid, *failed}
             run_now(name for name, table in project.tables.items() if table.source and name not in left)

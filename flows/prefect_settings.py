@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import UsageError
-from flows.model.safe_text import unended
+from flows.model.safe_text import unended, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,9 +40,16 @@ class Settings:
 
         Reads what Prefect's settings read, in their order: the environment, `.env`, `prefect.toml`, `pyproject.toml`,
         then the active profile. The first that names an API decides, even if it is empty.
-        Raises UsageError for a file that Prefect could not read either.
+        Raises UsageError for a file that Prefect could not read either, and for an address with a password: Prefect
+        shows it to whoever reads its logs.
         """
-        return bool(next(self._api_urls(), None))
+        url = next(self._api_urls(), "")
+        if (shown := without_password(url)) != url:
+            raise UsageError(
+                f"PREFECT_API_URL is '{shown}': Prefect shows who signs in there and by which password in its logs. "
+                f"Set PREFECT_API_URL={shown.replace('***@', '')} and PREFECT_API_AUTH_STRING=<user>:<password>"
+            )
+        return bool(url)
 
     def _api_urls(self) -> Iterator[str]:
         sources: tuple[Callable[[], object], ...] = (

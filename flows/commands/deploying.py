@@ -14,6 +14,8 @@ from flows.tracking.deployment import deployments
 from flows.wiring import require_api
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows.project.project import Project
     from flows.tracking.deployer import Deployed, Wanted
 
@@ -54,11 +56,11 @@ class _Bar:
             self._bar.stop()
 
 
-def deploy_project(project: Project, *, yes: bool, as_json: bool) -> Deployed:
+def deploy_project(project: Callable[[], Project], *, yes: bool, as_json: bool) -> Deployed:
     """Make the deployments of Prefect's API those of the project; print and return what was done.
 
     Args:
-        project: the project.
+        project: gives the project; is called first while the server is asked.
         yes: whether deployments of tables that are gone go without a question.
         as_json: whether programs read what is printed; they are asked nothing.
 
@@ -72,7 +74,13 @@ def deploy_project(project: Project, *, yes: bool, as_json: bool) -> Deployed:
     bar = _Bar(shown=not as_json)
 
     def wanted() -> list[Wanted]:
-        return [(project.tables[one["name"]], one) for one in deployments(project)]
+        if not as_json:
+            for fault in project().faults:
+                err(str(fault))
+        return [(project().tables[one["name"]], one) for one in deployments(project())]
+
+    def keep(name: str) -> bool:
+        return name in project().tables or name in project().broken
 
     def may_delete(names: list[str]) -> bool:
         bar.close()
@@ -83,11 +91,11 @@ def deploy_project(project: Project, *, yes: bool, as_json: bool) -> Deployed:
         return typer.confirm("Delete?", err=True)
 
     try:
-        result = deploy(wanted, lambda name: name in project.tables or name in project.broken, may_delete, bar)
+        result = deploy(wanted, keep, may_delete, bar)
     finally:
         bar.close()
     if as_json:
-        out_json(_as_json(result, project))
+        out_json(_as_json(result, project()))
     else:
         _print(result)
     return result

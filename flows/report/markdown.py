@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flows.model.sizes import plural
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
 
-
 SHOWN = 500
 """How many windows stand in a table; a person reads no more of them."""
+_NO_KEY = re.compile(r"[^a-z0-9-]")
 
 
 def artifact_key(table: str) -> str:
-    """Return the key of a table's artifact: `core.user_plans` has `core--user-plans`."""
-    return table.lower().replace(".", "--").replace("_", "-")
+    """Return the key of a table's artifact: `core.user_plans` has `core--user-plans`; what is no name has one too."""
+    return _NO_KEY.sub("-", table.lower().replace(".", "--"))
 
 
 def outcome_markdown(outcome: Outcome) -> str:

@@ -9,14 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import httpx
+import orjson
 from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from blocks.api import api_address, asking_api, detail_of
 from flows.model.errors import UsageError
-from flows.tracking.deployment import WORK_POOL, kind_of
-from flows.tracking.desired import automations_of, is_same, payload_of
+from flows.tracking.deployment import WORK_POOL
+from flows.tracking.desired import automations_of, desired, is_same, request_of
 from flows.tracking.pace import BusyError, Pace
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
     from flows.model.table import Table
+    from flows.tracking.desired import Desired
 
 FLOWS = ("derive", "ingest")
 PAGE = 200
@@ -104,24 +106,24 @@ async def _deploy(
     result = Deployed()
     async with get_client() as client:
         await _require_pool(client)
-        known, chosen = await asyncio.gather(_read(client), asyncio.to_thread(wanted))
+        known, chosen = await asyncio.gather(_read(client), asyncio.to_thread(_desired, wanted))
         todo, pace = [], Pace()
-        for table, deployment in chosen:
-            there = known.deployments.get((kind_of(table), table.identity))
-            payload = payload_of(table, deployment, known.flows[kind_of(table)], is_new=there is None)
-            if there and is_same(payload, deployment, there, known.automations.get(there["id"], [])):
-                result.unchanged.append(table.identity)
+        for one in chosen:
+            there = known.deployments.get((one.kind, one.name))
+            if there and is_same(one, there, known.automations.get(there["id"], [])):
+                result.unchanged.append(one.name)
             else:
-                make = partial(_make, client, payload, deployment.get("triggers", []))
+                request = request_of(one, known.flows[one.kind], is_new=there is None)
+                make = partial(_make, client, request, one.triggers)
                 names = result.updated if there else result.created
-                todo.append(partial(_tell, table.identity, partial(pace.patiently, make), names, result, progress))
+                todo.append(partial(_tell, one.name, partial(pace.patiently, make), names, result, progress))
         progress.begin(len(todo))
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # the pace is told of every refusal
             await pace.run(todo)
         result.created.sort()
         result.updated.sort()
 
-        moved, gone = _surplus(known, {table.identity: kind_of(table) for table, _ in chosen}, keep)
+        moved, gone = _surplus(known, {one.name: one.kind for one in chosen}, keep)
         if gone and may_delete(sorted(gone.values())):
             moved |= gone
         else:
@@ -129,6 +131,10 @@ async def _deploy(
         await _delete(client, list(moved))
         result.deleted = sorted(moved.values())
     return result
+
+
+def _desired(wanted: Callable[[], list[Wanted]]) -> list[Desired]:
+    return [desired(table, deployment) for table, deployment in wanted()]
 
 
 async def _tell(
@@ -197,7 +203,7 @@ async def _all(client: PrefectClient, what: str, chosen: Mapping[str, Any]) -> l
     async def ask(path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
         async with some:
             answer = await client.request("POST", f"/{what}/{path}", json=body)  # type: ignore[arg-type]
-        return answer.json()
+        return orjson.loads(answer.content)
 
     starts = range(0, await ask("count", chosen), PAGE)
     by_name = {**chosen, "sort": "NAME_ASC", "limit": PAGE}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
-from flows.tracking.deployment import trigger_name
+from flows.tracking.deployment import kind_of, trigger_name
 from flows.tracking.form import form
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from flows.model.table import Table
+    from flows.wiring import Kind
 
 _WRITTEN = (
     "version",
@@ -28,16 +29,34 @@ _WRITTEN = (
 _TRIGGER = ("type", "posture", "expect", "match", "match_related", "after", "for_each", "threshold", "within")
 
 
-def payload_of(table: Table, deployment: dict[str, Any], flow: str, *, is_new: bool) -> dict[str, Any]:
-    """Return the request that makes a deployment, which leaves the server's state as `prefect deploy` does.
+_NOBODY = UUID(int=0)
 
-    That parameters are held against their schema is what a server does by itself with a new one. Where it is told, it
-    looks whether the schema is one first, which takes it ten milliseconds.
-    """
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A table's deployment as it is to be."""
+
+    name: str
+    kind: Kind
+    payload: dict[str, Any]
+    """The request that makes it, without its flow."""
+    triggers: list[dict[str, Any]]
+    """As prefect.yaml has them."""
+    starts: list[Any]
+    """What they do, as `is_same` compares it."""
+
+
+def desired(table: Table, deployment: dict[str, Any]) -> Desired:
+    """Return what a server is to have for a table's deployment, which is as `prefect deploy` leaves it."""
+    triggers = deployment.get("triggers", [])
+    starts = _starts(automations_of(triggers, _NOBODY))
+    return Desired(table.identity, kind_of(table), _payload(table, deployment), triggers, starts)
+
+
+def _payload(table: Table, deployment: dict[str, Any]) -> dict[str, Any]:
     [schedule] = deployment["schedules"]
     limit = deployment["concurrency_limit"]
     return {
-        "flow_id": flow,
         "name": deployment["name"],
         "version": deployment["version"],
         "version_info": {"type": deployment["version_type"], "version": deployment["version"]},
@@ -46,7 +65,6 @@ def payload_of(table: Table, deployment: dict[str, Any], flow: str, *, is_new: b
         "entrypoint": deployment["entrypoint"],
         "parameters": deployment["parameters"],
         "parameter_openapi_schema": form(table),
-        **({} if is_new else {"enforce_parameter_schema": True}),
         "schedules": [
             {
                 "schedule": {"cron": schedule["cron"], "timezone": schedule["timezone"], "day_or": True},
@@ -63,12 +81,25 @@ def payload_of(table: Table, deployment: dict[str, Any], flow: str, *, is_new: b
     }
 
 
-def is_same(
-    payload: dict[str, Any], deployment: dict[str, Any], there: dict[str, Any], automations: list[dict[str, Any]]
-) -> bool:
-    """Say whether a deployment and its triggers are as they would be made, whoever changed them last."""
+def request_of(wanted: Desired, flow: str, *, is_new: bool) -> dict[str, Any]:
+    """Return the request that makes a deployment.
+
+    That parameters are held against their schema is what a server does by itself with a new one. Where it is told, it
+    looks whether the schema is one first, which takes it ten milliseconds.
+    """
+    return wanted.payload | {"flow_id": flow} | ({} if is_new else {"enforce_parameter_schema": True})
+
+
+def is_same(wanted: Desired, there: dict[str, Any], automations: list[dict[str, Any]]) -> bool:
+    """Say whether a deployment and its triggers are as they would be made, whoever changed them last.
+
+    Args:
+        wanted: what is to be there.
+        there: the deployment that is.
+        automations: those that run it.
+    """
     limit = there.get("global_concurrency_limit") or {}
-    own = [one for one in automations if one["name"] == trigger_name(there["name"])]
+    payload, own = wanted.payload, [one for one in automations if one["name"] == trigger_name(there["name"])]
     return (
         all(payload[name] == there[name] for name in _WRITTEN)
         and payload["work_pool_name"] == there["work_pool_name"]
@@ -77,7 +108,7 @@ def is_same(
         and payload["concurrency_limit"] == limit.get("limit")
         and payload["concurrency_options"]["collision_strategy"]
         == (there["concurrency_options"] or {}).get("collision_strategy")
-        and _triggers(automations_of(deployment.get("triggers", []), there["id"])) == _triggers(own)
+        and wanted.starts == _starts(own)
     )
 
 
@@ -98,12 +129,12 @@ def automations_of(triggers: list[dict[str, Any]], deployment: UUID | str) -> li
     return found
 
 
-def _triggers(automations: list[dict[str, Any]]) -> list[Any]:
-    """Return what automations do, in an order of its own."""
+def _starts(automations: list[dict[str, Any]]) -> list[Any]:
+    """Return what automations do to the deployment that they run, in an order of its own."""
     return sorted(
         (
             [one["name"], one["enabled"], *(_plain(one["trigger"].get(name)) for name in _TRIGGER)]
-            + [_plain(action) for action in one["actions"]]
+            + [_plain(action | {"deployment_id": None}) for action in one["actions"]]
             for one in automations
         ),
         key=str,

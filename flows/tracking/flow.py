@@ -103,7 +103,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             rollback: Let readers see the rows again that they saw before the last change.
             dry_run: Show what would be done, in the run's artifact; write nothing.
         """
-        tracker = Tracker(str(table))
+        tracker = Tracker(only or str(table))  # of a deployment's run, its own table tells, whatever it was asked for
         switches = {
             "force": force,
             "rebuild": rebuild,

@@ -17,7 +17,6 @@ from flows.model.errors import DerivedError
 from flows.project.table_file import load_file
 from flows.tracking.deployment import kind_of
 from flows.tracking.flow import tracked
-from flows.tracking.unknown import refuse_unknown
 from flows.wiring import project_folder, run_alone
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def flow_of_table(kind: Kind, name: str) -> Flow[..., Any]:
     found = _NAME.fullmatch(name)
     if found is None:
         raise AttributeError(f"module 'flows.{kind}' has no attribute '{name}'")
+    from flows.tracking.unknown import refuse_unknown  # noqa: PLC0415 - who deploys needs only the form
+
     made = tracked(kind, partial(run_alone, kind), only=f"{found[1]}.{found[2]}")
     asked = _signature(kind, f"{found[1]}.{found[2]}", _windows(found[1], found[2]))
     refuse_unknown(asked.parameters)

@@ -156,14 +156,14 @@ def make_project(root: Path, **derived: str) -> None:
 
 DEPLOY = """
 import sys
-from pathlib import Path
+from functools import cache
 from flows.commands.deploying import deploy_project
 from flows.commands.pool import make_process_pool
 from flows.tracking import deployment
 from flows.wiring import open_project
 deployment.THROTTLE = int(sys.argv[1])
 make_process_pool(deployment.WORK_POOL)
-sys.exit(bool(deploy_project(open_project(), yes=False, as_json=False).failed))
+sys.exit(bool(deploy_project(cache(open_project), yes=False, as_json=False).failed))
 """
 
 

@@ -303,26 +303,31 @@ class _Refusing(BaseHTTPRequestHandler):
 
 
 def test_wrong_use_is_told(deployed):
-    """No API, another address, a wrong key: each with what to do, and exit code 2."""
+    """No API, another address, a password in it, a wrong key: each with what to do, and exit code 2."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as refusing:
         threading.Thread(target=refusing.serve_forever, daemon=True).start()
         key = f"http://127.0.0.1:{refusing.server_port}/api"
+        signed_in = key.replace("//", "//ci:secret@")
         for url, command, message in (
             ("", ("flows.deploy",), "No Prefect API is configured. Set PREFECT_API_URL"),
             (deployed.server.url.removesuffix("/api"), ("flows.deploy",), "with /api at its end"),
+            (signed_in, ("flows.deploy",), "PREFECT_API_AUTH_STRING=<user>:<password>"),
+            (signed_in, ("flows.derive", "derived.top_items"), "PREFECT_API_AUTH_STRING=<user>:<password>"),
+            (signed_in, ("blocks",), "PREFECT_API_AUTH_STRING=<user>:<password>"),
             (key, ("flows.deploy",), "refuses who asks (401). Set PREFECT_API_KEY"),
             (key, ("flows.deploy", "--pool", "--process"), "refuses who asks (401). Set PREFECT_API_KEY"),
         ):
             said = deployed.run("-m", *command, fails=2, PREFECT_API_URL=url).stderr
             assert message in said, said
+            assert "secret" not in said
         refusing.shutdown()
 
 
 def test_an_api_that_does_not_answer_is_a_failure(deployed):
-    """Deploying, making the pool and saving blocks say alike where it was looked for, without a password; none can go without it."""
-    closed = "http://***@127.0.0.1:1/api"
+    """Deploying, making the pool and saving blocks say alike where it was looked for; none can go without it."""
+    closed = "http://127.0.0.1:1/api"
     environment = {
-        "PREFECT_API_URL": "http://ci:secret@127.0.0.1:1/api",
+        "PREFECT_API_URL": closed,
         "DERIVED_CONNECTION_SHOP": "mysql://reader:secret@db.example.com/shop",
     }
     for command in (("flows.deploy",), ("flows.deploy", "--pool", "--process"), ("blocks",)):

@@ -26,6 +26,7 @@ FORM = (
     ("accounts_by_day", {"rollback": True, "start": "2026-01-02"}),
     ("accounts_by_day", {"rollback": True}),
     ("broken", {}),
+    ("[b](//x)", {}),
 )
 run = getattr(derive, "derived-accounts_by_day")
 for name, given in FORM:
@@ -93,6 +94,10 @@ def test_the_form_of_a_run_takes_dates_and_refuses_what_is_wrong(project, ran):
         ),
         (
             "FAILED | Failed | This deployment brings derived.accounts_by_day up to date, not derived.broken: run the "
+            "deployment of that name."
+        ),
+        (
+            "FAILED | Failed | This deployment brings derived.accounts_by_day up to date, not derived.[b](//x): run the "
             "deployment of that name."
         ),
         "COMPLETED | UpToDate | nothing to do, no rows are outside its start and end",
