@@ -13,7 +13,7 @@ MOST = 16
 STEP = 6
 """After how many pieces of work it is looked at how fast they went, for each that is done at a time."""
 WORTH = 1.15
-"""How much faster twice as many at a time must be."""
+"""How much faster twice as many at a time must be for still more to be tried."""
 TRIES = 10
 """How often a piece of work is tried for which the server has no time."""
 FIRST_WAIT = 0.05
@@ -82,9 +82,9 @@ class Pace:
         if not self._grows or self._done < STEP * self._width:
             return
         rate = self._done / (self._clock() - self._since)
-        if rate < self._best * WORTH:
+        if rate < self._best:
             self._narrow()
-        elif self._width == MOST:
+        elif self._width == MOST or rate < self._best * WORTH:
             self._grows = False
         else:
             self._best, self._width = rate, self._width * 2
