@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.errors import Fault, SqlError, did_you_mean, few_suggestions, nearest
 from flows.model.types import Type, parse_type
-from flows.model.window import short
 from flows.project.stored import dump, load
+from flows.project.stray import of_stray
 from flows.project.table_file import own_error, with_names
 from flows.project.text import listed
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from flows.project.files import Folder
     from flows.project.table_file import Query, TableFile
     from flows.sql import Analysis
-    from flows.sql.row_times import RowTime, Stray
 
 WIDENS = {
     ("INT64", "NUMERIC"),
@@ -281,8 +280,8 @@ class _Comparison:
         for one in found.row_times:
             stray = one.stray(size)
             if stray is not None:
-                message = _of_stray(file.owned, one, stray)
-                yield file.fault(file.query.at(found.line(file.owned)), "sql", message)
+                message = of_stray(file.owned, one, stray)
+                yield file.fault(file.query.at(one.line), "sql", message)
                 return
 
     def references(self) -> Iterator[Fault]:
@@ -316,29 +315,6 @@ def circle_faults(file: TableFile, way: list[str]) -> tuple[Fault, ...]:
         return ()
     message = f"reads itself: {' -> '.join(way)}. Take one of these out of the circle."
     return (file.fault(query.at(query.names[way[1]]), "sql", message),)
-
-
-def _of_stray(column: str, time: RowTime, stray: Stray) -> str:
-    """Say that a window would give a row of another one, and what keeps it out."""
-    lower, upper = time.is_bounded
-    earlier = stray.given < stray.window.start
-    if stray.read is not None and not (lower if earlier else upper):
-        side, others = ("below", "earlier") if earlier else ("above", "later")
-        return (
-            f"nothing bounds {column} from {side}, so that a window gives the rows of {others} ones too, and fails. "
-            f"Add AND {time.bounds(lower=not lower, upper=not upper)}, so that each row belongs to one window."
-        )
-    given, window = short(stray.given), f"{short(stray.window.start)}..{short(stray.window.end)}"
-    if stray.read is None:
-        return (
-            f"{time.written} lies outside its window, where no row may be: in {window} it is {given}. "
-            "Write DATE(@window_start), or the time of a column that is bounded by the window."
-        )
-    return (
-        f"a window gives rows whose {column} lies outside of it, and fails: with {time.column} {short(stray.read)}, "
-        f"which the window {window} reads, it is {given}. Write {time.bounds()} in place of what bounds {time.column}, "
-        "so that each row belongs to one window."
-    )
 
 
 def _fits(given: Type, wanted: Type) -> bool:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from flows.model.window import Size
     from flows.sql.compile.compiler import Compiled
     from flows.sql.compile.scope import Context, Relation
-    from flows.sql.row_times import RowTime
     from flows.sql.seam import Seam
+    from flows.sql.strays import RowTime
 
 __all__ = [
     "Analysis",
@@ -111,11 +111,7 @@ def analyze(  # noqa: PLR0913 - what is known of the tables, and of the one whos
     columns = tuple((name or "", output(value.type)) for name, value in relation.columns)
     by_name = {name: node for (name, _), node in zip(columns, relation.nodes, strict=False)}
     ties = tuple(_ties(tree, context))
-    times: list[RowTime] = []
-    if owned is not None:
-        column, size = owned
-        for value in [value for name, value in relation.columns if name == column]:
-            times += row_times(by_name[column], value, context, conditions, nodes, size)
+    times = row_times(relation, owned, context, conditions, nodes) if owned else []
     reads = dependencies(context.occurrences, by_window=by_window)
     differences = tuple((kind, line_of(node)) for kind, node in context.differs.items())
     return Analysis(reads, columns, by_name, tuple(times), tuple(seams(nodes)), ties, differences)

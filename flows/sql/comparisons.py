@@ -93,7 +93,10 @@ def _among(node: exp.Expr) -> list[list[Comparison]]:
         (array,) = node.args["unnest"].expressions
         series = series_of(array)
         if series is not None:
-            return [[Comparison(value, ">=", (side(series[0]),))], [Comparison(value, "<=", (side(series[1]),))]]
+            # Of a series in wider steps most are not in it.
+            exact = len(array.expressions) == 2  # noqa: PLR2004 - two ends and no step
+            ends = ((">=", series[0]), ("<=", series[1]))
+            return [[Comparison(value, sign, (side(end),), exact=exact)] for sign, end in ends]
         listed = array.expressions if isinstance(array, exp.Array) else []
     return [[Comparison(value, "=", tuple(map(side, listed)))]] if listed else []
 

@@ -1,4 +1,4 @@
-"""By which time a row belongs to a window, and whether windows surely give rows of others, which are refused as they come.
+"""By which time a row belongs to a window, as far as a query says so.
 
 Only what is sure is told: each condition on that time has to be read exactly, and what bounds other columns by the window
 must not keep out the rows at fault.
@@ -6,182 +6,92 @@ must not keep out the rows at fault.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
-from itertools import islice, product
-from operator import and_
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.dependency import Edge, examples
+from flows.model.dependency import Edge
 from flows.model.types import parse_type
-from flows.model.window import Size
-from flows.sql.comparisons import Condition, comparisons, parts
+from flows.sql.bounds import Bound, after, bound_of
+from flows.sql.comparisons import Condition, comparisons, parts, series_of
 from flows.sql.compile.origins import mentioned, names_window, origins_of
 from flows.sql.divided import Limit
-from flows.sql.exactly import exactly
-from flows.sql.parse.tree import operands
+from flows.sql.parse.tree import line_of, operands
 from flows.sql.shown import shown
-from flows.sql.steps import Cut
+from flows.sql.steps import Cut, side
+from flows.sql.strays import RowTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from flows.model.window import Unit, Window
-    from flows.sql.bounds import Bound
+    from flows.model.window import Size, Unit
     from flows.sql.comparisons import Comparison
-    from flows.sql.compile.scope import Context, Kept, Scope, Value
+    from flows.sql.compile.scope import Context, Kept, Relation, Scope, Value
     from flows.sql.parse.tree import Nodes
     from flows.sql.reach import Occurrence, Origin
-    from flows.sql.steps import Step
 
-_UPPER, _LOWER = {"<", "<=", "="}, {">", ">=", "="}
-_WINDOWS = 6
-_FLOORS: tuple[Unit | None, ...] = (None, "day")
-_LEAST = timedelta(microseconds=1)
-_NEAR = [
-    timedelta(0),
-    -timedelta(hours=1),
-    -_LEAST,
-    *(sign * timedelta(hours=hours) for hours in (12, 24) for sign in (-1, 1)),
-]
-"""How far from an end of a range to look for rows of other windows."""
+_HOUR = {"HOUR"}
 _DAY_OR_HOUR = {"DAY", "HOUR"}
+_FLOORS: tuple[Unit | None, ...] = (None, "day")
 _WINDOWS_DAYS = tuple((Edge("start", floor="day"), Edge("end", floor=floor)) for floor in _FLOORS)
 """How a DATE is bounded by a window of whole days."""
+_EVERY = {
+    "": timedelta(days=1),
+    "INTERVAL 1 DAY": timedelta(days=1),
+    "INTERVAL 1 HOUR": timedelta(hours=1),
+}
+"""How far apart the times of a series are, by its step as it is written."""
 
 
-class Stray(NamedTuple):
-    """A time that a window lets through, and to which it does not belong."""
-
-    window: Window
-    read: datetime | None
-    """What stands in the column that is read; None where the window alone makes the value."""
-    given: datetime
-    """What the query gives for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowTime:
-    """The time by which rows belong to a window, as far as it comes of one column, or of the window itself.
-
-    Equal are those of which windows let the same times through, whatever they are called.
-    """
-
-    column: str = field(compare=False)
-    """The column that is read; empty where none is."""
-    written: str = field(compare=False)
-    """What to bound by the window so that each row belongs to its own."""
-    moment: str = field(compare=False)
-    """A bound of it, with @ in place of the parameter."""
-    steps: tuple[Step, ...] = ()
-    limits: tuple[Limit, ...] = ()
-    """What the column has to fulfil."""
-    of_days: bool = False
-    """Whether the column is a DATE."""
-    beside: tuple[Limit, ...] | None = ()
-    """What other columns have to fulfil; None where something names the window of which nobody can say what it keeps out."""
-    made: Bound | None = None
-    """Where the value lies that the window alone makes."""
-
-    @property
-    def is_bounded(self) -> tuple[bool, bool]:
-        """Whether anything bounds the column from below, and from above."""
-        signs = {one.sign for one in self.limits}
-        return bool(signs & _LOWER), bool(signs & _UPPER)
-
-    def bounds(self, *, lower: bool = True, upper: bool = True) -> str:
-        """Return the conditions that keep the time in its window."""
-        start, end = (self.moment.replace("@", f"@window_{name}") for name in ("start", "end"))
-        found = ([f"{self.written} >= {start}"] if lower else []) + ([f"{self.written} < {end}"] if upper else [])
-        return " AND ".join(found)
-
-    def stray(self, size: Size) -> Stray | None:
-        """Return a time that some window of a size lets through and that lies outside of it; None where nobody knows one."""
-        return _stray(self, size)
-
-    def strays(self, size: Size) -> Iterator[Stray]:
-        """Find such times in some windows."""
-        for window in islice(examples(size), _WINDOWS):
-            for one in self._made_by(window) if self.made is not None else self._read_by(window, size):
-                outside = one.given < window.start or one.given >= window.end
-                if outside and not self._may_keep_out(one):
-                    yield one
-
-    def _may_keep_out(self, stray: Stray) -> bool:
-        """Say whether what bounds other columns may keep a row out.
-
-        A range that holds the window and that time as well, as the week before the window does, keeps out neither. What
-        holds no whole window, as all that was before it, may be of rows that there must not be.
-        """
-        if self.beside is None:
-            return True
-        window = stray.window
-        moments = [window.start, window.end - _LEAST, stray.given, stray.read or stray.given]
-        try:
-            return not all(limit.holds(moment, window) for limit in self.beside for moment in moments)
-        except ValueError:
-            return True
-
-    def _made_by(self, window: Window) -> Iterator[Stray]:
-        assert self.made is not None  # noqa: S101 - asked before
-        low, high = self.made.low.at(window), self.made.high.at(window)
-        if low is not None and high is not None and (low >= window.end or high < window.start):
-            yield Stray(window, None, low if low >= window.end else high)
-
-    def _read_by(self, window: Window, size: Size) -> Iterator[Stray]:
-        is_bounded = self.is_bounded
-        ends = [window.end, window.start]
-        for limit in self.limits:
-            end = exactly(window.end if limit.at_end else window.start, limit.of_end)
-            ends += [end[0]] if end is not None and not end[1] else []
-        for end, near in product(dict.fromkeys(ends), _NEAR):
-            read = end + near
-            if self.of_days and read != Size(1, "day").floor(read):
-                continue
-            # Between the bounds of a range outside of the window a column of whole hours, days or months may hold nothing.
-            outside = (read < window.start, read >= window.end)
-            if near and any(map(and_, outside, is_bounded)) and read != size.floor(read):
-                continue
-            try:
-                lets = all(one.holds(read, window) for one in self.limits)
-            except ValueError:
-                return
-            given = exactly(read, self.steps) if lets else None
-            if given is not None and not given[1]:
-                yield Stray(window, read, given[0])
-
-
-@lru_cache(maxsize=1_000)
-def _stray(time: RowTime, size: Size) -> Stray | None:
-    """Remember the answer, as most of a project's tables ask the same."""
-    return next(time.strays(size), None)
-
-
-def row_times(  # noqa: PLR0913, PLR0917 - what is known of the query, and of its windows
-    node: exp.Expr, value: Value, context: Context, conditions: list[Kept], nodes: Nodes, size: Size
+def row_times(
+    relation: Relation, owned: tuple[str, Size], context: Context, conditions: list[Kept], nodes: Nodes
 ) -> list[RowTime]:
     """Return the times by which rows belong to windows, of which windows may give some of others.
 
     Args:
-        node: the column of the query that says so.
-        value: what it gives.
+        relation: what the query gives.
+        owned: its column that says to which window a row belongs, and the windows' size.
         context: what was found on the way.
         conditions: what keeps rows out.
         nodes: those of the whole query.
-        size: that of the windows.
     """
-    if nodes.of(exp.Limit, exp.Except, exp.Intersect):
+    column, size = owned
+    place = next((place for place, (name, _) in enumerate(relation.columns) if name == column), None)
+    if place is None or nodes.of(exp.Limit, exp.Except, exp.Intersect):
         return []
-    moment = "@" if value.type.name == "TIMESTAMP" else f"{value.type.name}(@)"
+    sides = _sides(relation)
+    selects = [side.nodes[place].find_ancestor(exp.Select) for side in sides] if len(sides) > 1 else []
+    found = []
+    for number, side_ in enumerate(sides):
+        others = {id(one) for one in selects if one is not selects[number]}
+        kept = [one for one in conditions if not _stands_in(one[0], others)] if others else conditions
+        found += _times(side_.nodes[place], side_.columns[place][1], context, kept, size)
+    return found
+
+
+def _sides(relation: Relation) -> list[Relation]:
+    """Return the queries whose rows a query gives one after the other; itself where it is no UNION."""
+    return [one for side_ in relation.sides for one in _sides(side_)] or [relation]
+
+
+def _stands_in(node: exp.Expr, selects: set[int]) -> bool:
+    above: exp.Expr | None = node
+    while above is not None and id(above) not in selects:
+        above = above.parent
+    return above is not None
+
+
+def _times(node: exp.Expr, value: Value, context: Context, conditions: list[Kept], size: Size) -> list[RowTime]:
+    name, line = value.type.name, line_of(node)
+    moment = "@" if name == "TIMESTAMP" else f"{name}(@)"
     if value.bound is not None:
-        return [RowTime("", shown(node.unalias()), moment, made=value.bound)] if not value.bound.kind else []
+        made = [] if value.bound.kind else _made(node.unalias(), value.bound, conditions)
+        return [RowTime("", shown(node.unalias()), moment, line, made=one, every=every) for one, every in made]
+    if _is_same(node.unalias(), value, context, conditions):
+        beside = _beside(context, conditions)
+        return [] if beside is None else [RowTime("", shown(node.unalias()), moment, line, beside=beside, same=True)]
     found = []
     for origin in value.origins:
-        if origin.opaque or origin.kind or _is_plain(origin, size):
+        if origin.opaque or origin.kind or _is_plain(origin, name, size):
             continue
         known = _Known(origin, context, conditions)
         if known.is_read():
@@ -192,12 +102,15 @@ def row_times(  # noqa: PLR0913, PLR0917 - what is known of the query, and of it
                 (origin.column, "@" if own == "TIMESTAMP" else f"{own}(@)") if cut else (shown(node.unalias()), moment)
             )
             limits, beside = tuple(known.limits), None if known.beside is None else tuple(known.beside)
-            found.append(RowTime(origin.column, *told, origin.steps, limits, own == "DATE", beside))
+            found.append(RowTime(origin.column, *told, line, origin.steps, limits, own == "DATE", beside))
     return found
 
 
-def _is_plain(origin: Origin, size: Size) -> bool:
-    """Say whether a time is plainly that of its window: it begins with one end, ends with the other, and is moved by nothing."""
+def _is_plain(origin: Origin, type_: str, size: Size) -> bool:
+    """Say whether a time is plainly that of its window: it begins with one end, ends with the other, and is moved by nothing.
+
+    What is cut to a day may lie before a window of hours.
+    """
     one = origin.occurrence
     if origin.column != one.partition:
         return False
@@ -205,20 +118,88 @@ def _is_plain(origin: Origin, size: Size) -> bool:
         is_window = size.unit != "hour" and (one.lower, one.upper) in _WINDOWS_DAYS
     else:
         is_window = (one.lower, one.upper) == (Edge("start"), Edge("end"))
-    return is_window and all(isinstance(step, Cut) and step.part in _DAY_OR_HOUR for step in origin.steps)
+    whole = _HOUR if size.unit == "hour" and type_ != "DATE" else _DAY_OR_HOUR
+    return is_window and all(isinstance(step, Cut) and step.part in whole for step in origin.steps)
+
+
+def _array_of(node: exp.Expr, conditions: list[Kept]) -> exp.Expr | None:
+    """Return the array of which a value is an element, where no condition may keep out one of them; None for no such value."""
+    select = node.find_ancestor(exp.Select)
+    if not isinstance(node, exp.Column) or node.table or select is None:
+        return None
+    joins, from_ = select.args.get("joins") or [], select.args.get("from_")
+    for one in [*([from_] if from_ else []), *joins]:
+        alias = one.this.args.get("alias") if isinstance(one.this, exp.Unnest) else None
+        if alias and alias.columns and alias.columns[0].name.lower() == node.name.lower():
+            break
+    else:
+        return None
+    names = {column.name.lower() for kept, _, sides in conditions if not sides for column in kept.find_all(exp.Column)}
+    is_kept = node.name.lower() in names or any(join.args.get("using") for join in joins)
+    return None if is_kept else one.this.expressions[0]
+
+
+def _is_unnested(node: exp.Expr) -> bool:
+    """Say whether a value is an element of an array of its own query's FROM."""
+    select = node.find_ancestor(exp.Select)
+    return select is not None and isinstance(node, exp.Column) and bool(select.find(exp.Unnest))
+
+
+def _made(node: exp.Expr, bound: Bound, conditions: list[Kept]) -> list[tuple[Bound, timedelta | None]]:
+    """Return where the values surely lie that a window makes, and how far apart those of a series are."""
+    found = side(node)
+    if not isinstance(found.leaf, exp.Column):
+        return [(bound, None)]
+    array = _array_of(found.leaf, conditions)
+    if array is None:
+        return [] if _is_unnested(found.leaf) else [(bound, None)]
+    series = series_of(array)
+    if series is None:
+        given = [after(bound_of(side(one)), found.steps) for one in array.expressions]
+        return [(one, None) for one in given if one is not None and not one.kind]
+    first, last = (bound_of(side(one)) for one in series)
+    every = _EVERY.get(" ".join(shown(one) for one in array.expressions[2:]).upper())
+    if every is None or found.steps or not first or not last or (first.low, last.low) != (first.high, last.high):
+        return []
+    return [(Bound(first.low, last.high), every)]
+
+
+def _is_same(node: exp.Expr, value: Value, context: Context, conditions: list[Kept]) -> bool:
+    """Say whether a value is the same in every window, or one of several that are."""
+    if value.origins or id(node) in context.windowed:
+        return False
+    if value.same:
+        return node.find(exp.Column) is None
+    array = _array_of(side(node).leaf, conditions)
+    return array is not None and id(array) not in context.windowed and array.find(exp.Column) is None
+
+
+def _beside(context: Context, conditions: list[Kept]) -> tuple[Limit, ...] | None:
+    """Return what the window asks of columns that are compared with nothing else; None where nobody can say."""
+    known = _Known(None, context, conditions)
+    of_window: set[tuple[Occurrence, str]] = set()
+    others: set[tuple[Occurrence, str]] = set()
+    for node, scope, _ in conditions:
+        for one in operands(node, exp.And):
+            by_window = names_window(one, scope) or one.find(exp.Parameter) is not None
+            found = {(origin.occurrence, origin.column) for origin in mentioned(one, scope)}
+            if by_window and not found:
+                return None
+            (of_window if by_window else others).update(found)
+    return tuple(known.beside) if known.is_read() and known.beside is not None and not of_window & others else None
 
 
 class _Known:
     """What a query's conditions say of the column from which a time comes."""
 
-    def __init__(self, origin: Origin, context: Context, conditions: list[Kept]) -> None:
+    def __init__(self, origin: Origin | None, context: Context, conditions: list[Kept]) -> None:
         self.limits: list[Limit] = []
         self.beside: list[Limit] | None = []
-        self._column = origin.column
+        self._column = origin.column if origin is not None else None
         self._places: set[Occurrence] = set()
         self._equated = context.equated
         self._conditions = conditions
-        place: Occurrence | None = origin.occurrence
+        place: Occurrence | None = origin.occurrence if origin is not None else None
         while place is not None:
             self._places.add(place)
             place = place.of

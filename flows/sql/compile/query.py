@@ -95,6 +95,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     sides = [as_types(side, columns, scope) for side in (left, right)]
     sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"
     relation = Relation(columns, sql, nodes=left.nodes)
+    relation.sides = (left, right) if isinstance(node, exp.Union) and not node.args.get("by_name") else ()
     relation.unique = frozenset(range(len(columns))) if node.args.get("distinct") else None
     return _tail(node, relation, scope)
 
@@ -127,4 +128,6 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         for name, value in relation.columns
     ]
     sql = f"SELECT * FROM ({relation.sql}) AS {own}{ordered}"
-    return Relation(columns, sql, nodes=relation.nodes, anything=relation.anything, unique=relation.unique)
+    found = Relation(columns, sql, nodes=relation.nodes, anything=relation.anything, unique=relation.unique)
+    found.sides = relation.sides
+    return found

@@ -141,6 +141,8 @@ class Relation:
     """What its WHERE says of tables around it: where that does not hold, the query gives no row."""
     unique: frozenset[int] | None = None
     """The places of columns that tell its rows apart; None where nobody knows any."""
+    sides: tuple[Relation, ...] = ()
+    """The queries of a UNION."""
 
     def again(self) -> Relation:
         """Return the relation as if written once more: its tables occur once more too."""
@@ -210,10 +212,9 @@ class Context:
 
     def columns(self, table: str) -> dict[str, Type] | None:
         """Return a table's columns with their types; None where it is not known."""
-        columns = self.schema.get(table)
-        if columns is None:
+        if table not in self.schema:
             return None
-        return {name: parse_type(type_) if isinstance(type_, str) else type_ for name, type_ in columns.items()}
+        return {name: parse_type(one) if isinstance(one, str) else one for name, one in self.schema[table].items()}
 
 
 @dataclass(slots=True)
@@ -343,8 +344,7 @@ class Scope:
 def _own_name(kind: str, level: int, place: int, written: str) -> str:
     """Return a name that no one else's can be taken for, with as much of the written one as makes it readable.
 
-    It is told apart by where it stands, so that the same words compile to the same SQL: what is written reaches DuckDB as
-    no name, whatever letters DuckDB takes for one another.
+    It is told apart by where it stands: the same words compile to the same SQL, whatever letters DuckDB takes for others.
     """
     readable = re.sub(r"[^a-z0-9_]", "", written.lower())[:20]
     return quote(f"{kind}{level}_{place}_{readable}".rstrip("_"))
