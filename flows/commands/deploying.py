@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from flows.project.project import Project
     from flows.tracking.deployer import Deployed, Wanted
 
+SHOWN = 20
+"""How many deployments of tables that are gone are named."""
+
 
 class _Bar:
     """A bar on a terminal; nothing elsewhere."""
@@ -87,7 +90,7 @@ def deploy_project(project: Callable[[], Project], *, yes: bool, as_json: bool) 
         if yes or as_json or not sys.stdin.isatty():
             return yes
         of = "a table without a file" if len(names) == 1 else "tables without a file"
-        err(f"{plural(len(names), 'deployment')} of {of}: {', '.join(names)}")
+        err(f"{plural(len(names), 'deployment')} of {of}: {_named(names)}")
         return typer.confirm("Delete?", err=True)
 
     try:
@@ -99,6 +102,12 @@ def deploy_project(project: Callable[[], Project], *, yes: bool, as_json: bool) 
     else:
         _print(result)
     return result
+
+
+def _named(names: list[str]) -> str:
+    """Return so many names as a person reads."""
+    more = f" and {plural(len(names) - SHOWN, 'other')}" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _as_json(result: Deployed, project: Project) -> dict[str, object]:
@@ -120,10 +129,9 @@ def _print(result: Deployed) -> None:
     for name, message in result.failed.items():
         err(f"{name}: {message}")
     if result.left:
-        left = ", ".join(result.left)
         one = len(result.left) == 1
         of, it = ("a table without a file stays", "it") if one else ("tables without a file stay", "them")
-        err(f"{plural(len(result.left), 'deployment')} of {of}: {left}. Delete {it} with --yes.")
+        err(f"{plural(len(result.left), 'deployment')} of {of}: {_named(result.left)}. Delete {it} with --yes.")
     counts = {
         "created": result.created,
         "updated": result.updated,
