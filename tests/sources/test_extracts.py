@@ -245,6 +245,18 @@ def test_what_was_read_of_files_is_its_run_s_alone(here: Staged) -> None:
     assert copied(here) == [(1, Decimal(1), "a"), (2, Decimal(2), "b")]
 
 
+def test_what_readers_see_is_copied_from_where_it_always_was(here: Staged) -> None:
+    """Until the generation of another source takes its place: its newly closed windows come first, by its own file."""
+    here.write("things", TABLE.replace("end: 2024-03-06", "end: 2024-03-05"))
+    assert ingest() == []
+    here.write("things", TABLE.replace("kind: mysql, connection: shop, table: things", "kind: files, path: things.csv"))
+    (here.root / "things.csv").write_text("id,n,v,at\n1,1,a,2024-03-01\n")
+    with here.listening() as asked:
+        assert ingest(rebuild=True) == []
+    assert asked == {">= '2024-03-04 23:55:00' AND < '2024-03-06 00:00:00'": 1}
+    assert copied(here) == [(1, Decimal(1), "a")]
+
+
 def test_a_stage_that_cannot_be_used_says_so(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line, with what to set instead."""
     (here.root / "stage").write_text("no folder")
