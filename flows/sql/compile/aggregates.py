@@ -17,6 +17,7 @@ from flows.sql.compile.order import Ordering, count, is_literal, ordering, over
 from flows.sql.compile.scope import Value
 from flows.sql.compile.ties import mark, pick
 from flows.sql.functions import signatures
+from flows.sql.once import steady
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
 
@@ -61,9 +62,11 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     scope.depth += window is None
     around, scope.named = scope.named, {}
     windowed, scope.windowed = scope.windowed, False
+    faults = len(scope.context.faults)
     inside = _read(node, scope)
     inside.arguments = _of_own_rows(inside.arguments, scope)
     order = ordering(inside.order, scope, scope.alike if window is None else ())
+    is_known = len(scope.context.faults) == faults
     if name in _SEEING or inside.having:
         _note_named(inside, scope, over=window is not None)
     scope.named = around | scope.named
@@ -75,11 +78,14 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     scope.windowed = scope.windowed or windowed
     if name in _QUANTILES and "ORDER BY" in suffix:
         return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
-    if said := said or _misplaced(name, inside, order, of_rows=of_rows, window=suffix):
+    if said := said or (_misplaced(name, inside, order, of_rows=of_rows, window=suffix) if is_known else ""):
         return scope.fault(node, said)
+    failing = _failing(inside, order)
     marks = {"o": suffix, "s": frame.inside if frame is not None else ""}
     marks |= _ties(name, inside, order, scope, over=frame is not None)
     value = _value(name, node, scope, inside, marks)
+    if failing and value.type != t.UNKNOWN:
+        value = value._replace(sql=f"CASE WHEN count({failing}) = 0 THEN {value.sql} ELSE {value.sql} END")
     if "b" in marks and value.type != t.UNKNOWN:
         value = _picked(name, inside, value, marks["b"], scope)
     elif name == "ANY_VALUE" and value.type != t.UNKNOWN and not _same_within(inside.arguments[0][1], scope, window):
@@ -91,6 +97,20 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     else:
         value = value.depending(frame.reads, drifts=value.drifts)
     return value._replace(sql=frame.around(value.sql)) if frame is not None and frame.failing else value
+
+
+def _failing(inside: _Inside, order: Ordering) -> str:
+    """Take the errors out of what DISTINCT orders, and return the SQL that raises them; an empty text where there are none.
+
+    DuckDB finds what can end in an error nowhere again, so that it does not see the order to be that of the argument.
+    """
+    if not (inside.distinct and order.keys and inside.arguments):
+        return ""
+    (item, first), *others = inside.arguments
+    if steady(first.sql) == first.sql:
+        return ""
+    inside.arguments = [(item, first._replace(sql=steady(first.sql))), *others]
+    return first.sql
 
 
 def _analytic_inside(name: str, node: exp.Expr, window: exp.Window | None) -> str:
@@ -190,7 +210,7 @@ def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bo
         scope.uses.append(Use(written, inside.call, None, instead))
         return {"b": written}
     if inside.distinct:
-        return {"s": f" ORDER BY {', '.join(f'{key.sql} {key.way}' for key in order.keys)}"}
+        return {"s": f" ORDER BY {', '.join(f'{steady(key.sql)} {key.way}' for key in order.keys)}"}
     written = mark(Tied(VALUES, order.keys, alike, over=over), scope)
     scope.uses.append(Use(written, inside.call, inside.order[0].parent))
     return {"s": f" ORDER BY {written}"}

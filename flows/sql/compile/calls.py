@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.dispatch import CallRule
     from flows.sql.compile.scope import Scope, Value
 
-_OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT"}
+_OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME"}
 """What has rules of its own and takes no arguments too."""
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit)
 
@@ -30,7 +30,7 @@ def _plain(node: exp.Expr, scope: Scope) -> Value:
     name = call_name(node) or ""
     if name in VARYING:
         scope.context.reads.add((scope.level, name))
-        if node.expressions:
+        if node.expressions and call_rule(name) is None:
             return scope.fault(node, refused(name))
     return _call(name, node, scope)
 

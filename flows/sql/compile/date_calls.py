@@ -142,3 +142,15 @@ def _series(name: str, node: exp.Expr, scope: Scope) -> Value:
         return Value(t.array(kind), "NULL")
     sql = dates.series(kind, first.sql, last.sql, number.sql, part)
     return Value(t.array(kind), sql) if sql else scope.fault(node, f"{name} does not step by {part}.")
+
+
+@compiles_call("CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME")
+def _now(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    """Compile a clock of a zone; the table of functions has that of UTC."""
+    if not node.expressions:
+        return None
+    if len(node.expressions) > 1:
+        return scope.fault(node, f"{name} takes a time zone, or nothing.")
+    where = zone(node.expressions[0], name, scope)
+    want = Type(name.removeprefix("CURRENT_"))
+    return Value(want, f"CAST({where.local('now()')} AS {t.duckdb_type(want)})") if where else NOTHING

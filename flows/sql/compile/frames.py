@@ -30,11 +30,21 @@ def window_parts(
         named = scope.windows.get(base.lower())
         if named is None or base.lower() in seen:
             scope.fault(window, f"'{base}' is not a window of this SELECT.{did_you_mean(base, scope.windows)}")
+        elif _is_later(named, window, scope):
+            scope.fault(
+                window, f"WINDOW says what '{base}' is behind '{window.name}', which begins with it. Write it before."
+            )
         else:
             inherited = window_parts(named, scope, (*seen, base.lower()))
             _refuse_said_twice(window, base, inherited, scope)
             partition, order, spec = partition or inherited[0], order or inherited[1], spec or inherited[2]
     return partition or [], order, spec
+
+
+def _is_later(named: exp.Window, window: exp.Window, scope: Scope) -> bool:
+    """Say whether WINDOW names a window behind another one of the same WINDOW."""
+    places = {id(one): place for place, one in enumerate(scope.windows.values())}
+    return places[id(named)] > places.get(id(window), len(places))
 
 
 def _refuse_said_twice(

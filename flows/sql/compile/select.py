@@ -211,9 +211,9 @@ def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
             return listed[place - 1].unalias()  # type: ignore[no-any-return]
         scope.fault(item, f"GROUP BY {place}: the SELECT list has {plural(len(listed), 'column')}.")
     if isinstance(item, exp.Column) and len(item.parts) == 1:
-        named = [one for one in listed if isinstance(one, exp.Alias) and one.alias.lower() == item.name.lower()]
+        named = [one for one in listed if not _is_star(one) and (output_name(one) or "").lower() == item.name.lower()]
         if len(named) == 1:
-            return named[0].this  # type: ignore[no-any-return]
+            return named[0].unalias()  # type: ignore[no-any-return]
     return item
 
 
@@ -294,7 +294,7 @@ def _starred(item: Any, scope: Scope) -> list[tuple[str, Value]] | None:  # noqa
     path, source = item.parts[:-1], scope.item(item.parts[0].name)
     if source is not None and len(path) == 1:
         return source.columns if source.whole is None else _fields(item, source.whole, scope)
-    known = [*(one.alias for one in scope.items), *scope.names()]
+    known = [*(one.alias for around in scope.outward() for one in around.items), *scope.names()]
     if source is None and any(isinstance(one, Anything) for one in scope.items):
         return []
     if source is None and not any(name.lower() == path[0].name.lower() for name in known):
