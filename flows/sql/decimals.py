@@ -24,7 +24,7 @@ def divide(left: str, right: str) -> str:
         over, under = names
         units = f"xover // {under} + CASE WHEN abs(xover % {under}) * 2 >= {under} THEN CAST(sign(xover) AS HUGEINT) ELSE 0 END"
         built = f"CAST(CAST({units} AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
-        return f"list_extract(list_transform([{_units(over, 9)}], lambda xover: {built}), 1)"
+        return f"list_extract(list_transform([{in_units(over, 9)}], lambda xover: {built}), 1)"
 
     return bound([left, f"CAST({right} AS HUGEINT)"], divided)
 
@@ -64,7 +64,7 @@ def numeric_to_places(value: str, places: str, *, rounded: bool) -> str:
     tens = f"CAST('1' || repeat('0', CAST(9 - {places} AS INTEGER)) AS HUGEINT)"
     over = "xunits + CAST(sign(xunits) AS HUGEINT) * (xtens // 2)" if rounded else "xunits"
     built = f"CAST(CAST(({over}) // xtens * xtens AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
-    of_units = f"list_extract(list_transform([{_units(value, 9)}], lambda xunits: {built}), 1)"
+    of_units = f"list_extract(list_transform([{in_units(value, 9)}], lambda xunits: {built}), 1)"
     found = f"list_extract(list_transform([{tens}], lambda xtens: {of_units}), 1)"
     few = f"CASE WHEN {places} >= 9 THEN {value} WHEN {places} < -29 THEN 0 * {value} ELSE {found} END"
     return f"CASE WHEN {value} IS NOT NULL AND {places} IS NOT NULL THEN CAST({few} AS DECIMAL(38, 9)) END"
@@ -72,11 +72,11 @@ def numeric_to_places(value: str, places: str, *, rounded: bool) -> str:
 
 def _with_units(left: str, right: str, scale: int, built: str) -> str:
     """Return SQL of `xover` and `xunder`, which are the units in two values."""
-    of_over = f"list_extract(list_transform([{_units(left, scale)}], lambda xover: {built}), 1)"
-    return f"list_extract(list_transform([{_units(right, scale)}], lambda xunder: {of_over}), 1)"
+    of_over = f"list_extract(list_transform([{in_units(left, scale)}], lambda xover: {built}), 1)"
+    return f"list_extract(list_transform([{in_units(right, scale)}], lambda xunder: {of_over}), 1)"
 
 
-def _units(value: str, scale: int) -> str:
+def in_units(value: str, scale: int) -> str:
     """Return a decimal as how many of its last place it holds."""
     tens = "1" + "0" * scale
     part = f"CAST({value} - trunc({value}) AS DECIMAL({scale + 1}, {scale}))"
@@ -89,7 +89,7 @@ def variance(values: str, scale: int, *, sample: bool) -> str:
     They are looked at by how far they are from the middle one, in units of their last place: exactly, where that fits.
     """
     less = 1 if sample else 0
-    units = f"list_transform(xs, lambda xone: {_units('xone', scale)})"
+    units = f"list_transform(xs, lambda xone: {in_units('xone', scale)})"
     count, far = "len(xd)", "greatest(abs(list_extract(xd, 1)), abs(list_extract(xd, -1)))"
     squares = "list_sum(list_transform(xd, lambda xone: xone * xone))"
     exact = f"CAST({count} * {squares} - list_sum(xd) * list_sum(xd) AS DOUBLE) / (CAST({count} * ({count} - {less}) AS DOUBLE) * 1e{2 * scale})"
@@ -109,7 +109,7 @@ def covariance(pairs: str, kind: str) -> str:
     They are looked at by how far they are from the first pair, in units of their last place: exactly, where that fits.
     """
     less = 1 if kind == "covarsamp" else 0
-    units = ", ".join(f"'{side}': {_units(f'xone.{side}', 9)}" for side in "uv")
+    units = ", ".join(f"'{side}': {in_units(f'xone.{side}', 9)}" for side in "uv")
     apart = ", ".join(f"'{side}': xone.{side} - xu[1].{side}" for side in "uv")
     count = "CAST(len(xd) AS HUGEINT)"
     total = {side: f"list_sum(list_transform(xd, lambda xone: xone.{side}))" for side in "uv"}

@@ -37,7 +37,6 @@ STRICTER = {
     "0x1') AS FLOAT64": "a number of FLOAT64 in hexadecimal",
     '{"a": "x"\'': "broken JSON",
     "GENERATE_ARRAY(": "no elements between numbers that are far from each other",
-    "SAFE_CONVERT_BYTES_TO_STRING(": "bytes that are no text",
     "NORMALIZE_AND_CASEFOLD(": "signs that stand for others",
 }
 """Where the embedded warehouse ends in an error and GoogleSQL in a value, with why."""

@@ -229,7 +229,8 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
     if name in _QUANTILES and (said := _quantile_fault(name, inside, window=bool(suffix))):
         return scope.fault(node, said)
     nulls = inside.nulls if name not in _QUANTILES else None
-    if of_rows and (inside.limit is not None or nulls or inside.order) and name not in ORDERED:
+    ordered = name in ORDERED and not (nulls and name == "ARRAY_CONCAT_AGG")
+    if of_rows and (inside.limit is not None or nulls or inside.order) and not ordered:
         return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
     ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
     if of_rows and ignore and nulls:
@@ -269,12 +270,14 @@ def _limited(  # noqa: PLR0913, PLR0917 - the parts of a call
         return Value(value.type, f"CASE WHEN FALSE THEN {value.sql} END")
     if name == "ARRAY_AGG":
         return Value(value.type, f"list_slice({value.sql}, 1, {limit})")
-    if name != "STRING_AGG" or value.type != t.STRING:
-        return scope.unsupported(node, f"{name} with LIMIT")
-    text, separator = arguments[0][1], arguments[1][1].sql if len(arguments) > 1 else "','"
-    marks = marks | {"o": f" FILTER (WHERE {text.sql} IS NOT NULL){marks['o']}"}
-    listed = apply(name, node, signatures.aggregate("ARRAY_AGG"), arguments[:1], scope, marks=marks).sql
-    return Value(t.STRING, f"array_to_string(list_slice({listed}, 1, {limit}), {separator})")
+    if value.type == t.BYTES:
+        return scope.unsupported(node, f"{name} of BYTES with LIMIT")
+    given, separator = arguments[0][1], arguments[1][1].sql if len(arguments) > 1 else "','"
+    marks = marks | {"o": f" FILTER (WHERE {given.sql} IS NOT NULL){marks['o']}"}
+    listed = f"list_slice(array_agg({marks['d']}{given.sql}{marks['s']}){marks['o']}, 1, {limit})"
+    return Value(
+        value.type, f"array_to_string({listed}, {separator})" if value.type == t.STRING else f"flatten({listed})"
+    )
 
 
 def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, window: str) -> str:

@@ -11,7 +11,7 @@ from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.zones import UTC, Zone, fixed, known
+from flows.sql.compile.zones import UTC, Zone, fixed, known, named
 from flows.sql.functions.date_parts import PARTS
 from flows.sql.shown import shown
 
@@ -58,7 +58,7 @@ def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:
             scope.unsupported(
                 node, f"{name} with a query as its zone (join what it reads in FROM, and name its column)"
             )
-        return Zone(value.sql, None)
+        return Zone(named(value.sql), None)
     text = str(value.constant)
     offset = fixed(text)
     if offset is None and not known(text):

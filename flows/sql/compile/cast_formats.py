@@ -46,7 +46,18 @@ _NAMES = {"MONTH", "MON", "DAY", "DY", "AM", "PM", "A.M.", "P.M."}
 _READ = {"YYYY": "%Y", "MM": "%m", "MON": "%b", "DD": "%d", "HH24": "%H", "MI": "%M", "SS": "%S"}
 _DATE = ({"YYYY"}, {"MM", "MON"}, {"DD"})
 """Of which a text has one each that says which day it is: what it lacks would be that of today."""
-_OF_BYTES = {"HEX": ("lower(hex({}))", "FROM_HEX"), "BASE64": ("to_base64({})", "FROM_BASE64")}
+_HEX = "lower(hex({0}))"
+BYTES_TEXTS = {
+    "HEX": _HEX,
+    "BASE16": _HEX,
+    "BASE64": "to_base64({0})",
+    "BASE2": "CASE WHEN octet_length({0}) = 0 THEN '' ELSE CAST(CAST({0} AS BIT) AS VARCHAR) END",
+}
+"""How BYTES become a text of a format."""
+BYTES_READERS = {"HEX": "FROM_HEX", "BASE16": "FROM_HEX", "BASE64": "FROM_BASE64"}
+"""Which function reads BYTES from a text of a format."""
+AS_THEY_ARE = {"UTF8", "UTF-8"}
+"""Formats of BYTES that are those of a cast without one."""
 
 
 def elements(text: str, type_: Type) -> list[tuple[str, str]] | None:
@@ -139,8 +150,3 @@ def parsed(form: str, value: str, type_: Type, zone: Zone, failure: str) -> str:
     if "%b" in form:
         sql = f"CASE WHEN regexp_matches({value}, '[A-Za-z]{{4}}') THEN {failure} ELSE {sql} END"
     return sql
-
-
-def of_bytes(form: str) -> tuple[str, str] | None:
-    """Return how BYTES become a text by a format, and which function reads it; None where the format is not known."""
-    return _OF_BYTES.get(form.upper())

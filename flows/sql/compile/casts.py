@@ -18,7 +18,7 @@ from flows.sql.compile.structures import constructed
 from flows.sql.compile.zones import UTC
 from flows.sql.functions import signatures
 from flows.sql.functions.casts import BETWEEN, DECIMAL
-from flows.sql.once import bound, failure, safely
+from flows.sql.once import bound, failure, once, safely
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
 from flows.sql.times import naive
@@ -102,6 +102,11 @@ def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value
     if value.type == t.UNKNOWN:
         return Value(want.base, "NULL")
     form = str(written.name) if isinstance(written, exp.Literal) and written.is_string else None
+    if {value.type, want} == {t.BYTES, t.STRING} and (form or "").upper() in cast_formats.AS_THEY_ARE:
+        return _cast(
+            exp.TryCast(this=node.this, to=node.args["to"]) if safe else exp.Cast(this=node.this, to=node.args["to"]),
+            scope,
+        )
     sql = None
     if written is not node.args.get("default") and t.TIMESTAMP not in (value.type, want):
         return scope.fault(node, f"AT TIME ZONE is no part of a cast from {value.type} to {want}. Leave it out.")
@@ -121,8 +126,8 @@ def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value
 
 def _written_by(form: str, value: Value, where: Zone) -> str | None:
     if value.type == t.BYTES:
-        known = cast_formats.of_bytes(form)
-        return known and known[0].format(value.sql)
+        template = cast_formats.BYTES_TEXTS.get(form.upper())
+        return template and once(value.sql, template.format)
     parts = cast_formats.elements(form, value.type)
     if parts is None:
         return None
@@ -140,10 +145,10 @@ def _read_by(  # noqa: PLR0913, PLR0917 - the parts of a cast
     form: str, node: exp.Expr, value: Value, want: Type, where: Zone, scope: Scope, *, safe: bool
 ) -> str | None:
     if want == t.BYTES:
-        known = cast_formats.of_bytes(form)
-        if known is None:
+        reader = cast_formats.BYTES_READERS.get(form.upper())
+        if reader is None:
             return None
-        return apply(known[1], node, signatures.scalar(known[1]), [(node.this, value)], scope, safe=safe).sql
+        return apply(reader, node, signatures.scalar(reader), [(node.this, value)], scope, safe=safe).sql
     parts = cast_formats.elements(form, want)
     pattern = cast_formats.reading(parts, want) if parts is not None else None
     if pattern is None:

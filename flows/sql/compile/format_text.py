@@ -10,7 +10,7 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.told import told
-from flows.sql.once import once
+from flows.sql.once import bound, once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?P<point>\.(?P<places>\*|\d*))?(?P<kind>.)", re.DOTALL)
 _KINDS = {"d": t.INT64, "i": t.INT64, "x": t.INT64, "X": t.INT64, "o": t.INT64, "s": t.STRING}
 _KINDS |= dict.fromkeys("fFeEgG", t.FLOAT64)
+_PREFIXES = {"x": "0x", "X": "0X", "o": "0"}
 _MOST_WIDE, _DEFAULT_PLACES = 1000, 6
 
 
@@ -97,7 +98,12 @@ def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) ->
     want = _KINDS.get(kind)
     if want == t.FLOAT64 and value.type == t.NUMERIC and kind in "fF":
         return _decimal(place, item, value, scope)
-    if want is None or "#" in flags or int(place["width"] or 0) > _MOST_WIDE or int(place["places"] or 0) > _MOST_WIDE:
+    if (
+        want is None
+        or ("#" in flags and kind not in "xXo")
+        or int(place["width"] or 0) > _MOST_WIDE
+        or int(place["places"] or 0) > _MOST_WIDE
+    ):
         known = "%d, %i, %x, %X, %o, %s, %f, %e, %g, %t and %T"
         _refuse(item, f"FORMAT with '{place[0]}' is not supported by the embedded warehouse. It knows {known}.", scope)
         return None
@@ -117,24 +123,43 @@ def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) ->
 
 
 def _of_int(place: re.Match[str], flags: str, sql: str) -> str | None:
-    kind = place["kind"]
-    if kind in "di":
-        if "'" in flags:
-            return f"format('{{:,}}', {sql})" if place[0] == f"%'{kind}" else None
-        return None if place["point"] else f"printf('%{flags}{place['width']}d', {sql})"
-    if place["width"] or place["point"] or flags:
+    kind, grouped = place["kind"], "'" in flags
+    if kind in "di" and not grouped and not place["point"]:
+        return f"printf('%{flags}{place['width']}d', {sql})"
+    if grouped and (kind not in "di" or place["point"] or "0" in flags):
         return None
-    digits = f"printf('%{kind}', CAST(abs(CAST(xvalue AS HUGEINT)) AS HUGEINT))"
-    signed = f"CASE WHEN xvalue < 0 THEN '-' ELSE '' END || {digits}"
-    return f"list_extract(list_transform([{sql}], lambda xvalue: {signed}), 1)"
+    prefix = quote_text(_PREFIXES[kind] if "#" in flags else "")
+    least = int(place["places"] or 0)
+
+    def written(value: str) -> str:
+        size = f"CAST(abs(CAST({value} AS HUGEINT)) AS HUGEINT)"
+        digits = f"format('{{:,}}', {size})" if grouped else f"printf('%{kind}', {size})"
+        if place["point"]:
+            none = f"CASE WHEN {value} = 0 THEN '' ELSE {digits} END"
+            digits = once(digits, lambda one: f"repeat('0', {least} - length({one})) || {one}") if least else none
+        sign = f"{_sign(f'{value} < 0', flags)} || {prefix}"
+        if "0" not in flags or place["point"]:
+            return f"({sign} || {digits})"
+        zeros = f"repeat('0', {int(place['width'] or 0)} - length({sign}) - length({digits}))"
+        return f"({sign} || {zeros} || {digits})"
+
+    return once(bound([sql], lambda names: written(names[0])), lambda name: _padded(name, place))
+
+
+def _sign(below_zero: str, flags: str) -> str:
+    """Return what stands before a number."""
+    return f"CASE WHEN {below_zero} THEN '-' ELSE '{'+' if '+' in flags else ' ' if ' ' in flags else ''}' END"
 
 
 def _of_float(place: re.Match[str], flags: str, sql: str) -> str | None:
     # Neither zero nor NaN has a sign.
     plain = once(sql, lambda name: f"CASE WHEN isnan({name}) THEN CAST('NaN' AS DOUBLE) ELSE {name} + 0.0 END")
     if "'" in flags:
-        grouped = re.fullmatch(r"%'(?:\.(\d+))?[fF]", place[0])
-        return f"format('{{:,.{grouped[1] or _DEFAULT_PLACES}f}}', {plain})" if grouped else None
+        if "0" in flags or place["kind"] not in "fF":
+            return None
+        places = int(place["places"] or 0) if place["point"] else _DEFAULT_PLACES
+        text = once(plain, lambda name: f"({_sign(f'{name} < 0', flags)} || format('{{:,.{places}f}}', abs({name})))")
+        return once(text, lambda name: _padded(name, place))
     written = f"{place['width']}{place['point'] or ''}{place['kind']}"
     if "0" not in flags:
         return f"printf('%{flags}{written}', {plain})"
@@ -155,7 +180,7 @@ def _plain(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> 
 def _decimal(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
     """Return a NUMERIC with so many places behind its point, halves away from zero."""
     places = int(place["places"] or 0) if place["point"] else _DEFAULT_PLACES
-    if places > t.DECIMALS[t.NUMERIC] or set(place["flags"]) - {"-"}:
+    if places > t.DECIMALS[t.NUMERIC] or set(place["flags"]) - set("-+ "):
         instead = f"Write CAST({shown(item)} AS FLOAT64)."
         _refuse(item, f"FORMAT with '{place[0]}' of NUMERIC is not supported. {instead}", scope)
         return None
@@ -163,8 +188,7 @@ def _decimal(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -
     text = once(
         value.sql,
         lambda name: (
-            f"CASE WHEN {name} < 0 AND CAST({name} AS DECIMAL(38, {places})) = 0 THEN '-' ELSE '' END"
-            f" || CAST(CAST({name} AS DECIMAL(38, {places})) AS VARCHAR)"
+            f"{_sign(f'{name} < 0', place['flags'])} || CAST(abs(CAST({name} AS DECIMAL(38, {places}))) AS VARCHAR)"
         ),
     )
     return once(f"({text})", lambda name: _padded(name, place))

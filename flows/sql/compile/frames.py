@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -10,6 +11,8 @@ from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
+from flows.sql.decimals import in_units
+from flows.sql.once import once
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
+
+_PLACES = {t.NUMERIC: 9, t.BIGNUMERIC: 18}
+_LEAST_FLOAT = "-1.7976931348623157e308"
+_FURTHEST = 10**19
+"""Up to where a FLOAT64 beside the least one stays that one."""
 
 
 def window_parts(
@@ -78,8 +86,7 @@ def frame(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> str:
     if _is_turned(spec):
         scope.fault(spec, f"'{shown(spec)}' ends before it begins. Write the earlier row first.")
         return "ROWS BETWEEN CURRENT ROW AND CURRENT ROW"
-    numbers = any(isinstance(spec.args.get(key), exp.Expr) for key in ("start", "end"))
-    of = _distance(spec, order, scope) if kind == "RANGE" and numbers else t.INT64
+    of = _distance(spec, order, scope) if reaches(spec) else t.INT64
 
     def side(which: str) -> str:
         limit, way = spec.args.get(which), spec.args.get(f"{which}_side")
@@ -114,10 +121,23 @@ def _distance(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> Type:
         instead = "Write UNIX_DATE(day) or UNIX_SECONDS(ts) for times."
         scope.fault(spec, f"RANGE between numbers needs one number in ORDER BY{by}. {instead}")
         return t.UNKNOWN
-    if order[0] == t.FLOAT64:
-        scope.unsupported(spec, "RANGE between numbers of FLOAT64")
-        return t.UNKNOWN
     return order[0]
+
+
+def line_of_numbers(sql: str, type_: Type) -> str:
+    """Return what a RANGE between numbers is ordered by, so that no number plus or minus a distance overflows.
+
+    Of FLOAT64, NaN stands before every number, and is as far from them as an infinity.
+    """
+    if type_ == t.INT64:
+        return f"CAST({sql} AS HUGEINT)"
+    if type_ == t.FLOAT64:
+        least = "CAST('-Infinity' AS DOUBLE)"
+        return once(
+            sql,
+            lambda one: f"CASE WHEN isnan({one}) THEN {least} WHEN {one} = {least} THEN {_LEAST_FLOAT} ELSE {one} END",
+        )
+    return once(sql, lambda one: in_units(one, _PLACES[type_]))
 
 
 def _number(limit: exp.Expr, of: Type, scope: Scope) -> str:
@@ -125,10 +145,17 @@ def _number(limit: exp.Expr, of: Type, scope: Scope) -> str:
     if t.UNKNOWN in (of, value.type):
         return "0"
     known = value.literal and value.type != t.NULL and t.coerces(value.type, of, literal=True)
-    if not known or str(value.constant).startswith("-"):
-        scope.fault(limit, f"'{shown(limit)}' in a frame must be a number of {of} from 0 on, written down.")
+    number = Decimal(value.constant or 0) if known else Decimal(-1)
+    if not 0 <= number <= _FURTHEST:
+        scope.fault(limit, f"'{shown(limit)}' in a frame must be a number of {of} from 0 to 1e19, written down.")
         return "0"
-    return converted(limit, value, of, scope)
+    return str(int(number.scaleb(_PLACES[of]))) if of in _PLACES else converted(limit, value, of, scope)
+
+
+def reaches(spec: exp.Expr | None) -> bool:
+    """Say whether a frame is a RANGE between numbers."""
+    ends = [spec.args.get(key) for key in ("start", "end")] if spec and spec.args.get("kind") == "RANGE" else []
+    return any(isinstance(one, exp.Expr) for one in ends)
 
 
 def by_peers(name: str, spec: exp.Expr | None, *, ignores_nulls: bool) -> bool:

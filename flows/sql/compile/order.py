@@ -15,7 +15,7 @@ from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.distinct_rows import refuse_hidden, refuse_json
-from flows.sql.compile.frames import by_peers, counts_rows, frame, up_to_peers, window_parts
+from flows.sql.compile.frames import by_peers, counts_rows, frame, line_of_numbers, reaches, up_to_peers, window_parts
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.ties import mark
@@ -253,6 +253,9 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
     scope.partitions.append(frozenset(value.sql for value in values))
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
+    if reaches(spec) and len(keys.items) == 1 and keys.items[0][1].type in t.NUMBERS:
+        way, value = keys.keys[-1].way, keys.items[0][1]
+        keys = keys._replace(keys=(Key(line_of_numbers(value.sql, value.type), way),))
     inside = ""
     if order:
         tied = Tied(VALUES, keys.keys, frozenset(value.sql for value in values), over=True)

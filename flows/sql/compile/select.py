@@ -177,11 +177,6 @@ def _groups(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
         scope.spelt[value.sql] = target
         return value.sql
 
-    if len(group.expressions) > 1 and any(isinstance(item, SETS) for item in group.expressions):
-        scope.fault(
-            group.expressions[0],
-            "ROLLUP, CUBE and GROUPING SETS stand alone in GROUP BY. Write all sets in GROUPING SETS.",
-        )
     return groups, [grouping_sets(item, term) if isinstance(item, SETS) else term(item) for item in group.expressions]
 
 

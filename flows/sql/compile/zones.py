@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from flows.sql.once import failure, once
 from flows.sql.times import aware, first_of, naive
 
 _OFFSET = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?")
@@ -47,6 +48,20 @@ def fixed(name: str) -> int | None:
     if minutes > _FARTHEST or int(offset[3] or 0) >= 60:  # noqa: PLR2004 - an hour
         return None
     return (-minutes if offset[1] == "-" else minutes) * _MINUTE
+
+
+def named(text: str) -> str:
+    """Return the name that DuckDB has for a zone which a text names; an error where it says how far one is that there is not."""
+
+    def looked_at(one: str) -> str:
+        hours, minutes = (f"regexp_extract({one}, '{_OFFSET.pattern}', {place})" for place in (2, 3))
+        minutes = f"coalesce(TRY_CAST({minutes} AS INTEGER), 0)"
+        is_none = f"{minutes} > 59 OR CAST({hours} AS INTEGER) * 60 + {minutes} > {_FARTHEST}"
+        wrong = failure("TIMESTAMP: no zone", one)
+        ahead = f"CASE WHEN {is_none} THEN {wrong} ELSE 'GMT' || {one} END"
+        return f"CASE WHEN regexp_full_match({one}, '{_OFFSET.pattern}') THEN {ahead} ELSE {one} END"
+
+    return once(text, looked_at)
 
 
 def known(name: str) -> bool:

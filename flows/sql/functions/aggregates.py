@@ -2,7 +2,7 @@
 
 AGGREGATES = r"""
 COUNT(T) -> INT64 = count($d$1)$o
-COUNTIF(BOOL) -> INT64 = count(CASE WHEN $1 THEN 1 END)$o
+COUNTIF(BOOL) -> INT64 = count($dCASE WHEN $1 THEN 1 END)$o
 SUM(INT64) -> INT64 = CAST(sum($d$1)$o AS BIGINT)
 SUM(NUMERIC) -> NUMERIC = CAST(sum($d$1)$o AS DECIMAL(38, 9))
 SUM(BIGNUMERIC) -> BIGNUMERIC = CAST(sum($d$1)$o AS DECIMAL(38, 18))
@@ -24,7 +24,7 @@ STRING_AGG(STRING, STRING!) -> STRING = string_agg($d$1, $2$s)$o
 STRING_AGG(BYTES) -> BYTES = ~string_agg($d$1, ','$s)$o
 STRING_AGG(BYTES, BYTES!) -> BYTES = ~string_agg($d$1, $2$s)$o
 ARRAY_AGG(T) -> ARRAY<T> = array_agg($d$1$s)$o
-ARRAY_CONCAT_AGG(ARRAY<T>) -> ARRAY<T> = flatten(array_agg($1$s)$o)
+ARRAY_CONCAT_AGG(ARRAY<T>) -> ARRAY<T> = flatten(array_agg($1$s) FILTER (WHERE $1 IS NOT NULL)$o)
 APPROX_COUNT_DISTINCT(T) -> INT64 = count(DISTINCT $1)$o -- differs estimates
 APPROX_QUANTILES(FLOAT64, INT64!1..10000) -> ARRAY<FLOAT64> = list_extract(list_transform([array_agg($d$1 ORDER BY $1) FILTER (WHERE CASE WHEN isnan($1) THEN !(APPROX_QUANTILES of NaN) ELSE $1 IS NOT NULL END)$o], lambda xs: CASE WHEN xs IS NOT NULL THEN list_transform(generate_series(0, $2), lambda xi: list_extract(xs, greatest(1, (len(xs) * xi + $2 - 1) // $2))) END), 1) -- differs estimates
 APPROX_QUANTILES(O, INT64!1..10000) -> ARRAY<O> = list_extract(list_transform([array_agg($d$1 ORDER BY $1) FILTER (WHERE $1 IS NOT NULL)$o], lambda xs: CASE WHEN xs IS NOT NULL THEN list_transform(generate_series(0, $2), lambda xi: list_extract(xs, greatest(1, (len(xs) * xi + $2 - 1) // $2))) END), 1) -- differs estimates

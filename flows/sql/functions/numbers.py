@@ -1,13 +1,11 @@
 """Functions of numbers beside the common ones: bits, angles, exact sums; `signatures` says how a line reads."""
 
-from flows.sql.decimals import multiply_numeric
-
-_UNITS = "(CAST(trunc({0}) AS HUGEINT) * {1} + CAST(CAST({0} - trunc({0}) AS DECIMAL({2}, {3})) * {1} AS HUGEINT))"
+from flows.sql.decimals import in_units, multiply_numeric
 
 
 def _whole_quotient(scale: int) -> str:
     """Return the template of DIV of two decimals with so many places."""
-    over, under = (_UNITS.format(side, 10**scale, scale + 1, scale) for side in ("$1", "$2"))
+    over, under = (in_units(side, scale) for side in ("$1", "$2"))
     return f"CAST(CAST({over} // {under} AS DECIMAL(38, 0)) AS DECIMAL(38, {scale})) -- fails where $2 = 0: division by zero"
 
 

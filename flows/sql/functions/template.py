@@ -5,7 +5,8 @@
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compared by, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
-words with the one sign between them, `$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint.
+words with the one sign between them, `$signs` each sign of UTF-8 in hexadecimal digits, or else one byte,
+`$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint.
 `$varsamp9(values)` and `$varpop9(values)` are the variance of a sorted list of decimals of 9 places, of a sample or of all.
 `$corr9(one, two)` and the like are the correlation and covariances of pairs of them.
 `$divide(total, count)` is an exact quotient of 9 places, `$round(number, places)` a FLOAT64 rounded as its exact value says.
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
@@ -38,10 +39,16 @@ _UNFOLDED = (
     r"\x{386}\x{388}-\x{38f}\x{391}-\x{3ce}\x{400}-\x{481}\x{48a}-\x{52f}\x{2010}-\x{2016}\x{2018}-\x{2023}\x{20ac}"
     r"\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}\x{1f300}-\x{1f64f}\x{1f680}-\x{1f6d7}]"
 )
+_LATER = "[89AB][0-9A-F]"
+"""A byte of a sign behind its first one, in hexadecimal digits."""
 _FIXED = {
     "spaces": quote_text(_SPACES),
     "breaks": quote_text(f"(?s)[{_BREAKS}]|[^{_BREAKS}]+"),
     "folded": quote_text(_UNFOLDED),
+    "signs": quote_text(
+        f"[0-7][0-9A-F]|(?:C[2-9A-F]|D[0-9A-F]){_LATER}|(?:E0[AB][0-9A-F]|E[1-9A-CEF]{_LATER}|ED[89][0-9A-F]){_LATER}"
+        f"|(?:F0[9AB][0-9A-F]|F[1-3]{_LATER}|F48[0-9A-F]){_LATER}{_LATER}|.."
+    ),
 }
 _MOST_JOINED = 16
 _NO_MARKS = dict.fromkeys(("d", "s", "o", "i", "b"), "")
