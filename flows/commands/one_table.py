@@ -66,8 +66,8 @@ def _show_plan(kind: Kind, request: Request, *, as_json: bool) -> None:
         err(line)
     for line in found.steps:
         out(f"  {line}")
-    if sql and todo.windows:
-        window = todo.windows[0].window
+    if sql and found.shown:
+        window = found.shown.window
         if window is not None:
             out(f"\n-- window_start = {window.start.isoformat()}, window_end = {window.end.isoformat()}")
         out(sql)

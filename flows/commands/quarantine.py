@@ -20,7 +20,7 @@ from flows.engine.request import Request
 from flows.model.errors import DerivedError
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
-from flows.model.window import EVER, Window
+from flows.model.window import EVER, Window, merge
 from flows.sources.reasons import fault_of
 from flows.warehouses.interface import shadow_of
 from flows.wiring import load_alone, open_warehouse, project_folder
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from flows.model.table import Table
 
 ROWS = """
-    SELECT * FROM platform.quarantine WHERE table_name IN (@seen, @made)
+    SELECT * FROM platform.quarantine WHERE table_name IN (@seen, @made){unmade}
     QUALIFY table_name = @made OR COUNTIF(table_name = @made) OVER (PARTITION BY place, raw) = 0
 """
-"""Bad rows of what readers see, and of a generation that is being made; those of both are there once."""
-GROUPS = f"""
-    SELECT reason, place, raw, COUNT(*) OVER (PARTITION BY reason) AS n FROM ({ROWS}) AS bad
+"""Bad rows of a generation that is being made, and of what readers see where that has no rows yet; all once."""
+GROUPS = """
+    SELECT reason, place, raw, COUNT(*) OVER (PARTITION BY reason) AS n FROM ({rows}) AS bad
     QUALIFY ROW_NUMBER() OVER (PARTITION BY reason ORDER BY place) = 1 ORDER BY place
-"""  # noqa: S608 - no value stands in it
-PLACES = f"""
-    SELECT window_start, window_end, place, COUNT(*) AS n FROM ({ROWS}) AS bad GROUP BY 1, 2, 3
-"""  # noqa: S608 - the same
+"""
+PLACES = """
+    SELECT window_start, window_end, place, COUNT(*) AS n FROM ({rows}) AS bad GROUP BY 1, 2, 3
+"""
 
 
 @dataclass(slots=True)
@@ -175,4 +175,12 @@ def _read(table: Table, sql: str) -> list[dict[str, Any]]:
             return []
         begun = ledger.read(warehouse, [table])[table.identity].begun
         made = shadow_of(table, begun.number) if begun else table
-        return warehouse.query(sql, {"seen": table.identity, "made": made.identity})
+        given: dict[str, Any] = {"seen": table.identity, "made": made.identity}
+        unmade = ""
+        for place, span in enumerate(merge(commit.window for commit in begun.state.committed) if begun else ()):
+            unmade += (
+                " AND (table_name = @made OR window_start IS NULL"
+                f" OR window_start < @start{place} OR window_end > @end{place})"
+            )
+            given |= {f"start{place}": span.start, f"end{place}": span.end}
+        return warehouse.query(sql.format(rows=ROWS.format(unmade=unmade)), given)

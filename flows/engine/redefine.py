@@ -38,13 +38,32 @@ def require_answer(run: TableRun, todo: Plan, warehouse: Warehouse, *, accept: b
     Raises DefinitionError where nobody has.
     """
     table = run.table
-    copies = table.source is not None and table.window is not None
-    asks = tuple(change for change in todo.changes if copies and change.alters_rows)
-    if asks and not accept and todo.succession is None:
-        raise DefinitionError(_question(run, asks, warehouse, may_stay=not _refused(asks)))
-    if copies and todo.changes and run.source is not None:
+    if asks := question(table, todo, warehouse, accept=accept):
+        raise DefinitionError(asks)
+    if table.window is not None and todo.changes and run.source is not None:
         # Nothing is altered for a file that the source does not fit.
         run.source.inspect(table)
+
+
+def question(table: Table, todo: Plan, warehouse: Warehouse, *, accept: bool) -> str:
+    """Return what a person has to answer before a core table is copied: what changed, and what each answer costs.
+
+    Empty where there is nothing to answer.
+    """
+    copies = table.source is not None and table.window is not None
+    asks = [change for change in todo.changes if copies and change.alters_rows]
+    if not asks or accept or todo.succession is not None:
+        return ""
+    found = copied(table, todo.editions[-1].generation, warehouse)
+    took = timedelta(seconds=round(found["seconds"] or 0))
+    stays = f"; its rows stay as they are by {run_with('ingest', table.identity, 'accept')}"
+    what = ", ".join(change.name for change in asks if change.kind != "unknown") or "its definition"
+    amount = f"{plural(found['copied'] or 0, 'row')} in {plural(found['commits'], 'commit')}"
+    return (
+        f"{table.identity}: its file changes what was copied before: {what}. Nothing was copied. "
+        f"All is copied again by {run_with('ingest', table.identity, 'rebuild')} ({amount}, which took {took})"
+        f"{'' if _refused(asks) else stays}."
+    )
 
 
 def require_acceptable_copy(table: Table, known: LedgerState) -> None:
@@ -89,17 +108,3 @@ def accepted(run: TableRun, todo: Plan, warehouse: Warehouse) -> TableRun:
     gone = [change.subject for change in todo.changes if change.kind in {"removed", "added"}]
     done = warehouse.accept(table, entry, run.known_version, gone)
     return replace(run, known_version=done.version)
-
-
-def _question(run: TableRun, asks: tuple[Change, ...], warehouse: Warehouse, *, may_stay: bool) -> str:
-    """Say what changed, and what each answer costs."""
-    table = run.table
-    found = copied(table, run.generation, warehouse)
-    took = timedelta(seconds=round(found["seconds"] or 0))
-    stays = f"; its rows stay as they are by {run_with('ingest', table.identity, 'accept')}" if may_stay else ""
-    what = ", ".join(change.name for change in asks if change.kind != "unknown") or "its definition"
-    amount = f"{plural(found['copied'] or 0, 'row')} in {plural(found['commits'], 'commit')}"
-    return (
-        f"{table.identity}: its file changes what was copied before: {what}. Nothing was copied. "
-        f"All is copied again by {run_with('ingest', table.identity, 'rebuild')} ({amount}, which took {took}){stays}."
-    )

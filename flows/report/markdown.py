@@ -13,11 +13,12 @@ from flows.report.text import (
     describe_plan,
     describe_reason,
     describe_wait,
-    plan_remarks,
     remarks,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
 
@@ -47,14 +48,14 @@ def outcome_markdown(outcome: Outcome) -> str:
     return "\n".join(lines) + "\n" + failed + _reads(outcome.plan)
 
 
-def plan_markdown(table: str, plan: Plan, sql: str | None) -> str:
-    """Return what a run would do, with the SQL."""
+def plan_markdown(table: str, plan: Plan, sql: str | None, said: Iterable[str] = ()) -> str:
+    """Return what a run would do, with the SQL and what there is to know beside it."""
     lines = [f"## {for_markdown(describe_plan(table, plan)[0])}", ""]
     if plan.windows:
         lines += ["| window | why |", "| --- | --- |"]
         lines += [f"| {step.name} | {for_markdown(describe_reason(step.reason))} |" for step in plan.windows[:SHOWN]]
         lines += _left_out(len(plan.windows))
-    lines += [f"- {for_markdown(line)}" for line in plan_remarks(table, plan)] + _waits(plan)
+    lines += [f"- {for_markdown(line)}" for line in said] + _waits(plan)
     return "\n".join(lines) + "\n" + _reads(plan) + (f"\n{fenced(sql)}\n" if sql and plan.windows else "")
 
 

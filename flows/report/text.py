@@ -44,7 +44,7 @@ def describe_reason(reason: Reason) -> str:
         case "due":
             return f"due since {_moment(reason.since)}"
         case "outside":
-            return "the table has these windows no longer"
+            return "its rows go: they lie outside the table's start and end"
 
 
 def _changes(changes: Iterable[Change]) -> str:
@@ -155,7 +155,8 @@ def describe_kept(name: str, kept: Manifest) -> str:
 def describe_entry(name: str, entry: Entry) -> str:
     """Return what was committed for one window as a line."""
     more = ", more to come" if entry.kind == "part" else ""
-    return f"  {name}  {plural(entry.rows, 'row')}{more}  {entry.seconds:.2f} s"
+    what = "its rows are gone" if entry.kind == "trim" else f"{plural(entry.rows, 'row')}{more}"
+    return f"  {name}  {what}  {entry.seconds:.2f} s"
 
 
 def describe_divided(name: str, count: int) -> str:
@@ -205,7 +206,7 @@ def describe_outcome(outcome: Outcome) -> str:
         return f"{outcome.table}: generation {outcome.swapped.generation} is what readers see"
     if not outcome.entries and not outcome.failures:  # what there was to do others have done
         return describe_plan(outcome.table, replace(outcome.plan, windows=()))[0]
-    return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}"
+    return f"{outcome.table}: {plural(len(outcome.entries), 'commit')}, {plural(outcome.rows, 'row')}{_seen(outcome)}"
 
 
 def describe_turned(entry: Entry) -> str:
@@ -219,7 +220,7 @@ def describe_end(outcome: Outcome) -> str:
     if outcome.failures:
         return f"{f'{done}; ' if outcome.entries else ''}failed: {describe_failures(outcome)}"
     if outcome.entries:
-        return f"{done}{_describe_lacking(outcome)}"
+        return f"{done}{_seen(outcome)}{_describe_lacking(outcome)}"
     if outcome.swapped is not None:
         return f"generation {outcome.swapped.generation} is what readers see"
     return f"nothing to do{describe_idle(outcome.plan)}"
@@ -242,12 +243,19 @@ def describe_idle(plan: Plan) -> str:
     return f"; {f'{waiting.window} ' if waiting.window else ''}{describe_wait(waiting.wait)}"
 
 
-def describe_committed(outcome: Outcome) -> str:
-    """Return how much was committed: `3 windows, 48,211 rows`."""
-    seen = "; readers see the rows of its changed definition" if outcome.swapped else ""
+def _seen(outcome: Outcome) -> str:
+    """Return what readers see since a run beside the rows that it made."""
+    is_anew = outcome.plan.succession is not None and not outcome.plan.succession.changes
+    what = "that were made anew" if is_anew else "of its changed definition"
+    seen = f"; readers see the rows {what}" if outcome.swapped else ""
     if trimmed := [str(entry.window) for entry in outcome.entries if entry.kind == "trim"]:
         seen += f"; rows of {', '.join(trimmed)} are gone"
-    rows = plural(outcome.rows, "row")
+    return seen
+
+
+def describe_committed(outcome: Outcome) -> str:
+    """Return how much was committed: `3 windows, 48,211 rows`."""
+    rows, seen = plural(outcome.rows, "row"), _seen(outcome)
     spec = outcome.defined.window if outcome.defined else None
     if spec is None:
         return f"whole table, {rows}{seen}"

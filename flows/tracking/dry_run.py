@@ -9,6 +9,7 @@ from flows.engine.estimate import estimated, query_of
 from flows.engine.planning import make_plan
 from flows.engine.prepare import column_notices
 from flows.engine.readings import Readings
+from flows.engine.redefine import question
 from flows.model.asked import called
 from flows.model.errors import UsageError
 from flows.report.text import describe_reason, plan_remarks
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flows.engine.request import Request
-    from flows.engine.steps import Plan
+    from flows.engine.steps import Plan, Step
     from flows.model.entry import Notice
     from flows.wiring import Kind
 
@@ -31,13 +32,18 @@ class DryRun(NamedTuple):
     plan: Plan
     sql: str | None
     """A derived table's SQL as the warehouse would get it; None where nobody asked for it."""
+    shown: Step | None
+    """The window whose SQL that is."""
     columns: list[Notice]
     """Which columns of a core table's rows that are there would change."""
+    question: str
+    """What a person would have to answer first; empty where there is nothing."""
 
     @property
     def remarks(self) -> list[str]:
         """What there is to know beside what would be done."""
-        return [*plan_remarks(self.table, self.plan), *column_lines(self.table, self.columns)]
+        asked = [self.question] if self.question else []
+        return [*plan_remarks(self.table, self.plan), *column_lines(self.table, self.columns), *asked]
 
     @property
     def steps(self) -> list[str]:
@@ -66,8 +72,9 @@ def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sq
         todo = make_plan(project, table, Readings(warehouse, project.tables), request)
         todo = estimated(todo, project, table, warehouse, least=1)
         sql = None
-        if table.sql and (todo.windows or idle_sql):
-            first = todo.windows[0] if todo.windows else None
+        first = next((step for step in todo.windows if step.cause != "trim"), None)
+        if table.sql and (first or idle_sql):
             sql = warehouse.shown(query_of(todo, first, project, table))
-        columns = [] if todo.succession else column_notices(table, todo, warehouse)
-    return DryRun(table.identity, todo, sql, columns)
+        asks = question(table, todo, warehouse, accept=request.accept)
+        columns = [] if todo.succession or asks else column_notices(table, todo, warehouse)
+    return DryRun(table.identity, todo, sql, first, columns, asks)

@@ -101,7 +101,7 @@ class Tracker:
         for line in (*describe_plan(self._table, found.plan), *found.remarks, *found.steps):
             self.say(line)
         self._rename(f"{self._table} dry run")
-        self._publish(plan_markdown(self._table, found.plan, found.sql))
+        self._publish(plan_markdown(self._table, found.plan, found.sql, found.remarks))
 
     def committed(self) -> None:
         """Tell those who wait for the table's rows that there are new ones."""

@@ -355,10 +355,13 @@ class Story:
             self.reopen()
         # What was copied by a clock that was ahead, be it some steps ago, is copied again.
         self.house.copy()
-        while self.mixed & {TABLE, BELOW} or self.definition is DEFINITIONS["later"]:
-            self.mixed -= {TABLE, BELOW}
+        while self.mixed & {BELOW, TABLE} or self.definition is DEFINITIONS["later"]:
             self.change()
             self.house.write(BELOW, below(self.definition, 3))
+            if self.definition is not DEFINITIONS["later"]:
+                # Its rows stay mixed until they are made anew.
+                self.mixed.discard(BELOW)
+                break
         self.start = 1
         self.write_log()
         self.house.run(LOG, rebuild=True)
