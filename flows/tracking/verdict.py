@@ -17,6 +17,8 @@ LATELY = timedelta(minutes=15)
 """How far apart the end of a pod and what Prefect makes of it may be: its observer may have been away."""
 OBSERVED = timedelta(seconds=60)
 """How long Prefect's own observer may take to see that a pod has ended."""
+MADE = timedelta(seconds=180)
+"""How long a worker may take at least to make a run's job: it makes one after another, and the server may be busy."""
 UNANSWERED = timedelta(seconds=20)
 """How long a run may be cancelled without a process that says so."""
 EVICTIONS = 3
@@ -64,7 +66,7 @@ def verdict(run: Run, cluster: Cluster, patience: timedelta, now: datetime, miss
         since = max(run.at, missing or now)
         # What ended before the run was to get a pod was an earlier one.
         ended = seen if seen is not None and (run.state == "RUNNING" or seen.since >= run.at) else None
-        if now - since >= (OBSERVED if ended else max(patience, OBSERVED)):
+        if now - since >= (OBSERVED if ended else max(patience, OBSERVED if run.job else MADE)):
             return ended or Seen(PodFault.GONE, since, "" if run.job else "none was made")
     if seen is not None and seen.fault is PodFault.NODE_LOST and run.state == "RUNNING":
         return seen if now - seen.since >= patience else None

@@ -123,10 +123,12 @@ def test_a_pod_that_runs_has_no_fault_and_one_that_was_made_was_not_refused():
     assert cluster.alive == {"run"}
 
 
-def _judged(state, seen=None, *, ago=30, name="", alive=False, evictions=0, missing=None, job="job-1"):  # noqa: PLR0913
+def _judged(  # noqa: PLR0913 - of one of them each test says something else
+    state, seen=None, *, ago=30, name="", alive=False, evictions=0, missing=None, job="job-1", patience=PATIENCE
+):
     run = Run("run", state, name or state.title(), NOW - timedelta(seconds=ago), job, evictions)
     cluster = Cluster({"job-1": seen} if seen else {}, frozenset({"run"} if alive else ()), frozenset(), {}, {})
-    return verdict(run, cluster, PATIENCE, NOW, missing)
+    return verdict(run, cluster, patience, NOW, missing)
 
 
 def _seen(fault, ago):
@@ -175,6 +177,9 @@ def test_a_run_without_a_pod_does_not_run_for_ever():
     assert _judged("RUNNING", ago=3600, missing=long_ago, alive=True) is None
     unmade = _judged("PENDING", ago=3600, missing=long_ago, job="")
     assert (unmade.fault, unmade.detail) == (PodFault.GONE, "none was made")
+    two_minutes = {"ago": 120, "missing": NOW - timedelta(seconds=120), "patience": timedelta(seconds=30)}
+    assert _judged("PENDING", **two_minutes).fault is PodFault.GONE
+    assert _judged("PENDING", **two_minutes, job="") is None
     assert _judged("RUNNING", _seen(PodFault.NODE_LOST, 700), ago=3600, alive=True).fault is PodFault.NODE_LOST
     assert _judged("RUNNING", _seen(PodFault.NODE_LOST, 60), ago=3600, alive=True) is None
 
@@ -230,6 +235,7 @@ def deployment(prefect_server):
 def watched(prefect_server, deployment, monkeypatch):
     """Runs in a pool, and what a watchdog without patience makes of them."""
     monkeypatch.setattr("flows.tracking.verdict.OBSERVED", timedelta(0))
+    monkeypatch.setattr("flows.tracking.verdict.MADE", timedelta(0))
     monkeypatch.setattr("flows.tracking.verdict.UNANSWERED", timedelta(0))
     watchdog = Watchdog("derived", "watched", timedelta(0), "2Gi", lambda _: None)
 
