@@ -80,8 +80,11 @@ def save(one: Planned) -> None:
 
 
 def _connections(variables: Mapping[str, str]) -> Iterator[Planned]:
+    found: dict[str, str] = {}
     for variable in sorted(name for name in variables if name.startswith(CONNECTION)):
         name = variable.removeprefix(CONNECTION).lower().replace("_", "-")
+        if (other := found.setdefault(name, variable)) != variable:
+            raise UsageError(f"{other} and {variable} are both connection '{name}'. Leave one of them out.")
         try:
             kind = kind_in_environment(name, variables)
             settings = from_environment(name, kind, variables)
@@ -100,7 +103,7 @@ def _credentials(variables: Mapping[str, str]) -> Any:  # noqa: ANN401 - its cla
         info = json.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{KEY}: {file} cannot be read: {error.strerror}.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UsageError(f"{KEY}: {file} is no JSON. Name the key's file as Google Cloud gives it.") from None
     if not isinstance(info, dict) or info.get("type") != "service_account":
         raise UsageError(f"{KEY}: {file} is not the key of a service account. Name the file as Google Cloud gives it.")
@@ -126,6 +129,9 @@ def _stage(address: str, credentials: Any, root: Path) -> list[Planned]:  # noqa
         except GoogleAuthError:
             raise UsageError(f"{STAGE}: nobody is named who may use the bucket. Set {KEY} to a key's file.") from None
         return [Planned(STAGE, block, NAME)]
-    if "://" in address:
-        raise UsageError(f"{STAGE}: '{without_password(address)}' is no stage. Write a folder or gs://bucket/prefix.")
+    if "://" in address or address.startswith(("gcs-bucket/", "local-file-system/")):
+        raise UsageError(
+            f"{STAGE}: '{without_password(address)}' is no stage. Write a folder, gs://bucket/prefix, or a block as "
+            "gcs-bucket/name."
+        )
     return [Planned(STAGE, LocalFileSystem(basepath=str((root / address).resolve())), NAME)]

@@ -207,8 +207,11 @@ def stage_block(root: Path) -> StageBlock:
 
 
 def _stage_folder(address: str, root: Path) -> Path:
-    if "://" in address:
-        raise UsageError(f"{STAGE}: '{without_password(address)}' is no stage. Write a folder or gs://bucket/prefix.")
+    if "://" in address or address.startswith(("gcs-bucket/", "local-file-system/")):
+        raise UsageError(
+            f"{STAGE}: '{without_password(address)}' is no stage. Write a folder, gs://bucket/prefix, or a block as "
+            "gcs-bucket/name."
+        )
     return (root / address).resolve()
 
 

@@ -219,12 +219,15 @@ def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> Non
         ),
         ("DERIVED_WAREHOUSE=bigquery://my-project", "says no location"),
         (
-            "DERIVED_CONNECTION_A=mysql://r@db/shop\nDERIVED_WAREHOUSE=bigqery://my-project",
-            "names no project of BigQuery",
+            "DERIVED_CONNECTION_A=mysql://r@db/shop\nDERIVED_STAGE=gcs-bucket/The stage",
+            "'gcs-bucket/The stage' is no stage",
         ),
         (f"DERIVED_WAREHOUSE=mysql://reader:{SECRET}@db/shop", "names no project of BigQuery"),
         (f"DERIVED_STAGE=s3://key:{SECRET}@bucket", "'s3://***@bucket' is no stage"),
-        ("OTHER=1", "Nothing to save"),
+        (
+            f"DERIVED_CONNECTION_A=mysql://{SECRET}@db/shop\nDERIVED_CONNECTION_a=mysql://r@db/shop",
+            "DERIVED_CONNECTION_A and DERIVED_CONNECTION_a are both connection 'a'. Leave one of them out.",
+        ),
         ("GOOGLE_APPLICATION_CREDENTIALS_JSON=1", "Nothing to save"),
         (f"DERIVED_CONECTION_A=mysql://reader:{SECRET}@db/shop", "Did you mean 'DERIVED_CONNECTION_A'?"),
         (f"DERIVED_CONNECTION_A=mysql://r@db/shop\nDERIVED_STAEG={SECRET}", "Did you mean 'DERIVED_STAGE'?"),

@@ -263,7 +263,7 @@ def test_a_stage_that_cannot_be_used_says_so(here: Staged, monkeypatch: pytest.M
     (error,) = ingest()
     assert re.fullmatch(r"The stage .*/stage cannot be used: .*\. Set DERIVED_STAGE to a folder .*", str(error))
     monkeypatch.setenv("DERIVED_STAGE", "s3://bucket")
-    with pytest.raises(UsageError, match=r"DERIVED_STAGE: 's3://bucket' is no stage. Write a folder or gs://bucket"):
+    with pytest.raises(UsageError, match=r"DERIVED_STAGE: 's3://bucket' is no stage. Write a folder, gs://bucket"):
         ingest()
     monkeypatch.setenv("DERIVED_STAGE", "gcs-bucket/stage")
     with pytest.raises(UsageError, match="'gcs-bucket/stage' is a block, and no Prefect API is configured"):
