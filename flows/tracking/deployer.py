@@ -180,13 +180,11 @@ async def _require_pool(client: PrefectClient) -> None:
 
 
 async def _read(client: PrefectClient) -> Known:
-    flows = {}
-    for name in FLOWS:
-        answer = await client.request("POST", "/flows/", json={"name": name})
-        flows[name] = answer.json()["id"]
-    names = {id_: name for name, id_ in flows.items()}
     ours = {"flows": {"name": {"any_": list(FLOWS)}}}
-    found, others = await asyncio.gather(_all(client, "deployments", ours), _all(client, "automations", {}))
+    flows, found, others = await asyncio.gather(
+        _flows(client), _all(client, "deployments", ours), _all(client, "automations", {})
+    )
+    names = {id_: name for name, id_ in flows.items()}
     deployments = {(names[one["flow_id"]], one["name"]): one for one in found}
     automations: dict[str, list[dict[str, Any]]] = {}
     for one in others:
@@ -194,6 +192,15 @@ async def _read(client: PrefectClient) -> Known:
             if action["type"] == "run-deployment" and action["deployment_id"]:
                 automations.setdefault(action["deployment_id"], []).append(one)
     return Known(flows, deployments, automations)
+
+
+async def _flows(client: PrefectClient) -> dict[str, str]:
+    """Return the ids of the flows, which are made where they are not there."""
+    flows = {}
+    for name in FLOWS:
+        answer = await client.request("POST", "/flows/", json={"name": name})
+        flows[name] = str(answer.json()["id"])
+    return flows
 
 
 async def _all(client: PrefectClient, what: str, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
