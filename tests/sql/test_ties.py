@@ -385,7 +385,7 @@ REFUSED = {
     "SELECT MIN_BY(s, k) OVER (PARTITION BY u) AS x FROM core.t": "MIN_BY takes no OVER. Write FIRST_VALUE(s) OVER (PARTITION BY ... ORDER BY k)",
     "SELECT ANY_VALUE(s HAVING MAX k) OVER () AS x FROM core.t": "ANY_VALUE takes no OVER. Write FIRST_VALUE(s) OVER (PARTITION BY ... ORDER BY k DESC)",
     "SELECT MAX_BY(s, (SELECT MAX(u) FROM core.o)) AS x FROM core.t": "a query inside MAX_BY is not supported",
-    "SELECT SUM(id HAVING MAX k) AS x FROM core.t": "SUM with HAVING MAX or MIN is not supported",
+    "SELECT SUM(f HAVING MAX k) AS x FROM core.t": "SUM of FLOAT64 with HAVING MAX or MIN",
     "SELECT STRING_AGG(DISTINCT s, ',' ORDER BY k) AS x FROM core.t": "can be ordered by its first argument alone. Write ORDER BY s",
     "SELECT SUM(DISTINCT id) OVER (ORDER BY k) AS x FROM core.t": "SUM(DISTINCT ...) takes no ORDER BY in OVER",
     "SELECT LAG(s IGNORE NULLS) OVER (ORDER BY k) AS x FROM core.t": "LAG takes no IGNORE NULLS or RESPECT NULLS",

@@ -15,6 +15,7 @@ from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
 from flows.sql.compile.order import Ordering, count, is_literal, ordering, over
 from flows.sql.compile.scope import Value
+from flows.sql.compile.some_values import limited, of_extreme
 from flows.sql.compile.ties import mark, pick
 from flows.sql.functions import signatures
 from flows.sql.once import steady
@@ -46,6 +47,8 @@ class _Inside:
     nulls: type[exp.Expr] | None = None
     """IGNORE NULLS or RESPECT NULLS."""
     having: tuple[exp.Expr, Value] | None = None
+    rows: tuple[exp.Expr, Value] | None = None
+    """What HAVING names in aggregates of all rows in which it is the greatest or the least."""
     most: bool = False
     """Whether HAVING names the greatest, not the least."""
 
@@ -81,6 +84,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     if said := said or (_misplaced(name, inside, order, of_rows=of_rows, window=suffix) if is_known else ""):
         return scope.fault(node, said)
     failing = _failing(inside, order)
+    inside.rows, inside.having = (None, inside.having) if name == "ANY_VALUE" else (inside.having, None)
     marks = {"o": suffix, "s": frame.inside if frame is not None else ""}
     marks |= _ties(name, inside, order, scope, over=frame is not None)
     value = _value(name, node, scope, inside, marks)
@@ -220,9 +224,10 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
     suffix = marks["o"]
     of_rows = bool(signatures.aggregate(name))
     if inside.star:
-        if name == "COUNT":
+        if name == "COUNT" and inside.rows is None:
             return Value(t.INT64, f"count(*){suffix}")
-        return scope.fault(node, f"{name}(*) does not exist.")
+        instead = "Write COUNT(1 HAVING ...)." if name == "COUNT" else "Name a column."
+        return scope.fault(node, f"{name}(*{' HAVING ...' * bool(inside.rows)}) does not exist. {instead}")
     arguments = inside.arguments
     if inside.having is not None:
         name, arguments = ("MAX_BY" if inside.most else "MIN_BY"), [arguments[0], inside.having]
@@ -251,39 +256,27 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
         "i": ignore,
     }
     value = apply(name, node, candidates, arguments, scope, marks=marks)
-    if inside.limit is None or value.type == t.UNKNOWN:
+    if value.type == t.UNKNOWN or (inside.limit is None and inside.rows is None):
         return value
-    return _limited(name, node, value, arguments, marks, inside.limit, scope)
-
-
-def _limited(  # noqa: PLR0913, PLR0917 - the parts of a call
-    name: str,
-    node: exp.Expr,
-    value: Value,
-    arguments: list[tuple[exp.Expr, Value]],
-    marks: dict[str, str],
-    limit: int,
-    scope: Scope,
-) -> Value:
-    """Return an aggregate of as many values as LIMIT says."""
-    if not limit:
-        return Value(value.type, f"CASE WHEN FALSE THEN {value.sql} END")
-    if name == "ARRAY_AGG":
-        return Value(value.type, f"list_slice({value.sql}, 1, {limit})")
-    if value.type == t.BYTES:
-        return scope.unsupported(node, f"{name} of BYTES with LIMIT")
-    given, separator = arguments[0][1], arguments[1][1].sql if len(arguments) > 1 else "','"
-    marks = marks | {"o": f" FILTER (WHERE {given.sql} IS NOT NULL){marks['o']}"}
-    listed = f"list_slice(array_agg({marks['d']}{given.sql}{marks['s']}){marks['o']}, 1, {limit})"
-    return Value(
-        value.type, f"array_to_string({listed}, {separator})" if value.type == t.STRING else f"flatten({listed})"
+    values = [argument for _, argument in arguments]
+    if inside.rows is None:
+        return limited(name, node, value, values, marks, inside.limit or 0, scope)
+    return of_extreme(
+        name,
+        node,
+        value.type,
+        values,
+        inside.rows[1],
+        marks,
+        scope,
+        most=inside.most,
+        limit=inside.limit,
+        ignores_nulls=bool(ignore or nulls is exp.IgnoreNulls),
     )
 
 
 def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, window: str) -> str:
     """Say which words in a call GoogleSQL, or this compiler, has no meaning for; an empty text where there are none."""
-    if inside.having is not None and name != "ANY_VALUE":
-        return f"{name} with HAVING MAX or MIN is not supported. Compute it over the rows that a WITH leaves."
     if window and (name in _BY or inside.having is not None) and inside.arguments:
         by = (inside.having or inside.arguments[-1])[0]
         way = " DESC" if inside.most or name == "MAX_BY" else ""
