@@ -212,14 +212,15 @@ def test_documents_outside_the_table_are_counted(
     )
 
 
-def test_a_cursor_of_milliseconds_is_told_with_its_conversion(
-    mongodb_server: MongodbServer, collection: Collection[dict[str, Any]]
+@pytest.mark.parametrize(("parts", "unit"), [(1, "seconds"), (10**3, "milliseconds"), (10**6, "microseconds")])
+def test_a_cursor_that_is_a_number_is_told_with_its_conversion(
+    mongodb_server: MongodbServer, collection: Collection[dict[str, Any]], parts: int, unit: str
 ) -> None:
     """A number is no date; MongoDB itself can make it one."""
-    collection.insert_many([{"_id": number, "at": Int64(AT * 1000 + number)} for number in range(3)])
+    collection.insert_many([{"_id": number, "at": Int64(AT * parts + number)} for number in range(3)])
     found = MongodbReader(mongodb_server.settings("shop_test")).inspect(mongo.core_table(DOCUMENTS, cursor="at"))
     assert "3 documents whose at is no date" in found.warnings[-1]
-    assert "1709294400000 counts milliseconds since 1970 by the look of it: updateMany(" in found.warnings[-1]
+    assert f"{AT * parts} counts {unit} since 1970 by the look of it: updateMany(" in found.warnings[-1]
 
 
 def test_overlap_of_documents_does_not_reach_before_the_start(

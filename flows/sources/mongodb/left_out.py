@@ -12,7 +12,7 @@ from flows.model.sizes import plural
 from flows.sources import words
 from flows.sources.mongodb.bson_values import place
 from flows.sources.mongodb.window import beyond_the_calendar, cursor_path, is_object_id, outside
-from flows.sources.values.texts import EPOCH
+from flows.sources.values.texts import EPOCH, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,13 @@ SECONDS = 5
 """How long counting may take."""
 _COUNTED = 100_000
 """Up to how many documents before the start or after the end are counted."""
-_LEAST_MILLISECONDS = 10**11
-"""A number from here on counts milliseconds rather than seconds, which would be of the year 5138."""
+_DATES = {
+    "seconds": '{$toDate: {$multiply: [{$toLong: "$at"}, 1000]}}',
+    "milliseconds": '{$toDate: {$toLong: "$at"}}',
+    "microseconds": '{$toDate: {$toLong: {$divide: ["$at", 1000]}}}',
+    "nanoseconds": '{$toDate: {$toLong: {$divide: ["$at", 1000000]}}}',
+}
+"""How MongoDB makes a date of a number that counts such parts."""
 _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
@@ -92,11 +97,13 @@ def _count(collection: Collection[dict[str, Any]], found: dict[str, Any], most: 
 
 
 def _conversion(example: dict[str, Any], path: str) -> str:
-    """Return how a number of milliseconds becomes a date, where the example has one."""
+    """Return how a number that counts a time becomes a date, where the example has one."""
     value: Any = example
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < _LEAST_MILLISECONDS:
+    unit = unit_of(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if unit is None:
         return "."
-    update = f'updateMany({{"{path}": {{$type: "number"}}}}, [{{$set: {{"{path}": {{$toDate: "${path}"}}}}}}])'
-    return f"; {value:.0f} counts milliseconds since 1970 by the look of it: {update}"
+    date = _DATES[unit].replace("$at", f"${path}")
+    update = f'updateMany({{"{path}": {{$type: "number"}}}}, [{{$set: {{"{path}": {date}}}}}])'
+    return f"; {value:.0f} counts {unit} since 1970 by the look of it: {update}"

@@ -83,17 +83,22 @@ def one_line(text: str) -> str:
     return " ".join("".join(letters).split())
 
 
-_UNITS = ((1e17, "nano"), (1e14, "micro"), (1e11, "milli"), (1e8, ""))
+_UNITS = ((1e17, "nanoseconds"), (1e14, "microseconds"), (1e11, "milliseconds"), (1e8, "seconds"))
 """From which number on a time since 1970 is counted by the look of it in which parts of a second."""
+
+
+def unit_of(number: float) -> str | None:
+    """Return in what a number counts a time since 1970 by the look of it; None where in nothing."""
+    return next((unit for least, unit in _UNITS if number >= least), None)
 
 
 def counted(number: float) -> str:
     """Say of a number where a time is expected in what it counts by the look of it; empty where in nothing."""
-    unit = next((unit for least, unit in _UNITS if number >= least), None)
+    unit = unit_of(number)
     if unit is None:
         return ""
     return (
-        f", but counts {unit}seconds since 1970 by the look of it: export it as a time"
+        f", but counts {unit} since 1970 by the look of it: export it as a time"
         " (or write type: INT64 where it is no cursor)"
     )
 
