@@ -197,8 +197,13 @@ class _Comparison:
                 message = f"the SQL spells it '{spelt}'. Write the same in both, such as AS {name}."
                 yield file.fault(column.line, f"{column.field}.name", message)
             elif wanted is not None and not _fits(type_, parse_type(wanted)):
-                message = f"the SQL gives {type_}, the file says {wanted}. Write {type_}, or CAST it in the SQL."
-                yield file.fault(column.type_line, f"{column.field}.type", message)
+                from flows.sql.shown import of_row  # noqa: PLC0415 - slow to import
+
+                said = of_row(found.nodes[name].unalias(), [type_]) or f" Write {type_}, or CAST it in the SQL."
+                # A check that does not suit the type says so already.
+                if not any(fault.field == f"{column.field}.checks.range" for fault in file.faults):
+                    message = f"the SQL gives {type_}, the file says {wanted}.{said}"
+                    yield file.fault(column.type_line, f"{column.field}.type", message)
         if types and all(column.name is not None for column in file.columns):
             yield from self.unlisted(found, {name: type_ for name, type_ in given.items() if name not in meant})
 

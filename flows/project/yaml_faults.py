@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.model.errors import Fault
 from flows.project.text import clip
@@ -132,6 +132,23 @@ def _outside(lines: Sequence[str], number: int) -> Fault | None:
         f"Begin it with {more} spaces or more, as every line of the text."
     )
     return Fault(line + 1, message, path=(header["name"],) if not header["head"] else ())
+
+
+def tabs(text: str) -> Fault | None:
+    """Find tabs that indent; inside `|` texts too, where editors mix them with spaces unseen."""
+    numbered = enumerate(text.splitlines() if "\t" in text else (), start=1)
+    lines = [number for number, line in numbered if re.match(r" *\t *[^\s#]", line)]
+    if not lines:
+        return None
+    more = f", one of {len(lines)} such lines" if len(lines) > 1 else ""
+    return Fault(lines[0], f"this line is indented with a tab{more}. YAML indents with spaces only: replace it.")
+
+
+def unfinished(values: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the last check of a table where it has a name and nothing that is checked, and what `sql` there is is a text."""
+    checks = values.get("checks")
+    last = checks[-1] if isinstance(checks, tuple) and checks else None
+    return last if isinstance(last, dict) and set(last) == {"name"} and "sql" in values else None
 
 
 def _plainly(problem: str, begun: int) -> str:

@@ -16,7 +16,7 @@ from flows.project.document import Document, Path
 from flows.project.files import MOST_BYTES
 from flows.project.text import clip
 from flows.project.yaml_documents import one_document
-from flows.project.yaml_faults import COMMA, explain
+from flows.project.yaml_faults import COMMA, explain, tabs, unfinished
 
 DEEPEST = 20
 MOST_VALUES = 60_000
@@ -55,9 +55,9 @@ def _mended(content: bytes) -> tuple[dict[str, Any], list[Fault], _Builder | Non
     text = _decode(content)
     if isinstance(text, Fault):
         return {}, [text], None
-    tabs = _tabs(text)
-    if tabs is not None:
-        return {}, [tabs], None
+    indented = tabs(text)
+    if indented is not None:
+        return {}, [indented], None
     text, divided = one_document(text)
     mended = [divided] if divided else []
     while True:
@@ -91,16 +91,6 @@ def _decode(content: bytes) -> str | Fault:
             line,
             f"is not UTF-8 text: byte 0x{content[error.start]:02X} ('{perhaps}' in Windows-1252). Save it as UTF-8.",
         )
-
-
-def _tabs(text: str) -> Fault | None:
-    """Find tabs that indent; inside `|` texts too, where editors mix them with spaces unseen."""
-    numbered = enumerate(text.splitlines() if "\t" in text else (), start=1)
-    lines = [number for number, line in numbered if re.match(r" *\t *[^\s#]", line)]
-    if not lines:
-        return None
-    more = f", one of {len(lines)} such lines" if len(lines) > 1 else ""
-    return Fault(lines[0], f"this line is indented with a tab{more}. YAML indents with spaces only: replace it.")
 
 
 class _TooMuchError(Exception):
@@ -214,19 +204,10 @@ class _Builder:
                 self.fault(line, path, "'<<' merges groups, which table files do not use. Write the fields themselves.")
                 continue
             known, self.lines[place] = self.lines.get(place), line
-            if known is not None:
-                # Of several in a row that are, what begins them is told: another item of the list, perhaps.
-                if not twice:
-                    self.fault(line, place, f"is written twice; the first is on line {known}. Remove one of them.")
+            if known is not None and self.again(place, values, (known, line), depth, told=twice):
                 twice = True
-                if (empty := self.empty.pop(place, None)) is None:
-                    self.lines[place] = known
-                    self.flawed.add(place)
-                    self.skip(depth)
-                    continue
-                self.faults.remove(empty)
-            else:
-                twice = False
+                continue
+            twice = known is not None
             if self.stands_alone(event):
                 self.loader.get_event()
                 if not alone:
@@ -238,6 +219,29 @@ class _Builder:
                 values[key] = value
         self.loader.get_event()
         return values
+
+    def again(self, place: Path, values: dict[str, Any], lines: tuple[int, int], depth: int, *, told: bool) -> bool:
+        """Read a field that is written twice, on these lines; say whether its value is read too."""
+        known, line = lines
+        if place == ("sql",) and (check := unfinished(values)) is not None:
+            # One of the two is the check's: that which stands behind the list.
+            is_last = next(reversed(values)) == "checks"
+            sql, own, of_check = self.value(place, depth + 1)[0], *(lines if is_last else (line, known))
+            check["sql"], values["sql"] = (sql, values["sql"]) if is_last else (values["sql"], sql)
+            self.lines |= {place: own, ("checks", len(values["checks"]) - 1, "sql"): of_check}
+            said = f"is written twice, and check '{check['name']}' has none. Begin the line below that name."
+            self.fault(of_check, place, said)
+            return True
+        if not told:
+            # Of several in a row that are, what begins them is told: another item of the list, perhaps.
+            self.fault(line, place, f"is written twice; the first is on line {known}. Remove one of them.")
+        if (empty := self.empty.pop(place, None)) is None:
+            self.lines[place] = known
+            self.flawed.add(place)
+            self.skip(depth)
+            return True
+        self.faults.remove(empty)
+        return False
 
     def skip(self, depth: int) -> None:
         """Pass over a value of which only one thing is worth saying."""

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from sqlglot.errors import ErrorLevel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlglot import exp
+
+    from flows.model.types import Type
 
 
 def shown(node: exp.Expr) -> str:
@@ -19,3 +23,15 @@ def shown(node: exp.Expr) -> str:
         return "..."
     text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", written)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line
+
+
+def of_row(node: exp.Expr, types: Iterable[Type]) -> str:
+    """Say what to write where a name means a whole row, since a table here has the name of its column; else nothing.
+
+    `types` are those of the expression, or of what it is made of: it may be a STRUCT that has a field of the same name.
+    """
+    fields = {name.lower() for type_ in types if type_.name == "STRUCT" for name, _ in type_.fields}
+    for one in (node, *node.iter_expressions()) if fields else ():
+        if one.key == "column" and not one.args.get("table") and one.name.lower() in fields:
+            return f" '{one.name}' is the whole row of {one.name} here. Write {one.name}.{one.name}."
+    return ""

@@ -43,6 +43,46 @@ def test_a_mistake_is_told_once_where_it_stands(root):
     ]
 
 
+def test_a_wrong_type_beside_its_range_is_told_once(root):
+    """No more than that values of the type have no range."""
+    derived(
+        root, "a", "SELECT order_id FROM core.orders", "{name: order_id, type: STRING, checks: [{range: {min: 1}}]}"
+    )
+    (fault,) = faults(root)
+    assert fault.startswith(
+        "tables/derived/a.yaml:6: columns.order_id.checks.range: values of type STRING have no range."
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_sql_of_a_check_at_the_left_edge_is_told_once(root, first):
+    """It is the one behind the list of checks, wherever the table's own stands."""
+    path = derived(root, "a", "SELECT order_id FROM core.orders")
+    own, check = (
+        "sql: |\n  SELECT order_id\n  FROM core.orders\n",
+        "checks:\n  - name: few\nsql: SELECT order_id FROM derived.a\n",
+    )
+    text = path.read_text()
+    path.write_text(text[: text.index("sql:")] + (check + own if first else own + check))
+    (fault,) = faults(root)
+    line = path.read_text().splitlines().index("sql: SELECT order_id FROM derived.a") + 1
+    assert fault == (
+        f"tables/derived/a.yaml:{line}: sql: is written twice, and check 'few' has none. Begin the line below that name."
+    )
+
+
+def test_a_name_of_a_table_and_of_its_column_means_the_row(root):
+    """As in BigQuery; each message says what to write."""
+    derived(
+        root, "a", "WITH city AS (SELECT city FROM core.orders) SELECT city FROM city", "{name: city, type: STRING}"
+    )
+    query = "WITH city AS (SELECT city FROM core.orders) SELECT UPPER(city) AS x, city > 'a' AS y, city.city > 'a' AS z FROM city"
+    derived(root, "b", query, "{name: x, type: STRING}; {name: y, type: BOOL}; {name: z, type: BOOL}")
+    found = faults(root)
+    assert len(found) == 3
+    assert all(one.endswith("'city' is the whole row of city here. Write city.city.") for one in found)
+
+
 def test_columns_of_file_and_sql_must_agree(root):
     """A column too few, too many, of another type or spelling is a fault where it stands."""
     derived(

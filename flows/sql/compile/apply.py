@@ -13,7 +13,7 @@ from flows.sql.functions.signatures import E, O
 from flows.sql.functions.template import render
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, plain, safely
-from flows.sql.shown import shown
+from flows.sql.shown import of_row, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,9 +49,10 @@ def apply(  # noqa: PLR0913 - the parts of a call
     if matched is None:
         known = " or ".join(f"{name}{one}" for one in candidates)
         known += ", with one type for every T" if known.count("T...") or known.count("T, T") else ""
+        hint = of_row(node, given).lstrip() or f"It knows {known}."
         return scope.fault(
             node,
-            f"{name}({', '.join(map(str, given))}) does not exist, or not in the embedded warehouse yet. It knows {known}.",
+            f"{name}({', '.join(map(str, given))}) does not exist, or not in the embedded warehouse yet. {hint}",
         )
     if _asks_more(matched.signature) and (said := _misfit(name, matched, arguments)):
         return scope.fault(node, said)

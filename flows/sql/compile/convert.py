@@ -16,7 +16,7 @@ from flows.sql.functions import signatures
 from flows.sql.functions.template import filled
 from flows.sql.once import bound
 from flows.sql.parse.templates import quoted
-from flows.sql.shown import shown
+from flows.sql.shown import of_row, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +119,7 @@ def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope, *, ordered
         kinds = list(dict.fromkeys(str(value.type) for value in values))
         times = {"DATE", "TIMESTAMP", "DATETIME"}
         hint = " Write DATE(...) or TIMESTAMP(...) around one of them." if times.issuperset(kinds) else ""
+        hint = hint or of_row(node, [value.type for value in values])
         scope.fault(
             node,
             f"{' and '.join(kinds)} cannot be compared in '{shown(node)}'.{hint or ' Write CAST(... AS ' + kinds[0] + ').'}",
