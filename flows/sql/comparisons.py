@@ -127,7 +127,7 @@ def _difference(node: exp.Expr, sign: str, count: int) -> Iterator[Comparison]:
     if not name.endswith("_DIFF") or len(node.expressions) != 3:  # noqa: PLR2004 - two times and a part
         return
     later, earlier, part = side(node.expressions[0]), side(node.expressions[1]), part_of(node.expressions[2])
-    if name == "TIMESTAMP_DIFF":
+    if node.meta.get("counts", name.removesuffix("_DIFF")) == "TIMESTAMP":
         yield from _whole_parts(later, earlier, part, sign, count)
         return
     one, two = later.then(Cut(part)), earlier.then(Cut(part))

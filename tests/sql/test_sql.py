@@ -200,10 +200,20 @@ def test_types_of_what_a_query_gives():
     }
 
 
+def test_group_by_names_a_qualified_column_of_the_list():
+    """`o.order_id` is named `order_id` in GROUP BY, though another table has a column of that name."""
+    joined = "core.orders AS o JOIN core.payments AS p ON o.order_id = p.order_id"
+    sql = f"SELECT o.order_id, COUNT(*) AS n FROM {joined} GROUP BY order_id"
+    assert [name for name, _ in analyze(sql, SCHEMA, {}).columns] == ["order_id", "n"]
+    with pytest.raises(SqlError, match="'order_id' is ambiguous"):
+        analyze(f"SELECT COUNT(*) AS n FROM {joined} GROUP BY order_id", SCHEMA, {})
+
+
 def test_a_query_with_varying_functions_still_runs():
     """Only a table's SQL must give the same rows on every retry."""
     with pytest.raises(SqlError):
         parse("SELECT RAND() AS x")
+    assert "timezone('Asia/Tokyo', now())" in to_duckdb("SELECT CURRENT_DATE('Asia/Tokyo') AS d", {})
     assert "random()" in to_duckdb("SELECT RAND() AS x, CURRENT_DATE() AS d, CURRENT_DATETIME() AS t", {})
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+_MOMENTS = {t.DATE, t.DATETIME, t.TIMESTAMP}
+
+
 def date_part(node: exp.Expr, scope: Scope) -> str | None:
     """Return a date part in capitals, such as `DAY` or `WEEK(MONDAY)`."""
     name = node.name.upper()
@@ -38,7 +41,18 @@ def date_part(node: exp.Expr, scope: Scope) -> str | None:
 
 def argument(item: exp.Expr, want: Type, name: str, scope: Scope) -> Value:
     """Compile an argument of one type."""
+    return _taken(item, expression(item, scope), want, name, scope)
+
+
+def moment(item: exp.Expr, kind: Type, name: str, scope: Scope) -> Value:
+    """Compile an argument of a call that is named for one kind of dates and times, and takes others as what they are."""
     value = expression(item, scope)
+    if {kind, value.type} <= _MOMENTS:
+        kind = t.DATETIME if value.type == t.DATE != kind else value.type
+    return _taken(item, value, kind, name, scope)
+
+
+def _taken(item: exp.Expr, value: Value, want: Type, name: str, scope: Scope) -> Value:
     if value.type == t.UNKNOWN:
         return NOTHING
     if not t.coerces(value.type, want, value.literal):

@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile import dates
-from flows.sql.compile.arguments import argument, date_part, zone
+from flows.sql.compile.arguments import argument, date_part, moment, zone
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
@@ -49,7 +49,7 @@ def _move(name: str, node: exp.Expr, scope: Scope) -> Value:
     if len(node.expressions) != 2 or not isinstance(node.expressions[1], exp.Interval):  # noqa: PLR2004 - a value and an interval
         return scope.fault(node, f"{name} takes a {kind} and an interval: {name}(..., INTERVAL 1 DAY).")
     item = node.expressions[0]
-    value = argument(item, Type(kind), name, scope)
+    value = moment(item, Type(kind), name, scope)
     return moved(node, value, "+" if verb == "ADD" else "-", node.expressions[1], scope)
 
 
@@ -58,12 +58,27 @@ def _diff(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind = Type(name.removesuffix("_DIFF"))
     if len(node.expressions) != 3:  # noqa: PLR2004 - two values and a part
         return scope.fault(node, f"{name} takes a later and an earlier {kind} and a part: {name}(later, earlier, DAY).")
-    left, right = (argument(item, kind, name, scope) for item in node.expressions[:2])
+    left, right = (moment(item, kind, name, scope) for item in node.expressions[:2])
     part = date_part(node.expressions[2], scope)
     if t.UNKNOWN in (left.type, right.type) or part is None:
         return Value(t.INT64, "NULL")
-    sql = dates.difference(left.sql, right.sql, kind, part)
+    of_days = name == "DATE_DIFF" and left.type == t.DATE
+    if {left.type, right.type} == {t.DATE, t.DATETIME} and not any(map(_is_text, node.expressions)):
+        left, right = (Value(t.DATETIME, f"CAST({one.sql} AS TIMESTAMP)") for one in (left, right))
+    if left.type != right.type:
+        item = node.expressions[left.type == kind]
+        other = f"'{shown(item)}' is {(right if left.type == kind else left).type}"
+        return scope.fault(item, f"{name} takes two of one type, but {other}. Write {kind}({shown(item)}).")
+    if of_days and dates.difference(left.sql, right.sql, t.DATE, part) is None:
+        return scope.fault(node, f"{name} does not count in {part}.")
+    # By it, and not by the name, is told what a comparison of the difference says of the two.
+    node.meta["counts"] = left.type.name
+    sql = dates.difference(left.sql, right.sql, left.type, part)
     return Value(t.INT64, sql) if sql else scope.fault(node, f"{name} does not count in {part}.")
+
+
+def _is_text(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and bool(node.is_string)
 
 
 @compiles_call("DATE_TRUNC", "TIMESTAMP_TRUNC", "DATETIME_TRUNC", "TIME_TRUNC")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile import time_formats, time_parsers
-from flows.sql.compile.arguments import argument, zone
+from flows.sql.compile.arguments import argument, moment, zone
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import Value
 from flows.sql.compile.zones import UTC
@@ -31,9 +31,12 @@ def _format(name: str, node: exp.Expr, scope: Scope) -> Value:
     pattern = _pattern(name, node, scope, kind)
     if pattern is None:
         return Value(t.STRING, "NULL")
-    value = argument(node.expressions[1], kind, name, scope)
+    value = moment(node.expressions[1], kind, name, scope)
     if value.type == t.UNKNOWN:
         return Value(t.STRING, "NULL")
+    kind = value.type
+    if kind != t.TIMESTAMP and len(node.expressions) == _ZONED:
+        return scope.fault(node, f"{name} takes a time zone for a TIMESTAMP alone. Leave it out for a {kind}.")
     missing = time_formats.unknown(pattern, kind)
     if missing is not None:
         return _refuse(name, node, missing, kind, scope)
@@ -72,7 +75,7 @@ def _parse(name: str, node: exp.Expr, scope: Scope) -> Value:
 
 def _pattern(name: str, node: exp.Expr, scope: Scope, kind: Type) -> str | None:
     """Return the format of a call, or note a fault."""
-    most = _ZONED if kind == t.TIMESTAMP else _ZONED - 1
+    most = _ZONED if kind == t.TIMESTAMP or (kind != t.TIME and name.startswith("FORMAT_")) else _ZONED - 1
     if not _ZONED - 1 <= len(node.expressions) <= most:
         scope.fault(node, f"{name} takes a format and a value, in this order: {name}('%H', ...).")
         return None
