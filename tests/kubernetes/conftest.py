@@ -60,7 +60,7 @@ patches:
         value: {{name: PREFECT_WORKER_QUERY_SECONDS, value: "2"}}
       - op: add
         path: /spec/template/spec/containers/0/env/-
-        value: {{name: PREFECT_WORKER_HEARTBEAT_SECONDS, value: "3"}}
+        value: {{name: PREFECT_WORKER_HEARTBEAT_SECONDS, value: "10"}}
   - target: {{kind: Deployment, name: derived-watchdog}}
     patch: |
       - op: add
