@@ -56,18 +56,26 @@ def require_acceptable(table: Table, before: Table | None, changes: Sequence[Cha
 
 
 def _require_castable(table: Table, before: Table, warehouse: Warehouse) -> None:
-    """Raise UsageError where a value that is there is none of its column's new type."""
+    """Raise UsageError where a value that is there is none of its column's new type.
+
+    What is taken over of a merge are its parts: they have values of which none may show in its rows.
+    """
+    apart = table.is_folded and before.is_folded
+    place, prefix = (parts_of(before.identity), "v_") if apart else (before.identity, "")
+    dataset, _, held = place.partition(".")
     for name, (old, type_) in _retyped(table, before).items():
+        value = f"`{prefix}{old}`"
         try:
             analyze(
-                f"SELECT CAST(`{old}` AS {type_}) AS v FROM `{before.dataset}`.`{before.name}`",
-                {before.identity: before.types},
+                f"SELECT CAST({value} AS {type_}) AS v FROM `{dataset}`.`{held}`",
+                {place: {f"{prefix}{old}": before.types[old]}},
                 {},
                 by_window=False,
             )
             rows = warehouse.query(
-                f"SELECT CAST(`{old}` AS STRING) AS shown FROM `{before.dataset}`.`{before.name}`"
-                f" WHERE {every_row(before)} AND `{old}` IS NOT NULL AND SAFE_CAST(`{old}` AS {type_}) IS NULL LIMIT 1",
+                f"SELECT CAST({value} AS STRING) AS shown FROM `{dataset}`.`{held}`"
+                f" WHERE {'TRUE' if apart else every_row(before)} AND {value} IS NOT NULL"
+                f" AND SAFE_CAST({value} AS {type_}) IS NULL LIMIT 1",
                 {},
             )
         except SqlError as error:

@@ -98,3 +98,15 @@ def test_a_merge_takes_over_its_parts(house):
     house.write("derived.sums", {**most, "key": ["n"], "merge": {"user": "max"}})
     with pytest.raises(UsageError, match="its file changes key,"):
         house.run("derived.sums", accept=True)
+
+
+def test_a_part_that_cannot_be_converted_is_refused_before_anything_is_begun(house):
+    """No row shows its value, as the rule has taken that of another window."""
+    sql = MERGED["sql"].replace("SUM(amount)", "MIN(IF(amount > 2, 'x', '1'))")
+    texts = {**MERGED, "merge": {"n": "min"}, "columns": [MERGED["columns"][0], {"name": "n", "type": "STRING"}]}
+    house.write("derived.least", {**texts, "sql": sql})
+    house.run("derived.least")
+    assert [row["n"] for row in house.rows("derived.least")] == ["1"]
+    house.write("derived.least", {**MERGED, "merge": {"n": "min"}})
+    with pytest.raises(UsageError, match="values of n that are there, as x cannot become NUMERIC"):
+        house.run("derived.least", accept=True)
