@@ -10,6 +10,7 @@ https://cloud.google.com/bigquery/quotas as documented:
 - load jobs: 1,500 a day on a table, 100,000 a day in a project (#load_jobs)
 - modifications of partitions: 30,000 a day on a table that is partitioned by a column (#partitioned_tables)
 - requests: 100 a second for each method and user (#api_request_quotas)
+- tables that are made, by a request or by SQL: 10 a second in a project (tables.insert, the same place)
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 HOURS = 24
 _STATEMENT = re.compile(r"^(INSERT INTO|UPDATE|DELETE FROM|TRUNCATE TABLE|MERGE INTO) `(\w+)`\.`([^`]+)`", re.MULTILINE)
 
+_MADE = re.compile(r"^CREATE (?:OR REPLACE )?TABLE ", re.MULTILINE)
+
 
 class Sent(NamedTuple):
     """What one commit sends."""
@@ -44,6 +47,8 @@ class Sent(NamedTuple):
     statements: Counter[tuple[str, str]]
     """DML statements, by verb and the kind of table: table, fence, ledger, quarantine or helper."""
     loads: int
+    made: int
+    """Tables that it makes."""
     requests: int
 
 
@@ -96,7 +101,10 @@ def day(core: Sent, derived: Sent, tables: int, cores: int) -> list[Use]:
     changing = max(
         n for sent in kinds for (verb, kind), n in sent.statements.items() if verb != "INSERT INTO" and kind != "helper"
     )
-    requests_ = cores * core.requests + (tables - cores) * derived.requests
+    requests_, made = (
+        cores * of_core + (tables - cores) * of_derived
+        for of_core, of_derived in ((core.requests, derived.requests), (core.made, derived.made))
+    )
     return [
         Use("INSERTs a day on a shard of the ledger that start at once", most * inserts * HOURS, 1_500),
         Use("INSERTs at once on a shard, if all tables committed in one moment", most * inserts, 110),
@@ -106,6 +114,7 @@ def day(core: Sent, derived: Sent, tables: int, cores: int) -> list[Use]:
         Use("load jobs a day on a table", core.loads * HOURS, 1_500),
         Use("load jobs a day in the project", cores * core.loads * HOURS, 100_000),
         Use("requests a second, over the day", requests_ / 3_600, 100),
+        Use("tables made a second, over the day", made / 3_600, 10),
     ]
 
 
@@ -121,18 +130,21 @@ def _hear(warehouse: BigQuery) -> list[requests.Response]:
 
 def _take(heard: list[requests.Response], table: Table) -> Sent:
     statements: Counter[tuple[str, str]] = Counter()
-    loads = 0
+    loads = made = 0
     for response in heard:
         request, path = response.request, (response.request.path_url or "").partition("?")[0]
         if request.method == "POST" and path.startswith("/upload/"):
             loads += 1
+        elif request.method == "POST" and path.endswith("/tables"):
+            made += 1
         elif request.method == "POST" and path.endswith("/jobs"):
             configuration = json.loads(request.body or "{}")["configuration"]
             loads += "load" in configuration
             sql = configuration.get("query", {}).get("query", "")
+            made += len(_MADE.findall(sql))
             for verb, dataset, name in _STATEMENT.findall(sql):
                 statements[verb, _kind(f"{dataset}.{name}", table)] += 1
-    sent = Sent(statements, loads, len(heard))
+    sent = Sent(statements, loads, made, len(heard))
     heard.clear()
     return sent
 

@@ -11,7 +11,7 @@ from hypothesis import settings
 from tests import prefect_api
 from tests.machine import pytest_make_collect_report, pytest_runtest_makereport
 from tests.servers import bigquery, buckets, mongodb, mysql
-from tests.servers.bigquery.statements import Recorder
+from tests.servers.bigquery.statements import refused
 from tests.servers.googlesql import Judge
 from tests.shop import finished_shop, shop
 from tests.workers import pytest_collection_modifyitems
@@ -70,15 +70,15 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def bigquery_server() -> Iterator[bigquery.BigQueryServer]:
-    """The server that all tests share; what they send is GoogleSQL by the word of its own analyzer."""
-    with bigquery.serving() as server:
-        recorder = Recorder(server.warehouse())
-        server.watch = recorder.watch
+def bigquery_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.BigQueryServer]:
+    """The server that all tests share; what they and their processes send is GoogleSQL by the word of its own analyzer."""
+    record = tmp_path_factory.mktemp("bigquery") / "statements.jsonl"
+    record.touch()
+    with bigquery.serving(record=record) as server:
         yield server
     with Judge() as judge:
-        refused = recorder.refused(judge)
-    assert not refused, "\n\n".join(refused)
+        found = refused(record, judge)
+    assert not found, "\n\n".join(found)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from flows.warehouses.duckdb.warehouse import DuckDB
 from flows.warehouses.interface import every_row
 from tests.contract.conftest import change_by_hand
 from tests.engine.builders import EVENTS, IN_WINDOW, LOG, Rows, csv, day, do, event, prepare, table, touched, window
-from tests.servers.bigquery.statements import Recorder, statements
+from tests.servers.bigquery.statements import heard, statements
 
 BY = {"partition": {"column": "at", "by": "day", "require_filter": True}}
 COLUMNS = "id INT64, at TIMESTAMP, amount FLOAT64"
@@ -45,10 +45,10 @@ def kept(warehouse, subject):
     return [(row["id"], row["amount"]) for row in found]
 
 
-def unguarded(recorder, name):
+def unguarded(scripts, name):
     """Return the statements that read a table with nothing asked of its partition column, as BigQuery refuses them."""
     found = []
-    for sql in (sql for script in recorder.jobs for sql in statements(script)):
+    for sql in (sql for script in scripts for sql in statements(script)):
         if f"`{name}`" not in sql or sql.startswith(("ALTER", "TRUNCATE", "DROP", "INSERT INTO `platform`")):
             continue
         tree = sqlglot.parse_one(sql, read="bigquery")
@@ -68,9 +68,8 @@ def sent(warehouse):
     """Returns the statements that were refused, where there is anybody to refuse them."""
     if isinstance(warehouse, DuckDB):
         return list
-    recorder = Recorder(warehouse)
-    recorder.watch(warehouse)
-    return lambda: unguarded(recorder, "guarded")
+    scripts = heard(warehouse)
+    return lambda: unguarded(scripts, "guarded")
 
 
 @pytest.mark.parametrize("strategy", SUBJECTS)

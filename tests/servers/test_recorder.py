@@ -1,24 +1,31 @@
 """What tests send to BigQuery is judged by GoogleSQL's own analyzer, which the emulator is not."""
 
-from contextlib import closing
+import subprocess
+import sys
 
-from flows.warehouses.bigquery.settings import parse_address
-from flows.warehouses.bigquery.warehouse import BigQuery
-from tests.servers.bigquery.statements import Recorder
+from tests.prefect_api import clean_environment
+from tests.servers.bigquery.statements import refused
 from tests.servers.googlesql import Judge
 
 LENIENT = "SELECT n FROM (SELECT 1 AS n) WHERE n = '1'"
+SEND = (
+    "import os; from flows.wiring import open_warehouse; from pathlib import Path\n"
+    "warehouse = open_warehouse(Path(), print)\n"
+    f"for sql in ({LENIENT!r}, 'SELECT @n AS n'): print(warehouse.query(sql, {{'n': 1}}))"
+)
 
 
-def test_a_statement_that_bigquery_refuses_is_found_though_the_emulator_takes_it(bigquery_server):
-    """With such a one the tests end in an error (`bigquery_server`); what is GoogleSQL is not among them."""
-    recorder = Recorder(bigquery_server.warehouse())
+def test_a_statement_that_bigquery_refuses_is_found_though_the_emulator_takes_it(bigquery_server, tmp_path):
+    """Whatever process sent it. With such a one the tests end in an error (`bigquery_server`)."""
+    environment = clean_environment(HOME=str(tmp_path)) | bigquery_server.environment
+    before = bigquery_server.record.read_text()
+    done = subprocess.run([sys.executable, "-c", SEND], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["[{'n': 1}]"] * 2, done.stderr
+    own = tmp_path / "statements.jsonl"
+    own.write_text(bigquery_server.record.read_text().removeprefix(before))
     # It is not one that the session judges, which would end with an error as this test wants it to.
-    with closing(BigQuery(parse_address(bigquery_server.address), bigquery_server.emulator)) as warehouse:
-        recorder.watch(warehouse)
-        assert warehouse.query(LENIENT, {}) == [{"n": 1}]
-        assert warehouse.query("SELECT @n AS n", {"n": 1}) == [{"n": 1}]
+    bigquery_server.record.write_text(before)
     with Judge() as judge:
-        (refused,) = recorder.refused(judge)
-    assert refused.startswith(LENIENT)
-    assert "No matching signature for operator =" in refused
+        (found,) = refused(own, judge)
+    assert found.startswith(LENIENT)
+    assert "No matching signature for operator =" in found

@@ -285,14 +285,15 @@ def mark(
         try:
             jobs.query(transaction(fence, *statements, insert), [*first, *parameters, *second])
         except OvertakenError:
+            if version(jobs, entry.table) == known:
+                # What was in the way was of another table, which has bad rows in the same shard.
+                pause(attempt)
+                continue
             found = newest(jobs, entry.table)
             if found["version"] > known and (found["kind"], found["run_id"]) == (entry.kind, entry.run_id):
                 # It is this one, of which no answer came.
                 return replace(marked, version=found["version"], committed_at=found["committed_at"])
-            if version(jobs, entry.table) != known:
-                break
-            # What was in the way was of another table, which has bad rows in the same shard.
-            pause(attempt)
+            break
         else:
             return marked
     raise ConflictError(

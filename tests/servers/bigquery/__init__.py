@@ -22,7 +22,7 @@ from flows.warehouses.interface import ledger_shard
 from tests.servers import Unavailable, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 NOT_BUILT = 3
 SERVE = Path(__file__).with_name("serve")
@@ -42,9 +42,9 @@ class BigQueryServer:
         self.address, self.port, self.folder = address, port, folder
         self.buckets: Path | None = None
         """The folder in which the emulator looks for buckets of Cloud Storage."""
+        self.record: Path | None = None
+        """The file into which the emulator writes what it is sent."""
         self.process: subprocess.Popen[bytes] | None = None
-        self.watch: Callable[[BigQuery], None] = lambda _: None
-        """Sees each warehouse that is opened."""
 
     @property
     def emulator(self) -> str | None:
@@ -59,9 +59,7 @@ class BigQueryServer:
 
     def warehouse(self) -> BigQuery:
         """Open the warehouse."""
-        opened = BigQuery(parse_address(self.address), self.emulator)
-        self.watch(opened)
-        return opened
+        return BigQuery(parse_address(self.address), self.emulator)
 
     def clear(self) -> None:
         """Drop all tables but the shards of ledger and quarantine and the views over them; those that hold rows are emptied."""
@@ -81,10 +79,10 @@ class BigQueryServer:
             self.kill()
         where = ["--persistent", "--data-dir", str(self.folder)] if self.folder else ["--ephemeral"]
         ports = ["--rest-port", str(self.port), "--grpc-port", "0"]
-        buckets = {"BQEMU_GCS_LOCAL_ROOT": str(self.buckets)} if self.buckets else {}
+        places = {"BQEMU_GCS_LOCAL_ROOT": self.buckets, "DERIVED_STATEMENTS": self.record}
         self.process = subprocess.Popen(
             [SERVE, "start", *where, *ports, "--log-level", "critical"],
-            env=os.environ | buckets,
+            env=os.environ | {name: str(place) for name, place in places.items() if place},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -109,11 +107,12 @@ class BigQueryServer:
 
 
 @contextlib.contextmanager
-def serving(*, keep: bool = False) -> Iterator[BigQueryServer]:
+def serving(*, keep: bool = False, record: Path | None = None) -> Iterator[BigQueryServer]:
     """Give a server for so long.
 
     Args:
         keep: it is the emulator, and its data outlive a kill.
+        record: the file into which an emulator writes what it is sent.
 
     Raises:
         Unavailable: there is none.
@@ -125,7 +124,7 @@ def serving(*, keep: bool = False) -> Iterator[BigQueryServer]:
         return
     with tempfile.TemporaryDirectory(prefix="bigquery-") as name:
         server = BigQueryServer("bigquery://test-project?location=EU", free_port(), Path(name) if keep else None)
-        server.buckets = Path(name) / "buckets"
+        server.buckets, server.record = Path(name) / "buckets", record
         server.start()
         try:
             yield server

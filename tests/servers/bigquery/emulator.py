@@ -42,6 +42,7 @@ from bqemulator.storage import type_map
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import _BQ_TO_DUCKDB
 from bqemulator.versioning.snapshots import SnapshotManager
+from recorded import records
 from remembered import parses_once, rewrites_once, translates_once
 from sqlglot import exp
 
@@ -279,7 +280,7 @@ jobs._handle_query_job = _runs_once(jobs._handle_query_job)
 jobs._handle_load_job_with_async_envelope = _runs_once(jobs._handle_load_job_with_async_envelope)
 upload._run_load, upload._load_configuration_from_envelope = _load_once, _named_load
 upload._new_job_id = uploaded.get
-executor._run_query_body = _run
+executor._run_query_body = records(_run)
 upload._is_permitted_media_type = lambda _: True
 # What it stores things in has 38 digits.
 _BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flows.warehouses.bigquery import tables
+from google.cloud import bigquery
+
+from flows.model.errors import SqlError
+from flows.sql import analyze
 from flows.warehouses.bigquery.types import quote, spelled, type_of
 from tests.servers.googlesql import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from flows.warehouses.bigquery.warehouse import BigQuery
     from tests.servers.googlesql import Judge
 
-_TABLE = re.compile(r"(?<![\w`.])`?([A-Za-z_]\w*)`?\.(?:`([^`]+)`|([A-Za-z_]\w*))(?![\w`.(])")
 _ATTEMPT = re.compile(r"(?<=-)[0-9a-f]{12}(?=`)")
 _SHARD, _DAY = re.compile(r"(?<=_)\d{3}(?=`)"), re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _UNSUPPORTED = ("ALTER TABLE does not support ALTER COLUMN SET DATA TYPE",)
@@ -30,53 +32,58 @@ _JOB = (
     " [STRUCT('' AS key, '' AS value)] AS labels"
 )
 _VARIABLE = "fence_version"
+_STAGED = re.compile(r"CREATE OR REPLACE TABLE .* AS\nSELECT .* FROM \(\n(.*)\n\)", re.DOTALL)
+"""What makes the rows of a window, around the SQL of its author."""
+_DIGITS = re.compile(r"\(\d+(?:, ?\d+)?\)")
 
 
-@dataclass
-class Recorder:
-    """Keeps each distinct job that warehouses send."""
+def heard(warehouse: BigQuery) -> list[str]:
+    """Return what a warehouse sends from now on, each text once."""
+    opened, found = warehouse._opened, list[str]()  # noqa: SLF001 - as it is before it has looked at its ledger
+    query = opened.query
 
-    looking: BigQuery
-    """A warehouse of its own to look at tables: the requests of others are counted."""
-    jobs: dict[str, tuple[dict[str, str], dict[str, str]]] = field(default_factory=dict)
-    """Tables and parameters by SQL, in the order in which they were sent."""
+    def listening(sql: str, *args: Any, **options: Any) -> Any:
+        told = _ATTEMPT.sub("attempt", sql)
+        if told not in found:
+            found.append(told)
+        return query(sql, *args, **options)
 
-    def watch(self, warehouse: BigQuery) -> None:
-        """Keep what a warehouse sends from now on."""
-        opened = warehouse._opened  # noqa: SLF001 - as it is before it has looked at its ledger
-        query = opened.query
+    opened.query = listening  # type: ignore[method-assign]
+    return found
 
-        def recorded(sql: str, parameters: Iterable[Any] = (), *args: Any, **options: Any) -> Any:
-            given, told = list(parameters), _ATTEMPT.sub("attempt", sql)
-            if told in self.jobs:
-                return query(sql, given, *args, **options)
-            # What it drops is there before it, and what it makes after it.
-            before = _named_tables(self.looking, sql) if "DROP " in sql else {}
-            try:
-                return query(sql, given, *args, **options)
-            finally:
-                # What a process was to send that has died is not sent, and makes no table.
-                if isinstance(sys.exception(), Exception | None):
-                    named = {item.name: _null_of(item.to_api_repr()["parameterType"]) for item in given}
-                    self.jobs[told] = (_named_tables(self.looking, sql) | before, named)
 
-        opened.query = recorded  # type: ignore[method-assign]
+def refused(record: Path, judge: Judge) -> list[str]:
+    """Return what was sent of which GoogleSQL's analyzer says another thing than we do, each with what it says.
 
-    def refused(self, judge: Judge) -> list[str]:
-        """Return the statements that GoogleSQL's analyzer refuses, each with its error."""
-        asked: dict[str, Statement] = {}
-        for script, (named, parameters) in self.jobs.items():
-            for sql in statements(script):
-                # Which shard of the ledger a table has makes no difference, nor which day is meant.
-                told = _SHARD.sub("000", _DAY.sub("2026-01-01", sql))
-                if told not in asked:
-                    asked[told] = Statement(sql.replace(*_JOBS), {"platform.jobs": _JOB, **named}, parameters)
-        answers = judge.kinds(list(asked.values()))
-        return [
-            f"{statement.sql}\n{answer}"
-            for statement, answer in zip(asked.values(), answers, strict=True)
-            if not answer.endswith("Stmt") and not any(words in answer for words in _UNSUPPORTED)
-        ]
+    It refuses a statement, or gives the SQL of a window another type.
+
+    Args:
+        record: the file into which the emulator has written what it was sent (`recorded.py`).
+        judge: the analyzer.
+    """
+    asked: dict[str, Statement] = {}
+    types: dict[str, str] = {}
+    for line in record.read_text().splitlines():
+        job = json.loads(line)
+        tables = {
+            name: [bigquery.SchemaField.from_api_repr(field) for field in fields]
+            for name, fields in job["tables"].items()
+        }
+        named = {name: f"SELECT {_nulls(fields)}" for name, fields in tables.items()}
+        parameters = {name: f"CAST(NULL AS {_spelled(told)})" for name, told in job["parameters"].items()}
+        for sql in statements(job["sql"]):
+            # Which shard of the ledger a table has makes no difference, nor which day is meant.
+            told = _SHARD.sub("000", _DAY.sub("2026-01-01", sql))
+            if told not in asked:
+                asked[told] = Statement(sql.replace(*_JOBS), {"platform.jobs": _JOB, **named}, parameters)
+                if staged := _STAGED.fullmatch(sql):
+                    types[told] = _other_types(Statement(staged[1], named, parameters), tables, judge)
+    answers = judge.kinds(list(asked.values()))
+    return [
+        f"{statement.sql}\n{answer}\n{types.get(told, '')}"
+        for (told, statement), answer in zip(asked.items(), answers, strict=True)
+        if types.get(told) or (not answer.endswith("Stmt") and not any(words in answer for words in _UNSUPPORTED))
+    ]
 
 
 def statements(script: str) -> list[str]:
@@ -90,22 +97,21 @@ def statements(script: str) -> list[str]:
     return found
 
 
-def _named_tables(warehouse: BigQuery, sql: str) -> dict[str, str]:
-    found = {}
-    for dataset, quoted, plain in _TABLE.findall(sql):
-        name = quoted or plain
-        if dataset in {"platform", "core", "derived"}:
-            present = tables.find(warehouse.jobs, f"{dataset}.{name}")
-            if present is not None:
-                columns = ", ".join(
-                    f"CAST(NULL AS {spelled(type_of(item))}) AS {quote(item.name)}" for item in present.schema
-                )
-                found[_ATTEMPT.sub("attempt", f"{dataset}.{name}`").removesuffix("`")] = f"SELECT {columns}"
-    return found
+def _other_types(query: Statement, tables: dict[str, list[bigquery.SchemaField]], judge: Judge) -> str:
+    """Return the types of a query's columns by the analyzer and by us where they differ; else an empty text."""
+    answer = judge.answer(query.sql, query.tables, query.parameters)
+    schema = {name: {field.name: type_of(field) for field in fields} for name, fields in tables.items()}
+    try:
+        ours = [str(type_) for _, type_ in analyze(query.sql, schema).columns]
+    except SqlError as error:
+        return str(error) if "columns" in answer else ""
+    theirs = [type_ for _, type_ in answer.get("columns", ())]
+    plain = [_DIGITS.sub("", type_).lower().replace(" ", "") for type_ in ours]
+    return "" if plain == [type_.lower().replace(" ", "") for type_ in theirs] else f"{theirs}, and not {ours}"
 
 
-def _null_of(told: dict[str, Any]) -> str:
-    return f"CAST(NULL AS {_spelled(told)})"
+def _nulls(fields: Iterable[bigquery.SchemaField]) -> str:
+    return ", ".join(f"CAST(NULL AS {spelled(type_of(field))}) AS {quote(field.name)}" for field in fields)
 
 
 def _spelled(told: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from flows.model.window import EVER
 from tests.engine.builders import EVENTS, LOG, TOTALS, USERS, Rows, do, event, logged, prepare, table, window
-from tests.servers.bigquery.statements import Recorder
+from tests.servers.bigquery.statements import heard
 
 GOLDEN = Path(__file__).with_name("golden")
 LARGE = table("derived.large", "id INT64", strategy="replace", sql="SELECT id FROM core.events WHERE amount > 1")
@@ -48,11 +48,10 @@ def derived_merge(warehouse):
 def test_a_window_sends_what_its_file_shows(warehouse, scene):
     """Stage and look, then one script that publishes."""
     given = scene(warehouse)
-    recorder = Recorder(warehouse)
     prepare(warehouse, given[0])
-    recorder.watch(warehouse)
+    sent = heard(warehouse)
     do(warehouse, *given)
-    jobs = [sql for sql in recorder.jobs if "platform" in sql and not sql.startswith("SELECT 'entry' AS part")]
+    jobs = [sql for sql in sent if "platform" in sql and not sql.startswith("SELECT 'entry' AS part")]
     told = "\n\n-- next job\n".join(job.rstrip() for job in jobs) + "\n"
     # The ledger's columns are told once, beside `Entry`.
     told = re.sub(r"(?<=INSERT INTO `platform`\.`ledger_)(\d+`) \(.*\) VALUES \(.*\);", r"\1 ...;", told)

@@ -90,6 +90,58 @@ def test_a_job_that_nobody_knows_is_sent_again_under_its_id(warehouse, monkeypat
     assert len(set(sent)) == 1
 
 
+def fail_once(warehouse, monkeypatch, holds, message):
+    """Let the first job that holds some words fail in place of running; return the ids of those that hold them."""
+    session, sent = warehouse.jobs.client._http, []  # noqa: SLF001 - the client's own connection
+    request = session.request
+
+    def failing(method, url, data=None, **options):
+        if method == "POST" and "/jobs?" in url and holds in str(data):
+            told = json.loads(data)
+            sent.append(told["jobReference"]["jobId"])
+            if len(sent) == 1:
+                told["configuration"]["query"]["query"] = f"SELECT ERROR('{message}')"
+                data = json.dumps(told)
+        return request(method, url, data=data, **options)
+
+    monkeypatch.setattr(session, "request", failing)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    return sent
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Resources exceeded during query execution: Too many DML statements outstanding against table x, limit is 20.",
+        "Could not serialize access to table x due to concurrent update",
+    ],
+)
+def test_a_job_that_others_are_in_the_way_of_is_run_again(warehouse, monkeypatch, message):
+    """Under another id, as the first one has ended."""
+    sent = fail_once(warehouse, monkeypatch, "SELECT 1 AS one", message)
+    assert warehouse.jobs.query("SELECT 1 AS one").rows == [{"one": 1}]
+    assert sent == [sent[0], f"{sent[0]}-2"]
+
+
+def test_an_entry_that_meets_one_of_another_table_in_the_same_shard_is_written(warehouse, monkeypatch):
+    """Nobody has written to its own table, of which the run would else be told that somebody has."""
+    prepare(warehouse, EVENTS)
+    message = "Transaction is aborted due to concurrent update against table quarantine_000"
+    run = TableRun(EVENTS, "same", "tester", "abc", 0, {}, {})
+    entry = entry_of(run, Step(window(0), "missing", NOT_YET), warehouse)
+    with monkeypatch.context() as patched:
+        sent = fail_once(warehouse, patched, "BEGIN TRANSACTION", message)
+        assert warehouse.mark(replace(entry, kind="accept"), 0).version == 1
+    assert len(sent) == 2
+    with monkeypatch.context() as patched:
+        sent = fail_once(warehouse, patched, "BEGIN TRANSACTION", message)
+        warehouse.record(replace(entry, kind="failure", error="so it goes"), [BadRow("id=7", "no number", "x")])
+    assert len(sent) == 2
+    told = warehouse.query("SELECT kind FROM platform.ledger ORDER BY kind", {})
+    assert told == [{"kind": "accept"}, {"kind": "failure"}]
+    assert warehouse.query("SELECT place FROM platform.quarantine", {}) == [{"place": "id=7"}]
+
+
 def test_a_window_whose_publish_was_not_answered_is_known_as_its_own(warehouse):
     """A run that tries its window again finds that it has committed it, and writes nothing."""
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))

@@ -1,5 +1,7 @@
 """A table is made and altered by several requests: whatever comes between them, the next run makes it whole."""
 
+import json
+import time
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -12,7 +14,23 @@ from flows.model.errors import ConflictError
 from flows.model.window import EVER
 from flows.warehouses.interface import parts_of
 from tests.contract.test_schema_change import with_column
-from tests.engine.builders import EVENTS, LOG, USERS, Rows, do, event, logged, prepare, reading, rows, todo, window
+from tests.engine.builders import (
+    EVENTS,
+    LOG,
+    USERS,
+    Rows,
+    csv,
+    day,
+    do,
+    event,
+    logged,
+    prepare,
+    reading,
+    rows,
+    table,
+    todo,
+    window,
+)
 from tests.warehouses.bigquery.world import is_write
 
 PARTS = parts_of(USERS.identity)
@@ -119,6 +137,34 @@ def test_a_table_is_altered_only_as_it_was_found(warehouse, monkeypatch, kind):
             else:
                 assert columns() == [*([] if alter is answered else [("id", "INT64")]), *wanted]
         assert number > 2
+
+
+@pytest.mark.parametrize("by", ["hour", "day", "month", "year"])
+def test_a_table_is_made_as_its_file_says(warehouse, monkeypatch, by):
+    """Its partition, cluster, descriptions, and labels by which costs are found; what helps to make it expires."""
+    columns = [{"name": "at", "type": "TIMESTAMP", "description": "When."}, {"name": "id", "type": "INT64"}]
+    by_unit = {"partition": {"column": "at", "by": by}, "cluster": ["id"]}
+    subject = table("core.made", columns, strategy="append", **by_unit, **csv(cursor="at"))
+    session, made = warehouse.jobs.client._http, {}  # noqa: SLF001 - the client's own connection
+    request = session.request
+
+    def sending(method, url, data=None, **options):
+        if method == "POST" and url.partition("?")[0].endswith("/tables"):
+            told = json.loads(data)
+            made[told["tableReference"]["tableId"].partition("-")[0]] = told
+        return request(method, url, data=data, **options)
+
+    monkeypatch.setattr(session, "request", sending)
+    do(warehouse, subject, window(0), Rows([{"at": day(0), "id": 1}]))
+    there = made["made"]
+    assert there["timePartitioning"] == {"type": by.upper(), "field": "at"}
+    assert there["clustering"] == {"fields": ["id"]}
+    assert there["description"] == subject.description
+    assert [field.get("description") for field in there["schema"]["fields"]] == ["When.", None]
+    assert there["labels"] == {"derived_owner": "team_example_com", "derived_dataset": "core"}
+    assert "expirationTime" not in there
+    assert 0 < int(made["stage"]["expirationTime"]) / 1_000 - time.time() <= 24 * 3600
+    assert rows(warehouse, subject) == [{"at": day(0), "id": 1}]
 
 
 def test_what_another_run_says_of_a_table_stays(warehouse):

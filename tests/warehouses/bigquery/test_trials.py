@@ -99,9 +99,9 @@ def test_tables_end_as_computed_from_scratch(bigquery_server, seed):
         check_the_end(world)
 
 
-def test_a_warehouse_that_is_killed_loses_nothing():
+def test_a_warehouse_that_is_killed_loses_nothing(bigquery_server):
     """It begins empty, with runs that are killed as well, and comes back in the middle of a backfill, which goes on."""
-    with bigquery.serving(keep=True) as server:
+    with bigquery.serving(keep=True, record=bigquery_server.record) as server:
         world = Unmade(server, only_insert=True)
         with closing(world.warehouse):
             number, errors = 1, None
