@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME"}
 """What has rules of its own and takes no arguments too."""
-_NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit)
+_NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit, exp.HavingMax)
 
 
 @compiles(exp.Anonymous, *KEYWORD_CALLS)

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile import dates
-from flows.sql.compile.dispatch import expression
+from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.literals import integer
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.once import once
@@ -19,13 +19,27 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+_LENGTH = "TIMESTAMP_DIFF(later, earlier, SECOND)"
 _MOST, _DAY = 2**63 - 1, 86_400_000_000
+
+
+@compiles(exp.Interval, reads=("unit",))
+def _interval(node: exp.Expr, scope: Scope) -> Value:
+    if node.args.get("unit") is None:
+        return scope.fault(node, f"'{shown(node)}' has no unit. Write INTERVAL n DAY.")
+    instead = f"Write it behind + or - or in DATE_ADD, and keep a length as a number: {_LENGTH}."
+    return scope.fault(
+        node, f"'{shown(node)}' as a value of its own is not supported by the embedded warehouse. {instead}"
+    )
 
 
 def moved_by_sign(node: exp.Expr, sign: str, scope: Scope) -> Value:
     """Compile a sum or difference of which one side is an interval."""
     if isinstance(node.this, exp.Interval) and sign == "-":
-        return scope.unsupported(node, "INTERVAL minus something")
+        return scope.fault(
+            node,
+            f"'{shown(node)}' takes something from an interval. Write {shown(node.expression)} - {shown(node.this)}.",
+        )
     first = isinstance(node.this, exp.Interval)
     value = expression(node.expression if first else node.this, scope)
     interval = node.this if first else node.expression
@@ -46,7 +60,13 @@ def moved(  # noqa: PLR0913 - the parts of a move
     """Return a date or time plus or minus INTERVAL n UNIT."""
     unit = interval.args.get("unit")
     if not isinstance(interval, exp.Interval) or not isinstance(unit, exp.Var) or interval.this is None:
-        return scope.fault(node, f"'{shown(interval)}' is not an interval. Write INTERVAL n DAY.")
+        written = shown(interval)
+        instead = (
+            "one INTERVAL n UNIT after the other: + INTERVAL 1 DAY + INTERVAL 2 HOUR"
+            if " TO " in written
+            else "INTERVAL n DAY"
+        )
+        return scope.fault(node, f"'{written}' is not an interval of one part. Write {instead}.")
     part, number = unit.name.upper(), amount(interval.this, scope)
     if t.UNKNOWN in (value.type, number.type):
         return NOTHING
