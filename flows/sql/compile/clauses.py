@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
+from flows.sql.compile.origins import columns_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from sqlglot import exp
 
     from flows.sql.compile.scope import Scope, Value
 
@@ -24,6 +26,16 @@ def plain(node: exp.Expr, scope: Scope, word: str) -> Iterator[None]:
     if scope.windowed:
         scope.fault(node, f"{word} cannot hold a window function. Write QUALIFY, or compute it in a WITH first.")
     scope.aggregated, scope.windowed = before
+
+
+def holds_window(condition: exp.Expr, select: exp.Expr) -> bool:
+    """Say whether a condition of a SELECT holds a window function, itself or by the name that its list gives one."""
+
+    def found(node: exp.Expr) -> bool:
+        return any(one.find_ancestor(exp.Select) is select for one in node.find_all(exp.Window))
+
+    named = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias) and found(one)}
+    return found(condition) or any(len(one.parts) == 1 and one.name.lower() in named for one in columns_in(condition))
 
 
 def sql_names(columns: Sequence[tuple[str | None, Value]]) -> list[str]:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.model.sizes import plural
 from flows.sql import types as t
-from flows.sql.compile.clauses import plain, sql_names
+from flows.sql.compile.clauses import holds_window, plain, sql_names
 from flows.sql.compile.conditions import note_bounds, note_mentions, note_qualify
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
@@ -144,6 +144,8 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
         return f" WHERE {sql}"
     if word == "HAVING" and scope.groups is None and scope.items:
         scope.fault(node, "HAVING needs GROUP BY, or an aggregate in the SELECT list. Write WHERE.")
+    if word == "HAVING" and node.parent is not None and holds_window(node.this, node.parent):
+        scope.fault(node, "HAVING cannot hold a window function. Write QUALIFY, or compute it in a WITH first.")
     sql = boolean(node.this, scope, word).sql
     if word == "QUALIFY":
         note_qualify(node.this, scope)
