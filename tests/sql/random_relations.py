@@ -1,4 +1,4 @@
-"""Further forms in which a random query reads a relation: pivoted, unnested, by frames, recursively, as structs.
+"""Further forms in which a random query reads a relation: pivoted, unnested, by frames, in sets, recursively, as structs.
 
 Each gives `id`, `n` and `t`, as all relations of the random queries do.
 """
@@ -65,5 +65,11 @@ def further(source: str, type_: str, a: str, where: str, times: Times) -> str:
         f"SELECT x.id, x.n, x.t FROM (SELECT {a}.id, {a}.n, {a}.t {rows}) AS x FULL JOIN core.users AS {a}u USING (id) WHERE {bound}",
         f"SELECT {a}.id, {a}.n, {moved} AS t {rows} UNION ALL SELECT x.id, x.n, x.t FROM {source} AS x WHERE {bound}",
         f"SELECT {a}.id, {a}.n, {a}.t FROM {source} AS {a} JOIN {source} AS x ON x.id = {a}.id AND x.t = {moved}{where}{' AND' if where else ' WHERE'} {bound}",
+        f"SELECT {a}.id, SUM({a}.n) OVER {a}w AS n, {a}.t {rows} WINDOW {a}v AS (PARTITION BY {a}.id ORDER BY {order}), {a}w AS ({a}v {frame})",
+        f"SELECT IFNULL(id, 9) AS id, n, t FROM (SELECT {a}.id, {a}.t, COUNT(*) AS n {rows} GROUP BY GROUPING SETS (({a}.id, {a}.t), ({a}.t)))",
+        f"SELECT {a}.id, {a}.n, {a}.t {rows} UNION ALL BY NAME SELECT x.t, x.id, x.n FROM {source} AS x WHERE {bound}",
+        f"SELECT {a}.id, {a}o AS n, x AS t FROM {source} AS {a} LEFT JOIN UNNEST([{a}.t, {moved}]) AS x WITH OFFSET AS {a}o ON {bound.replace('x.t', 'x').replace('x.n', f'{a}o')}{where}",
+        f"SELECT {a}u.id, x.n, x.t FROM core.users AS {a}u LEFT JOIN (SELECT {a}.id, {a}.n, {a}.t {rows}) AS x USING (id) WHERE {bound}",
+        f"SELECT {a}.id, ARRAY_LENGTH(ARRAY(SELECT x.n FROM {source} AS x WHERE x.id = {a}.id AND x.t <= {a}.t AND {bound})) AS n, {a}.t {rows}",
     ]
     return random.choice(forms)
