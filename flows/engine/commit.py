@@ -139,6 +139,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
     first: bool = False,
     extract: Extract | None = None,
     copy: FirstCopy | None = None,
+    remarks: tuple[Notice, ...] | None = None,
 ) -> Entry:
     """Do one window, or the next part of a first copy, and return its ledger entry.
 
@@ -149,6 +150,7 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
         first: whether it is the run's first, which warns of what there is to say of the source.
         extract: what was read for it, where that is not to be read from its source now.
         copy: the first copy of which this is a step.
+        remarks: what there is to say of the source, where it was asked before it was read.
 
     Raises:
         CheckFailedError, WindowError, QuarantineError, SourceError, WarehouseError: nothing was published; the
@@ -163,7 +165,10 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
     with failure_recorded(run, entry, warehouse, met.bad):
         if step.cause == "trim" and run.table.source is not None:
             return warehouse.trim(run.table, entry, run.known_version)
-        remarks = _remarks(run, run.source) if first and run.source else ()
+        if not first or run.source is None:
+            remarks = ()
+        elif remarks is None:
+            remarks = remarks_of(run, run.source)
         if extract is not None:
             met.bad += extract.bad_rows()
             met.nulled.update(extract.manifest.nulled)
@@ -255,7 +260,7 @@ def entry_of(run: TableRun, step: Step, warehouse: Warehouse, copy: FirstCopy | 
     )
 
 
-def _remarks(run: TableRun, source: Source) -> tuple[Notice, ...]:
+def remarks_of(run: TableRun, source: Source) -> tuple[Notice, ...]:
     """Return what makes reading the source slow, and which of its columns are left out; those only once."""
     found = source.inspect(run.table)
     return (

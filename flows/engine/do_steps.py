@@ -200,7 +200,9 @@ def _in_two_steps(
     slot, table = extracts.slot(step, copy), extracts.run.table.identity
     manifest = observer.extract(table, step, slot, partial(extracts.read, step, slot, copy))
     try:
-        entry = observer.load(table, step, partial(load, extract=extracts.stage.extract(manifest)))
+        entry = observer.load(
+            table, step, partial(load, extract=extracts.stage.extract(manifest), remarks=extracts.remarks)
+        )
     except DerivedError as error:
         extracts.failed(error, slot, step.window)
         raise

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flows.engine import ledger
-from flows.engine.commit import Met, entry_of, failure_recorded, good_rows, limit_of, refuse_bad
+from flows.engine.commit import Met, entry_of, failure_recorded, good_rows, limit_of, refuse_bad, remarks_of
 from flows.engine.division import pieces
 from flows.extracts.manifest import Manifest
 from flows.model.errors import CheckFailedError, ConflictError, QuarantineError, SourceError, WindowError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flows.engine.first_copy import FirstCopy
     from flows.engine.steps import Step
     from flows.extracts.stage import Stage
-    from flows.model.entry import Entry
+    from flows.model.entry import Entry, Notice
     from flows.model.errors import DerivedError
     from flows.model.table import Table
     from flows.warehouses.interface import Warehouse
@@ -75,6 +75,8 @@ class Extracts:
     """What each commit of the generation read of the source, and its version."""
     kept: dict[str, Manifest] = field(default_factory=dict)
     """What lies in the stage, by what it is found by."""
+    remarks: tuple[Notice, ...] | None = None
+    """What there is to say of the source, once it was read: while a first copy goes on it holds all connections."""
 
     def look_again(self) -> None:
         """Take what is committed now, also by others, and what lies in the stage and may still be loaded."""
@@ -127,6 +129,8 @@ class Extracts:
         entry = entry_of(run, step, self.warehouse, copy)
         try:
             with failure_recorded(run, entry, self.warehouse, met.bad):
+                if self.remarks is None:
+                    self.remarks = remarks_of(run, run.source)
                 batches = copy.part() if copy else run.source.read(self.warehouse.as_read(run.table), window)
                 files = self.stage.write(slot.folder, good_rows(run.table, window, batches, met))
                 refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
