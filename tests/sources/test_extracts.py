@@ -101,8 +101,9 @@ def test_a_later_run_loads_what_was_read_and_reads_the_rest(here: Staged) -> Non
 
 
 def test_parts_of_a_first_copy_are_extracts(here: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One whose load failed is loaded by another run, which reads what comes after it."""
+    """One whose load failed is loaded by another run, which reads what comes after it; one connection is enough."""
     in_parts(here, monkeypatch, 9_000)
+    monkeypatch.setenv("DERIVED_CONNECTION_SHOP", f"{os.environ['DERIVED_CONNECTION_SHOP']}&max_connections=1")
     with here.listening() as asked:
         with patch.object(commit, "_check", side_effect=[(), WarehouseError("so it goes")]):
             assert [type(error) for error in ingest()] == [WarehouseError]
