@@ -52,6 +52,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             raise UsageError("Give one of --write, --check and --pool.")
         if (write or check or pool) and (yes or as_json):
             raise UsageError("--yes and --json are for deploying: leave --write, --check and --pool out.")
+        if "" in {image, claim}:
+            raise UsageError("--image and --claim need a name; left out, they stay as the pool has them.")
         if not pool and (image or claim or process):
             raise UsageError("--image, --claim and --process belong to --pool.")
         if process and (image or claim):

@@ -37,15 +37,21 @@ TWICE = "twice the memory"
 """The tag of a run that had its second pod."""
 EVICTED = "evicted: "
 """What the tags of a run begin with that name its jobs whose pods were evicted; the pods themselves are deleted."""
+_QUANTITY = re.compile(r"(\d+)(k|[MGT]|[KMGT]i)?")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 class Watchdog:
-    """Watches the pods of one work pool in one namespace."""
+    """Watches the pods of one work pool in one namespace.
+
+    Raises UsageError for memory that is no quantity of Kubernetes.
+    """
 
     def __init__(
         self, namespace: str, pool: str, patience: timedelta, most_memory: str, say: Callable[[str], None]
     ) -> None:
+        if not _QUANTITY.fullmatch(most_memory):
+            raise UsageError(f"--most-memory '{most_memory}' is no quantity of Kubernetes. Write it as 16Gi.")
         self._namespace, self._pool, self._patience = namespace, pool, patience
         self._most_memory, self._say = most_memory, say
         self._missing: dict[str, datetime] = {}
@@ -217,5 +223,5 @@ async def _all(listing: Callable[..., Any], **chosen: str) -> AsyncIterator[Obje
 
 def _bytes(quantity: str) -> int:
     """Read a quantity of Kubernetes, such as 512Mi; 0 where it is none."""
-    found = re.fullmatch(r"(\d+)([kMGT]i?|Ki)?", quantity)
+    found = _QUANTITY.fullmatch(quantity)
     return int(found[1]) * _UNITS[found[2] or ""] if found else 0

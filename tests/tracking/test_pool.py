@@ -74,6 +74,7 @@ def test_a_pool_of_another_type_is_left_alone(prefect_server, pool):
     [
         ((), "No Prefect API is configured"),
         (("--write",), "Give one of --write, --check and --pool."),
+        (("--image", ""), "--image and --claim need a name"),
     ],
 )
 def test_wrong_usage_is_told(options, said, tmp_path):

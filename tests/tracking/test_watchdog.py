@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect.client.orchestration import PrefectClient
 
+from flows.model.errors import UsageError
 from flows.model.pod_fault import Cluster, PodFault, Seen
 from flows.report.pod_text import describe_pod
 from flows.tracking.pods import read_cluster
@@ -270,6 +271,13 @@ def watched(prefect_server, deployment, monkeypatch):
     yield Watched
     for run in prefect_server.call("POST", "flow_runs/filter", flow_runs={"deployment_id": {"any_": [deployment]}}):
         prefect_server.call("DELETE", f"flow_runs/{run['id']}")
+
+
+@pytest.mark.parametrize("memory", ["16 GB", "16Gb", "16ki", "1.5Gi", ""])
+def test_memory_that_is_no_quantity_is_refused(memory):
+    """Else no run would have a second pod, and nobody would know."""
+    with pytest.raises(UsageError, match=re.escape(f"--most-memory '{memory}' is no quantity of Kubernetes. Write it")):
+        Watchdog("derived", "watched", timedelta(0), memory, lambda _: None)
 
 
 def test_a_run_lives_as_long_as_one_of_its_pods_does(watched):
