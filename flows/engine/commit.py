@@ -216,7 +216,7 @@ def failure_recorded(run: TableRun, entry: Entry, warehouse: Warehouse, bad: lis
             known = _not_taken_over(run.table, known)
         if not pieces(run.table, entry.window, known):
             # Where the warehouse takes nothing, not even that, why the window failed is what counts.
-            with suppress(WarehouseError):
+            with suppress(WarehouseError, ConflictError):
                 warehouse.record(replace(entry, kind="failure", error=str(known), seconds=seconds), bad)
         if known.transient:  # who tries again does so after a while
             warehouse.release()

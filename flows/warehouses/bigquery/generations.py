@@ -57,7 +57,9 @@ def rename(jobs: Jobs, table: Table, generation: int, retired: int, run_id: str 
     it renames nothing after whoever has gone on since.
     """
     new, old, seen = shadow_of(table, generation).identity, shadow_of(table, retired).identity, table.identity
-    there = tables.present(jobs, {*(new, old, seen), *map(parts_of, (new, old, seen))})
+    # In this order: where another run carries it out meanwhile, the table of the generation is found to be gone.
+    names = [name for one in (old, seen, new) for name in (parts_of(one), one)]
+    there = {name for name in names if tables.find(jobs, name)}
     newest = ledger.newest(jobs, seen) if new in there else {}
     if not newest or (newest["kind"], newest["generation"]) != ("swap", generation):
         return
@@ -83,10 +85,12 @@ def _drop_late(jobs: Jobs, new: str, old: str, swapped_at: datetime) -> set[str]
     """Drop what a run that had planned before a swap has made since, without rows.
 
     It is the table of the new generation where that is younger than the swap, which was then carried out, and else
-    that of the one before, which the table that readers see still is.
+    that of the one before, which the table that readers see still is; none where another run carries it out meanwhile.
     """
     found = tables.find(jobs, new)
-    late = new if found is not None and found.created and found.created > swapped_at else old
+    if found is None:
+        return set()
+    late = new if found.created and found.created > swapped_at else old
     dropped = [parts_of(late), late] if _is_empty(jobs, late) else []
     for one in dropped:
         tables.drop(jobs, one)

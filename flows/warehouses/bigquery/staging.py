@@ -108,8 +108,9 @@ class StagedRows:
         if taken or added:
             statements += [*taken, *added]
             parameters += [*given, quarantine.holder(done)]
+        # Under an id of its own: another try at the same version would be told again how the one before it ended.
         cause = self.target.attempt.cause.to(f"publish-{entry.run_id}-{self.look.version}")
-        self.target.jobs.query(ledger.transaction(*statements), parameters, cause, job_id=cause.name)
+        self.target.jobs.query(ledger.transaction(*statements), parameters, cause)
         return done
 
     def _committed_already(self, entry: Entry, newest: Mapping[str, Any]) -> Entry:

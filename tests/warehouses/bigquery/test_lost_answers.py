@@ -15,7 +15,7 @@ import requests
 from flows.engine.commit import TableRun, commit_step, entry_of
 from flows.engine.steps import Reason, Step
 from flows.model.bad_row import BadRow
-from flows.model.errors import ConflictError
+from flows.model.errors import ConflictError, QuarantineError
 from flows.model.window import EVER
 from tests.contract.test_schema_change import with_column
 from tests.engine.builders import (
@@ -90,8 +90,8 @@ def test_a_job_that_nobody_knows_is_sent_again_under_its_id(warehouse, monkeypat
     assert len(set(sent)) == 1
 
 
-def fail_once(warehouse, monkeypatch, holds, message):
-    """Let the first job that holds some words fail in place of running; return the ids of those that hold them."""
+def fail(warehouse, monkeypatch, holds, message, count=1):
+    """Let the first jobs that hold some words fail in place of running; return the ids of those that hold them."""
     session, sent = warehouse.jobs.client._http, []  # noqa: SLF001 - the client's own connection
     request = session.request
 
@@ -99,7 +99,7 @@ def fail_once(warehouse, monkeypatch, holds, message):
         if method == "POST" and "/jobs?" in url and holds in str(data):
             told = json.loads(data)
             sent.append(told["jobReference"]["jobId"])
-            if len(sent) == 1:
+            if len(sent) <= count:
                 told["configuration"]["query"]["query"] = f"SELECT ERROR('{message}')"
                 data = json.dumps(told)
         return request(method, url, data=data, **options)
@@ -118,7 +118,7 @@ def fail_once(warehouse, monkeypatch, holds, message):
 )
 def test_a_job_that_others_are_in_the_way_of_is_run_again(warehouse, monkeypatch, message):
     """Under another id, as the first one has ended."""
-    sent = fail_once(warehouse, monkeypatch, "SELECT 1 AS one", message)
+    sent = fail(warehouse, monkeypatch, "SELECT 1 AS one", message)
     assert warehouse.jobs.query("SELECT 1 AS one").rows == [{"one": 1}]
     assert sent == [sent[0], f"{sent[0]}-2"]
 
@@ -130,16 +130,36 @@ def test_an_entry_that_meets_one_of_another_table_in_the_same_shard_is_written(w
     run = TableRun(EVENTS, "same", "tester", "abc", 0, {}, {})
     entry = entry_of(run, Step(window(0), "missing", NOT_YET), warehouse)
     with monkeypatch.context() as patched:
-        sent = fail_once(warehouse, patched, "BEGIN TRANSACTION", message)
+        sent = fail(warehouse, patched, "BEGIN TRANSACTION", message)
         assert warehouse.mark(replace(entry, kind="accept"), 0).version == 1
     assert len(sent) == 2
     with monkeypatch.context() as patched:
-        sent = fail_once(warehouse, patched, "BEGIN TRANSACTION", message)
+        sent = fail(warehouse, patched, "BEGIN TRANSACTION", message)
         warehouse.record(replace(entry, kind="failure", error="so it goes"), [BadRow("id=7", "no number", "x")])
     assert len(sent) == 2
     told = warehouse.query("SELECT kind FROM platform.ledger ORDER BY kind", {})
     assert told == [{"kind": "accept"}, {"kind": "failure"}]
     assert warehouse.query("SELECT place FROM platform.quarantine", {}) == [{"place": "id=7"}]
+    with monkeypatch.context() as patched:
+        sent = fail(warehouse, patched, "BEGIN TRANSACTION", message)
+        done = do(warehouse, EVENTS, window(1), Rows([event(2, 1)], [BadRow("id=8", "no number", "x")]))
+    assert (len(sent), done.version, len(rows(warehouse, EVENTS))) == (2, 2, 1)
+    told = "SELECT place FROM platform.quarantine ORDER BY place"
+    assert warehouse.query(told, {}) == [{"place": "id=7"}, {"place": "id=8"}]
+
+
+def test_why_a_window_failed_is_told_where_that_cannot_be_written(warehouse, monkeypatch):
+    """What others' bad rows were in the way of each time is no conflict over the table, and leaves nothing half done."""
+    bad = [BadRow(f"id={number}", "no number", "x") for number in (7, 8)]
+    message = "Transaction is aborted due to concurrent update against table quarantine_000"
+    prepare(warehouse, EVENTS)
+    with monkeypatch.context() as patched:
+        sent = fail(warehouse, patched, "BEGIN TRANSACTION", message, 99)
+        with pytest.raises(QuarantineError, match="2 bad rows"):
+            do(warehouse, EVENTS, window(0), Rows([event(1, 0)], bad))
+    assert len(sent) == 5
+    assert warehouse.query("SELECT kind FROM platform.ledger", {}) == []
+    assert warehouse.query("SELECT place FROM platform.quarantine", {}) == []
 
 
 def test_a_window_whose_publish_was_not_answered_is_known_as_its_own(warehouse):

@@ -86,3 +86,37 @@ def test_an_empty_generation_that_was_not_renamed_takes_its_place(house):
     house.run(TABLE)
     assert amounts(house) == {}
     assert house.warehouse.present([TABLE, f"{TABLE}-g0", f"{TABLE}-g1"]) == {TABLE, f"{TABLE}-g0"}
+
+
+def test_two_runs_that_carry_out_a_swap_at_once_lose_no_table(house, monkeypatch):
+    """What readers saw before it held no rows, so that it could be taken for one that somebody has made late."""
+    house.write(TABLE, {**DOUBLED, "sql": DOUBLED["sql"].replace("WHERE", "WHERE FALSE AND")})
+    house.run(TABLE)
+    house.write(TABLE, DOUBLED)
+    found = house.run(TABLE).defined
+    before = [(TABLE, "totals-g2"), (f"{TABLE}-g1", "totals")]
+    after = [(TABLE, "totals-g1"), (f"{TABLE}-g2", "totals")]
+
+    def rename(names):
+        for old, new in names:
+            house.warehouse.query(f"ALTER TABLE {quote_table(old)} RENAME TO `{new}`", {})
+
+    session, left = house.warehouse.jobs.client._http, [0]  # noqa: SLF001 - the client's own connection
+    request = session.request
+
+    def asking(method, url, **options):
+        if method == "GET" and "/tables/totals" in url:
+            left[0] -= 1
+            if left[0] == 0:
+                rename(after)
+        return request(method, url, **options)
+
+    monkeypatch.setattr(session, "request", asking)
+    for number in range(1, 8):
+        rename(before)
+        assert amounts(house) == {}
+        left[0] = number
+        house.warehouse.carry_out(found, 2, 1)
+        left[0] = 0
+        assert amounts(house) == AFTER
+        assert house.warehouse.present([TABLE, f"{TABLE}-g1", f"{TABLE}-g2"]) == {TABLE, f"{TABLE}-g1"}
