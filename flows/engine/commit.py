@@ -14,6 +14,7 @@ from flows.engine.accept import accepted_rows
 from flows.engine.checks import broken
 from flows.engine.division import pieces
 from flows.engine.gone import gone
+from flows.engine.incoming import begun
 from flows.model.asked import called, run_with
 from flows.model.entry import Entry, Notice
 from flows.model.errors import (
@@ -177,14 +178,12 @@ def commit_step(  # noqa: PLR0913 - rows come from one of three places
             if window is None:  # rows that are missing in windows show as windows that are missing
                 entry = replace(entry, began=extract.manifest.read_at)
         rows = extract or _rows(run, step, warehouse, met, copy)
-        with warehouse.stage(
-            run.into,
-            window,
-            rows,
-            run_id=run.run_id,
-            generation=run.generation,
-            adds=entry.adds,
-        ) as staged:
+        with (
+            begun(rows) as given,
+            warehouse.stage(
+                run.into, window, given, run_id=run.run_id, generation=run.generation, adds=entry.adds
+            ) as staged,
+        ):
             refuse_bad(run.table, window, met.bad, before=copy.bad if copy else 0)
             warnings = () if step.cause in {"trim", "accepted"} else _check(run, window, staged)
             met.tied = staged.tied

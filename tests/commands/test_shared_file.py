@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date, timedelta
+from threading import Event
 
 import duckdb
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from flows.warehouses.duckdb.queue import Queue
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.engine.builders import EVENTS as CORE
-from tests.engine.builders import Rows, do, event, rows, window
+from tests.engine.builders import LOG, Rows, do, event, logged, rows, window
 from tests.prefect_api import clean_environment
 from tests.simulator.house import ABOUT, EVENTS, TOTALS
 
@@ -80,3 +82,34 @@ def test_where_nobody_waits_the_file_stays_open(tmp_path, monkeypatch):
         do(warehouse, CORE, window(3), Rows([event(4, 3)]))
         assert warehouse.opened is not None
         assert (len(rows(warehouse, CORE)), warehouse.lendings) == (4, 2)
+
+
+class _Late(Rows):
+    """Gives its rows when it is told to."""
+
+    def __init__(self, rows):
+        super().__init__(rows)
+        self.asked, self.told = Event(), Event()
+
+    def read(self, subject, span):
+        """Wait, and give them."""
+        self.asked.set()
+        assert self.told.wait(60)
+        yield from super().read(subject, span)
+
+
+def test_who_waits_for_a_source_does_not_hold_the_file(tmp_path, monkeypatch):
+    """A table whose source has no connection free, as another's first copy has them all, which gives the file away."""
+    monkeypatch.setattr("flows.warehouses.duckdb.warehouse.AT_LEAST", 0)
+    monkeypatch.setattr("flows.warehouses.duckdb.queue.POLITE", 0)
+    path, late = tmp_path / "warehouse.duckdb", _Late([logged(1, 0, 1)])
+    with closing(DuckDB(path)) as warehouse, Queue(path).joined(), ThreadPoolExecutor() as pool:
+        try:
+            waiting = pool.submit(do, warehouse, LOG, window(0), late)
+            assert late.asked.wait(60)
+            pool.submit(do, warehouse, CORE, window(0), Rows([event(1, 0)])).result(timeout=10)
+            assert (warehouse.opened, warehouse.lendings) == (None, 1)
+        finally:
+            late.told.set()
+        waiting.result()
+        assert len(rows(warehouse, LOG)) == len(rows(warehouse, CORE)) == 1
