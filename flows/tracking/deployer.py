@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -106,7 +108,7 @@ async def _deploy(
     result = Deployed()
     async with get_client() as client:
         await _require_pool(client)
-        known, chosen = await asyncio.gather(_read(client), asyncio.to_thread(_desired, wanted))
+        known, chosen = await asyncio.gather(_read(client), _beside(partial(_desired, wanted)))
         todo, pace = [], Pace()
         for one in chosen:
             there = known.deployments.get((one.kind, one.name))
@@ -131,6 +133,21 @@ async def _deploy(
         await _delete(client, list(moved))
         result.deleted = sorted(moved.values())
     return result
+
+
+def _beside(work: Callable[[], list[Desired]]) -> asyncio.Future[list[Desired]]:
+    """Do work in a thread of its own, for which nobody waits who stops the process."""
+    done: Future[list[Desired]] = Future()
+    done.set_running_or_notify_cancel()
+
+    def do() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken
+            done.set_exception(error)
+
+    threading.Thread(target=do, daemon=True).start()
+    return asyncio.wrap_future(done)
 
 
 def _desired(wanted: Callable[[], list[Wanted]]) -> list[Desired]:

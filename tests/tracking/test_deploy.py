@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
 
 OWN = {"id", "created", "updated", "flow_id", "work_queue_id", "concurrency_limit_id", "deployment_id", "created_by"}
 """What a server makes up by itself."""
+
+STOPPED = """
+import os, signal, time
+from flows import deploy
+from flows.commands.launch import launch
+
+def open_project():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+
+deploy.open_project = open_project
+launch(deploy.main)
+"""
 
 
 @dataclass(frozen=True)
@@ -239,6 +253,14 @@ def test_an_error_of_one_deployment_stops_no_other(deployed):
     template["variables"]["properties"]["cpu"]["type"] = "string"
     deployed.server.call("PATCH", "work_pools/kubernetes", base_job_template=template)
     assert deployed.deploy()["updated"] == ["core.users"]
+
+
+def test_ctrl_c_does_not_wait_for_the_tables_to_be_read(deployed):
+    """Which takes long for thousands of them."""
+    began = time.monotonic()
+    said = deployed.run("-c", STOPPED, fails=130)
+    assert time.monotonic() - began < 40
+    assert said.stderr.endswith("Stopped. What was committed stays; start it again to do the rest.\n")
 
 
 class _Losing(BaseHTTPRequestHandler):
