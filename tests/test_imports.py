@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
+import runpy
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
+from types import SimpleNamespace
 
 import pytest
 
@@ -204,3 +207,19 @@ def test_what_processes_load_before_they_part_exists():
     """A name that is no module any more would end each process as it starts."""
     for name in (name for names in workers.LOADED_FIRST.values() for name in names):
         importlib.import_module(name)
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "pool"),
+    [("linux", "x86_64", "jemalloc"), ("linux", "aarch64", None), ("darwin", "arm64", None)],
+)
+def test_arrow_is_asked_for_memory_as_its_build_has_it(platform, machine, pool, monkeypatch):
+    """It prints a warning at each start where it is asked for what it was built without."""
+    name = "ARROW_DEFAULT_MEMORY_POOL"
+    monkeypatch.setenv(name, "")
+    monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
+    runpy.run_path(str(REPOSITORY / "flows/__init__.py"))
+    assert os.environ.get(name) == pool
