@@ -1,6 +1,7 @@
 """The emulator's command, taught what BigQuery does and it does not; it runs in the emulator's own environment.
 
-- A job has the id that it was sent with, also where it uploads a file; where that is known it is refused, and not run again.
+- A job has the id that it was sent with, also where it uploads a file; where that is known it is refused, and not run again;
+  but for a query whose rows nobody has any more after a kill, and would be asked for in vain.
 - A script takes query parameters, which the emulator gives to single statements only.
 - `tables.patch` with a schema adds columns to what is stored; `ALTER TABLE` has several actions, and changes the schema that `tables.get` gives.
 - `ALTER TABLE ... RENAME TO` renames what `tables.get` and `tables.list` know; `ALTER TABLE` and `DROP TABLE` may be among several statements.
@@ -175,8 +176,15 @@ def _runs_once(handle: Any) -> Any:
 
 
 def _refuse_known(context: Any, project: str, job_id: str) -> None:
-    if context.catalog.get_job(project, job_id) is not None:
+    known = context.catalog.get_job(project, job_id)
+    if known is not None and not _has_lost_rows(known):
         raise resource_already_exists(ResourceRef("job", project, "", job_id))
+
+
+def _has_lost_rows(job: Any) -> bool:
+    """Say whether a query had ended when the emulator was killed, which keeps the rows that it gave in memory only."""
+    ended = (job.job_type, job.state, job.error_result) == ("QUERY", "DONE", None)
+    return ended and job.job_id not in executor.JOB_RESULTS
 
 
 run_load, load_of = upload._run_load, upload._load_configuration_from_envelope

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from contextlib import closing
+from functools import partial
 from random import Random
 
 import pytest
@@ -113,7 +114,10 @@ def test_a_warehouse_that_is_killed_loses_nothing(bigquery_server):
                 world.pass_day(day)
             backfill = Process(world, ORDER)
             time.sleep(1)
+            asked = partial(world.warehouse.jobs.query, "SELECT 1 AS one", job_id="derived-asked-before")
+            asked()
             server.start()
+            assert asked().rows == [{"one": 1}], "which are gone with the process that had them"
             assert backfill.end() == []
             check_the_end(world)
             assert len(world.warehouse.query("SELECT * FROM platform.tables", {})) == len(ORDER)
