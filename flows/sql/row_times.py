@@ -40,6 +40,8 @@ _EVERY = {
     "INTERVAL 1 HOUR": timedelta(hours=1),
 }
 """How far apart the times of a series are, by its step as it is written."""
+_READ = (exp.Column, exp.Table)
+"""What makes a value differ from row to row, or from one reading to the next."""
 
 
 def row_times(
@@ -85,7 +87,9 @@ def _times(node: exp.Expr, value: Value, context: Context, conditions: list[Kept
     moment = "@" if name == "TIMESTAMP" else f"{name}(@)"
     if value.bound is not None:
         made = [] if value.bound.kind else _made(node.unalias(), value.bound, conditions)
-        return [RowTime("", shown(node.unalias()), moment, line, made=one, every=every) for one, every in made]
+        asked = None if _picks_windows(conditions) else ()
+        written = shown(node.unalias())
+        return [RowTime("", written, moment, line, beside=asked, made=one, every=every) for one, every in made]
     if _is_same(node.unalias(), value, context, conditions):
         beside = _beside(context, conditions)
         return [] if beside is None else [RowTime("", shown(node.unalias()), moment, line, beside=beside, same=True)]
@@ -134,8 +138,14 @@ def _array_of(node: exp.Expr, conditions: list[Kept]) -> exp.Expr | None:
             break
     else:
         return None
-    names = {column.name.lower() for kept, _, sides in conditions if not sides for column in kept.find_all(exp.Column)}
-    is_kept = node.name.lower() in names or any(join.args.get("using") for join in joins)
+    # What bounds a table drops the rows for which an outer join has none of it.
+    bounded = {origin.occurrence for kept, scope, sides in conditions if not sides for origin in mentioned(kept, scope)}
+    holding = [kept for kept, _, sides in conditions if not sides or sides & bounded]
+    offset = one.this.args.get("offset")
+    elements = {node.name.lower(), offset.name.lower() if isinstance(offset, exp.Identifier) else "offset"}
+    names = {column.name.lower() for kept in holding for column in kept.find_all(exp.Column)}
+    is_kept = elements & names or select.args.get("having") or select.args.get("qualify")
+    is_kept = is_kept or any(join.args.get("using") for join in joins)
     return None if is_kept else one.this.expressions[0]
 
 
@@ -169,24 +179,36 @@ def _is_same(node: exp.Expr, value: Value, context: Context, conditions: list[Ke
     if value.origins or id(node) in context.windowed:
         return False
     if value.same:
-        return node.find(exp.Column) is None
+        return node.find(*_READ) is None
     array = _array_of(side(node).leaf, conditions)
-    return array is not None and id(array) not in context.windowed and array.find(exp.Column) is None
+    return array is not None and id(array) not in context.windowed and array.find(*_READ) is None
 
 
 def _beside(context: Context, conditions: list[Kept]) -> tuple[Limit, ...] | None:
     """Return what the window asks of columns that are compared with nothing else; None where nobody can say."""
     known = _Known(None, context, conditions)
     of_window: set[tuple[Occurrence, str]] = set()
-    others: set[tuple[Occurrence, str]] = set()
+    others = {(origin.occurrence, origin.column) for origin in context.equated}
     for node, scope, _ in conditions:
         for one in operands(node, exp.And):
-            by_window = names_window(one, scope) or one.find(exp.Parameter) is not None
             found = {(origin.occurrence, origin.column) for origin in mentioned(one, scope)}
-            if by_window and not found:
-                return None
-            (of_window if by_window else others).update(found)
+            (of_window if _names_window(one, scope) else others).update(found)
+    if _picks_windows(conditions):
+        return None
     return tuple(known.beside) if known.is_read() and known.beside is not None and not of_window & others else None
+
+
+def _names_window(node: exp.Expr, scope: Scope) -> bool:
+    return names_window(node, scope) or node.find(exp.Parameter) is not None
+
+
+def _picks_windows(conditions: list[Kept]) -> bool:
+    """Say whether a condition names the window and no column: some windows may have no rows."""
+    return any(
+        _names_window(one, scope) and not mentioned(one, scope)
+        for node, scope, _ in conditions
+        for one in operands(node, exp.And)
+    )
 
 
 class _Known:
@@ -219,8 +241,7 @@ class _Known:
         """Note what a condition says; `sides` are the tables of an outer join whose rows alone it keeps out."""
         of_others = sides is not None and not sides & self._places
         names_column = not of_others and any(map(self._is_meant, mentioned(node, scope)))
-        by_window = names_window(node, scope) or node.find(exp.Parameter) is not None
-        if not names_column and not by_window:
+        if not names_column and not _names_window(node, scope):
             return True
         condition = Condition(node).plain()
         every, compared = (False, []) if parts(condition) else comparisons(condition)

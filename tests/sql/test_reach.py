@@ -207,6 +207,7 @@ def test_what_lies_outside_the_reach_changes_nothing(connection, sql):
 FROM = "FROM core.events"
 OF_WINDOW = "ts >= @window_start AND ts < @window_end"
 BERLIN = "DATE(ts, 'Europe/Berlin')"
+SERIES = "UNNEST(GENERATE_DATE_ARRAY(DATE(@window_start), DATE(@window_end)))"
 
 
 @pytest.mark.parametrize(
@@ -297,6 +298,14 @@ def test_windows_that_give_rows_of_others(sql, write):
         "x AS day FROM UNNEST(GENERATE_DATE_ARRAY(DATE(@window_start), DATE(@window_end), INTERVAL 3 DAY)) AS x",
         f"x AS day FROM UNNEST(GENERATE_DATE_ARRAY(DATE(@window_start), DATE(@window_end))) AS x JOIN core.events ON DATE(ts) = x WHERE {OF_WINDOW}",
         "x AS day FROM UNNEST(GENERATE_DATE_ARRAY(DATE(@window_start), DATE(@window_end))) AS x JOIN (SELECT day AS x FROM core.days WHERE day = DATE(@window_start)) USING (x)",
+        f"x AS day FROM {SERIES} AS x GROUP BY day HAVING day < DATE(@window_end)",
+        f"x AS day, ROW_NUMBER() OVER (ORDER BY x) AS n FROM {SERIES} AS x QUALIFY n = 1",
+        f"x AS day FROM {SERIES} AS x WITH OFFSET AS n WHERE n < 1",
+        f"x AS day, COUNT(id) AS n FROM {SERIES} AS x LEFT JOIN core.events ON DATE(ts) = x WHERE {OF_WINDOW} GROUP BY 1",
+        f"x AS day FROM core.events RIGHT JOIN {SERIES} AS x ON DATE(ts) = x WHERE {OF_WINDOW}",
+        f"DATE_TRUNC(DATE(@window_start), MONTH) AS day {FROM} WHERE {OF_WINDOW} AND EXTRACT(DAY FROM @window_start) = 1",
+        "DATE '2026-01-05' AS day FROM core.days AS a JOIN core.days AS b USING (day) WHERE a.day = DATE(@window_start) AND b.day = '2026-01-05'",
+        f"DATE_FROM_UNIX_DATE((SELECT * FROM core.users)) AS day {FROM} WHERE {OF_WINDOW}",
     ],
 )  # fmt: skip
 def test_windows_that_may_give_their_own_rows_alone(sql):
