@@ -109,16 +109,16 @@ def covariance(pairs: str, kind: str) -> str:
     They are looked at by how far they are from the first pair, in units of their last place: exactly, where that fits.
     """
     less = 1 if kind == "covarsamp" else 0
-    units = ", ".join(f"'{side}': {in_units(f'xone.{side}', 9)}" for side in "uv")
-    apart = ", ".join(f"'{side}': xone.{side} - xu[1].{side}" for side in "uv")
+    units = ", ".join(f"'{side}': {in_units(_side('xone', side), 9)}" for side in "uv")
+    apart = ", ".join(f"'{side}': {_side('xone', side)} - {_side('xu[1]', side)}" for side in "uv")
     count = "CAST(len(xd) AS HUGEINT)"
-    total = {side: f"list_sum(list_transform(xd, lambda xone: xone.{side}))" for side in "uv"}
+    total = {side: f"list_sum(list_transform(xd, lambda xone: {_side('xone', side)}))" for side in "uv"}
 
     def moment(one: str, two: str) -> str:
-        products = f"list_sum(list_transform(xd, lambda xone: xone.{one} * xone.{two}))"
+        products = f"list_sum(list_transform(xd, lambda xone: {_side('xone', one)} * {_side('xone', two)}))"
         return f"CAST({count} * {products} - {total[one]} * {total[two]} AS DOUBLE)"
 
-    far = "list_max(list_transform(xd, lambda xone: greatest(abs(xone.u), abs(xone.v))))"
+    far = f"list_max(list_transform(xd, lambda xone: greatest(abs({_side('xone', 'u')}), abs({_side('xone', 'v')}))))"
     among = f"(CAST({count} * ({count} - {less}) AS DOUBLE) * 1e18)"
     found = f"{moment('u', 'v')} / {among}"
     if kind == "corr":
@@ -130,6 +130,11 @@ def covariance(pairs: str, kind: str) -> str:
     of_pairs = f"list_extract(list_transform([list_transform(xs, lambda xone: {{{units}}})], lambda xu: {of_units}), 1)"
     least = 0 if kind == "covarpop" else 1
     return f"list_extract(list_transform([{pairs}], lambda xs: CASE WHEN len(xs) > {least} THEN {of_pairs} END), 1)"
+
+
+def _side(pair: str, name: str) -> str:
+    """Return one of a pair; in HAVING, DuckDB takes a name behind a point for that of a column."""
+    return f"struct_extract({pair}, '{name}')"
 
 
 def _one_unit(scale: int) -> str:

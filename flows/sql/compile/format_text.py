@@ -91,6 +91,7 @@ def _written(place: re.Match[str], values: Iterator[tuple[exp.Expr, Value]], sco
 def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
     """Return a value as its place in the format writes it; None where that has a fault."""
     kind, flags = place["kind"], place["flags"].replace("0", "") if "-" in place["flags"] else place["flags"]
+    flags = flags.replace(" ", "") if "+" in flags else flags
     if value.type == t.UNKNOWN:
         return None
     if kind in "tT":
@@ -135,7 +136,8 @@ def _of_int(place: re.Match[str], flags: str, sql: str) -> str | None:
         size = f"CAST(abs(CAST({value} AS HUGEINT)) AS HUGEINT)"
         digits = f"format('{{:,}}', {size})" if grouped else f"printf('%{kind}', {size})"
         if place["point"]:
-            none = f"CASE WHEN {value} = 0 THEN '' ELSE {digits} END"
+            # Without places zero has no digits, but where it is written by other digits than ten.
+            none = f"CASE WHEN {value} = 0 THEN '' ELSE {digits} END" if kind in "di" else digits
             digits = once(digits, lambda one: f"repeat('0', {least} - length({one})) || {one}") if least else none
         sign = f"{_sign(f'{value} < 0', flags)} || {prefix}"
         if "0" not in flags or place["point"]:

@@ -124,8 +124,8 @@ def no_table(named: exp.Expr, rest: str, scope: Scope) -> Value:
 def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Expr]] | None:
     first, rest = path[0].name, path[1:]
     alias = scope.aliases.get(first.lower())
-    if alias is not None and not scope.depth:
-        return alias, rest
+    if alias is not None:
+        return (alias if not scope.depth else _of_rows(path[0], alias, scope)), rest
     item = scope.item(first)
     if item is not None and rest:
         found = item.find(rest[0].name)
@@ -154,6 +154,16 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias)
         unnamed = "" if all(alias for alias, _ in values) else " Give each subquery a name with AS."
         return scope.fault(path[0], f"'{first}' is ambiguous.{unnamed}{choices and f' Write {choices}.'}"), []
-    if values:
-        return values[0][1], rest
-    return (alias, rest) if alias is not None else None
+    return (values[0][1], rest) if values else None
+
+
+def _of_rows(name: exp.Expr, value: Value, scope: Scope) -> Value:
+    """Return what a name of the SELECT list means inside an aggregate of HAVING or ORDER BY: the same, as in BigQuery."""
+    columns = {one.sql for item in scope.items for _, one in (*item.columns, *item.all_seen())}
+    is_known = value.type != t.UNKNOWN and not any(isinstance(item, Anything) for item in scope.items)
+    if not is_known or all(level != scope.level or sql in columns for level, sql in value.reads or ()):
+        return value
+    message = f"'{name.name}' is an aggregate of the SELECT list, which cannot stand inside another one."
+    found = [item.alias for item in scope.items if item.alias and item.find(name.name)]
+    instead = f"Write {found[0]}.{name.name}" if found else "Give it another name there"
+    return scope.fault(name, f"{message} {instead}, or compute it in a WITH first.")

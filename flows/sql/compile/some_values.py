@@ -79,8 +79,9 @@ def of_extreme(  # noqa: PLR0913, PLR0917 - the parts of a call
     rows = f"array_agg({{'by': {by.sql}, 'of': {arguments[0].sql}}}{marks['s']})"
 
     def build(names: Sequence[str]) -> str:
-        chosen = f"list_filter({names[0]}, lambda xrow: xrow.by = {names[1]})"
-        listed = f"list_transform({chosen}, lambda xrow: xrow.of)"
+        # In HAVING, DuckDB takes a name behind a point for that of a column.
+        chosen = f"list_filter({names[0]}, lambda xrow: struct_extract(xrow, 'by') = {names[1]})"
+        listed = f"list_transform({chosen}, lambda xrow: struct_extract(xrow, 'of'))"
         if name in _OF_LISTS:
             listed = f"list_distinct({listed})" if marks["d"] else listed
             sql = f"CAST(list_aggregate({listed}, '{_OF_LISTS[name]}') AS {t.duckdb_type(type_)})"
