@@ -115,7 +115,10 @@ def test_a_run_of_a_worker_that_is_stopped_ends_as_prefect_means_it(local):
     server.call("POST", f"flow_runs/{run}/set_state", state={"type": "CANCELLING"})
     assert server.wait(run)["state_name"] == "Cancelled"
     assert project.half_done() == ([("2026-01-01", "commit")], 0)
-    assert "Traceback" not in server.logs(run)
+    told = "Committed: nothing. Rolled back: 2026-01-02..2026-01-03."
+    logged = server.logs(run, until=told)
+    assert told in logged
+    assert "Traceback" not in logged
     assert {task["state_name"] for task in server.tasks(run, ended=3)} == {"Completed", "Cancelled"}
     assert "Traceback" not in (project.root / ".derived/prefect/worker.log").read_text()
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flows.model.sizes import plural
+from flows.model.window import EVER
 from flows.report.escape import fenced, for_markdown
 from flows.report.text import (
     describe_failures,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from flows.engine.outcome import Outcome
     from flows.engine.steps import Plan
+    from flows.model.window import Window
 
 SHOWN = 500
 """How many windows stand in a table; a person reads no more of them."""
@@ -39,13 +41,17 @@ def outcome_markdown(outcome: Outcome) -> str:
         lines += ["| window | rows | seconds | touched |", "| --- | ---: | ---: | --- |"]
         lines += [
             f"| {entry.window or 'whole table'} | {entry.rows:,} | {entry.seconds:.2f} |"
-            f" {', '.join(str(item.range) for item in entry.touched) or 'nothing'} |"
+            f" {', '.join(_touched(item.range) for item in entry.touched) or 'nothing'} |"
             for entry in outcome.entries[:SHOWN]
         ]
         lines += _left_out(len(outcome.entries))
     lines += [f"- {for_markdown(line)}" for line in remarks(outcome)] + _waits(outcome.plan)
     failed = f"\n{error_markdown(outcome.table, describe_failures(outcome))}" if outcome.failures else ""
     return "\n".join(lines) + "\n" + failed + _reads(outcome.plan)
+
+
+def _touched(where: Window) -> str:
+    return "everything" if where == EVER else str(where)
 
 
 def plan_markdown(table: str, plan: Plan, sql: str | None, said: Iterable[str] = ()) -> str:

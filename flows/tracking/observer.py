@@ -68,6 +68,7 @@ class Tracker:
     def stopped(self, how: BaseException) -> State[Any]:
         """Return how the flow run ends that was stopped; where that is told already, raise what leaves it so."""
         run, done = _flow_run(), describe_stopped(self._entries, self._at)
+        self.say(done)  # a worker of processes gives a cancelled run a message of its own in the end
         if isinstance(how, KeyboardInterrupt) or run.deployment_id is None:
             return stopped_state(done)
         with get_client(sync_client=True) as client:

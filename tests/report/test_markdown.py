@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from flows.engine.outcome import Failure, Outcome
 from flows.engine.steps import Plan, Reason, Step
-from flows.model.entry import Entry, Notice
+from flows.model.entry import Entry, Notice, Touched
 from flows.model.errors import DerivedError
+from flows.model.window import EVER
 from flows.report.escape import fenced, for_markdown
 from flows.report.markdown import SHOWN, artifact_key, outcome_markdown, plan_markdown
 
@@ -55,6 +56,14 @@ def test_a_warning_in_an_artifact_is_one_line():
     [line] = [line for line in text.splitlines() if "accepted" in line]
     assert "<" not in line
     assert "](" not in line
+
+
+def test_a_table_that_was_touched_as_a_whole_has_no_dates():
+    """Nobody knows a range from the year 1 to 9999."""
+    touched = (Touched(EVER, changed=True),)
+    entry = Entry("core.x", "commit", None, "r", "me", "v", "", datetime.now(UTC), {}, touched=touched, rows=3)
+    text = outcome_markdown(Outcome("core.x", Plan(), [entry]))
+    assert "| whole table | 3 | 0.00 | everything |\n" in text
 
 
 def test_a_plan_in_an_artifact_shows_its_sql_as_it_is():
