@@ -54,7 +54,7 @@ def flow_of_table(kind: Kind, name: str) -> Flow[..., Any]:
 
     made = tracked(kind, partial(run_alone, kind), only=f"{found[1]}.{found[2]}")
     asked = _signature(kind, f"{found[1]}.{found[2]}", _windows(found[1], found[2]))
-    refuse_unknown(asked.parameters)
+    refuse_unknown(f"{found[1]}.{found[2]}", asked.parameters)
     # What Prefect makes the form of; runs are called with the function's own parameters.
     made.__signature__ = asked  # type: ignore[attr-defined]
     return made

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def refuse_unknown(known: Iterable[str]) -> None:
+def refuse_unknown(table: str, known: Iterable[str]) -> None:
     """End the flow run of this process, where there is one and it was given a parameter that is not known.
+
+    Args:
+        table: whose run it is, by which it is named as one is that begins.
+        known: the parameters that there are.
 
     Raises:
         Abort: it was; its state and its log say so.
@@ -36,5 +40,6 @@ def refuse_unknown(known: Iterable[str]) -> None:
     )
     flow_run_logger(run).error("%s", error)
     with get_client(sync_client=True) as client:
+        client.update_flow_run(run.id, name=table)
         client.set_flow_run_state(run.id, failed_state(error))
     raise Abort(str(error))

@@ -75,6 +75,7 @@ def test_a_run_that_was_given_what_it_does_not_take_fails_with_our_message(proje
     log = tmp_path / "log"
     run = project.run("derived.late", log, **{"forse it": True})
     assert (run["state_type"], run["state_name"]) == ("FAILED", "Failed"), log.read_text()
+    assert run["name"] == "derived.late"
     assert "trim" not in run["state"]["message"]  # of core tables alone
     message = run["state"]["message"]
     assert message.startswith("'forse it' is no parameter of this deployment. Did you mean 'force'? There are table, ")
