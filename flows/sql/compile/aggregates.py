@@ -10,6 +10,7 @@ from sqlglot import exp
 from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
+from flows.sql.compile.clauses import window_names
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
@@ -77,7 +78,9 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     ignores_nulls = inside.nulls is exp.IgnoreNulls
     frame = over(name, window, scope, ignores_nulls=ignores_nulls) if window is not None else None
     suffix = f" OVER {frame.sql}" if frame is not None else ""
-    said = _analytic_inside(name, node, window) if scope.windowed else ""
+    select = node.find_ancestor(exp.Select) if window is not None and scope.aliases else None
+    named = window_names(select) if select is not None else set()
+    said = _analytic_inside(name, node, window, named) if scope.windowed or named else ""
     scope.windowed = scope.windowed or windowed
     if name in _QUANTILES and "ORDER BY" in suffix:
         return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
@@ -117,13 +120,13 @@ def _failing(inside: _Inside, order: Ordering) -> str:
     return first.sql
 
 
-def _analytic_inside(name: str, node: exp.Expr, window: exp.Window | None) -> str:
-    """Say that a function of a window stands where another one, or an aggregate, has no place for it."""
+def _analytic_inside(name: str, node: exp.Expr, window: exp.Window | None, named: set[str]) -> str:
+    """Say that a function of a window, or a name that the list gives one, stands where another one has no place for it."""
     parts = [node, *(window.args.get("partition_by") or []), window.args.get("order")] if window else [node]
     waiting = [part for part in parts if part is not None]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, exp.Window):
+        if isinstance(one, exp.Window) or (isinstance(one, exp.Column) and one.sql().lower() in named):
             place = f"{name}(...) OVER (...)" if window else f"{name}(...)"
             return f"'{shown(one)}' is a function of a window inside {place}. Compute it in a WITH, and name its column here."
         waiting += [part for part in one.iter_expressions() if not isinstance(part, exp.Query)]

@@ -28,14 +28,22 @@ def plain(node: exp.Expr, scope: Scope, word: str) -> Iterator[None]:
     scope.aggregated, scope.windowed = before
 
 
+def window_names(select: exp.Expr) -> set[str]:
+    """Return the names that the list of a SELECT gives what holds a window function."""
+    listed = [one for one in select.expressions if isinstance(one, exp.Alias)]
+    return {one.alias.lower() for one in listed if _own_window(one, select)}
+
+
 def holds_window(condition: exp.Expr, select: exp.Expr) -> bool:
     """Say whether a condition of a SELECT holds a window function, itself or by the name that its list gives one."""
+    named = window_names(select)
+    return _own_window(condition, select) or any(
+        len(one.parts) == 1 and one.name.lower() in named for one in columns_in(condition)
+    )
 
-    def found(node: exp.Expr) -> bool:
-        return any(one.find_ancestor(exp.Select) is select for one in node.find_all(exp.Window))
 
-    named = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias) and found(one)}
-    return found(condition) or any(len(one.parts) == 1 and one.name.lower() in named for one in columns_in(condition))
+def _own_window(node: exp.Expr, select: exp.Expr) -> bool:
+    return any(one.find_ancestor(exp.Select) is select for one in node.find_all(exp.Window))
 
 
 def sql_names(columns: Sequence[tuple[str | None, Value]]) -> list[str]:
