@@ -3,7 +3,7 @@ BIN := .venv/bin
 STORIES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local demo-servers demo-bigquery demo-bigquery-servers screenshots test test-kubernetes lint bench lock docs cases
+.PHONY: help install demo local demo-servers demo-bigquery demo-bigquery-servers screenshots test test-kubernetes soak lint bench lock docs cases
 
 help: ## Show these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
