@@ -39,7 +39,10 @@ class Folder:
         """Give the folder itself: nobody looks at files of which no manifest tells."""
         place = self._root / folder
         with self._told():
-            make_private(place)
+            try:
+                make_private(place)
+            except FileNotFoundError as error:  # of a place in which no folder can be, as /proc
+                raise NotADirectoryError(errno.ENOTDIR, "no folder can be made there", error.filename) from error
             yield place
 
     def put(self, path: Path, name: str) -> None:

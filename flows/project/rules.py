@@ -24,6 +24,7 @@ RESERVED = {
 }
 """Datasets that no table of a project can stand in, and why."""
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+CONNECTION = re.compile(r"[A-Za-z0-9_-]+")
 EMAIL = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 UNORDERED = {"ARRAY", "STRUCT", "JSON"}
 NUMBERS = ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64")
@@ -116,6 +117,15 @@ def origin(document: Document) -> Iterator[Fault]:
         yield document.fault(
             ("source", "path"),
             f"'{clip(path)}' leaves the project's folder. Write a path inside it, such as exports/orders-*.jsonl.gz.",
+        )
+    connection = document.text("source", "connection")
+    if connection is not None and not CONNECTION.fullmatch(connection):
+        # An address may hold a password.
+        given = "an address" if "/" in connection or "@" in connection else f"'{clip(connection)}'"
+        yield document.fault(
+            ("source", "connection"),
+            f"{given} is not the name of a connection. Write one of letters, digits, - and _, such as shop; "
+            "its address stands in DERIVED_CONNECTION_SHOP or in a block.",
         )
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from flows.model.errors import SourceError, did_you_mean
+from flows.model.safe_text import without_password
 from flows.sources.mongodb import options
 
 if TYPE_CHECKING:
@@ -204,7 +205,8 @@ def _faults(error: ValidationError) -> str:
 
 def _url(name: str, environ: Mapping[str, str], example: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise SourceError(f"connection '{name}' is not a name: write letters, digits and dashes, such as 'shop'.")
+        given = without_password(name)
+        raise SourceError(f"connection '{given}' is not a name: write letters, digits and dashes, such as 'shop'.")
     url = environ.get(variable(name), "").strip()
     if not url:
         raise SourceError(f"connection '{name}' is not set up. Set {variable(name)}, such as {example}")

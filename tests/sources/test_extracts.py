@@ -263,6 +263,11 @@ def test_a_stage_that_cannot_be_used_says_so(here: Staged, monkeypatch: pytest.M
     (here.root / "stage").write_text("no folder")
     (error,) = ingest()
     assert re.fullmatch(r"The stage .*/stage cannot be used: .*\. Set DERIVED_STAGE to a folder .*", str(error))
+    monkeypatch.setenv("DERIVED_STAGE", "/proc/stage")
+    (error,) = ingest()
+    assert str(error).startswith(
+        "The stage /proc/stage cannot be used: /proc/stage: no folder can be made there. Set DER"
+    )
     monkeypatch.setenv("DERIVED_STAGE", "s3://bucket")
     with pytest.raises(UsageError, match=r"DERIVED_STAGE: 's3://bucket' is no stage. Write a folder, gs://bucket"):
         ingest()
