@@ -46,7 +46,6 @@ def main() -> None:
     """Make the shop's exports, bring all tables up to date and show the answer."""
     with ending():
         started = time.perf_counter()
-        os.umask(0o077)  # the exports stand among what is its owner's alone
         root = project_folder()
         if not (root / EXPORTS).exists():
             out(f"Writing a quarter of a year of a shop's exports to {EXPORTS} ...")

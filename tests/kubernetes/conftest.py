@@ -104,7 +104,7 @@ class Platform:
     bigquery: BigQueryServer
     """The emulator in which the pods of k8s/base have their warehouse."""
     first_run: str
-    """The run that the ten commands of the page start."""
+    """The run that the commands of the page start."""
 
     def kubectl(self, *arguments: str, code: int = 0) -> str:
         """Return what kubectl says of the namespace, and ends with this code."""
