@@ -44,14 +44,18 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         bool, typer.Option("--process", help="With --pool: runs are processes on the worker's machine, in this folder.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete deployments of tables without a file.")] = False,
+    delete: Annotated[
+        int | None,
+        typer.Option("--delete", min=1, help="Delete so many: what --yes refuses where they are the most of all."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make the deployments of Prefect's API those of the table files, one for each."""
     with ending(as_json=as_json, commits=not (write or check or pool)):
         if [write, check, pool].count(True) > 1:
             raise UsageError("Give one of --write, --check and --pool.")
-        if (write or check or pool) and (yes or as_json):
-            raise UsageError("--yes and --json are for deploying: leave --write, --check and --pool out.")
+        if (write or check or pool) and (yes or as_json or delete):
+            raise UsageError("--yes, --delete and --json are for deploying: leave --write, --check and --pool out.")
         if "" in {image, claim}:
             raise UsageError("--image and --claim need a name; left out, they stay as the pool has them.")
         if not pool and (image or claim or process):
@@ -64,7 +68,7 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         project = cache(open_project)
         if write or check:
             _file(project(), check=check)
-        elif deploy_project(project, yes=yes, as_json=as_json).failed or project().faults:
+        elif deploy_project(project, yes=yes, as_json=as_json, delete=delete).failed or project().faults:
             raise typer.Exit(1)
 
 

@@ -54,7 +54,7 @@ def main(
             from flows.tracking.local import bring_local_pool, run_now  # noqa: PLC0415 - it reads where the server is
 
             bring_local_pool(WORK_POOL, root)
-            failed = deploy_project(lambda: project, yes=True, as_json=False).failed
+            failed = deploy_project(lambda: project, yes=True, as_json=False, is_own=True).failed
             worker = start("worker", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2")
             left = {*project.invalid, *failed}
             run_now(name for name, table in project.tables.items() if table.source and name not in left)

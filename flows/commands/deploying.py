@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from flows.commands.terminal import err, out, out_json
+from flows.model.errors import UsageError
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
-from flows.tracking.deployment import deployments
+from flows.tracking.deployment import WORK_POOL, deployments
 from flows.wiring import require_api
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """How many deployments of tables that are gone are named."""
+FEW = 5
+"""So many may go by --yes though they are the most."""
 
 
 class _Bar:
@@ -59,17 +62,22 @@ class _Bar:
             self._bar.stop()
 
 
-def deploy_project(project: Callable[[], Project], *, yes: bool, as_json: bool) -> Deployed:
+def deploy_project(
+    project: Callable[[], Project], *, yes: bool, as_json: bool, delete: int | None = None, is_own: bool = False
+) -> Deployed:
     """Make the deployments of Prefect's API those of the project; print and return what was done.
 
     Args:
         project: gives the project; is called first while the server is asked.
         yes: whether deployments of tables that are gone go without a question.
         as_json: whether programs read what is printed; they are asked nothing.
+        delete: how many of them go, said by who has seen that they are the most.
+        is_own: whether the server is of this project alone, so that all may go by `yes`.
 
     Raises:
         ApiError: the API does not answer.
-        UsageError: no API is configured, it refuses who asks, or the work pool is missing.
+        UsageError: no API is configured, it refuses who asks, the work pool is missing, or most of its deployments are
+            of tables without a file.
     """
     require_api()
     from flows.tracking.deployer import deploy  # noqa: PLC0415 - Prefect is slow to import
@@ -85,9 +93,11 @@ def deploy_project(project: Callable[[], Project], *, yes: bool, as_json: bool) 
     def keep(name: str) -> bool:
         return name in project().tables or name in project().broken
 
-    def may_delete(names: list[str]) -> bool:
-        bar.close()
-        if yes or as_json or not sys.stdin.isatty():
+    def may_delete(names: list[str], there: int) -> bool:
+        if not is_own and (delete is not None or (len(names) > FEW and 2 * len(names) > there)):
+            _refuse_most(names, there, delete)
+            return True
+        if not names or yes or as_json or not sys.stdin.isatty():
             return yes
         of = "a table without a file" if len(names) == 1 else "tables without a file"
         err(f"{plural(len(names), 'deployment')} of {of}: {_named(names)}")
@@ -102,6 +112,23 @@ def deploy_project(project: Callable[[], Project], *, yes: bool, as_json: bool) 
     else:
         _print(result)
     return result
+
+
+def _refuse_most(names: list[str], there: int, said: int | None) -> None:
+    """Raise UsageError unless somebody has said how many deployments are to go, as those of another project might."""
+    if said == len(names):
+        return
+    found = (
+        f"Of the {plural(there, 'deployment')} in the work pool '{WORK_POOL}' of this API {len(names)} "
+        f"{'is' if len(names) == 1 else 'are'} of tables without a file in this folder"
+        + (f": {_named(names)}." if names else ".")
+    )
+    if said is not None:
+        raise UsageError(f"{found} --delete {said} says another number: nothing was changed.")
+    raise UsageError(
+        f"{found} Is it another project's folder, or another server? Nothing was changed. If they are to go: "
+        f"python -m flows.deploy --delete {len(names)}"
+    )
 
 
 def _named(names: list[str]) -> str:

@@ -184,28 +184,23 @@ def test_the_form_of_a_run_explains_itself(deployed, table, decisions):
 
 
 def test_only_what_changed_is_made_again(deployed):
-    """A new time takes the place of the old one; schedules and triggers that are gone go; the rest is not touched."""
+    """A new time takes the place of the old one, a form says what windows there are now; the rest is not touched.
+
+    Of a table's windows a deployment holds nothing but what its form says of them.
+    """
     before = {one["name"]: one for one in deployed.server.call("POST", "deployments/filter")}
     deployed.change("core.users", '"5 * * * *"', '"30 6 * * 1"')
+    deployed.change("core.payments", "size: 1 day", "size: 1 hour")
     deployed.change("derived.top_items", "FROM derived.revenue_by_item", "FROM derived.revenue_by_item_of_nobody")
     said = deployed.deploy(fails=1)
-    assert said["updated"] == ["core.users"]
+    assert said["updated"] == ["core.payments", "core.users"]
     assert "tables/derived/top_items.yaml" in said["faults"][0]
     after = {one["name"]: one for one in deployed.server.call("POST", "deployments/filter")}
-    assert {name for name in after if after[name]["updated"] != before[name]["updated"]} == {"core.users"}
+    assert {name for name in after if after[name]["updated"] != before[name]["updated"]} == set(said["updated"])
     [schedule] = after["core.users"]["schedules"]
     assert (schedule["slug"], schedule["schedule"]["cron"]) == ("Mondays at 06:30", "30 6 * * 1")
+    assert "1 hour long" in after["core.payments"]["parameter_openapi_schema"]["properties"]["start"]["description"]
     deployed.change("derived.top_items", "_of_nobody", "")  # its deployment stayed as it was
-
-
-def test_a_form_that_says_something_else_is_made_again(deployed):
-    """Of a table's windows a deployment holds nothing but what its form says of them."""
-    deployed.change("core.payments", "size: 1 day", "size: 1 hour")
-    assert deployed.deploy()["updated"] == ["core.payments"]
-    [payments] = [one for one in deployed.server.call("POST", "deployments/filter") if one["name"] == "core.payments"]
-    assert "1 hour long" in payments["parameter_openapi_schema"]["properties"]["start"]["description"]
-    deployed.change("core.payments", "size: 1 hour", "size: 1 day")
-    assert deployed.deploy()["updated"] == ["core.payments"]
 
 
 def test_what_was_changed_on_the_server_is_set_right(deployed):
@@ -236,6 +231,29 @@ def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
     assert deployed.run("-m", "flows.deploy").stdout == (
         "created  derived.top_items\n8 deployments: 1 created, 7 unchanged\n"
     )
+
+
+def test_the_folder_of_another_project_deletes_nothing(deployed, tmp_path):
+    """Where most deployments are of tables without a file --yes is refused, and nothing made; --delete says how many."""
+    shutil.copytree(deployed.root / "tables/core", tmp_path / "tables/core", ignore=shutil.ignore_patterns("[op]*"))
+    shutil.copy(tmp_path / "tables/core/users.yaml", tmp_path / "tables/core/people.yaml")
+    other, before = Deploying(tmp_path, deployed.server), deployed.state()
+    said = other.run("-m", "flows.deploy", "--yes", fails=2).stderr
+    assert said.startswith("Of the 8 deployments in the work pool 'kubernetes' of this API 7 are of tables without a")
+    assert "core.orders, core.payments, derived.purchases_by_user" in said
+    assert said.endswith("Nothing was changed. If they are to go: python -m flows.deploy --delete 7\n")
+    assert "--delete 6 says another number" in other.run("-m", "flows.deploy", "--delete", "6", fails=2).stderr
+    assert deployed.state() == before
+
+
+def test_what_is_in_another_work_pool_stays(deployed):
+    """It is of somebody else, though its flow has the same name."""
+    deployed.server.call("POST", "work_pools/", name="theirs", type="process")
+    flow = deployed.server.call("POST", "flows/", name="ingest")["id"]
+    theirs = {"name": "core.theirs", "flow_id": flow, "entrypoint": "flows.ingest.core-theirs"}
+    made = deployed.server.call("POST", "deployments/", work_pool_name="theirs", **theirs)
+    assert deployed.deploy("--yes")["deleted"] == []
+    deployed.server.call("DELETE", f"deployments/{made['id']}")
 
 
 def test_an_error_of_one_deployment_stops_no_other(deployed):
@@ -363,7 +381,7 @@ def test_a_deployment_runs_its_own_table_alone(deployed):
     [payments] = [one for one in deployed.server.call("POST", "deployments/filter") if one["name"] == "core.payments"]
     fields = payments["parameter_openapi_schema"]["properties"]
     assert fields["table"]["const"] == "core.payments"
-    assert "1 day long, from 2026-01-01" in fields["start"]["description"]
+    assert "1 hour long, from 2026-01-01" in fields["start"]["description"]
     wrong = prefect_api.httpx.post(
         f"{deployed.server.url}/deployments/{payments['id']}/create_flow_run",
         json={"parameters": {"table": "core.users"}},
