@@ -13,11 +13,13 @@
 - An upload may say nothing of its media type, as the official client does.
 - `tables.list` gives all tables of a dataset, not the first thousand.
 - Statements that are alike are translated once (`remembered.py`), and no copy is made of each state that a table has had.
+- Nothing is counted or logged of a request, and DuckDB does not look for pandas anew at each parameter.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from contextvars import ContextVar
 from copy import copy
 from typing import Any
@@ -25,6 +27,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlglot
+from bqemulator.api import app
 from bqemulator.api.routes import jobs, tables, upload
 from bqemulator.api.routes.tables import _field_to_rest
 from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
@@ -259,6 +262,11 @@ def _without_wide_decimals(type_: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_decimal256(type_) else type_
 
 
+def _pass(application: Any, **_: Any) -> Any:
+    """Put nothing around an application."""
+    return application
+
+
 def _keep_none(*_: Any) -> None:
     """Keep no copy of a table as it is now."""
 
@@ -283,6 +291,8 @@ SQLTranslator.translate = translates_once(_groups_by_its_own_columns(SQLTranslat
 executor.rewrite_table_refs = interpreter.rewrite_table_refs = rewrites_once(executor.rewrite_table_refs)
 sqlglot.parse_one = parses_once(sqlglot.parse_one)
 SnapshotManager.record_change = _keep_none
+app.MetricsMiddleware = app.AccessLogMiddleware = app.CorrelationIdMiddleware = _pass
+sys.modules["pandas"] = None  # type: ignore[assignment] - it is not there, and what is known not to be is not looked for
 executor._LOAD_FORMAT_HANDLERS["PARQUET"] = _reads_wide_decimals(executor._load_parquet)
 jobs._handle_query_job = _runs_once(jobs._handle_query_job)
 jobs._handle_load_job_with_async_envelope = _runs_once(jobs._handle_load_job_with_async_envelope)
