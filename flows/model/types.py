@@ -6,7 +6,7 @@ import re
 from collections import Counter, deque
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from flows.model.errors import did_you_mean
 
@@ -94,6 +94,8 @@ class Type:
         return Type(self.name, fields=tuple((name, type_.base) for name, type_ in self.fields))
 
 
+_AFTER_TYPE = ("<", "(", ",", ">")
+"""What follows a type, and no name of a field."""
 MOST_DIGITS = 9
 """How many digits a precision or a scale may be written with."""
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z_0-9]*|`[^`]+`|\d+|[<>(),])")
@@ -108,8 +110,8 @@ DEEPEST = 15
 
 
 @lru_cache(maxsize=4096)
-def parse_type(text: str) -> Type:
-    """Parse `STRUCT<sku STRING, price NUMERIC>` and the like.
+def parse_type(text: str, *, unnamed: bool = False) -> Type:
+    """Parse `STRUCT<sku STRING, price NUMERIC>` and the like; `unnamed` says whether fields may go without names.
 
     Raises ValueError with a message for the person who wrote it.
     """
@@ -127,7 +129,7 @@ def parse_type(text: str) -> Type:
     depth = max(accumulate({"<": 1, ">": -1}.get(token, 0) for token in tokens), default=0)
     if depth > DEEPEST:
         raise ValueError(f"'{_clip(text)}' has {depth} types inside one another. At most {DEEPEST} are possible.")
-    parser = _Parser(text, tokens)
+    parser = _Parser(text, tokens, unnamed=unnamed)
     parsed = parser.type()
     if parser.tokens:
         raise ValueError(_unknown(text))
@@ -135,8 +137,9 @@ def parse_type(text: str) -> Type:
 
 
 class _Parser:
-    def __init__(self, text: str, tokens: list[str]) -> None:
+    def __init__(self, text: str, tokens: list[str], *, unnamed: bool) -> None:
         self.text = text
+        self.unnamed = unnamed
         self.tokens = deque(tokens)
 
     def take(self, *expected: str) -> str:
@@ -167,13 +170,17 @@ class _Parser:
         self.take("<")
         fields = []
         while True:
-            field = self.take().strip("`")
+            field = (
+                ""
+                if self.unnamed and set(_AFTER_TYPE).intersection(islice(self.tokens, 1, 2))
+                else self.take().strip("`")
+            )
             fields.append((field, self.type()))
             if self.take(",", ">") == ">":
                 break
         counted = Counter(field.lower() for field, _ in fields)
         for field, count in counted.items():
-            if count > 1:
+            if field and count > 1:
                 raise ValueError(
                     f"'{_clip(self.text)}' names the field '{_clip(field)}' twice. Give each field its own name."
                 )

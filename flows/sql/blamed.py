@@ -28,8 +28,9 @@ _OPERATORS: dict[str, tuple[tuple[type[exp.Expr], ...], str]] = {
 }
 """The kinds of nodes that an operator has, and what to write where it fails."""
 _AGGREGATES = {"SUM", "AVG"}
-_OWN = {"ERROR"}
-"""What fails because its author says so."""
+_TOTALS = "SUM or AVG"
+_OWN = {"ERROR", "CAST"}
+"""What fails because its author says so: ERROR, a type with a greatest length."""
 _PATTERNS = "REGEXP"
 """What begins the names of all functions that take a regular expression."""
 _CAST = re.compile(r"Could not cast (\w+) to (\w+)")
@@ -55,6 +56,9 @@ def blamed(message: str, written: str, at: Callable[[int], str] | None = None) -
         what = found[1]
         kinds, instead = _OPERATORS.get(what, ((), ""))
         is_it = _is_one_of(kinds)
+    elif message.startswith(_TOTALS):
+        what, instead = _TOTALS, "Write CAST(... AS FLOAT64) inside of it, which holds more."
+        is_it = _is_total
     elif found := _CALL.match(message.replace(_BAD_JSON, "PARSE_JSON: ")):
         what = found[1]
         instead = "" if what in _OWN else _of_call(what)
@@ -94,6 +98,10 @@ def _calls(name: str) -> Callable[[exp.Expr], bool]:
         return found and not isinstance(node.parent, exp.SafeFunc)
 
     return calls
+
+
+def _is_total(node: exp.Expr) -> bool:
+    return call_name(node) in _AGGREGATES
 
 
 def _in_sql(line: int) -> str:

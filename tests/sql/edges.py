@@ -174,6 +174,8 @@ def _casts() -> Iterator[Template]:
         Template("CAST($1 AS NUMERIC(38, 9))", ("FLOAT64",)),
         Template("CAST($1 AS NUMERIC(5, 2))", ("NUMERIC",)),
     )
+    yield from (Template(f"CAST($1 AS {type_}(3))", (type_,)) for type_ in ("STRING", "BYTES"))
+    yield Template("STRUCT<INT64, b STRING>($1, $2)", ("INT64", "STRING"))
     yield from (Template("ARRAY<NUMERIC>[$1]", ("INT64",)), Template("CAST($1 AS ARRAY<FLOAT64>)", ("ARRAY<INT64>",)))
     texts = {
         "INT64": "0x1F -0x1f +7 1_0 1.0 9223372036854775808 0x8000000000000000",
@@ -257,6 +259,7 @@ def _texts() -> Iterator[Template]:
     ):
         yield Template(f"JSON_VALUE(CONCAT($1, '{text}'), '$.a')", ("NOTHING",))
     yield from _one("ROUND($1, 2)", "ROUND($1, 1)", "ROUND($1, -1)", of="INT64 FLOAT64 NUMERIC")
+    yield from (Template(f'FORMAT("%\'0{place}", $1)', (of,)) for place, of in (("8d", "INT64"), ("12.2f", "FLOAT64")))
     yield from _one("SPLIT($1, CAST(NULL AS STRING))", "SPLIT($1, '')", "LOWER($1)", "UPPER($1)", of="STRING")
     yield from (Template(f"{name}($1)", ("LETTERS",)) for name in ("LOWER", "UPPER", "LENGTH", "BYTE_LENGTH"))
 

@@ -30,16 +30,37 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
     from flows.sql.compile.zones import Zone
 
+_LIMITED = re.compile(r"(STRING|BYTES)\(([1-9][0-9]{0,8})\)")
 _TIMES = (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
 
 
 @compiles(exp.Cast, exp.TryCast, reads=("to", "format", "safe", "default"))
 def _cast(node: exp.Expr, scope: Scope) -> Value:
-    safe = isinstance(node, exp.TryCast)
+    written = node.args["to"].sql(dialect="bigquery")
+    limited = _LIMITED.fullmatch(written)
     try:
-        want = parse_type(node.args["to"].sql(dialect="bigquery"))
+        want = parse_type(limited[1] if limited else written, unnamed=True)
     except ValueError as error:
         return scope.fault(node, str(error))
+    if isinstance(node, exp.TryCast) and (limited or want.decimal):
+        instead = f"Write SAFE_CAST(... AS {want.name}), and compare what it gives with IF."
+        return scope.fault(node, f"SAFE_CAST to {written} ends in an error where a value does not fit. {instead}")
+    value = _cast_to(node, want, scope)
+    return _within(value, int(limited[2]), written) if limited and value.type == want else value
+
+
+def _within(value: Value, most: int, want: str) -> Value:
+    """Return a text or BYTES that must not be longer than its type says."""
+    length = "length" if value.type == t.STRING else "octet_length"
+
+    def build(names: Sequence[str]) -> str:
+        return f"CASE WHEN {length}({names[0]}) > {most} THEN {failure(f'CAST: longer than {want}', names[0])} ELSE {names[0]} END"
+
+    return Value(value.type, bound([value.sql], build))
+
+
+def _cast_to(node: exp.Expr, want: Type, scope: Scope) -> Value:
+    safe = isinstance(node, exp.TryCast)
     if node.args.get("format") or node.args.get("default"):
         return _by_format(node, want, scope, safe=safe)
     written = _written_down(node, want, scope)
@@ -103,10 +124,8 @@ def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value
         return Value(want.base, "NULL")
     form = str(written.name) if isinstance(written, exp.Literal) and written.is_string else None
     if {value.type, want} == {t.BYTES, t.STRING} and (form or "").upper() in cast_formats.AS_THEY_ARE:
-        return _cast(
-            exp.TryCast(this=node.this, to=node.args["to"]) if safe else exp.Cast(this=node.this, to=node.args["to"]),
-            scope,
-        )
+        plain = exp.TryCast if safe else exp.Cast
+        return _cast_to(plain(this=node.this, to=node.args["to"]), want, scope)
     sql = None
     if written is not node.args.get("default") and t.TIMESTAMP not in (value.type, want):
         return scope.fault(node, f"AT TIME ZONE is no part of a cast from {value.type} to {want}. Leave it out.")

@@ -10,7 +10,7 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.told import told
-from flows.sql.once import bound, once
+from flows.sql.once import bound, failure, once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\*|\d*)(?P<point>\.(?P<places>\*|\d*))?(?P<kind>.)", re.DOTALL)
 _KINDS = {"d": t.INT64, "i": t.INT64, "x": t.INT64, "X": t.INT64, "o": t.INT64, "s": t.STRING}
 _KINDS |= dict.fromkeys("fFeEgG", t.FLOAT64)
+_DIGITS_END = "1e31"
+"""From where on DuckDB writes other digits than those of the number."""
 _PREFIXES = {"x": "0x", "X": "0X", "o": "0"}
 _MOST_WIDE, _DEFAULT_PLACES = 1000, 6
 
@@ -127,7 +129,7 @@ def _of_int(place: re.Match[str], flags: str, sql: str) -> str | None:
     kind, grouped = place["kind"], "'" in flags
     if kind in "di" and not grouped and not place["point"]:
         return f"printf('%{flags}{place['width']}d', {sql})"
-    if grouped and (kind not in "di" or place["point"] or "0" in flags):
+    if grouped and (kind not in "di" or place["point"]):
         return None
     prefix = quote_text(_PREFIXES[kind] if "#" in flags else "")
     least = int(place["places"] or 0)
@@ -155,12 +157,27 @@ def _sign(below_zero: str, flags: str) -> str:
 
 def _of_float(place: re.Match[str], flags: str, sql: str) -> str | None:
     # Neither zero nor NaN has a sign.
-    plain = once(sql, lambda name: f"CASE WHEN isnan({name}) THEN CAST('NaN' AS DOUBLE) ELSE {name} + 0.0 END")
+    large = f"WHEN abs({{0}}) >= {_DIGITS_END} AND isfinite({{0}}) THEN {{1}} " if place["kind"] in "fF" else ""
+    plain = once(
+        sql,
+        lambda name: (
+            f"CASE WHEN isnan({name}) THEN CAST('NaN' AS DOUBLE) "
+            f"{large.format(name, failure('FORMAT with %f of a number from 1e31 on: write %e', name))}ELSE {name} + 0.0 END"
+        ),
+    )
     if "'" in flags:
-        if "0" in flags or place["kind"] not in "fF":
+        if place["kind"] not in "fF":
             return None
         places = int(place["places"] or 0) if place["point"] else _DEFAULT_PLACES
-        text = once(plain, lambda name: f"({_sign(f'{name} < 0', flags)} || format('{{:,.{places}f}}', abs({name})))")
+
+        def grouped(name: str) -> str:
+            sign, digits = _sign(f"{name} < 0", flags), f"format('{{:,.{places}f}}', abs({name}))"
+            # NaN and infinity have blanks before them.
+            width = f"CASE WHEN isfinite({name}) THEN {int(place['width'] or 0)} ELSE 0 END"
+            zeros = f"repeat('0', {width} - length({sign}) - length({digits})) || " if "0" in flags else ""
+            return f"({sign} || {zeros}{digits})"
+
+        text = once(plain, grouped)
         return once(text, lambda name: _padded(name, place))
     written = f"{place['width']}{place['point'] or ''}{place['kind']}"
     if "0" not in flags:

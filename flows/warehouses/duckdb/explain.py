@@ -33,6 +33,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"Type (?:INT128|DOUBLE|DECIMAL\(.*?\)) with value (\S+) can't be cast .* destination type INT64.*",
         "Could not cast FLOAT64 to INT64: '{1}'",
     ),
+    (r"Overflow in HUGEINT addition: .*", "SUM or AVG: overflow beyond NUMERIC or BIGNUMERIC"),
     (rf"{_TOO_LONG}.* source column (.*)", f"the column {{4}}: {_DIGITS}"),
     (rf"{_TOO_LARGE} when .* source column (.*)", f"the column {{4}}: {_DIGITS}"),
     (_TOO_LARGE, f"a column: {_DIGITS}"),
