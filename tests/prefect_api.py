@@ -142,6 +142,7 @@ def server(home: Path, port: int | None = None):
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         PREFECT_SERVER_UI_ENABLED="false",
         PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
+        PYTHONTZPATH="",  # as README says: else it walks a folder of time zones for each schedule that it shows
     )
     is_new = not (home / "prefect.db").exists()
     if is_new and _BLANK.exists():
