@@ -77,6 +77,8 @@ class MysqlServer:
                 f"--pid-file={self.folder}/pid",
                 f"--log-error={self.folder}/log",
                 f"--port={self.port}",
+                # While it is down, as a test wants it, a connection of any other process may be given its port.
+                f"--port-open-timeout={START_SECONDS}",
                 "--bind-address=127.0.0.1",
                 # What is committed outlives the process, though not the machine.
                 "--innodb-flush-log-at-trx-commit=2",
