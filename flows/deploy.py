@@ -40,6 +40,9 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         str | None,
         typer.Option("--claim", help="With --pool: the volume claim with the warehouse's file, on one node."),
     ] = None,
+    no_claim: Annotated[
+        bool, typer.Option("--no-claim", help="With --pool: take the claim, and the limit of pods that share it, off.")
+    ] = False,
     process: Annotated[
         bool, typer.Option("--process", help="With --pool: runs are processes on the worker's machine, in this folder.")
     ] = False,
@@ -58,12 +61,14 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
             raise UsageError("--yes, --delete and --json are for deploying: leave --write, --check and --pool out.")
         if "" in {image, claim}:
             raise UsageError("--image and --claim need a name; left out, they stay as the pool has them.")
-        if not pool and (image or claim or process):
-            raise UsageError("--image, --claim and --process belong to --pool.")
-        if process and (image or claim):
-            raise UsageError("--image and --claim are for pods: leave them out with --process.")
+        if not pool and (image or claim or no_claim or process):
+            raise UsageError("--image, --claim, --no-claim and --process belong to --pool.")
+        if claim and no_claim:
+            raise UsageError("Give one of --claim and --no-claim.")
+        if process and (image or claim or no_claim):
+            raise UsageError("--image, --claim and --no-claim are for pods: leave them out with --process.")
         if pool:
-            make_process_pool(WORK_POOL) if process else make_pool(WORK_POOL, image, claim)
+            make_process_pool(WORK_POOL) if process else make_pool(WORK_POOL, image, claim, no_claim=no_claim)
             return
         project = cache(open_project)
         if write or check:

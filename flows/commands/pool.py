@@ -15,13 +15,14 @@ PODS_OF_A_CLAIM = 2
 """How many runs may share the embedded warehouse's file: one writes, and one waits or reads its source."""
 
 
-def make_pool(name: str, image: str | None, claim: str | None) -> None:
+def make_pool(name: str, image: str | None, claim: str | None, *, no_claim: bool = False) -> None:
     """Make the work pool or bring it up to date with its file.
 
     Args:
         name: the pool's name.
         image: what its pods run; None leaves what was given before.
         claim: the volume claim that holds the embedded warehouse; None leaves what was given before.
+        no_claim: take the claim and its limit off.
 
     Raises:
         ApiError: the API does not answer.
@@ -34,12 +35,12 @@ def make_pool(name: str, image: str | None, claim: str | None) -> None:
         raise UsageError(f"There is no {TEMPLATE} here. Run this in the folder of the repository.") from None
     except json.JSONDecodeError as error:
         raise UsageError(f"{TEMPLATE}:{error.lineno}: no valid JSON ({error.msg}).") from None
-    from flows.tracking.pool import bring_pool  # noqa: PLC0415 - Prefect is slow to import
+    from flows.tracking.pool import CLAIM, bring_pool  # noqa: PLC0415 - Prefect is slow to import
 
     defaults: dict[str, Any] = {} if image is None else {"image": image}
-    if claim is not None:
-        defaults["warehouse_claim"] = {"claimName": claim}
-    _say(name, made=bring_pool(name, template, defaults, PODS_OF_A_CLAIM if claim is not None else None))
+    if claim is not None or no_claim:
+        defaults[CLAIM] = None if no_claim else {"claimName": claim}
+    _say(name, made=bring_pool(name, template, defaults, PODS_OF_A_CLAIM))
 
 
 def make_process_pool(name: str) -> None:

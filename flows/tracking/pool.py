@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import WorkPool
 
 TYPE = "kubernetes"
+CLAIM = "warehouse_claim"
 
 
 @asking_api(needed=True)
-def bring_pool(name: str, template: dict[str, Any], defaults: dict[str, Any], limit: int | None) -> bool:
+def bring_pool(name: str, template: dict[str, Any], defaults: dict[str, Any], limit: int) -> bool:
     """Make the work pool, or bring its template up to date; returns whether it was made.
 
     Args:
         name: the pool's name.
         template: its base job template.
-        defaults: what this cluster gives for the template's variables; what an earlier call gave for others stays.
-        limit: how many pods may run at once; None leaves it as it is.
+        defaults: what this cluster gives for the template's variables, None where it gives nothing any more; what an
+            earlier call gave for others stays.
+        limit: how many pods may share a claim at once, where one is given.
 
     Raises:
         ApiError: the API does not answer.
@@ -42,19 +44,17 @@ def bring_pool(name: str, template: dict[str, Any], defaults: dict[str, Any], li
                 f"prefect work-pool delete {name}"
             )
         filled = _with_defaults(template, (_defaults(pool.base_job_template) if pool else {}) | defaults)
+        limited: dict[str, Any] = {}  # without a word on the claim, a person's own limit stays
+        if CLAIM in defaults:
+            limited = {"concurrency_limit": limit if defaults[CLAIM] else None}
         if pool is None:
-            client.create_work_pool(
-                WorkPoolCreate(name=name, type=TYPE, base_job_template=filled, concurrency_limit=limit)
-            )
+            client.create_work_pool(WorkPoolCreate(name=name, type=TYPE, base_job_template=filled, **limited))
         else:
-            changed = WorkPoolUpdate(base_job_template=filled)
-            if limit is not None:
-                changed = WorkPoolUpdate(base_job_template=filled, concurrency_limit=limit)
-            client.update_work_pool(name, changed)
+            client.update_work_pool(name, WorkPoolUpdate(base_job_template=filled, **limited))
     return pool is None
 
 
-KEPT = ("image", "warehouse_claim")
+KEPT = ("image", CLAIM)
 """The variables whose values are a cluster's own: a new version of the template leaves them as they are."""
 
 
@@ -68,5 +68,5 @@ def _defaults(template: dict[str, Any]) -> dict[str, Any]:
 def _with_defaults(template: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     variables = template["variables"]
     properties = variables["properties"]
-    given = {name: properties[name] | {"default": value} for name, value in defaults.items()}
+    given = {name: properties[name] | {"default": value} for name, value in defaults.items() if value is not None}
     return template | {"variables": variables | {"properties": properties | given}}

@@ -25,9 +25,9 @@ def pool(prefect_server, monkeypatch, capsys):
     name = f"pool-{uuid.uuid4().hex}"
     monkeypatch.setenv("PREFECT_API_URL", prefect_server.url)
 
-    def bring(image=None, claim=None):
+    def bring(image=None, claim=None, **options):
         with temporary_settings({PREFECT_API_URL: prefect_server.url}):
-            make_pool(name, image, claim)
+            make_pool(name, image, claim, **options)
         return capsys.readouterr().out.replace(name, "kubernetes"), prefect_server.call("GET", f"work_pools/{name}")
 
     bring.name = name
@@ -39,7 +39,7 @@ def _default(pool, variable):
 
 
 def test_the_pool_is_made_once_and_then_brought_up_to_date(pool):
-    """What a cluster gave of its own stays when the template is renewed; a claim limits the pods that share it."""
+    """What a cluster gave of its own stays when the template is renewed; a claim limits the pods that share it, until it is taken off."""
     said, made = pool(image="registry.example.com/derived:7")
     assert said == "The work pool 'kubernetes' was made.\n"
     assert (made["type"], made["concurrency_limit"]) == ("kubernetes", None)
@@ -51,6 +51,12 @@ def test_the_pool_is_made_once_and_then_brought_up_to_date(pool):
     assert renewed["concurrency_limit"] == 2
     assert _default(renewed, "image") == "registry.example.com/derived:7"
     assert _default(renewed, "warehouse_claim") == {"claimName": "warehouse"}
+    assert pool()[1]["concurrency_limit"] == 2
+
+    _, freed = pool(no_claim=True)
+    assert freed["concurrency_limit"] is None
+    assert _default(freed, "warehouse_claim") is None
+    assert _default(freed, "image") == "registry.example.com/derived:7"
 
 
 def test_a_pool_that_a_worker_has_made_gets_our_template(prefect_server, pool):
@@ -74,6 +80,7 @@ def test_a_pool_of_another_type_is_left_alone(prefect_server, pool):
     [
         ((), "No Prefect API is configured"),
         (("--write",), "Give one of --write, --check and --pool."),
+        (("--claim", "warehouse", "--no-claim"), "Give one of --claim and --no-claim."),
         (("--image", ""), "--image and --claim need a name"),
     ],
 )
