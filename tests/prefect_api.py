@@ -154,7 +154,7 @@ def server(home: Path, port: int | None = None):
         "-m",
         "uvicorn",
         "--factory",
-        "prefect.server.api.server:create_app",
+        "tests.prefect_app:create_app",
         "--port",
         str(port),
     )
