@@ -7,12 +7,45 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.sql import types as t
 from flows.sql.compile.origins import columns_in
+from flows.sql.compile.scope import Value
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.compile.scope import Scope
+
+AMBIGUOUS = Value(t.UNKNOWN, "NULL")
+"""What a name means that several columns of a SELECT list have."""
+
+
+def by_names(items: Sequence[tuple[exp.Expr, str | None, Value]]) -> dict[str, Value]:
+    """Return what the names of a SELECT list mean behind it."""
+    found: dict[str, Value] = {}
+    for _, name, value in items:
+        if name:
+            found[name.lower()] = AMBIGUOUS if name.lower() in found else value
+    return found
+
+
+def refuse_loose(scope: Scope) -> None:
+    """Note a fault for each column that is neither grouped nor aggregated."""
+    for node, name in scope.loose if scope.groups is not None else ():
+        message = f"'{name}' is neither grouped nor aggregated"
+        column = name.rpartition(".")[2].lower()
+        spelt = (scope.spelt.get(sql) for sql in sorted(scope.groups or ()))
+        wholes = (one for one in spelt if isinstance(one, exp.Expr) and not isinstance(one, exp.Column))
+        whole = next((one for one in wholes if any(part.name.lower() == column for part in columns_in(one))), None)
+        if whole is None:
+            scope.fault(node, f"{message}. Add it to GROUP BY, or write ANY_VALUE({name}).")
+        else:
+            alone = "can only stand as a whole column of the SELECT list or of ORDER BY"
+            scope.fault(
+                node,
+                f"{message}: '{shown(whole)}', which is, {alone}. Compute it in a WITH first, and group by its name.",
+            )
 
 
 @contextmanager

@@ -142,8 +142,6 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     context.drifts, context.reads = drifts or value.drifts, reads
     if own:
         reads.update(own)
-    if scope.groups is not None and not scope.depth and value.sql in scope.groups:
-        del scope.loose[mark:]
     return value
 
 

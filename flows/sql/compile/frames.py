@@ -49,6 +49,14 @@ def window_parts(
     return partition or [], order, spec
 
 
+def refuse_named_windows(order: exp.Expr, scope: Scope) -> None:
+    """Note a fault for each window in a query's own ORDER BY that begins with a name, which GoogleSQL does not know there."""
+    for window in order.find_all(exp.Window):
+        if window.args.get("alias") is not None and window.find_ancestor(exp.Select) is order.parent:
+            said = "ORDER BY knows no window by its name"
+            scope.fault(window, f"{said}. Give '{shown(window)}' a name in the SELECT list, and order by that.")
+
+
 def _is_later(named: exp.Window, window: exp.Window, scope: Scope) -> bool:
     """Say whether WINDOW names a window behind another one of the same WINDOW."""
     places = {id(one): place for place, one in enumerate(scope.windows.values())}

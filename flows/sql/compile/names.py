@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.errors import did_you_mean
+from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
+from flows.sql.compile.clauses import AMBIGUOUS
 from flows.sql.compile.dispatch import calls, compiles, expression
 from flows.sql.compile.scope import NOTHING, Anything, Value
 from flows.sql.compile.structures import struct
 from flows.sql.functions import foreign
+from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
@@ -47,13 +49,16 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
     if isinstance(root, exp.Column):
         if isinstance(root.this, exp.Star):
             return scope.fault(node, "'*' can only stand in the SELECT list or in COUNT(*).")
-        path, loose = [*root.parts, *parts], len(scope.loose)
-        value, rest = _resolve(path, scope)
+        path = [*root.parts, *parts]
+        value, rest, owner = _resolve(path, scope)
     else:
-        value, rest, loose = expression(root, scope), parts, len(scope.loose)
-    for part in rest:
-        value = _field(part, value, scope)
-    if value is NOTHING:
+        value, rest, owner, loose = expression(root, scope), parts, None, len(scope.loose)
+    found = [value, *(value := _field(part, value, scope) for part in rest)]
+    # DuckDB takes no field that a query around groups by for one of its groups.
+    seen = found if owner is scope else found[:1]
+    if owner is not None and value is not NOTHING and (owner.groups or set()).isdisjoint(one.sql for one in seen):
+        owner.loose.append((path[0], ".".join(part.name for part in path)))
+    elif value is NOTHING and not isinstance(root, exp.Column):
         del scope.loose[loose:]
     if not scope.depth:
         scope.meant[id(node)] = node, value
@@ -81,14 +86,14 @@ def _field(part: exp.Expr, value: Value, scope: Scope) -> Value:
     return Value(found[0][1], f"struct_extract({value.sql}, {quote_text(found[0][0])})")
 
 
-def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]:
-    """Return what the first names of a path mean, and the names that are left: fields."""
+def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr], Scope | None]:
+    """Return what the first names of a path mean, the names that are left, fields, and the query that must group by it."""
     first = path[0].name
     for around in scope.outward():
         found = _resolve_in(around, path)
         if found is None:
             continue
-        value, left = found
+        (value, left), owner = found, None
         if value.reads is None:
             scope.context.reads.add((around.level, value.sql))
         elif left:
@@ -97,21 +102,19 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]
             around.named.setdefault(value.sql, value)
             if value.sql not in around.spelt:
                 around.spelt[value.sql] = tuple(part.name for part in path[: len(path) - len(left)])
-            if around.groups is not None and not around.depth:
-                taken = value.type == t.UNKNOWN or (around is not scope and value.sql in around.groups)
-                if not taken:
-                    around.loose.append((path[0], ".".join(part.name for part in path)))
-        return value, left
+            if around.groups is not None and not around.depth and value.type != t.UNKNOWN:
+                owner = around
+        return value, left, owner
     if not any(around.items for around in scope.outward()):
-        return scope.without_from(path[0]), []
+        return scope.without_from(path[0]), [], None
     names = list(scope.names())
     known_items = [item.alias for around in scope.outward() for item in around.items if item.alias]
     if len(path) > 1:
         hint = did_you_mean(first, [*known_items, *names])
         known = f" The query knows {', '.join(dict.fromkeys(known_items))}." if known_items else ""
-        return no_table(path[0], f"or column here.{hint or known}", scope), []
+        return no_table(path[0], f"or column here.{hint or known}", scope), [], None
     hint = _PSEUDO.get(first.upper()) or did_you_mean(first, names)
-    return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), []
+    return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), [], None
 
 
 def no_table(named: exp.Expr, rest: str, scope: Scope) -> Value:
@@ -124,6 +127,12 @@ def no_table(named: exp.Expr, rest: str, scope: Scope) -> Value:
 def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Expr]] | None:
     first, rest = path[0].name, path[1:]
     alias = scope.aliases.get(first.lower())
+    if alias is AMBIGUOUS:
+        said = (
+            f"'{first}' is ambiguous: several columns of the SELECT list have that name. Give one another name with AS."
+        )
+        (scope.context.faults if scope.level else scope.context.of_names).append(Fault(line_of(path[0]), said))
+        return NOTHING, []
     if alias is not None:
         return (alias if not scope.depth else _of_rows(path[0], alias, scope)), rest
     item = scope.item(first)

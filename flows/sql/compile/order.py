@@ -15,7 +15,16 @@ from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.distinct_rows import refuse_hidden, refuse_json
-from flows.sql.compile.frames import by_peers, counts_rows, frame, line_of_numbers, reaches, up_to_peers, window_parts
+from flows.sql.compile.frames import (
+    by_peers,
+    counts_rows,
+    frame,
+    line_of_numbers,
+    reaches,
+    refuse_named_windows,
+    up_to_peers,
+    window_parts,
+)
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.ties import mark
@@ -173,12 +182,17 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
         elif is_literal(place):
             scope.fault(place, f"ORDER BY {shown(place)} orders nothing. Write a column, or its place: ORDER BY 1.")
         elif not isinstance(place, exp.Literal):
+            loose = len(scope.loose)
             items.append((one, place, expression(place, scope)))
+            if scope.groups is not None and items[-1][-1].sql in scope.groups:
+                del scope.loose[loose:]
         elif 1 <= int(place.name) <= len(columns):
             column = columns[int(place.name) - 1]
             items.append((one, column.node, column.value))
         else:
             scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {plural(len(columns), 'column')}.")
+    if order is not None and scope.windows:
+        refuse_named_windows(order, scope)
     if order is not None and node.args.get("distinct"):
         refuse_hidden(order, scope, [(column.name, column.value) for column in columns])
     scope.aggregated, scope.windowed = scope.aggregated or seen[0], scope.windowed or seen[1]

@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.model.sizes import plural
 from flows.sql import types as t
-from flows.sql.compile.clauses import holds_window, plain, sql_names
+from flows.sql.compile.clauses import by_names, holds_window, plain, refuse_loose, sql_names
 from flows.sql.compile.conditions import note_bounds, note_mentions, note_qualify
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
@@ -53,7 +53,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     if scope.aggregated and scope.groups is None:
         scope.groups = set()
         _all_loose(node, scope)
-    scope.aliases = {name.lower(): value for _, name, value in items if name}
+    scope.aliases = by_names(items)
     having = _condition(node.args.get("having"), scope, "HAVING")
     qualify = _condition(node.args.get("qualify"), scope, "QUALIFY")
     if qualify and not scope.windowed:
@@ -65,7 +65,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     unique = None if several else _told_apart(groups, scope, one_row=one_row)
     ordered, limited = tail(node, scope, columns, one_row=one_row, groups=None if distinct_rows else unique)
     if not ungrouped:
-        _refuse_loose(scope)
+        refuse_loose(scope)
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
     if scope.aggregated and scope.groups is None and t.UNKNOWN not in {value.type for value in values}:
         scope.fault(node, "ORDER BY and QUALIFY take an aggregate beside GROUP BY, or beside one in the SELECT list.")
@@ -207,9 +207,14 @@ def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
         if 1 <= place <= len(listed):
             return listed[place - 1].unalias()  # type: ignore[no-any-return]
         scope.fault(item, f"GROUP BY {place}: the SELECT list has {plural(len(listed), 'column')}.")
-    if isinstance(item, exp.Column) and len(item.parts) == 1:
-        named = [one for one in listed if not _is_star(one) and (output_name(one) or "").lower() == item.name.lower()]
-        if len(named) == 1:
+    if isinstance(number, exp.Column):
+        name = number.parts[0].name
+        named = [one for one in listed if not _is_star(one) and (output_name(one) or "").lower() == name.lower()]
+        several = "the name of several columns of the SELECT list" if len(named) > 1 else ""
+        said = several or ("a column of the SELECT list, whose fields it cannot take" if len(number.parts) > 1 else "")
+        if named and said:
+            scope.fault(item, f"'{name}' in GROUP BY is {said}. Give it another name there with AS.")
+        elif named:
             return named[0].unalias()  # type: ignore[no-any-return]
     return item
 
@@ -231,7 +236,11 @@ def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Val
 
 def _item(node: exp.Expr, scope: Scope) -> Value:
     note_mentions(node, scope)
-    return with_origins(node, expression(node, scope), scope)
+    loose = len(scope.loose)
+    value = expression(node, scope)
+    if scope.groups is not None and value.sql in scope.groups:
+        del scope.loose[loose:]
+    return with_origins(node, value, scope)
 
 
 def _is_star(item: exp.Expr) -> bool:
@@ -338,10 +347,3 @@ def _all_loose(node: exp.Expr, scope: Scope) -> None:
     scope.context.occurrences = occurrences
     del scope.context.faults[faults:]
     scope.loose += trial.loose
-
-
-def _refuse_loose(scope: Scope) -> None:
-    for node, name in scope.loose if scope.groups is not None else ():
-        scope.fault(
-            node, f"'{name}' is neither grouped nor aggregated. Add it to GROUP BY, or write ANY_VALUE({name})."
-        )
