@@ -14,7 +14,7 @@ import typer
 from flows.commands.deploying import deploy_project
 from flows.commands.ending import ending
 from flows.commands.launch import launch
-from flows.commands.processes import free_port, processes, wait_for
+from flows.commands.processes import SERVER, free_port, processes, wait_for
 from flows.commands.terminal import out
 from flows.demo import EXPORTS
 from flows.model.errors import DerivedError
@@ -50,12 +50,14 @@ def main(
         use_api(f"{ui}/api", logs, PREFECT_SERVER_UI_API_URL=f"{ui}/api", **SETTINGS)
         with processes(logs) as start:
             out(f"Starting a Prefect server on port {port} ...")
-            wait_for(start("server", "server", "start", "--host", "127.0.0.1", "--port", str(port)), f"{ui}/api/health")
+            wait_for(start("server", *SERVER, str(port)), f"{ui}/api/health")
             from flows.tracking.local import bring_local_pool, run_now  # noqa: PLC0415 - it reads where the server is
 
             bring_local_pool(WORK_POOL, root)
             failed = deploy_project(lambda: project, yes=True, as_json=False, is_own=True).failed
-            worker = start("worker", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2")
+            worker = start(
+                "worker", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2"
+            )
             left = {*project.invalid, *failed}
             run_now(name for name, table in project.tables.items() if table.source and name not in left)
             out(LOOK.format(ui=ui, logs=logs))

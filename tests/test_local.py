@@ -85,7 +85,7 @@ def test_tables_run_in_a_server_of_this_machine(local):
     assert f"Look at {server.url.removesuffix('/api')}/runs" in said
     assert "tables/core/payments.yaml:" in said
     alive = "\n".join(alive_in(local.project.root))
-    assert all(word in alive for word in ("flows.local", "server start", "worker start")), alive
+    assert all(word in alive for word in ("flows.local", "flows.tracking.server", "worker start")), alive
 
 
 def _processes(run):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+SERVER = ("uvicorn", "--factory", "flows.tracking.server:create_app", "--log-level", "warning", "--port")
+"""A Prefect server, but for its port, as `prefect server start` starts one; `server.py` says what differs."""
 PATIENCE = 180
 """Seconds that a server may take to start."""
 GRACE = 30
@@ -27,7 +29,7 @@ GRACE = 30
 
 @contextmanager
 def processes(logs: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Give a function that starts `prefect` with arguments; what it has started ends with the context, last first.
+    """Give a function that starts Python modules with arguments; what it has started ends with the context, last first.
 
     A request to end this process (SIGTERM) and the end of its terminal (SIGHUP, unless it is to outlive that) are taken
     for Ctrl-C.
@@ -40,8 +42,8 @@ def processes(logs: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
             def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
                 log = stack.enter_context((logs / f"{name}.log").open("wb"))
                 # In a group of its own: Ctrl-C reaches this process alone, which ends the others in their order.
-                command = (sys.executable, "-m", "prefect", *arguments)
-                running = subprocess.Popen(  # noqa: S603 - Prefect's own command
+                command = (sys.executable, "-m", *arguments)
+                running = subprocess.Popen(  # noqa: S603 - Prefect's own commands
                     command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
                 )
                 stack.callback(_end, running)

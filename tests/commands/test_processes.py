@@ -18,7 +18,7 @@ from pathlib import Path
 from flows.commands.processes import processes
 
 with processes(Path("logs")) as start:
-    start("server", "server")
+    start("server", "prefect", "server")
     time.sleep(600)
 """
 PREFECT = """\

@@ -14,8 +14,8 @@ from tests.tracking.project import ACCOUNTS, Project, deploy, make_project
 
 PERIOD = 4
 """Seconds of the throttle in this trial, in place of 60."""
-SLACK = 150
-"""Seconds that a run may take to start, on a busy machine, and where Prefect's server on SQLite waits a minute for its lock."""
+SLACK = 60
+"""Seconds that a run may take to start, on a busy machine."""
 YEARLY = """\
 description: All accounts.
 owner: shop@example.com

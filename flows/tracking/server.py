@@ -1,8 +1,8 @@
-"""Prefect's server as tests start it: garbage is looked for in a thread of its own.
+"""Prefect's server on this machine, with SQLite: it looks for garbage in a thread of its own.
 
 The collector runs in whatever thread allocates. In that of the event loop it may come upon a cursor that an error has
-left behind, and resets its statement. For that it waits for the connection, in whose own thread SQLite waits for the lock
-of another connection, up to its 60 seconds, and who holds that lock waits for the event loop: nobody is answered.
+left behind, and resets its statement. For that it waits for the connection, in whose own thread SQLite waits for the
+lock of another connection, up to its 60 seconds, and who holds that lock waits for the event loop: nobody is answered.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ FULL = 30
 
 
 def create_app() -> FastAPI:
-    """Return Prefect's application."""
-    app = create_prefect_app()
+    """Return Prefect's application, in a process that is its alone."""
+    app = create_prefect_app(final=True)
     gc.collect()
     gc.freeze()
     gc.disable()
