@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flows.model.window import SKEW, Window, subtract
+from flows.model.window import BEGINNING, EVER, SKEW, Window, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -32,25 +32,42 @@ def early(entries: Sequence[Mapping[str, Any]], now: datetime) -> set[int]:
 
 def in_their_time(
     table: Table, committed: Sequence[Committed], early: Container[int]
-) -> tuple[tuple[Committed, ...], datetime | None]:
-    """Return the commits without windows that a clock which was ahead took for over, and how far ahead it was.
+) -> tuple[tuple[Committed, ...], tuple[Committed, ...], datetime | None]:
+    """Return the commits of windows that were over, those of others, and how far ahead a clock was that made such.
 
-    The windows of a commit that such a clock made hold as far as they were over when a commit before it began.
+    The windows of a commit that a clock which was ahead has made hold as far as they were over when a commit before it
+    began; those of any other as far as they were when it began itself. Of the others rows are there, until they are
+    made again.
     """
-    if not any(commit.version in early for commit in committed):
-        return tuple(committed), None
+    if not any(commit.version in early or _is_open(commit) for commit in committed):
+        return tuple(committed), (), None
     kept: list[Committed] = []
-    lost: list[Window] = []
+    lost: list[Committed] = []
     sure: datetime | None = None
     for commit in committed:
         if commit.version not in early:
             sure = commit.began
-            kept.append(commit)
-            continue
-        over = table.window.closed(sure - commit.behind) if table.window and sure else None
-        holds = commit.window.intersect(over) if over else None
+            if not _is_open(commit) or table.window is None:
+                kept.append(commit)
+                continue
+        holds = _over(table, commit, sure)
         kept += [replace(commit, window=holds)] if holds else []
-        lost += subtract([commit.window], [holds] if holds else [])
-    ahead = max(commit.began for commit in committed if commit.version in early)
+        lost += [replace(commit, window=left) for left in subtract([commit.window], [holds] if holds else [])]
     made_since = [commit.window for commit in kept]
-    return tuple(kept), ahead if subtract(lost, made_since) else None
+    still = [replace(one, window=left) for one in lost for left in subtract([one.window], made_since)]
+    is_ahead = any(one.version in early for one in still)
+    ahead = max((commit.began for commit in committed if commit.version in early), default=None)
+    return tuple(kept), tuple(still), ahead if is_ahead else None
+
+
+def _is_open(commit: Committed) -> bool:
+    """Say whether a commit holds a window that was not over when it began."""
+    return commit.window.end > commit.began - commit.behind + SKEW and commit.window != EVER
+
+
+def _over(table: Table, commit: Committed, sure: datetime | None) -> Window | None:
+    """Return what of a commit's windows was over at a moment that is sure."""
+    if table.window is None or sure is None or commit.window == EVER:
+        return None
+    over = table.window.size.floor(sure - commit.behind - table.window.delay)
+    return commit.window.intersect(Window(BEGINNING, over))

@@ -83,7 +83,8 @@ class Extracts:
         run, name = self.run, self.run.table.identity
         reading = ledger.read(self.warehouse, [run.table], ())[name]
         known = reading.begun.state if run.is_shadow and reading.begun else reading.state
-        self.commits = [(_read(run.table, commit.window), commit.version) for commit in known.committed]
+        commits = (*known.committed, *known.early)
+        self.commits = [(_read(run.table, commit.window), commit.version) for commit in commits]
         self.emptied, self.is_ahead, self.kept = known.emptied, known.ahead is not None, {}
         for one in self.stage.kept(name, self.warehouse.now()):
             # Others may share the stage: what is another table's is not looked into.
@@ -179,7 +180,9 @@ class Extracts:
     def _found(self, window: Window, after: str | None = None) -> Manifest | None:
         """Return what lies in the stage for a window and may be loaded: nothing was committed of it since."""
         found = None if self.refresh or self.is_ahead else self.kept.get(self.key(window, after))
-        return found if found is not None and found.bad_rows <= limit_of(self.run.table) else None
+        if found is None or found.read_at < window.end:
+            return None
+        return found if found.bad_rows <= limit_of(self.run.table) else None
 
     def key(self, window: Window, after: str | None) -> str:
         """Return what the extract of a window is found by, or that of the part that begins there."""

@@ -220,9 +220,7 @@ def _generation(
     number, own = rows.begun["generation"], rows.begun["code_version"]
     state = _state(table, rows.made, rows.all[-1]["version"], changed, now)
     name = shadow_of(table, number).identity
-    is_lost = bool(state.committed or state.parts) and not (
-        name in shadows and (not table.is_folded or parts_of(name) in shadows)
-    )
+    is_lost = bool(state.held) and not (name in shadows and (not table.is_folded or parts_of(name) in shadows))
     differs = {own: changed[own]} if own in changed else {}
     return Generation(number, own, replace(state, changed=differs), is_lost, tuple(rows.accepts))
 
@@ -264,14 +262,14 @@ def _state(
     ]
     parts = [row for row in since if row["kind"] == "part" and row["window_start"] is not None]
     held = merge(left for row in parts for left in _left(window_of(row), row["version"], trims))
-    kept, ahead = clocks.in_their_time(table, committed, early)
+    kept, not_over, ahead = clocks.in_their_time(table, committed, early)
     begun = _begun(table, since, early, trims)
     if begun is not None and begun.code_version in changed:
         begun = replace(begun, holds=False)
     # Where all was trimmed the table is still as its newest commit has left it.
     made_by = {commit.code_version for commit in kept or made[-1:]}
     own = {one: changes for one, changes in changed.items() if one in made_by}
-    return LedgerState(version, kept, own, begun, tuple(held), end, ahead)
+    return LedgerState(version, kept, own, begun, tuple(held), end, ahead, not_over)
 
 
 def _left(window: Window, version: int, trims: Sequence[tuple[Window, int]]) -> list[Window]:

@@ -145,7 +145,7 @@ def _due_whole(facts: _Facts) -> Step | None:
 
 
 def _plan_core(facts: _Facts, spec: WindowSpec) -> Plan:
-    closed = spec.closed(facts.moment.now)
+    closed = spec.closed(facts.moment.closes)
     outside = tuple(_outside(facts.known, spec))
     if facts.trim:
         if not outside:
@@ -173,7 +173,7 @@ def _missing(known: LedgerState, inside: Sequence[Window]) -> list[Step]:
 
 
 def _plan_derived(facts: _Facts, spec: WindowSpec) -> Plan:
-    closed = spec.closed(facts.moment.now)
+    closed = spec.closed(facts.moment.closes)
     newest = list(spec.size.split(closed))[-spec.lookback :] if closed and spec.lookback else []
     look_again = newest[0].start if newest else END
     committed = by_window(facts.known.committed, spec)
@@ -225,8 +225,7 @@ def _behind(facts: _Facts, commit: Committed) -> list[str]:
 
 def _outside(known: LedgerState, spec: WindowSpec) -> list[Window]:
     """Return the ranges of windows that the table has no longer, and of which rows are there."""
-    held = merge([*(commit.window for commit in known.committed), *known.parts])
-    return subtract(held, [Window(spec.start, spec.end or END)])
+    return subtract(known.held, [Window(spec.start, spec.end or END)])
 
 
 def _due(facts: _Facts, commit: Committed | None, window: Window, *, look_again: bool) -> Step | None:
@@ -258,7 +257,8 @@ def _blocker(facts: _Facts) -> Callable[[Window], Wait | None]:
             if not known.version:
                 return Wait("rows", (dependency.table,), failed=next(iter(known.failed), None))
             span = dependency.range(window)
-            if span is not None and not covered(span, known.complete):
+            # What is not over is made of what is there: nothing can be complete over it.
+            if span is not None and window.end <= facts.moment.now and not covered(span, known.complete):
                 reached = max((done.end for done in known.complete if done.start <= span.start), default=None)
                 hole = Window(span.start if reached is None else min(reached, span.start), span.end)
                 failed = next((window for window in known.failed if window.overlaps(hole)), None)

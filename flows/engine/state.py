@@ -68,11 +68,18 @@ class LedgerState:
     """Version of what emptied the table last; what was committed before holds no longer."""
     ahead: datetime | None = None
     """When commits claim to have begun whose run had a clock that was ahead; what was not over then is to be made."""
+    early: tuple[Committed, ...] = ()
+    """Commits of windows that were not over then: rows are there, and are made again when they are over."""
 
     @property
     def last(self) -> Committed | None:
         """The newest commit."""
         return self.committed[-1] if self.committed else None
+
+    @property
+    def held(self) -> list[Window]:
+        """The ranges of which rows are there, disjoint and in order."""
+        return merge([*(commit.window for commit in (*self.committed, *self.early)), *self.parts])
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -211,7 +218,7 @@ def complete(table: Table, known: LedgerState) -> list[Window]:
 
 def as_it_is(table: Table, known: LedgerState) -> Table:
     """Return a table with all windows that are there: those that its file has no longer go with the definition."""
-    spec, there = table.window, merge(commit.window for commit in known.committed)
+    spec, there = table.window, merge(commit.window for commit in (*known.committed, *known.early))
     if spec is None or not there:
         return table
     start, end = min(spec.start, there[0].start), spec.end and max(spec.end, there[-1].end)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from flows.model.window import BEGINNING
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -209,3 +211,11 @@ class Moment:
     """By the clock that closes windows: the warehouse's, or the source's where that is behind."""
     due: datetime
     """The newest moment at which the table's schedule was due."""
+    held: datetime = BEGINNING
+    """Up to when windows are to be there though this clock has not closed them: what takes the place of rows that are
+    there must not have less of them."""
+
+    @property
+    def closes(self) -> datetime:
+        """When windows have closed that are to be there."""
+        return max(self.now, self.held)

@@ -13,7 +13,7 @@ from flows.engine.state import LedgerState, as_it_is
 from flows.engine.steps import Plan, Reason, Step, Succession
 from flows.model.errors import DefinitionError, DerivedError, SqlError
 from flows.model.safe_text import unended
-from flows.model.window import END, EVER, Window, covered, merge
+from flows.model.window import BEGINNING, END, EVER, Window, covered, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,8 @@ def plan_succession(
     except (DerivedError, KeyError) as error:
         still = _still(table, error)
     number = goes_on.number if goes_on else reading.newest + 1
-    state = goes_on.state if goes_on else LedgerState(reading.state.version)
+    asked = _reaching(asked, table, reading.state)
+    state = _with_early(goes_on.state, table, asked.moment) if goes_on else LedgerState(reading.state.version)
     following = plan_edition(asked, table, number, state, waits=True, force=asked.force, is_shadow=True)
     every = following
     if asked.bounds != EVER or asked.force:
@@ -90,13 +91,36 @@ def plan_succession(
     )
 
 
+def _reaching(asked: Asked, table: Table, present: LedgerState) -> Asked:
+    """Let what takes the place of rows that are there have all windows of them that its file has.
+
+    A clock that is behind would close fewer, be it this machine's or that of a source, and so would a longer delay.
+    Where it was another one that was ahead, these windows are made now and again when they are over.
+    """
+    if table.window is None:
+        return asked
+    commits = (*present.committed, *present.early)
+    ends = [one.began - one.behind if one.window == EVER else one.window.end for one in commits]
+    held = min(max(ends, default=BEGINNING), table.window.end or END - table.window.delay) + table.window.delay
+    return replace(asked, moment=replace(asked.moment, held=held))
+
+
+def _with_early(known: LedgerState, table: Table, moment: Moment) -> LedgerState:
+    """Return what is committed with the rows of windows that are not over even now."""
+    if table.window is None or not known.early:
+        return known
+    still = Window(table.window.size.floor(moment.now), END)
+    early = [replace(one, window=left) for one in known.early if (left := one.window.intersect(still))]
+    return replace(known, committed=tuple(sorted([*known.committed, *early], key=lambda one: one.version)))
+
+
 def _accepts(asked: Asked, table: Table, before: Sequence[Window]) -> Window | None:
     """Return the range of which rows are to stay as somebody says now, unless that was said before."""
     if not asked.accept:
         return None
     closed = [EVER]
     if table.window is not None:
-        closed = inside_of(table.window, table.window.closed(asked.moment.now), asked.bounds)
+        closed = inside_of(table.window, table.window.closed(asked.moment.closes), asked.bounds)
     return next((span for span in closed if not covered(span, before)), None)
 
 
@@ -113,9 +137,10 @@ def _accepting(  # noqa: PLR0913, PLR0917 - what is there, what is made, and of 
         read = dependencies, {name: found[name].upstream for name in names}
     renewed = [step for step in present.windows if step.cause != "trim"]
     spec = table.window
-    inside = inside_of(spec, spec.closed(asked.moment.now), asked.bounds) if spec else ()
+    inside = inside_of(spec, spec.closed(asked.moment.closes), asked.bounds) if spec else ()
     spans = [both for span in inside for one in ranges if (both := span.intersect(one))]
-    taken = accepting(todo, table, reading.state, made, spans, read=read, renewed=renewed)
+    there = replace(reading.state, committed=(*reading.state.early, *reading.state.committed))
+    taken = accepting(todo, table, there, made, spans, read=read, renewed=renewed)
     number = todo.editions[0].generation
     return replace(taken, windows=tuple(replace(step, generation=number) for step in taken.windows))
 
@@ -147,8 +172,8 @@ def _still(table: Table, error: Exception) -> DefinitionError:
 
 
 def _count(table: Table, moment: Moment) -> int:
-    """Return how many windows of a table have closed."""
-    closed = table.window.closed(moment.now) if table.window else None
+    """Return how many windows of a table are to be there."""
+    closed = table.window.closed(moment.closes) if table.window else None
     return _number(table, [closed]) if closed or table.window is None else 0
 
 
@@ -160,13 +185,12 @@ def _waiting(table: Table, todo: Plan) -> int:
 def _is_empty(table: Table, reading: Reading) -> bool:
     """Say whether nothing is to be there of a generation none of whose windows has closed yet.
 
-    That is so where all rows that are there lie outside its windows. Where the ledger is ahead of this run's clock,
-    that may be what is wrong.
+    That is so where all rows that are there lie outside its windows.
     """
-    if table.window is None or reading.state.ahead:
+    if table.window is None:
         return False
     own = Window(table.window.start, table.window.end or END)
-    return not any(commit.window.overlaps(own) for commit in reading.state.committed)
+    return not any(span.overlaps(own) for span in reading.state.held)
 
 
 def _number(table: Table, spans: Iterable[Window | None]) -> int:
@@ -182,6 +206,6 @@ def _lacks(todo: Plan, reading: Reading) -> bool:
     """
     if todo.windows:
         return True
-    there = merge(commit.window for commit in reading.state.committed)
+    there = reading.state.held
     waiting = [one.window for one in todo.waiting if one.wait.kind not in WAITS_FOR_TIME]
     return any(window is None or any(window.overlaps(span) for span in there) for window in waiting)

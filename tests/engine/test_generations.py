@@ -334,3 +334,38 @@ def test_what_needs_a_column_that_was_turned_back_waits(house):
     assert not done.failures
     assert {one.wait.kind for one in done.plan.waiting} == {"generation"}
     assert amounts(house, "derived.below") == {day: value + 7 for day, value in AFTER.items()}
+
+
+@pytest.mark.parametrize("accept", [False, True])
+def test_a_clock_that_is_behind_takes_no_window_away(house, accept):
+    """Whichever of two clocks is wrong: readers keep all days, and what is not over yet is made again once it is."""
+    sql = TOTALS["sql"].replace(NAME, TABLE).replace("SUM(amount)", "SUM(n)")
+    house.write("derived.below", {**TOTALS, "sql": sql})
+    house.run("derived.below")
+    house.warehouse.now = lambda: utc("2026-01-03T12:00")
+    house.copy()
+    house.write(TABLE, DOUBLED)
+    done = house.run(TABLE, accept=accept)
+    assert (done.swapped is not None, done.plan.succession.windows) == (True, 4)
+    assert amounts(house) == (BEFORE if accept else AFTER)
+    assert not house.run(TABLE).plan.windows
+    house.insert([(number, day, user, amount * 2) for number, day, user, amount in ROWS])
+    house.warehouse.now = lambda: utc("2026-01-05T12:00")
+    house.copy()
+    assert {step.window for step in house.run(TABLE).plan.windows} == {days(1), days(2), days(3), days(4)}
+    assert not house.run(TABLE).plan.windows
+    house.run("derived.below")
+    assert amounts(house) == amounts(house, "derived.below") == {day: value * 2 for day, value in AFTER.items()}
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "delay"])
+def test_whatever_changes_while_a_clock_is_behind_loses_no_day(house, change):
+    """Readers see what a run by the right clock would make; a month that is not over takes no place."""
+    file = DOUBLED if change == "delay" else fields(change)
+    house.write("derived.fresh", file)
+    house.run("derived.fresh")
+    house.warehouse.now = lambda: utc("2026-01-02")
+    house.copy()
+    house.write(TABLE, {**file, "window": {**file["window"], "delay": "99 days"}} if change == "delay" else file)
+    house.run(TABLE)
+    assert house.rows(TABLE) == house.rows("derived.fresh") or (change == "month" and amounts(house) == BEFORE)
