@@ -49,6 +49,9 @@ def mysql_server() -> Iterator[mysql.MysqlServer]:
 @pytest.fixture
 def database(mysql_server: mysql.MysqlServer) -> Iterator[str]:
     """An empty database's name."""
+    # One death of the server would cost all later tests of this process.
+    if mysql_server.process and mysql_server.process.poll() is not None:
+        mysql_server.start()
     mysql_server.execute("DROP DATABASE IF EXISTS shop_test", "CREATE DATABASE shop_test CHARACTER SET utf8mb4")
     yield "shop_test"
     mysql_server.execute("DROP DATABASE IF EXISTS shop_test")
