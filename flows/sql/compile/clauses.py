@@ -30,12 +30,17 @@ def by_names(items: Sequence[tuple[exp.Expr, str | None, Value]]) -> dict[str, V
     return found
 
 
+def is_star(item: exp.Expr) -> bool:
+    """Say whether an item of a SELECT list stands for many: `*`, `table.*`, `struct.*`."""
+    return isinstance(item, exp.Star | exp.Column | exp.Dot) and item.is_star
+
+
 def refuse_loose(scope: Scope) -> None:
     """Note a fault for each column that is neither grouped nor aggregated."""
     for node, name in scope.loose if scope.groups is not None else ():
         message = f"'{name}' is neither grouped nor aggregated"
         column = name.rpartition(".")[2].lower()
-        spelt = (scope.spelt.get(sql) for sql in sorted(scope.groups or ()))
+        spelt = (scope.spelt.get(sql) for sql in sorted((scope.groups or {}).values()))
         wholes = (one for one in spelt if isinstance(one, exp.Expr) and not isinstance(one, exp.Column))
         whole = next((one for one in wholes if any(part.name.lower() == column for part in columns_in(one))), None)
         if whole is None:

@@ -56,7 +56,7 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
     found = [value, *(value := _field(part, value, scope) for part in rest)]
     # DuckDB takes no field that a query around groups by for one of its groups.
     seen = found if owner is scope else found[:1]
-    if owner is not None and value is not NOTHING and (owner.groups or set()).isdisjoint(one.sql for one in seen):
+    if owner is not None and value is not NOTHING and not any(one.sql in (owner.groups or {}) for one in seen):
         owner.loose.append((path[0], ".".join(part.name for part in path)))
     elif value is NOTHING and not isinstance(root, exp.Column):
         del scope.loose[loose:]

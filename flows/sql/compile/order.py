@@ -25,6 +25,7 @@ from flows.sql.compile.frames import (
     up_to_peers,
     window_parts,
 )
+from flows.sql.compile.grouping import whole
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.ties import mark
@@ -182,10 +183,7 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
         elif is_literal(place):
             scope.fault(place, f"ORDER BY {shown(place)} orders nothing. Write a column, or its place: ORDER BY 1.")
         elif not isinstance(place, exp.Literal):
-            loose = len(scope.loose)
-            items.append((one, place, expression(place, scope)))
-            if scope.groups is not None and items[-1][-1].sql in scope.groups:
-                del scope.loose[loose:]
+            items.append((one, place, whole(place, scope)))
         elif 1 <= int(place.name) <= len(columns):
             column = columns[int(place.name) - 1]
             items.append((one, column.node, column.value))

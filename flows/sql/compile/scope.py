@@ -234,8 +234,8 @@ class Scope:
     """Whether a window function has been seen."""
     depth: int = 0
     """How many aggregates are around the expression at hand."""
-    groups: set[str] | None = None
-    """The SQL of what the query groups by, once that is known."""
+    groups: dict[str, str] | None = None
+    """What the query groups by, once that is known: the SQL of each value, and that of the group it is."""
     alike: frozenset[str] = frozenset()
     """The SQL of what is the same in all rows of each group: nothing where groups are made in several sets."""
     loose: list[tuple[exp.Expr, str]] = field(default_factory=list)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from flows.model.errors import Fault, SqlError, did_you_mean
-from flows.model.sizes import plural
 from flows.sql import types as t
-from flows.sql.compile.clauses import by_names, holds_window, plain, refuse_loose, sql_names
+from flows.sql.compile.clauses import by_names, holds_window, is_star, plain, refuse_loose, sql_names
 from flows.sql.compile.conditions import note_bounds, note_mentions, note_qualify
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
-from flows.sql.compile.grouping import SETS, grouping_sets
+from flows.sql.compile.grouping import grouped, whole
 from flows.sql.compile.order import Column, tail
 from flows.sql.compile.origins import with_origins
 from flows.sql.compile.scope import Anything, Relation, Scope, Value
@@ -43,15 +42,14 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     scope.named.clear()
     _name_windows(node, scope)
     faults = len(scope.context.faults)
-    groups, terms = _groups(node, scope)
+    of_all = node.args.get("group") is not None and node.args["group"].args.get("all")
+    groups, terms = (_groups_of_all(node, scope),) * 2 if of_all else grouped(node, scope)
     ungrouped = len(scope.context.faults) > faults
-    if groups is not None:
-        scope.groups = set(groups)
     several = groups is not None and groups != terms
     scope.alike = frozenset(() if several else groups or ())
     items = _items(node, scope)
     if scope.aggregated and scope.groups is None:
-        scope.groups = set()
+        scope.groups = {}
         _all_loose(node, scope)
     scope.aliases = by_names(items)
     having = _condition(node.args.get("having"), scope, "HAVING")
@@ -71,19 +69,19 @@ def select(node: exp.Select, scope: Scope) -> Relation:
         scope.fault(node, "ORDER BY and QUALIFY take an aggregate beside GROUP BY, or beside one in the SELECT list.")
     opaque = limited or scope.windowed or several
     relation = _relation(node, scope, items, opaque=opaque)
-    relation.anything = any(map(_is_star, node.expressions)) and any(isinstance(one, Anything) for one in scope.items)
+    relation.anything = any(map(is_star, node.expressions)) and any(isinstance(one, Anything) for one in scope.items)
     relation.unique = _places(unique, values) if not distinct_rows else frozenset(range(len(values)))
     if one_row:
         relation.one_row = True
         relation.columns = [(name, value._replace(reads=frozenset())) for name, value in relation.columns]
     if (groups is not None and not several) or not (scope.aggregated or having):
         relation.requires = scope.requires
-    grouped = f" GROUP BY {', '.join(terms)}" if terms else ""
+    group_by = f" GROUP BY {', '.join(terms)}" if terms else ""
     listed = _listed(node, relation, items)
     if several:
         # A set of no columns has one row of totals in DuckDB even where there are no rows at all.
         having = f" HAVING count(*) > 0 AND ({having.removeprefix(' HAVING ')})" if having else " HAVING count(*) > 0"
-    sql = f"SELECT{' DISTINCT' if distinct_rows else ''} {listed}{from_}{where}{grouped}{having}{qualify}{ordered}"
+    sql = f"SELECT{' DISTINCT' if distinct_rows else ''} {listed}{from_}{where}{group_by}{having}{qualify}{ordered}"
     relation.sql = settled(sql, scope, groups, several=several)
     return relation
 
@@ -155,37 +153,11 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
     return f" {word} {sql}"
 
 
-def _groups(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
-    """Return the SQL of all that a query groups by, None where it does not, and the terms of its GROUP BY."""
-    group = node.args.get("group")
-    if group is None:
-        return None, []
-    scope.guard(group, {"expressions", "all"})
-    if group.args.get("all"):
-        groups = _groups_of_all(node, scope)
-        return groups, groups
-    groups = []
-
-    def term(item: exp.Expr) -> str:
-        target = _select_item(item, node, scope)
-        with plain(item, scope, "GROUP BY"):
-            value = expression(target, scope)
-        if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:
-            scope.fault(item, f"GROUP BY {shown(item)} makes one group of all rows. Write GROUP BY with a column.")
-        if t.holds(value.type, (t.JSON,)):
-            scope.fault(item, "a query cannot GROUP BY JSON. Group by what JSON_VALUE gives.")
-        scope.context.decides |= value.drifts
-        groups.append(value.sql)
-        scope.spelt[value.sql] = target
-        return value.sql
-
-    return groups, [grouping_sets(item, term) if isinstance(item, SETS) else term(item) for item in group.expressions]
-
-
 def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
+    scope.guard(node.args["group"], {"expressions", "all"})
     groups = []
     for item in node.expressions:
-        if _is_star(item):
+        if is_star(item):
             groups += [value.sql for _, _, value in _star(item, scope)]
             continue
         trial, faults = (
@@ -196,33 +168,14 @@ def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
         del scope.context.faults[faults:]
         if not trial.aggregated and not value.literal:
             groups.append(value.sql)
+    scope.groups = dict(zip(groups, groups, strict=True))
     return groups
-
-
-def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
-    """Return what GROUP BY 1 or GROUP BY an alias means."""
-    listed, number = node.expressions, item.unnest()
-    if isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit():
-        place = int(number.name)
-        if 1 <= place <= len(listed):
-            return listed[place - 1].unalias()  # type: ignore[no-any-return]
-        scope.fault(item, f"GROUP BY {place}: the SELECT list has {plural(len(listed), 'column')}.")
-    if isinstance(number, exp.Column):
-        name = number.parts[0].name
-        named = [one for one in listed if not _is_star(one) and (output_name(one) or "").lower() == name.lower()]
-        several = "the name of several columns of the SELECT list" if len(named) > 1 else ""
-        said = several or ("a column of the SELECT list, whose fields it cannot take" if len(number.parts) > 1 else "")
-        if named and said:
-            scope.fault(item, f"'{name}' in GROUP BY is {said}. Give it another name there with AS.")
-        elif named:
-            return named[0].unalias()  # type: ignore[no-any-return]
-    return item
 
 
 def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:
     items: list[tuple[exp.Expr, str | None, Value]] = []
     for item in node.expressions:
-        if _is_star(item):
+        if is_star(item):
             items += _star(item, scope)
             if len(items) > MOST_COLUMNS:
                 message = (
@@ -236,16 +189,7 @@ def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Val
 
 def _item(node: exp.Expr, scope: Scope) -> Value:
     note_mentions(node, scope)
-    loose = len(scope.loose)
-    value = expression(node, scope)
-    if scope.groups is not None and value.sql in scope.groups:
-        del scope.loose[loose:]
-    return with_origins(node, value, scope)
-
-
-def _is_star(item: exp.Expr) -> bool:
-    """Say whether an item of a SELECT list stands for many: `*`, `table.*`, `struct.*`."""
-    return isinstance(item, exp.Star | exp.Column | exp.Dot) and item.is_star
+    return with_origins(node, whole(node, scope), scope)
 
 
 def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  # noqa: ANN401 - a star or a column
@@ -335,12 +279,12 @@ def _all_loose(node: exp.Expr, scope: Scope) -> None:
         ctes=scope.ctes,
         items=scope.items,
         windows=scope.windows,
-        groups=set(),
+        groups={},
     )
     occurrences = scope.context.occurrences
     scope.context.occurrences = []
     for item in node.expressions:
-        if _is_star(item):
+        if is_star(item):
             _star(item, trial)
         else:
             expression(item.unalias(), trial)
