@@ -74,8 +74,10 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     from flows.tracking.final_state import failed_state, final_state, let_go, planned_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
+    from flows.tracking.unbegun import end_what_was_stopped_before  # noqa: PLC0415
 
     show_no_traceback_of_ours()
+    end_what_was_stopped_before()
 
     def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
         table: str = only or "",

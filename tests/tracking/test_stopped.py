@@ -28,6 +28,19 @@ def test_a_pod_that_is_told_to_go_is_followed_by_another(project, tmp_path):
     assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
 
 
+def test_a_run_that_is_stopped_before_it_begins_ends_so(project, tmp_path):
+    """From the UI, while its process starts: nothing is done, no error is told, and it does not stay `Cancelling`."""
+    run, log = project.start("derived.late", state="PENDING"), tmp_path / "log"
+    project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "CANCELLING"})
+    environment = project.server.environment | {"PREFECT__FLOW_RUN_ID": run}
+    with process((sys.executable, "-m", "prefect.engine"), log, env=environment, cwd=project.root) as engine:
+        assert engine.wait(60) == 0, log.read_text()
+    stopped = project.server.call("GET", f"flow_runs/{run}")
+    assert stopped["state_name"] == "Cancelled", log.read_text()
+    assert stopped["state"]["message"] == "Stopped. Committed: nothing. The next run does the rest."
+    assert "Traceback" not in log.read_text()
+
+
 def test_a_person_stops_a_command(project, tmp_path):
     """Ctrl-C ends it as cancelled, and the command says that what was committed stays."""
     log, command = tmp_path / "log", (sys.executable, "-m", "flows.derive", "derived.long", "--force")
