@@ -77,7 +77,10 @@ def _among(node: exp.Expr, value: Value, array: tuple[str, Type], common: Type, 
 
 
 def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
+    around, scope.context.reads = scope.context.reads, set()
     relation = query(node.args["query"], scope.inner())
+    correlated = any(level <= scope.level for level, _ in scope.context.reads)
+    scope.context.reads |= around
     if relation.anything:
         return NOTHING
     if len(relation.columns) != 1:
@@ -86,7 +89,8 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     common = comparable(node, [value, Value(inner.type, "x")], scope, ordered=False)
     if common is None or common == t.UNKNOWN:
         return NOTHING
-    if common == t.FLOAT64 or common.name in {"ARRAY", "STRUCT"}:
+    # Of NULL in no rows, DuckDB says NULL where a query of names around it takes the elements of an array.
+    if common == t.FLOAT64 or common.name in {"ARRAY", "STRUCT"} or (correlated and "LATERAL (" in relation.sql):
         return _among(node, value, (f"ARRAY({relation.sql})", t.array(inner.type)), common, scope)
     sql = relation.sql
     if common != inner.type:
