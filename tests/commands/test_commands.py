@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.shop import new_project
+from tests.shop import new_project, shorten
 
 REVENUE = "derived.revenue_by_item"
 
@@ -65,9 +65,11 @@ def test_a_late_change_is_repaired_downstream_and_only_there(shop):
 
     A merge takes back what it had of it: all tables are those of a fresh warehouse.
     """
-    exports = shop.root / ".derived/shop/payments-2026-02.csv.gz"
+    shorten(shop, "2026-01-26")
+    assert shop.command("run").returncode == 0
+    exports = shop.root / ".derived/shop/payments-2026-01.csv.gz"
     lines = gzip.decompress(exports.read_bytes()).decode().splitlines(keepends=True)
-    at = next(i for i, line in enumerate(lines) if ",captured,2026-02-10" in line)
+    at = next(i for i, line in enumerate(lines) if ",captured,2026-01-13" in line)
     lines[at] = lines[at].replace(",captured,", ",failed,")
     exports.write_bytes(gzip.compress("".join(lines).encode()))
     updated = lines[at].rstrip().split(",")[-1][:10]
@@ -75,8 +77,8 @@ def test_a_late_change_is_repaired_downstream_and_only_there(shop):
     copied = shop.command("ingest", "core.payments", "--force", "--from", updated, "--to", following)
     assert copied.returncode == 0, copied.stderr
     stale = json.loads(shop.command("derive", REVENUE, "--dry-run", "--json").stdout)
-    assert [window["start"][:10] for window in stale["windows"]] == ["2026-02-10"]
-    assert stale["windows"][0]["reason"] == "core.payments changed in 2026-02-10..2026-02-11"
+    assert [window["start"][:10] for window in stale["windows"]] == ["2026-01-13"]
+    assert stale["windows"][0]["reason"] == "core.payments changed in 2026-01-13..2026-01-14"
     assert shop.command("run").returncode == 0
     assert json.loads(shop.command("derive", REVENUE, "--dry-run", "--json").stdout)["windows"] == []
     assert shop.command("run", env={"DERIVED_HOME": str(shop.root / "fresh")}).returncode == 0
