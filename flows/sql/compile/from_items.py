@@ -105,7 +105,7 @@ def _add(
 
 def _table(node: exp.Table, scope: Scope) -> str:
     scope.guard(node, _TABLE)
-    if not isinstance(node.this, exp.Identifier):
+    if not isinstance(node.parts[-1], exp.Identifier):
         called = shown(node).partition("(")[0]
         other = {"EXTERNAL_QUERY": "a core table whose source: reads that database"}.get(
             called.upper(), "a derived table of its own"
@@ -175,7 +175,8 @@ def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
     elif identity is not None and node.db:
         scope.fault(node, f"'{written}' is not a table.{did_you_mean(written, scope.context.schema)}")
     elif node.catalog:
-        scope.fault(node, f"'{written}' names a project. Write the table as dataset.name: '{node.db}.{node.name}'.")
+        named = ".".join(part.name for part in node.parts[-2:])
+        scope.fault(node, f"'{written}' names a project. Write the table as dataset.name: '{named}'.")
     else:
         near = [name for name in scope.context.schema if name.rpartition(".")[2].lower() == node.name.lower()]
         ctes = [name for around in scope.outward() for name in around.ctes]

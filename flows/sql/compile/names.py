@@ -39,6 +39,9 @@ _PSEUDO = {
 @compiles(exp.Column, exp.Dot, reads=("table", "db", "catalog"))
 def _column(node: exp.Expr, scope: Scope) -> Value:
     """Compile a path: a column, perhaps of a table, and fields of it."""
+    if id(node) in scope.meant and _in_named_window(node, scope):
+        # GoogleSQL settles what WINDOW names where it is used first: in QUALIFY it means what it meant in the list.
+        return scope.meant[id(node)][1]
     parts: list[exp.Expr] = []
     root = node
     while isinstance(root, exp.Dot):
@@ -63,6 +66,11 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
     if not scope.depth:
         scope.meant[id(node)] = node, value
     return value
+
+
+def _in_named_window(node: exp.Expr, scope: Scope) -> bool:
+    window = node.find_ancestor(exp.Window)
+    return any(window is one for one in scope.windows.values())
 
 
 def _field(part: exp.Expr, value: Value, scope: Scope) -> Value:
