@@ -71,7 +71,7 @@ def require_acceptable_copy(table: Table, known: LedgerState) -> None:
     name = table.identity
     if table.window is None:
         raise UsageError(f"{name}: there is nothing to accept: it is copied as a whole, each time by its file.")
-    if not (known.committed or known.parts):
+    if not known.held:
         raise UsageError(f"{name}: there is nothing to accept: none of its rows are copied yet.")
     asks = [change for change in known.changes if change.alters_rows]
     if not asks:

@@ -1,12 +1,13 @@
 """Whatever changes in a derived table's file, it ends as if it were made anew, and what reads it follows."""
 
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from flows.engine.question import question
-from flows.model.errors import ConflictError
+from flows.model.errors import ConflictError, DefinitionError
 from flows.model.window import Window, utc
 from flows.report.text import describe_plan, remarks
 from flows.warehouses.duckdb.warehouse import DuckDB
@@ -15,6 +16,7 @@ from tests.simulator.house import (
     BEFORE,
     CHANGES,
     DOUBLED,
+    LOG,
     NAME,
     ROWS,
     TABLE,
@@ -24,6 +26,7 @@ from tests.simulator.house import (
     change_upstream,
     fields,
     living,
+    logged,
 )
 
 
@@ -369,3 +372,18 @@ def test_whatever_changes_while_a_clock_is_behind_loses_no_day(house, change):
     house.write(TABLE, {**file, "window": {**file["window"], "delay": "99 days"}} if change == "delay" else file)
     house.run(TABLE)
     assert house.rows(TABLE) == house.rows("derived.fresh") or (change == "month" and amounts(house) == BEFORE)
+
+
+def test_a_clock_that_is_behind_copies_nothing_by_another_definition(house):
+    """None of the windows is over by it, but the rows that are there wait for a person as ever."""
+    house.log([(1, 1, 1, 5), (2, 2, 2, 6)])
+    house.write(LOG, logged(1, 1))
+    house.run(LOG)
+    house.write(LOG, logged(2, 1))
+    now = house.warehouse.now()
+    house.warehouse.now = lambda: now - timedelta(hours=1)
+    with pytest.raises(DefinitionError, match="rebuild"):
+        house.run(LOG)
+    assert {row["v"] for row in house.rows(LOG)} == {1}
+    house.run(LOG, rebuild=True)
+    assert [row["v"] for row in house.rows(LOG)] == [2, 2]
