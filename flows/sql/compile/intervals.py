@@ -23,8 +23,11 @@ _LENGTH = "TIMESTAMP_DIFF(later, earlier, SECOND)"
 _MOST, _DAY = 2**63 - 1, 86_400_000_000
 
 
-@compiles(exp.Interval, reads=("unit",))
+@compiles(exp.Interval, exp.MakeInterval, reads=("unit", *exp.MakeInterval.arg_types))
 def _interval(node: exp.Expr, scope: Scope) -> Value:
+    if isinstance(node, exp.MakeInterval):
+        instead = "Write INTERVAL n YEAR, MONTH or DAY behind + or -, one behind the other."
+        return scope.fault(node, f"'{shown(node)}' is not supported by the embedded warehouse. {instead}")
     if node.args.get("unit") is None:
         return scope.fault(node, f"'{shown(node)}' has no unit. Write INTERVAL n DAY.")
     instead = f"Write it behind + or - or in DATE_ADD, and keep a length as a number: {_LENGTH}."
