@@ -174,6 +174,9 @@ def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
         scope.fault(node, f"'{written}': wildcard tables are not supported. {instead}")
     elif identity is not None and node.db:
         scope.fault(node, f"'{written}' is not a table.{did_you_mean(written, scope.context.schema)}")
+    elif node.catalog and not node.db:
+        dotted = f"{node.catalog}..{node.name}"
+        scope.fault(node, f"'{dotted}' has two dots in a row. Write the table as dataset.name: '{written}'.")
     elif node.catalog:
         named = ".".join(part.name for part in node.parts[-2:])
         scope.fault(node, f"'{written}' names a project. Write the table as dataset.name: '{named}'.")
