@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flows.model.window import BEGINNING, EVER, SKEW, Window, subtract
+from flows.model.window import BEGINNING, EVER, SKEW, Window, merge, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -53,7 +53,7 @@ def in_their_time(
         holds = _over(table, commit, sure)
         kept += [replace(commit, window=holds)] if holds else []
         lost += [replace(commit, window=left) for left in subtract([commit.window], [holds] if holds else [])]
-    made_since = [commit.window for commit in kept]
+    made_since = merge(commit.window for commit in kept)  # once: of a table there may be thousands of each
     still = [replace(one, window=left) for one in lost for left in subtract([one.window], made_since)]
     is_ahead = any(one.version in early for one in still)
     ahead = max((commit.began for commit in committed if commit.version in early), default=None)

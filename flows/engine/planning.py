@@ -66,7 +66,7 @@ def _plan_core(asked: Asked, table: Table, reading: Reading) -> Plan:
         require_acceptable_copy(table, live)
     goes_on = _going_on(begun)
     is_anew = asked.rebuild or goes_on is not None or (begun is not None and bool(live.changes))
-    if is_anew and (live.committed or live.changed) and not (asked.accept or asked.trim):
+    if is_anew and (live.committed or live.early or live.changed) and not (asked.accept or asked.trim):
         abandons = begun.number if begun is not None and goes_on is None else None
         return replace(plan_succession(asked, table, reading, live.changes, goes_on), abandons=abandons)
     known = replace(live, begun=None) if asked.rebuild else live

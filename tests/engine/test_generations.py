@@ -387,3 +387,16 @@ def test_a_clock_that_is_behind_copies_nothing_by_another_definition(house):
     assert {row["v"] for row in house.rows(LOG)} == {1}
     house.run(LOG, rebuild=True)
     assert [row["v"] for row in house.rows(LOG)] == [2, 2]
+
+
+def test_what_is_rebuilt_while_no_window_is_taken_for_over_is_made_from_nothing(house):
+    """Where the clock of all runs before was ahead too: what the source holds no longer goes."""
+    house.log([(1, 1, 1, 5), (2, 2, 2, 6)])
+    house.write(LOG, logged(1, 1))
+    house.run(LOG)
+    house.log([(1, 1, 1, 5)])
+    now = house.warehouse.now()
+    house.warehouse.now = lambda: now - timedelta(hours=1)
+    assert house.run(LOG, rebuild=True).swapped is not None
+    assert [row["id"] for row in house.rows(LOG)] == [1]
+    assert not house.run(LOG).plan.windows
