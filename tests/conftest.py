@@ -14,16 +14,18 @@ from tests.servers import bigquery, buckets, mongodb, mysql
 from tests.servers.bigquery.statements import refused
 from tests.servers.googlesql import Judge
 from tests.shop import finished_shop, shop
-from tests.workers import pytest_collection_modifyitems
+from tests.workers import pytest_collection_finish, pytest_collection_modifyitems, pytest_unconfigure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
     "finished_shop",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_make_collect_report",
     "pytest_runtest_makereport",
+    "pytest_unconfigure",
     "shop",
 ]
 

@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from contextvars import ContextVar
@@ -304,4 +305,5 @@ upload._is_permitted_media_type = lambda _: True
 _BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
 
 if __name__ == "__main__":
+    gc.freeze()
     main()
