@@ -46,7 +46,7 @@ named windows, UNION, INTERSECT and EXCEPT (BY NAME and CORRESPONDING too), ORDE
 CASE, CAST, SAFE_CAST; SAFE. before every function.
 """
 FUNCTIONS = """
-The last column says in which cases a call ends in an error, which SAFE. turns into NULL, and what must be written down.
+The last column says in which cases a call ends in an error, which SAFE. turns into NULL where BigQuery has it too, and what must be written down.
 """
 OPERATORS = """
 Another function is refused by its name.

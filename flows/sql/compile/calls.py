@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME"}
 """What has rules of its own and takes no arguments too."""
+_WITHOUT_ERRORS = {"FORMAT"}
+"""What has rules of its own and ends in an error in DuckDB alone, which SAFE. must not turn into NULL."""
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit, exp.HavingMax)
 
 
@@ -76,7 +78,8 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
     rule = call_rule(name)
     if rule is not None and isinstance(node, exp.Anonymous) and not node.expressions and name not in _OF_NOTHING:
         return scope.fault(node, f"{name}() lacks its arguments.")
-    result = rule and (_safely(rule, name, node, scope) if safe else rule(name, node, scope))
+    caught = safe and name not in _WITHOUT_ERRORS
+    result = rule and (_safely(rule, name, node, scope) if caught else rule(name, node, scope))
     if result is not None:
         return result
     candidates = signatures.scalar(name)

@@ -82,14 +82,15 @@ def cast(value: str, have: Type, want: Type, failure: str) -> str:
 def _cast(value: str, have: Type, want: Type, failure: str) -> str | None:
     base = want.base
     found = BETWEEN.get((have, base))
-    if have in (base, t.UNKNOWN) or base == t.UNKNOWN:
+    inside = base if want.decimal is not None else want
+    if have in (inside, t.UNKNOWN) or base == t.UNKNOWN:
         plain: str | None = value
     elif have == t.NULL:
         plain = f"CAST({value} AS {duckdb_type(base)})"
     elif found is not None:
         plain = None if found.refused else _by_table(value, found, base, failure)
     else:
-        plain = _part_by_part(value, have, base)
+        plain = _part_by_part(value, have, inside)
     if plain is not None and want.decimal is not None:
         return f"CAST(CAST({plain} AS {duckdb_type(want)}) AS {duckdb_type(base)})"
     return plain
@@ -106,7 +107,7 @@ def _by_table(value: str, by: Cast, want: Type, failure: str) -> str:
 
 
 def _part_by_part(value: str, have: Type, want: Type) -> str | None:
-    if t.coerces(have, want):
+    if t.coerces(have, want) and want == want.base:
         return convert(value, have, want)
     if have.name == want.name == "STRUCT" and len(have.fields) == len(want.fields):
         pairs = zip(have.fields, want.fields, strict=True)

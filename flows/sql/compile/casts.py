@@ -42,9 +42,12 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         want = parse_type(limited[1] if limited else written, unnamed=True)
     except ValueError as error:
         return scope.fault(node, str(error))
-    if isinstance(node, exp.TryCast) and (limited or want.decimal):
-        instead = f"Write SAFE_CAST(... AS {want.name}), and compare what it gives with IF."
-        return scope.fault(node, f"SAFE_CAST to {written} ends in an error where a value does not fit. {instead}")
+    if isinstance(node, exp.TryCast) and want != want.base:
+        # What a type's parameters leave no room for is an error for SAFE_CAST too.
+        value = _cast_to(node, want.base, scope)
+        if value.type == t.UNKNOWN:
+            return value
+        return Value(want.base, bound([value.sql], lambda names: cast.cast(names[0], want.base, want, "NULL")))
     value = _cast_to(node, want, scope)
     return _within(value, int(limited[2]), written) if limited and value.type == want else value
 

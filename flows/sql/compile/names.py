@@ -57,15 +57,22 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
     else:
         value, rest, owner, loose = expression(root, scope), parts, None, len(scope.loose)
     found = [value, *(value := _field(part, value, scope) for part in rest)]
-    # DuckDB takes no field that a query around groups by for one of its groups.
-    seen = found if owner is scope else found[:1]
-    if owner is not None and value is not NOTHING and not any(one.sql in (owner.groups or {}) for one in seen):
+    if owner is not None and value is not NOTHING and not _is_grouped(path[0].name, found, owner, scope):
         owner.loose.append((path[0], ".".join(part.name for part in path)))
     elif value is NOTHING and not isinstance(root, exp.Column):
         del scope.loose[loose:]
     if not scope.depth:
         scope.meant[id(node)] = node, value
     return value
+
+
+def _is_grouped(first: str, found: list[Value], owner: Scope, scope: Scope) -> bool:
+    """Say whether a query groups by a column, by a field of it that is read, or by the element of an array that has it."""
+    # DuckDB takes no field that a query around groups by for one of its groups.
+    seen = found if owner is scope else found[:1]
+    item = owner.item(first)
+    element = [item.whole] if item is not None and item.whole is not None else []
+    return any(one.sql in (owner.groups or {}) for one in (*seen, *element))
 
 
 def _in_named_window(node: exp.Expr, scope: Scope) -> bool:

@@ -62,7 +62,8 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     distinct_rows = node.args.get("distinct")
     unique = None if several else _told_apart(groups, scope, one_row=one_row)
     ordered, limited = tail(node, scope, columns, one_row=one_row, groups=None if distinct_rows else unique)
-    if not ungrouped:
+    # With a fault in the list nobody knows what ALL are.
+    if not ungrouped and not (of_all and t.UNKNOWN in {value.type for value in values}):
         refuse_loose(scope)
     scope.context.decides |= bool(distinct_rows) and any(value.drifts for value in values)
     if scope.aggregated and scope.groups is None and t.UNKNOWN not in {value.type for value in values}:
@@ -76,7 +77,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
         relation.columns = [(name, value._replace(reads=frozenset())) for name, value in relation.columns]
     if (groups is not None and not several) or not (scope.aggregated or having):
         relation.requires = scope.requires
-    group_by = f" GROUP BY {', '.join(terms)}" if terms else ""
+    group_by = f" GROUP BY {', '.join(terms) or '()'}" if groups is not None else ""
     listed = _listed(node, relation, items)
     if several:
         # A set of no columns has one row of totals in DuckDB even where there are no rows at all.
@@ -166,7 +167,8 @@ def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
         )
         value = expression(item.unalias(), trial)
         del scope.context.faults[faults:]
-        if not trial.aggregated and not value.literal:
+        # What names nothing of FROM makes no groups: without rows it has one row of totals all the same.
+        if trial.named and not (trial.aggregated or trial.windowed):
             groups.append(value.sql)
     scope.groups = dict(zip(groups, groups, strict=True))
     return groups

@@ -63,7 +63,7 @@ CHARACTER_LENGTH(STRING) -> INT64 = length($1)
 BYTE_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
 BYTE_LENGTH(BYTES) -> INT64 = octet_length($1)
 OCTET_LENGTH(STRING) -> INT64 = CAST(strlen($1) AS BIGINT)
-UPPER(STRING) -> STRING = upper(replace(replace(replace(replace($1, 'ß', 'SS'), 'ŉ', chr(700) || 'N'), 'ﬁ', 'FI'), 'ﬂ', 'FL')) -- fails where regexp_matches($1, '[ǰΐΰևẖ-ẚὐ-ῼﬀﬃ-ﬗ]'): UPPER of a letter that becomes several
+UPPER(STRING) -> STRING = upper(replace(replace(replace(replace($1, 'ß', 'SS'), 'ŉ', chr(700) || 'N'), 'ﬁ', 'FI'), 'ﬂ', 'FL')) -- lacks where regexp_matches($1, '[ǰΐΰևẖ-ẚὐ-ῼﬀﬃ-ﬗ]'): UPPER of a letter that becomes several
 LOWER(STRING) -> STRING = lower(replace(CASE WHEN contains($1, 'Σ') THEN regexp_replace($1, '(\p{L})Σ(\z|[^\p{L}])', '\1ς\2', 'g') ELSE $1 END, 'İ', 'i̇'))
 TRIM(STRING) -> STRING = trim($1, $spaces)
 TRIM(STRING, STRING) -> STRING = trim($1, $2)
@@ -78,7 +78,7 @@ SUBSTRING(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length
 SUBSTRING(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 > length($1) THEN length($1) ELSE $3 END) -- fails where $3 < 0: SUBSTRING with a negative length
 LEFT(STRING, INT64) -> STRING = left($1, CASE WHEN $2 > length($1) THEN length($1) ELSE $2 END) -- fails where $2 < 0: LEFT with a negative length
 RIGHT(STRING, INT64) -> STRING = right($1, CASE WHEN $2 > length($1) THEN length($1) ELSE $2 END) -- fails where $2 < 0: RIGHT with a negative length
-EDIT_DISTANCE(STRING, STRING) -> INT64 = levenshtein($1, $2) -- fails where NOT regexp_full_match($1 || $2, '[\x00-\x7f]*'): EDIT_DISTANCE of a text with signs beyond ASCII
+EDIT_DISTANCE(STRING, STRING) -> INT64 = levenshtein($1, $2) -- lacks where NOT regexp_full_match($1 || $2, '[\x00-\x7f]*'): EDIT_DISTANCE of a text with signs beyond ASCII
 STARTS_WITH(STRING, STRING) -> BOOL = starts_with($1, $2)
 ENDS_WITH(STRING, STRING) -> BOOL = ends_with($1, $2)
 STRPOS(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
