@@ -25,7 +25,7 @@ from flows.sql.compile.frames import (
     up_to_peers,
     window_parts,
 )
-from flows.sql.compile.grouping import whole
+from flows.sql.compile.grouping import in_window, whole
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.ties import mark
@@ -262,7 +262,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     partition, order, spec = window_parts(window, scope, ())
     is_known = len(scope.context.faults) == faults
     values = [_partition(one, scope) for one in partition]
-    parts = [f"PARTITION BY {', '.join(steady(value.sql) for value in values)}"] if values else []
+    parts = [f"PARTITION BY {', '.join(in_window(value.sql, scope) for value in values)}"] if values else []
     scope.partitions.append(frozenset(value.sql for value in values))
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
     if reaches(spec) and len(keys.items) == 1 and keys.items[0][1].type in t.NUMBERS:
@@ -271,7 +271,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     inside = ""
     if order:
         tied = Tied(VALUES, keys.keys, frozenset(value.sql for value in values), over=True)
-        written = ", ".join(f"{steady(key.sql)} {key.way}" for key in keys.keys)
+        written = ", ".join(f"{in_window(key.sql, scope)} {key.way}" for key in keys.keys)
         kept = Use(None, window, order)
         if name in _OF_FRAMES and by_peers(name, spec, ignores_nulls=ignores_nulls):
             found = mark(tied, scope)
