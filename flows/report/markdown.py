@@ -12,7 +12,7 @@ from flows.report.text import (
     describe_failures,
     describe_outcome,
     describe_plan,
-    describe_reason,
+    describe_steps,
     describe_wait,
     remarks,
 )
@@ -59,8 +59,8 @@ def plan_markdown(table: str, plan: Plan, sql: str | None, said: Iterable[str] =
     lines = [f"## {for_markdown(describe_plan(table, plan)[0])}", ""]
     if plan.windows:
         lines += ["| window | why |", "| --- | --- |"]
-        lines += [f"| {step.name} | {for_markdown(describe_reason(step.reason))} |" for step in plan.windows[:SHOWN]]
-        lines += _left_out(len(plan.windows))
+        steps = describe_steps(plan)
+        lines += [f"| {what} | {for_markdown(why)} |" for what, why in steps[:SHOWN]] + _left_out(len(steps))
     lines += [f"- {for_markdown(line)}" for line in said] + _waits(plan)
     return "\n".join(lines) + "\n" + _reads(plan) + (f"\n{fenced(sql)}\n" if sql and plan.windows else "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from flows.engine.state import KEPT
@@ -110,8 +111,10 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
         if plan.bytes is not None:
             lines.append(f"  reads about {shown_bytes(plan.bytes)}")
     elif any(change.alters_rows for change in plan.changes) and not _is_derived(plan):
-        stay = "; its rows stay as they are" if plan.accepts else ""
-        lines = [f"{table}: its file changes what was copied before{_changes(plan.changes)}{stay}"]
+        said = "nothing is copied before a person has said what becomes of its rows"
+        if plan.accepts:
+            said = f"its file changes what was copied before{_changes(plan.changes)}; its rows stay as they are"
+        lines = [f"{table}: {said}"]
     elif plan.succession is not None and plan.succession.is_whole:
         lines = [f"{table}: to do: generation {plan.succession.generation} takes the place of what readers see"]
     else:
@@ -141,6 +144,20 @@ def describe_succession(plan: Plan) -> list[str]:
         lines.append(f"  {what}: no window of generation {following.generation} has closed yet; {seen}")
     if plan.still is not None:
         lines.append(f"  {plan.still}")
+    return lines
+
+
+def describe_steps(plan: Plan) -> list[tuple[str, str]]:
+    """Return what a plan does and why, adjacent windows with one reason as a range: `2026-01-01..2026-04-01`."""
+    lines: list[tuple[str, str]] = []
+    for why, group in groupby(plan.windows, key=lambda step: describe_reason(step.reason)):
+        steps = list(group)
+        spans = merge(step.window for step in steps if step.window)
+        if not spans:
+            lines.append((steps[0].name, why))
+        for span in spans:
+            count = sum(1 for step in steps if step.window and step.window.overlaps(span))
+            lines.append((str(span), f"{why} ({plural(count, 'step')})" if count > 1 else why))
     return lines
 
 
@@ -248,8 +265,8 @@ def _seen(outcome: Outcome) -> str:
     is_anew = outcome.plan.succession is not None and not outcome.plan.succession.changes
     what = "that were made anew" if is_anew else "of its changed definition"
     seen = f"; readers see the rows {what}" if outcome.swapped else ""
-    if trimmed := [str(entry.window) for entry in outcome.entries if entry.kind == "trim"]:
-        seen += f"; rows of {', '.join(trimmed)} are gone"
+    if trimmed := merge(entry.window for entry in outcome.entries if entry.kind == "trim" and entry.window):
+        seen += f"; rows of {', '.join(map(str, trimmed))} are gone"
     return seen
 
 

@@ -12,7 +12,7 @@ from flows.engine.readings import Readings
 from flows.engine.redefine import question
 from flows.model.asked import called
 from flows.model.errors import UsageError
-from flows.report.text import describe_reason, plan_remarks
+from flows.report.text import describe_steps, plan_remarks
 from flows.report.warning_text import column_lines
 from flows.wiring import load_alone, open_warehouse
 
@@ -47,8 +47,8 @@ class DryRun(NamedTuple):
 
     @property
     def steps(self) -> list[str]:
-        """A line for each window, with the reason."""
-        return [f"{step.name}  {describe_reason(step.reason)}" for step in self.plan.windows]
+        """A line for each range of windows that have one reason, with the reason."""
+        return [f"{what}  {why}" for what, why in describe_steps(self.plan)]
 
 
 def dry_run(kind: Kind, request: Request, say: Callable[[str], None], *, idle_sql: bool = False) -> DryRun:

@@ -4,7 +4,7 @@ import pytest
 
 from flows.commands.progress import Quiet
 from flows.engine.request import Request
-from flows.report.text import describe_outcome
+from flows.report.text import describe_outcome, describe_plan
 from flows.tracking.dry_run import dry_run
 from flows.wiring import run_alone
 
@@ -55,7 +55,11 @@ def test_what_a_person_will_be_asked_is_said_before(write):
     """Of rows that were copied otherwise: what changed, and what each answer costs; nothing of columns to come."""
     new = ", {name: seen, type: DATE, from: day}]"
     write("core/visits", CORE.replace("a.csv", "b.csv").replace("}]", f"}}{new}"))
-    [said] = dry_run("ingest", Request("core.visits"), print).remarks
+    found = dry_run("ingest", Request("core.visits"), print)
+    assert describe_plan("core.visits", found.plan) == [
+        "core.visits: nothing is copied before a person has said what becomes of its rows"
+    ]
+    [said] = found.remarks
     assert "changes what was copied before: source. " in said
     assert "--rebuild (2 rows in 1 commit, which took 0:00:00); its rows stay as they are by" in said
     assert not any(
@@ -64,10 +68,11 @@ def test_what_a_person_will_be_asked_is_said_before(write):
 
 
 def test_rows_that_go_are_told_and_no_query_is_shown_for_them(write):
-    """Nobody has asked for them to go but by a file whose start is later."""
-    write("derived/visits", DERIVED.replace("start: 2026-01-01", "start: 2026-01-02"))
+    """Nobody has asked for them to go but by a file whose start is later; adjacent windows are one range."""
+    write("derived/visits", DERIVED.replace("start: 2026-01-01", "start: 2026-01-03"))
     found = dry_run("derive", Request("derived.visits"), print)
-    assert found.steps == ["2026-01-01..2026-01-02  its rows go: they lie outside the table's start and end"]
+    gone = "its rows go: they lie outside the table's start and end (2 steps)"
+    assert found.steps == [f"2026-01-01..2026-01-03  {gone}"]
     assert found.sql is None
     done = run_alone("derive", Request("derived.visits"), Quiet())
-    assert describe_outcome(done) == "derived.visits: 1 commit, 0 rows; rows of 2026-01-01..2026-01-02 are gone"
+    assert describe_outcome(done) == "derived.visits: 2 commits, 0 rows; rows of 2026-01-01..2026-01-03 are gone"
