@@ -12,7 +12,7 @@ from flows.model.dependency import Dependency, Edge, Tie
 from flows.model.errors import Fault, SqlError
 from flows.sql import types as sql_types
 from flows.sql.parse.limits import too_deep
-from flows.sql.parse.parser import forget, parse, parse_any, read, tables
+from flows.sql.parse.parser import forget, parse, parse_any, read, tables, without_pipes
 from flows.sql.parse.tree import base_tables, line_of, table_identity
 from flows.sql.parse.write import canonical, first_rows
 from flows.sql.shown import shown
@@ -173,6 +173,8 @@ def to_bigquery(
     from flows.sql.parse.quoting import with_backticks  # noqa: PLC0415 - as above
 
     try:
+        parse_any(sql)
+        sql = without_pipes(sql)
         tree = parse_any(sql)
         context = compiled(tree, schema, {}, keys=keys).context
     except SqlError:

@@ -54,7 +54,7 @@ class Case:
     @property
     def is_expression(self) -> bool:
         """Whether it is one expression, not a query."""
-        return not self.by_row and not self.written.startswith(("SELECT", "WITH"))
+        return not self.by_row and not self.written.startswith(("SELECT", "WITH", "FROM"))
 
     def given(self) -> tuple[str, list[list[Any]]]:
         """Return the types of the columns, and the rows as JSON; no types where it ends in an error."""

@@ -11,8 +11,8 @@ from tests.sql.judged_queries import load
 TABLES, CASES, _ = load()
 NAME = re.compile(r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|\b[A-Za-z_]\w*\b")
 DEFINES = re.compile(r"\b(?:AS|WITH|RECURSIVE|,) $|\bOVER $")
-OF_TWO_KINDS = ("SELECT w.st.y.*", "SELECT NORMALIZE(", "GROUP BY ROLLUP(kk)", "OVER (w ROWS")
-"""What a name gives, what a mode or a set is, and which order a window has is known where the name is right."""
+OF_TWO_KINDS = ("SELECT w.st.y.*", "SELECT NORMALIZE(", "GROUP BY ROLLUP(kk)", "OVER (w ROWS", "|>")
+"""What a step of a pipe reads is what the one before it gives, by name; what a name gives, what a mode or a set is, and which order a window has is known where the name is right."""
 
 
 def misspelt(sql):

@@ -163,7 +163,7 @@ def refuse_foreign(sql: str, tokens: Sequence[Token]) -> None:
     _refuse_start(tokens)
     # Most queries hold nothing that looks like any of these, which a look at the text says before one at each word.
     spelt = sql.upper()
-    if any(sign in spelt for sign in ("FETCH", "|>", "?")):
+    if any(sign in spelt for sign in ("FETCH", "?")):
         _refuse_statement(tokens)
     words = set(_WORD.findall(spelt))
     faults = [
@@ -195,8 +195,6 @@ def _refuse_statement(tokens: Sequence[Token]) -> None:
     for before, token in zip([tokens[0], *tokens], tokens, strict=False):
         if token.token_type == TokenType.FETCH and before.token_type != TokenType.DOT:
             raise SqlError([Fault(token.line, "GoogleSQL has no FETCH. Write LIMIT.")])
-        if token.text == "|>":
-            raise SqlError([Fault(token.line, "pipe syntax (|>) is not supported. Write a SELECT.")])
         if token.token_type == TokenType.PLACEHOLDER:
             message = "a positional parameter (?) has no value here. Write @window_start or @window_end."
             raise SqlError([Fault(token.line, message)])

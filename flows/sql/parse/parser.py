@@ -181,6 +181,9 @@ def _one_select(sql: str) -> exp.Query:
         if not spelt:
             raise SqlError([Fault(1, "there is no query here. Write a SELECT.")])
         refuse_deep(spelt)
+        if _has_pipes(sql, spelt):
+            sql, spelt = _of_selects(sql, spelt)
+            refuse_deep(spelt)
         refuse_foreign(sql, spelt)
         tokens = for_parser(_named_calls(sql, spelt))
         statements = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
@@ -200,6 +203,22 @@ def _one_select(sql: str) -> exp.Query:
     if any(sign in sql for sign in "&^|") and any(token.token_type in _OF_BITS for token in tokens):
         bind(tree)
     return tree
+
+
+def _has_pipes(sql: str, tokens: list[Token]) -> bool:
+    return "|>" in sql and any(token.token_type == TokenType.PIPE_GT for token in tokens)
+
+
+def _of_selects(sql: str, tokens: list[Token]) -> tuple[str, list[Token]]:
+    from flows.sql.parse.pipes import without_pipes  # noqa: PLC0415 - few queries have pipes
+
+    return without_pipes(sql, tokens, _DIALECT.tokenize)
+
+
+def without_pipes(sql: str) -> str:
+    """Return a query that has been parsed with SELECTs in place of pipes; another one as it stands."""
+    tokens = spelt(sql)
+    return _of_selects(sql, tokens)[0] if _has_pipes(sql, tokens) else sql
 
 
 def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
