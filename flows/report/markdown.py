@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flows.model.sizes import plural
 from flows.model.window import EVER
 from flows.report.escape import fenced, for_markdown
 from flows.report.text import (
@@ -71,7 +70,7 @@ def error_markdown(table: str, error: Exception | str) -> str:
 
 
 def _left_out(count: int) -> list[str]:
-    return ["", f"and {plural(count - SHOWN, 'window')} more", ""] if count > SHOWN else [""]
+    return ["", f"and {count - SHOWN:,} more", ""] if count > SHOWN else [""]
 
 
 def _waits(plan: Plan) -> list[str]:

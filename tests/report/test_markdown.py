@@ -1,6 +1,6 @@
 """What an artifact says."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from flows.engine.outcome import Failure, Outcome
 from flows.engine.steps import Plan, Reason, Step
 from flows.model.entry import Entry, Notice, Touched
 from flows.model.errors import DerivedError
-from flows.model.window import EVER
+from flows.model.window import EVER, Window
 from flows.report.escape import fenced, for_markdown
 from flows.report.markdown import SHOWN, artifact_key, outcome_markdown, plan_markdown
 
@@ -67,9 +67,11 @@ def test_a_table_that_was_touched_as_a_whole_has_no_dates():
 
 
 def test_a_plan_in_an_artifact_shows_its_sql_as_it_is():
-    """No text in it closes the block; of many windows the first are shown, and the others counted."""
-    steps = tuple(Step(None, "missing", Reason("changed", "core.x")) for _ in range(SHOWN + 2))
+    """No text in it closes the block; of many ranges of windows the first are shown, and the others counted."""
+    days = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=2 * n) for n in range(SHOWN + 2)]
+    windows = [Window(day, day + timedelta(days=1)) for day in days]
+    steps = tuple(Step(window, "missing", Reason("changed", "core.x")) for window in windows)
     text = plan_markdown("derived.x", Plan(steps), "SELECT '```\n<b>'")
     assert "\n````\nSELECT '```\n<b>'\n````\n" in text
-    assert text.count("| whole table | core.x changed |") == SHOWN
-    assert "\nand 2 windows more\n" in text
+    assert text.count(" | core.x changed |\n") == SHOWN
+    assert "\nand 2 more\n" in text
