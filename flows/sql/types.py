@@ -74,6 +74,12 @@ def duckdb_type(type_: Type) -> str:
     return _DUCKDB.get(type_.name, "INTEGER")
 
 
+def packed(fields: Iterable[tuple[str, str]]) -> str:
+    """Return a STRUCT of names and SQL; DuckDB has no fields without a name."""
+    listed = (f"{quote_text(name or f'_{place}')}: {sql}" for place, (name, sql) in enumerate(fields, 1))
+    return f"{{{', '.join(listed)}}}"
+
+
 def holds(type_: Type, kinds: tuple[Type, ...]) -> bool:
     """Say whether a type is one of some kinds, or has one inside."""
     inside = (*(field for _, field in type_.fields), *((type_.element,) if type_.element else ()))
@@ -122,12 +128,22 @@ def _supertype(values: tuple[tuple[Type, bool], ...]) -> Type | None:
         return UNKNOWN
     different.discard(NULL)
     if len(different) == 1:
-        return different.pop()
+        return _alone(different.pop())
     typed = [(type_, literal) for type_, literal in values if type_ != NULL]
-    for wanted, _ in sorted(typed, key=_preference):
-        if all(coerces(type_, wanted, literal) for type_, literal in typed):
+    written = all(literal and not any(field.element for _, field in type_.fields) for type_, literal in typed)
+    for wanted in (_alone(type_) for type_, _ in sorted(typed, key=_preference)):
+        # Of literals alone the first one decides, with its NULLs as INT64s.
+        leads = not written or coerces(_alone(typed[0][0]), wanted, literal=True)
+        if leads and all(coerces(type_, wanted, literal) for type_, literal in typed):
             return _named(wanted, typed[0][0])
     return None if typed else NULL
+
+
+def _alone(type_: Type) -> Type:
+    """Return the type that a STRUCT has where nothing else is beside it: NULLs in it are INT64."""
+    if type_.name != "STRUCT":
+        return INT64 if type_ is NULL else type_
+    return Type("STRUCT", fields=tuple((name, _alone(field)) for name, field in type_.fields))
 
 
 def _named(type_: Type, first: Type) -> Type:

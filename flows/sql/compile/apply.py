@@ -43,7 +43,7 @@ def apply(  # noqa: PLR0913 - the parts of a call
     """Choose the signature that fits and fill its template."""
     values = [value for _, value in arguments]
     given = [value.type for value in values]
-    matched = match(candidates, [(value.type, value.literal) for value in values])
+    matched = match(candidates, [value.given for value in values])
     if t.UNKNOWN in given:
         return Value(matched.result, "NULL") if matched and matched.result != t.UNKNOWN else NOTHING
     if matched is None:

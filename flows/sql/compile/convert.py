@@ -43,6 +43,11 @@ def converted(node: exp.Expr, value: Value, want: Type, scope: Scope) -> str:
         return value.sql
     if value.type == t.NULL:
         return f"CAST({value.sql} AS {t.duckdb_type(want)})"
+    if value.fields and len(value.fields) == len(want.fields):
+        # A number with a point that is written in a STRUCT is a FLOAT64 before it is a decimal.
+        fields = (one._replace(literal=False) if one.type == t.FLOAT64 else one for one in value.fields)
+        parts = zip(fields, want.fields, strict=True)
+        return t.packed([(name, converted(node, one, kind, scope)) for one, (name, kind) in parts])
     written = node.unalias().unnest() if value.literal else node
     if value.literal and want.element is not None and isinstance(written, exp.Array) and written.expressions:
         items = [(item, expression(item, scope)) for item in written.expressions]

@@ -168,7 +168,7 @@ def _case(node: exp.Expr, scope: Scope) -> Value:
     default = node.args.get("default")
     otherwise = (default, expression(default, scope)) if default else (node, Value(t.NULL, "NULL", reads=frozenset()))
     values = [value for _, _, value in branches] + [otherwise[1]]
-    common = t.supertype((value.type, value.literal) for value in values)
+    common = t.supertype(value.given for value in values)
     if common is None:
         kinds = ", ".join(dict.fromkeys(str(value.type) for value in values if value.type != t.NULL))
         return scope.fault(node, f"CASE gives {kinds}, which have no type in common. Write CAST(... AS TYPE).")

@@ -56,6 +56,19 @@ class Value(NamedTuple):
         """Whether it is the same for all rows."""
         return self.reads is not None and not self.reads and self.type != t.UNKNOWN
 
+    @property
+    def given(self) -> tuple[Type, bool]:
+        """Return its type as others decide with it what they have in common, and whether it is a literal.
+
+        A NULL that is written as a field of a STRUCT turns into any type there; alone it is INT64.
+        """
+        if not self.fields:
+            return self.type, self.literal
+        names = (name for name, _ in self.type.fields)
+        return Type(
+            "STRUCT", fields=tuple(zip(names, (one.given[0] for one in self.fields), strict=True))
+        ), self.literal
+
     def depending(self, reads: frozenset[Read], *, drifts: bool) -> Value:
         """Return the value with what it depends on, and whether it drifts; every expression is one of these."""
         type_, sql, literal, constant, origins, _, fields, sum_, _, bound = self

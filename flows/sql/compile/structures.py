@@ -26,16 +26,18 @@ if TYPE_CHECKING:
 
 def struct(fields: Sequence[tuple[str, Value]]) -> Value:
     """Return a STRUCT of values."""
-    packed = ", ".join(
-        f"{quote_text(name or f'_{place}')}: {value.sql}" for place, (name, value) in enumerate(fields, 1)
-    )
     type_ = Type(
         "STRUCT", fields=tuple((name, t.INT64 if value.type == t.NULL else value.type) for name, value in fields)
     )
     if any(value.type == t.UNKNOWN for _, value in fields):
         return NOTHING
     literal = all(value.literal for _, value in fields)
-    return Value(type_, f"{{{packed}}}", literal=literal, fields=tuple(value for _, value in fields))
+    return Value(
+        type_,
+        t.packed([(name, value.sql) for name, value in fields]),
+        literal=literal,
+        fields=tuple(value for _, value in fields),
+    )
 
 
 def constructed(node: exp.Expr, items: Sequence[exp.Expr], want: Type, scope: Scope) -> Value:
@@ -49,7 +51,7 @@ def constructed(node: exp.Expr, items: Sequence[exp.Expr], want: Type, scope: Sc
         if (value.type, kind) == (t.STRING, t.BYTES) and value.literal:
             values.append(Value(kind, f"encode({value.sql})"))
             continue
-        if not t.coerces(value.type, kind, value.literal):
+        if not t.coerces(value.given[0], kind, value.literal):
             written = shown(item)
             return scope.fault(item, f"'{written}' in {want} is {value.type}. Write CAST({written} AS {kind}).")
         values.append(Value(kind, converted(item, value, kind, scope)))
@@ -137,7 +139,7 @@ def _array(node: exp.Expr, scope: Scope) -> Value:
     values = [(item, expression(item, scope)) for item in node.expressions]
     if not values:
         return Value(t.array(t.NULL), "[]", literal=True)
-    common = t.supertype((value.type, value.literal) for _, value in values)
+    common = t.supertype(value.given for _, value in values)
     if common is None:
         kinds = ", ".join(dict.fromkeys(str(value.type) for _, value in values))
         return scope.fault(node, f"an ARRAY of {kinds} has no one type. Write CAST(... AS TYPE).")
