@@ -1,9 +1,9 @@
-"""What a real query costs to analyze and to compile for DuckDB, beside sqlglot's own parse and generate of the same text.
+"""What a query costs to analyze and to compile for DuckDB, beside sqlglot's own parse and generate of the same text.
 
 python -m benchmarks.sql --repeats 20
 
-CPU, in one process that has compiled each query once; a query is another text each time, so that no tree is kept. The goal
-is a median of 10 ms each for `analyze` and `to_duckdb`.
+CPU, in one process that has compiled each query once; a query is another text each time, so that no tree is kept. The
+goal is a median of 10 ms each for `analyze` and `to_duckdb`.
 """
 
 from __future__ import annotations
