@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def test_a_run_of_a_worker_that_is_stopped_ends_as_prefect_means_it(local):
 
 
 def test_ctrl_c_ends_it_all(local):
-    """No process of it is left."""
+    """No process of it is left, and the run that was at work goes on when all is started again."""
+    run = local.project.start("derived.long")
+    local.project.in_the_middle(run)
     local.process.send_signal(signal.SIGINT)
     assert local.process.wait(120) == 0
     said = local.log.read_text()
@@ -134,3 +137,6 @@ def test_ctrl_c_ends_it_all(local):
     while (left := alive_in(local.project.root)) and time.monotonic() < deadline:
         time.sleep(0.3)  # what was killed is gone a moment later
     assert not left
+    with closing(sqlite3.connect(local.project.root / ".derived/prefect/prefect.db")) as database:
+        [(state,)] = database.execute("SELECT state_name FROM flow_run WHERE id = ?", [run])
+    assert state == "AwaitingRetry"

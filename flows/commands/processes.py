@@ -80,10 +80,15 @@ def free_port(wanted: int) -> int:
 def _end(running: subprocess.Popen[bytes]) -> None:
     try:
         running.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
         with suppress(subprocess.TimeoutExpired):
             running.wait(GRACE)
+        with suppress(ProcessLookupError):  # what it has started itself tells what becomes of it
+            while time.monotonic() < deadline:
+                os.killpg(running.pid, 0)
+                time.sleep(0.1)
     finally:  # also where Ctrl-C is pressed again
-        with suppress(ProcessLookupError):  # what it has started itself, or all of it where it did not end
+        with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 

@@ -74,6 +74,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     from flows.tracking.final_state import failed_state, final_state, let_go, planned_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
+    from flows.tracking.stopping import hear_no_more  # noqa: PLC0415
     from flows.tracking.unbegun import end_what_was_stopped_before  # noqa: PLC0415
 
     show_no_traceback_of_ours()
@@ -133,6 +134,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
                 let_go(error)
                 return failed_state(error)
             except (KeyboardInterrupt, TerminationSignal) as stopped:
+                hear_no_more()
                 let_go(stopped)
                 return tracker.stopped(stopped)
             state = final_state(outcome)

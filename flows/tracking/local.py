@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_client
@@ -29,7 +31,9 @@ def bring_local_pool(name: str, root: Path) -> bool:
         UsageError: the pool is there and of another type.
     """
     template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"]["working_dir"]["default"] = str(root.resolve())
+    properties = template["variables"]["properties"]
+    properties["working_dir"]["default"] = str(root.resolve())
+    properties["command"]["default"] = shlex.join((sys.executable, "-m", "flows.process"))
     with get_client(sync_client=True) as client:
         try:
             pool = client.read_work_pool(name)

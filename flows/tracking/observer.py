@@ -30,6 +30,7 @@ from flows.report.text import (
 from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
 from flows.tracking.final_state import describe_stopped, has_committed, put_back_state, stopped_state
+from flows.tracking.stopping import Later, hear_no_more
 from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
@@ -172,29 +173,59 @@ class Tracker:
     def _commit(self, task: Any, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ANN401 - a task
         """Do the work of a window as a task run, and know what has become of it."""
         self._at = step.name
+
+        def committed(entry: Entry) -> None:
+            self._at = ""
+            self._entries.append(entry)
+
         try:
-            entry: Entry = self._do(task, step.name, work)
+            entry: Entry = self._do(task, step.name, work, committed)
         except Exception:
             self._at = ""
             raise
-        self._at = ""
-        self._entries.append(entry)
         return entry
 
-    def _do(self, task: Any, name: str, work: Callable[[], Any], *, is_kept: bool = False) -> Any:  # noqa: ANN401 - tasks give what their work gives
-        """Do the work as a task run; what stops the process ends that as cancelled, unless its result is kept."""
+    def _do(
+        self,
+        task: Any,  # noqa: ANN401 - Prefect's
+        name: str,
+        work: Callable[[], Any],
+        then: Callable[[Any], None] = lambda _: None,
+        *,
+        is_kept: bool = False,
+    ) -> Any:  # noqa: ANN401 - tasks give what their work gives
+        """Do the work as a task run; what stops the process ends that as cancelled, unless its result is kept.
+
+        Args:
+            task: what Prefect is to know of it.
+            name: the name of the task run.
+            work: what is to be done.
+            then: told what came of it, before anything can stop the process.
+            is_kept: whether Prefect keeps the result.
+        """
         stopped: list[BaseException] = []
+        later = Later()
 
         def until_stopped() -> Any:  # noqa: ANN401 - the same
             try:
-                return work()
+                later.end()
+                done = work()
+                later.begin()
             except (KeyboardInterrupt, TerminationSignal) as error:
+                hear_no_more()
                 if is_kept:
                     raise
                 stopped.append(error)
                 return Cancelled(message="Stopped, and rolled back.")
+            return done
 
-        done = task(name, until_stopped)
+        later.begin()
+        try:
+            done = task(name, until_stopped)
+            if not stopped:
+                then(done)
+        finally:
+            later.end()
         if stopped:
             raise stopped[0]
         return done

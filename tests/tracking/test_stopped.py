@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 import sys
 import time
+from contextlib import contextmanager
+
+import pytest
 
 from tests.prefect_api import process
 
@@ -61,3 +65,49 @@ def test_a_person_stops_a_command(project, tmp_path):
     assert run["state"]["message"] == said
     windows, rows = project.half_done()
     assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
+
+
+@contextmanager
+def _worker(project, run, log):
+    """Be a process worker who starts a run, and holds the other end of what its process has to read."""
+    environment = project.server.environment | {"PREFECT__FLOW_RUN_ID": run}
+    command = (sys.executable, "-m", "flows.process")
+    with process(command, log, env=environment, cwd=project.root, stdin=subprocess.PIPE) as front, front.stdin:
+        yield front
+
+
+def _put_back(project, run):
+    """Return the message with which a run waits to be started again, once it does."""
+    deadline = time.monotonic() + 60
+    while (found := project.server.call("GET", f"flow_runs/{run}"))["state_name"] != "AwaitingRetry":
+        assert time.monotonic() < deadline, found["state"]
+        time.sleep(0.3)
+    return found["state"]["message"]
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["SIGTERM", "SIGKILL"])
+def test_a_run_whose_process_worker_is_ended_waits_for_another(project, tmp_path, killed):
+    """By SIGTERM it kills what it has started; by SIGKILL it only lets go of it. Both end the run's process too."""
+    run, log = project.start("derived.long", state="PENDING", force=True), tmp_path / "log"
+    with _worker(project, run, log) as front:
+        project.in_the_middle(run)
+        front.stdin.close()
+        if killed:
+            front.kill()
+        said = _put_back(project, run)
+        assert "Committed: 2026-01-01..2026-01-02. Rolled back: 2026-01-02..2026-01-03. It goes on at " in said
+        if not killed:
+            assert front.wait(60) == 0
+    windows, rows = project.half_done()
+    assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
+    assert "Traceback" not in project.server.logs(run, until="Rolled back")
+
+
+def test_a_run_whose_process_worker_is_ended_before_it_begins_waits_for_another(project, tmp_path):
+    """Its process knows nothing of Prefect yet, and ends by the signal: who looks after it tells."""
+    run, log = project.start("derived.late", state="PENDING"), tmp_path / "log"
+    with _worker(project, run, log) as front:
+        time.sleep(0.2)
+        front.kill()
+        front.stdin.close()
+        assert _put_back(project, run).startswith("Its process was told to end, ")

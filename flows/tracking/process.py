@@ -1,0 +1,123 @@
+"""A process worker's flow run, which outlives the worker for as long as it takes to say what becomes of it.
+
+A worker that is told to end kills what it has started at once, and one that is killed tells nobody: the run would stay
+`Running`. So the worker starts a process here that may be killed. Its child starts the run, ends it once the worker is
+gone, and tells the run's state where the run has not done so itself.
+
+Nothing of Prefect is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import stat
+import sys
+import threading
+import time
+from contextlib import suppress
+
+ENGINE = ("-m", "prefect.engine")
+GRACE = 20
+"""Seconds that a run has to end by itself once its worker is gone."""
+ENDING = 5
+"""Seconds that a worker may take to end that was told to, together with its run."""
+PRINTING = 1
+"""Seconds that what a run has printed may take to be read, once it has ended."""
+TELLING = 60
+"""Seconds for which the API is asked again that does not answer."""
+
+
+def execute() -> int:
+    """Execute the run that PREFECT__FLOW_RUN_ID names, and return the exit code of this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, and so is the end of its terminal
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    front, held = os.pipe()
+    keeper = os.fork()
+    if keeper == 0:
+        os.close(held)
+        return _end_like(_keep(front))
+    os.close(front)
+    return _end_like(_wait_for(keeper))
+
+
+def _keep(front: int) -> int:
+    """Start the run, wait for its end and return its exit code, negative for a signal.
+
+    Args:
+        front: gives the end of file once the process is gone that the worker has started.
+    """
+    printed = {os.pipe(): stream for stream in (1, 2)}
+    run = os.fork()
+    if run == 0:
+        for (_, end), stream in printed.items():
+            os.dup2(end, stream)
+        os.execv(sys.executable, (sys.executable, *ENGINE))  # noqa: S606 - Prefect's own
+    gone = threading.Event()
+    threading.Thread(target=_end_with_the_worker, args=(front, run, gone), daemon=True).start()
+    relays = []
+    for (end, other), stream in printed.items():
+        os.close(other)
+        relays.append(threading.Thread(target=_relay, args=(end, stream), daemon=True))
+        relays[-1].start()
+    code = _wait_for(run)
+    for relay in relays:
+        relay.join(PRINTING)
+    if code < 0:
+        gone.wait(ENDING)
+    if code != 0 and gone.is_set():
+        _tell()
+    return code
+
+
+def _relay(end: int, stream: int) -> None:
+    """Print what a run prints, as long as somebody reads it: where nobody does, its own printing would end the run."""
+    while printed := os.read(end, 1 << 16):
+        with suppress(OSError):
+            os.write(stream, printed)
+
+
+def _wait_for(child: int) -> int:
+    """Hand on to a child that this process is to end, and return its exit code."""
+
+    def hand_on(number: int, _frame: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    signal.signal(signal.SIGTERM, hand_on)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _end_like(code: int) -> int:
+    """End this process by the signal that has ended its child, or return the child's exit code."""
+    if code < 0:
+        with suppress(OSError):  # SIGKILL has no other action
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    return code
+
+
+def _end_with_the_worker(front: int, run: int, gone: threading.Event) -> None:
+    """Wait until the worker, or what it has started, is gone, and end the run."""
+    # A worker holds the other end of the standard input; where none does, there is the front alone to watch.
+    watched = [front] if stat.S_ISCHR(os.fstat(0).st_mode) else [front, 0]
+    while not any(os.read(ready, 1) == b"" for ready in select.select(watched, [], [])[0]):
+        pass
+    gone.set()
+    with suppress(ProcessLookupError):
+        os.kill(run, signal.SIGTERM)
+        time.sleep(GRACE)
+        os.kill(run, signal.SIGKILL)
+
+
+def _tell() -> None:
+    """Give the run the state that it has come to, where it has not told that."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):  # which the worker has read
+        os.dup2(nowhere, stream)
+    from flows.tracking.gone import tell_of_gone_process  # noqa: PLC0415 - Prefect is slow to import
+
+    deadline = time.monotonic() + TELLING
+    while not tell_of_gone_process() and time.monotonic() < deadline:
+        time.sleep(1)
