@@ -8,14 +8,17 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.prefect_api import Server, alive_in, clean_environment, free_port
-from tests.tracking.project import LONG, Project, make_project
+from tests.tracking.project import LONG, Project, make_project, processes_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -89,14 +92,6 @@ def test_tables_run_in_a_server_of_this_machine(local):
     assert all(word in alive for word in ("flows.local", "flows.tracking.server", "worker start")), alive
 
 
-def _processes(run):
-    """Return the processes of a run."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
-            if f"PREFECT__FLOW_RUN_ID={run}\0".encode() in (process / "environ").read_bytes():
-                yield int(process.name)
-
-
 def test_a_run_of_a_worker_that_is_stopped_ends_as_prefect_means_it(local):
     """SIGTERM to its process, which a machine gives that shuts down, puts it back; from the UI it is cancelled.
 
@@ -105,7 +100,7 @@ def test_a_run_of_a_worker_that_is_stopped_ends_as_prefect_means_it(local):
     project, server = local.project, local.project.server
     run = project.start("derived.long")
     project.in_the_middle(run)
-    for process in list(_processes(run)):
+    for process in list(processes_of(run)):
         os.kill(process, signal.SIGTERM)
     project.in_the_middle(run, attempt=2)
     states = server.call("GET", f"flow_run_states/?flow_run_id={run}")

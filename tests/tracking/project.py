@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,8 +17,8 @@ import duckdb
 from tests.prefect_api import REPOSITORY, Server, process
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 USERS = """\
 user_id,handle,country,plan,newsletter,signed_up_at,updated_at
@@ -136,6 +138,14 @@ class Project:
             ).fetchall()
             [(rows,)] = warehouse.execute("SELECT count(*) FROM derived.long").fetchall()
             return windows, rows
+
+
+def processes_of(run: str) -> Iterator[int]:
+    """Return the processes of a run."""
+    for found in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if f"PREFECT__FLOW_RUN_ID={run}\0".encode() in (found / "environ").read_bytes():
+                yield int(found.name)
 
 
 def _started(task: dict[str, Any]) -> str:

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 import pytest
 
 from tests.prefect_api import process
+from tests.tracking.project import processes_of
 
+STARTED = 3
+"""The processes of a run: what its worker starts, who looks after the run, and the run itself."""
 NAMED = "derived.long 2026-01-01..2026-01-03"
 
 
@@ -107,7 +110,8 @@ def test_a_run_whose_process_worker_is_ended_before_it_begins_waits_for_another(
     """Its process knows nothing of Prefect yet, and ends by the signal: who looks after it tells."""
     run, log = project.start("derived.late", state="PENDING"), tmp_path / "log"
     with _worker(project, run, log) as front:
-        time.sleep(0.2)
+        while len(list(processes_of(run))) < STARTED:
+            time.sleep(0.05)
         front.kill()
         front.stdin.close()
         assert _put_back(project, run).startswith("Its process was told to end, ")
