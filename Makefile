@@ -39,11 +39,12 @@ local: install ## See it all on this machine: a Prefect server, a worker and the
 screenshots: install ## Take the pictures of Prefect's UI in docs/images/ (Debian's chromium; minutes)
 	$(BIN)/python docs/screenshots.py
 
-# Three on two cores: many tests wait, for servers that end, for a time to pass.
+# Three on two cores: many tests wait, for servers that end, for a time to pass. They start hundreds of processes, of which
+# each would compile our modules anew where the environment forbids to keep what was compiled.
 test: lint ## Lint, check that prefect.yaml is up to date, and run all tests
 	@tests/servers/install.sh
 	$(BIN)/python -m flows.deploy --check
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/kubernetes
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/kubernetes
 
 test-kubernetes: install ## Run the image in a Kubernetes of its own, which this builds, starts and ends (root, Debian, Go)
 	@tests/servers/install.sh

@@ -14,7 +14,12 @@ from tests.servers import bigquery, buckets, mongodb, mysql
 from tests.servers.bigquery.statements import refused
 from tests.servers.googlesql import Judge
 from tests.shop import finished_shop, shop
-from tests.workers import pytest_collection_finish, pytest_collection_modifyitems, pytest_unconfigure
+from tests.workers import (
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_unconfigure,
+    pytest_xdist_make_scheduler,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +31,7 @@ __all__ = [
     "pytest_make_collect_report",
     "pytest_runtest_makereport",
     "pytest_unconfigure",
+    "pytest_xdist_make_scheduler",
     "shop",
 ]
 
@@ -75,14 +81,20 @@ def mongodb_database(mongodb_server: mongodb.MongodbServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def bigquery_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.BigQueryServer]:
+def judge() -> Iterator[Judge]:
+    """GoogleSQL's own analyzer, which takes 4 s of CPU to start."""
+    with Judge() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def bigquery_server(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Iterator[bigquery.BigQueryServer]:
     """The server that all tests share; what they and their processes send is GoogleSQL by the word of its own analyzer."""
     record = tmp_path_factory.mktemp("bigquery") / "statements.jsonl"
     record.touch()
     with bigquery.serving(record=record) as server:
         yield server
-    with Judge() as judge:
-        found = refused(record, judge)
+    found = refused(record, judge)
     assert not found, "\n\n".join(found)
 
 

@@ -1,24 +1,56 @@
-"""Prepares the processes that share the tests: orders the files, so that no long one is left for the end."""
+"""Prepares the processes that share the tests: no server is started in two without need, no long file is left for the end."""
 
 from __future__ import annotations
 
 import gc
+from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-# Those whose tests take longest come first.
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+# A process starts each once, for seconds of CPU: all files that need one of them go to one process, by the first of them
+# that they need. Those whose tests take longest come first.
 SERVERS = ("bigquery_server", "prefect_server", "mongodb_server", "mysql_server")
+# The files of this folder take as long as all others of its server, and go to a process of their own.
+APART = "/contract/"
+# Under which name pytest's cache tells the process that shares the tests which files need which server.
+KEPT = "derived/servers"
 # Their tests are many and short, but for those that try much at random: they fill the processes at the end.
 LAST = ("sql", "project", "model", "report")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _Scheduling(LoadFileScheduling):
+    """Gives the files of a server to one process, and all others file by file."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        self._servers: dict[str, str] | None = None
+
+    def _split_scope(self, nodeid: str) -> str:
+        if self._servers is None:  # all processes have collected the tests
+            self._servers = dict(self.config.cache.get(KEPT, {}))
+        file = super()._split_scope(nodeid)
+        return self._servers.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling | None:
+    """Share the tests by server and file."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let files with tests of a server come first, then those that start processes, then the rest."""
     turns: dict[str, int] = {}
     for item in items:
-        path = item.path.as_posix()
-        turns[path] = min(turns.get(path, len(SERVERS) + 2), _turn(item))
-    items.sort(key=lambda item: turns[item.path.as_posix()])
+        turns[_file(item)] = min(turns.get(_file(item), len(SERVERS) + 2), _turn(item))
+    items.sort(key=lambda item: (turns[_file(item)], APART not in _file(item)))
+    if getattr(config, "workerinput", {}).get("workerid") == "gw0":
+        needed = {file: SERVERS[turn] for file, turn in turns.items() if turn < len(SERVERS)}
+        config.cache.set(KEPT, {file: APART if APART in file else server for file, server in needed.items()})
 
 
 def pytest_collection_finish() -> None:
@@ -30,6 +62,10 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Let the end of the process collect all: DuckDB's client takes what is left for a leak."""
     gc.unfreeze()
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def _turn(item: pytest.Item) -> int:

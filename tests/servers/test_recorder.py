@@ -5,7 +5,6 @@ import sys
 
 from tests.prefect_api import clean_environment
 from tests.servers.bigquery.statements import refused
-from tests.servers.googlesql import Judge
 
 LENIENT = "SELECT n FROM (SELECT 1 AS n) WHERE n = '1'"
 SEND = (
@@ -15,7 +14,7 @@ SEND = (
 )
 
 
-def test_a_statement_that_bigquery_refuses_is_found_though_the_emulator_takes_it(bigquery_server, tmp_path):
+def test_a_statement_that_bigquery_refuses_is_found_though_the_emulator_takes_it(bigquery_server, judge, tmp_path):
     """Whatever process sent it. With such a one the tests end in an error (`bigquery_server`)."""
     environment = clean_environment(HOME=str(tmp_path)) | bigquery_server.environment
     before = bigquery_server.record.read_text()
@@ -25,7 +24,6 @@ def test_a_statement_that_bigquery_refuses_is_found_though_the_emulator_takes_it
     own.write_text(bigquery_server.record.read_text().removeprefix(before))
     # It is not one that the session judges, which would end with an error as this test wants it to.
     bigquery_server.record.write_text(before)
-    with Judge() as judge:
-        (found,) = refused(own, judge)
+    (found,) = refused(own, judge)
     assert found.startswith(LENIENT)
     assert "No matching signature for operator =" in found

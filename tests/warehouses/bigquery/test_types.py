@@ -24,7 +24,6 @@ from flows.warehouses.bigquery.tables import _is_wider
 from flows.warehouses.bigquery.types import as_read, parameter, rows_by_name, schema_field, spelled, type_of
 from flows.warehouses.bigquery.units import difference
 from tests.engine.builders import by_day, csv, table
-from tests.servers.googlesql import Judge
 
 NAMES = st.sampled_from(["a", "b", "order", "sku"])
 SCALAR_TYPES = st.sampled_from([*map(Type, SCALARS), parse_type("NUMERIC(10, 2)"), parse_type("BIGNUMERIC(30, 0)")])
@@ -192,7 +191,7 @@ def test_a_result_has_all_digits_of_a_bignumeric():
     assert [row["v"] for row in rows_by_name(rows, rows.schema)] == [Decimal(MOST), Decimal(LEAST)]
 
 
-def test_rows_that_differ_in_the_last_digit_of_a_bignumeric_differ():
+def test_rows_that_differ_in_the_last_digit_of_a_bignumeric_differ(judge):
     """For a swap and for a commit, in a column and in what is nested; of SQL the text goes to BigQuery as it is."""
     columns = [
         {"name": "day", "type": "DATE"},
@@ -204,7 +203,6 @@ def test_rows_that_differ_in_the_last_digit_of_a_bignumeric_differ():
         row.format(*pair) for pair in [(MOST, MOST), (MOST, MOST[:-1] + "8"), (MOST[:-1] + "8", MOST), (MOST, "0.50")]
     ]
     compared = f"SELECT ARRAY_LENGTH(ARRAY({difference(subject, 'old', 'new')}))"
-    with Judge() as judge:
-        for old, new in product(rows, rows):
-            written = {"old": to_bigquery(old, {}), "new": to_bigquery(new, {})}
-            assert judge.rows(compared, written) == [[str(int(old != new))]]
+    for old, new in product(rows, rows):
+        written = {"old": to_bigquery(old, {}), "new": to_bigquery(new, {})}
+        assert judge.rows(compared, written) == [[str(int(old != new))]]
