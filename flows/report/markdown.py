@@ -35,7 +35,8 @@ def artifact_key(table: str) -> str:
 
 def outcome_markdown(outcome: Outcome) -> str:
     """Return what a run did, and links to the artifacts of the tables that it read."""
-    lines = [f"## {for_markdown(describe_outcome(outcome))}", ""]
+    # Above what failed, "0 commits, 0 rows" would be read first.
+    lines = [] if outcome.failures and not outcome.entries else [f"## {for_markdown(describe_outcome(outcome))}", ""]
     if outcome.entries:
         lines += ["| window | rows | seconds | touched |", "| --- | ---: | ---: | --- |"]
         lines += [

@@ -41,9 +41,10 @@ def test_a_value_is_no_markup(text):
 
 
 def test_an_artifact_shows_what_failed_as_it_is():
-    """Values of rows stand in a block, names of tables and columns in lines."""
+    """Values of rows stand in a block, names of tables and columns in lines, and nothing is above it."""
     error = DerivedError("core.x: failed\n```\n<script>alert(1)</script>\n# All is well")
     text = outcome_markdown(Outcome("core.x", Plan(), failures=[Failure(None, error)]))
+    assert text.strip().splitlines()[0] == "## core.x: failed"
     assert text.splitlines()[-1] == "````"
     assert "\n````\ncore.x: failed\n```\n" in text
 
