@@ -14,7 +14,7 @@ from flows.sql.compile.origins import bound_of_elements
 from flows.sql.compile.pivots import pivoted
 from flows.sql.compile.scope import Anything, FromItem, Scope, Value
 from flows.sql.compile.structures import fields_of
-from flows.sql.parse.tree import table_identity
+from flows.sql.parse.tree import table_identity, takes_first
 from flows.sql.reach import Occurrence, Origin
 from flows.sql.shown import shown
 from flows.sql.types import quote, quote_table
@@ -48,7 +48,7 @@ def _from_item(node: exp.Expr, scope: Scope) -> str:
         scope.items.append(Anything(node.args["pivots"][0].alias, []))
         return "(SELECT 1)"
     if isinstance(node, exp.Unnest):
-        return _unnest(node, scope)
+        return _unnest(node, scope, node.parent)
     if isinstance(node, exp.Table):
         return _table(node, scope)
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query) and not isinstance(node.this, exp.Table):
@@ -123,7 +123,7 @@ def _table(node: exp.Table, scope: Scope) -> str:
     ):
         path = exp.Dot.build([exp.column(node.parts[0].copy()), *(part.copy() for part in node.parts[1:])])
         unnest = exp.Unnest(expressions=[path], alias=exp.TableAlias(columns=[exp.to_identifier(alias)]))
-        return _unnest(unnest, scope)
+        return _unnest(unnest, scope, node.parent)
     cte = None if node.db else scope.cte(node.name)
     if cte is not None:
         if len(scope.context.occurrences) + len(cte.occurrences) > MOST_PLACES:
@@ -190,7 +190,7 @@ def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
         scope.fault(node, f"'{written}' has no dataset. Write it as dataset.name.{hint}")
 
 
-def _unnest(node: exp.Unnest, scope: Scope) -> str:
+def _unnest(node: exp.Unnest, scope: Scope, clause: exp.Expr | None) -> str:
     alias_node = node.args.get("alias")
     alias = ""
     if alias_node is not None:
@@ -212,11 +212,12 @@ def _unnest(node: exp.Unnest, scope: Scope) -> str:
     _add(node, scope, alias, [])
     source = scope.items[-1]
     source.whole, source.columns = whole, fields_of(alias, whole)
-    if offset:
-        name = offset.name if isinstance(offset, exp.Identifier) else "offset"
+    if offset or takes_first(clause and clause.parent):
         listed += f", CAST(unnest(range(len({value.sql}))) AS BIGINT) AS {quote('place')}"
         place = Value(t.INT64, f"{own}.{quote('place')}")
         source.unique = frozenset([place.sql])
+    if offset:
+        name = offset.name if isinstance(offset, exp.Identifier) else "offset"
         scope.items.append(FromItem(name, [(name, place)], place, source.unique))
     if value.type == t.UNKNOWN:
         scope.items[scope.items.index(source)] = Anything(alias, [])

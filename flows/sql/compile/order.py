@@ -30,7 +30,7 @@ from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.ties import mark
 from flows.sql.once import steady
-from flows.sql.parse.tree import line_of
+from flows.sql.parse.tree import line_of, takes_first
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -102,13 +102,19 @@ def tail(
     alike = one_row or (bool(columns) and all(one.value.same for one in columns))
     cut = limit and limit.expression.name != "0" and not isinstance(node.parent, exp.Exists)
     keys = order.keys
+    places: frozenset[str] | None = None
     if not alike and (cut or _in_array(node)):
-        if limit and cut:
+        first = scope.items[0] if scope.items and cut and takes_first(node) else None
+        # Elements of one array stand in its order.
+        places = first.unique if first and first.whole else None
+        if limit and cut and not places:
             _needs_order("LIMIT", limit, order, scope)
         told = _telling(columns, order, groups, scope)
         # The one column of SELECT AS STRUCT has an order of its own for NULL.
         parts = node.args.get("kind") == "STRUCT" and not node.args.get("distinct")
         keys += tuple(Key(columns[place - 1].value.sql if parts else str(place)) for place in told)
+        if places:
+            keys = tuple(map(Key, places))
         if order.items:
             scope.context.further[id(node.args["order"])] = node.args["order"], list(_in_googlesql(told, columns))
     distinct = isinstance(node, exp.Select) and node.args.get("distinct")
@@ -118,7 +124,7 @@ def tail(
         # By a column DuckDB would leave out late rows before it joins, in whose place FULL JOIN then gives NULL.
         keys = (keys[0]._replace(sql=f"list_extract([{keys[0].sql}], 1)"), *keys[1:])
     listed = ", ".join(f"{key.sql} {key.way}" for key in keys)
-    return (f" ORDER BY {listed}" if order.keys else "") + limits, limited
+    return (f" ORDER BY {listed}" if order.keys or places else "") + limits, limited
 
 
 def _in_array(node: exp.Expr) -> bool:

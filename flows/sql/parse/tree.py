@@ -100,6 +100,13 @@ def table_identity(node: exp.Table) -> str | None:
     return f"{node.db}.{node.name}" if node.db and not node.catalog else None
 
 
+def takes_first(node: exp.Expr | None) -> bool:
+    """Say whether a query takes the first rows of the one item of its FROM, which are elements if that is an array."""
+    if not isinstance(node, exp.Select) or not node.args.get("limit"):
+        return False
+    return not any(map(node.args.get, ("order", "joins", "group", "distinct"))) and node.find(exp.Window) is None
+
+
 def operands(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     """Return what AND (or OR) joins, from left to right, however long the chain is."""
     found, waiting = [], [node]
