@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.origins import columns_in
-from flows.sql.compile.scope import Value
+from flows.sql.compile.scope import FAULTY, NOTHING, Value
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
 
-AMBIGUOUS = Value(t.UNKNOWN, "NULL")
+AMBIGUOUS = Value(t.UNKNOWN, "NULL", reads=FAULTY)
 """What a name means that several columns of a SELECT list have."""
 
 
@@ -51,6 +51,13 @@ def refuse_loose(scope: Scope) -> None:
                 node,
                 f"{message}: '{shown(whole)}', which is, {alone}. Compute it in a WITH first, and group by its name.",
             )
+
+
+def no_table(named: exp.Expr, rest: str, scope: Scope) -> Value:
+    """Note the fault of a name that no table has, once: where FROM has another one, that is one mistake."""
+    message = f"'{named.name}' is not a table "
+    known = any(fault.message.startswith(message) for fault in scope.context.faults)
+    return NOTHING if known else scope.fault(named, message + rest)
 
 
 @contextmanager

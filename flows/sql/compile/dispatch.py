@@ -13,7 +13,7 @@ from zlib import crc32
 from sqlglot import exp
 
 from flows.model.errors import SqlError
-from flows.sql.compile.scope import NOTHING, NOTHING_READ, Relation, Scope, Value
+from flows.sql.compile.scope import FAULTY, NOTHING, NOTHING_READ, Relation, Scope, Value
 from flows.sql.once import plain
 from flows.sql.shown import shown
 from flows.sql.types import BIGNUMERIC
@@ -116,7 +116,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         return scope.unsupported(node)
     if kind in _WITHOUT_NULL and (said := _null_operand(node)):
         return scope.fault(node, said)
-    mark, drifts, reads = len(scope.loose), context.drifts, context.reads
+    mark, drifts, reads, faults = len(scope.loose), context.drifts, context.reads, len(context.faults)
     context.drifts, context.reads = False, set()
     if context.lifted is not None:
         value = _lifted(node, rule, scope)
@@ -133,7 +133,9 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         )
         raise SqlError(context.faults)
     own = value.reads
-    if context.alike and value.sql in context.alike:
+    if len(context.faults) > faults:
+        own = FAULTY
+    elif context.alike and value.sql in context.alike and value.sql != NOTHING.sql:
         own = NOTHING_READ
     elif own is None:
         own = frozenset([one for one in context.reads if one[0] <= scope.level]) if context.reads else NOTHING_READ

@@ -10,7 +10,7 @@ from flows.sql.compile.clauses import plain
 from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean, compare
 from flows.sql.compile.from_items import from_item, named_twice
-from flows.sql.compile.scope import NOTHING, FromItem, Scope, Value
+from flows.sql.compile.scope import NOTHING, Anything, FromItem, Scope, Value
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
         if side or kind == "INNER" or (kind != "CROSS" and not isinstance(join.this, exp.Unnest)):
             if isinstance(join.this, exp.Unnest):
                 condition = " ON TRUE"
-            else:
+            elif not any(isinstance(source, Anything) for source in of_right):
                 scope.fault(
                     join, f"{(side + ' ') if side else ''}JOIN needs ON or USING. Write CROSS JOIN for every pair."
                 )
@@ -145,5 +145,6 @@ def _using(
                 made[key] = (key, NOTHING)
                 for source in (*of_left, *of_right):
                     source.hidden.add(key)
+                    source.joined.pop(key, None)
     of_left[0].joined = made | {key: one for key, one in of_left[0].joined.items() if key not in made}
     return f" ON {' AND '.join(conditions)}" if conditions else " ON TRUE"

@@ -91,7 +91,7 @@ def _add(
     if twice:
         named_twice(node, alias, scope)
     if twice or (relation is not None and relation.anything):
-        scope.items.append(Anything(alias, []))
+        scope.items.append(Anything(alias, [] if twice else columns))
         return
     whole = None
     if relation is not None and relation.element and columns:

@@ -9,10 +9,12 @@ from sqlglot import exp
 from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import is_star, plain
-from flows.sql.compile.dispatch import compiles, expression
+from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.structures import output_name
+from flows.sql.functions import foreign, signatures
 from flows.sql.once import steady
+from flows.sql.parse.repeat import VARYING
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -39,8 +41,12 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
         target = _select_item(item, node, scope)
         if id(target) in listed:
             return listed[id(target)].sql
-        with plain(item, scope, "GROUP BY"):
-            value = expression(target, scope)
+        if target is item and isinstance(item, exp.Anonymous) and not _is_known(item.name):
+            # It may be a word for sets of groups, in which names of the SELECT list stand.
+            value = scope.fault(item, foreign.refusal(item.name, calls()))
+        else:
+            with plain(item, scope, "GROUP BY"):
+                value = expression(target, scope)
         if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:
             scope.fault(item, f"GROUP BY {shown(item)} makes one group of all rows. Write GROUP BY with a column.")
         if t.holds(value.type, (t.JSON,)):
@@ -104,6 +110,11 @@ def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
     return item
 
 
+def _is_known(name: str) -> bool:
+    found = signatures.scalar(name) or signatures.aggregate(name) or signatures.window(name)
+    return bool(found) or call_rule(name) is not None or name in VARYING
+
+
 def _sets(item: exp.Expr, term: Callable[[exp.Expr], str]) -> str:
     """Return the SQL of ROLLUP, CUBE or GROUPING SETS; `term` gives that of one column."""
     if isinstance(item, _SETS):
@@ -122,6 +133,6 @@ def _grouping(node: exp.Expr, scope: Scope) -> Value:
     value = expression(node.expressions[0], scope)
     scope.depth -= 1
     groups = scope.groups or {}
-    if not {value.sql, NOTHING.sql} & {*groups, *groups.values()} and value.type != t.UNKNOWN:
+    if not {value.sql, NOTHING.sql} & {*groups, *groups.values()} and not value.faulty:
         return scope.fault(node, f"'{shown(node.expressions[0])}' in GROUPING is not in GROUP BY.")
     return Value(t.INT64, f"CAST(grouping({groups.get(value.sql, value.sql)}) AS BIGINT)")

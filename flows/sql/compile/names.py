@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
-from flows.sql.compile.clauses import AMBIGUOUS
+from flows.sql.compile.clauses import AMBIGUOUS, no_table
 from flows.sql.compile.dispatch import calls, compiles, expression
 from flows.sql.compile.scope import NOTHING, Anything, Value
 from flows.sql.compile.structures import struct
@@ -132,13 +132,6 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
     return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), [], None
 
 
-def no_table(named: exp.Expr, rest: str, scope: Scope) -> Value:
-    """Note the fault of a name that no table has, once: where FROM has another one, that is one mistake."""
-    message = f"'{named.name}' is not a table "
-    known = any(fault.message.startswith(message) for fault in scope.context.faults)
-    return NOTHING if known else scope.fault(named, message + rest)
-
-
 def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Expr]] | None:
     first, rest = path[0].name, path[1:]
     alias = scope.aliases.get(first.lower())
@@ -184,7 +177,7 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
 def _of_rows(name: exp.Expr, value: Value, scope: Scope) -> Value:
     """Return what a name of the SELECT list means inside an aggregate of HAVING or ORDER BY: the same, as in BigQuery."""
     columns = {one.sql for item in scope.items for _, one in (*item.columns, *item.all_seen())}
-    is_known = value.type != t.UNKNOWN and not any(isinstance(item, Anything) for item in scope.items)
+    is_known = not value.faulty and not any(isinstance(item, Anything) for item in scope.items)
     if not is_known or all(level != scope.level or sql in columns for level, sql in value.reads or ()):
         return value
     message = f"'{name.name}' is an aggregate of the SELECT list, which cannot stand inside another one."

@@ -29,6 +29,8 @@ Kept: TypeAlias = "tuple[exp.Expr, Scope, frozenset[Occurrence] | None]"
 Read = tuple[int, str]
 """A value of a row: how many queries are around the one that gives it, and its SQL."""
 NOTHING_READ: frozenset[Read] = frozenset()
+FAULTY: frozenset[Read] = frozenset([(0, "")])
+"""What an expression with a fault depends on: nobody knows what it would be."""
 
 
 class Value(NamedTuple):
@@ -54,7 +56,12 @@ class Value(NamedTuple):
     @property
     def same(self) -> bool:
         """Whether it is the same for all rows."""
-        return self.reads is not None and not self.reads and self.type != t.UNKNOWN
+        return self.reads is not None and not self.reads
+
+    @property
+    def faulty(self) -> bool:
+        """Whether there is a fault in it."""
+        return not FAULTY.isdisjoint(self.reads or ())
 
     @property
     def given(self) -> tuple[Type, bool]:
@@ -76,7 +83,7 @@ class Value(NamedTuple):
         return tuple.__new__(Value, (type_, sql, literal, constant, origins, drifts, fields, sum_, reads, bound))
 
 
-NOTHING = Value(t.UNKNOWN, "NULL")
+NOTHING = Value(t.UNKNOWN, "NULL", reads=FAULTY)
 """What stands for an expression with a fault."""
 
 
@@ -124,12 +131,11 @@ class FromItem:
 
 
 class Anything(FromItem):
-    """A table that nobody knows: it has a fault already, so that every column of it is one more of the same."""
+    """A table that nobody knows in full: it has a fault already, so that every other column of it is one more of the same."""
 
     def find(self, name: str) -> list[Value]:
-        """Return what stands for a fault."""
-        del name
-        return [NOTHING]
+        """Return the columns of that name, or what stands for a fault."""
+        return FromItem.find(self, name) or [NOTHING]
 
 
 @dataclass(slots=True)
@@ -147,7 +153,7 @@ class Relation:
     element: bool = False
     """Whether a row is one value: SELECT AS STRUCT, SELECT AS VALUE."""
     anything: bool = False
-    """Whether it gives all columns of a table that nobody knows."""
+    """Whether it gives columns of which nobody knows the names: all of a table with a fault, one with a name of no column."""
     level: int = field(init=False)
     """How many queries are around this one."""
     requires: list[Limit] = field(default_factory=list)

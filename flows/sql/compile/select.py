@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql import types as t
-from flows.sql.compile.clauses import by_names, holds_window, is_star, plain, refuse_loose, sql_names
+from flows.sql.compile.clauses import by_names, holds_window, is_star, no_table, plain, refuse_loose, sql_names
 from flows.sql.compile.conditions import note_bounds, note_mentions, note_qualify
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
@@ -71,6 +71,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     opaque = limited or scope.windowed or several
     relation = _relation(node, scope, items, opaque=opaque)
     relation.anything = any(map(is_star, node.expressions)) and any(isinstance(one, Anything) for one in scope.items)
+    relation.anything |= any(isinstance(item, exp.Column) and value.faulty for item, _, value in items)
     relation.unique = _places(unique, values) if not distinct_rows else frozenset(range(len(values)))
     if one_row:
         relation.one_row = True
@@ -250,7 +251,7 @@ def _starred(item: Any, scope: Scope) -> list[tuple[str, Value]] | None:  # noqa
     if source is None and any(isinstance(one, Anything) for one in scope.items):
         return []
     if source is None and not any(name.lower() == path[0].name.lower() for name in known):
-        scope.fault(item, f"'{path[0].name}' is not a table here.{did_you_mean(path[0].name, known)}")
+        no_table(path[0], f"here.{did_you_mean(path[0].name, known)}", scope)
         return None
     first = exp.column(path[0].copy())
     whole = exp.Dot.build([first, *(part.copy() for part in path[1:])]) if path[1:] else first
