@@ -13,7 +13,6 @@ from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
 from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.structures import output_name
 from flows.sql.functions import foreign, signatures
-from flows.sql.once import steady
 from flows.sql.parse.repeat import VARYING
 from flows.sql.shown import shown
 
@@ -82,12 +81,6 @@ def whole(node: exp.Expr, scope: Scope) -> Value:
         return value
     del scope.loose[loose:]
     return value._replace(sql=scope.groups[value.sql])
-
-
-def in_window(sql: str, scope: Scope) -> str:
-    """Return SQL as PARTITION BY and ORDER BY of a window may have it: without errors, of which DuckDB takes none there."""
-    # A group is found again by its own SQL alone.
-    return f"min({sql})" if sql in scope.alike and steady(sql) != sql else steady(sql)
 
 
 def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:

@@ -13,6 +13,7 @@ from flows.sql.compile.dispatch import calls, compiles, expression
 from flows.sql.compile.scope import NOTHING, Anything, Value
 from flows.sql.compile.structures import struct
 from flows.sql.functions import foreign
+from flows.sql.once import plain
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
@@ -119,6 +120,9 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
                 around.spelt[value.sql] = tuple(part.name for part in path[: len(path) - len(left)])
             if around.groups is not None and not around.depth and value.type != t.UNKNOWN:
                 owner = around
+        elif around is not scope and _is_computed(value, around):
+            said = f"'{first}' is computed in the SELECT list, and a query inside HAVING, QUALIFY or ORDER BY cannot name it."
+            return scope.fault(path[0], f"{said} Compute it in a WITH first, and name its column there."), [], None
         return value, left, owner
     if not any(around.items for around in scope.outward()):
         return scope.without_from(path[0]), [], None
@@ -130,6 +134,21 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
         return no_table(path[0], f"or column here.{hint or known}", scope), [], None
     hint = _PSEUDO.get(first.upper()) or did_you_mean(first, names)
     return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), [], None
+
+
+def _is_computed(value: Value, owner: Scope) -> bool:
+    """Say whether DuckDB would take a value of the SELECT list inside of another query for one of that query's own.
+
+    So it does with functions of windows, with aggregates that name no column, and with what is made of groups that are no columns.
+    """
+    groups = (owner.groups or {}).values()
+    for sql in (sql for level, sql in value.reads or () if level == owner.level and not sql.isidentifier()):
+        is_column = plain(sql) or sql.startswith("struct_extract(")
+        if not is_column and f'"t{owner.level}_' not in sql:
+            return True
+        if is_column and owner.groups is not None and (sql not in groups or not plain(sql)):
+            return True
+    return " OVER (" in value.sql
 
 
 def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Expr]] | None:

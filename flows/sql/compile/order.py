@@ -25,9 +25,9 @@ from flows.sql.compile.frames import (
     up_to_peers,
     window_parts,
 )
-from flows.sql.compile.grouping import in_window, whole
+from flows.sql.compile.grouping import whole
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
-from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
+from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use, in_window
 from flows.sql.compile.ties import mark
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of, takes_first

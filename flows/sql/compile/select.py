@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 10_000
 """How many columns a query may give, as in BigQuery (https://cloud.google.com/bigquery/quotas#all_tables)."""
+_TABLE_STAR = 2
+"""How many parts `table.*` has."""
 _SELECT = {"with_", "kind", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit", "offset", "distinct"}  # fmt: skip
 
 
@@ -198,15 +200,29 @@ def _item(node: exp.Expr, scope: Scope) -> Value:
 def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  # noqa: ANN401 - a star or a column
     star = item if isinstance(item, exp.Star) else item.expression if isinstance(item, exp.Dot) else item.this
     scope.guard(star, {"except_", "replace"})
+    first = scope.item(item.parts[0].name) if isinstance(item, exp.Column) else None
+    of_tables = isinstance(item, exp.Star) or (first is not None and len(item.parts) == _TABLE_STAR)
+    of_element = of_tables and first is not None and first.whole is not None
+    of_all = bool(_group(item).args.get("all"))
+    # Fields of a STRUCT that is written down are grouped where its own columns are.
+    of_fields = not of_tables and (of_all or not (isinstance(item, exp.Dot) and isinstance(item.this, exp.Struct)))
     if isinstance(item, exp.Star):
         if not scope.items:
             scope.fault(item, "SELECT * needs a FROM.")
         columns = list(_all_columns(scope))
     else:
+        loose, aggregated, scope.aggregated = len(scope.loose), scope.aggregated, False
         found = _starred(item, scope)
+        of_fields &= not scope.aggregated
+        if scope.aggregated and found is not None:
+            _refuse_grouped(item, {name.lower() for name, _ in found}, scope)
+        scope.aggregated |= aggregated
         if found is None:
             return []
         columns = found
+        if of_fields:
+            # It stands for the fields of a STRUCT, which a group of the whole has no place for.
+            del scope.loose[loose:]
     names = [name for name, _ in columns]
     if any(isinstance(one, Anything) for one in scope.items):
         return []
@@ -214,20 +230,36 @@ def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]: 
     out = {one.name.lower() for one in star.args.get("except_") or []}
     replaced = {one.alias.lower(): one for one in star.args.get("replace") or []}
     items: list[tuple[exp.Expr, str | None, Value]] = []
-    # Fields of what an expression gives are grouped where its own columns are.
-    of_tables = isinstance(item, exp.Star) or (isinstance(item, exp.Column) and scope.item(item.parts[0].name))
     for name, value in columns:
         if name.lower() in out:
             continue
         other = replaced.get(name.lower())
-        if of_tables and scope.groups is not None and other is None and value.sql not in scope.groups:
-            scope.loose.append((item, name))
+        grouped_by = scope.groups is None or (value.sql in scope.groups and (of_all or not (of_fields or of_element)))
+        if (of_tables or of_fields) and other is None and not grouped_by:
+            whole = f"{shown(item).rpartition('.')[0]}." if of_fields else ""
+            scope.loose.append((item, f"{whole}{name}"))
         items.append((item, name, _item(other.this, scope) if other else value))
     if names and not items:
         scope.fault(item, f"'{shown(item)}' leaves no column. Leave one of them out of EXCEPT.")
     if of_tables:
         scope.named |= {value.sql: value for name, value in columns if name.lower() not in {*out, *replaced}}
     return items
+
+
+def _group(item: exp.Expr) -> exp.Expr:
+    """Return the GROUP BY of the query in whose list an item stands, or an empty one."""
+    select = item.find_ancestor(exp.Select)
+    return (select.args.get("group") if select is not None else None) or exp.Group()
+
+
+def _refuse_grouped(item: exp.Expr, names: Collection[str], scope: Scope) -> None:
+    """Note a fault of what GROUP BY names by a column that holds an aggregate."""
+    for one in _group(item).expressions:
+        if isinstance(one, exp.Column) and len(one.parts) == 1 and one.name.lower() in names:
+            scope.fault(
+                one,
+                f"'{one.name}' in GROUP BY is a column of '{shown(item)}', which holds an aggregate. Write table.{one.name}.",
+            )
 
 
 def _refuse_unknown(star: exp.Expr, names: list[str], scope: Scope) -> None:

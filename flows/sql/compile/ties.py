@@ -12,8 +12,7 @@ from zlib import crc32
 
 from flows.sql import types as t
 from flows.sql.compile.in_bigquery import grouping_of, spell, spell_names
-from flows.sql.compile.keys import FIRST_ROWS, GREATEST, WINDOWS, Key, Pick, Tied
-from flows.sql.once import steady
+from flows.sql.compile.keys import FIRST_ROWS, GREATEST, WINDOWS, Key, Pick, Tied, in_window
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def settled(sql: str, scope: Scope, groups: Sequence[str] | None, *, several: bo
             further = [value.sql for value in told]
             further += rows if one.places and row_key is not None else []
         spell(written, further, one, scope)
-        keys = _all(one, [*further, *(rows if one.places and not of_groups else ())], groups or ())
+        keys = _all(one, [*further, *(rows if one.places and not of_groups else ())], scope)
         texts[written] = _written(one, keys, alone=len(placed) == 1)
         texts |= _picked({mark: call for mark, call in scope.picks.items() if call.order == written}, keys)
     return _filled(sql, texts)
@@ -103,17 +102,13 @@ def _filled(sql: str, texts: Mapping[str, str]) -> str:
     return _MARK.sub(text, sql)
 
 
-def _all(tied: Tied, further: Sequence[str], groups: Sequence[str]) -> list[Key]:
+def _all(tied: Tied, further: Sequence[str], scope: Scope) -> list[Key]:
     """Return the keys of an order and the further ones, as they may stand in it."""
     known = {*tied.alike, *(key.sql for key in tied.keys)}
     keys = [*tied.keys, *(Key(sql) for sql in dict.fromkeys(further) if sql not in known)]
     if not tied.over or tied.decides == GREATEST:
         return keys
-    # What groups are made of is found again by its SQL alone, which an order must not have where it can end in an error.
-    return [
-        key._replace(sql=f"min({key.sql})" if key.sql in groups and steady(key.sql) != key.sql else steady(key.sql))
-        for key in keys
-    ]
+    return [key._replace(sql=in_window(key.sql, scope)) for key in keys]
 
 
 def _written(tied: Tied, keys: Sequence[Key], *, alone: bool) -> str:
