@@ -125,6 +125,7 @@ def _marks(found: Sequence[Signature]) -> str:
     for one in found:
         said += [f"argument {at} is {limits}, written down" for at, limits in enumerate(one.written, 1) if limits]
         said += [guard.said for guard in one.marks.guards]
+        said += [one.marks.own] if one.marks.own else []
         said += ["FLOAT64 overflows"] * one.marks.finite + ["a DATE beyond the years 1 to 9999"] * one.marks.in_years
         said += [f"with NaN {one.marks.of_nan}"] if one.marks.of_nan else []
         said += [f"differs: see {one.marks.differs}"] if one.marks.differs else []

@@ -116,13 +116,16 @@ def _of_the_table() -> Iterator[Template]:
     """Give every line of the table of operators, with some types in the place of any."""
     for sign, found in signatures.operators().items():
         for signature in found:
-            any_type = sorted({str(one) for one in signature.parameters} & {"E", "O", "T"})
-            for type_ in _OF_ANY if any_type else ("",):
-                given = [re.sub(r"\b[EOT]\b", type_, str(one)) for one in signature.parameters]
-                types = tuple("ARRAY<INT64>" if one == "ARRAY<T>" else one for one in given)
-                yield Template(
-                    _written(sign, len(types), repeated=signature.repeated), types * (1 + signature.repeated)
-                )
+            yield from of_operator(sign, signature)
+
+
+def of_operator(sign: str, signature: Signature) -> Iterator[Template]:
+    """Give an operator between its operands with each choice of types."""
+    any_type = sorted({str(one) for one in signature.parameters} & {"E", "O", "T"})
+    for type_ in _OF_ANY if any_type else ("",):
+        given = [re.sub(r"\b[EOT]\b", type_, str(one)) for one in signature.parameters]
+        types = tuple("ARRAY<INT64>" if one == "ARRAY<T>" else one for one in given)
+        yield Template(_written(sign, len(types), repeated=signature.repeated), types * (1 + signature.repeated))
 
 
 def _written(sign: str, count: int, *, repeated: bool) -> str:
@@ -264,7 +267,7 @@ def _texts() -> Iterator[Template]:
     yield from (Template(f"{name}($1)", ("LETTERS",)) for name in ("LOWER", "UPPER", "LENGTH", "BYTE_LENGTH"))
 
 
-def _calls(name: str, signature: Signature) -> Iterator[Template]:
+def calls(name: str, signature: Signature) -> Iterator[Template]:
     """Give a call with each choice of types."""
     parameters = [*signature.parameters, signature.parameters[-1]] if signature.repeated else signature.parameters
     variables = dict.fromkeys(word for one in parameters for word in re.findall(r"\b[TU]\b", str(one)))
@@ -277,7 +280,7 @@ def _calls(name: str, signature: Signature) -> Iterator[Template]:
 def _aggregates() -> Iterator[Template]:
     for name, found in signatures._table(AGGREGATES).items():  # noqa: SLF001 - all of the table
         for signature in found if name not in _WITHOUT else ():
-            for call in _calls(name, signature):
+            for call in calls(name, signature):
                 if len(call.types) == 1 and call.types[0] in [*_ALL_NUMBERS.split(), "STRING", "BOOL"]:
                     inner = call.filled(["x"])
                     yield Template(f"(SELECT {inner} FROM UNNEST($1) AS x)", (f"ARRAY<{call.types[0]}>",))
@@ -306,7 +309,7 @@ def templates() -> list[Template]:
     ]
     for name in signatures.names():
         known = signatures.scalar(name) if name not in _WITHOUT else []
-        found += [call for signature in known for call in _calls(name, signature)]
+        found += [call for signature in known for call in calls(name, signature)]
     return [one for one in dict.fromkeys(found) if all(type_ in VALUES for type_ in one.types)]
 
 

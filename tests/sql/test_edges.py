@@ -12,6 +12,7 @@ from flows.model.errors import SqlError
 from flows.sql import analyze
 from flows.sql.compile.compiler import compiled
 from flows.sql.compile.dates import KINDS
+from flows.sql.functions import signatures
 from flows.sql.functions.casts import BETWEEN
 from flows.sql.functions.date_parts import parts_of
 from flows.sql.parse.parser import parse_any
@@ -42,6 +43,15 @@ STRICTER = {
     "EDIT_DISTANCE(": "signs beyond ASCII",
 }
 """Where the embedded warehouse ends in an error and GoogleSQL in a value, with why."""
+
+OF_OTHER_VALUES = {
+    "+(FLOAT64, FLOAT64)": "a sum beyond 1.8e308",
+    "-(FLOAT64, FLOAT64)": "the same",
+    "*(FLOAT64, FLOAT64)": "the same",
+    "BIGNUMERIC to INT64": "a number beyond INT64",
+    "TRANSLATE(BYTES, BYTES, BYTES)": "a character that stands for two",
+}
+"""What may fail, but not with the values of its cases."""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +139,24 @@ def test_literals_at_the_edges_give_what_columns_give(connection, types):
 def test_every_signature_has_cases():
     """What the table of functions has, GoogleSQL has been asked about; `make cases` asks anew."""
     assert {str(template) for template in edges.templates()} == KNOWN.keys()
+
+
+def test_what_may_fail_is_marked_so():
+    """A signature with an error among its cases says so, and none without one does; so does a cast."""
+    found = {(name, one): edges.calls(name, one) for name in signatures.names() for one in signatures.scalar(name)}
+    found |= {
+        (sign, one): edges.of_operator(sign, one) for sign, all_ in signatures.operators().items() for one in all_
+    }
+    marked = {f"{name}{one}": (one.may_fail, list(map(str, templates))) for (name, one), templates in found.items()}
+    marked |= {
+        f"{have} to {want}": (cast.may_fail, [f"CAST($1 AS {want}) :: {have}"])
+        for (have, want), cast in BETWEEN.items()
+        if not cast.refused
+    }
+    asked = {name: [KNOWN[one].answers for one in templates if one in KNOWN] for name, (_, templates) in marked.items()}
+    fails = {name: any(ERROR in answers for answers in known) for name, known in asked.items() if known}
+    assert len(fails) > 200
+    assert {name for name in fails if marked[name][0] != fails[name]} == set(OF_OTHER_VALUES)
 
 
 def test_every_cast_has_cases():

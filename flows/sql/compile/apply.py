@@ -76,7 +76,7 @@ def apply(  # noqa: PLR0913 - the parts of a call
         scope.context.differs.setdefault(found.differs, node)
     sql = (
         safely(given_sql, lambda names: rendered(matched, names, values, marks))
-        if safe and not found.lacks
+        if safe and matched.signature.may_fail
         else rendered(matched, given_sql, values, marks)
     )
     return Value(matched.result, sql, reads=_reads(name, values) if name in _CHOOSING else None)

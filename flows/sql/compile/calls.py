@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
-from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
+from flows.sql.compile.dispatch import call_rule, calls, compiles, expression, may_fail
 from flows.sql.functions import foreign, signatures
 from flows.sql.functions.date_parts import PARTS
 from flows.sql.once import lifted
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME"}
 """What has rules of its own and takes no arguments too."""
-_WITHOUT_ERRORS = {"FORMAT"}
-"""What has rules of its own and ends in an error in DuckDB alone, which SAFE. must not turn into NULL."""
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit, exp.HavingMax)
 
 
@@ -78,8 +76,7 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
     rule = call_rule(name)
     if rule is not None and isinstance(node, exp.Anonymous) and not node.expressions and name not in _OF_NOTHING:
         return scope.fault(node, f"{name}() lacks its arguments.")
-    caught = safe and name not in _WITHOUT_ERRORS
-    result = rule and (_safely(rule, name, node, scope) if caught else rule(name, node, scope))
+    result = rule and (_safely(rule, name, node, scope) if safe and may_fail(name) else rule(name, node, scope))
     if result is not None:
         return result
     candidates = signatures.scalar(name)

@@ -28,6 +28,7 @@ _C = TypeVar("_C", bound=CallRule)
 _EXPRESSIONS: dict[type[exp.Expr], tuple[Rule, frozenset[str]]] = {}
 _QUERIES: dict[type[exp.Expr], QueryRule] = {}
 _CALLS: dict[str, CallRule] = {}
+_WITHOUT_ERRORS: set[str] = set()
 _UNKNOWN = NOTHING.type
 _PARTS = ("this", "expression", "expressions")
 _NO_RULE: tuple[None, frozenset[str]] = None, frozenset(_PARTS)
@@ -57,11 +58,15 @@ def compiles_query(*kinds: type[exp.Expr]) -> Callable[[_Q], _Q]:
     return register
 
 
-def compiles_call(*names: str) -> Callable[[_C], _C]:
-    """Register what compiles calls of some functions; it may give None where the table of functions knows better."""
+def compiles_call(*names: str, fails: bool = True) -> Callable[[_C], _C]:
+    """Register what compiles calls of some functions; it may give None where the table of functions knows better.
+
+    `fails` says whether they may end in an error of GoogleSQL's; what ends in one of DuckDB's alone SAFE. must not turn into NULL.
+    """
 
     def register(rule: _C) -> _C:
         _CALLS.update(dict.fromkeys(names, rule))
+        _WITHOUT_ERRORS.update(() if fails else names)
         return rule
 
     return register
@@ -187,6 +192,11 @@ def query(node: exp.Expr, scope: Scope) -> Relation:
 def call_rule(name: str) -> CallRule | None:
     """Return the rule for calls of a function that has one of its own."""
     return _CALLS.get(name)
+
+
+def may_fail(name: str) -> bool:
+    """Say whether a function that has a rule of its own may end in an error of GoogleSQL's."""
+    return name not in _WITHOUT_ERRORS
 
 
 def calls() -> list[str]:

@@ -30,7 +30,7 @@ _PREFIXES = {"x": "0x", "X": "0X", "o": "0"}
 _MOST_WIDE, _DEFAULT_PLACES = 1000, 6
 
 
-@compiles_call("FORMAT")
+@compiles_call("FORMAT", fails=False)
 def _format(_: str, node: exp.Expr, scope: Scope) -> Value:
     pattern, *given = [(item, expression(item, scope)) for item in node.expressions]
     if pattern[1].type != t.STRING or not pattern[1].literal:

@@ -2,7 +2,7 @@
 
 Marks are parted by `;`. What is `strict` gives NULL where an argument is NULL, and looks at nothing else then, as does what
 `fails where` a condition holds (then comes what the error says), or `lacks where` one holds of which GoogleSQL has a value, so
-that SAFE. catches nothing; `at most 1 MB: n` and `at most 16,000 elements: n` are such a condition, of a size. What is `finite` ends in an error where a FLOAT64 overflows and no argument is infinite or NaN, what is
+that SAFE. catches nothing; `fails: words` marks what ends in an error by DuckDB's own word; `at most 1 MB: n` and `at most 16,000 elements: n` are such a condition, of a size. What is `finite` ends in an error where a FLOAT64 overflows and no argument is infinite or NaN, what is
 `in years` where it lies beyond the years 1 to 9999. `of NaN TRUE` is what a comparison with NaN gives. What `drifts` adds up
 FLOAT64, in any order; it `differs` in sums, as other lines do in what they say, by `flows.model.differences`. A condition about
 what is written down is known beforehand: where none is left that may hold, DuckDB's own NULL has to do, but for what is `strict`.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Constant = float | str | None
 _MARKS = re.compile(
-    r"(?P<plain>strict|finite|in years|drifts)|(?P<fails>fails|lacks) where (?P<where>.+?): (?P<said>.+)|of NaN (?P<nan>TRUE|FALSE)"
+    r"(?P<plain>strict|finite|in years|drifts)|fails: (?P<own>.+)|(?P<fails>fails|lacks) where (?P<where>.+?): (?P<said>.+)|of NaN (?P<nan>TRUE|FALSE)"
     r"|at most (?P<most>[\d,]+) (?P<unit>MB|elements): (?P<size>.+)|differs (?P<differs>\w+)"
 )
 _KNOWN = re.compile(r"\$(\d) (<=|>=|<|>|=) (-?\d+|'')")
@@ -65,6 +65,8 @@ class Marks(NamedTuple):
     """Whether it gives NULL where an argument is NULL, whatever the others are."""
     guards: tuple[Guard, ...] = ()
     """When it ends in an error."""
+    own: str | None = None
+    """When DuckDB's own computation ends in an error that GoogleSQL has too, in words."""
     lacks: bool = False
     """Whether it ends in errors here alone, which SAFE. must not turn into NULL."""
     finite: bool = False
@@ -92,6 +94,7 @@ def read(text: str, name: str) -> Marks:
         found = Marks(
             strict=found.strict or mark["plain"] == "strict",
             guards=(*found.guards, *_guards(mark, name)),
+            own=mark["own"] or found.own,
             lacks=found.lacks or mark["fails"] == "lacks",
             finite=found.finite or mark["plain"] == "finite",
             in_years=found.in_years or mark["plain"] == "in years",

@@ -24,25 +24,25 @@ def _of_bytes(sign: str) -> str:
 _FAR = "fails where $days < -3660000 OR $days > 3660000: a DATE moved beyond the years 1 to 9999; in years"
 
 OPERATORS = rf"""
-+(INT64, INT64) -> INT64 = ($1 + $2)
-+(NUMERIC, NUMERIC) -> NUMERIC = ($1 + $2)
++(INT64, INT64) -> INT64 = ($1 + $2) -- fails: the result is out of range
++(NUMERIC, NUMERIC) -> NUMERIC = ($1 + $2) -- fails: the result is out of range
 +(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = ($1 + $2)
 +(FLOAT64, FLOAT64) -> FLOAT64 = ($1 + $2) -- finite
 +(DATE, INT64) -> DATE = ($1 + CAST($2 AS INTEGER)) -- {_FAR.replace("$days", "$2")}
 +(INT64, DATE) -> DATE = ($2 + CAST($1 AS INTEGER)) -- {_FAR.replace("$days", "$1")}
--(INT64, INT64) -> INT64 = ($1 - $2)
--(NUMERIC, NUMERIC) -> NUMERIC = ($1 - $2)
+-(INT64, INT64) -> INT64 = ($1 - $2) -- fails: the result is out of range
+-(NUMERIC, NUMERIC) -> NUMERIC = ($1 - $2) -- fails: the result is out of range
 -(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = ($1 - $2)
 -(FLOAT64, FLOAT64) -> FLOAT64 = ($1 - $2) -- finite
 -(DATE, INT64) -> DATE = ($1 - CAST($2 AS INTEGER)) -- {_FAR.replace("$days", "$2")}
--(INT64) -> INT64 = (CAST(0 AS BIGINT) - $1)
+-(INT64) -> INT64 = (CAST(0 AS BIGINT) - $1) -- fails: the result is out of range
 -(NUMERIC) -> NUMERIC = (-$1)
 -(BIGNUMERIC) -> BIGNUMERIC = (-$1)
 -(FLOAT64) -> FLOAT64 = (-$1)
-*(INT64, INT64) -> INT64 = ($1 * $2)
-*(INT64, NUMERIC) -> NUMERIC = CAST(CAST($1 AS DECIMAL(19, 0)) * $2 AS DECIMAL(38, 9))
-*(NUMERIC, INT64) -> NUMERIC = CAST(CAST($2 AS DECIMAL(19, 0)) * $1 AS DECIMAL(38, 9))
-*(NUMERIC, NUMERIC) -> NUMERIC = {multiply_numeric("$1", "$2")}
+*(INT64, INT64) -> INT64 = ($1 * $2) -- fails: the result is out of range
+*(INT64, NUMERIC) -> NUMERIC = CAST(CAST($1 AS DECIMAL(19, 0)) * $2 AS DECIMAL(38, 9)) -- fails: the result is out of range
+*(NUMERIC, INT64) -> NUMERIC = CAST(CAST($2 AS DECIMAL(19, 0)) * $1 AS DECIMAL(38, 9)) -- fails: the result is out of range
+*(NUMERIC, NUMERIC) -> NUMERIC = {multiply_numeric("$1", "$2")} -- fails: the result is out of range
 *(BIGNUMERIC, BIGNUMERIC) -> BIGNUMERIC = {multiply_bignumeric("$1", "$2")}
 *(FLOAT64, FLOAT64) -> FLOAT64 = ($1 * $2) -- finite
 /(INT64, INT64) -> FLOAT64 = (CAST($1 AS DOUBLE) / CAST($2 AS DOUBLE)) -- fails where $2 = 0: division by zero

@@ -1,7 +1,7 @@
 """Scalar functions, one line for each signature; `signatures` says how a line reads."""
 
 SCALARS = r"""
-ABS(INT64) -> INT64 = abs($1)
+ABS(INT64) -> INT64 = abs($1) -- fails: the result is out of range
 ABS(NUMERIC) -> NUMERIC = abs($1)
 ABS(BIGNUMERIC) -> BIGNUMERIC = abs($1)
 ABS(FLOAT64) -> FLOAT64 = abs($1)
@@ -14,17 +14,17 @@ CEIL(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
 CEILING(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
 FLOOR(INT64) -> FLOAT64 = CAST($1 AS DOUBLE)
 ROUND(INT64, INT64) -> FLOAT64 = $round(CAST($1 AS DOUBLE), $2)
-ROUND(NUMERIC) -> NUMERIC = CAST(round($1) AS DECIMAL(38, 9))
-ROUND(NUMERIC, INT64) -> NUMERIC = CAST(round($1, CAST($2 AS INTEGER)) AS DECIMAL(38, 9))
+ROUND(NUMERIC) -> NUMERIC = CAST(round($1) AS DECIMAL(38, 9)) -- fails: the result is out of range
+ROUND(NUMERIC, INT64) -> NUMERIC = CAST(round($1, CAST($2 AS INTEGER)) AS DECIMAL(38, 9)) -- fails: the result is out of range
 ROUND(FLOAT64) -> FLOAT64 = round($1)
 ROUND(FLOAT64, INT64) -> FLOAT64 = $round($1, $2)
 TRUNC(NUMERIC) -> NUMERIC = CAST(trunc($1) AS DECIMAL(38, 9))
 TRUNC(FLOAT64) -> FLOAT64 = trunc($1)
-CEIL(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9))
+CEIL(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9)) -- fails: the result is out of range
 CEIL(FLOAT64) -> FLOAT64 = ceil($1)
-CEILING(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9))
+CEILING(NUMERIC) -> NUMERIC = CAST(ceil($1) AS DECIMAL(38, 9)) -- fails: the result is out of range
 CEILING(FLOAT64) -> FLOAT64 = ceil($1)
-FLOOR(NUMERIC) -> NUMERIC = CAST(floor($1) AS DECIMAL(38, 9))
+FLOOR(NUMERIC) -> NUMERIC = CAST(floor($1) AS DECIMAL(38, 9)) -- fails: the result is out of range
 FLOOR(FLOAT64) -> FLOAT64 = floor($1)
 MOD(INT64, INT64) -> INT64 = ($1 % CASE WHEN $2 = -1 THEN 1 ELSE $2 END) -- fails where $2 = 0: division by zero
 MOD(NUMERIC, NUMERIC) -> NUMERIC = CAST($1 % $2 AS DECIMAL(38, 9)) -- fails where $2 = 0: division by zero
@@ -93,9 +93,9 @@ SPLIT(STRING, STRING) -> ARRAY<STRING> = CASE WHEN $2 IS NOT NULL THEN string_sp
 REGEXP_CONTAINS(STRING, STRING) -> BOOL = regexp_matches($1, $2)
 REGEXP_REPLACE(STRING, STRING, STRING) -> STRING = regexp_replace($1, $2, $3, 'g')
 TO_HEX(BYTES) -> STRING = lower(hex($1))
-FROM_HEX(STRING) -> BYTES = unhex($1)
+FROM_HEX(STRING) -> BYTES = unhex($1) -- fails: the text is not of that form
 TO_BASE64(BYTES) -> STRING = base64($1)
-FROM_BASE64(STRING) -> BYTES = list_extract(list_transform([regexp_replace($1, '\s', '', 'g')], lambda xtext: from_base64(rpad(xtext, CAST((length(xtext) + 3) // 4 * 4 AS INTEGER), '='))), 1)
+FROM_BASE64(STRING) -> BYTES = list_extract(list_transform([regexp_replace($1, '\s', '', 'g')], lambda xtext: from_base64(rpad(xtext, CAST((length(xtext) + 3) // 4 * 4 AS INTEGER), '='))), 1) -- fails: the text is not of that form
 MD5(STRING) -> BYTES = unhex(md5($1))
 MD5(BYTES) -> BYTES = unhex(md5($1))
 SHA1(STRING) -> BYTES = unhex(sha1($1))
@@ -108,18 +108,18 @@ DATE(INT64, INT64, INT64) -> DATE = make_date($1, $2, $3) -- fails where $1 < 1 
 DATE(DATE) -> DATE = $1
 DATE(DATETIME) -> DATE = CAST($1 AS DATE)
 DATE(TIMESTAMP) -> DATE = CAST($utc1 AS DATE)
-DATE(TIMESTAMP, STRING) -> DATE = CAST(timezone($2, $1) AS DATE)
+DATE(TIMESTAMP, STRING) -> DATE = CAST(timezone($2, $1) AS DATE) -- fails: there is no such time zone
 TIMESTAMP(TIMESTAMP) -> TIMESTAMP = $1
 TIMESTAMP(DATE) -> TIMESTAMP = make_timestamptz(epoch_us(CAST($1 AS TIMESTAMP)))
-TIMESTAMP(DATE, STRING) -> TIMESTAMP = timezone($2, CAST($1 AS TIMESTAMP))
+TIMESTAMP(DATE, STRING) -> TIMESTAMP = timezone($2, CAST($1 AS TIMESTAMP)) -- fails: there is no such time zone
 TIMESTAMP(DATETIME) -> TIMESTAMP = make_timestamptz(epoch_us($1))
-TIMESTAMP(DATETIME, STRING) -> TIMESTAMP = timezone($2, $1)
+TIMESTAMP(DATETIME, STRING) -> TIMESTAMP = timezone($2, $1) -- fails: there is no such time zone
 DATETIME(DATETIME) -> DATETIME = $1
 DATETIME(DATE, TIME) -> DATETIME = ($1 + $2)
 DATETIME(TIMESTAMP) -> DATETIME = $utc1
-DATETIME(TIMESTAMP, STRING) -> DATETIME = timezone($2, $1)
+DATETIME(TIMESTAMP, STRING) -> DATETIME = timezone($2, $1) -- fails: there is no such time zone
 DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) -- fails where $1 < 1 OR $1 > 9999: a DATETIME beyond the years 1 to 9999
-TIME(INT64, INT64, INT64) -> TIME = make_time($1, $2, CAST($3 AS DOUBLE))
+TIME(INT64, INT64, INT64) -> TIME = make_time($1, $2, CAST($3 AS DOUBLE)) -- fails: the result is out of range
 TIME(TIMESTAMP) -> TIME = CAST($utc1 AS TIME)
 TIME(DATETIME) -> TIME = CAST($1 AS TIME)
 LAST_DAY(DATE) -> DATE = last_day($1)

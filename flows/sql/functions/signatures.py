@@ -81,6 +81,14 @@ class Signature:
     of_arguments: bool = False
     """Whether what is written down decides on a part of what they say."""
 
+    @property
+    def may_fail(self) -> bool:
+        """Whether a call may end in an error of GoogleSQL's, which SAFE. turns into NULL."""
+        marks = self.marks
+        if marks.own or marks.finite or marks.in_years or "!(" in self.unmarked:
+            return True
+        return bool(marks.guards) and not marks.lacks
+
     def knowing(self, constants: Mapping[int, Constant], literals: frozenset[int]) -> str:
         """Return the template for arguments of which some are written down, by their places from 1."""
         guards = tuple(guard for guard in self.marks.guards if not guard.never(constants))
