@@ -80,6 +80,21 @@ def packed(fields: Iterable[tuple[str, str]]) -> str:
     return f"{{{', '.join(listed)}}}"
 
 
+_CANNOT = {
+    "compare": {"JSON"},
+    "group": {"JSON"},
+    "partition": {"JSON", "FLOAT64"},
+    "order": {"JSON", "ARRAY", "STRUCT"},
+}
+"""What values of a type, or of one with such parts, cannot do: be compared, make groups, divide a window's rows, have an order."""
+
+
+def can(type_: Type, what: str) -> bool:
+    """Say whether values of a type can be used to `compare`, `group`, `partition` or `order`."""
+    parts = (*(field for _, field in type_.fields), *((type_.element,) if type_.element else ()))
+    return type_.name not in _CANNOT[what] and all(can(one, what) for one in parts)
+
+
 def holds(type_: Type, kinds: tuple[Type, ...]) -> bool:
     """Say whether a type is one of some kinds, or has one inside."""
     inside = (*(field for _, field in type_.fields), *((type_.element,) if type_.element else ()))

@@ -250,7 +250,7 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
     of_bytes = name == "STRING_AGG" and bool(arguments) and arguments[0][1].type == t.BYTES
     if inside.distinct and (of_bytes or (name not in _SAME_DISTINCT and not all(one.distinct for one in candidates))):
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
-    if inside.distinct and any(t.holds(value.type, (t.JSON,)) for _, value in arguments):
+    if inside.distinct and not all(t.can(value.type, "group") for _, value in arguments):
         return scope.fault(node, "JSON cannot be compared, as DISTINCT does. Compare what JSON_VALUE gives.")
     marks |= {
         "d": "DISTINCT " if inside.distinct else "",

@@ -94,11 +94,11 @@ def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value
     for place, (item, value) in enumerate(arguments):
         parameter, want = signature.parameter(place), matched.wanted[place]
         kind = parameter.element or parameter
-        of = ((parameter.element and want.element) or want).name if kind in (E, O) else ""
-        if of == "JSON":
+        of = (parameter.element and want.element) or want
+        if kind in (E, O) and of == t.JSON:
             return f"JSON cannot be compared, as {name} does. Compare what JSON_VALUE gives."
-        if kind == O and of in {"ARRAY", "STRUCT"}:
-            return f"{of}s have no order, which {name} needs. Compare their parts."
+        if kind == O and not t.can(of, "order"):
+            return f"{of.name}s have no order, which {name} needs. Compare their parts."
         written = signature.written[place] if signature.written else None
         constant = "" if value.literal and value.type == t.BYTES else value.constant
         if written is not None and not written.takes(constant):

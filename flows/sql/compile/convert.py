@@ -129,8 +129,8 @@ def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope, *, ordered
             node,
             f"{' and '.join(kinds)} cannot be compared in '{shown(node)}'.{hint or ' Write CAST(... AS ' + kinds[0] + ').'}",
         )
-    elif common == t.JSON or (ordered and common.name in {"ARRAY", "STRUCT"}):
-        hint = "Compare what JSON_VALUE gives." if common == t.JSON else "Compare their parts."
+    elif not t.can(common, "order" if ordered else "compare"):
+        hint = "Compare their parts." if t.can(common, "compare") else "Compare what JSON_VALUE gives."
         scope.fault(node, f"{common.name}s cannot be compared in '{shown(node)}'. {hint}")
         return None
     return common

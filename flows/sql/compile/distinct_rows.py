@@ -33,6 +33,6 @@ def refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | N
 
 def refuse_json(node: exp.Expr, scope: Scope, values: Sequence[Value]) -> None:
     """Note a fault of JSON among what SELECT DISTINCT gives, which cannot be compared."""
-    found = next((value for value in values if t.holds(value.type, (t.JSON,))), None)
+    found = next((value for value in values if not t.can(value.type, "group")), None)
     if found is not None:
         scope.fault(node, f"SELECT DISTINCT cannot compare {found.type}. Compare what JSON_VALUE gives of it.")

@@ -48,7 +48,7 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
                 value = expression(target, scope)
         if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:
             scope.fault(item, f"GROUP BY {shown(item)} makes one group of all rows. Write GROUP BY with a column.")
-        if t.holds(value.type, (t.JSON,)):
+        if not t.can(value.type, "group"):
             scope.fault(item, "a query cannot GROUP BY JSON. Group by what JSON_VALUE gives.")
         scope.context.decides |= value.drifts
         sql = value.sql

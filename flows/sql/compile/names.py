@@ -142,6 +142,8 @@ def _is_computed(value: Value, owner: Scope) -> bool:
     So it does with functions of windows, with aggregates that name no column, and with what is made of groups that are no columns.
     """
     groups = (owner.groups or {}).values()
+    if value.faulty:
+        return False
     for sql in (sql for level, sql in value.reads or () if level == owner.level and not sql.isidentifier()):
         is_column = plain(sql) or sql.startswith("struct_extract(")
         if not is_column and f'"t{owner.level}_' not in sql:

@@ -47,7 +47,6 @@ _BY_PLACE = {
 """What gives other values over a window in another order of its rows."""
 _RANKS = {"RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 """What gives rows that are equal in the order the same value."""
-_NO_ORDER = {"ARRAY", "STRUCT", "JSON"}
 _WITHOUT_FRAME = _RANKS | {"ROW_NUMBER", "NTILE", "LAG", "LEAD", "PERCENTILE_CONT", "PERCENTILE_DISC"}
 _NEED_ORDER = _RANKS | {"NTILE", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 _LEAST = (exp.EQ, exp.LT, exp.LTE)
@@ -70,7 +69,7 @@ class Ordering(NamedTuple):
         """Say why it orders nothing; an empty text where it does."""
         if not self.items:
             return "without ORDER BY"
-        if not all(value.same and value.type.name not in _NO_ORDER for _, value in self.items):
+        if not all(value.same and t.can(value.type, "order") for _, value in self.items):
             return ""
         return f"in the order of '{', '.join(shown(node) for node, _ in self.items)}', which is the same for all rows,"
 
@@ -160,7 +159,7 @@ def _in_googlesql(places: Sequence[int], columns: Sequence[Column]) -> Iterator[
     """Give the keys of columns as GoogleSQL's ORDER BY takes them: their places, or a text that has an order."""
     for place in places:
         column = columns[place - 1]
-        if column.value.type.name not in _NO_ORDER:
+        if t.can(column.value.type, "order"):
             yield str(place)
         elif column.name:
             yield in_googlesql((column.name,), column.value.type)
@@ -230,7 +229,7 @@ def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) 
 
 def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[Key]:
     """Return the keys for one item: NULLs first, then NaN, then numbers; the other way round for DESC."""
-    if value.type.name in _NO_ORDER:
+    if not t.can(value.type, "order"):
         scope.fault(node, f"a query cannot ORDER BY {value.type.name}.")
     way = "DESC" if node.args.get("desc") else "ASC"
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
@@ -327,7 +326,7 @@ def _takes_first(window: exp.Window) -> bool:
 def _partition(node: exp.Expr, scope: Scope) -> Value:
     value = expression(node, scope)
     scope.context.decides |= value.drifts
-    if t.holds(value.type, (t.FLOAT64, t.JSON)):
+    if not t.can(value.type, "partition"):
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
     return value
 

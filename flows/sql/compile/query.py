@@ -90,7 +90,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
             (name, Value(common or t.UNKNOWN, "", origins=one.origins | two.origins, drifts=one.drifts or two.drifts))
         )
         scope.context.decides |= bool(node.args.get("distinct")) and columns[-1][1].drifts
-        if node.args.get("distinct") and common is not None and t.holds(common, (t.JSON,)):
+        if node.args.get("distinct") and common is not None and not t.can(common, "group"):
             scope.fault(node, f"column '{name}' is {common}, which {word} DISTINCT cannot compare.")
     sides = [as_types(side, columns, scope) for side in (left, right)]
     sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"

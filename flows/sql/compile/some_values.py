@@ -22,7 +22,6 @@ _OF_LISTS = {
     "LOGICAL_OR": "bool_or",
 }
 """What DuckDB calls an aggregate of a list."""
-_NO_ORDER = {"ARRAY", "STRUCT", "JSON", "NULL"}
 
 
 def limited(  # noqa: PLR0913, PLR0917 - the parts of a call
@@ -68,7 +67,13 @@ def of_extreme(  # noqa: PLR0913, PLR0917 - the parts of a call
     """Return an aggregate of the rows in which another value is the greatest, or the least; of NaN it is none."""
     inexact = arguments[0].type in {t.FLOAT64, t.NULL} and name not in {"COUNT", "MAX", "ARRAY_AGG"}
     known = name in _OF_LISTS or (name in {"ARRAY_AGG", "STRING_AGG"} and not marks["d"] and type_ != t.BYTES)
-    if by.type.name in _NO_ORDER or inexact or not known or (name == "AVG" and type_ != t.FLOAT64):
+    if (
+        by.type == t.NULL
+        or not t.can(by.type, "order")
+        or inexact
+        or not known
+        or (name == "AVG" and type_ != t.FLOAT64)
+    ):
         return scope.fault(
             node,
             f"{name} of {arguments[0].type} with HAVING MAX or MIN by {by.type} is not supported. Compute it over the rows that a WITH leaves.",
