@@ -47,18 +47,23 @@ def _source(node: exp.Expr, scope: Scope) -> str:
         return from_item(node, scope)
     if isinstance(inner, exp.Table) and not inner.args.get("joins"):
         scope.fault(node, f"'{shown(node)}': parentheses hold a query or a join. Leave them out.")
-    # Inside, nothing is seen of what is before the parentheses.
+    return _joined(inner, scope)
+
+
+def _joined(node: exp.Expr, scope: Scope) -> str:
+    """Compile what is joined before it is joined with the rest: in parentheses, or as ON follows ON."""
+    # Inside, nothing is seen of what is before.
     outside, scope.items = scope.items, [FromItem("", []) for _ in scope.items]
     first = len(outside)
-    sql = _source(inner, scope)
-    for join in inner.args.get("joins") or []:
+    sql = _source(node, scope)
+    for join in node.args.get("joins") or []:
         sql += _join(join, scope, first)
     inside, scope.items = scope.items[first:], outside
     for one in inside:
         if scope.item(one.alias) is not None:
             named_twice(node, one.alias, scope)
     scope.items += inside
-    return f"({sql})" if inner.args.get("joins") else sql
+    return f"({sql})" if node.args.get("joins") else sql
 
 
 def _join(join: exp.Expr, scope: Scope, first: int) -> str:
@@ -75,7 +80,7 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
         item = _source(join.this, scope)
         scope.items = [*outside, *scope.items[before:]]
     else:
-        item = _source(join.this, scope)
+        item = _joined(join.this, scope) if join.this.args.get("joins") else _source(join.this, scope)
     of_left, of_right = scope.items[first:before], scope.items[before:]
     for source in {"LEFT": of_right, "RIGHT": of_left, "FULL": scope.items[first:]}.get(side, []):
         source.columns = [
