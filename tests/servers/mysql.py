@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DAEMONS = ("mariadbd", "mysqld")
 NONE = "no MySQL: set DERIVED_TEST_MYSQL=mysql://user:password@host:port/, or run tests/servers/install.sh"
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class MysqlServer:

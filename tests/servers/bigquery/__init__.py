@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NOT_BUILT = 3
 SERVE = Path(__file__).with_name("serve")
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class BigQueryServer:
