@@ -6,6 +6,7 @@ python -m flows.local
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import typer
 from flows.commands.deploying import deploy_project
 from flows.commands.ending import ending
 from flows.commands.launch import launch
-from flows.commands.processes import SERVER, free_port, processes, wait_for
+from flows.commands.processes import SERVER, alone_in, free_port, processes, wait_for
 from flows.commands.terminal import out
 from flows.demo import EXPORTS
 from flows.model.errors import DerivedError
@@ -37,14 +38,15 @@ def main(
     port: Annotated[int, typer.Option("--port", help="Where the server listens; another if that is taken.")] = PORT,
 ) -> None:
     """Run a Prefect server, a worker and the demo's deployments on this machine until Ctrl-C."""
-    with ending():
+    with ending(), ExitStack() as one:
         root = project_folder()
         project = open_project()
         home = private_home(root)
         os.umask(0o077)  # what stands in that folder is for its owner alone
-        write_exports(root / EXPORTS)
         logs = home / "prefect"
         logs.mkdir(exist_ok=True)
+        one.enter_context(alone_in(logs))
+        write_exports(root / EXPORTS)
         port = free_port(port)
         ui = f"http://127.0.0.1:{port}"
         use_api(f"{ui}/api", logs, PREFECT_SERVER_UI_API_URL=f"{ui}/api", **SETTINGS)

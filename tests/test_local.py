@@ -92,6 +92,16 @@ def test_tables_run_in_a_server_of_this_machine(local):
     assert all(word in alive for word in ("flows.local", "flows.tracking.server", "worker start")), alive
 
 
+def test_it_is_started_once(local):
+    """A second server would have the first one's database."""
+    command = (sys.executable, "-m", "flows.local")
+    second = subprocess.run(
+        command, cwd=local.project.root, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 1
+    assert "It runs already with what is in " in second.stderr
+
+
 def test_a_run_of_a_worker_that_is_stopped_ends_as_prefect_means_it(local):
     """SIGTERM to its process, which a machine gives that shuts down, puts it back; from the UI it is cancelled.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -53,6 +54,19 @@ def processes(logs: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Be the only process that does so. Raises DerivedError where there is another."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DerivedError(
+                f"It runs already with what is in {folder}: press Ctrl-C there first, or go on with that one."
+            ) from None
+        yield
 
 
 def wait_for(server: subprocess.Popen[bytes], url: str) -> None:
