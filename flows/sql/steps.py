@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
 
-from flows.sql.compile.zones import fixed, known
+from flows.sql.zone_names import fixed, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,6 +8,7 @@ from flows.sql import types as t
 from flows.sql.functions.casts import CLOCK, DAY
 from flows.sql.once import bound, failure, once
 from flows.sql.types import quote_text
+from flows.sql.zone_names import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,19 +55,12 @@ def first_of(zone: str, local: str) -> str:
 def moment(text: str) -> str:
     """Return the TIMESTAMP that a text of a known form means; what stands behind its clock is a zone."""
     clock = quote_text(f"^{DAY}([ Tt]{CLOCK})?")
-    split = f"regexp_replace({text}, {clock}, '')"
-    local = f"CAST(regexp_extract({text}, {clock}) AS TIMESTAMP)"
+    split = f"trim(regexp_replace({text}, {clock}, ''))"
+    local = f"CAST(upper(regexp_extract({text}, {clock})) AS TIMESTAMP)"
 
     def read(names: Sequence[str]) -> str:
         zone, time = names
-        hours, minutes = (f"regexp_extract({zone}, '^[+-]([0-9]{{1,2}}):?([0-9]{{2}})?$', {place})" for place in (1, 2))
-        minutes = f"CAST({hours} AS BIGINT) * 60 + coalesce(TRY_CAST({minutes} AS BIGINT), 0)"
-        sign = f"CASE WHEN starts_with({zone}, '-') THEN 1 ELSE -1 END"
-        moved = f"make_timestamptz(epoch_us({time}) + {sign} * ({minutes}) * 60000000)"
-        return (
-            f"CASE WHEN {zone} IN ('', 'Z', 'z', ' UTC') THEN {aware(time)} "
-            f"WHEN regexp_matches({zone}, '^[+-]') THEN {moved} ELSE {first_of(f'trim({zone})', time)} END"
-        )
+        return f"CASE WHEN upper({zone}) IN ('', 'Z') OR {zone} = 'UTC' THEN {aware(time)} ELSE {first_of(named(zone), time)} END"
 
     return bound([split, local], read)
 

@@ -145,6 +145,11 @@ def _operators() -> Iterator[Template]:
     yield from _one("NOT $1", "$1 IS TRUE", "$1 IS NOT FALSE", of="BOOL")
     yield from _both("$1 || $2", of="STRING BYTES ARRAY<INT64>")
     yield from _one("$1 LIKE 'a%'", "$1 LIKE '%,_'", "$1 LIKE '\\\\%'", of="STRING")
+    # In a pattern that is computed, a sign that stands before none is seen by nobody before the rows are there.
+    yield from _one(
+        r"$1 LIKE CONCAT('%', '\\')", r"$1 LIKE CONCAT('%', '\\\\')", r"$1 NOT LIKE CONCAT('z', '\\')", of="STRING"
+    )
+    yield from _both("($1 - $1) * ($2 * 1e300)", "$1 + $2 * 1e300 - 1.5", of="FLOAT64")
     yield from (Template("$1 + $2", pair) for pair in (("DATE", "INT64"), ("INT64", "NUMERIC"), ("NUMERIC", "FLOAT64")))
     yield from (
         Template("$1 * $2", pair) for pair in (("INT64", "NUMERIC"), ("NUMERIC", "BIGNUMERIC"), ("INT64", "FLOAT64"))
@@ -181,16 +186,18 @@ def _casts() -> Iterator[Template]:
     yield Template("STRUCT<INT64, b STRING>($1, $2)", ("INT64", "STRING"))
     yield from (Template("ARRAY<NUMERIC>[$1]", ("INT64",)), Template("CAST($1 AS ARRAY<FLOAT64>)", ("ARRAY<INT64>",)))
     texts = {
-        "INT64": "0x1F -0x1f +7 1_0 1.0 9223372036854775808 0x8000000000000000",
-        "FLOAT64": "1e400 .5 5. 1e-400 inf -Infinity NaN 0x1 +1 1e5 abc",
-        "NUMERIC": "1e5 .5 0.0000000005 1e29 nan",
+        "INT64": r"0x1F -0x1f +7 1_0 1.0 9223372036854775808 0x8000000000000000 @-0x1f \t0x1f 0x1f\v \v7\n",
+        "FLOAT64": "1e400 .5 5. 1e-400 inf -Infinity NaN 0x1 +1 1e5 abc \\v-inf@",
+        "NUMERIC": r"1e5 .5 0.0000000005 1e29 nan \v.5 \u00a05",
         "BOOL": "TRUE t 1 False",
-        "DATE": "2026-1-2 2026-02-30 0000-01-01 10000-01-01 2026/01/02 20260102 2026-01-02T03:04:05",
+        "DATE": "2026-1-2 2026-02-30 0000-01-01 10000-01-01 2026/01/02 20260102 2026-01-02T03:04:05 26-01-02 1-1-1",
         "TIME": "24:00:00 1:2:3 12:34 12:34:56.1234567 23:59:60",
-        "DATETIME": "2026-01-02T03:04:05 2026-01-02@24:00:00 2026-1-2@3:4:5 2026-01-02@03:04:05.123456 2026-01-02@03:04:05Z 2026-01-02@03:04",
+        "DATETIME": "2026-01-02T03:04:05 2026-01-02t03:04:05 26-1-2 2026-01-02@24:00:00 2026-1-2@3:4:5 2026-01-02@03:04:05.123456 2026-01-02@03:04:05Z 2026-01-02@03:04",
         "TIMESTAMP": "2026-01-02@03:04:05+05:30 2026-01-02@03:04:05@Europe/Berlin 2026-01-02@03:04:05-8 2026-01-02T03:04:05Z 2026-01-02+02 "
         "2026-10-25@02:30:00@Europe/Berlin 2026-01-02@03:04:05@Nowhere/None 0000-01-01 9999-12-31@23:59:59-01 2026-01-02@03:04:05UTC "
-        "2026-01-02@03:04:05@UTC 2026-01-02@03:04:05+0530",
+        "2026-01-02@03:04:05@UTC 2026-01-02@03:04:05+0530 2026-01-02@03:04:05+5:3 2026-01-02@03:04:05+100 2026-01-02@03:04:05+530 "
+        "2026-01-02@03:04:05+14:01 2026-01-02@03:04:05@Z 2026-01-02t03:04:05z 2026-01-02@03:04:05@utc 2026-01-02@03:04:05@PST8PDT "
+        "2026-01-02@03:04:05@CST 2026-01-02@03:04:05@GMT+1 2026-01-02@03:04:05@UTC+1 2026-01-02@03:04:05@europe/berlin 26-01-02",
     }
     for want, written in texts.items():
         for text in written.split():
@@ -225,6 +232,10 @@ def _zones() -> Iterator[Template]:
     for zone in _ZONES.split("; "):
         yield from (Template(f"{name}($1, {zone})", ("TIMESTAMP",)) for name in ("DATE", "DATETIME"))
         yield Template(f"TIMESTAMP($1, {zone})", ("DATETIME",))
+    yield from (
+        Template(f"{name}($1, $2)", (kind, "ZONE"))
+        for name, kind in (("DATETIME", "TIMESTAMP"), ("TIMESTAMP", "DATETIME"), ("STRING", "TIMESTAMP"))
+    )
 
 
 def _series_and_formats() -> Iterator[Template]:
@@ -263,6 +274,7 @@ def _texts() -> Iterator[Template]:
         yield Template(f"JSON_VALUE(CONCAT($1, '{text}'), '$.a')", ("NOTHING",))
     yield from _one("ROUND($1, 2)", "ROUND($1, 1)", "ROUND($1, -1)", of="INT64 FLOAT64 NUMERIC")
     yield from (Template(f'FORMAT("%\'0{place}", $1)', (of,)) for place, of in (("8d", "INT64"), ("12.2f", "FLOAT64")))
+    yield from _one("INITCAP(CONCAT('a\\u00a0', $1, '\\vb'))", of="STRING")
     yield from _one("SPLIT($1, CAST(NULL AS STRING))", "SPLIT($1, '')", "LOWER($1)", "UPPER($1)", of="STRING")
     yield from (Template(f"{name}($1)", ("LETTERS",)) for name in ("LOWER", "UPPER", "LENGTH", "BYTE_LENGTH"))
 
@@ -291,6 +303,10 @@ VALUES["NOTHING"] = ("''",)
 VALUES["LETTERS"] = tuple(
     f"'{text}'" for text in ("straße", "İstanbul", "ǆ ǅ Ǆ", "ŉ ﬁ", "ΣΑΣ", "ÿ µ", "Ⓐ ⓐ", "ი Ი", "𐐀")
 )
+_NAMED = (
+    "Europe/Berlin +05:30 +5:3 +100 +530 +14:01 UTC utc UTC-8 GMT+1 CST EST5EDT Etc/GMT+5 europe/berlin None/Nowhere"
+)
+VALUES["ZONE"] = tuple(f"'{name}'" for name in _NAMED.split())
 # Of the embedded warehouse alone, or not in the judge.
 _WITHOUT = {"CONTAINS_SUBSTR", "ERROR", "MAX_BY", "MIN_BY", "APPROX_COUNT_DISTINCT", "ANY_VALUE", *VARYING}
 

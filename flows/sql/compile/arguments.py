@@ -11,9 +11,10 @@ from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.scope import NOTHING, Value
-from flows.sql.compile.zones import UTC, Zone, fixed, known, named
+from flows.sql.compile.zones import UTC, Zone
 from flows.sql.functions.date_parts import PARTS
 from flows.sql.shown import shown
+from flows.sql.zone_names import fixed, known, named
 
 if TYPE_CHECKING:
     from flows.model.types import Type

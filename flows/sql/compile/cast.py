@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import starmap
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.functions.casts import BETWEEN, DECIMAL
+from flows.sql.functions.casts import BETWEEN, CLOCK, DAY, DECIMAL
 from flows.sql.functions.template import filled
 from flows.sql.times import within
 from flows.sql.types import duckdb_type, quote, quote_text
+from flows.sql.zone_names import fixed
 
 if TYPE_CHECKING:
     from flows.model.types import Type
@@ -128,7 +129,7 @@ def decimal_literal(text: str, want: Type) -> str | None:
     """Return a number as DuckDB's literal of a decimal type, or None where it is none or does not fit."""
     scale = t.DECIMALS[want]
     # A longer exponent is of no number that fits, and of none that is more than zero.
-    if re.fullmatch(DECIMAL, text) is None or re.search("[eE][+-]?[0-9]{5}", text):
+    if re.fullmatch(DECIMAL, text, re.ASCII) is None or re.search("[eE][+-]?[0-9]{5}", text):
         return None
     number = Decimal(text.strip())
     if number.adjusted() > 38 - scale:
@@ -140,21 +141,25 @@ def decimal_literal(text: str, want: Type) -> str | None:
 def literal(text: str, want: Type) -> str | None:
     """Return a text literal as DuckDB's literal of another type, or None where it cannot be read."""
     read = BETWEEN.get((t.STRING, want))
-    if read is None or re.fullmatch(read.form or "(?!)", text) is None:
+    if read is None or re.fullmatch(read.form or "(?!)", text, re.ASCII) is None:
         return None
     try:
-        zone = re.search(r" ([A-Za-z]\S+)$", text)
-        spelt = text.removesuffix(zone[0]) if zone else text.replace("UTC", "+00:00")
+        clock = re.match(f"{DAY}(?:[ Tt]{CLOCK})?", text)
+        zone = text[clock.end() :].strip() if clock else ""
+        spelt = text[: clock.end()] if clock else text
         padded = re.sub(r"(?<![0-9.])([0-9])(?![0-9])", r"0\1", spelt)
         if want == t.DATE:
             return f"DATE '{date.fromisoformat(padded)}'"
         if want == t.TIME:
             return f"TIME '{time.fromisoformat(padded)}'"
-        moment = datetime.fromisoformat(padded.replace("Z", "+00:00").replace("z", "+00:00"))
-        if zone and zone[1] != "UTC":
+        moment = datetime.fromisoformat(padded)
+        ahead = fixed(zone)
+        if ahead is not None:
+            moment = moment.replace(tzinfo=timezone(timedelta(microseconds=ahead)))
+        elif zone.upper() not in {"", "Z"}:
             from zoneinfo import ZoneInfo  # noqa: PLC0415 - few texts name a zone
 
-            moment = moment.replace(tzinfo=ZoneInfo(zone[1]))
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
     except (ValueError, LookupError, OSError):
         return None
     if want == t.DATETIME:

@@ -16,7 +16,7 @@ from flows.sql.functions import signatures
 from flows.sql.functions.operators import ESCAPE
 from flows.sql.functions.template import filled
 from flows.sql.latin import to_text
-from flows.sql.once import bound
+from flows.sql.once import bound, failure
 from flows.sql.parse.tree import operands
 from flows.sql.shown import shown
 
@@ -135,12 +135,21 @@ def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope)
         for pattern, sql in zip(patterns, names[1:], strict=True):
             plain = kind == t.STRING and pattern.literal and "\\" not in str(pattern.constant)
             like = template.removesuffix(ESCAPE) if plain else template
-            parts.append(filled(like, [names[0], to_text(sql, kind)]))
+            given = to_text(sql, kind)
+            found = filled(like, [names[0], given])
+            parts.append(found if pattern.literal else _of_a_whole_pattern(found, names[0], given))
         return f"({joined.join(parts)})"
 
-    if len(patterns) == 1 and kind == t.STRING:
+    if len(patterns) == 1 and kind == t.STRING and patterns[0].literal:
         return Value(t.BOOL, matched([text.sql, patterns[0].sql]))
     return Value(t.BOOL, bound([to_text(text.sql, kind), *(one.sql for one in patterns)], matched))
+
+
+def _of_a_whole_pattern(like: str, text: str, pattern: str) -> str:
+    """Return whether a text is like a pattern that rows have, with an error where that ends in the middle of an escape."""
+    ends = f"ends_with({pattern}, '\\') AND (length({pattern}) - length(rtrim({pattern}, '\\'))) % 2 = 1"
+    failed = failure("LIKE: the pattern ends with one \\", pattern)
+    return f"CASE WHEN {ends} AND {text} IS NOT NULL THEN {failed} ELSE {like} END"
 
 
 @compiles(exp.ILike, reads=("negate",))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.apply import rendered
 from flows.sql.compile.convert import converted
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.scope import NOTHING, Sum, Value
 from flows.sql.functions import signatures
 from flows.sql.functions.match import match
 from flows.sql.once import bound, failure, once
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 _TIMES = {t.TIMESTAMP, t.DATE, t.DATETIME}
+_WRITTEN = re.compile(r"CAST\(('|-?[0-9]|\"\w+\".*AS DOUBLE)")
+"""A leaf that cannot be infinite or NaN: a number that is written down, or one of another type."""
+_MOST_LEAVES = 8
+"""Of how many a sum may be that is looked at together with what it stands in."""
 
 
 def operated(sign: str, node: exp.Expr, sides: Sequence[tuple[exp.Expr, Value]], scope: Scope) -> Value:
@@ -53,27 +57,43 @@ def _instead(sign: str, sides: Sequence[tuple[exp.Expr, Value]]) -> str:
 def _summed(sign: str, values: Sequence[Value], arguments: Sequence[str]) -> Value:
     """Return a sum, difference or product of FLOAT64, with an error where it overflows and what it is made of does not.
 
-    What is added up and multiplied is looked at as a whole: an infinity on the way stays one, or becomes NaN.
+    What is added up and multiplied is looked at as a whole: an infinity on the way stays one, or becomes NaN. Where a leaf
+    is infinite or NaN itself, the smaller sums and products without it are looked at one by one.
     """
     parts = [
-        value.sum if value.sum and value.sql == sql else (sql, (sql,))
+        value.sum if value.sum and value.sql == sql and len(value.sum.leaves) <= _MOST_LEAVES else Sum(sql, (sql,), ())
         for value, sql in zip(values, arguments, strict=True)
     ]
-    raw = f"({parts[0][0]} {sign} {parts[1][0]})"
-    leaves = tuple(dict.fromkeys((*parts[0][1], *parts[1][1])))
+    raw = f"({parts[0].raw} {sign} {parts[1].raw})"
+    leaves = tuple(dict.fromkeys((*parts[0].leaves, *parts[1].leaves)))
+    smaller = tuple(part for one in parts if one.raw not in one.leaves for part in (*one.smaller, one))
 
     def checked(names: Sequence[str]) -> str:
-        computed = raw
-        for leaf, name in zip(leaves, names, strict=True):
-            computed = computed.replace(leaf, name) if leaf != name else computed
-        varying = [one for one in names if not re.match(r"CAST\(('|-?[0-9]|\"\w+\".*AS DOUBLE)", one)]
-        finite = " AND ".join(f"isfinite({one})" for one in varying) or "TRUE"
+        named = dict(zip(leaves, names, strict=True))
+
+        def computed(sql: str) -> str:
+            for leaf, name in named.items():
+                sql = sql.replace(leaf, name) if leaf != name else sql
+            return sql
+
+        def finite(some: Sequence[str]) -> str:
+            varying = [one for one in (named[leaf] for leaf in some) if not _WRITTEN.match(one)]
+            return " AND ".join(f"isfinite({one})" for one in varying) or "TRUE"
+
+        whole = finite(leaves)
+        overflows = [whole]
+        for part in smaller:
+            within = finite(part.leaves)
+            if within != whole:
+                overflows.append(f"({within} AND NOT isfinite({computed(part.raw)}))")
+        where = " OR ".join(overflows)
         overflow = failure(f"'{sign}': FLOAT64 overflows", *names)
         return once(
-            computed,
+            computed(raw),
             lambda one: (
-                f"CASE WHEN isfinite({one}) THEN {one} WHEN {one} IS NOT NULL AND {finite} THEN {overflow} ELSE {one} END"
+                f"CASE WHEN isfinite({one}) THEN {one} WHEN {one} IS NOT NULL AND "
+                f"{f'({where})' if len(overflows) > 1 else where} THEN {overflow} ELSE {one} END"
             ),
         )
 
-    return Value(t.FLOAT64, bound(leaves, checked), sum=(raw, leaves))
+    return Value(t.FLOAT64, bound(leaves, checked), sum=Sum(raw, leaves, smaller))

@@ -33,6 +33,17 @@ FAULTY: frozenset[Read] = frozenset([(0, "")])
 """What an expression with a fault depends on: nobody knows what it would be."""
 
 
+class Sum(NamedTuple):
+    """A sum or product of FLOAT64 before it is looked at for overflow."""
+
+    raw: str
+    """Its SQL."""
+    leaves: tuple[str, ...]
+    """What it is made of, each in SQL."""
+    smaller: tuple[Sum, ...]
+    """The sums and products in it."""
+
+
 class Value(NamedTuple):
     """An expression with its type and its SQL in DuckDB."""
 
@@ -46,8 +57,8 @@ class Value(NamedTuple):
     """Whether its last digits are those of the order in which an aggregate added up FLOAT64, which is any."""
     fields: tuple[Value, ...] = ()
     """The values of a STRUCT that is written down."""
-    sum: tuple[str, tuple[str, ...]] | None = None
-    """A sum or product of FLOAT64 before it is looked at for overflow, and what it is made of."""
+    sum: Sum | None = None
+    """What it is before it is looked at for overflow, if it is a sum or product of FLOAT64."""
     reads: frozenset[Read] | None = None
     """What it depends on: with nothing it is the same for all rows. None where only the value itself says."""
     bound: Bound | None = None

@@ -82,7 +82,7 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         where = zone(node.expressions[1], name, scope)
         if where is None:
             return NOTHING
-        return Value(t.STRING, once(where.local(value.sql), lambda local: _with_offset(local, naive(value.sql))))
+        return Value(t.STRING, bound([where.local(value.sql), naive(value.sql)], lambda both: _with_offset(*both)))
     if len(node.expressions) != 1:
         return None
     value = expression(node.expressions[0], scope)
@@ -97,7 +97,9 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
 def _with_offset(local: str, utc: str) -> str:
     """Return a local date and time as text, with how far it is from UTC: `+01`, `+05:30`."""
     offset = time_formats.formatted("%Ez", local, t.TIMESTAMP, utc)
-    return f"({cast.cast(local, t.DATETIME, t.STRING, 'NULL')} || regexp_replace({offset}, ':00$', ''))"
+    # Until about 1900 clocks had seconds of their own, of which an offset says nothing.
+    at_minute = f"({local} - to_microseconds((epoch_us({local}) - epoch_us({utc})) % 60000000))"
+    return f"({cast.cast(at_minute, t.DATETIME, t.STRING, 'NULL')} || regexp_replace({offset}, ':00$', ''))"
 
 
 def _as_text(node: exp.Expr, value: Value) -> str:

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from flows.model.types import Type
 
-DAY = r"[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}"
+DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]{1,6})?"
-DECIMAL = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+_AROUND = r"[\s\x0b]*"
+DECIMAL = rf"{_AROUND}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_AROUND}"
 """The forms of texts. How GoogleSQL reads them is how DuckDB does once they are known: none is read in two ways."""
-_ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{2})?| [A-Za-z]+([/_+-][A-Za-z0-9]+)*)"
-_HEXADECIMAL = "CAST(CAST(regexp_replace(trim($1), '^[+-]', '') AS UBIGINT) AS HUGEINT)"
+_ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{1,2})?| [A-Z][A-Za-z0-9]+([/_+:-][A-Za-z0-9]+)*)"
+_HEXADECIMAL = "CAST(CAST(regexp_extract($1, '0[xX][0-9a-fA-F]+') AS UBIGINT) AS HUGEINT)"
 # Of the first 16 digits, rounded as all of them are, and their place.
 _OF_DIGITS = "CAST(CAST('0x' || coalesce(nullif(left(xhex, 16), ''), '0') AS UBIGINT) | CAST({} AS UBIGINT) AS DOUBLE) * {}".format(
     "CASE WHEN ltrim(substr(xhex, 17), '0') = '' THEN 0 ELSE 1 END", "power(16.0, length(substr(xhex, 17)))"
@@ -55,13 +56,13 @@ BOOL -> INT64 = CAST($1 AS BIGINT)
 BOOL -> STRING = CAST($1 AS VARCHAR)
 BYTES -> STRING = decode($1) -- fails
 STRING -> BYTES = encode($1)
-STRING -> INT64 = CASE WHEN regexp_matches($1, '[xX]') THEN CAST(CASE WHEN contains($1, '-') THEN 0 - {_HEXADECIMAL} ELSE {_HEXADECIMAL} END AS BIGINT) ELSE CAST($1 AS BIGINT) END -- fails; of \s*[+-]?([0-9]+|0[xX][0-9a-fA-F]+)\s*
-STRING -> FLOAT64 = CASE WHEN contains(lower($1), '0x') THEN {_HEXADECIMAL_FLOAT} ELSE CAST($1 AS $type) END -- fails; of {DECIMAL}|\s*[+-]?0[xX][0-9a-fA-F]+\s*|\s*[+-]?(?i:inf|infinity|nan)\s*
+STRING -> INT64 = CASE WHEN regexp_matches($1, '[xX]') THEN CAST(CASE WHEN contains($1, '-') THEN 0 - {_HEXADECIMAL} ELSE {_HEXADECIMAL} END AS BIGINT) ELSE CAST($1 AS BIGINT) END -- fails; of (?:{_AROUND}[+-]?[0-9]+| *[+-]?0[xX][0-9a-fA-F]+){_AROUND}
+STRING -> FLOAT64 = CASE WHEN contains(lower($1), '0x') THEN {_HEXADECIMAL_FLOAT} ELSE CAST($1 AS $type) END -- fails; of {DECIMAL}|{_AROUND}[+-]?0[xX][0-9a-fA-F]+{_AROUND}|{_AROUND}[+-]?(?i:inf|infinity|nan){_AROUND}
 STRING -> NUMERIC = CAST($1 AS $type) -- fails; of {DECIMAL}
 STRING -> BIGNUMERIC = CAST($1 AS $type) -- of {DECIMAL}
 STRING -> BOOL = CAST($1 AS $type) -- of (?i:true|false)
 STRING ~> DATE = CAST($1 AS $type) -- fails; in years; of {DAY}
-STRING ~> DATETIME = CAST($1 AS $type) -- fails; in years; of {DAY}([ Tt]{CLOCK})?
+STRING ~> DATETIME = CAST(upper($1) AS $type) -- fails; in years; of {DAY}([ Tt]{CLOCK})?
 STRING ~> TIMESTAMP = $moment1 -- fails; in years; of {DAY}([ Tt]{CLOCK}{_ZONE}?)?
 STRING ~> TIME = CAST($1 AS $type) -- fails; of {CLOCK}
 DATE => DATETIME = CAST($1 AS $type)

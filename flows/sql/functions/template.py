@@ -31,7 +31,7 @@ _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u
 _TOKEN = re.compile(
     r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
 )
-_BREAKS = r"\s\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
+_BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
 # not know. The letters of Europe's alphabets, of Chinese, Japanese and Korean, and pictures stay themselves.
 _UNFOLDED = (
