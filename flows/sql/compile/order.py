@@ -28,6 +28,7 @@ from flows.sql.compile.frames import (
 from flows.sql.compile.grouping import whole
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use, in_window
+from flows.sql.compile.scope import Anything
 from flows.sql.compile.ties import mark
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of, takes_first
@@ -106,7 +107,8 @@ def tail(
         first = scope.items[0] if scope.items and cut and takes_first(node) else None
         # Elements of one array stand in its order.
         places = first.unique if first and first.whole else None
-        if limit and cut and not places:
+        # What stands for a fault may be one.
+        if limit and cut and not places and not isinstance(first, Anything):
             _needs_order("LIMIT", limit, order, scope)
         told = _telling(columns, order, groups, scope)
         # The one column of SELECT AS STRUCT has an order of its own for NULL.
