@@ -41,15 +41,15 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         typer.Option("--claim", help="With --pool: the volume claim with the warehouse's file, on one node."),
     ] = None,
     no_claim: Annotated[
-        bool, typer.Option("--no-claim", help="With --pool: take the claim, and the limit of pods that share it, off.")
+        bool, typer.Option("--no-claim", help="With --pool: take the claim, and the limit that came with it, off.")
     ] = False,
     process: Annotated[
         bool, typer.Option("--process", help="With --pool: runs are processes on the worker's machine, in this folder.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete deployments of tables without a file.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete deployments of tables whose file is gone.")] = False,
     delete: Annotated[
         int | None,
-        typer.Option("--delete", min=1, help="Delete so many: what --yes refuses where they are the most of all."),
+        typer.Option("--delete", min=1, help="Delete so many: all without a file, also what --yes leaves or refuses."),
     ] = None,
     as_json: Json = False,
 ) -> None:

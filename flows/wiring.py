@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from flows.model.errors import UsageError
 from flows.model.safe_text import without_password
 from flows.prefect_settings import Settings as PrefectSettings
-from flows.project.git import commit_of, precedes
+from flows.project.git import commit_of, files_ever, precedes
 from flows.project.private import make_private
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ def project_folder() -> Path:
         return Path.cwd()
     except FileNotFoundError:
         raise UsageError("The folder in which this runs is there no more. Run it in the project's folder.") from None
+
+
+def tables_ever() -> set[str] | None:
+    """Return the tables whose files commits of this folder have had; None where git does not know all, or of none."""
+    from flows.project.files import FOLDER, SUFFIX  # noqa: PLC0415 - deploying alone needs it
+
+    paths = map(Path, files_ever(project_folder(), FOLDER) or ())
+    return {f"{path.parent.name}.{path.stem}" for path in paths if path.suffix == SUFFIX} or None
 
 
 def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:

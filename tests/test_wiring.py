@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from flows.wiring import author
+from flows.wiring import author, tables_ever
 from tests.shop import Shop, new_project
 
 TABLE = """
@@ -73,6 +73,37 @@ def test_the_history_says_which_commit_comes_first(repository, tmp_path):
     assert [older.precedes(one) for one in commits] == [True, True]
     assert [newer.precedes(one) for one in (first, commits[0], COMMIT, "--all")] == [False, None, None, None]
     assert author(tmp_path).precedes(first) is None
+
+
+def test_the_history_says_which_tables_had_a_file(repository, tmp_path, monkeypatch):
+    """Also before they were renamed, in a branch that was merged, and where the project is a folder; no other folder's.
+
+    Where commits were not fetched, or there are none of tables, it says nothing.
+    """
+    root = repository / "project"
+    for place, name in ((root, "kept"), (root, "old"), (repository, "another")):
+        (place / "tables/core").mkdir(parents=True, exist_ok=True)
+        (place / f"tables/core/{name}.yaml").write_text("description: A thing.")
+    (root / "tables/core/notes.txt").write_text("text")
+    monkeypatch.chdir(root)
+    assert tables_ever() is None
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "two")
+    git(root, "checkout", "-q", "-b", "other")
+    git(root, "mv", "tables/core/old.yaml", "tables/core/new.yaml")
+    git(root, "commit", "-q", "-m", "three")
+    git(root, "rm", "-q", "tables/core/new.yaml")
+    git(root, "commit", "-q", "-m", "four")
+    assert tables_ever() == {"core.kept", "core.old", "core.new"}
+    git(root, "checkout", "-q", "main")
+    assert tables_ever() == {"core.kept", "core.old"}
+    git(root, "merge", "-q", "--no-ff", "--no-edit", "other")
+    assert tables_ever() == {"core.kept", "core.old", "core.new"}
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "shallow")
+    monkeypatch.chdir(tmp_path / "shallow/project")
+    assert tables_ever() is None
+    monkeypatch.chdir(tmp_path)
+    assert tables_ever() is None
 
 
 def test_a_dry_run_needs_no_connection(tmp_path):

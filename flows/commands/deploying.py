@@ -11,8 +11,8 @@ from flows.commands.terminal import err, out, out_json
 from flows.model.errors import UsageError
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
-from flows.tracking.deployment import WORK_POOL, deployments
-from flows.wiring import require_api
+from flows.tracking.deployment import deployments
+from flows.wiring import require_api, tables_ever
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,8 @@ def deploy_project(
 
     Args:
         project: gives the project; is called first while the server is asked.
-        yes: whether deployments of tables that are gone go without a question.
+        yes: whether deployments of tables that are gone go without a question; those of which no commit of the folder
+            has had a file stay, where git knows all its commits.
         as_json: whether programs read what is printed; they are asked nothing.
         delete: how many of them go, said by who has seen that they are the most.
         is_own: whether the server is of this project alone, so that all may go by `yes`.
@@ -93,24 +94,31 @@ def deploy_project(
     def keep(name: str) -> bool:
         return name in project().tables or name in project().broken
 
-    def may_delete(names: list[str], there: int) -> bool:
-        if not is_own and (delete is not None or (len(names) > FEW and 2 * len(names) > there)):
+    strange: list[str] = []
+
+    def chosen(names: list[str], there: int) -> list[str]:
+        if is_own:
+            return names
+        if delete is not None or (len(names) > FEW and 2 * len(names) > there):
             _refuse_most(names, there, delete)
-            return True
-        if not names or yes or as_json or not sys.stdin.isatty():
-            return yes
-        of = "a table without a file" if len(names) == 1 else "tables without a file"
-        err(f"{plural(len(names), 'deployment')} of {of}: {_named(names)}")
-        return typer.confirm("Delete?", err=True)
+            return names
+        had = tables_ever() if names else None
+        strange.extend(name for name in names if had is not None and name not in had)
+        gone = [name for name in names if name not in strange]
+        if not gone or yes or as_json or not sys.stdin.isatty():
+            return gone if yes else []
+        of = "a table without a file" if len(gone) == 1 else "tables without a file"
+        err(f"{plural(len(gone), 'deployment')} of {of}: {_named(gone)}")
+        return gone if typer.confirm("Delete?", err=True) else []
 
     try:
-        result = deploy(wanted, keep, may_delete, bar)
+        result = deploy(wanted, keep, chosen, bar)
     finally:
         bar.close()
     if as_json:
         out_json(_as_json(result, project()))
     else:
-        _print(result)
+        _print(result, strange)
     return result
 
 
@@ -119,7 +127,7 @@ def _refuse_most(names: list[str], there: int, said: int | None) -> None:
     if said == len(names):
         return
     found = (
-        f"Of the {plural(there, 'deployment')} in the work pool '{WORK_POOL}' of this API {len(names)} "
+        f"Of the {plural(there, 'deployment')} of tables at this API {len(names)} "
         f"{'is' if len(names) == 1 else 'are'} of tables without a file in this folder"
         + (f": {_named(names)}." if names else ".")
     )
@@ -149,16 +157,24 @@ def _as_json(result: Deployed, project: Project) -> dict[str, object]:
     }
 
 
-def _print(result: Deployed) -> None:
+def _print(result: Deployed, strange: list[str]) -> None:
     for verb, names in (("created", result.created), ("updated", result.updated), ("deleted", result.deleted)):
         for name in names:
             out(f"{verb:<8} {name}")
     for name, message in result.failed.items():
         err(f"{name}: {message}")
-    if result.left:
-        one = len(result.left) == 1
-        of, it = ("a table without a file stays", "it") if one else ("tables without a file stay", "them")
-        err(f"{plural(len(result.left), 'deployment')} of {of}: {_named(result.left)}. Delete {it} with --yes.")
+    if gone := [name for name in result.left if name not in strange]:
+        of, it = ("a table without a file stays", "it") if len(gone) == 1 else ("tables without a file stay", "them")
+        err(f"{plural(len(gone), 'deployment')} of {of}: {_named(gone)}. Delete {it} with --yes.")
+    if strange:
+        of = "a table of which no commit here has had a file stays"
+        if len(strange) > 1:
+            of = "tables of which no commit here has had a file stay"
+        err(
+            f"{plural(len(strange), 'deployment')} of {of}: {_named(strange)}. "
+            "Another branch or project may have them. If all without a file are to go: "
+            f"python -m flows.deploy --delete {len(result.left)}"
+        )
     counts = {
         "created": result.created,
         "updated": result.updated,

@@ -22,7 +22,7 @@ def make_pool(name: str, image: str | None, claim: str | None, *, no_claim: bool
         name: the pool's name.
         image: what its pods run; None leaves what was given before.
         claim: the volume claim that holds the embedded warehouse; None leaves what was given before.
-        no_claim: take the claim and its limit off.
+        no_claim: take the claim off, and the limit that came with it.
 
     Raises:
         ApiError: the API does not answer.

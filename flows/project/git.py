@@ -1,4 +1,4 @@
-"""What git knows of a project's folder: which commit is checked out, and which of two comes first."""
+"""What git knows of a project's folder: its commit, which of two comes first, which files it has ever had."""
 
 from __future__ import annotations
 
@@ -49,3 +49,35 @@ def precedes(folder: Path, one: str, two: str) -> bool | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found[0] if found[0] != found[1] else None
+
+
+def files_ever(folder: Path, below: str) -> set[str] | None:
+    """Return the files that commits have had, up to the one that is checked out; None where git does not know all.
+
+    So it is outside of a repository, and in one whose older commits were not fetched, as it is in most of CI.
+
+    Args:
+        folder: a project's.
+        below: the folder in it whose files are meant; they are given by their paths from `folder`.
+    """
+    import subprocess  # noqa: PLC0415 - slow to import, and few runs need it
+
+    def asked(*command: str) -> str | None:
+        done = subprocess.run(  # noqa: S603 - git alone
+            ["git", "-C", str(folder), *command],  # noqa: S607 - the one that a person uses
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=PATIENCE,
+        )
+        return None if done.returncode else done.stdout
+
+    added = ("log", "--full-history", "--diff-filter=A", "--no-renames", "--format=", "--name-only", "--relative", "-z")
+    try:
+        if asked("rev-parse", "--is-shallow-repository") != "false\n":
+            return None
+        found = asked(*added, "--", below)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if found is None else set(found.split("\0")) - {""}

@@ -23,7 +23,7 @@ from flows.tracking.desired import automations_of, desired, is_same, request_of
 from flows.tracking.pace import BusyError, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 
     from prefect.client.orchestration import PrefectClient
 
@@ -61,7 +61,7 @@ class Deployed:
     unchanged: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    """Those of tables that are gone, which nobody wanted deleted."""
+    """Those of tables without a file, which nobody wanted deleted."""
     failed: dict[str, str] = field(default_factory=dict)
     """Why a deployment could not be made."""
 
@@ -81,7 +81,7 @@ class Known:
 def deploy(
     wanted: Callable[[], list[Wanted]],
     keep: Callable[[str], bool],
-    may_delete: Callable[[list[str], int], bool],
+    chosen: Callable[[list[str], int], Collection[str]],
     progress: Progress,
 ) -> Deployed:
     """Make the server's deployments those that are wanted.
@@ -89,8 +89,8 @@ def deploy(
     Args:
         wanted: gives tables, each with its deployment as prefect.yaml has it; is called while the server is asked.
         keep: says whether there is a file for a table, so that its deployment stays.
-        may_delete: is asked whether deployments of tables without files go, by their names, and of how many in the
-            work pool; before anything is changed, so that it may raise.
+        chosen: says which deployments go of those of tables without files, given their names and how many there are of
+            tables in all; is asked before anything is changed, so that it may raise.
         progress: is told how far it is.
 
     Raises:
@@ -98,28 +98,27 @@ def deploy(
         UsageError: it refuses who asks, or there is no work pool.
     """
     with _said():
-        return asyncio.run(_deploy(wanted, keep, may_delete, progress))
+        return asyncio.run(_deploy(wanted, keep, chosen, progress))
 
 
 async def _deploy(
     wanted: Callable[[], list[Wanted]],
     keep: Callable[[str], bool],
-    may_delete: Callable[[list[str], int], bool],
+    chosen: Callable[[list[str], int], Collection[str]],
     progress: Progress,
 ) -> Deployed:
     result = Deployed()
     async with get_client(httpx_settings={"headers": _headers()}) as client:
         await _require_pool(client)
-        known, chosen = await asyncio.gather(_read(client), _beside(partial(_desired, wanted)))
+        known, made = await asyncio.gather(_read(client), _beside(partial(_desired, wanted)))
         ours = _ours(known)
-        moved, gone = _surplus(ours, {one.name: one.kind for one in chosen}, keep)
-        if may_delete(sorted(gone.values()), len(ours)):
-            moved |= gone
-        else:
-            result.left = sorted(gone.values())
+        moved, gone = _surplus(ours, {one.name: one.kind for one in made}, keep)
+        going = chosen(sorted(gone.values()), len(ours))
+        result.left = sorted(name for name in gone.values() if name not in going)
+        deleted = moved | {id_: name for id_, name in gone.items() if name in going}
 
         todo, pace = [], Pace()
-        for one in chosen:
+        for one in made:
             there = known.deployments.get((one.kind, one.name))
             if there and is_same(one, there, known.automations.get(there["id"], [])):
                 result.unchanged.append(one.name)
@@ -133,8 +132,8 @@ async def _deploy(
             await pace.run(todo)
         result.created.sort()
         result.updated.sort()
-        await _delete(client, list(moved))
-        result.deleted = sorted(moved.values())
+        await _delete(client, list(deleted))
+        result.deleted = sorted(deleted.values())
     return result
 
 
@@ -175,11 +174,14 @@ async def _tell(
 
 
 def _ours(known: Known) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the deployments of tables: what has another entrypoint or work pool is of somebody else."""
+    """Return the deployments of tables: what has another entrypoint or work pool is of somebody else.
+
+    One whose work pool was deleted has none, and never runs: nobody else cares for it.
+    """
     return {
         (flow, name): one
         for (flow, name), one in known.deployments.items()
-        if str(one["entrypoint"]).startswith(f"flows.{flow}.") and one["work_pool_name"] == WORK_POOL
+        if str(one["entrypoint"]).startswith(f"flows.{flow}.") and one["work_pool_name"] in {WORK_POOL, None}
     }
 
 

@@ -27,7 +27,7 @@ def bring_pool(name: str, template: dict[str, Any], defaults: dict[str, Any], li
         template: its base job template.
         defaults: what this cluster gives for the template's variables, None where it gives nothing any more; what an
             earlier call gave for others stays.
-        limit: how many pods may share a claim at once, where one is given.
+        limit: how many pods may share a claim at once, where one is given; fewer stay as somebody has set them.
 
     Raises:
         ApiError: the API does not answer.
@@ -43,10 +43,14 @@ def bring_pool(name: str, template: dict[str, Any], defaults: dict[str, Any], li
                 f"The work pool '{name}' is of type {pool.type}. Delete it to have one of type {TYPE}: "
                 f"prefect work-pool delete {name}"
             )
-        filled = _with_defaults(template, (_defaults(pool.base_job_template) if pool else {}) | defaults)
-        limited: dict[str, Any] = {}  # without a word on the claim, a person's own limit stays
-        if CLAIM in defaults:
-            limited = {"concurrency_limit": limit if defaults[CLAIM] else None}
+        had = _defaults(pool.base_job_template) if pool else {}
+        filled = _with_defaults(template, had | defaults)
+        there = pool.concurrency_limit if pool else None
+        limited: dict[str, Any] = {}  # any other limit is a person's own, and stays
+        if defaults.get(CLAIM):
+            limited = {"concurrency_limit": min(there or limit, limit)}
+        elif CLAIM in had and CLAIM in defaults and there == limit:
+            limited = {"concurrency_limit": None}
         if pool is None:
             client.create_work_pool(WorkPoolCreate(name=name, type=TYPE, base_job_template=filled, **limited))
         else:

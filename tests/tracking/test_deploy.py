@@ -218,8 +218,24 @@ def test_what_was_changed_on_the_server_is_set_right(deployed):
 
 
 def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
-    """It stays without --yes, and goes with its triggers; one of a file with faults stays in any case."""
+    """It stays without --yes, and goes with its triggers; one of a file with faults stays in any case.
+
+    One of which no commit has had a file stays with --yes too: an older branch lacks it, or it is another project's.
+    """
     (deployed.root / "tables/derived/top_items.yaml").rename(deployed.root / "top_items.yaml")
+    _git(deployed.root, "init", "--quiet")
+    _git(deployed.root, "commit", "--quiet", "--allow-empty", "--message", "Begin")
+    _commit(deployed.root, "Make tables")
+    said = deployed.run("-m", "flows.deploy", "--yes")
+    assert said.stdout == "7 deployments: 7 unchanged\n"
+    assert said.stderr == (
+        "1 deployment of a table of which no commit here has had a file stays: derived.top_items. Another branch or "
+        "project may have them. If all without a file are to go: python -m flows.deploy --delete 1\n"
+    )
+    (deployed.root / "top_items.yaml").rename(deployed.root / "tables/derived/top_items.yaml")
+    _commit(deployed.root, "Make one more")
+    (deployed.root / "tables/derived/top_items.yaml").rename(deployed.root / "top_items.yaml")
+    _commit(deployed.root, "Take it out")
     said = deployed.run("-m", "flows.deploy")
     assert "1 deployment of a table without a file stays: derived.top_items. Delete it with --yes." in said.stderr
     assert deployed.deploy("--yes")["deleted"] == ["derived.top_items"]
@@ -231,6 +247,17 @@ def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
     assert deployed.run("-m", "flows.deploy").stdout == (
         "created  derived.top_items\n8 deployments: 1 created, 7 unchanged\n"
     )
+    shutil.rmtree(deployed.root / ".git")
+
+
+def _git(folder: Path, *command: str) -> None:
+    who = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com")
+    subprocess.run(["git", "-C", str(folder), *who, *command], check=True)
+
+
+def _commit(folder: Path, message: str) -> None:
+    _git(folder, "add", "tables")
+    _git(folder, "commit", "--quiet", "--message", message)
 
 
 def test_the_folder_of_another_project_deletes_nothing(deployed, tmp_path):
@@ -239,7 +266,7 @@ def test_the_folder_of_another_project_deletes_nothing(deployed, tmp_path):
     shutil.copy(tmp_path / "tables/core/users.yaml", tmp_path / "tables/core/people.yaml")
     other, before = Deploying(tmp_path, deployed.server), deployed.state()
     said = other.run("-m", "flows.deploy", "--yes", fails=2).stderr
-    assert said.startswith("Of the 8 deployments in the work pool 'kubernetes' of this API 7 are of tables without a")
+    assert said.startswith("Of the 8 deployments of tables at this API 7 are of tables without a")
     assert "core.orders, core.payments, derived.purchases_by_user" in said
     assert said.endswith("Nothing was changed. If they are to go: python -m flows.deploy --delete 7\n")
     assert "--delete 6 says another number" in other.run("-m", "flows.deploy", "--delete", "6", fails=2).stderr
@@ -247,13 +274,14 @@ def test_the_folder_of_another_project_deletes_nothing(deployed, tmp_path):
 
 
 def test_what_is_in_another_work_pool_stays(deployed):
-    """It is of somebody else, though its flow has the same name."""
+    """It is of somebody else, though its flow has the same name; once that pool is deleted it is of nobody, and goes."""
     deployed.server.call("POST", "work_pools/", name="theirs", type="process")
     flow = deployed.server.call("POST", "flows/", name="ingest")["id"]
     theirs = {"name": "core.theirs", "flow_id": flow, "entrypoint": "flows.ingest.core-theirs"}
-    made = deployed.server.call("POST", "deployments/", work_pool_name="theirs", **theirs)
+    deployed.server.call("POST", "deployments/", work_pool_name="theirs", **theirs)
     assert deployed.deploy("--yes")["deleted"] == []
-    deployed.server.call("DELETE", f"deployments/{made['id']}")
+    deployed.server.call("DELETE", "work_pools/theirs")
+    assert deployed.deploy("--yes")["deleted"] == ["core.theirs"]
 
 
 def test_an_error_of_one_deployment_stops_no_other(deployed):

@@ -59,6 +59,18 @@ def test_the_pool_is_made_once_and_then_brought_up_to_date(pool):
     assert _default(freed, "image") == "registry.example.com/derived:7"
 
 
+@pytest.mark.parametrize(("own", "shared", "freed"), [(1, 1, 1), (5, 2, None)])
+def test_a_limit_that_a_person_set_stays(prefect_server, pool, own, shared, freed):
+    """A claim lowers one that is higher, and its end takes off no other than the claim's."""
+    pool()
+    prefect_server.call("PATCH", f"work_pools/{pool.name}", concurrency_limit=own)
+    assert pool(no_claim=True)[1]["concurrency_limit"] == own
+    assert pool(claim="warehouse")[1]["concurrency_limit"] == shared
+    assert pool(no_claim=True)[1]["concurrency_limit"] == freed
+    prefect_server.call("PATCH", f"work_pools/{pool.name}", concurrency_limit=2)
+    assert pool(no_claim=True)[1]["concurrency_limit"] == 2
+
+
 def test_a_pool_that_a_worker_has_made_gets_our_template(prefect_server, pool):
     """Prefect's own has variables of the same names without a value, which nobody gave."""
     properties = {"image": {"type": "string", "default": None}}
