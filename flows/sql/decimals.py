@@ -106,7 +106,8 @@ def variance(values: str, scale: int, *, sample: bool) -> str:
 def covariance(pairs: str, kind: str) -> str:
     """Return the covariance of a list of pairs of NUMERICs, of a sample or of all, or their correlation, as a FLOAT64.
 
-    They are looked at by how far they are from the first pair, in units of their last place: exactly, where that fits.
+    They are looked at by how far they are from the first pair, in units of their last place: exactly, where that fits, and as
+    FLOAT64s elsewhere.
     """
     less = 1 if kind == "covarsamp" else 0
     units = ", ".join(f"'{side}': {in_units(_side('xone', side), 9)}" for side in "uv")
@@ -124,12 +125,58 @@ def covariance(pairs: str, kind: str) -> str:
     if kind == "corr":
         spread = f"sqrt({moment('u', 'u')} * {moment('v', 'v')})"
         found = f"CASE WHEN {spread} = 0 THEN CAST('NaN' AS DOUBLE) ELSE {moment('u', 'v')} / {spread} END"
-    beyond = "error('numbers that are too far apart for an exact CORR or COVAR: write CAST(... AS FLOAT64)')"
-    chosen = f"CASE WHEN {far} < {10**18} // len(xd) THEN {found} ELSE {beyond} END"
+    chosen = f"CASE WHEN {far} < {10**18} // len(xd) THEN {found} ELSE {_near(kind, less)} END"
     of_units = f"list_extract(list_transform([list_transform(xu, lambda xone: {{{apart}}})], lambda xd: {chosen}), 1)"
     of_pairs = f"list_extract(list_transform([list_transform(xs, lambda xone: {{{units}}})], lambda xu: {of_units}), 1)"
     least = 0 if kind == "covarpop" else 1
     return f"list_extract(list_transform([{pairs}], lambda xs: CASE WHEN len(xs) > {least} THEN {of_pairs} END), 1)"
+
+
+def _near(kind: str, less: int) -> str:
+    """Return the covariance or correlation of `xd`, a list of pairs of units, by their distances from the means."""
+
+    def moment(one: str, two: str) -> str:
+        sides = (f"({_side('xone', side)} - {_side('xm', side)})" for side in (one, two))
+        return f"list_sum(list_transform(xf, lambda xone: {' * '.join(sides)}))"
+
+    found = f"{moment('u', 'v')} / (len(xd) - {less})"
+    if kind == "corr":
+        spread = f"(sqrt({moment('u', 'u')}) * sqrt({moment('v', 'v')}))"
+        found = f"CASE WHEN {spread} = 0 THEN CAST('NaN' AS DOUBLE) ELSE {moment('u', 'v')} / {spread} END"
+    means = ", ".join(f"'{side}': list_avg(list_transform(xf, lambda xone: {_side('xone', side)}))" for side in "uv")
+    of_means = f"list_extract(list_transform([{{{means}}}], lambda xm: {found}), 1)"
+    floats = ", ".join(f"'{side}': CAST({_side('xone', side)} AS DOUBLE) / 1e9" for side in "uv")
+    return f"list_extract(list_transform([list_transform(xd, lambda xone: {{{floats}}})], lambda xf: {of_means}), 1)"
+
+
+def square_root(value: str) -> str:
+    """Return the root of a NUMERIC to 9 places, halves away from zero: a whole number's root, of its units."""
+
+    def with_(name: str, what: str, built: str) -> str:
+        return f"list_extract(list_transform([{what}], lambda {name}: {built}), 1)"
+
+    def root(of: str, built: str) -> str:
+        """Bind `xroot`, a whole number's root or the next number."""
+        better = with_("xroot", f"(xguess + {of} // xguess) // 2", built)
+        return with_("xguess", f"CAST(sqrt(CAST({of} AS DOUBLE)) AS HUGEINT)", better)
+
+    def decimal(units: str) -> str:
+        return f"CAST(CAST({units} AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
+
+    near = "list_filter([xroot - 1, xroot, xroot + 1], lambda xone: xone * xone - xone < xmany AND xmany <= xone * xone + xone)"
+    small = with_("xmany", "xunits * 1000000000", root("xmany", decimal(f"list_extract({near}, 1)")))
+    # Of a large number's units the last digit is left out, and then what the root lacks is found, 5 digits more.
+    lacking = "((xten - xroot * xroot) * 10000000000 + xunits % 10 * 1000000000)"
+    square, half = "(xone * (200000 * xroot + xone))", "(100000 * xroot + xone)"
+    fits = f"{square} - {half} < {lacking} AND {lacking} <= {square} + {half}"
+    last = with_(
+        "xlast",
+        f"{lacking} // (200000 * xroot)",
+        f"list_extract(list_filter([xlast - 1, xlast, xlast + 1], lambda xone: {fits}), 1)",
+    )
+    large = with_("xten", "xunits // 10", root("xten", decimal(f"100000 * xroot + {last}")))
+    either = f"CASE WHEN {value} < 100000000000000000000 THEN {small} ELSE {large} END"
+    return f"CASE WHEN {value} = 0 THEN {value} ELSE {with_('xunits', in_units(value, 9), either)} END"
 
 
 def _side(pair: str, name: str) -> str:

@@ -40,7 +40,6 @@ STRICTER = {
     "GENERATE_ARRAY(": "no elements between numbers that are far from each other",
     "NORMALIZE_AND_CASEFOLD(": "signs that stand for others",
     "2f": "numbers from 1e31 on, of which it does not write all digits",
-    "EDIT_DISTANCE(": "signs beyond ASCII",
 }
 """Where the embedded warehouse ends in an error and GoogleSQL in a value, with why."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flows.model.errors import SqlError
 from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     arithmetic,
+    buckets,
     calls,
     casts,
     date_calls,
@@ -18,6 +19,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     logic,
     membership,
     names,
+    powers,
     structures,
     subqueries,
     text_calls,

@@ -199,17 +199,24 @@ def _plain(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> 
 def _decimal(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) -> str | None:
     """Return a NUMERIC with so many places behind its point, halves away from zero."""
     places = int(place["places"] or 0) if place["point"] else _DEFAULT_PLACES
-    if places > t.DECIMALS[t.NUMERIC] or set(place["flags"]) - set("-+ "):
+    if places > t.DECIMALS[t.NUMERIC] or set(place["flags"]) - set("-+ '0"):
         instead = f"Write CAST({shown(item)} AS FLOAT64)."
         _refuse(item, f"FORMAT with '{place[0]}' of NUMERIC is not supported. {instead}", scope)
         return None
-    # What is rounded to zero keeps its sign.
-    text = once(
-        value.sql,
-        lambda name: (
-            f"{_sign(f'{name} < 0', place['flags'])} || CAST(abs(CAST({name} AS DECIMAL(38, {places}))) AS VARCHAR)"
-        ),
-    )
+
+    def written(name: str) -> str:
+        # What is rounded to zero keeps its sign.
+        sign = _sign(f"{name} < 0", place["flags"])
+        digits = f"CAST(abs(CAST({name} AS DECIMAL(38, {places}))) AS VARCHAR)"
+        if "'" in place["flags"]:
+            whole, part = (f"split_part({digits}, '.', {at})" for at in (1, 2))
+            behind = f" || '.' || {part}" if places else ""
+            digits = f"format('{{:,}}', CAST({whole} AS HUGEINT)){behind}"
+        if "0" not in place["flags"] or "-" in place["flags"]:
+            return f"{sign} || {digits}"
+        return f"{sign} || repeat('0', {int(place['width'] or 0)} - length({sign}) - length({digits})) || {digits}"
+
+    text = once(value.sql, written)
     return once(f"({text})", lambda name: _padded(name, place))
 
 

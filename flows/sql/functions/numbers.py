@@ -1,6 +1,6 @@
 """Functions of numbers beside the common ones: bits, angles, exact sums; `signatures` says how a line reads."""
 
-from flows.sql.decimals import in_units, multiply_numeric
+from flows.sql.decimals import in_units, multiply_numeric, square_root
 
 
 def _whole_quotient(scale: int) -> str:
@@ -31,6 +31,8 @@ def _series(type_: str, step: str) -> str:
 
 NUMBERS = rf"""
 BIT_COUNT(INT64) -> INT64 = CAST(bit_count($1) AS BIGINT)
+SQRT(INT64) -> FLOAT64 = sqrt(CAST($1 AS DOUBLE)) -- fails where $1 < 0: SQRT of a negative number
+SQRT(NUMERIC) -> NUMERIC = {square_root("$1")} -- fails where $1 < 0: SQRT of a negative number
 SAFE_ADD(NUMERIC, NUMERIC) -> NUMERIC = TRY(CAST($1 + $2 AS DECIMAL(38, 9)))
 SAFE_SUBTRACT(NUMERIC, NUMERIC) -> NUMERIC = TRY(CAST($1 - $2 AS DECIMAL(38, 9)))
 SAFE_NEGATE(NUMERIC) -> NUMERIC = (-$1)

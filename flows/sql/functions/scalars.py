@@ -78,7 +78,7 @@ SUBSTRING(STRING, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length
 SUBSTRING(STRING, INT64, INT64) -> STRING = substr($1, CASE WHEN $2 = 0 OR $2 < -length($1) THEN 1 WHEN $2 > length($1) THEN length($1) + 1 ELSE $2 END, CASE WHEN $3 > length($1) THEN length($1) ELSE $3 END) -- fails where $3 < 0: SUBSTRING with a negative length
 LEFT(STRING, INT64) -> STRING = left($1, CASE WHEN $2 > length($1) THEN length($1) ELSE $2 END) -- fails where $2 < 0: LEFT with a negative length
 RIGHT(STRING, INT64) -> STRING = right($1, CASE WHEN $2 > length($1) THEN length($1) ELSE $2 END) -- fails where $2 < 0: RIGHT with a negative length
-EDIT_DISTANCE(STRING, STRING) -> INT64 = levenshtein($1, $2) -- lacks where NOT regexp_full_match($1 || $2, '[\x00-\x7f]*'): EDIT_DISTANCE of a text with signs beyond ASCII
+EDIT_DISTANCE(STRING, STRING) -> INT64 = CASE WHEN regexp_full_match($1 || $2, '[\x00-\x7f]*') THEN levenshtein($1, $2) ELSE list_extract(list_transform([array_to_string(list_distinct(regexp_extract_all($1 || $2, '(?s).')), '')], lambda xall: levenshtein(translate($1, xall, left(array_to_string(list_transform(generate_series(1, 127), lambda xi: chr(CAST(xi AS INTEGER))), ''), length(xall))), translate($2, xall, left(array_to_string(list_transform(generate_series(1, 127), lambda xi: chr(CAST(xi AS INTEGER))), ''), length(xall))))), 1) END -- lacks where NOT regexp_full_match($1 || $2, '[\x00-\x7f]*') AND len(list_distinct(regexp_extract_all($1 || $2, '(?s).'))) > 127: EDIT_DISTANCE of texts with more than 127 signs
 STARTS_WITH(STRING, STRING) -> BOOL = starts_with($1, $2)
 ENDS_WITH(STRING, STRING) -> BOOL = ends_with($1, $2)
 STRPOS(STRING, STRING) -> INT64 = CAST(strpos($1, $2) AS BIGINT)
