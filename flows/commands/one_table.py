@@ -11,7 +11,8 @@ from flows.commands.progress import Quiet, Windows
 from flows.commands.terminal import err, out, out_json
 from flows.model.errors import DerivedError
 from flows.report.as_json import outcome_json, plan_json
-from flows.report.text import describe_failures, describe_plan
+from flows.report.plan_text import describe_plan
+from flows.report.text import describe_failures
 from flows.tracking.dry_run import dry_run as dry_run_of
 from flows.wiring import api_configured, run_alone
 

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from flows.commands.terminal import err, out
 from flows.model.safe_text import one_line
-from flows.report.text import (
-    describe_divided,
-    describe_end,
-    describe_entry,
-    describe_kept,
-    describe_outcome,
-    describe_plan,
-    remarks,
-)
+from flows.report.plan_text import describe_plan
+from flows.report.text import describe_divided, describe_end, describe_entry, describe_kept, describe_outcome, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from flows.report.text import count_untried, describe_failures, describe_reason, describe_wait
+from flows.report.plan_text import describe_reason, describe_wait
+from flows.report.text import count_untried, describe_failures
 from flows.report.warning_text import warnings_of
 
 if TYPE_CHECKING:

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 
 from flows.model.window import EVER
 from flows.report.escape import fenced, for_markdown
-from flows.report.text import (
-    describe_failures,
-    describe_outcome,
-    describe_plan,
-    describe_steps,
-    describe_wait,
-    remarks,
-)
+from flows.report.plan_text import describe_plan, describe_steps, describe_wait
+from flows.report.text import describe_failures, describe_outcome, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ from flows.engine.readings import Readings
 from flows.engine.redefine import question
 from flows.model.asked import called
 from flows.model.errors import UsageError
-from flows.report.text import describe_steps, plan_remarks
+from flows.report.plan_text import describe_steps, plan_remarks
 from flows.report.warning_text import column_lines
 from flows.wiring import load_alone, open_warehouse
 

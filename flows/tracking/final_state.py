@@ -13,7 +13,8 @@ from flows.model.safe_text import printable
 from flows.model.sizes import plural
 from flows.model.window import merge
 from flows.report.as_json import outcome_json, plan_json
-from flows.report.text import describe_committed, describe_failures, describe_idle, describe_turned, plan_span
+from flows.report.plan_text import describe_idle, plan_span
+from flows.report.text import describe_committed, describe_failures, describe_turned
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

@@ -19,14 +19,8 @@ from flows.extracts.manifest import KEPT, Manifest
 from flows.model.errors import DerivedError
 from flows.model.safe_text import printable
 from flows.report.markdown import artifact_key, error_markdown, outcome_markdown, plan_markdown
-from flows.report.text import (
-    describe_divided,
-    describe_kept,
-    describe_plan,
-    describe_turned,
-    plan_span,
-    remarks,
-)
+from flows.report.plan_text import describe_plan, plan_span
+from flows.report.text import describe_divided, describe_kept, describe_turned, remarks
 from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
 from flows.tracking.final_state import describe_stopped, has_committed, put_back_state, stopped_state

@@ -12,7 +12,8 @@ from flows.engine.table_run import Parts, run_table
 from flows.model.errors import DefinitionError, UsageError
 from flows.model.window import EVER, Window, utc
 from flows.project.project import load_project
-from flows.report.text import describe_plan, remarks
+from flows.report.plan_text import describe_plan
+from flows.report.text import remarks
 from flows.sources.files.reader import FilesReader
 
 NAME = "core.visits"

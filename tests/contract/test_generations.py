@@ -12,7 +12,8 @@ from flows.engine.steps import Kept, Plan, Reason, Step
 from flows.model.errors import ConflictError, UsageError
 from flows.model.window import Window, utc
 from flows.project.project import load_project
-from flows.report.text import describe_outcome, describe_plan, remarks
+from flows.report.plan_text import describe_plan
+from flows.report.text import describe_outcome, remarks
 from flows.warehouses.interface import shadow_of
 from tests.simulator.house import (
     AFTER,

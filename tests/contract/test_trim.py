@@ -12,7 +12,7 @@ from flows.engine.table_run import Parts, run_table
 from flows.model.errors import UsageError
 from flows.model.window import Window, utc
 from flows.project.project import load_project
-from flows.report.text import plan_remarks
+from flows.report.plan_text import plan_remarks
 from flows.sources.files.reader import FilesReader
 from tests.simulator.house import ABOUT, TOTALS
 

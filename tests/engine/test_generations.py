@@ -9,7 +9,8 @@ import pytest
 from flows.engine.question import question
 from flows.model.errors import ConflictError, DefinitionError
 from flows.model.window import Window, utc
-from flows.report.text import describe_plan, remarks
+from flows.report.plan_text import describe_plan
+from flows.report.text import remarks
 from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.simulator.house import (
     AFTER,

@@ -16,7 +16,7 @@ from flows.model.dependency import Dependency, Edge
 from flows.model.entry import Copied
 from flows.model.window import BEGINNING, END, EVER, Window, covered, merge, subtract
 from flows.project.definition import code_version
-from flows.report.text import describe_reason, describe_wait, plan_remarks
+from flows.report.plan_text import describe_reason, describe_wait, plan_remarks
 from tests.engine.builders import START, by_day, csv, day, span, table
 
 VISITS = {

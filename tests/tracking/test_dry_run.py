@@ -4,7 +4,8 @@ import pytest
 
 from flows.commands.progress import Quiet
 from flows.engine.request import Request
-from flows.report.text import describe_outcome, describe_plan
+from flows.report.plan_text import describe_plan
+from flows.report.text import describe_outcome
 from flows.tracking.dry_run import dry_run
 from flows.wiring import run_alone
 
