@@ -25,7 +25,8 @@ from flows.sql.strays import RowTime
 if TYPE_CHECKING:
     from flows.model.window import Size, Unit
     from flows.sql.comparisons import Comparison
-    from flows.sql.compile.scope import Context, Kept, Relation, Scope, Value
+    from flows.sql.compile.scope import Context, Kept, Relation, Scope
+    from flows.sql.compile.value import Value
     from flows.sql.parse.tree import Nodes
     from flows.sql.reach import Occurrence, Origin
 

@@ -14,10 +14,11 @@ from flows.sql.compile.clauses import window_names
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
-from flows.sql.compile.order import Ordering, count, is_literal, ordering, over
-from flows.sql.compile.scope import Value
+from flows.sql.compile.limit import count
+from flows.sql.compile.order import Ordering, is_literal, ordering, over
 from flows.sql.compile.some_values import limited, of_extreme
 from flows.sql.compile.ties import mark, pick
+from flows.sql.compile.value import Value
 from flows.sql.functions import signatures
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of

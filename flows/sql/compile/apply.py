@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile.convert import chosen, converted
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions.match import match
 from flows.sql.functions.signatures import E, O
 from flows.sql.functions.template import render
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from flows.sql.compile.scope import Read, Scope
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Read
     from flows.sql.functions.match import Match
     from flows.sql.functions.signatures import Signature
 

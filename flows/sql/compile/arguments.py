@@ -10,7 +10,7 @@ from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone
 from flows.sql.functions.date_parts import PARTS
 from flows.sql.shown import shown

@@ -15,7 +15,7 @@ from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import moved_by_sign
 from flows.sql.compile.literals import integer, opposite
 from flows.sql.compile.operators import operated
-from flows.sql.compile.scope import Value
+from flows.sql.compile.value import Value
 from flows.sql.decimals import divide_bignumeric, divide_numeric, numeric_to_places
 from flows.sql.functions import signatures
 from flows.sql.once import bound, safely

@@ -11,7 +11,7 @@ from flows.sql import types as t
 from flows.sql.compile.arguments import argument
 from flows.sql.compile.dispatch import compiles_call
 from flows.sql.compile.intervals import amount
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions.date_parts import CLOCK
 from flows.sql.once import bound
 from flows.sql.shown import shown

@@ -18,7 +18,8 @@ from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from flows.sql.compile.dispatch import CallRule
-    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Value
 
 _OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME"}
 """What has rules of its own and takes no arguments too."""

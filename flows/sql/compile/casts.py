@@ -13,8 +13,8 @@ from flows.sql.compile import cast, cast_formats
 from flows.sql.compile.apply import apply
 from flows.sql.compile.arguments import zone
 from flows.sql.compile.dispatch import compiles, expression
-from flows.sql.compile.scope import Value
 from flows.sql.compile.structures import constructed
+from flows.sql.compile.value import Value
 from flows.sql.compile.zones import UTC
 from flows.sql.functions import signatures
 from flows.sql.functions.casts import BETWEEN, DECIMAL

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.origins import columns_in
-from flows.sql.compile.scope import FAULTY, NOTHING, Value
+from flows.sql.compile.value import FAULTY, NOTHING, Value
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.equality import equal
-from flows.sql.compile.scope import Value
+from flows.sql.compile.value import Value
 from flows.sql.functions import signatures
 from flows.sql.functions.template import filled
 from flows.sql.once import bound
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.model.types import Type
-    from flows.sql.compile.scope import Read, Scope
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Read
 
 _EXACT_DIGITS = 15
 """How many digits of a number a FLOAT64 surely holds."""

@@ -13,7 +13,7 @@ from flows.sql.compile.arguments import argument, date_part, moment, zone
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone
 from flows.sql.functions.date_parts import PARTS
 from flows.sql.shown import shown

@@ -13,7 +13,8 @@ from zlib import crc32
 from sqlglot import exp
 
 from flows.model.errors import SqlError
-from flows.sql.compile.scope import FAULTY, NOTHING, NOTHING_READ, Relation, Scope, Value
+from flows.sql.compile.scope import Relation, Scope
+from flows.sql.compile.value import FAULTY, NOTHING, NOTHING_READ, Value
 from flows.sql.once import plain
 from flows.sql.shown import shown
 from flows.sql.types import BIGNUMERIC

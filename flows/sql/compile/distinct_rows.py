@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Value
 
 
 def refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | None, Value]]) -> None:

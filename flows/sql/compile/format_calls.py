@@ -9,7 +9,7 @@ from flows.sql import types as t
 from flows.sql.compile import time_formats, time_parsers
 from flows.sql.compile.arguments import argument, moment, zone
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.scope import Value
+from flows.sql.compile.value import Value
 from flows.sql.compile.zones import UTC
 from flows.sql.functions.elements import ELEMENTS
 from flows.sql.once import bound, failure

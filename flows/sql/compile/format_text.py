@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.told import told
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.once import bound, failure, once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text

@@ -10,7 +10,8 @@ from flows.sql.compile.clauses import plain
 from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean, compare
 from flows.sql.compile.from_items import from_item, named_twice
-from flows.sql.compile.scope import NOTHING, Anything, FromItem, Scope, Value
+from flows.sql.compile.scope import Anything, FromItem, Scope
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import expression, query
 from flows.sql.compile.origins import bound_of_elements
 from flows.sql.compile.pivots import pivoted
-from flows.sql.compile.scope import Anything, FromItem, Scope, Value
+from flows.sql.compile.scope import Anything, FromItem, Scope
 from flows.sql.compile.structures import fields_of
+from flows.sql.compile.value import Value
 from flows.sql.parse.tree import table_identity, takes_first
 from flows.sql.reach import Occurrence, Origin
 from flows.sql.shown import shown

@@ -10,8 +10,8 @@ from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import is_star, plain
 from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
-from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.structures import output_name
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import foreign, signatures
 from flows.sql.parse.repeat import VARYING
 from flows.sql.shown import shown

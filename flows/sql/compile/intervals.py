@@ -11,7 +11,7 @@ from flows.sql import types as t
 from flows.sql.compile import dates
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.literals import integer
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.once import once
 from flows.sql.shown import shown
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.once import once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text

@@ -11,7 +11,7 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
-from flows.sql.compile.scope import Value
+from flows.sql.compile.value import Value
 from flows.sql.functions import signatures
 from flows.sql.once import failure
 from flows.sql.shown import shown

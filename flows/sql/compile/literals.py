@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles, expression
-from flows.sql.compile.scope import NOTHING_READ, Value
+from flows.sql.compile.value import NOTHING_READ, Value
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 

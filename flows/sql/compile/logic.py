@@ -11,7 +11,7 @@ from flows.sql.compile.apply import apply
 from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.operators import operated
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import signatures
 from flows.sql.functions.operators import ESCAPE
 from flows.sql.functions.template import filled

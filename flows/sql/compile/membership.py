@@ -12,7 +12,7 @@ from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import comparable, compare, converted
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.equality import among
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.once import bound
 from flows.sql.shown import shown
 from flows.sql.types import quote

@@ -10,8 +10,9 @@ from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import AMBIGUOUS, no_table
 from flows.sql.compile.dispatch import calls, compiles, expression
-from flows.sql.compile.scope import NOTHING, Anything, Value
+from flows.sql.compile.scope import Anything
 from flows.sql.compile.structures import struct
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import foreign
 from flows.sql.once import plain
 from flows.sql.parse.tree import line_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.apply import rendered
 from flows.sql.compile.convert import converted
-from flows.sql.compile.scope import NOTHING, Sum, Value
+from flows.sql.compile.value import NOTHING, Sum, Value
 from flows.sql.functions import signatures
 from flows.sql.functions.match import match
 from flows.sql.once import bound, failure, once

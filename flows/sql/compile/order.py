@@ -27,9 +27,11 @@ from flows.sql.compile.frames import (
 )
 from flows.sql.compile.grouping import whole
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
-from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use, in_window
+from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
+from flows.sql.compile.limit import limits_of
 from flows.sql.compile.scope import Anything
 from flows.sql.compile.ties import mark
+from flows.sql.compile.windows import in_window
 from flows.sql.once import steady
 from flows.sql.parse.tree import line_of, takes_first
 from flows.sql.shown import shown
@@ -37,7 +39,8 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from flows.sql.compile.scope import Read, Scope, Value
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Read, Value
 
 
 _EVERY_RETRY = "can give other rows on every retry. Write ORDER BY with columns that tell all rows apart."
@@ -97,7 +100,7 @@ def tail(
     and `groups` what tells its rows apart, if anything does.
     """
     order = _order_by(node, scope, columns)
-    limits, limited = _limit(node, scope)
+    limits, limited = limits_of(node, scope)
     limit = node.args.get("limit")
     alike = one_row or (bool(columns) and all(one.value.same for one in columns))
     cut = limit and limit.expression.name != "0" and not isinstance(node.parent, exp.Exists)
@@ -331,22 +334,3 @@ def _partition(node: exp.Expr, scope: Scope) -> Value:
     if not t.can(value.type, "partition"):
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
     return value
-
-
-def _limit(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
-    """Compile LIMIT and OFFSET; say whether there is one without a fault."""
-    sql, faults = "", len(scope.context.faults)
-    for key in ("limit", "offset"):
-        part = node.args.get(key)
-        if part is not None:
-            scope.guard(part, {"expression", "this"})
-            sql += f" {key.upper()} {count(part.expression, scope)}"
-    return sql, bool(sql) and len(scope.context.faults) == faults
-
-
-def count(node: exp.Expr, scope: Scope) -> int:
-    """Return the number of LIMIT and OFFSET."""
-    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdecimal() and int(node.name) < 2**63:
-        return int(node.name)
-    scope.fault(node, f"'{shown(node)}': LIMIT and OFFSET take a whole number of INT64.")
-    return 0

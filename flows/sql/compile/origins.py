@@ -16,7 +16,8 @@ from flows.sql.steps import side
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Value
     from flows.sql.reach import Origin
     from flows.sql.steps import Side
 

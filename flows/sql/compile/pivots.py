@@ -13,7 +13,8 @@ from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.dispatch import expression, query
 from flows.sql.compile.keys import ORDERED
-from flows.sql.compile.scope import FromItem, Scope, Value
+from flows.sql.compile.scope import FromItem, Scope
+from flows.sql.compile.value import Value
 from flows.sql.functions import signatures
 from flows.sql.parse.tree import call_name, line_of
 from flows.sql.shown import shown

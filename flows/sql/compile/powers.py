@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.scope import Value
+from flows.sql.compile.value import Value
 from flows.sql.decimals import multiply_numeric
 from flows.sql.functions import signatures
 from flows.sql.once import bound

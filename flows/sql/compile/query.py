@@ -10,9 +10,10 @@ from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import compiles_query, query
 from flows.sql.compile.order import Column, tail
 from flows.sql.compile.recursion import in_order, recursive
-from flows.sql.compile.scope import Anything, FromItem, Relation, Scope, Value
+from flows.sql.compile.scope import Anything, FromItem, Relation, Scope
 from flows.sql.compile.select import select
 from flows.sql.compile.sides import as_types, by_name
+from flows.sql.compile.value import Value
 from flows.sql.reach import hidden
 from flows.sql.types import quote
 

@@ -12,8 +12,9 @@ from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import query
-from flows.sql.compile.scope import Relation, Value
+from flows.sql.compile.scope import Relation
 from flows.sql.compile.sides import as_types, by_name
+from flows.sql.compile.value import Value
 from flows.sql.functions import signatures
 from flows.sql.once import failure
 from flows.sql.parse.tree import call_name

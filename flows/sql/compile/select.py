@@ -16,9 +16,10 @@ from flows.sql.compile.from_clause import from_clause
 from flows.sql.compile.grouping import grouped, whole
 from flows.sql.compile.order import Column, tail
 from flows.sql.compile.origins import with_origins
-from flows.sql.compile.scope import Anything, Relation, Scope, Value
+from flows.sql.compile.scope import Anything, Relation, Scope
 from flows.sql.compile.structures import distinct, fields_of, output_name, struct
 from flows.sql.compile.ties import settled
+from flows.sql.compile.value import Value
 from flows.sql.parse.tree import line_of
 from flows.sql.reach import hidden
 from flows.sql.shown import shown

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import converted
-from flows.sql.compile.scope import Value
+from flows.sql.compile.value import Value
 from flows.sql.types import quote
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.compile.scope import Value
+from flows.sql.compile.value import Value
 from flows.sql.once import bound
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression, query
 from flows.sql.compile.keys import ORDER
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.once import bound, failure
 from flows.sql.parse.tree import call_name
 from flows.sql.shown import shown

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles, query
-from flows.sql.compile.scope import NOTHING, Value
+from flows.sql.compile.value import NOTHING, Value
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope

@@ -16,8 +16,8 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_calls import duckdb_path
-from flows.sql.compile.scope import NOTHING, Value
 from flows.sql.compile.told import told
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import signatures
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once

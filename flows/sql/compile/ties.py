@@ -12,13 +12,15 @@ from zlib import crc32
 
 from flows.sql import types as t
 from flows.sql.compile.in_bigquery import grouping_of, spell, spell_names
-from flows.sql.compile.keys import FIRST_ROWS, GREATEST, WINDOWS, Key, Pick, Tied, in_window
+from flows.sql.compile.keys import FIRST_ROWS, GREATEST, WINDOWS, Key, Pick, Tied
+from flows.sql.compile.windows import in_window
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from flows.sql.compile.scope import Scope, Value
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Value
 
 _ROW = quote("-row")
 _MARK = re.compile(r'"-(?:order|pick)\d+_[0-9a-f]{8}"')

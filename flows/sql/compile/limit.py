@@ -1,0 +1,31 @@
+"""LIMIT and OFFSET."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql.shown import shown
+
+if TYPE_CHECKING:
+    from flows.sql.compile.scope import Scope
+
+
+def limits_of(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
+    """Compile LIMIT and OFFSET; say whether there is one without a fault."""
+    sql, faults = "", len(scope.context.faults)
+    for key in ("limit", "offset"):
+        part = node.args.get(key)
+        if part is not None:
+            scope.guard(part, {"expression", "this"})
+            sql += f" {key.upper()} {count(part.expression, scope)}"
+    return sql, bool(sql) and len(scope.context.faults) == faults
+
+
+def count(node: exp.Expr, scope: Scope) -> int:
+    """Return the number of LIMIT and OFFSET."""
+    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdecimal() and int(node.name) < 2**63:
+        return int(node.name)
+    scope.fault(node, f"'{shown(node)}': LIMIT and OFFSET take a whole number of INT64.")
+    return 0
