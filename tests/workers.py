@@ -10,6 +10,7 @@ from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
 
 # A process starts each once, for seconds of CPU: all files that need one of them go to one process, by the first of them
 # that they need. Those whose tests take longest come first.
@@ -34,6 +35,20 @@ class _Scheduling(LoadFileScheduling):
             self._servers = dict(self.config.cache.get(KEPT, {}))
         file = super()._split_scope(nodeid)
         return self._servers.get(file, file)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Return the test that has ended its process, and leave it out; the rest of the process's tests go to another.
+
+        It would end each process that takes over, until none is left and the tests behind it are never run.
+        """
+        for unit in self.assigned_work[node].values():
+            for test, is_done in unit.items():
+                if not is_done:
+                    unit[test] = True
+                    super().remove_node(node)
+                    return str(test)
+        super().remove_node(node)
+        return None
 
 
 @pytest.hookimpl(optionalhook=True)
