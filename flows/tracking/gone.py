@@ -13,7 +13,7 @@ from flows.tracking.final_state import put_back_state, stopped_state
 
 
 def tell_of_gone_process() -> bool:
-    """Put this process's run back that is still open, or cancel it; returns whether the API has answered."""
+    """Put this run back that is still open or has crashed, or cancel it; returns whether the API has answered."""
     try:
         _tell(UUID(flow_run.get_id()))
     except ApiError:
@@ -25,7 +25,8 @@ def tell_of_gone_process() -> bool:
 def _tell(run: UUID) -> None:
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(run).state
-        if state is None or state.is_final() or state.is_scheduled():
+        # Prefect takes what ends it between its own beginning and the work's, or after the work, for a crash.
+        if state is None or (state.is_final() and not state.is_crashed()) or state.is_scheduled():
             return
         told = stopped_state() if state.is_cancelling() else put_back_state()
         client.set_flow_run_state(run, told, force=True)

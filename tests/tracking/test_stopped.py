@@ -115,3 +115,16 @@ def test_a_run_whose_process_worker_is_ended_before_it_begins_waits_for_another(
         front.kill()
         front.stdin.close()
         assert _put_back(project, run).startswith("Its process was told to end, ")
+
+
+def test_a_run_whose_worker_is_ended_as_prefect_begins_it_waits_for_another(project):
+    """Prefect tells of a crash then; what has ended otherwise stays as it is."""
+    found = {}
+    for state in ("CRASHED", "FAILED"):
+        run = project.start("derived.late", state="PENDING")
+        project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": state}, force=True)
+        told = f"import os; os.environ['PREFECT__FLOW_RUN_ID'] = '{run}'"
+        done = project.python("-c", f"{told}; from flows.tracking import gone; gone.tell_of_gone_process()")
+        assert done.returncode == 0, done.stderr
+        found[state] = project.server.call("GET", f"flow_runs/{run}")["state_name"]
+    assert found == {"CRASHED": "AwaitingRetry", "FAILED": "Failed"}
