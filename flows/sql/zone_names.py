@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flows.sql.once import failure, once
+from flows.sql.once import once
 from flows.sql.types import quote_text
 
 OFFSET = r"(?:UTC)?([+-])([0-9]{1,2})(?::?([0-9]{1,2}))?"
@@ -39,7 +39,7 @@ def named(text: str) -> str:
         sign, hours, minutes = (f"regexp_extract({one}, '{OFFSET}', {place})" for place in (1, 2, 3))
         late = f"coalesce(TRY_CAST({minutes} AS INTEGER), 0)"
         is_none = f"{late} > 59 OR CAST({hours} AS INTEGER) * 60 + {late} > {_FARTHEST}"
-        wrong = failure("TIMESTAMP: no zone", one)
+        wrong = f"error({quote_text("Unknown TimeZone '")} || substr({one}, 1, 80) || {quote_text("'")})"  # as DuckDB has it
         ahead = f"'GMT' || {sign} || lpad({hours}, 2, '0') || ':' || lpad({minutes}, 2, '0')"
         return (
             f"CASE WHEN regexp_full_match({one}, '{OFFSET}') THEN CASE WHEN {is_none} THEN {wrong} ELSE {ahead} END "

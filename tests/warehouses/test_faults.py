@@ -50,7 +50,7 @@ FAULTS = {
     "SUBSTR(t, 1, z - 1)": "SUBSTR with a negative length: 'twelve', '1', '-1' ('SUBSTR(t, 1, z - 1)' in line 2",
     "REPEAT(t, z - 1)": "REPEAT with a negative count: 'twelve', '-1'",
     "LN(z)": "LN of a number that is not positive: '0.0' ('LN(z)' in line 2 of the SQL). Write SAFE.LN(...)",
-    "SQRT(-n)": "SQRT of a negative number: '-3.0'",
+    "SQRT(-n)": "SQRT of a negative number: '-3'",
     "POW(10, big)": "POW: FLOAT64 overflows: '10.0'",
     "PARSE_JSON(t)": "PARSE_JSON of a text that is none: 'twelve' ('PARSE_JSON(t)' in line 2 of the SQL). Write SAFE.PARSE_JSON(...)",
     "INT64(PARSE_JSON(CONCAT('\"', t, '\"')))": "INT64: the JSON is no INT64",
