@@ -10,6 +10,7 @@ from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.clauses import is_star, plain
 from flows.sql.compile.dispatch import call_rule, calls, compiles, expression
+from flows.sql.compile.stars import Starred, expanded
 from flows.sql.compile.structures import output_name
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import foreign, signatures
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
 
+Listed = tuple[str | None, exp.Expr | Starred | None]
+"""A column of the SELECT list: its name, and what it is computed from."""
 _SETS = (exp.Rollup, exp.Cube, exp.GroupingSets)
 _WORDS: dict[type[exp.Expr], str] = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}
 
@@ -34,26 +37,24 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
     several = any(isinstance(item, _SETS) for item in group.expressions)
     groups: list[str] = []
     of: dict[str, str] = {}
-    listed: dict[int, Value] = {}
+    done: dict[int, Value] = {}
+    listed = _listed(node, scope)
 
     def term(item: exp.Expr) -> str:
-        target = _select_item(item, node, scope)
-        if id(target) in listed:
-            return listed[id(target)].sql
-        if target is item and isinstance(item, exp.Anonymous) and not _is_known(item.name):
-            # It may be a word for sets of groups, in which names of the SELECT list stand.
-            value = scope.fault(item, foreign.refusal(item.name, calls()))
-        else:
-            with plain(item, scope, "GROUP BY"):
-                value = expression(target, scope)
-        if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:
-            scope.fault(item, f"GROUP BY {shown(item)} makes one group of all rows. Write GROUP BY with a column.")
+        target = _select_item(item, listed, scope)
+        known = (
+            scope.starred.get(id(target.star), {}).get(target.place)
+            if isinstance(target, Starred)
+            else done.get(id(target))
+        )
+        if known is not None:
+            return known.sql
+        value = _value(item, target, scope)
         if not t.can(value.type, "group"):
             scope.fault(item, "a query cannot GROUP BY JSON. Group by what JSON_VALUE gives.")
         scope.context.decides |= value.drifts
         sql = value.sql
-        is_path = isinstance(target.unnest(), exp.Column | exp.Dot)
-        if several and not (is_path and any(level == scope.level for level, _ in value.reads or ())):
+        if several and not _is_path(target, value, scope):
             # DuckDB takes all that equals a group for it, which is NULL in some sets; GoogleSQL computes other columns anew.
             sql = (
                 of[value.sql]
@@ -61,45 +62,93 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
                 else f"CASE {len(groups)} WHEN {len(groups)} THEN {sql} END"
             )
         if target is not item:
-            listed[id(target)] = value._replace(sql=sql, literal=value.type == t.NULL, fields=(), sum=None)
+            whole = value._replace(sql=sql, literal=value.type == t.NULL, fields=(), sum=None)
+            if isinstance(target, Starred):
+                scope.starred.setdefault(id(target.star), {})[target.place] = whole
+            else:
+                done[id(target)] = whole
         groups.append(sql)
         of.setdefault(value.sql, sql)
-        scope.spelt[sql] = target
+        spelt = target.spelt if isinstance(target, Starred) else target
+        if spelt is not None:
+            scope.spelt[sql] = spelt
         return sql
 
     terms = [_sets(item, term) if isinstance(item, _SETS) else term(item) for item in group.expressions]
     scope.groups = of
-    scope.context.compiled |= listed
+    scope.context.compiled |= done
     return groups, terms
 
 
-def whole(node: exp.Expr, scope: Scope) -> Value:
-    """Compile a whole column of the SELECT list or of ORDER BY: a group, where its own columns are none."""
-    loose = len(scope.loose)
-    value = expression(node, scope)
-    if scope.groups is None or value.sql not in scope.groups or len(scope.loose) == loose:
-        return value
-    del scope.loose[loose:]
-    return value._replace(sql=scope.groups[value.sql])
+def _value(item: exp.Expr, target: exp.Expr | Starred | None, scope: Scope) -> Value:
+    """Return a column of GROUP BY, which means a column of the SELECT list or stands for itself."""
+    if target is None:
+        return NOTHING
+    if isinstance(target, Starred):
+        if target.aggregates:
+            instead = f"table.{target.name}" if isinstance(item, exp.Column) else "the columns that it reads"
+            said = f"is a column of '{shown(target.star)}', which holds an aggregate. Write {instead}."
+            return scope.fault(item, f"'{shown(item)}' in GROUP BY {said}")
+        return target.value
+    if target is item and isinstance(item, exp.Anonymous) and not _is_known(item.name):
+        # It may be a word for sets of groups, in which names of the SELECT list stand.
+        return scope.fault(item, foreign.refusal(item.name, calls()))
+    with plain(item, scope, "GROUP BY"):
+        value = expression(target, scope)
+    if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:
+        scope.fault(item, f"GROUP BY {shown(item)} makes one group of all rows. Write GROUP BY with a column.")
+    return value
 
 
-def _select_item(item: exp.Expr, node: exp.Expr, scope: Scope) -> exp.Expr:
-    """Return what GROUP BY 1 or GROUP BY an alias means."""
-    listed, number = node.expressions, item.unnest()
+def _is_path(target: exp.Expr | Starred | None, value: Value, scope: Scope) -> bool:
+    """Say whether a group is a column of FROM, or a field of one."""
+    if isinstance(target, Starred):
+        first = target.spelt[0].lower() if target.spelt else ""
+        columns = (name for one in scope.items for name, _ in one.columns)
+        return isinstance(target.star, exp.Star) or first in {
+            *(one.key for one in scope.items),
+            *map(str.lower, columns),
+        }
+    is_path = target is not None and isinstance(target.unnest(), exp.Column | exp.Dot)
+    return is_path and any(level == scope.level for level, _ in value.reads or ())
+
+
+def _listed(node: exp.Expr, scope: Scope) -> list[Listed]:
+    """Return the columns of a SELECT list with their names; one without either for a star that nobody knows."""
+    found: list[Listed] = []
+    for item in node.expressions:
+        if not is_star(item):
+            found.append((output_name(item), item.unalias()))
+            continue
+        columns = expanded(item, scope)
+        found += [(None, None)] if columns is None else [(one.name, one.replaced or one) for one in columns]
+    return found
+
+
+def _select_item(item: exp.Expr, listed: list[Listed], scope: Scope) -> exp.Expr | Starred | None:
+    """Return what GROUP BY 1 or GROUP BY an alias means; None where nobody knows."""
+    number = item.unnest()
     if isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit():
         place = int(number.name)
+        if (None, None) in listed[:place] or (place > len(listed) and (None, None) in listed):
+            return None
         if 1 <= place <= len(listed):
-            return listed[place - 1].unalias()  # type: ignore[no-any-return]
+            return listed[place - 1][1]
         scope.fault(item, f"GROUP BY {place}: the SELECT list has {plural(len(listed), 'column')}.")
+        return None
     if isinstance(number, exp.Column):
         name = number.parts[0].name
-        named = [one for one in listed if not is_star(one) and (output_name(one) or "").lower() == name.lower()]
+        named = [target for known, target in listed if (known or "").lower() == name.lower()]
         several = "the name of several columns of the SELECT list" if len(named) > 1 else ""
         said = several or ("a column of the SELECT list, whose fields it cannot take" if len(number.parts) > 1 else "")
         if named and said:
-            scope.fault(item, f"'{name}' in GROUP BY is {said}. Give it another name there with AS.")
-        elif named:
-            return named[0].unalias()  # type: ignore[no-any-return]
+            instead = "Give it another name there with AS."
+            if any(isinstance(one, Starred) for one in named):
+                instead = "Write the columns in place of the *, with names of their own."
+            scope.fault(item, f"'{name}' in GROUP BY is {said}. {instead}")
+            return None
+        if named:
+            return named[0]
     return item
 
 

@@ -25,11 +25,11 @@ from flows.sql.compile.frames import (
     up_to_peers,
     window_parts,
 )
-from flows.sql.compile.grouping import whole
 from flows.sql.compile.in_bigquery import in_googlesql, of_peers, own_window
 from flows.sql.compile.keys import FIRST_ROWS, ROWS, VALUES, Key, Tied, Use
 from flows.sql.compile.limit import limits_of
 from flows.sql.compile.scope import Anything
+from flows.sql.compile.stars import whole
 from flows.sql.compile.ties import mark
 from flows.sql.compile.windows import in_window
 from flows.sql.once import steady

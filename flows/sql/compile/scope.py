@@ -135,6 +135,8 @@ class Context:
     """Whether something that drifts was found in the expression that is being compiled."""
     reads: set[Read] = field(default_factory=set)
     """What the expression that is being compiled depends on."""
+    starred: dict[int, dict[int, Value]] = field(default_factory=dict)
+    """The columns of stars that the query groups by, by the identity of the star and their place among all of it."""
     alike: frozenset[str] = frozenset()
     """The SQL of what is the same for all rows that are being ordered."""
     compiled: dict[int, Value] = field(default_factory=dict)
@@ -196,6 +198,8 @@ class Scope:
     """How many aggregates are around the expression at hand."""
     groups: dict[str, str] | None = None
     """What the query groups by, once that is known: the SQL of each value, and that of the group it is."""
+    starred: dict[int, dict[int, Value]] = field(default_factory=dict)
+    """The columns of stars that the query groups by, by the identity of the star and their place among all of it."""
     alike: frozenset[str] = frozenset()
     """The SQL of what is the same in all rows of each group: nothing where groups are made in several sets."""
     loose: list[tuple[exp.Expr, str]] = field(default_factory=list)

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.model.errors import Fault, SqlError
 from flows.sql import types as t
-from flows.sql.compile.clauses import by_names, holds_window, is_star, no_table, plain, refuse_loose, sql_names
-from flows.sql.compile.conditions import note_bounds, note_mentions, note_qualify
+from flows.sql.compile.clauses import by_names, holds_window, is_star, plain, refuse_loose, sql_names
+from flows.sql.compile.conditions import note_bounds, note_qualify
 from flows.sql.compile.convert import boolean
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.from_clause import from_clause
-from flows.sql.compile.grouping import grouped, whole
+from flows.sql.compile.grouping import grouped
 from flows.sql.compile.order import Column, tail
-from flows.sql.compile.origins import with_origins
 from flows.sql.compile.scope import Anything, Relation, Scope
-from flows.sql.compile.structures import distinct, fields_of, output_name, struct
+from flows.sql.compile.stars import item_value, star
+from flows.sql.compile.structures import distinct, output_name, struct
 from flows.sql.compile.ties import settled
-from flows.sql.compile.value import Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.parse.tree import line_of
 from flows.sql.reach import hidden
-from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
 MOST_COLUMNS = 10_000
 """How many columns a query may give, as in BigQuery (https://cloud.google.com/bigquery/quotas#all_tables)."""
-_TABLE_STAR = 2
-"""How many parts `table.*` has."""
 _SELECT = {"with_", "kind", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit", "offset", "distinct"}  # fmt: skip
 
 
@@ -47,7 +44,8 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     faults = len(scope.context.faults)
     of_all = node.args.get("group") is not None and node.args["group"].args.get("all")
     groups, terms = (_groups_of_all(node, scope),) * 2 if of_all else grouped(node, scope)
-    ungrouped = len(scope.context.faults) > faults
+    # Nobody knows the groups where one of them has a fault, or is a column of a star that has one.
+    ungrouped = len(scope.context.faults) > faults or NOTHING.sql in (groups or ())
     several = groups is not None and groups != terms
     scope.alike = frozenset(() if several else groups or ())
     items = _items(node, scope)
@@ -163,7 +161,7 @@ def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
     groups = []
     for item in node.expressions:
         if is_star(item):
-            groups += [value.sql for _, _, value in _star(item, scope)]
+            groups += [value.sql for _, _, value in star(item, scope)]
             continue
         trial, faults = (
             Scope(scope.context, parent=scope.parent, items=scope.items, ctes=scope.ctes),
@@ -182,128 +180,15 @@ def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Val
     items: list[tuple[exp.Expr, str | None, Value]] = []
     for item in node.expressions:
         if is_star(item):
-            items += _star(item, scope)
+            items += star(item, scope)
             if len(items) > MOST_COLUMNS:
                 message = (
                     f"the query has more than {MOST_COLUMNS:,} columns here. Name those that you need instead of *."
                 )
                 raise SqlError([Fault(line_of(item), message)])
         else:
-            items.append((item, output_name(item), _item(item.unalias(), scope)))
+            items.append((item, output_name(item), item_value(item.unalias(), scope)))
     return items
-
-
-def _item(node: exp.Expr, scope: Scope) -> Value:
-    note_mentions(node, scope)
-    return with_origins(node, whole(node, scope), scope)
-
-
-def _star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  # noqa: ANN401 - a star or a column
-    star = item if isinstance(item, exp.Star) else item.expression if isinstance(item, exp.Dot) else item.this
-    scope.guard(star, {"except_", "replace"})
-    first = scope.item(item.parts[0].name) if isinstance(item, exp.Column) else None
-    of_tables = isinstance(item, exp.Star) or (first is not None and len(item.parts) == _TABLE_STAR)
-    of_element = of_tables and first is not None and first.whole is not None
-    of_all = bool(_group(item).args.get("all"))
-    # Fields of a STRUCT that is written down are grouped where its own columns are.
-    of_fields = not of_tables and (of_all or not (isinstance(item, exp.Dot) and isinstance(item.this, exp.Struct)))
-    if isinstance(item, exp.Star):
-        if not scope.items:
-            scope.fault(item, "SELECT * needs a FROM.")
-        columns = list(_all_columns(scope))
-    else:
-        loose, aggregated, scope.aggregated = len(scope.loose), scope.aggregated, False
-        found = _starred(item, scope)
-        of_fields &= not scope.aggregated
-        if scope.aggregated and found is not None:
-            _refuse_grouped(item, {name.lower() for name, _ in found}, scope)
-        scope.aggregated |= aggregated
-        if found is None:
-            return []
-        columns = found
-        if of_fields:
-            # It stands for the fields of a STRUCT, which a group of the whole has no place for.
-            del scope.loose[loose:]
-    names = [name for name, _ in columns]
-    if any(isinstance(one, Anything) for one in scope.items):
-        return []
-    _refuse_unknown(star, names, scope)
-    out = {one.name.lower() for one in star.args.get("except_") or []}
-    replaced = {one.alias.lower(): one for one in star.args.get("replace") or []}
-    items: list[tuple[exp.Expr, str | None, Value]] = []
-    for name, value in columns:
-        if name.lower() in out:
-            continue
-        other = replaced.get(name.lower())
-        grouped_by = scope.groups is None or (value.sql in scope.groups and (of_all or not (of_fields or of_element)))
-        if (of_tables or of_fields) and other is None and not grouped_by:
-            whole = f"{shown(item).rpartition('.')[0]}." if of_fields else ""
-            scope.loose.append((item, f"{whole}{name}"))
-        items.append((item, name, _item(other.this, scope) if other else value))
-    if names and not items:
-        scope.fault(item, f"'{shown(item)}' leaves no column. Leave one of them out of EXCEPT.")
-    if of_tables:
-        scope.named |= {value.sql: value for name, value in columns if name.lower() not in {*out, *replaced}}
-    return items
-
-
-def _group(item: exp.Expr) -> exp.Expr:
-    """Return the GROUP BY of the query in whose list an item stands, or an empty one."""
-    select = item.find_ancestor(exp.Select)
-    return (select.args.get("group") if select is not None else None) or exp.Group()
-
-
-def _refuse_grouped(item: exp.Expr, names: Collection[str], scope: Scope) -> None:
-    """Note a fault of what GROUP BY names by a column that holds an aggregate."""
-    for one in _group(item).expressions:
-        if isinstance(one, exp.Column) and len(one.parts) == 1 and one.name.lower() in names:
-            scope.fault(
-                one,
-                f"'{one.name}' in GROUP BY is a column of '{shown(item)}', which holds an aggregate. Write table.{one.name}.",
-            )
-
-
-def _refuse_unknown(star: exp.Expr, names: list[str], scope: Scope) -> None:
-    """Note a fault for each name in EXCEPT and REPLACE that `*` does not give."""
-    known = {name.lower() for name in names}
-    for word, key in (("EXCEPT", "except_"), ("REPLACE", "replace")):
-        for one in star.args.get(key) or []:
-            name = one.alias if word == "REPLACE" else one.name
-            if name.lower() not in known:
-                scope.fault(one, f"'{name}' in {word} is not a column of '*'.{did_you_mean(name, names)}")
-
-
-def _starred(item: Any, scope: Scope) -> list[tuple[str, Value]] | None:  # noqa: ANN401 - the same
-    """Return the columns that stand behind `table.*` or `struct.*`."""
-    if isinstance(item, exp.Dot):
-        return _fields(item, expression(item.this, scope), scope)
-    path, source = item.parts[:-1], scope.item(item.parts[0].name)
-    if source is not None and len(path) == 1:
-        return source.columns if source.whole is None else _fields(item, source.whole, scope)
-    known = [*(one.alias for around in scope.outward() for one in around.items), *scope.names()]
-    if source is None and any(isinstance(one, Anything) for one in scope.items):
-        return []
-    if source is None and not any(name.lower() == path[0].name.lower() for name in known):
-        no_table(path[0], f"here.{did_you_mean(path[0].name, known)}", scope)
-        return None
-    first = exp.column(path[0].copy())
-    whole = exp.Dot.build([first, *(part.copy() for part in path[1:])]) if path[1:] else first
-    return _fields(item, expression(whole, scope), scope)
-
-
-def _fields(item: exp.Expr, value: Value, scope: Scope) -> list[tuple[str, Value]] | None:
-    if value.type == t.UNKNOWN:
-        return None
-    if value.type.name != "STRUCT":
-        hint = " UNNEST it first." if value.type.element else ""
-        scope.fault(item, f"'{shown(item)}': .* takes a table or a STRUCT, and this is {value.type}.{hint}")
-        return None
-    return fields_of("", value)
-
-
-def _all_columns(scope: Scope) -> Iterator[tuple[str, Value]]:
-    for source in scope.items:
-        yield from source.all_seen()
 
 
 def _all_loose(node: exp.Expr, scope: Scope) -> None:
@@ -321,7 +206,7 @@ def _all_loose(node: exp.Expr, scope: Scope) -> None:
     scope.context.occurrences = []
     for item in node.expressions:
         if is_star(item):
-            _star(item, trial)
+            star(item, trial)
         else:
             expression(item.unalias(), trial)
     scope.context.occurrences = occurrences
