@@ -11,8 +11,8 @@ from tests.sql.judged_queries import load
 TABLES, CASES, _ = load()
 NAME = re.compile(r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|\b[A-Za-z_]\w*\b")
 DEFINES = re.compile(r"\b(?:AS|WITH|RECURSIVE|,) $|\bOVER $")
-OF_TWO_KINDS = ("SELECT w.st.y.*", "SELECT NORMALIZE(", "GROUP BY ROLLUP(kk)", "OVER (w ROWS", "|>")
-"""What a step of a pipe reads is what the one before it gives, by name; what a name gives, what a mode or a set is, and which order a window has is known where the name is right."""
+OF_TWO_KINDS = ("SELECT w.st.y.*", "SELECT NORMALIZE(", "GROUP BY ROLLUP(kk)", "OVER (w ROWS", "ORDER BY b, a", "|>")
+"""What a step of a pipe reads is what the one before it gives, by name; what a name gives, what a mode or a set is, which order a window has and which columns a star gives is known where the name is right."""
 
 
 def misspelt(sql):
@@ -32,7 +32,7 @@ WRONG = (
     (re.compile(r"\b(LOWER|UPPER|ABS|SUM|AVG|LENGTH|COUNTIF|SQRT)\(([^()]+)\)"), r"\1([TRUE])"),
     (re.compile(r"\b(LOWER|UPPER|ABS|SUM|LENGTH|FIRST_VALUE|ARRAY_AGG|LAG)\(([^()]+)\)"), r"\1()"),
     # Operands, conditions, keys and groups of other types, or missing.
-    (re.compile(r" ([+*<>=-]) (\w+)\b(?![.(])"), r" \1 [1]"),
+    (re.compile(r" ([+*<>=-]) (?!EXCEPT|REPLACE)(\w+)\b(?![.(])"), r" \1 [1]"),
     (re.compile(r"\bWHERE "), "WHERE 1 AND "),
     (re.compile(r"\bORDER BY (\w+)"), "ORDER BY [1]"),
     (re.compile(r"\bGROUP BY (\w+), "), "GROUP BY "),

@@ -149,6 +149,10 @@ def _select_item(item: exp.Expr, listed: list[Listed], scope: Scope) -> exp.Expr
             return None
         if named:
             return named[0]
+        if (None, None) in listed and not any(
+            name.lower() == known.lower() for one in scope.items for known, _ in one.columns
+        ):
+            return None
     return item
 
 

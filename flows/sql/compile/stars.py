@@ -108,7 +108,9 @@ def star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  
     names = [name for name, _ in columns]
     if any(isinstance(one, Anything) for one in scope.items):
         return []
+    faults = len(scope.context.faults)
     _refuse_unknown(marks, names, scope)
+    is_known = len(scope.context.faults) == faults
     out = {one.name.lower() for one in marks.args.get("except_") or []}
     replaced = {one.alias.lower(): one for one in marks.args.get("replace") or []}
     items: list[tuple[exp.Expr, str | None, Value]] = []
@@ -120,7 +122,7 @@ def star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  
             continue
         other = replaced.get(name.lower())
         grouped_by = scope.groups is None or (value.sql in scope.groups and (of_all or not (of_fields or of_element)))
-        if (of_tables or of_fields) and other is None and not grouped_by:
+        if (of_tables or of_fields) and other is None and not grouped_by and is_known:
             whole = f"{shown(item).rpartition('.')[0]}." if of_fields else ""
             scope.loose.append((item, f"{whole}{name}"))
         items.append((item, name, item_value(other.this, scope) if other else value))
