@@ -167,6 +167,7 @@ def _interrupt(platform, runs):
         _running(platform, runs[name])
     platform.server.call("POST", f"flow_runs/{runs['cancelled']}/set_state", state={"type": "CANCELLING"})
     platform.kubectl("delete", "pod", "-l", f"prefect.io/flow-run-id={runs['deleted']}", "--wait=false")
+    _told(platform, runs["Unschedulable"], "Unschedulable")  # before the drain, which is a reason of its own
     chosen = f"--pod-selector=prefect.io/flow-run-id={runs['drained']}"
     platform.kubectl("drain", "node1", chosen, "--delete-emptydir-data", "--timeout=90s")
     platform.kubectl("uncordon", "node1")
