@@ -89,6 +89,17 @@ for uri in sys.argv[1], sys.argv[1].replace("{SECRET}", "wrong-{SECRET}"):
 """
 
 
+REFUSED = """
+import sys
+from pathlib import Path
+import typer
+from blocks.__main__ import main
+for file in sys.argv[1:]:
+    try:
+        main(Path(file))
+    except typer.Exit as end:
+        print(f"exit {end.exit_code}", file=sys.stderr)
+"""
 WAREHOUSE = """
 import os
 from blocks.warehouse import DerivedWarehouse
@@ -211,8 +222,7 @@ def test_blocks_are_saved_from_a_file(api: Server, tmp_path: Path) -> None:
 
 def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> None:
     """The message names the variable or the line, and shows neither what it holds nor a traceback."""
-    file = tmp_path / "connections.env"
-    for text, message in (
+    refused = (
         (
             f"DERIVED_CONNECTION_A=mysql://reader:{SECRET}@db/shop\nDERIVED_CONNECTION_B=mysqll://x:{SECRET}@db/x",
             "DERIVED_CONNECTION_B begins with no known kind",
@@ -234,26 +244,30 @@ def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> Non
         ("DERIVED_STAGE=stage\nDERIVED_SPEED=1", "DERIVED_SPEED is no variable of Derived. Blocks are made of"),
         (
             f"DERIVED_CONNECTION_A=mysql://reader@db/shop\n\n{SECRET}\n",
-            f"{file}:3: this is no variable. Write it as NAME=",
+            "FILE:3: this is no variable. Write it as NAME=",
         ),
-        (f"# one\nDERIVED_CONNECTION_A='mysql://{SECRET}@db/shop\n", f"{file}:2: this is no variable"),
+        (f"# one\nDERIVED_CONNECTION_A='mysql://{SECRET}@db/shop\n", "FILE:2: this is no variable"),
         (
             f"DERIVED_CONNECTION_A=mysql://reader@db/shop\nDERIVED_CONNECTION_A=mysql://{SECRET}@db/shop",
-            f"{file}:2: DERIVED_CONNECTION_A stands here a second time. Leave one of them out.",
+            "FILE:2: DERIVED_CONNECTION_A stands here a second time. Leave one of them out.",
         ),
-    ):
+    )
+    files = [tmp_path / f"{place}.env" for place in range(len(refused))]
+    for file, (text, _) in zip(files, refused, strict=True):
         file.write_text(text)
-        done = subprocess.run(
-            [sys.executable, "-m", "blocks", str(file)],
-            env=api.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 2
-        assert message in done.stderr
-        assert SECRET not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED, *map(str, files)],
+        env=api.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not done.stdout
+    assert SECRET not in done.stderr
+    assert "Traceback" not in done.stderr
+    for file, (_, message), said in zip(files, refused, done.stderr.split("exit 2\n"), strict=False):
+        assert message.replace("FILE", str(file)) in said
+    assert done.stderr.count("exit 2\n") == len(refused)
     assert "a" not in [one["name"] for one in api.call("POST", "block_documents/filter")]
 
 
