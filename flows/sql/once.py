@@ -61,6 +61,19 @@ def bound(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> st
     return f"list_extract(list_transform([{given}], lambda {name}: {body}), 1)"
 
 
+def all_computed(arguments: Sequence[str], same: Sequence[bool], build: Callable[[Sequence[str]], str]) -> str:
+    """Return the SQL that `build` makes of arguments, each of which it names once; `same` are those that no row decides.
+
+    DuckDB computes no other argument beside one that it knows to be NULL, which must hide no error.
+    """
+    known_null = any(one and "NULL" in sql for one, sql in zip(same, arguments, strict=True))
+    return (bound if known_null else _as_given)(arguments, build)
+
+
+def _as_given(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> str:
+    return build(arguments)
+
+
 def failure(text: str, *values: str) -> str:
     """Return the SQL for an error with a text, and with those values that are plain, in quotes.
 

@@ -13,9 +13,11 @@ _PART = "[A-Z][A-Za-z0-9]*(?:[_+-][A-Za-z0-9]+)*"
 _NAMES = (
     "(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)"
     f"(?:/{_PART})+|UTC|GMT[+-]?0?|UCT|CET|EET|EST|EST5EDT|CST6CDT|MST|MST7MDT|PST8PDT|HST|MET|WET|GB|GB-Eire|NZ|NZ-CHAT|PRC|ROC|ROK|W-SU|"
-    "Cuba|Egypt|Eire|Greenwich|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|Navajo|Poland|Portugal|Singapore|Turkey|Universal|Zulu"
+    "Cuba|Egypt|Eire|Greenwich|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|Navajo|Poland|Portugal|Singapore|Turkey|Universal|Zulu|Factory"
 )
 """What a zone's name looks like: DuckDB knows others too, and any of these in small letters."""
+_OTHERS = "'Canada/East-Saskatchewan', 'Etc/Unknown', 'US/Pacific-New'"
+"""What looks like one, and is one for DuckDB alone."""
 _MINUTE = 60_000_000
 _FARTHEST = 14 * 60
 """How many minutes a zone may be ahead of UTC, or behind."""
@@ -42,9 +44,12 @@ def named(text: str) -> str:
         shown = f"'Unknown TimeZone ' || chr(39) || substr({one}, 1, 80) || chr(39)"  # as DuckDB itself says it
         wrong = f"error({shown})"
         ahead = f"'GMT' || {sign} || lpad({hours}, 2, '0') || ':' || lpad({minutes}, 2, '0')"
+        looks_like_one = f"regexp_full_match({one}, {quote_text(_NAMES)}) AND {one} NOT IN ({_OTHERS})"
+        # A zone that is none ends DuckDB's computation, past any TRY, but for this.
+        is_one = f"{looks_like_one} AND TRY_CAST('2000-01-01 00:00:00 ' || {one} AS TIMESTAMPTZ) IS NOT NULL"
         return (
             f"CASE WHEN regexp_full_match({one}, '{OFFSET}') THEN CASE WHEN {is_none} THEN {wrong} ELSE {ahead} END "
-            f"WHEN regexp_full_match({one}, {quote_text(_NAMES)}) OR {one} IS NULL THEN {one} ELSE {wrong} END"
+            f"WHEN {one} IS NULL OR ({is_one}) THEN {one} ELSE {wrong} END"
         )
 
     return once(text, looked_at)
@@ -54,6 +59,9 @@ def known(name: str) -> bool:
     """Say whether there is a zone of that name."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - few queries name a zone
 
+    # What the machine has beside them differs from machine to machine: localtime, posixrules.
+    if re.fullmatch(_NAMES, name) is None:
+        return False
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):

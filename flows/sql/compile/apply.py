@@ -12,7 +12,7 @@ from flows.sql.functions.match import match
 from flows.sql.functions.signatures import E, O
 from flows.sql.functions.template import render
 from flows.sql.latin import to_bytes, to_text
-from flows.sql.once import bound, plain, safely
+from flows.sql.once import all_computed, bound, plain, safely
 from flows.sql.shown import of_row, shown
 
 if TYPE_CHECKING:
@@ -75,11 +75,15 @@ def apply(  # noqa: PLR0913 - the parts of a call
     scope.context.drifts |= found.drifts and not scope.context.exact
     if found.differs:
         scope.context.differs.setdefault(found.differs, node)
-    sql = (
-        safely(given_sql, lambda names: rendered(matched, names, values, marks))
-        if safe and matched.signature.may_fail
-        else rendered(matched, given_sql, values, marks)
-    )
+
+    def build(names: Sequence[str]) -> str:
+        return rendered(matched, names, values, marks)
+
+    lazily = marks is not None or name in _CHOOSING
+    if safe and matched.signature.may_fail:
+        sql = safely(given_sql, build)
+    else:
+        sql = all_computed(given_sql, [value.same and not lazily for value in values], build)
     return Value(matched.result, sql, reads=_reads(name, values) if name in _CHOOSING else None)
 
 

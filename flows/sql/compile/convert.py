@@ -14,12 +14,13 @@ from flows.sql.compile.equality import equal
 from flows.sql.compile.value import Value
 from flows.sql.functions import signatures
 from flows.sql.functions.template import filled
-from flows.sql.once import bound
+from flows.sql.once import all_computed, bound
 from flows.sql.parse.templates import quoted
+from flows.sql.parse.tree import keeps_rows_out
 from flows.sql.shown import of_row, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
@@ -91,25 +92,61 @@ def compare(
         return "NULL"
     scope.context.decides |= left[1].drifts or right[1].drifts
     if common.name in {"ARRAY", "STRUCT"}:
-        same = _equal(left, right, common, scope)
+        same = _equal(node, left, right, common, scope)
         return same if sign == "=" else f"(NOT {same})"
     sides = [converted(*left, common, scope), converted(*right, common, scope)]
     of_floats, of_others = signatures.operator(sign)
     if common != t.FLOAT64:
-        return filled(of_others.template, sides)
+        constant = [left[1].same, right[1].same]
+        return all_computed(sides, constant, lambda names: filled(of_others.template, names))
     known = (place for place, (_, one) in enumerate((left, right), 1) if one.literal and one.type != t.NULL)
     template = of_floats.knowing({}, frozenset(known))
     return bound(sides, lambda names: filled(template, names))
 
 
-def _equal(left: tuple[exp.Expr, Value], right: tuple[exp.Expr, Value], common: Type, scope: Scope) -> str:
+def _equal(
+    node: exp.Expr, left: tuple[exp.Expr, Value], right: tuple[exp.Expr, Value], common: Type, scope: Scope
+) -> str:
     """Return whether two ARRAYs or STRUCTs are equal; those that are written down are not made first."""
-    sides = [side[1].fields for side in (left, right)]
-    if not any(sides):
+    if not left[1].fields and not right[1].fields:
         return equal(converted(*left, common, scope), converted(*right, common, scope), common)
-    pairs = ((_field(left[1], place), _field(right[1], place)) for place in range(len(common.fields)))
-    parts = (compare(left[0], (left[0], one), "=", (right[0], two), scope) for one, two in pairs)
-    return f"({' AND '.join(parts)})"
+
+    def same(sides: Sequence[Value]) -> str:
+        one, two = sides
+        pairs = ((_field(one, place), _field(two, place)) for place in range(len(common.fields)))
+        return f"({' AND '.join(compare(node, (left[0], a), '=', (right[0], b), scope) for a, b in pairs)})"
+
+    return with_parts([left[1], right[1]], same, lazily=keeps_rows_out(node))
+
+
+def with_parts(values: Sequence[Value], build: Callable[[Sequence[Value]], str], *, lazily: bool) -> str:
+    """Return the SQL that `build` makes of values of which parts are compared one by one.
+
+    DuckDB computes no part behind one that decides, which must hide no error but where it may do so `lazily`.
+    """
+    if lazily:
+        return build(values)
+    return bound(
+        [part.sql for value in values for part in _parts(value)],
+        lambda names: build([_named(value, rest) for rest in [iter(names)] for value in values]),
+    )
+
+
+def _parts(value: Value) -> Iterator[Value]:
+    if value.fields:
+        for field in value.fields:
+            yield from _parts(field)
+    else:
+        yield value
+
+
+def _named(value: Value, names: Iterator[str]) -> Value:
+    """Return a value with the names that its parts have."""
+    if not value.fields:
+        return value._replace(sql=next(names))
+    fields = tuple(_named(field, names) for field in value.fields)
+    packed = t.packed([(name, field.sql) for (name, _), field in zip(value.type.fields, fields, strict=True)])
+    return value._replace(sql=packed, fields=fields)
 
 
 def _field(value: Value, place: int) -> Value:

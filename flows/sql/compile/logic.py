@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
-from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted
+from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted, with_parts
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.operators import operated
 from flows.sql.compile.value import NOTHING, Value
@@ -17,7 +17,7 @@ from flows.sql.functions.operators import ESCAPE
 from flows.sql.functions.template import filled
 from flows.sql.latin import to_text
 from flows.sql.once import bound, failure
-from flows.sql.parse.tree import operands
+from flows.sql.parse.tree import keeps_rows_out, operands
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -93,9 +93,17 @@ def _distinct(node: exp.Expr, scope: Scope) -> Value:
 
 @compiles(exp.Between, reads=("low", "high"))
 def _between(node: exp.Expr, scope: Scope) -> Value:
-    value = node.this, expression(node.this, scope)
-    low, high = ((node.args[key], expression(node.args[key], scope)) for key in ("low", "high"))
-    return Value(t.BOOL, f"({compare(node, value, '>=', low, scope)} AND {compare(node, value, '<=', high, scope)})")
+    nodes = node.this, node.args["low"], node.args["high"]
+    given = [expression(one, scope) for one in nodes]
+    if comparable(node, given, scope) is None:
+        return NOTHING
+
+    def within(values: Sequence[Value]) -> str:
+        value, low, high = zip(nodes, values, strict=True)
+        return f"({compare(node, value, '>=', low, scope)} AND {compare(node, value, '<=', high, scope)})"
+
+    # By what keeps rows out joins find their rows, and scans what they need not read.
+    return Value(t.BOOL, with_parts(given, within, lazily=keeps_rows_out(node)))
 
 
 @compiles(exp.Like, reads=("negate",))

@@ -9,11 +9,12 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.clauses import sql_names
-from flows.sql.compile.convert import comparable, compare, converted
+from flows.sql.compile.convert import comparable, compare, converted, with_parts
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.equality import among
 from flows.sql.compile.value import NOTHING, Value
-from flows.sql.once import bound
+from flows.sql.once import bound, plain
+from flows.sql.parse.tree import keeps_rows_out
 from flows.sql.shown import shown
 from flows.sql.types import quote
 
@@ -35,10 +36,24 @@ def _in(node: exp.Expr, scope: Scope) -> Value:
     common = comparable(node, [value, *(item for _, item in items)], scope, ordered=False)
     if common is None:
         return NOTHING
-    if common == t.FLOAT64 or common.name in {"ARRAY", "STRUCT"}:
-        return Value(t.BOOL, f"({' OR '.join(compare(node, (node.this, value), '=', item, scope) for item in items)})")
-    listed = ", ".join(converted(item_node, item, common, scope) for item_node, item in items)
-    return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({listed}))")
+    pairs = [(node.this, value), *items]
+    lazily = keeps_rows_out(node) and all(item.same for _, item in items)
+    if common != t.FLOAT64 and common.name not in {"ARRAY", "STRUCT"}:
+        scope.context.decides |= any(one.drifts for _, one in pairs)
+        given = [converted(*pair, common, scope) for pair in pairs]
+        listed = all(map(plain, given[1:])) or lazily
+        # DuckDB computes none behind the first that is equal, which must hide no error.
+        return Value(t.BOOL, _listed(given) if listed else bound(given, _listed))
+
+    def one_of(values: Sequence[Value]) -> str:
+        sides = [(one, value) for (one, _), value in zip(pairs, values, strict=True)]
+        return f"({' OR '.join(compare(node, sides[0], '=', side, scope) for side in sides[1:])})"
+
+    return Value(t.BOOL, with_parts([one for _, one in pairs], one_of, lazily=lazily))
+
+
+def _listed(values: Sequence[str]) -> str:
+    return f"({values[0]} IN ({', '.join(values[1:])}))"
 
 
 def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:

@@ -11,7 +11,7 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.value import NOTHING, Sum, Value
 from flows.sql.functions import signatures
 from flows.sql.functions.match import match
-from flows.sql.once import bound, failure, once
+from flows.sql.once import all_computed, bound, failure, once
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def operated(sign: str, node: exp.Expr, sides: Sequence[tuple[exp.Expr, Value]],
     arguments = [converted(*side, want, scope) for side, want in zip(sides, matched.wanted, strict=True)]
     if matched.signature.marks.finite and sign != "/":
         return _summed(sign, values, arguments)
-    return Value(matched.result, rendered(matched, arguments, values))
+    same = [value.same for value in values]
+    return Value(matched.result, all_computed(arguments, same, lambda names: rendered(matched, names, values)))
 
 
 def _instead(sign: str, sides: Sequence[tuple[exp.Expr, Value]]) -> str:

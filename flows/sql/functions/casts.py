@@ -18,7 +18,7 @@ CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]{1,6})?"
 _AROUND = r"[\s\x0b]*"
 DECIMAL = rf"{_AROUND}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_AROUND}"
 """The forms of texts. How GoogleSQL reads them is how DuckDB does once they are known: none is read in two ways."""
-_ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{1,2})?| [A-Z][A-Za-z0-9]+([/_+:-][A-Za-z0-9]+)*)"
+_ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{1,2})?| W-SU| [A-Z][A-Za-z0-9]+([/_+:-][A-Za-z0-9]+)*)"
 _HEXADECIMAL = "CAST(CAST(regexp_extract($1, '0[xX][0-9a-fA-F]+') AS UBIGINT) AS HUGEINT)"
 # Of the first 16 digits, rounded as all of them are, and their place.
 _OF_DIGITS = "CAST(CAST('0x' || coalesce(nullif(left(xhex, 16), ''), '0') AS UBIGINT) | CAST({} AS UBIGINT) AS DOUBLE) * {}".format(

@@ -119,3 +119,10 @@ def operands(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
         else:
             found.append(one)
     return found
+
+
+def keeps_rows_out(node: exp.Expr) -> bool:
+    """Say whether a condition is one of those that AND joins in WHERE, ON, HAVING or QUALIFY."""
+    while isinstance(node.parent, exp.And | exp.Paren):
+        node = node.parent
+    return isinstance(node.parent, exp.Where | exp.Join | exp.Having | exp.Qualify)
