@@ -10,6 +10,7 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.told import told
 from flows.sql.compile.value import NOTHING, Value
+from flows.sql.json_held import held
 from flows.sql.once import bound, failure, once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
@@ -98,6 +99,8 @@ def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) ->
         return None
     if kind in "tT":
         return _plain(place, item, value, scope)
+    if kind in "pP" and value.type == t.JSON and not (place["point"] or set(flags) - {"-"}):
+        return once(held(value.sql, 0 if kind == "P" else None), lambda name: _padded(name, place))
     want = _KINDS.get(kind)
     if want == t.FLOAT64 and value.type == t.NUMERIC and kind in "fF":
         return _decimal(place, item, value, scope)
@@ -107,8 +110,12 @@ def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) ->
         or int(place["width"] or 0) > _MOST_WIDE
         or int(place["places"] or 0) > _MOST_WIDE
     ):
-        known = "%d, %i, %x, %X, %o, %s, %f, %e, %g, %t and %T"
-        _refuse(item, f"FORMAT with '{place[0]}' is not supported by the embedded warehouse. It knows {known}.", scope)
+        known = "%d, %i, %x, %X, %o, %s, %f, %e, %g, %t and %T, and %p and %P of JSON"
+        _refuse(
+            item,
+            f"FORMAT with '{place[0]}' of {value.type} is not supported by the embedded warehouse. It knows {known}.",
+            scope,
+        )
         return None
     if value.type != want and not (value.type == t.NULL and want == t.INT64):
         instead = f"Write %t, or CAST({shown(item)} AS {want})."

@@ -17,6 +17,7 @@ from flows.sql.types import quote_text
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 _STEP = r"""\.([A-Za-z_][A-Za-z0-9_]*)|\."([^"\\]+)"|\['([^'\\"]+)'\]|\[([0-9]+)\]"""
@@ -220,21 +221,35 @@ def _only_json(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     return value if value.type == t.JSON else None
 
 
-@compiles_call("TO_JSON_STRING", "TO_JSON")
-def _to_json(name: str, node: exp.Expr, scope: Scope) -> Value:
-    if len(node.expressions) != 1:
-        return scope.fault(node, f"{name} with other arguments than one value is not supported. Write {name}(value).")
-    value = expression(node.expressions[0], scope)
-    if value.type == t.UNKNOWN:
+@compiles_call("TO_JSON_STRING")
+def _to_json_string(name: str, node: exp.Expr, scope: Scope) -> Value:
+    item, *further = node.expressions
+    pretty = expression(further[0], scope) if further else None
+    value = expression(item, scope)
+    if value.type == t.UNKNOWN or (pretty is not None and pretty.type == t.UNKNOWN):
         return NOTHING
-    if value.type == t.JSON and value.literal:
-        return value if name == "TO_JSON" else Value(t.STRING, f"CAST({value.sql} AS VARCHAR)")
-    as_text = name == "TO_JSON_STRING"
-    sql = json_texts.written(value.sql, value.type, wide=not as_text)
+    if len(further) > 1 or (pretty is not None and (pretty.type != t.BOOL or not pretty.literal)):
+        return scope.fault(node, f"{name} takes a value, and TRUE for lines of their own: {name}(value, TRUE).")
+    at = 0 if pretty is not None and pretty.sql.upper() == "TRUE" else None
+    return _written(name, item, json_texts.written(value.sql, value.type, wide=False, at=at), t.STRING, scope)
+
+
+@compiles_call("TO_JSON", fails=False)
+def _to_json(name: str, node: exp.Expr, scope: Scope) -> Value:
+    item, *further = node.expressions
+    if any(shown(one).lower().replace(" ", "") != "stringify_wide_numbers=>false" for one in further):
+        return scope.fault(node, f"{name} with other arguments than one value is not supported. Write {name}(value).")
+    value = expression(item, scope)
+    if value.type in (t.UNKNOWN, t.JSON):
+        return value
+    return _written(name, item, json_texts.written(value.sql, value.type, wide=True), t.JSON, scope)
+
+
+def _written(name: str, item: exp.Expr, sql: str | None, want: Type, scope: Scope) -> Value:
+    """Return a value's JSON, or note that its type has none."""
     if sql is None:
-        instead = "Take its parts with JSON_VALUE, or put them into a STRUCT."
-        return scope.fault(node, f"{name} of {value.type} is not supported by the embedded warehouse. {instead}")
-    return Value(t.STRING, sql) if as_text else Value(t.JSON, f"CAST({sql} AS JSON)")
+        return scope.unsupported(item, f"{name} of an INTERVAL")
+    return Value(want, sql if want == t.STRING else f"CAST({sql} AS JSON)")
 
 
 @compiles_call("JSON_ARRAY", "JSON_OBJECT")

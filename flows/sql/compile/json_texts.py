@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile import cast
+from flows.sql.json_held import double, held
 from flows.sql.once import once
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
     from flows.model.types import Type
 
+_LEVEL = "  "
 _EXACT = 2**53
 """The largest integer up to which each is a FLOAT64 as well; others are written as texts."""
 
@@ -21,30 +23,35 @@ def float_text(value: str) -> str:
     return cast.cast(value, t.FLOAT64, t.STRING, "NULL")
 
 
-def written(value: str, type_: Type, *, wide: bool) -> str | None:
+def written(value: str, type_: Type, *, wide: bool, at: int | None = None) -> str | None:
     """Return the SQL for a value's JSON; None where its type has none here.
 
-    `wide` says whether numbers stay numbers that no FLOAT64 holds.
+    `wide` says whether numbers stay numbers that no FLOAT64 holds. With `at` each part stands on a line of its own, so many
+    levels to the right.
     """
-    return once(value, lambda known: _nullable(known, type_, wide=wide)) if _known(type_, wide=wide) else None
+    return once(value, lambda known: _nullable(known, type_, wide=wide, at=at)) if _known(type_) else None
 
 
-def _known(type_: Type, *, wide: bool) -> bool:
+def _known(type_: Type) -> bool:
     if type_.element is not None:
-        return _known(type_.element, wide=wide)
-    if type_ == t.JSON:
-        return wide
-    return type_ != t.INTERVAL and all(_known(field, wide=wide) for _, field in type_.fields)
+        return _known(type_.element)
+    return type_ != t.INTERVAL and all(_known(field) for _, field in type_.fields)
 
 
-def _nullable(value: str, type_: Type, *, wide: bool) -> str:
-    return f"CASE WHEN {value} IS NULL THEN 'null' ELSE {_text(value, type_, wide=wide)} END"
+def _nullable(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
+    return f"CASE WHEN {value} IS NULL THEN 'null' ELSE {_text(value, type_, wide=wide, at=at)} END"
 
 
-def _text(value: str, type_: Type, *, wide: bool) -> str:
+def _text(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
+    within = None if at is None else at + 1
+    # What stands before the first part, and behind the last one.
+    begins, ends = ("", "") if at is None else (f"\n{_LEVEL * (at + 1)}", f"\n{_LEVEL * at}")
     if type_.element is not None:
-        items = f"list_transform({value}, lambda element: {_nullable('element', type_.element, wide=wide)})"
-        return f"'[' || array_to_string({items}, ',') || ']'"
+        items = f"list_transform({value}, lambda element: {_nullable('element', type_.element, wide=wide, at=within)})"
+        listed = f"array_to_string({items}, {quote_text(',' + begins)})"
+        if at is None:
+            return f"'[' || {listed} || ']'"
+        return f"CASE WHEN len({value}) = 0 THEN '[]' ELSE {quote_text('[' + begins)} || {listed} || {quote_text(ends + ']')} END"
     if type_.name == "STRUCT":
         fields, names = [], set()
         for place, (name, field) in enumerate(type_.fields, 1):
@@ -53,8 +60,12 @@ def _text(value: str, type_: Type, *, wide: bool) -> str:
             names.add(name)
             part = f"struct_extract_at({value}, {place})"
             # The name may hold anything that a quoted identifier may.
-            fields.append(f"to_json({quote_text(name)}) || ':' || {_nullable(part, field, wide=wide)}")
-        return "'{' || " + " || ',' || ".join(fields) + " || '}'"
+            colon = ":" if at is None else ": "
+            fields.append(f"to_json({quote_text(name)}) || '{colon}' || {_nullable(part, field, wide=wide, at=within)}")
+        between = f" || {quote_text(',' + begins)} || "
+        return f"{quote_text('{' + begins)} || {between.join(fields)} || {quote_text(ends + '}')}"
+    if type_ == t.JSON and not wide:
+        return held(value, at)
     if type_ in (t.BOOL, t.NULL, t.JSON):
         return f"CAST({value} AS VARCHAR)"
     if type_ in t.NUMBERS:
@@ -98,11 +109,7 @@ def _wide_number(value: str, type_: Type) -> str:
     if type_ == t.INT64:
         return f"CAST({value} AS VARCHAR)"
     if type_ == t.FLOAT64:
-        text = once(
-            float_text(value),
-            lambda text: f"CASE WHEN regexp_matches({text}, '[.e]') THEN {text} ELSE {text} || '.0' END",
-        )
-        return _float(value, "0.0", text)
+        return _float(value, "0.0", double(value))
     whole = f"{value} = trunc({value}) AND abs({value}) <= {2**63 - 1}"
-    inexact = float_text(f"CAST({value} AS DOUBLE)")
+    inexact = double(f"CAST({value} AS DOUBLE)")
     return f"CASE WHEN {whole} THEN CAST(CAST({value} AS HUGEINT) AS VARCHAR) ELSE {inexact} END"

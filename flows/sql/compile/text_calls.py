@@ -16,9 +16,9 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_calls import duckdb_path
-from flows.sql.compile.told import told
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import signatures
+from flows.sql.json_held import double
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once
 from flows.sql.patterns import anywhere, empty, groups_of, pattern_fault
@@ -277,8 +277,7 @@ def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
         kind, text = (f"{call}({read}, {quote_text(steps)})" for call in ("json_type", "json_extract_string"))
         found = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN {text} END"
         if value.type == t.JSON:
-            number = told(f"CAST({text} AS DOUBLE)", t.FLOAT64, in_sql=False)
-            return f"CASE WHEN {kind} = 'DOUBLE' THEN {number} ELSE {found} END"
+            return f"CASE WHEN {kind} = 'DOUBLE' THEN {double(text)} ELSE {found} END"
         broken = f"CASE WHEN regexp_matches({json}, '^\\s*[{{\\[]') THEN {failure(f'{name} of broken JSON', json)} END"
         exact = (
             f"CASE WHEN {kind} = 'DOUBLE' THEN {once(text, lambda number: _as_written(json, number))} ELSE {found} END"

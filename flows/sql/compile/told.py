@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile import cast
+from flows.sql.json_held import held
 from flows.sql.once import failure, once
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def _text(sql: str, type_: Type, *, in_sql: bool) -> str | None:
         return _quoted(sql) if in_sql else sql
     if type_ == t.BYTES:
         return _literal(sql) if in_sql else _escaped(sql, "'22', '27'")
+    if type_ == t.JSON:
+        return once(held(sql), lambda text: f"'JSON ' || {_quoted(text)}") if in_sql else held(sql)
     if type_ == t.FLOAT64:
         return _number(sql, in_sql=in_sql)
     if type_ in _AS_CAST:

@@ -9,6 +9,5 @@ REFUSED = {
     "GEOGRAPHY, ST_*": "longitude and latitude as two FLOAT64 columns",
     "HLL_COUNT.*, KLL_QUANTILES.*": "COUNT(DISTINCT ...) over the rows themselves",
     "Scripts, procedures, DML, DDL": "a table file of its own for each step",
-    "FORMAT with `%p`, or of JSON": "JSON_VALUE(json, '$.name')",
 }
 """By what is refused."""
