@@ -218,8 +218,8 @@ def output(type_: Type) -> Type:
 
 
 def _output_faults(tree: exp.Query, relation: Relation) -> Iterator[Fault]:
-    if tree.args.get("kind"):
-        kind = tree.args["kind"]
+    kind = tree.args.get("kind")
+    if kind and isinstance(tree, exp.Select):
         yield Fault(line_of(tree), f"SELECT AS {kind} gives no columns. Leave AS {kind} out.")
         return
     seen: set[str] = set()

@@ -68,37 +68,54 @@ def _without_columns(scope: Scope) -> Scope:
 
 def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     scope.guard(node, _SET)
-    left = query(node.this, scope.inner())
-    right = query(node.expression, scope.inner())
+    sides = [query(one, scope.inner()) for one in _chain(node)]
+    first, *others = sides
     word = _SET_WORDS[type(node)]
-    if left.anything or right.anything:
-        left.anything = True
-        return left
+    if any(side.anything for side in sides):
+        first.anything = True
+        return first
     if node.args.get("by_name"):
-        by_name(node, word, left, right, scope)
-    if len(left.columns) != len(right.columns):
-        scope.fault(node, f"the sides of {word} give {len(left.columns)} and {plural(len(right.columns), 'column')}.")
-        return left
+        by_name(node, word, sides, scope)
+    for side in others:
+        if len(first.columns) != len(side.columns):
+            counts = f"{len(first.columns)} and {plural(len(side.columns), 'column')}"
+            scope.fault(node, f"the sides of {word} give {counts}.")
+            return first
     columns: list[tuple[str | None, Value]] = []
-    for (name, one), (_, two) in zip(left.columns, right.columns, strict=True):
-        common = t.supertype([(one.type, one.literal), (two.type, two.literal)])
+    for place, (name, one) in enumerate(first.columns):
+        values = [side.columns[place][1] for side in sides]
+        common = t.supertype((value.type, value.literal) for value in values)
         if common is None:
+            pairs = ([(one.type, one.literal), (value.type, value.literal)] for value in values)
+            other = next((pair[1][0] for pair in pairs if t.supertype(pair) is None), values[-1].type)
             scope.fault(
                 node,
-                f"column '{name}' is {one.type} on one side of {word} and {two.type} on the other. Write CAST(... AS {one.type}).",
+                f"column '{name}' is {one.type} on one side of {word} and {other} on the other. Write CAST(... AS {one.type}).",
             )
-        columns.append(
-            (name, Value(common or t.UNKNOWN, "", origins=one.origins | two.origins, drifts=one.drifts or two.drifts))
-        )
-        scope.context.decides |= bool(node.args.get("distinct")) and columns[-1][1].drifts
+        origins = frozenset.union(*(value.origins for value in values))
+        drifts = any(value.drifts for value in values)
+        columns.append((name, Value(common or t.UNKNOWN, "", origins=origins, drifts=drifts)))
+        scope.context.decides |= bool(node.args.get("distinct")) and drifts
         if node.args.get("distinct") and common is not None and not t.can(common, "group"):
             scope.fault(node, f"column '{name}' is {common}, which {word} DISTINCT cannot compare.")
-    sides = [as_types(side, columns, scope) for side in (left, right)]
-    sql = f"({sides[0]}) {word} {'' if node.args.get('distinct') else 'ALL '}({sides[1]})"
-    relation = Relation(columns, sql, nodes=left.nodes)
-    relation.sides = (left, right) if isinstance(node, exp.Union) and not node.args.get("by_name") else ()
+    between = f" {word} {'' if node.args.get('distinct') else 'ALL '}"
+    sql = between.join(f"({as_types(side, columns, scope)})" for side in sides)
+    relation = Relation(columns, sql, nodes=first.nodes)
+    relation.sides = tuple(sides) if isinstance(node, exp.Union) and not node.args.get("by_name") else ()
     relation.unique = frozenset(range(len(columns))) if node.args.get("distinct") else None
     return _tail(node, relation, scope)
+
+
+def _chain(node: exp.Expr) -> list[exp.Expr]:
+    """Return the queries of a UNION or its like, those of its left side too where that is the same and in no parentheses.
+
+    Their columns have one type: the literals of all of them turn to what the others are.
+    """
+    left = node.this
+    is_same = type(left) is type(node) and all(
+        left.args.get(key) == node.args.get(key) for key in _SET - {"this", "expression", "order", "limit", "offset"}
+    )
+    return [*(_chain(left) if is_same else [left]), node.expression]
 
 
 def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:

@@ -73,7 +73,7 @@ def recursive(cte: exp.CTE, own: str, scope: Scope) -> Relation | None:
     if first.anything or more.anything:
         return Relation(columns, "", anything=True)
     if union.args.get("by_name"):
-        by_name(union, "UNION", first, more, scope)
+        by_name(union, "UNION", [first, more], scope)
     _check_types(union, columns, more, scope)
     columns = [
         (column, value._replace(drifts=value.drifts or other.drifts))

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Relation, Scope
 
 
-def by_name(node: exp.Expr, word: str, left: Relation, right: Relation, scope: Scope) -> None:
-    """Give both sides the columns by whose names they are joined, in one order; or note a fault."""
-    sides = left, right
+def by_name(node: exp.Expr, word: str, sides: Sequence[Relation], scope: Scope) -> None:
+    """Give all sides the columns by whose names they are joined, in one order; or note a fault."""
     names = [[(name or "").lower() for name, _ in side.columns] for side in sides]
     listed = [column.name.lower() for column in node.args.get("on") or []]
     fault = _unclear(names, listed) or _unmatched(node, names, listed)
@@ -28,10 +27,11 @@ def by_name(node: exp.Expr, word: str, left: Relation, right: Relation, scope: S
         # Where a column has a fault, its name may be the fault.
         if not any(value.type == t.UNKNOWN for side in sides for _, value in side.columns):
             scope.fault(node, f"{word} BY NAME: {fault}")
-        right.columns, right.nodes = left.columns, left.nodes
+        for side in sides[1:]:
+            side.columns, side.nodes = sides[0].columns, sides[0].nodes
         return
     spelt = {(name or "").lower(): name or "" for side in reversed(sides) for name, _ in side.columns}
-    wanted = listed or _joined(node, *names)
+    wanted = listed or _joined(node, names)
     for side, known in zip(sides, names, strict=True):
         if known != wanted:
             _arrange(
@@ -53,26 +53,28 @@ def _unclear(names: Sequence[list[str]], listed: list[str]) -> str:
 
 
 def _unmatched(node: exp.Expr, names: Sequence[list[str]], listed: list[str]) -> str:
-    mode, (left, right) = _mode(node), map(set, names)
-    needed = {"": left & right, "INNER": left & right, "LEFT": left, "FULL": left | right}[mode]
+    mode, left = _mode(node), set(names[0])
+    all_, any_ = left.intersection(*names), left.union(*names)
+    needed = {"": all_, "INNER": all_, "LEFT": left, "FULL": any_}[mode]
     missing = next((name for name in listed if name not in needed), None)
     if missing:
         where = {"LEFT": "the left side", "FULL": "any side"}.get(mode, "both sides")
         return f"'{missing}' is no column of {where}. Leave it out of ON, or write it there."
-    others = (left | right) - set(listed) if listed else left ^ right
+    others = any_ - (set(listed) or all_)
     if not mode and others:
         return (
             f"'{min(others)}' is not a column of {'ON' if listed else 'both sides'}. Write it there, "
             f"or FULL {node.key.upper()} to take NULL for it, or INNER {node.key.upper()} to leave it out."
         )
-    return "" if mode in {"", "FULL"} or left & right else "no column has the same name on both sides."
+    shared = all_ if mode == "INNER" else all(left.intersection(known) for known in names)
+    return "" if mode in {"", "FULL"} or shared else "no column has the same name on both sides."
 
 
-def _joined(node: exp.Expr, left: list[str], right: list[str]) -> list[str]:
+def _joined(node: exp.Expr, names: Sequence[list[str]]) -> list[str]:
     """Return the names of the columns that come out where ON does not say it."""
     if _mode(node) == "INNER":
-        return [name for name in left if name in right]
-    return [*left, *(name for name in right if name not in left)] if _mode(node) == "FULL" else left
+        return [name for name in names[0] if all(name in known for known in names)]
+    return list(dict.fromkeys(name for known in names for name in known)) if _mode(node) == "FULL" else names[0]
 
 
 def _arrange(side: Relation, wanted: Sequence[tuple[int | None, str]], node: exp.Expr, scope: Scope) -> None:

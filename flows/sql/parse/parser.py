@@ -39,12 +39,19 @@ BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
 BigQueryParser.ARRAY_CONSTRUCTORS = {"ARRAY": exp.Array}
 
 
+_RAW_BYTES = ("rb", "rB", "Rb", "RB", "br", "bR", "Br", "BR")
+
+
 class _GoogleSQL(BigQuery):
-    """BigQuery's dialect without words that are names in GoogleSQL, and for which other dialects have a grammar."""
+    """BigQuery's dialect without words that are names in GoogleSQL, for which others have a grammar; with raw bytes."""
 
     class Tokenizer(BigQuery.Tokenizer):
-        """Takes them for names."""
+        """Takes them for names, and what begins with `rb'` or `br'` for bytes."""
 
+        BYTE_STRINGS: ClassVar = [
+            *BigQuery.Tokenizer.BYTE_STRINGS,
+            *((prefix + quote, quote) for prefix in _RAW_BYTES for quote in ("'", '"', '"""', "'''")),
+        ]
         KEYWORDS: ClassVar = {word: kind for word, kind in BigQuery.Tokenizer.KEYWORDS.items() if word not in NAMES}
 
 
