@@ -117,7 +117,8 @@ def coerces(given: Type, wanted: Type, literal: bool = False) -> bool:
         return inside or given.element == NULL or _same_shape(given.element, wanted.element)
     if given.name == wanted.name == "STRUCT" and len(given.fields) == len(wanted.fields):
         pairs = zip(given.fields, wanted.fields, strict=True)
-        return all(coerces(left, right, literal) for (_, left), (_, right) in pairs)
+        # [] in a STRUCT has a type, unlike NULL.
+        return all(coerces(array(INT64) if a.element is NULL else a, b, literal) for (_, a), (_, b) in pairs)
     return False
 
 
@@ -155,10 +156,15 @@ def _supertype(values: tuple[tuple[Type, bool], ...]) -> Type | None:
 
 
 def _alone(type_: Type) -> Type:
-    """Return the type that a STRUCT has where nothing else is beside it: NULLs in it are INT64."""
+    """Return the type that NULL, or a STRUCT of NULLs, has where nothing else is beside it."""
     if type_.name != "STRUCT":
         return INT64 if type_ is NULL else type_
     return Type("STRUCT", fields=tuple((name, _alone(field)) for name, field in type_.fields))
+
+
+def given(type_: Type) -> Type:
+    """Return the type of what gives values of a type: NULL and [] turn into others only where they are written down."""
+    return array(INT64) if type_.element is NULL else _alone(type_)
 
 
 def _named(type_: Type, first: Type) -> Type:

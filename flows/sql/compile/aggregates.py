@@ -156,17 +156,31 @@ def _of_own_rows(arguments: list[tuple[exp.Expr, Value]], scope: Scope) -> list[
     ]
 
 
+def _ordered(name: str, node: exp.Expr, inside: _Inside) -> str:
+    """Say how to write an aggregate with an order."""
+    given = ", ".join(shown(item) for item, _ in inside.arguments)
+    first, value = inside.arguments[0] if inside.arguments else (node, Value(t.UNKNOWN, ""))
+    by = shown(first)
+    if isinstance(first, exp.Struct) and first.expressions:
+        field = first.expressions[0].unalias()
+        by = shown(field.expression if isinstance(field, exp.PropertyEQ) else field)
+    elif not t.can(value.type, "order"):
+        known = next((name for name, kind in value.type.fields if name and t.can(kind, "order")), None)
+        by = f"{by}.{known}" if known else ""
+    if inside.distinct and not t.can(value.type, "order"):
+        by = f", as in ORDER BY {by}" if by else ""
+        return f"Make its values distinct in a WITH first, and write {name}({given} ORDER BY ...) with what tells them apart{by}."
+    if not by:
+        return f"Write {name}({given} ORDER BY ...) with columns that tell the rows apart."
+    return f"Write {name}({'DISTINCT ' if inside.distinct else ''}{given} ORDER BY {by}), or order by other columns."
+
+
 def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, scope: Scope) -> None:
     """Note a fault of an aggregate whose value another order of the rows makes another, and that has none."""
     arguments, said = inside.arguments, ""
     if name in ORDERED:
         said = order.none()
-        first = arguments[0][0] if arguments else node
-        given = ", ".join(shown(item) for item, _ in arguments)
-        by = shown(first.expressions[0] if isinstance(first, exp.Struct) and first.expressions else first)
-        instead = (
-            f"Write {name}({'DISTINCT ' if inside.distinct else ''}{given} ORDER BY {by}), or order by other columns."
-        )
+        instead = _ordered(name, node, inside)
     elif inside.having or (name in _BY and len(arguments) > 1):
         item, by_value = inside.having or arguments[1]
         if _same_within(by_value, scope, None):

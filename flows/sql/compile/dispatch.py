@@ -16,8 +16,9 @@ from flows.model.errors import SqlError
 from flows.sql.compile.scope import Relation, Scope
 from flows.sql.compile.value import FAULTY, NOTHING, NOTHING_READ, Value
 from flows.sql.once import plain
+from flows.sql.parse.tree import call_name
 from flows.sql.shown import shown
-from flows.sql.types import BIGNUMERIC
+from flows.sql.types import BIGNUMERIC, NULL, duckdb_type, given
 
 Rule = Callable[[Any, Scope], Value]
 QueryRule = Callable[[Any, Scope], Relation]
@@ -128,6 +129,7 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
         value = _lifted(node, rule, scope)
     else:
         value = rule(node, scope) if rule is not None else scope.unsupported(node)
+    value = value if value.literal or not (value.type is NULL or value.type.element is NULL) else _typed(node, value)
     if value.type is _UNKNOWN:
         # What is in it needs no group: it has a fault already.
         del scope.loose[mark:]
@@ -151,6 +153,14 @@ def _compiled(node: exp.Expr, scope: Scope) -> Value:
     if own:
         reads.update(own)
     return value
+
+
+def _typed(node: exp.Expr, value: Value) -> Value:
+    """Return what gives NULL or [] with a type of its own: these, and ERROR, turn into any other only where they are written down."""
+    if call_name(node) == "ERROR":
+        return value
+    type_ = given(value.type)
+    return value._replace(type=type_, sql=f"CAST({value.sql} AS {duckdb_type(type_)})")
 
 
 def _null_operand(node: exp.Expr) -> str:

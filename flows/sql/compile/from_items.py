@@ -68,9 +68,8 @@ def _columns(own: str, relation: Relation, scope: Scope) -> list[tuple[str, Valu
         (
             name or "",
             Value(
-                value.type,
+                t.given(value.type),
                 sql := f"{own}.{quote(unique)}",
-                literal=value.literal and value.type == t.NULL,
                 origins=value.origins,
                 drifts=value.drifts,
                 reads=frozenset() if value.same else frozenset([(scope.level, sql)]),

@@ -190,13 +190,11 @@ def _case(node: exp.Expr, scope: Scope) -> Value:
         kinds = ", ".join(dict.fromkeys(str(value.type) for value in values if value.type != t.NULL))
         return scope.fault(node, f"CASE gives {kinds}, which have no type in common. Write CAST(... AS TYPE).")
     whens = " ".join(f"WHEN {when.sql} THEN {converted(then, value, common, scope)}" for when, then, value in branches)
-    literal = all(value.literal for value in values)
     decided = otherwise[1]
     for when, _, value in reversed(branches):
         decided = value._replace(reads=chosen(when, value, decided))
     return Value(
         common,
         f"CASE {whens} ELSE {converted(otherwise[0], otherwise[1], common, scope)} END",
-        literal=literal and common == t.NULL,
         reads=decided.reads,
     )

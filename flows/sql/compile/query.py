@@ -68,7 +68,7 @@ def _without_columns(scope: Scope) -> Scope:
 
 def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     scope.guard(node, _SET)
-    sides = [query(one, scope.inner()) for one in _chain(node)]
+    sides = [_side(one, scope) for one in _chain(node)]
     first, *others = sides
     word = _SET_WORDS[type(node)]
     if any(side.anything for side in sides):
@@ -84,9 +84,9 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     columns: list[tuple[str | None, Value]] = []
     for place, (name, one) in enumerate(first.columns):
         values = [side.columns[place][1] for side in sides]
-        common = t.supertype((value.type, value.literal) for value in values)
+        common = t.supertype(value.given for value in values)
         if common is None:
-            pairs = ([(one.type, one.literal), (value.type, value.literal)] for value in values)
+            pairs = ([one.given, value.given] for value in values)
             other = next((pair[1][0] for pair in pairs if t.supertype(pair) is None), values[-1].type)
             scope.fault(
                 node,
@@ -104,6 +104,14 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     relation.sides = tuple(sides) if isinstance(node, exp.Union) and not node.args.get("by_name") else ()
     relation.unique = frozenset(range(len(columns))) if node.args.get("distinct") else None
     return _tail(node, relation, scope)
+
+
+def _side(node: exp.Expr, scope: Scope) -> Relation:
+    """Compile a side of UNION and its like; the columns of one in parentheses that is such itself have types of their own."""
+    side = query(node, scope.inner())
+    if isinstance(node, exp.Subquery) and isinstance(node.unnest(), exp.SetOperation):
+        side.columns = [(name, value._replace(type=t.given(value.type), literal=False)) for name, value in side.columns]
+    return side
 
 
 def _chain(node: exp.Expr) -> list[exp.Expr]:

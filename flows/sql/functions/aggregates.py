@@ -1,6 +1,53 @@
 """Aggregates and functions of windows, one line for each signature; `signatures` says how a line reads."""
 
-AGGREGATES = r"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HUGE, _TINY = "1e140", "1e-130"
+"""Beyond what the square of a number, and of what it lacks to the next one, leaves FLOAT64."""
+_UP, _DOWN = repr(2.0**600), repr(2.0**-600)
+_FINITE = "CASE WHEN isfinite($1) THEN $1 END"
+
+
+def _spread(name: str) -> str:
+    """Return the template of a variance or deviation of FLOAT64, whose numbers are made smaller or larger where squares need it."""
+    squared = name.startswith("var")
+
+    def scaled(by: str, back: str) -> str:
+        return f"{name}($d{_FINITE} * {by})$o * {back}{f' * {back}' if squared else ''}"
+
+    nan = "CAST('NaN' AS DOUBLE)"
+    return (
+        f"CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 "
+        f"THEN {f'CASE WHEN count($d$1)$o > 1 THEN {nan} END' if name.endswith('samp') else nan} "
+        f"WHEN max(abs($1))$o > {_HUGE} THEN {scaled(_DOWN, _UP)} WHEN max(abs($1))$o < {_TINY} THEN {scaled(_UP, _DOWN)} "
+        f"ELSE {name}($d{_FINITE}$y)$o END"
+    )
+
+
+def _covariance(name: str) -> str:
+    """Return the template of a covariance of FLOAT64, whose numbers are made smaller where they may lie too far apart."""
+    far = "max(greatest(abs($1), abs($2)))$o > 1e307"
+    found = f"CASE WHEN {far} THEN {name}($1 / 16, $2 / 16)$o * 256 ELSE {name}($1, $2 ORDER BY $1, $2)$o END"
+    return f"CASE WHEN count($1 + $2)$o > 1 THEN {found} END" if name.endswith("samp") else found
+
+
+def _correlation() -> str:
+    """Return the template of a correlation of FLOAT64, each side of which is made smaller or larger where squares need it."""
+
+    def by_size(place: int, build: Callable[[str], str]) -> str:
+        most = f"max(abs(${place}))$o"
+        larger, smaller = build(f"${place} * {_UP}"), build(f"${place} * {_DOWN}")
+        return f"CASE WHEN {most} > {_HUGE} THEN {smaller} WHEN {most} < {_TINY} THEN {larger} ELSE {build(f'${place}')} END"
+
+    return by_size(1, lambda one: by_size(2, lambda two: f"corr({one}, {two} ORDER BY {one}, {two})$o"))
+
+
+AGGREGATES = rf"""
 COUNT(T) -> INT64 = count($d$1)$o
 COUNTIF(BOOL) -> INT64 = count($dCASE WHEN $1 THEN 1 END)$o
 SUM(INT64) -> INT64 = CAST(sum($d$1)$o AS BIGINT)
@@ -31,17 +78,17 @@ APPROX_QUANTILES(O, INT64!1..10000) -> ARRAY<O> = list_extract(list_transform([a
 MAX_BY(T, O) -> T = arg_max_null($1, $b)$o
 MIN_BY(T, O) -> T = arg_min_null($1, $b)$o
 STDDEV(INT64) -> FLOAT64 = stddev_samp($d$1$x)$o -- drifts
-STDDEV(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE stddev_samp($dCASE WHEN isfinite($1) THEN $1 END$y)$o END -- drifts
+STDDEV(FLOAT64) -> FLOAT64 = {_spread("stddev_samp")} -- drifts
 STDDEV_SAMP(INT64) -> FLOAT64 = stddev_samp($d$1$x)$o -- drifts
-STDDEV_SAMP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE stddev_samp($dCASE WHEN isfinite($1) THEN $1 END$y)$o END -- drifts
+STDDEV_SAMP(FLOAT64) -> FLOAT64 = {_spread("stddev_samp")} -- drifts
 STDDEV_POP(INT64) -> FLOAT64 = stddev_pop($d$1$x)$o -- drifts
-STDDEV_POP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CAST('NaN' AS DOUBLE) ELSE stddev_pop($dCASE WHEN isfinite($1) THEN $1 END$y)$o END -- drifts
+STDDEV_POP(FLOAT64) -> FLOAT64 = {_spread("stddev_pop")} -- drifts
 VARIANCE(INT64) -> FLOAT64 = var_samp($d$1$x)$o -- drifts
-VARIANCE(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE var_samp($dCASE WHEN isfinite($1) THEN $1 END$y)$o END -- drifts
+VARIANCE(FLOAT64) -> FLOAT64 = {_spread("var_samp")} -- drifts
 VAR_SAMP(INT64) -> FLOAT64 = var_samp($d$1$x)$o -- drifts
-VAR_SAMP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CASE WHEN count($d$1)$o > 1 THEN CAST('NaN' AS DOUBLE) END ELSE var_samp($dCASE WHEN isfinite($1) THEN $1 END$y)$o END -- drifts
+VAR_SAMP(FLOAT64) -> FLOAT64 = {_spread("var_samp")} -- drifts
 VAR_POP(INT64) -> FLOAT64 = var_pop($d$1$x)$o -- drifts
-VAR_POP(FLOAT64) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN CAST('NaN' AS DOUBLE) ELSE var_pop($dCASE WHEN isfinite($1) THEN $1 END$y)$o END -- drifts
+VAR_POP(FLOAT64) -> FLOAT64 = {_spread("var_pop")} -- drifts
 STDDEV(NUMERIC) -> FLOAT64 = sqrt($varsamp9(array_agg($d$1 ORDER BY $1) FILTER (WHERE $1 IS NOT NULL)$o))
 STDDEV(BIGNUMERIC) -> FLOAT64 = sqrt($varsamp18(array_agg($d$1 ORDER BY $1) FILTER (WHERE $1 IS NOT NULL)$o))
 STDDEV_SAMP(NUMERIC) -> FLOAT64 = sqrt($varsamp9(array_agg($d$1 ORDER BY $1) FILTER (WHERE $1 IS NOT NULL)$o))
@@ -57,9 +104,9 @@ VAR_POP(BIGNUMERIC) -> FLOAT64 = $varpop18(array_agg($d$1 ORDER BY $1) FILTER (W
 CORR(NUMERIC, NUMERIC) -> FLOAT64 = $corr9($1, $2) -- drifts
 COVAR_POP(NUMERIC, NUMERIC) -> FLOAT64 = $covarpop9($1, $2) -- drifts
 COVAR_SAMP(NUMERIC, NUMERIC) -> FLOAT64 = $covarsamp9($1, $2) -- drifts
-CORR(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN count($1 + $2)$o > 1 THEN corr($1, $2 ORDER BY $1, $2)$o END -- drifts
-COVAR_POP(FLOAT64, FLOAT64) -> FLOAT64 = covar_pop($1, $2 ORDER BY $1, $2)$o -- drifts
-COVAR_SAMP(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN count($1 + $2)$o > 1 THEN covar_samp($1, $2 ORDER BY $1, $2)$o END -- drifts
+CORR(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN count($1 + $2)$o > 1 THEN {_correlation()} END -- drifts
+COVAR_POP(FLOAT64, FLOAT64) -> FLOAT64 = {_covariance("covar_pop")} -- drifts
+COVAR_SAMP(FLOAT64, FLOAT64) -> FLOAT64 = {_covariance("covar_samp")} -- drifts
 """
 
 WINDOWS = r"""

@@ -15,7 +15,7 @@ from flows.sql.functions import signatures
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _L, _R, _COMMA, _PIPE = TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA, TokenType.PIPE_GT
 _OPENS, _CLOSES = {_L, TokenType.L_BRACKET}, {_R, TokenType.R_BRACKET}
@@ -168,6 +168,10 @@ class _Pipe:
         self._limit: _Words = []
         self._core: _Words = []
         """The query that it reads, where it reads nothing else."""
+        self._changed: dict[str, str] = {}
+        """Columns that its alias has not, or as they were before, each with the operator that has made them."""
+        self._row = ""
+        """The alias of which that holds."""
         if first and first[0].kind == TokenType.FROM:
             self._from = first[1:]
             self._alias = self._alias_of(self._from)
@@ -196,6 +200,8 @@ class _Pipe:
         """Let what comes next read a query."""
         named = [*self._words("AS"), *alias] if alias else []
         self._from = [*self._words("("), *core, *self._words(")"), *named]
+        if alias is None or alias[0].text.lower() != self._row:
+            self._changed, self._row = {}, alias[0].text.lower() if alias else ""
         self._core, self._alias = core, alias
         self._where, self._order, self._limit = [], [], []
 
@@ -226,6 +232,7 @@ class _Pipe:
             self._refuse(f"nothing follows |> {word}. Write what belongs there, or remove it.")
         if self._order and not self._limit and word != "LIMIT":
             self._refuse("|> ORDER BY stands before LIMIT, or last: what follows it has no order. Move it there.")
+        self._refuse_changed(body)
         if self._limit:
             self._read(self.query(), self._alias)
         known = {
@@ -244,6 +251,31 @@ class _Pipe:
             self._refuse(
                 f"|> {word} is no operator of pipes.{near or f' They are {listed}, JOIN, UNION ALL and the like.'}"
             )
+
+    def _refuse_changed(self, words: _Words) -> None:
+        """Refuse what names a row by its alias as it was before an operator has changed it."""
+        if not self._changed:
+            return
+        for before, at in zip([None, *words], range(len(words)), strict=False):
+            if words[at].text.lower() != self._row or (
+                before is not None and before.kind in {TokenType.DOT, TokenType.ALIAS}
+            ):
+                continue
+            alias, behind = words[at].written, words[at + 1 : at + 3]
+            path = len(behind) > 1 and behind[0].kind == TokenType.DOT
+            name = behind[1].written if path else ""
+            changed = (
+                self._changed.get(behind[1].text.lower())
+                if path and name != "*"
+                else next(iter(self._changed.values()))
+            )
+            if changed and name in {"", "*"}:
+                self._refuse(
+                    f"'{alias}' is the row as it was before |> {changed}. Write the names of the columns without it."
+                )
+            if changed:
+                instead = "Read it before that" if changed == "DROP" else f"Write {name} for what it is now"
+                self._refuse(f"'{alias}.{name}' is of the row as it was before |> {changed}. {instead}.")
 
     def _where_(self, body: _Words) -> None:
         last = body[-1]
@@ -269,7 +301,9 @@ class _Pipe:
         self._read(self._select(listed, body[window:]), None)
 
     def _extend(self, body: _Words) -> None:
-        self._read(self._select([*self._all(), *self._words(","), *self._joined(_items(body))]), self._alias)
+        items = _items(body)
+        self._read(self._select([*self._all(), *self._words(","), *self._joined(items)]), self._alias)
+        self._change("EXTEND", (item[-1] for item in items if item))
 
     def _set(self, body: _Words) -> None:
         replaced = []
@@ -278,10 +312,18 @@ class _Pipe:
                 self._refuse("|> SET takes columns and their new values. Write |> SET column = value.")
             replaced.append([*item[2:], *self._words("AS"), item[0]])
         self._read(self._select([*self._words("* REPLACE ("), *self._joined(replaced), *self._words(")")]), self._alias)
+        self._change("SET", (item[-1] for item in replaced))
 
     def _drop(self, body: _Words) -> None:
         dropped = self._joined(_items(body))
         self._read(self._select([*self._words("* EXCEPT ("), *dropped, *self._words(")")]), self._alias)
+        self._change("DROP", dropped)
+
+    def _change(self, operator: str, names: Iterable[_Word]) -> None:
+        """Note columns that the alias of the rows has not, or as they were before an operator."""
+        if self._alias:
+            self._row = self._alias[0].text.lower()
+            self._changed |= {name.text.lower(): operator for name in names}
 
     def _joined(self, items: list[_Words]) -> _Words:
         found: _Words = []
