@@ -59,15 +59,23 @@ def divide_bignumeric(left: str, right: str) -> str:
     return _with_units(left, right, 18, reduced)
 
 
-def numeric_to_places(value: str, places: str, *, rounded: bool) -> str:
-    """Return a NUMERIC with so many places, halves away from zero or cut off; an error beyond NUMERIC."""
-    tens = f"CAST('1' || repeat('0', CAST(9 - {places} AS INTEGER)) AS HUGEINT)"
-    over = "xunits + CAST(sign(xunits) AS HUGEINT) * (xtens // 2)" if rounded else "xunits"
-    built = f"CAST(CAST(({over}) // xtens * xtens AS DECIMAL(38, 0)) * {_one_unit(9)} AS DECIMAL(38, 9))"
-    of_units = f"list_extract(list_transform([{in_units(value, 9)}], lambda xunits: {built}), 1)"
+def to_places(value: str, places: str, half: str, scale: int = 9) -> str:
+    """Return a decimal with so many places; an error beyond its type.
+
+    `half` says what becomes of halves: `away` from zero, to the `even` neighbour; with `cut` all behind the places is cut off.
+    """
+    tens = f"CAST('1' || repeat('0', CAST({scale} - {places} AS INTEGER)) AS HUGEINT)"
+    above = "abs(xunits % xtens) * 2 > xtens OR (abs(xunits % xtens) * 2 = xtens AND xunits // xtens % 2 <> 0)"
+    many = {
+        "away": "(xunits + CAST(sign(xunits) AS HUGEINT) * (xtens // 2)) // xtens",
+        "even": f"(xunits // xtens + CASE WHEN {above} THEN CAST(sign(xunits) AS HUGEINT) ELSE 0 END)",
+        "cut": "(xunits) // xtens",
+    }[half]
+    built = f"CAST(CAST({many} * xtens AS DECIMAL(38, 0)) * {_one_unit(scale)} AS DECIMAL(38, {scale}))"
+    of_units = f"list_extract(list_transform([{in_units(value, scale)}], lambda xunits: {built}), 1)"
     found = f"list_extract(list_transform([{tens}], lambda xtens: {of_units}), 1)"
-    few = f"CASE WHEN {places} >= 9 THEN {value} WHEN {places} < -29 THEN 0 * {value} ELSE {found} END"
-    return f"CASE WHEN {value} IS NOT NULL AND {places} IS NOT NULL THEN CAST({few} AS DECIMAL(38, 9)) END"
+    few = f"CASE WHEN {places} >= {scale} THEN {value} WHEN {places} < {scale - 38} THEN 0 * {value} ELSE {found} END"
+    return f"CASE WHEN {value} IS NOT NULL AND {places} IS NOT NULL THEN CAST({few} AS DECIMAL(38, {scale})) END"
 
 
 def _with_units(left: str, right: str, scale: int, built: str) -> str:

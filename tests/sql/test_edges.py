@@ -48,6 +48,8 @@ OF_OTHER_VALUES = {
     "-(FLOAT64, FLOAT64)": "the same",
     "*(FLOAT64, FLOAT64)": "the same",
     "BIGNUMERIC to INT64": "a number beyond INT64",
+    "ROUND(NUMERIC, INT64, STRING)": "a number that has no place for one more digit",
+    "ROUND(BIGNUMERIC, INT64, STRING)": "the same",
     "TRANSLATE(BYTES, BYTES, BYTES)": "a character that stands for two",
 }
 """What may fail, but not with the values of its cases."""

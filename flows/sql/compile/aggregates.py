@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
-_QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES"}
+_QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES", "APPROX_TOP_COUNT"}
 _BY = {"MAX_BY", "MIN_BY"}
 _SEEING = ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 """What gives one or several of the values that it sees, by their order."""
@@ -326,8 +326,12 @@ def _quantile_fault(name: str, inside: _Inside, *, window: bool) -> str:
     """Say what is wrong with a call of PERCENTILE_CONT and the like; an empty text where nothing is."""
     if inside.nulls is exp.RespectNulls:
         return f"{name} with RESPECT NULLS is not supported. Leave it out: NULLs are ignored."
+    if name == "PERCENTILE_CONT" and any(value.type in t.DECIMALS for _, value in inside.arguments[1:]):
+        return f"{name} with a share of NUMERIC is not supported by the embedded warehouse. Write 0.5 in place of NUMERIC '0.5'."
     if name == "APPROX_QUANTILES" and window:
         return "APPROX_QUANTILES takes no OVER. Write PERCENTILE_DISC(value, 0.5) OVER (...)."
+    if name == "APPROX_TOP_COUNT" and (window or inside.nulls or inside.distinct):
+        return f"{name} takes a value and how many of the most frequent ones: {name}(value, 10), without OVER, DISTINCT and NULLS."
     return ""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flows.sql.functions.match import Match
     from flows.sql.functions.signatures import Signature
 
-_INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF"}
+_INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF", "PERCENTILE_CONT"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
 _CHOOSING = {"IF", "COALESCE", "IFNULL"}
 """What gives one of its arguments."""

@@ -16,7 +16,7 @@ from flows.sql.compile.intervals import moved_by_sign
 from flows.sql.compile.literals import integer, opposite
 from flows.sql.compile.operators import operated
 from flows.sql.compile.value import Value
-from flows.sql.decimals import divide_bignumeric, divide_numeric, numeric_to_places
+from flows.sql.decimals import divide_bignumeric, divide_numeric, to_places
 from flows.sql.functions import signatures
 from flows.sql.once import bound, safely
 from flows.sql.parse.tree import operands
@@ -88,17 +88,22 @@ def _call_safe_divide(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     )
 
 
+_MODES = ("ROUND_HALF_EVEN", "ROUND_HALF_AWAY_FROM_ZERO")
+
+
 @compiles_call("ROUND", "TRUNC")
 def _to_places(name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    if len(node.expressions) != 2:  # noqa: PLR2004 - a number and its places
+    if len(node.expressions) < 2:  # noqa: PLR2004 - a number and its places
         return None
     pairs = [(item, expression(item, scope)) for item in node.expressions]
+    if len(pairs) > 2:  # noqa: PLR2004 - and a mode
+        return _by_mode(name, node, pairs, scope)
     (item, number), (_, places) = pairs
     if number.type == t.NUMERIC and (name == "TRUNC" or not isinstance(places.constant, int)):
         if not t.coerces(places.type, t.INT64):
             return scope.fault(node, f"{name} takes a number of places, but '{shown(pairs[1][0])}' is {places.type}.")
         given = [number.sql, converted(*pairs[1], t.INT64, scope)]
-        return Value(t.NUMERIC, bound(given, lambda names: numeric_to_places(*names, rounded=name == "ROUND")))
+        return Value(t.NUMERIC, bound(given, lambda names: to_places(*names, "away" if name == "ROUND" else "cut")))
     if name == "TRUNC" and number.type == t.BIGNUMERIC:
         return scope.fault(
             node,
@@ -110,6 +115,15 @@ def _to_places(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         within = max(-38, min(places.constant, t.DECIMALS[number.type]))
         pairs[1] = (node.expressions[1], integer(node, within, scope))
     return apply(name, node, signatures.scalar(name), pairs, scope)
+
+
+def _by_mode(name: str, node: exp.Expr, pairs: list[tuple[exp.Expr, Value]], scope: Scope) -> Value:
+    number, mode = pairs[0][1], pairs[-1][1]
+    if mode.type == t.STRING and mode.literal and mode.constant not in _MODES:
+        return scope.fault(node, f"'{mode.constant}' is no way to round. Write {' or '.join(_MODES)}.")
+    # Of what becomes a NUMERIC by itself GoogleSQL takes none here.
+    exact = number.type in {*t.DECIMALS, t.UNKNOWN}
+    return apply(name, node, [one for one in signatures.scalar(name) if exact or not one.written], pairs, scope)
 
 
 @compiles(exp.DPipe, reads=("safe",))

@@ -9,6 +9,7 @@ from sqlglot import exp
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import call_rule, calls, compiles, expression, may_fail
+from flows.sql.decomposed import FORMS
 from flows.sql.functions import foreign, signatures
 from flows.sql.functions.date_parts import PARTS
 from flows.sql.once import lifted
@@ -111,8 +112,8 @@ def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:
 
 
 def _of_times(item: exp.Expr) -> bool:
-    """Say whether an argument is an interval or the part of a date, of which only what moves and cuts dates knows."""
-    return isinstance(item, exp.Interval) or shown(item).upper() in PARTS
+    """Say whether an argument is an interval, the part of a date or the form of a text, of which only such a call knows."""
+    return isinstance(item, exp.Interval) or shown(item).upper() in {*PARTS, *FORMS}
 
 
 def _of_others(item: exp.Expr) -> bool:

@@ -17,7 +17,9 @@ from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_calls import duckdb_path
 from flows.sql.compile.value import NOTHING, Value
+from flows.sql.decomposed import FORMS, decomposed
 from flows.sql.functions import signatures
+from flows.sql.functions.template import UNFOLDED
 from flows.sql.json_held import double
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once
@@ -64,15 +66,19 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     return Value(want, bound([value.sql], lambda names: cast.cast(names[0], t.STRING, want, failure(wrong, names[0]))))
 
 
-@compiles_call("NORMALIZE")
-def _normalize(name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    mode = node.expressions[1] if len(node.expressions) > 1 else None
-    if len(node.expressions) > 2 or (mode is not None and mode.name.upper() != "NFC"):  # noqa: PLR2004 - a text and a form
-        return scope.fault(
-            node, f"{name} to another form than NFC is not supported by the embedded warehouse. Write NORMALIZE(text)."
-        )
+@compiles_call("NORMALIZE", fails=False)
+def _normalize(name: str, node: exp.Expr, scope: Scope) -> Value:
+    mode = node.expressions[1].name.upper() if len(node.expressions) > 1 else "NFC"
+    if len(node.expressions) > 2 or mode not in FORMS:  # noqa: PLR2004 - a text and a form
+        return scope.fault(node, f"{name} takes a text, and NFC, NFD, NFKC or NFKD: {name}(text, NFD).")
     value = argument(node.expressions[0], t.STRING, name, scope)
-    return Value(t.STRING, f"nfc_normalize({value.sql})")
+    if value.type == t.UNKNOWN:
+        return NOTHING
+    if "K" in mode:
+        said = failure(f"{name} to {mode} of a text with signs that stand for others")
+        alike = f"CASE WHEN regexp_matches({{0}}, {quote_text(UNFOLDED)}) THEN {said} ELSE {{0}} END"
+        value = value._replace(sql=once(value.sql, lambda text: alike.replace("{0}", text)))
+    return Value(t.STRING, decomposed(value.sql) if mode.endswith("D") else f"nfc_normalize({value.sql})")
 
 
 @compiles_call("STRING")

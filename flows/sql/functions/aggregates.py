@@ -75,6 +75,7 @@ ARRAY_CONCAT_AGG(ARRAY<T>) -> ARRAY<T> = flatten(array_agg($1$s) FILTER (WHERE $
 APPROX_COUNT_DISTINCT(O) -> INT64 = count(DISTINCT $1)$o -- differs estimates
 APPROX_QUANTILES(FLOAT64, INT64!1..10000) -> ARRAY<FLOAT64> = list_extract(list_transform([array_agg($d$1 ORDER BY $1) FILTER (WHERE CASE WHEN isnan($1) THEN !(APPROX_QUANTILES of NaN) ELSE $1 IS NOT NULL END)$o], lambda xs: CASE WHEN xs IS NOT NULL THEN list_transform(generate_series(0, $2), lambda xi: list_extract(xs, greatest(1, (len(xs) * xi + $2 - 1) // $2))) END), 1) -- differs estimates
 APPROX_QUANTILES(O, INT64!1..10000) -> ARRAY<O> = list_extract(list_transform([array_agg($d$1 ORDER BY $1) FILTER (WHERE $1 IS NOT NULL)$o], lambda xs: CASE WHEN xs IS NOT NULL THEN list_transform(generate_series(0, $2), lambda xi: list_extract(xs, greatest(1, (len(xs) * xi + $2 - 1) // $2))) END), 1) -- differs estimates
+APPROX_TOP_COUNT(E, INT64!1..10000) -> ARRAY<STRUCT<value E, count INT64>> = CASE WHEN count(*)$o > 0 THEN list_extract(list_transform([list_concat(list_transform(map_entries(histogram($1)$o), lambda xe: {{'c': CAST(xe.value AS BIGINT), 'v': xe.key}}), [{{'c': count(CASE WHEN $1 IS NULL THEN 1 END)$o, 'v': NULL}}])], lambda xs: list_transform(list_slice(list_sort(list_transform(list_filter(xs, lambda xe: xe.c > 0), lambda xe: {{'c': -xe.c, 'v': xe.v}})), 1, $2), lambda xe: {{'value': xe.v, 'count': -xe.c}})), 1) END -- differs estimates
 MAX_BY(T, O) -> T = arg_max_null($1, $b)$o
 MIN_BY(T, O) -> T = arg_min_null($1, $b)$o
 STDDEV(INT64) -> FLOAT64 = stddev_samp($d$1$x)$o -- drifts

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.functions.signatures import VARIABLES, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from flows.model.types import Type
 
 
 class Match(NamedTuple):
@@ -90,4 +89,6 @@ def _made_exact(given: Sequence[tuple[Type, bool]], wanted: Sequence[Type]) -> b
 def _bind(type_: Type, bound: dict[Type, Type]) -> Type:
     if type_.element is not None:
         return t.array(_bind(type_.element, bound))
+    if type_.fields:
+        return Type("STRUCT", fields=tuple((name, _bind(field, bound)) for name, field in type_.fields))
     return bound.get(type_, type_)

@@ -1,6 +1,6 @@
 """Functions of numbers beside the common ones: bits, angles, exact sums; `signatures` says how a line reads."""
 
-from flows.sql.decimals import in_units, multiply_numeric, square_root
+from flows.sql.decimals import in_units, multiply_numeric, square_root, to_places
 
 
 def _whole_quotient(scale: int) -> str:
@@ -29,7 +29,20 @@ def _series(type_: str, step: str) -> str:
     )
 
 
+def _rounded(scale: int) -> str:
+    """Return the template of ROUND of a decimal by a mode."""
+    even, away = (to_places("$1", "$2", half, scale) for half in ("even", "away"))
+    return f"CASE $3 WHEN 'ROUND_HALF_EVEN' THEN {even} ELSE {away} END -- strict; fails: the result is out of range"
+
+
+# A sign before it or behind it, and commas anywhere before the point.
+_DIGITS = r"(?:[0-9,]*[0-9][0-9,]*(?:\.[0-9]*)?|,*\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_NUMBER = rf"[\s\x0b]*(?:[+-][\s\x0b]*{_DIGITS}|{_DIGITS}[\s\x0b]*[+-]?)[\s\x0b]*"
+
 NUMBERS = rf"""
+ROUND(NUMERIC, INT64, STRING!) -> NUMERIC = {_rounded(9)}
+ROUND(BIGNUMERIC, INT64, STRING!) -> BIGNUMERIC = {_rounded(18)}
+PARSE_NUMERIC(STRING) -> NUMERIC = CAST(CASE WHEN regexp_matches($1, '^[\s\x0b]*-|-[\s\x0b]*$') THEN '-' ELSE '' END || replace(regexp_extract($1, '[0-9.,]+(?:[eE][+-]?[0-9]+)?'), ',', '') AS DECIMAL(38, 9)) -- fails where NOT regexp_full_match($1, '{_NUMBER}'): PARSE_NUMERIC of a text that is no number
 BIT_COUNT(INT64) -> INT64 = CAST(bit_count($1) AS BIGINT)
 SQRT(INT64) -> FLOAT64 = sqrt(CAST($1 AS DOUBLE)) -- fails where $1 < 0: SQRT of a negative number
 SQRT(NUMERIC) -> NUMERIC = {square_root("$1")} -- fails where $1 < 0: SQRT of a negative number

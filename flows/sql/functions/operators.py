@@ -21,6 +21,14 @@ def _of_bytes(sign: str) -> str:
     return f"CASE WHEN octet_length($1) = 0 THEN $1 ELSE CAST({bits} AS BLOB) END -- {unequal}"
 
 
+def _shifted_bytes(sign: str) -> str:
+    """Return the template of a shift of BYTES, of which as many bits go as come."""
+    moved = f"CAST(CAST($1 AS BIT) {sign} CAST($2 AS INTEGER) AS BLOB)"
+    none = "unhex(repeat('00', octet_length($1)))"
+    kept = f"CASE WHEN octet_length($1) = 0 THEN $1 WHEN $2 >= octet_length($1) * 8 THEN {none} ELSE {moved} END"
+    return f"{kept} -- fails where $2 < 0: a shift by a negative number"
+
+
 _FAR = "fails where $days < -3660000 OR $days > 3660000: a DATE moved beyond the years 1 to 9999; in years"
 
 OPERATORS = rf"""
@@ -59,6 +67,8 @@ OPERATORS = rf"""
 ~(BYTES) -> BYTES = CASE WHEN octet_length($1) = 0 THEN $1 ELSE CAST((~CAST($1 AS BIT)) AS BLOB) END
 <<(INT64, INT64) -> INT64 = {_shifted(f"(((CAST($1 AS HUGEINT) & {_BITS}) << CAST($2 AS INTEGER)) & {_BITS})")}
 >>(INT64, INT64) -> INT64 = {_shifted(f"((CAST($1 AS HUGEINT) & {_BITS}) >> CAST($2 AS INTEGER))")}
+<<(BYTES, INT64) -> BYTES = {_shifted_bytes("<<")}
+>>(BYTES, INT64) -> BYTES = {_shifted_bytes(">>")}
 ||(STRING...) -> STRING = ($|)
 ||(BYTES...) -> BYTES = ($|)
 ||(ARRAY<T>...) -> ARRAY<T> = CASE WHEN $null THEN NULL ELSE list_concat($*) END

@@ -36,7 +36,7 @@ E, O = Type("E"), Type("O")  # noqa: E741 - as the table has it
 VARIABLES = (T, U, E, O)
 _SCALARS = SCALARS + NUMBERS + TEXTS + BLOBS
 _WRITTEN = re.compile(r"(?:([0-9]+)(?:\.\.([0-9]+))?)?")
-_LINE = re.compile(r"(.+?)\(([^()]*)\) -> (\S+) = (.+?)(?: -- (.+))?")
+_LINE = re.compile(r"(.+?)\(([^()]*)\) -> (\S+|ARRAY<STRUCT<.+?>>) = (.+?)(?: -- (.+))?")
 
 
 class Written(NamedTuple):
@@ -163,6 +163,9 @@ def _written(limits: str) -> Written:
 def _type(word: str) -> Type:
     if word in {"T", "U", "E", "O", "NULL"}:
         return Type(word)
+    if word.startswith("STRUCT<"):
+        fields = (field.split(" ") for field in word[7:-1].split(", "))
+        return Type("STRUCT", fields=tuple((name, _type(of)) for name, of in fields))
     return t.array(_type(word[6:-1])) if word.startswith("ARRAY<") else parse_type(word)
 
 

@@ -34,7 +34,7 @@ _TOKEN = re.compile(
 _BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
 # not know. The letters of Europe's alphabets, of Chinese, Japanese and Korean, and pictures stay themselves.
-_UNFOLDED = (
+UNFOLDED = (
     r"[^\x00-\x7f\xa1-\xa7\xa9\xab\xac\xae\xb0\xb1\xb6\xb7\xbb\xbf-\x{12f}\x{134}-\x{13e}\x{141}-\x{148}\x{14a}-\x{17e}"
     r"\x{386}\x{388}-\x{38f}\x{391}-\x{3ce}\x{400}-\x{481}\x{48a}-\x{52f}\x{2010}-\x{2016}\x{2018}-\x{2023}\x{20ac}"
     r"\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}\x{1f300}-\x{1f64f}\x{1f680}-\x{1f6d7}]"
@@ -44,7 +44,7 @@ _LATER = "[89AB][0-9A-F]"
 _FIXED = {
     "spaces": quote_text(_SPACES),
     "breaks": quote_text(f"(?s)[{_BREAKS}]|[^{_BREAKS}]+"),
-    "folded": quote_text(_UNFOLDED),
+    "folded": quote_text(UNFOLDED),
     "signs": quote_text(
         f"[0-7][0-9A-F]|(?:C[2-9A-F]|D[0-9A-F]){_LATER}|(?:E0[AB][0-9A-F]|E[1-9A-CEF]{_LATER}|ED[89][0-9A-F]){_LATER}"
         f"|(?:F0[9AB][0-9A-F]|F[1-3]{_LATER}|F48[0-9A-F]){_LATER}{_LATER}|.."
