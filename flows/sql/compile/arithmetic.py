@@ -103,7 +103,9 @@ def _to_places(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         if not t.coerces(places.type, t.INT64):
             return scope.fault(node, f"{name} takes a number of places, but '{shown(pairs[1][0])}' is {places.type}.")
         given = [number.sql, converted(*pairs[1], t.INT64, scope)]
-        return Value(t.NUMERIC, bound(given, lambda names: to_places(*names, "away" if name == "ROUND" else "cut")))
+        return Value(
+            t.NUMERIC, bound(given, lambda names: to_places(names[0], names[1], "away" if name == "ROUND" else "cut"))
+        )
     if name == "TRUNC" and number.type == t.BIGNUMERIC:
         return scope.fault(
             node,
