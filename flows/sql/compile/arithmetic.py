@@ -38,6 +38,7 @@ _SIGNS: dict[type[exp.Expr], str] = {
     exp.BitwiseLeftShift: "<<",
     exp.BitwiseRightShift: ">>",
 }
+_OF_BITS = {"&", "|", "^", "<<", ">>"}
 
 
 @compiles(*_SIGNS, reads=("typed", "safe"))
@@ -46,6 +47,9 @@ def _binary(node: exp.Expr, scope: Scope) -> Value:
     if isinstance(node.expression, exp.Interval) or isinstance(node.this, exp.Interval):
         return moved_by_sign(node, sign, scope)
     sides = [(side, expression(side, scope)) for side in (node.this, node.expression)]
+    if sign in _OF_BITS:
+        # To these no text that is written down is one of BYTES.
+        sides = [(side, value._replace(literal=value.literal and value.type != t.STRING)) for side, value in sides]
     return (sign == "*" and _short_product(sides)) or operated(sign, node, sides, scope)
 
 

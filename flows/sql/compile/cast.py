@@ -140,6 +140,8 @@ def decimal_literal(text: str, want: Type) -> str | None:
 
 def literal(text: str, want: Type) -> str | None:
     """Return a text literal as DuckDB's literal of another type, or None where it cannot be read."""
+    if want == t.BYTES:
+        return f"unhex('{text.encode().hex()}')" if text.isascii() else None
     read = BETWEEN.get((t.STRING, want))
     if read is None or re.fullmatch(read.form or "(?!)", text, re.ASCII) is None:
         return None

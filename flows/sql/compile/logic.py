@@ -124,17 +124,19 @@ def _like(node: exp.Expr, scope: Scope) -> Value:
 
 def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope) -> Value:
     """Return whether a text is like one of several patterns, or like all of them."""
-    kind = t.BYTES if text.type == t.BYTES else t.STRING
-    wrong = next((one for one in (text, *patterns) if not t.coerces(one.type, kind)), None)
+    kind = t.BYTES if t.BYTES in {one.type for one in (text, *patterns)} else t.STRING
+    wrong = next((one for one in (text, *patterns) if not t.coerces(one.type, kind, one.literal)), None)
     if wrong is not None:
         other = f"{text.type} and {patterns[0].type if wrong is text else wrong.type}"
         return scope.fault(node, f"LIKE takes STRINGs or BYTES, but '{shown(node)}' has {other}.")
     for one in patterns:
-        written = str(one.constant) if one.literal and one.type == t.STRING else ""
+        written = one.constant if one.literal and isinstance(one.constant, str) else ""
         if (len(written) - len(written.rstrip("\\"))) % 2:
             return scope.fault(
                 node, f"the pattern '{written}' ends with one \\, which stands before a sign. Write r'...\\\\'."
             )
+    if kind == t.BYTES:
+        text, *patterns = (one._replace(sql=converted(node, one, kind, scope), type=kind) for one in (text, *patterns))
     template = signatures.operator("NOT LIKE" if node.args.get("negate") else "LIKE")[0].template
     joined = " AND " if isinstance(node.expression, exp.All) else " OR "
 

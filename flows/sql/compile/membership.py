@@ -101,7 +101,8 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     if len(relation.columns) != 1:
         return scope.fault(node, f"IN needs a query of one column; this one gives {len(relation.columns)}.")
     inner = relation.columns[0][1]
-    common = comparable(node, [value, Value(inner.type, "x")], scope, ordered=False)
+    # What is written down before a query does not turn into the type of its column.
+    common = comparable(node, [value._replace(literal=False), Value(inner.type, "x")], scope, ordered=False)
     if common is None or common == t.UNKNOWN:
         return NOTHING
     # Of NULL in no rows, DuckDB says NULL where a query of names around it takes the elements of an array.

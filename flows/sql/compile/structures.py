@@ -48,9 +48,6 @@ def constructed(node: exp.Expr, items: Sequence[exp.Expr], want: Type, scope: Sc
         return scope.fault(node, f"{want} takes {plural(len(kinds), 'value')}, and gets {len(given)}.")
     values = []
     for (item, value), kind in zip(given, kinds, strict=True):
-        if (value.type, kind) == (t.STRING, t.BYTES) and value.literal:
-            values.append(Value(kind, f"encode({value.sql})"))
-            continue
         if not t.coerces(value.given[0], kind, value.literal):
             written = shown(item)
             return scope.fault(item, f"'{written}' in {want} is {value.type}. Write CAST({written} AS {kind}).")

@@ -126,9 +126,8 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.fault(
             node, f"{name} takes numbers from 1 on, written down, as the place and the number of a match. {instead}"
         )
-    given = expression(node.expressions[0], scope)
-    kind = t.BYTES if given.type == t.BYTES else t.STRING
-    value = given if kind == t.BYTES else argument(node.expressions[0], t.STRING, name, scope)
+    kind = _kind(node, scope)
+    value = argument(node.expressions[0], kind, name, scope)
     if t.UNKNOWN in (value.type, expression(node.expressions[1], scope).type):
         return NOTHING
     pattern = _pattern(node, kind)
@@ -182,9 +181,8 @@ def _from_place(text: str, place: int) -> str:
 def _regexp_instr(name: str, node: exp.Expr, scope: Scope) -> Value:
     if not 2 <= len(node.expressions) <= 5:  # noqa: PLR2004 - a text and a pattern, a place, which match, its end
         return scope.fault(node, f"{name} takes a text and a pattern: {name}(text, r'pattern').")
-    given = expression(node.expressions[0], scope)
-    kind = t.BYTES if given.type == t.BYTES else t.STRING
-    value = given if kind == t.BYTES else argument(node.expressions[0], t.STRING, name, scope)
+    kind = _kind(node, scope)
+    value = argument(node.expressions[0], kind, name, scope)
     pattern, groups = _pattern(node, kind), _groups(node, scope)
     if groups is None or value.type == t.UNKNOWN:
         return NOTHING
@@ -230,7 +228,7 @@ def _plain_regexp(_: str, node: exp.Expr, scope: Scope) -> Value | None:
 
 def _groups(node: exp.Expr, scope: Scope) -> int | None:
     """Return how many groups a call's pattern has, where it is a literal; None where it has a fault."""
-    pattern = _pattern(node, t.STRING) or _pattern(node, t.BYTES)
+    pattern = _pattern(node, _kind(node, scope))
     if pattern is None:
         return 0
     reason = pattern_fault(pattern)
@@ -240,13 +238,20 @@ def _groups(node: exp.Expr, scope: Scope) -> int | None:
     return None
 
 
+def _kind(node: exp.Expr, scope: Scope) -> Type:
+    """Return in which type a call looks for its pattern: a text that is written down turns into BYTES beside them."""
+    given = (expression(item, scope).type for item in node.expressions[:2])
+    return t.BYTES if t.BYTES in given else t.STRING
+
+
 def _pattern(node: exp.Expr, kind: Type) -> str | None:
-    """Return a call's pattern where it is a literal of a type: that of BYTES has a sign for each byte."""
+    """Return a call's pattern where it is a literal: that of BYTES has a sign for each byte."""
     pattern = node.expressions[1] if len(node.expressions) > 1 else None
     if isinstance(pattern, exp.ByteString) and kind == t.BYTES:
         return bytes.fromhex(pattern.name.replace("\\x", "")).decode("latin-1")
-    is_text = isinstance(pattern, exp.Literal) and pattern.is_string
-    return pattern.name if is_text and kind == t.STRING else None  # type: ignore[union-attr]
+    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+        return None
+    return pattern.name if kind == t.STRING or pattern.name.isascii() else None
 
 
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
