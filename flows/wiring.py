@@ -52,12 +52,13 @@ def project_folder() -> Path:
         raise UsageError("The folder in which this runs is there no more. Run it in the project's folder.") from None
 
 
-def tables_ever() -> set[str] | None:
-    """Return the tables whose files commits of this folder have had; None where git does not know all, or of none."""
+def tables_ever() -> tuple[set[str], str]:
+    """Return the tables whose files commits of this folder have had, and why git does not know all, if it does not."""
     from flows.project.files import FOLDER, SUFFIX  # noqa: PLC0415 - deploying alone needs it
 
-    paths = map(Path, files_ever(project_folder(), FOLDER) or ())
-    return {f"{path.parent.name}.{path.stem}" for path in paths if path.suffix == SUFFIX} or None
+    files, unknown = files_ever(project_folder(), FOLDER)
+    paths = [path for path in map(Path, files) if path.suffix == SUFFIX]
+    return {f"{path.parent.name}.{path.stem}" for path in paths}, unknown or ("" if paths else "no commit has a table")
 
 
 def run_alone(kind: Kind, request: Request, observer: Observer) -> Outcome:

@@ -76,9 +76,9 @@ def test_the_history_says_which_commit_comes_first(repository, tmp_path):
 
 
 def test_the_history_says_which_tables_had_a_file(repository, tmp_path, monkeypatch):
-    """Also before they were renamed, in a branch that was merged, and where the project is a folder; no other folder's.
+    """Also before they were renamed, in a branch that was merged, by a merge alone, and where the project is a folder; no other folder's.
 
-    Where commits were not fetched, or there are none of tables, it says nothing.
+    Where git does not know, it says why.
     """
     root = repository / "project"
     for place, name in ((root, "kept"), (root, "old"), (repository, "another")):
@@ -86,7 +86,7 @@ def test_the_history_says_which_tables_had_a_file(repository, tmp_path, monkeypa
         (place / f"tables/core/{name}.yaml").write_text("description: A thing.")
     (root / "tables/core/notes.txt").write_text("text")
     monkeypatch.chdir(root)
-    assert tables_ever() is None
+    assert tables_ever() == (set(), "no commit has a table")
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "two")
     git(root, "checkout", "-q", "-b", "other")
@@ -94,16 +94,23 @@ def test_the_history_says_which_tables_had_a_file(repository, tmp_path, monkeypa
     git(root, "commit", "-q", "-m", "three")
     git(root, "rm", "-q", "tables/core/new.yaml")
     git(root, "commit", "-q", "-m", "four")
-    assert tables_ever() == {"core.kept", "core.old", "core.new"}
+    assert tables_ever() == ({"core.kept", "core.old", "core.new"}, "")
     git(root, "checkout", "-q", "main")
-    assert tables_ever() == {"core.kept", "core.old"}
-    git(root, "merge", "-q", "--no-ff", "--no-edit", "other")
-    assert tables_ever() == {"core.kept", "core.old", "core.new"}
+    assert tables_ever() == ({"core.kept", "core.old"}, "")
+    git(root, "merge", "-q", "--no-commit", "--no-ff", "other")
+    (root / "tables/core/merged.yaml").write_text("description: A thing.")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "five")
+    git(root, "rm", "-q", "tables/core/merged.yaml")
+    git(root, "commit", "-q", "-m", "six")
+    assert tables_ever() == ({"core.kept", "core.old", "core.new", "core.merged"}, "")
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "shallow")
     monkeypatch.chdir(tmp_path / "shallow/project")
-    assert tables_ever() is None
+    assert tables_ever() == (set(), "its older commits were not fetched: git fetch --unshallow")
     monkeypatch.chdir(tmp_path)
-    assert tables_ever() is None
+    assert tables_ever() == (set(), "not a git repository (or any of the parent directories): .git")
+    monkeypatch.setenv("PATH", "")
+    assert tables_ever() == (set(), "git: No such file or directory")
 
 
 def test_a_dry_run_needs_no_connection(tmp_path):

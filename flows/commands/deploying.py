@@ -102,10 +102,10 @@ def deploy_project(
         if delete is not None or (len(names) > FEW and 2 * len(names) > there):
             _refuse_most(names, there, delete)
             return names
-        had = tables_ever() if names else None
-        strange.extend(name for name in names if had is not None and name not in had)
+        asks = not (yes or as_json) and sys.stdin.isatty()
+        strange.extend(_of_others(names, tell=yes or asks))
         gone = [name for name in names if name not in strange]
-        if not gone or yes or as_json or not sys.stdin.isatty():
+        if not gone or not asks:
             return gone if yes else []
         of = "a table without a file" if len(gone) == 1 else "tables without a file"
         err(f"{plural(len(gone), 'deployment')} of {of}: {_named(gone)}")
@@ -120,6 +120,14 @@ def deploy_project(
     else:
         _print(result, strange)
     return result
+
+
+def _of_others(names: list[str], *, tell: bool) -> list[str]:
+    """Return the tables of which no commit here has had a file, as far as git knows; tell where it does not."""
+    had, unknown = tables_ever() if names else (set(), "")
+    if unknown and tell:
+        err(f"git cannot tell which tables this folder has had ({unknown}): each without a file counts as gone.")
+    return [name for name in names if not unknown and name not in had]
 
 
 def _refuse_most(names: list[str], there: int, said: int | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.model.safe_text import unended
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -51,10 +53,11 @@ def precedes(folder: Path, one: str, two: str) -> bool | None:
     return found[0] if found[0] != found[1] else None
 
 
-def files_ever(folder: Path, below: str) -> set[str] | None:
-    """Return the files that commits have had, up to the one that is checked out; None where git does not know all.
+def files_ever(folder: Path, below: str) -> tuple[set[str], str]:
+    """Return the files that commits have had, up to the one that is checked out, and why git does not know all.
 
-    So it is outside of a repository, and in one whose older commits were not fetched, as it is in most of CI.
+    So it is outside of a repository, and in one whose older commits were not fetched, as it is in most of CI. Where it
+    does know them there is no reason, and otherwise there are no files.
 
     Args:
         folder: a project's.
@@ -62,22 +65,27 @@ def files_ever(folder: Path, below: str) -> set[str] | None:
     """
     import subprocess  # noqa: PLC0415 - slow to import, and few runs need it
 
-    def asked(*command: str) -> str | None:
+    def asked(*command: str) -> str:
         done = subprocess.run(  # noqa: S603 - git alone
             ["git", "-C", str(folder), *command],  # noqa: S607 - the one that a person uses
             capture_output=True,
             text=True,
             errors="replace",
-            check=False,
+            check=True,
             timeout=PATIENCE,
         )
-        return None if done.returncode else done.stdout
+        return done.stdout
 
-    added = ("log", "--full-history", "--diff-filter=A", "--no-renames", "--format=", "--name-only", "--relative", "-z")
+    # What a merge alone has brought in differs from both its sides; what one of them has had is found there.
+    added = ("log", "-c", "--full-history", "--diff-filter=A", "--no-renames", "--format=", "--name-only", "-z")
     try:
         if asked("rev-parse", "--is-shallow-repository") != "false\n":
-            return None
-        found = asked(*added, "--", below)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return None if found is None else set(found.split("\0")) - {""}
+            return set(), "its older commits were not fetched: git fetch --unshallow"
+        found = asked(*added, "--relative", "--", below)
+    except subprocess.CalledProcessError as error:
+        return set(), unended(next(iter(error.stderr.splitlines()), "").removeprefix("fatal: "))
+    except subprocess.TimeoutExpired:
+        return set(), f"it takes longer than {PATIENCE} s"
+    except OSError as error:
+        return set(), f"{error.filename}: {error.strerror}"
+    return set(found.split("\0")) - {""}, ""

@@ -238,7 +238,13 @@ def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
     _commit(deployed.root, "Take it out")
     said = deployed.run("-m", "flows.deploy")
     assert "1 deployment of a table without a file stays: derived.top_items. Delete it with --yes." in said.stderr
-    assert deployed.deploy("--yes")["deleted"] == ["derived.top_items"]
+    (deployed.root / ".git").rename(deployed.root / "elsewhere")
+    said = deployed.run("-m", "flows.deploy", "--yes")
+    assert said.stdout == "deleted  derived.top_items\n7 deployments: 7 unchanged, 1 deleted\n"
+    assert said.stderr == (
+        "git cannot tell which tables this folder has had (not a git repository (or any of the parent directories): "
+        ".git): each without a file counts as gone.\n"
+    )
     assert "derived.top_items" not in deployed.state()
     names = [one["name"] for one in deployed.server.call("POST", "automations/filter")]
     assert names
@@ -247,7 +253,7 @@ def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
     assert deployed.run("-m", "flows.deploy").stdout == (
         "created  derived.top_items\n8 deployments: 1 created, 7 unchanged\n"
     )
-    shutil.rmtree(deployed.root / ".git")
+    shutil.rmtree(deployed.root / "elsewhere")
 
 
 def _git(folder: Path, *command: str) -> None:
