@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect import Flow
+    from prefect.client.schemas.objects import State
 
     from flows.engine.outcome import Observer, Outcome
     from flows.wiring import Kind
@@ -50,12 +51,14 @@ def run_tracked(kind: Kind, request: Request) -> tuple[UUID | None, Any]:
     from prefect import tags  # noqa: PLC0415 - slow to import
 
     from blocks.api import asking_api  # noqa: PLC0415 - the same
+    from flows.tracking.stopping import as_before  # noqa: PLC0415 - the same
 
     start = request.bounds.start if request.bounds.start > BEGINNING else None
     end = request.bounds.end if request.bounds.end < END else None
     run = table_flow(kind)
     switches = {name: getattr(request, name) for name in SWITCHES}
-    with asking_api(), tags("derived" if kind == "derive" else "core", request.table.partition(".")[0]):
+    tagged = tags("derived" if kind == "derive" else "core", request.table.partition(".")[0])
+    with asking_api(), tagged, as_before():
         state: Any = run(request.table, start, end, **switches, return_state=True)
     if state.is_cancelled():
         raise KeyboardInterrupt
@@ -70,15 +73,15 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     from prefect import flow  # noqa: PLC0415 - only where it runs
     from prefect.exceptions import TerminationSignal  # noqa: PLC0415
 
+    from flows.tracking.asked_to_stop import end_what_was_stopped_between  # noqa: PLC0415
     from flows.tracking.dry_run import dry_run as dry_run_of  # noqa: PLC0415
     from flows.tracking.final_state import failed_state, final_state, let_go, planned_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
     from flows.tracking.observer import Tracker  # noqa: PLC0415
     from flows.tracking.stopping import hear_no_more  # noqa: PLC0415
-    from flows.tracking.unbegun import end_what_was_stopped_before  # noqa: PLC0415
 
     show_no_traceback_of_ours()
-    end_what_was_stopped_before()
+    end_what_was_stopped_between()
 
     def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
         table: str = only or "",
@@ -115,7 +118,9 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             "abandon": abandon,
             "rollback": rollback,
         }
-        with nullcontext() if only is None else in_a_form():
+
+        def work() -> State[Any]:
+            """Do what is asked; once it is known how the run ends, nothing stops it any more."""
             try:
                 _refuse_words(**switches, dry_run=dry_run)
                 if only is not None and table != only:
@@ -126,17 +131,17 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
                 request = Request(str(table), bounds, **switches)
                 if dry_run:
                     found = dry_run_of(kind, request, tracker.say)
+                    tracker.end.begin()
                     tracker.shown(found)
                     return planned_state(table, found.plan)
+                tracker.begun()
                 outcome = run_one(request, tracker)
+                tracker.end.begin()
             except DerivedError as error:  # a person's error: its message says all, a traceback would hide it
+                tracker.end.begin()
                 tracker.failed(error)
                 let_go(error)
                 return failed_state(error)
-            except (KeyboardInterrupt, TerminationSignal) as stopped:
-                hear_no_more()
-                let_go(stopped)
-                return tracker.stopped(stopped)
             state = final_state(outcome)
             for failure in outcome.failures:
                 let_go(failure.error)
@@ -145,6 +150,14 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
             if state.name in {"Committed", "PartlyCommitted"}:
                 tracker.committed()
             return state
+
+        with nullcontext() if only is None else in_a_form():
+            try:
+                return work()
+            except (KeyboardInterrupt, TerminationSignal) as stopped:
+                hear_no_more()
+                let_go(stopped)
+                return tracker.stopped(stopped)
 
     run.__name__ = kind
     # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from prefect.exceptions import Abort, TerminationSignal
 from prefect.states import Cancelled
 from prefect.tasks import exponential_backoff
 
+from blocks.api import asking_api
 from flows.extracts.manifest import KEPT, Manifest
-from flows.model.errors import DerivedError
+from flows.model.errors import ApiError, DerivedError, UsageError
 from flows.model.safe_text import printable
 from flows.report.markdown import artifact_key, error_markdown, outcome_markdown, plan_markdown
 from flows.report.plan_text import describe_plan, plan_span
@@ -24,6 +26,7 @@ from flows.report.text import describe_divided, describe_kept, describe_turned, 
 from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
 from flows.tracking.final_state import describe_stopped, has_committed, put_back_state, stopped_state
+from flows.tracking.left_behind import put_back_left_behind
 from flows.tracking.stopping import Later, hear_no_more
 from flows.wiring import project_folder, stage_block
 
@@ -55,13 +58,29 @@ class Tracker:
         self._table = table
         self._task: Any = _window_task(table)
         self._storage: Any = None
-        self._name = table
+        self._name = f"{table} run"
         self._entries: list[Entry] = []
         self._at = ""
         """The window that is at work; empty where none is."""
+        self.end = Later()
+        """Begins once it is known how the run ends; the process ends with it."""
+
+    def begun(self) -> None:
+        """Do what earlier processes have left undone: tell what this run may have committed, put back other runs."""
+        run = _flow_run()
+        if run.run_count > 1:
+            self.committed()
+        if run.deployment_id is not None:
+            with suppress(ApiError, UsageError), asking_api(), get_client(sync_client=True) as client:
+                for name in put_back_left_behind(client, run):
+                    self.say(
+                        f"{name} was left behind by a worker or machine that is gone, and waits to be started again"
+                    )
 
     def stopped(self, how: BaseException) -> State[Any]:
         """Return how the flow run ends that was stopped; where that is told already, raise what leaves it so."""
+        if any(entry.is_commit for entry in self._entries):
+            self.committed()
         run, done = _flow_run(), describe_stopped(self._entries, self._at)
         self.say(done)  # a worker of processes gives a cancelled run a message of its own in the end
         if isinstance(how, KeyboardInterrupt) or run.deployment_id is None:
@@ -148,6 +167,7 @@ class Tracker:
 
     def ended(self, outcome: Outcome) -> None:
         """Log what there is to know, and publish what was done."""
+        self.end.begin()
         for line in remarks(outcome):
             self.say(line)
         if outcome.turned is not None:

@@ -4,6 +4,8 @@ A worker that is told to end kills what it has started at once, and one that is 
 `Running`. So the worker starts a process here that may be killed. Its child starts the run, ends it once the worker is
 gone, and tells the run's state where the run has not done so itself.
 
+Where that child is killed, the first process does its part.
+
 Nothing of Prefect is imported before it is needed.
 """
 
@@ -17,12 +19,18 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ENGINE = ("-m", "prefect.engine")
-GRACE = 20
-"""Seconds that a run has to end by itself once its worker is gone."""
+GRACE = 15
+"""Seconds that a run has to end by itself once its worker is gone: no other takes up what it has put back before."""
 ENDING = 5
 """Seconds that a worker may take to end that was told to, together with its run."""
+PID = 4
+"""Bytes that hold the id of a process."""
 PRINTING = 1
 """Seconds that what a run has printed may take to be read, once it has ended."""
 TELLING = 60
@@ -31,44 +39,81 @@ TELLING = 60
 
 def execute() -> int:
     """Execute the run that PREFECT__FLOW_RUN_ID names, and return the exit code of this process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until there is who can hand it on
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, and so is the end of its terminal
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     front, held = os.pipe()
+    alive, of_run = os.pipe()
+    printed, prints = zip(os.pipe(), os.pipe(), strict=True)
     keeper = os.fork()
     if keeper == 0:
-        os.close(held)
-        return _end_like(_keep(front))
-    os.close(front)
-    return _end_like(_wait_for(keeper))
+        _close(held, alive)
+        return _end_like(_keep(front, of_run, printed, prints))
+    _close(front, of_run, *prints)
+    code = _wait_for(keeper)
+    if code < 0 and _end_orphan(alive, printed):
+        return 0
+    return _end_like(code)
 
 
-def _keep(front: int) -> int:
+def _keep(front: int, of_run: int, printed: Sequence[int], prints: Sequence[int]) -> int:
     """Start the run, wait for its end and return its exit code, negative for a signal.
 
     Args:
         front: gives the end of file once the process is gone that the worker has started.
+        of_run: what the run holds as long as it lives, and first writes its process id to.
+        printed: where what the run prints is read, and errors.
+        prints: where it is written.
     """
-    printed = {os.pipe(): stream for stream in (1, 2)}
     run = os.fork()
     if run == 0:
-        for (_, end), stream in printed.items():
+        for stream, end in enumerate(prints, 1):
             os.dup2(end, stream)
+        os.set_inheritable(of_run, True)
+        os.write(of_run, os.getpid().to_bytes(PID))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.execv(sys.executable, (sys.executable, *ENGINE))  # noqa: S606 - Prefect's own
+    _close(of_run, *prints)
     gone = threading.Event()
     threading.Thread(target=_end_with_the_worker, args=(front, run, gone), daemon=True).start()
-    relays = []
-    for (end, other), stream in printed.items():
-        os.close(other)
-        relays.append(threading.Thread(target=_relay, args=(end, stream), daemon=True))
-        relays[-1].start()
+    relays = _relays(printed)
     code = _wait_for(run)
+    ended = time.monotonic()
     for relay in relays:
         relay.join(PRINTING)
     if code < 0:
         gone.wait(ENDING)
     if code != 0 and gone.is_set():
-        _tell()
+        _tell(ended)
     return code
+
+
+def _end_orphan(alive: int, printed: Sequence[int]) -> bool:
+    """End a run of which nobody keeps account any more, and tell; returns whether there was one, or none had begun."""
+    run = int.from_bytes(os.read(alive, PID))
+    if run and select.select([alive], [], [], 0)[0]:
+        return False  # the signal that has ended its keeper was its own
+    _relays(printed)
+    for number in (signal.SIGTERM, signal.SIGKILL) if run else ():
+        with suppress(ProcessLookupError):
+            os.kill(run, number)
+        if select.select([alive], [], [], GRACE)[0]:
+            break
+    _tell(time.monotonic())
+    return True
+
+
+def _close(*ends: int) -> None:
+    for end in ends:
+        os.close(end)
+
+
+def _relays(printed: Sequence[int]) -> list[threading.Thread]:
+    """Begin to print what a run prints."""
+    relays = [threading.Thread(target=_relay, args=one, daemon=True) for one in zip(printed, (1, 2), strict=True)]
+    for relay in relays:
+        relay.start()
+    return relays
 
 
 def _relay(end: int, stream: int) -> None:
@@ -86,6 +131,7 @@ def _wait_for(child: int) -> int:
             os.kill(child, number)
 
     signal.signal(signal.SIGTERM, hand_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -111,13 +157,13 @@ def _end_with_the_worker(front: int, run: int, gone: threading.Event) -> None:
         os.kill(run, signal.SIGKILL)
 
 
-def _tell() -> None:
-    """Give the run the state that it has come to, where it has not told that."""
+def _tell(ended: float) -> None:
+    """Give the run the state that it has come to, where it has not told that since its process ended."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):  # which the worker has read
         os.dup2(nowhere, stream)
     from flows.tracking.gone import tell_of_gone_process  # noqa: PLC0415 - Prefect is slow to import
 
     deadline = time.monotonic() + TELLING
-    while not tell_of_gone_process() and time.monotonic() < deadline:
+    while not tell_of_gone_process(ended) and time.monotonic() < deadline:
         time.sleep(1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -21,11 +22,22 @@ def hear_no_more() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+@contextmanager
+def as_before() -> Iterator[None]:
+    """Let Ctrl-C do after a run what it did before: the end of a run, which it is not to disturb, keeps it."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
 class Later:
     """Keeps signals to stop for later.
 
-    One that comes while Prefect begins a task would leave it `Pending` for ever, and one that comes after its work
-    would let the run say of a window that it was rolled back.
+    One that comes while Prefect begins a task would leave it `Pending` for ever, one that comes after its work would
+    let the run say of a window that it was rolled back, and one that comes as the run ends would make it crash.
     """
 
     def __init__(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -117,14 +119,49 @@ def test_a_run_whose_process_worker_is_ended_before_it_begins_waits_for_another(
         assert _put_back(project, run).startswith("Its process was told to end, ")
 
 
+def test_no_process_of_a_run_is_left_whose_keeper_is_told_to_end_as_it_starts(project, tmp_path):
+    """As by a machine that shuts down: it tells its run, however early it hears."""
+    run, log = project.start("derived.late", state="PENDING"), tmp_path / "log"
+    for late in range(4):
+        with _worker(project, run, log) as front:
+            children = Path(f"/proc/{front.pid}/task/{front.pid}/children")
+            while not (keeper := children.read_text()):
+                pass
+            time.sleep(late / 1000)
+            os.kill(int(keeper), signal.SIGTERM)
+            assert front.wait(60) == -signal.SIGTERM
+            assert not [*processes_of(run)]
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun"])
+def test_a_run_whose_keeper_is_killed_waits_for_another(project, tmp_path, begun):
+    """It is ended then: nobody would read what it prints, nor tell of its end. The worker is not told of a crash."""
+    run, log = project.start("derived.long", state="PENDING", force=True), tmp_path / "log"
+    with _worker(project, run, log) as front:
+        if begun:
+            project.in_the_middle(run)
+        while len(found := sorted(processes_of(run))) < STARTED:
+            time.sleep(0.05)
+        os.kill(next(one for one in found if _parent(one) == front.pid), signal.SIGKILL)
+        said = _put_back(project, run)
+        assert front.wait(60) == 0
+        assert not [*processes_of(run)]
+    assert ("Committed: 2026-01-01..2026-01-02. Rolled back: " if begun else "Its process was told to end, ") in said
+
+
+def _parent(one):
+    return int(Path(f"/proc/{one}/stat").read_text().rpartition(") ")[2].split()[1])
+
+
 def test_a_run_whose_worker_is_ended_as_prefect_begins_it_waits_for_another(project):
-    """Prefect tells of a crash then; what has ended otherwise stays as it is."""
+    """Prefect tells of a crash then; what has ended otherwise stays as it is, and what another has begun since."""
     found = {}
-    for state in ("CRASHED", "FAILED"):
+    for state, ago in (("CRASHED", 0), ("FAILED", 0), ("RUNNING", 0), ("RUNNING", 60)):
         run = project.start("derived.late", state="PENDING")
         project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": state}, force=True)
-        told = f"import os; os.environ['PREFECT__FLOW_RUN_ID'] = '{run}'"
-        done = project.python("-c", f"{told}; from flows.tracking import gone; gone.tell_of_gone_process()")
+        told = f"import os, time; os.environ['PREFECT__FLOW_RUN_ID'] = '{run}'; from flows.tracking import gone"
+        done = project.python("-c", f"{told}; gone.tell_of_gone_process(time.monotonic() - {ago})")
         assert done.returncode == 0, done.stderr
-        found[state] = project.server.call("GET", f"flow_runs/{run}")["state_name"]
-    assert found == {"CRASHED": "AwaitingRetry", "FAILED": "Failed"}
+        found[state, ago] = project.server.call("GET", f"flow_runs/{run}")["state_name"]
+    told = {("CRASHED", 0): "AwaitingRetry", ("FAILED", 0): "Failed"}
+    assert found == told | {("RUNNING", 0): "AwaitingRetry", ("RUNNING", 60): "Running"}
