@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from blocks.api import asking_api
 from flows.model.errors import ApiError
 from flows.tracking.final_state import put_back_state, stopped_state
+from flows.tracking.waiting import put_back
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -46,15 +47,18 @@ def _tell(run: UUID, ended: float) -> None:
             seconds=time.monotonic() - ended
         )  # before the server says what time it is, however busy it is
         answer = client.request("GET", "/flow_runs/{id}", path_params={"id": run})
-        state = FlowRun.model_validate(answer.json()).state
+        found = FlowRun.model_validate(answer.json())
+        state = found.state
         # Prefect takes what ends it between its own beginning and the work's, or after the work, for a crash.
         if state is None or (state.is_final() and not state.is_crashed()) or state.is_scheduled():
             return
         there = parsedate_to_datetime(answer.headers.get("date", formatdate(usegmt=True)))
         if (state.is_pending() or state.is_running()) and _is_since(state, there - since):
             return
-        told = stopped_state() if state.is_cancelling() else put_back_state()
-        client.set_flow_run_state(run, told, force=True)
+        if state.is_cancelling():
+            client.set_flow_run_state(run, stopped_state(), force=True)
+        else:
+            put_back(client, found, put_back_state())
 
 
 def _is_since(state: State[Any], ended: datetime) -> bool:

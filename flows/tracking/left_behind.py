@@ -8,6 +8,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
 from flows.tracking.final_state import put_back_state, stopped_state
+from flows.tracking.waiting import is_pod, put_back
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -28,13 +29,15 @@ def put_back_left_behind(client: SyncPrefectClient, run: FlowRun) -> list[str]:
         "id": {"not_any_": [run.id]},
     }
     found = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(chosen))
-    dead = [one for one in found if ":" not in (one.infrastructure_pid or "")]  # a pod's is namespace:job
+    dead = [one for one in found if not is_pod(one)]
     if not dead or run.deployment_id is None:
         return []
     limit = client.read_deployment(run.deployment_id).global_concurrency_limit
     if limit is None or limit.limit != 1:  # a person has let more be at work
         return []
     for one in dead:
-        cancelled = one.state is not None and one.state.is_cancelling()
-        client.set_flow_run_state(one.id, stopped_state() if cancelled else put_back_state(), force=True)
+        if one.state is not None and one.state.is_cancelling():
+            client.set_flow_run_state(one.id, stopped_state(), force=True)
+        else:
+            put_back(client, one, put_back_state())
     return [one.name for one in dead]

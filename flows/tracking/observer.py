@@ -28,6 +28,7 @@ from flows.tracking.deployment import COMMITTED
 from flows.tracking.final_state import describe_stopped, has_committed, put_back_state, stopped_state
 from flows.tracking.left_behind import put_back_left_behind
 from flows.tracking.stopping import Later, hear_no_more
+from flows.tracking.waiting import put_back
 from flows.wiring import project_folder, stage_block
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Tracker:
             state = client.read_flow_run(run.id).state
             if state is not None and state.is_running():
                 # Its process was ended, as a machine does that shuts down: another goes on.
-                client.set_flow_run_state(run.id, put_back_state(done))
+                put_back(client, run, put_back_state(done), force=False)
                 raise Abort("Stopped from outside: it waits to be started again.")
             # Whoever stopped the run has set its state, which can say no more than that.
             if state is not None and (told := self._told(state, done)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ from tests.tracking.project import processes_of
 
 STARTED = 3
 """The processes of a run: what its worker starts, who looks after the run, and the run itself."""
+GONE = """
+import json, os, sys, time
+from flows.tracking.gone import tell_of_gone_process
+for os.environ["PREFECT__FLOW_RUN_ID"], ago in json.loads(sys.argv[1]):
+    assert tell_of_gone_process(time.monotonic() - ago)
+"""
 NAMED = "derived.long 2026-01-01..2026-01-03"
 
 
@@ -92,8 +99,12 @@ def _put_back(project, run):
 
 @pytest.mark.parametrize("killed", [True, False], ids=["SIGTERM", "SIGKILL"])
 def test_a_run_whose_process_worker_is_ended_waits_for_another(project, tmp_path, killed):
-    """By SIGTERM it kills what it has started; by SIGKILL it only lets go of it. Both end the run's process too."""
+    """By SIGTERM it kills what it has started; by SIGKILL it only lets go of it. Both end the run's process too.
+
+    Whoever cancels the run then has it cancelled at once: it has no process any more that somebody is to end.
+    """
     run, log = project.start("derived.long", state="PENDING", force=True), tmp_path / "log"
+    project.server.call("PATCH", f"flow_runs/{run}", infrastructure_pid="4711")
     with _worker(project, run, log) as front:
         project.in_the_middle(run)
         front.stdin.close()
@@ -106,6 +117,12 @@ def test_a_run_whose_process_worker_is_ended_waits_for_another(project, tmp_path
     windows, rows = project.half_done()
     assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
     assert "Traceback" not in project.server.logs(run, until="Rolled back")
+    assert _cancel(project, run) == "Cancelled"
+
+
+def _cancel(project, run):
+    told = project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "CANCELLING"})
+    return told["state"]["name"]
 
 
 def test_a_run_whose_process_worker_is_ended_before_it_begins_waits_for_another(project, tmp_path):
@@ -121,16 +138,17 @@ def test_a_run_whose_process_worker_is_ended_before_it_begins_waits_for_another(
 
 def test_no_process_of_a_run_is_left_whose_keeper_is_told_to_end_as_it_starts(project, tmp_path):
     """As by a machine that shuts down: it tells its run, however early it hears."""
-    run, log = project.start("derived.late", state="PENDING"), tmp_path / "log"
-    for late in range(4):
-        with _worker(project, run, log) as front:
-            children = Path(f"/proc/{front.pid}/task/{front.pid}/children")
+    run, fronts = project.start("derived.late", state="PENDING"), []
+    with ExitStack() as stack:
+        for late in range(4):
+            fronts.append(stack.enter_context(_worker(project, run, tmp_path / f"log{late}")))
+            children = Path(f"/proc/{fronts[-1].pid}/task/{fronts[-1].pid}/children")
             while not (keeper := children.read_text()):
                 pass
             time.sleep(late / 1000)
             os.kill(int(keeper), signal.SIGTERM)
-            assert front.wait(60) == -signal.SIGTERM
-            assert not [*processes_of(run)]
+        assert {front.wait(60) for front in fronts} == {-signal.SIGTERM}
+        assert not [*processes_of(run)]
 
 
 @pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun"])
@@ -155,13 +173,14 @@ def _parent(one):
 
 def test_a_run_whose_worker_is_ended_as_prefect_begins_it_waits_for_another(project):
     """Prefect tells of a crash then; what has ended otherwise stays as it is, and what another has begun since."""
-    found = {}
+    runs = []
     for state, ago in (("CRASHED", 0), ("FAILED", 0), ("RUNNING", 0), ("RUNNING", 60)):
         run = project.start("derived.late", state="PENDING")
+        project.server.call("PATCH", f"flow_runs/{run}", infrastructure_pid="4711")
         project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": state}, force=True)
-        told = f"import os, time; os.environ['PREFECT__FLOW_RUN_ID'] = '{run}'; from flows.tracking import gone"
-        done = project.python("-c", f"{told}; gone.tell_of_gone_process(time.monotonic() - {ago})")
-        assert done.returncode == 0, done.stderr
-        found[state, ago] = project.server.call("GET", f"flow_runs/{run}")["state_name"]
-    told = {("CRASHED", 0): "AwaitingRetry", ("FAILED", 0): "Failed"}
-    assert found == told | {("RUNNING", 0): "AwaitingRetry", ("RUNNING", 60): "Running"}
+        runs.append((run, ago))
+    done = project.python("-c", GONE, json.dumps(runs))
+    assert done.returncode == 0, done.stderr
+    found = [project.server.call("GET", f"flow_runs/{run}")["state_name"] for run, _ in runs]
+    assert found == ["AwaitingRetry", "Failed", "AwaitingRetry", "Running"]
+    assert _cancel(project, runs[0][0]) == "Cancelled"
