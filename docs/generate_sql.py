@@ -146,6 +146,7 @@ def casts() -> str:
 
 _OF_PARTS = {
     "EXTRACT(part FROM ...)": "EXTRACT",
+    "EXTRACT(part FROM later - earlier)": "SPAN",
     "DATE_TRUNC(..., part), DATETIME_TRUNC, TIMESTAMP_TRUNC, TIME_TRUNC": "TRUNC",
     "DATE_DIFF(..., ..., part), DATETIME_DIFF, TIMESTAMP_DIFF, TIME_DIFF": "DIFF",
     "DATE_ADD(..., INTERVAL n part), DATE_SUB and the like, + and - INTERVAL": "ADD",

@@ -106,6 +106,11 @@ def extract(value: str, type_: Type, part: str, zone: Zone = UTC) -> tuple[str, 
     return (found, Type(part)) if part in {"DATE", "TIME", "DATETIME"} else (f"CAST({found} AS BIGINT)", t.INT64)
 
 
+def span(micros: str, type_: Type, part: str) -> str | None:
+    """Return one part of what lies between two values of a type, in microseconds; None where it has none."""
+    return _made("SPAN", type_, part, micros)
+
+
 def last_day(value: str, type_: Type, part: str) -> str | None:
     """Return the last day of the part in which a DATE or DATETIME lies."""
     by, last = taken("LAST_DAY", type_, part), _made("LAST_DAY", type_, part, value)
