@@ -1,8 +1,7 @@
-"""Aggregates and functions of windows, with what stands inside their parentheses."""
+"""Aggregates and functions of windows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -11,10 +10,9 @@ from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.clauses import window_names
-from flows.sql.compile.dispatch import expression
 from flows.sql.compile.in_bigquery import any_value, of_one_row
+from flows.sql.compile.inside import Inside, read
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
-from flows.sql.compile.limit import count
 from flows.sql.compile.order import Ordering, is_literal, ordering, over
 from flows.sql.compile.some_values import limited, of_extreme
 from flows.sql.compile.ties import mark, pick
@@ -25,8 +23,6 @@ from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flows.sql.compile.scope import Scope
 
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
@@ -34,25 +30,6 @@ _QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES", "APPROX_
 _BY = {"MAX_BY", "MIN_BY"}
 _SEEING = ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 """What gives one or several of the values that it sees, by their order."""
-
-
-@dataclass(slots=True)
-class _Inside:
-    """What stands in the parentheses of an aggregate."""
-
-    call: exp.Expr
-    arguments: list[tuple[exp.Expr, Value]] = field(default_factory=list)
-    star: bool = False
-    distinct: bool = False
-    order: Sequence[exp.Expr] = ()
-    limit: int | None = None
-    nulls: type[exp.Expr] | None = None
-    """IGNORE NULLS or RESPECT NULLS."""
-    having: tuple[exp.Expr, Value] | None = None
-    rows: tuple[exp.Expr, Value] | None = None
-    """What HAVING names in aggregates of all rows in which it is the greatest or the least."""
-    most: bool = False
-    """Whether HAVING names the greatest, not the least."""
 
 
 def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None) -> Value:
@@ -68,7 +45,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     around, scope.named = scope.named, {}
     windowed, scope.windowed = scope.windowed, False
     faults = len(scope.context.faults)
-    inside = _read(node, scope)
+    inside = read(node, scope)
     inside.arguments = _of_own_rows(inside.arguments, scope)
     order = ordering(inside.order, scope, scope.alike if window is None else ())
     is_known = len(scope.context.faults) == faults
@@ -107,7 +84,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     return value._replace(sql=frame.around(value.sql)) if frame is not None and frame.failing else value
 
 
-def _failing(inside: _Inside, order: Ordering) -> str:
+def _failing(inside: Inside, order: Ordering) -> str:
     """Take the errors out of what DISTINCT orders, and return the SQL that raises them; an empty text where there are none.
 
     DuckDB finds what can end in an error nowhere again, so that it does not see the order to be that of the argument.
@@ -156,7 +133,7 @@ def _of_own_rows(arguments: list[tuple[exp.Expr, Value]], scope: Scope) -> list[
     ]
 
 
-def _ordered(name: str, node: exp.Expr, inside: _Inside) -> str:
+def _ordered(name: str, node: exp.Expr, inside: Inside) -> str:
     """Say how to write an aggregate with an order."""
     given = ", ".join(shown(item) for item, _ in inside.arguments)
     first, value = inside.arguments[0] if inside.arguments else (node, Value(t.UNKNOWN, ""))
@@ -175,7 +152,7 @@ def _ordered(name: str, node: exp.Expr, inside: _Inside) -> str:
     return f"Write {name}({'DISTINCT ' if inside.distinct else ''}{given} ORDER BY {by}), or order by other columns."
 
 
-def _needs_order(name: str, node: exp.Expr, inside: _Inside, order: Ordering, scope: Scope) -> None:
+def _needs_order(name: str, node: exp.Expr, inside: Inside, order: Ordering, scope: Scope) -> None:
     """Note a fault of an aggregate whose value another order of the rows makes another, and that has none."""
     arguments, said = inside.arguments, ""
     if name in ORDERED:
@@ -198,7 +175,7 @@ def _same_within(value: Value, scope: Scope, window: exp.Window | None) -> bool:
     return value.same or (bool(value.reads) and all(sql in alike for _, sql in value.reads or ()))
 
 
-def _picked(name: str, inside: _Inside, value: Value, order: str, scope: Scope) -> Value:
+def _picked(name: str, inside: Inside, value: Value, order: str, scope: Scope) -> Value:
     """Return what a call gives of the row that is the greatest or the least by an order."""
     greatest = inside.most if inside.having else name == "MAX_BY"
     sql = pick(Pick(order, inside.arguments[0][1].sql, value.type, greatest, value.sql), scope)
@@ -209,7 +186,7 @@ def _picked(name: str, inside: _Inside, value: Value, order: str, scope: Scope) 
     return value._replace(sql=sql)
 
 
-def _note_named(inside: _Inside, scope: Scope, *, over: bool) -> None:
+def _note_named(inside: Inside, scope: Scope, *, over: bool) -> None:
     """Keep the columns that a function's arguments name, and those arguments that are other columns of the SELECT list."""
     named = {(scope.level, sql) for sql in scope.named}
     others = {
@@ -218,7 +195,7 @@ def _note_named(inside: _Inside, scope: Scope, *, over: bool) -> None:
     scope.within[over] |= scope.named | others
 
 
-def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bool) -> dict[str, str]:
+def _ties(name: str, inside: Inside, order: Ordering, scope: Scope, *, over: bool) -> dict[str, str]:
     """Return what stands in a call for the order in which it sees values, or by which it compares them."""
     by = inside.having or (inside.arguments[1] if name in _BY and len(inside.arguments) > 1 else None)
     if not order.keys and by is None:
@@ -238,7 +215,7 @@ def _ties(name: str, inside: _Inside, order: Ordering, scope: Scope, *, over: bo
     return {"s": f" ORDER BY {written}"}
 
 
-def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict[str, str]) -> Value:
+def _value(name: str, node: exp.Expr, scope: Scope, inside: Inside, marks: dict[str, str]) -> Value:
     suffix = marks["o"]
     of_rows = bool(signatures.aggregate(name))
     if inside.star:
@@ -293,7 +270,7 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: _Inside, marks: dict
     )
 
 
-def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, window: str) -> str:
+def _misplaced(name: str, inside: Inside, order: Ordering, *, of_rows: bool, window: str) -> str:
     """Say which words in a call GoogleSQL, or this compiler, has no meaning for; an empty text where there are none."""
     if window and (name in _BY or inside.having is not None) and inside.arguments:
         by = (inside.having or inside.arguments[-1])[0]
@@ -322,7 +299,7 @@ def _misplaced(name: str, inside: _Inside, order: Ordering, *, of_rows: bool, wi
     return ""
 
 
-def _quantile_fault(name: str, inside: _Inside, *, window: bool) -> str:
+def _quantile_fault(name: str, inside: Inside, *, window: bool) -> str:
     """Say what is wrong with a call of PERCENTILE_CONT and the like; an empty text where nothing is."""
     if inside.nulls is exp.RespectNulls:
         return f"{name} with RESPECT NULLS is not supported. Leave it out: NULLs are ignored."
@@ -333,30 +310,3 @@ def _quantile_fault(name: str, inside: _Inside, *, window: bool) -> str:
     if name == "APPROX_TOP_COUNT" and (window or inside.nulls or inside.distinct):
         return f"{name} takes a value and how many of the most frequent ones: {name}(value, 10), without OVER, DISTINCT and NULLS."
     return ""
-
-
-def _read(call: exp.Expr, scope: Scope) -> _Inside:
-    inside, items = _Inside(call), list(call.expressions)
-    while items:
-        item = items.pop(0)
-        if isinstance(item, exp.Limit):
-            inside.limit = count(item.expression, scope)
-            items.insert(0, item.this)
-        elif isinstance(item, exp.Order):
-            inside.order = item.expressions
-            items.insert(0, item.this)
-        elif isinstance(item, exp.IgnoreNulls | exp.RespectNulls):
-            inside.nulls = type(item)
-            items.insert(0, item.this)
-        elif isinstance(item, exp.HavingMax):
-            inside.most = bool(item.args.get("max"))
-            inside.having = (item.expression, expression(item.expression, scope))
-            items.insert(0, item.this)
-        elif isinstance(item, exp.Distinct):
-            inside.distinct = True
-            items[:0] = item.expressions
-        elif isinstance(item, exp.Star):
-            inside.star = True
-        else:
-            inside.arguments.append((item, expression(item, scope)))
-    return inside

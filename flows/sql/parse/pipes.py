@@ -6,19 +6,21 @@ reads. Words keep their lines, of which faults speak.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql.functions import signatures
+from flows.sql.parse.brackets import Word, closing, in_no_brackets, listed, split
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-_L, _R, _COMMA, _PIPE = TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA, TokenType.PIPE_GT
-_OPENS, _CLOSES = {_L, TokenType.L_BRACKET}, {_R, TokenType.R_BRACKET}
+    from flows.sql.parse.brackets import Words
+
+_L, _COMMA, _PIPE = TokenType.L_PAREN, TokenType.COMMA, TokenType.PIPE_GT
 _JOINS = {"JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS"}
 _SETS = {"UNION", "INTERSECT", "EXCEPT"}
 _OTHERS = {
@@ -34,32 +36,12 @@ _OPEN_ENDS = {"AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN"}
 _NO_KEYS = {"ROLLUP", "CUBE", "GROUPING", "ALL"}
 
 
-class _Word(NamedTuple):
-    """A word or sign of a query."""
-
-    kind: TokenType
-    text: str
-    """As the tokenizer has it."""
-    written: str
-    line: int
-    glued: bool
-    """Whether it follows the word before it without a blank."""
-
-    @property
-    def upper(self) -> str:
-        """Return it in capitals; nothing for a name in backticks or a text."""
-        return self.written.upper() if self.written[:1].isalpha() else ""
-
-
-_Words = list[_Word]
-
-
 def without_pipes(
     sql: str, tokens: Sequence[Token], tokenize: Callable[[str], Sequence[Token]]
 ) -> tuple[str, list[Token]]:
     """Return a query and its words with SELECTs in place of pipes. Raises SqlError."""
     words = [
-        _Word(one.token_type, one.text, sql[one.start : one.end + 1], one.line, at > 0 and tokens[at - 1].end + 1 == one.start)
+        Word(one.token_type, one.text, sql[one.start : one.end + 1], one.line, at > 0 and tokens[at - 1].end + 1 == one.start)
         for at, one in enumerate(tokens)
     ]  # fmt: skip
     text, found = "", []
@@ -71,19 +53,19 @@ def without_pipes(
     return text, found
 
 
-def _lowered(words: _Words, tokenize: Callable[[str], Sequence[Token]]) -> _Words:
+def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
     """Return the words of one level, and of all within, without pipes."""
-    inside: _Words = []
+    inside: Words = []
     at = 0
     while at < len(words):
-        end = _closing(words, at) if words[at].kind == _L else at
+        end = closing(words, at) if words[at].kind == _L else at
         inside.append(words[at])
         if end > at:
             inside += [*_lowered(words[at + 1 : end], tokenize), words[end]]
         at = end + 1
     begins = _after_with(inside)
     ends = len(inside) - (bool(inside) and inside[-1].kind == TokenType.SEMICOLON)
-    first, *steps = _split(inside[begins:ends], _PIPE)
+    first, *steps = split(inside[begins:ends], _PIPE)
     if not steps and (not first or first[0].kind != TokenType.FROM):
         return inside
     pipe = _Pipe(first, inside[begins] if begins < len(inside) else words[0], tokenize)
@@ -92,67 +74,30 @@ def _lowered(words: _Words, tokenize: Callable[[str], Sequence[Token]]) -> _Word
     return [*inside[:begins], *pipe.query(), *inside[ends:]]
 
 
-def _after_with(words: _Words) -> int:
+def _after_with(words: Words) -> int:
     """Return where the query behind the names of WITH begins."""
     if not words or words[0].kind != TokenType.WITH:
         return 0
     at = 1 + (len(words) > 1 and words[1].upper == "RECURSIVE")
     while at + 2 < len(words):
         opened = next((place for place in range(at, len(words)) if words[place].kind == _L), len(words))
-        closed = _closing(words, opened) if opened < len(words) else len(words)
+        closed = closing(words, opened) if opened < len(words) else len(words)
         if closed + 1 >= len(words) or words[closed + 1].kind not in {_COMMA, TokenType.ALIAS}:
             return closed + 1
         at = closed + 2
     return len(words)
 
 
-def _closing(words: _Words, at: int) -> int:
-    """Return which word closes the bracket that one opens; that one itself where none does."""
-    depth = 0
-    for place in range(at, len(words)):
-        depth += (words[place].kind in _OPENS) - (words[place].kind in _CLOSES)
-        if not depth:
-            return place
-    return at
-
-
-def _outermost(words: _Words) -> Iterator[int]:
-    """Give the places of what stands in no brackets."""
-    depth = 0
-    for place, word in enumerate(words):
-        depth -= word.kind in _CLOSES
-        if not depth:
-            yield place
-        depth += word.kind in _OPENS
-
-
-def _split(words: _Words, kind: TokenType) -> list[_Words]:
-    """Return what stands between the signs of a kind that stand in no brackets."""
-    parts: list[_Words] = []
-    begins = 0
-    for place in _outermost(words):
-        if words[place].kind == kind:
-            parts.append(words[begins:place])
-            begins = place + 1
-    return [*parts, words[begins:]]
-
-
-def _items(words: _Words) -> list[_Words]:
-    """Return the items of a list, which may end in a comma."""
-    parts = _split(words, _COMMA)
-    return parts if parts[-1] else parts[:-1]
-
-
-def _aggregate_in(words: _Words) -> str:
+def _aggregate_in(words: Words) -> str:
     """Return the name of an aggregate that is called without OVER, and in no query inside; nothing where there is none."""
     at = 0
     while at < len(words) - 1:
         if words[at + 1].kind == _L and words[at].upper and signatures.aggregate(words[at].upper):
-            closed = _closing(words, at + 1)
+            closed = closing(words, at + 1)
             if closed + 1 >= len(words) or words[closed + 1].kind != TokenType.OVER:
                 return words[at].upper
         if words[at].kind == _L and words[at + 1].upper in {"SELECT", "WITH"}:
-            at = _closing(words, at)
+            at = closing(words, at)
         at += 1
     return ""
 
@@ -160,13 +105,13 @@ def _aggregate_in(words: _Words) -> str:
 class _Pipe:
     """The SELECT at hand: what it reads, the rows that it takes of that, and their order."""
 
-    def __init__(self, first: _Words, at: _Word, tokenize: Callable[[str], Sequence[Token]]) -> None:
+    def __init__(self, first: Words, at: Word, tokenize: Callable[[str], Sequence[Token]]) -> None:
         self._tokenize = tokenize
         self._line = at.line
-        self._where: list[_Words] = []
-        self._order: _Words = []
-        self._limit: _Words = []
-        self._core: _Words = []
+        self._where: list[Words] = []
+        self._order: Words = []
+        self._limit: Words = []
+        self._core: Words = []
         """The query that it reads, where it reads nothing else."""
         self._changed: dict[str, str] = {}
         """Columns that its alias has not, or as they were before, each with the operator that has made them."""
@@ -178,25 +123,25 @@ class _Pipe:
         else:
             if not first:
                 self._refuse("a query begins with |>. Write FROM table |> ...")
-            bracketed = first[0].kind == _L and _closing(first, 0) == len(first) - 1
+            bracketed = first[0].kind == _L and closing(first, 0) == len(first) - 1
             self._read(first[1:-1] if bracketed else first, None)
 
     def _refuse(self, message: str) -> NoReturn:
         raise SqlError([Fault(self._line, message)])
 
-    def _words(self, text: str) -> _Words:
-        return [_Word(one.token_type, one.text, text[one.start : one.end + 1], self._line, glued=False) for one in self._tokenize(text)]  # fmt: skip
+    def _words(self, text: str) -> Words:
+        return [Word(one.token_type, one.text, text[one.start : one.end + 1], self._line, glued=False) for one in self._tokenize(text)]  # fmt: skip
 
-    def _alias_of(self, items: _Words) -> _Words | None:
+    def _alias_of(self, items: Words) -> Words | None:
         """Return the name of all that FROM reads; None where it reads several tables, or one without a name."""
-        outermost = [items[place] for place in _outermost(items)]
+        outermost = [items[place] for place in in_no_brackets(items)]
         kinds = {word.kind for word in outermost}
         if not items or kinds & {_COMMA, TokenType.JOIN, TokenType.WITH} or items[-1].kind not in {TokenType.VAR, TokenType.IDENTIFIER}:  # fmt: skip
             return None
         name = items[-1].text.rpartition(".")[2]
         return self._words(f"`{name}`" if items[-1].kind == TokenType.IDENTIFIER else name)
 
-    def _read(self, core: _Words, alias: _Words | None) -> None:
+    def _read(self, core: Words, alias: Words | None) -> None:
         """Let what comes next read a query."""
         named = [*self._words("AS"), *alias] if alias else []
         self._from = [*self._words("("), *core, *self._words(")"), *named]
@@ -205,7 +150,7 @@ class _Pipe:
         self._core, self._alias = core, alias
         self._where, self._order, self._limit = [], [], []
 
-    def _select(self, listed: _Words, further: _Words | None = None) -> _Words:
+    def _select(self, listed: Words, further: Words | None = None) -> Words:
         found = [*self._words("SELECT"), *listed, *self._words("FROM"), *self._from]
         for place, condition in enumerate(self._where):
             found += [*self._words("AND" if place else "WHERE"), *self._words("("), *condition, *self._words(")")]
@@ -213,16 +158,16 @@ class _Pipe:
         found += [*self._words("ORDER BY"), *self._order] if self._order else []
         return found + ([*self._words("LIMIT"), *self._limit] if self._limit else [])
 
-    def _all(self) -> _Words:
+    def _all(self) -> Words:
         return self._words("*")
 
-    def query(self) -> _Words:
+    def query(self) -> Words:
         """Return the whole query."""
         if self._core and not (self._where or self._order or self._limit):
             return self._core
         return self._select(self._all())
 
-    def apply(self, step: _Words) -> None:
+    def apply(self, step: Words) -> None:
         """Add an operator."""
         if not step:
             self._refuse("nothing follows |>. Write an operator, such as WHERE, or remove it.")
@@ -252,7 +197,7 @@ class _Pipe:
                 f"|> {word} is no operator of pipes.{near or f' They are {listed}, JOIN, UNION ALL and the like.'}"
             )
 
-    def _refuse_changed(self, words: _Words) -> None:
+    def _refuse_changed(self, words: Words) -> None:
         """Refuse what names a row by its alias as it was before an operator has changed it."""
         if not self._changed:
             return
@@ -277,7 +222,7 @@ class _Pipe:
                 instead = "Read it before that" if changed == "DROP" else f"Write {name} for what it is now"
                 self._refuse(f"'{alias}.{name}' is of the row as it was before |> {changed}. {instead}.")
 
-    def _where_(self, body: _Words) -> None:
+    def _where_(self, body: Words) -> None:
         last = body[-1]
         if last.kind not in ENDS_VALUE and (not last.upper or last.upper in _OPEN_ENDS):
             self._refuse(f"|> WHERE ends after '{last.written}'. Write what follows it, or remove it.")
@@ -286,57 +231,57 @@ class _Pipe:
         else:
             self._where.append(body)
 
-    def _order_by(self, body: _Words) -> None:
+    def _order_by(self, body: Words) -> None:
         self._order = body
 
-    def _limit_(self, body: _Words) -> None:
+    def _limit_(self, body: Words) -> None:
         self._limit = body
 
-    def _select_(self, body: _Words) -> None:
+    def _select_(self, body: Words) -> None:
         called = _aggregate_in(body)
         if called:
             self._refuse(f"{called} is an aggregate, which |> SELECT does not take. Write |> AGGREGATE {called}(...).")
-        window = next((at for at in _outermost(body) if body[at].kind == TokenType.WINDOW), len(body))
+        window = next((at for at in in_no_brackets(body) if body[at].kind == TokenType.WINDOW), len(body))
         listed = body[: window - (body[window - 1].kind == _COMMA)]
         self._read(self._select(listed, body[window:]), None)
 
-    def _extend(self, body: _Words) -> None:
-        items = _items(body)
+    def _extend(self, body: Words) -> None:
+        items = listed(body)
         self._read(self._select([*self._all(), *self._words(","), *self._joined(items)]), self._alias)
         self._change("EXTEND", (item[-1] for item in items if item))
 
-    def _set(self, body: _Words) -> None:
+    def _set(self, body: Words) -> None:
         replaced = []
-        for item in _items(body):
+        for item in listed(body):
             if len(item) < 3 or item[1].kind != TokenType.EQ:  # noqa: PLR2004 - a name, = and a value
                 self._refuse("|> SET takes columns and their new values. Write |> SET column = value.")
             replaced.append([*item[2:], *self._words("AS"), item[0]])
         self._read(self._select([*self._words("* REPLACE ("), *self._joined(replaced), *self._words(")")]), self._alias)
         self._change("SET", (item[-1] for item in replaced))
 
-    def _drop(self, body: _Words) -> None:
-        dropped = self._joined(_items(body))
+    def _drop(self, body: Words) -> None:
+        dropped = self._joined(listed(body))
         self._read(self._select([*self._words("* EXCEPT ("), *dropped, *self._words(")")]), self._alias)
         self._change("DROP", dropped)
 
-    def _change(self, operator: str, names: Iterable[_Word]) -> None:
+    def _change(self, operator: str, names: Iterable[Word]) -> None:
         """Note columns that the alias of the rows has not, or as they were before an operator."""
         if self._alias:
             self._row = self._alias[0].text.lower()
             self._changed |= {name.text.lower(): operator for name in names}
 
-    def _joined(self, items: list[_Words]) -> _Words:
-        found: _Words = []
+    def _joined(self, items: list[Words]) -> Words:
+        found: Words = []
         for place, item in enumerate(items):
             found += [*(self._words(",") if place else ()), *item]
         return found
 
-    def _aggregate(self, body: _Words) -> None:
-        outermost = list(_outermost(body))
+    def _aggregate(self, body: Words) -> None:
+        outermost = list(in_no_brackets(body))
         group = next((at for at in outermost if body[at].kind == TokenType.GROUP_BY), len(body))
         if any(body[at].upper in {"ASC", "DESC"} or body[at].upper == "GROUP" for at in outermost):
             self._refuse("|> AGGREGATE with an order is not supported. Write |> ORDER BY behind it.")
-        values, keys = _items(body[:group]), _items(body[group + 1 :])
+        values, keys = listed(body[:group]), listed(body[group + 1 :])
         for value in values:
             if not _aggregate_in(value):
                 shown = " ".join(word.written for word in value)
@@ -348,41 +293,41 @@ class _Pipe:
         groups = self._words(f"GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}") if keys else []
         self._read(self._select(self._joined([*keys, *values]), groups), None)
 
-    def _distinct(self, body: _Words) -> None:
+    def _distinct(self, body: Words) -> None:
         if body:
             self._refuse("|> DISTINCT takes nothing. Write |> SELECT DISTINCT columns.")
         self._read(self._select(self._words("DISTINCT *")), self._alias)
 
-    def _as(self, body: _Words) -> None:
+    def _as(self, body: Words) -> None:
         if len(body) > 1:
             self._refuse("|> AS takes one name.")
         self._read(self.query(), body)
 
-    def _join(self, step: _Words) -> None:
-        if any(step[at].upper in _SETS for at in _outermost(step)):
+    def _join(self, step: Words) -> None:
+        if any(step[at].upper in _SETS for at in in_no_brackets(step)):
             self._refuse(f"|> {step[0].upper} UNION is not supported. Write |> UNION ALL BY NAME, or a SELECT.")
-        several = any(self._from[at].kind in {_COMMA, TokenType.JOIN} for at in _outermost(self._from))
+        several = any(self._from[at].kind in {_COMMA, TokenType.JOIN} for at in in_no_brackets(self._from))
         if self._where and not several:
             self._read(self.query(), self._alias)
         elif self._where and step[0].upper in {"RIGHT", "FULL"}:
             self._refuse(f"|> WHERE stands behind |> {step[0].upper} JOIN, or before all joins.")
-        items = _split(self._from, _COMMA)
+        items = split(self._from, _COMMA)
         joined = items[0]
         for item in items[1:]:
             joined = [*joined, *self._words("CROSS JOIN"), *item]
         self._from = [*joined, *step]
         self._core, self._alias = [], None
 
-    def _set_operation(self, step: _Words) -> None:
+    def _set_operation(self, step: Words) -> None:
         opened = next((at for at, word in enumerate(step) if word.kind == _L), len(step))
         found = self.query()
-        for item in _items(step[opened:]):
-            if item[0].kind != _L or _closing(item, 0) != len(item) - 1:
+        for item in listed(step[opened:]):
+            if item[0].kind != _L or closing(item, 0) != len(item) - 1:
                 self._refuse(f"|> {step[0].upper} takes queries in brackets: |> {step[0].upper} ALL (FROM table).")
             found = [*found, *step[:opened], *item]
         self._read(found, None)
 
-    def _pivot(self, step: _Words) -> None:
+    def _pivot(self, step: Words) -> None:
         if self._where or not self._core:
             self._read(self.query(), None)
         self._from = [*self._words("("), *self._core, *self._words(")"), *step]

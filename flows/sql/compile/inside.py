@@ -1,0 +1,64 @@
+"""What stands in the parentheses of an aggregate: its arguments, DISTINCT, HAVING, IGNORE NULLS, ORDER BY and LIMIT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from flows.sql.compile.dispatch import expression
+from flows.sql.compile.limit import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.value import Value
+
+
+@dataclass(slots=True)
+class Inside:
+    """What stands in the parentheses of an aggregate."""
+
+    call: exp.Expr
+    arguments: list[tuple[exp.Expr, Value]] = field(default_factory=list)
+    star: bool = False
+    distinct: bool = False
+    order: Sequence[exp.Expr] = ()
+    limit: int | None = None
+    nulls: type[exp.Expr] | None = None
+    """IGNORE NULLS or RESPECT NULLS."""
+    having: tuple[exp.Expr, Value] | None = None
+    rows: tuple[exp.Expr, Value] | None = None
+    """What HAVING names in aggregates of all rows in which it is the greatest or the least."""
+    most: bool = False
+    """Whether HAVING names the greatest, not the least."""
+
+
+def read(call: exp.Expr, scope: Scope) -> Inside:
+    """Compile what a call has in its parentheses."""
+    inside, items = Inside(call), list(call.expressions)
+    while items:
+        item = items.pop(0)
+        if isinstance(item, exp.Limit):
+            inside.limit = count(item.expression, scope)
+            items.insert(0, item.this)
+        elif isinstance(item, exp.Order):
+            inside.order = item.expressions
+            items.insert(0, item.this)
+        elif isinstance(item, exp.IgnoreNulls | exp.RespectNulls):
+            inside.nulls = type(item)
+            items.insert(0, item.this)
+        elif isinstance(item, exp.HavingMax):
+            inside.most = bool(item.args.get("max"))
+            inside.having = (item.expression, expression(item.expression, scope))
+            items.insert(0, item.this)
+        elif isinstance(item, exp.Distinct):
+            inside.distinct = True
+            items[:0] = item.expressions
+        elif isinstance(item, exp.Star):
+            inside.star = True
+        else:
+            inside.arguments.append((item, expression(item, scope)))
+    return inside

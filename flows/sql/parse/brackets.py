@@ -1,0 +1,70 @@
+"""The words and signs of a query, and which of them stand in brackets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlglot.tokenizer_core import TokenType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COMMA = TokenType.COMMA
+_OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
+
+
+class Word(NamedTuple):
+    """A word or sign of a query."""
+
+    kind: TokenType
+    text: str
+    """As the tokenizer has it."""
+    written: str
+    line: int
+    glued: bool
+    """Whether it follows the word before it without a blank."""
+
+    @property
+    def upper(self) -> str:
+        """Return it in capitals; nothing for a name in backticks or a text."""
+        return self.written.upper() if self.written[:1].isalpha() else ""
+
+
+Words = list[Word]
+
+
+def closing(words: Words, at: int) -> int:
+    """Return which word closes the bracket that one opens; that one itself where none does."""
+    depth = 0
+    for place in range(at, len(words)):
+        depth += (words[place].kind in _OPENS) - (words[place].kind in _CLOSES)
+        if not depth:
+            return place
+    return at
+
+
+def in_no_brackets(words: Words) -> Iterator[int]:
+    """Give the places of what stands in no brackets."""
+    depth = 0
+    for place, word in enumerate(words):
+        depth -= word.kind in _CLOSES
+        if not depth:
+            yield place
+        depth += word.kind in _OPENS
+
+
+def split(words: Words, kind: TokenType) -> list[Words]:
+    """Return what stands between the signs of a kind that stand in no brackets."""
+    parts: list[Words] = []
+    begins = 0
+    for place in in_no_brackets(words):
+        if words[place].kind == kind:
+            parts.append(words[begins:place])
+            begins = place + 1
+    return [*parts, words[begins:]]
+
+
+def listed(words: Words) -> list[Words]:
+    """Return the items of a list, which may end in a comma."""
+    parts = split(words, _COMMA)
+    return parts if parts[-1] else parts[:-1]
