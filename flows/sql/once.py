@@ -66,12 +66,11 @@ def all_computed(arguments: Sequence[str], same: Sequence[bool], build: Callable
 
     DuckDB computes no other argument beside one that it knows to be NULL, which must hide no error.
     """
-    known_null = any(one and "NULL" in sql for one, sql in zip(same, arguments, strict=True))
-    return (bound if known_null else _as_given)(arguments, build)
-
-
-def _as_given(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> str:
-    return build(arguments)
+    constants = [one for one, is_same in zip(arguments, same, strict=True) if is_same]
+    if any("NULL" in one for one in constants):
+        return bound(arguments, build)
+    computed = any(not plain(one) for one in constants)
+    return bound(arguments, build) if computed and any("error(" in one for one in arguments) else build(arguments)
 
 
 def failure(text: str, *values: str) -> str:

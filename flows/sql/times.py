@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.functions.casts import CLOCK, DAY
+from flows.sql.functions.casts import CLOCK, DAY, LEAP_SECOND
 from flows.sql.once import bound, failure, once
 from flows.sql.types import quote_text
 from flows.sql.zone_names import named
@@ -56,7 +56,9 @@ def moment(text: str) -> str:
     """Return the TIMESTAMP that a text of a known form means; what stands behind its clock is a zone."""
     clock = quote_text(f"^{DAY}([ Tt]{CLOCK})?")
     split = f"trim(regexp_replace({text}, {clock}, ''))"
-    local = f"CAST(upper(regexp_extract({text}, {clock})) AS TIMESTAMP)"
+    shown = f"regexp_extract({text}, {clock})"
+    leap = f"CASE WHEN regexp_matches({shown}, '{LEAP_SECOND}') THEN INTERVAL 1 SECOND ELSE INTERVAL 0 SECOND END"
+    local = f"CAST(upper(regexp_replace({shown}, '{LEAP_SECOND}', ':59\\1')) AS TIMESTAMP) + {leap}"
 
     def read(names: Sequence[str]) -> str:
         zone, time = names

@@ -9,7 +9,7 @@ from itertools import starmap
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.functions.casts import BETWEEN, CLOCK, DAY, DECIMAL
+from flows.sql.functions.casts import BETWEEN, CLOCK, DAY, DECIMAL, LEAP_SECOND
 from flows.sql.functions.template import filled
 from flows.sql.times import within
 from flows.sql.types import duckdb_type, quote, quote_text
@@ -152,9 +152,13 @@ def literal(text: str, want: Type) -> str | None:
         padded = re.sub(r"(?<![0-9.])([0-9])(?![0-9])", r"0\1", spelt)
         if want == t.DATE:
             return f"DATE '{date.fromisoformat(padded)}'"
+        leap = re.search(LEAP_SECOND, padded)
+        if leap is not None:
+            padded = f"{padded[: leap.start()]}:59{leap[1] or '' if want == t.TIMESTAMP else ''}"
+        later = timedelta(seconds=leap is not None)
         if want == t.TIME:
-            return f"TIME '{time.fromisoformat(padded)}'"
-        moment = datetime.fromisoformat(padded)
+            return f"TIME '{(datetime.combine(date.min, time.fromisoformat(padded)) + later).time()}'"
+        moment = datetime.fromisoformat(padded) + later
         ahead = fixed(zone)
         if ahead is not None:
             moment = moment.replace(tzinfo=timezone(timedelta(microseconds=ahead)))
@@ -162,7 +166,7 @@ def literal(text: str, want: Type) -> str | None:
             from zoneinfo import ZoneInfo  # noqa: PLC0415 - few texts name a zone
 
             moment = moment.replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, LookupError, OSError):
+    except (ValueError, LookupError, OSError, OverflowError):
         return None
     if want == t.DATETIME:
         return f"TIMESTAMP '{moment.isoformat(' ')}'"

@@ -15,6 +15,8 @@ from flows.model.types import Type
 
 DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]{1,6})?"
+LEAP_SECOND = r":60(\.[0-9]+)?$"
+"""How a clock ends that shows a second of its own; its fraction counts in a TIMESTAMP alone."""
 _AROUND = r"[\s\x0b]*"
 DECIMAL = rf"{_AROUND}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_AROUND}"
 """The forms of texts. How GoogleSQL reads them is how DuckDB does once they are known: none is read in two ways."""
@@ -35,6 +37,13 @@ _FRACTION = f"CASE WHEN {_MICROS} = 0 THEN '' WHEN {_MICROS} % 1000 = 0 THEN pri
 def _fraction(value: str) -> str:
     """Return the text of what a time has behind its seconds: `.123` or `.123456`, or nothing."""
     return _FRACTION.replace("{}", value)
+
+
+def _with_leap_second(read: str) -> str:
+    """Return the template that reads a text with a clock; a second 60 is the first one of the next minute."""
+    before = f"regexp_replace($1, '{LEAP_SECOND}', ':59')"
+    later = f"{read.replace('{}', before)} + INTERVAL 1 SECOND"
+    return f"CASE WHEN regexp_matches($1, '{LEAP_SECOND}') THEN {later} ELSE {read.replace('{}', '$1')} END"
 
 
 CASTS = rf"""
@@ -62,9 +71,9 @@ STRING -> NUMERIC = CAST($1 AS $type) -- fails; of {DECIMAL}
 STRING -> BIGNUMERIC = CAST($1 AS $type) -- of {DECIMAL}
 STRING -> BOOL = CAST($1 AS $type) -- of (?i:true|false)
 STRING ~> DATE = CAST($1 AS $type) -- fails; in years; of {DAY}
-STRING ~> DATETIME = CAST(upper($1) AS $type) -- fails; in years; of {DAY}([ Tt]{CLOCK})?
+STRING ~> DATETIME = {_with_leap_second("CAST(upper({}) AS $type)")} -- fails; in years; of {DAY}([ Tt]{CLOCK})?
 STRING ~> TIMESTAMP = $moment1 -- fails; in years; of {DAY}([ Tt]{CLOCK}{_ZONE}?)?
-STRING ~> TIME = CAST($1 AS $type) -- fails; of {CLOCK}
+STRING ~> TIME = {_with_leap_second("CAST({} AS $type)")} -- fails; of {CLOCK}
 DATE => DATETIME = CAST($1 AS $type)
 DATE -> TIMESTAMP = make_timestamptz(epoch_us(CAST($1 AS TIMESTAMP)))
 DATE -> STRING = strftime($1, '%Y-%m-%d')
