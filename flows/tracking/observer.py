@@ -95,6 +95,8 @@ class Tracker:
             # Whoever stopped the run has set its state, which can say no more than that.
             if state is not None and (told := self._told(state, done)):
                 client.set_flow_run_state(run.id, told, force=True)
+                # Prefect takes what it was not told to expect for a crash, as it does not hear while signals wait.
+                raise Abort("Stopped from outside.")
         raise how
 
     def _told(self, state: State[Any], done: str) -> State[Any] | None:

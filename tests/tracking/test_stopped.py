@@ -88,6 +88,19 @@ def _worker(project, run, log):
         yield front
 
 
+def test_a_run_that_is_cancelled_has_not_crashed(project, tmp_path):
+    """Also where Prefect could not tell its process what the signal means, as that was keeping signals for later."""
+    run, log = project.start("derived.long", state="PENDING", force=True), tmp_path / "log"
+    with _worker(project, run, log) as front:
+        project.in_the_middle(run)
+        assert _cancel(project, run) == "Cancelling"
+        front.terminate()
+        assert front.wait(60) == 0
+    states = project.server.call("GET", f"flow_run_states/?flow_run_id={run}")
+    assert [state["name"] for state in states] == ["Pending", "Running", "Cancelling", "Cancelled"]
+    assert "Crash detected" not in project.server.logs(run, until="Rolled back")
+
+
 def _put_back(project, run):
     """Return the message with which a run waits to be started again, once it does."""
     deadline = time.monotonic() + 60
@@ -114,6 +127,8 @@ def test_a_run_whose_process_worker_is_ended_waits_for_another(project, tmp_path
         assert "Committed: 2026-01-01..2026-01-02. Rolled back: 2026-01-02..2026-01-03. It goes on at " in said
         if not killed:
             assert front.wait(60) == 0
+        while [*processes_of(run)]:  # it sends its last lines yet
+            time.sleep(0.1)
     windows, rows = project.half_done()
     assert ({*windows}, rows) == ({("2026-01-01", "commit")}, 0)
     assert "Traceback" not in project.server.logs(run, until="Rolled back")
