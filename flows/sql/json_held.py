@@ -73,10 +73,16 @@ def _any_number(text: str, holds: str) -> str:
 def parts(json: str) -> str:
     """Return the parts of an object or an ARRAY as a list of {k, v}: the name in an object, and the JSON."""
     # Where a name stands twice the first one holds.
-    named = f"list_sort(list_distinct(json_keys({json})))"
+    named = f"list_sort(list_distinct(CAST(json_keys({json}) AS VARCHAR[])))"
     of_object = f"list_transform({named}, lambda xname: {{'k': xname, 'v': json_extract({json}, '/' || {_NAME})}})"
-    of_array = f"list_transform(json_extract({json}, '$[*]'), lambda xitem: {{'k': CAST(NULL AS VARCHAR), 'v': xitem}})"
+    of_array = f"list_transform({elements(json)}, lambda xitem: {{'k': CAST(NULL AS VARCHAR), 'v': xitem}})"
     return f"list_concat({of_object}, {of_array})"
+
+
+def elements(json: str) -> str:
+    """Return the elements of an ARRAY as a list of JSON, which has none of them where it is none."""
+    # Of NULL that is written down DuckDB knows no type.
+    return f"CAST(json_extract({json}, '$[*]') AS JSON[])"
 
 
 def _opened(at: int | None) -> str:

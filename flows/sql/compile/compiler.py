@@ -14,6 +14,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     format_calls,
     format_text,
     json_calls,
+    json_changes,
     json_literals,
     literals,
     logic,
