@@ -71,8 +71,7 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
     """Compile a join; the items of FROM that it joins with another begin at the place `first`."""
     scope.guard(join, _JOIN)
     side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
-    if kind not in {"", "INNER", "CROSS", "OUTER"}:
-        scope.unsupported(join, f"{kind} JOIN")
+    _refuse_kind(join, side, kind, scope)
     scope.joins_outer |= bool(side)
     before = len(scope.items)
     if side in {"RIGHT", "FULL"} and isinstance(join.this, exp.Unnest):
@@ -110,6 +109,16 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
     if not condition:
         return f" CROSS JOIN {item}"
     return f" {side + ' ' if side else ''}JOIN {item}{condition}"
+
+
+def _refuse_kind(join: exp.Expr, side: str, kind: str, scope: Scope) -> None:
+    """Note a fault of a join that GoogleSQL has not."""
+    if kind not in {"", "INNER", "CROSS", "OUTER"}:
+        scope.unsupported(join, f"{kind} JOIN")
+    if kind == "OUTER" and not side:
+        scope.fault(join, "OUTER JOIN needs a side. Write LEFT, RIGHT or FULL before it.")
+    if kind == "CROSS" and (join.args.get("on") is not None or join.args.get("using")):
+        scope.fault(join, "CROSS JOIN takes no ON and no USING. Write JOIN, or leave the condition out.")
 
 
 def _bounded_sides(scope: Scope, left: list[FromItem], right: list[FromItem], side: str) -> list[FromItem]:

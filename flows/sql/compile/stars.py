@@ -148,11 +148,15 @@ def _group(item: exp.Expr) -> exp.Expr:
 
 
 def _refuse_unknown(marks: exp.Expr, names: list[str], scope: Scope) -> None:
-    """Note a fault for each name in EXCEPT and REPLACE that `*` does not give."""
+    """Note a fault for each name in EXCEPT and REPLACE that `*` does not give, or that stands there twice."""
     known = {name.lower() for name in names}
+    seen: set[str] = set()
     for word, key in (("EXCEPT", "except_"), ("REPLACE", "replace")):
         for one in marks.args.get(key) or []:
             name = one.alias if word == "REPLACE" else one.name
+            if name.lower() in seen:
+                scope.fault(one, f"'{name}' stands twice in EXCEPT and REPLACE. Leave one of them out.")
+            seen.add(name.lower())
             if name.lower() not in known:
                 scope.fault(one, f"'{name}' in {word} is not a column of '*'.{did_you_mean(name, names)}")
 

@@ -123,7 +123,8 @@ def _join(reader: Reader, _: int) -> str | None:
 def _set_operation(reader: Reader, at: int) -> str | None:
     frame, word, after = reader.frame, reader.word(at), reader.word(at + 1)
     if reader.word(at - 1) == "*":
-        return None if after == "(" else "* EXCEPT needs brackets. Write * EXCEPT (columns)."
+        named = after == "(" and reader.word(at + 2) != ")"
+        return None if named else "* EXCEPT needs columns in brackets. Write * EXCEPT (columns)."
     if after not in {"ALL", "DISTINCT"}:
         kinds = "UNION ALL, or UNION DISTINCT to drop rows that stand twice" if word == "UNION" else f"{word} DISTINCT"
         return f"{word} says nothing of rows that stand twice. Write {kinds}."
