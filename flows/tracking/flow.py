@@ -153,11 +153,13 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
 
         with nullcontext() if only is None else in_a_form():
             try:
-                return work()
+                state = work()
+                tracker.put_back_others()
             except (KeyboardInterrupt, TerminationSignal) as stopped:
                 hear_no_more()
                 let_go(stopped)
                 return tracker.stopped(stopped)
+            return state
 
     run.__name__ = kind
     # Prefect cannot resolve the names in postponed annotations, and the form would have no date pickers.

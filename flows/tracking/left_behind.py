@@ -21,7 +21,7 @@ def put_back_left_behind(client: SyncPrefectClient, run: FlowRun) -> list[str]:
     """Put the other runs back that seem to be at work on the table of a run which is; returns their names.
 
     One run of a deployment can be at work at a time: who has died holds that place for minutes, and then the next has
-    it. Of pods the watchdog knows more.
+    it. The server takes it from that one with what is put back: this is for its end. Of pods the watchdog knows more.
     """
     chosen = {
         "deployment_id": {"any_": [run.deployment_id]},

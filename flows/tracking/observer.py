@@ -67,16 +67,17 @@ class Tracker:
         """Begins once it is known how the run ends; the process ends with it."""
 
     def begun(self) -> None:
-        """Do what earlier processes have left undone: tell what this run may have committed, put back other runs."""
-        run = _flow_run()
-        if run.run_count > 1:
+        """Tell those who wait for rows what an earlier process of this run may have committed and not told."""
+        if _flow_run().run_count > 1:
             self.committed()
+
+    def put_back_others(self) -> None:
+        """Put back what seems to be at work on the table as well, which it cannot be while this run is."""
+        run = _flow_run()
         if run.deployment_id is not None:
             with suppress(ApiError, UsageError), asking_api(), get_client(sync_client=True) as client:
                 for name in put_back_left_behind(client, run):
-                    self.say(
-                        f"{name} was left behind by a worker or machine that is gone, and waits to be started again"
-                    )
+                    self.say(f"{name} had lost its worker, or its machine, and no longer counts as at work")
 
     def stopped(self, how: BaseException) -> State[Any]:
         """Return how the flow run ends that was stopped; where that is told already, raise what leaves it so."""

@@ -67,7 +67,7 @@ def test_a_run_that_is_cancelled_after_its_work_says_what_it_has_done(project, l
     assert len(_told(project, run)) == 1
 
 
-def test_a_run_that_begins_does_what_those_before_have_left_undone(project, log):
+def test_a_run_does_what_those_before_have_left_undone(project, log):
     """It tells of rows that its own first process may have committed, and puts back runs of its table that have died.
 
     Their worker, or its machine, was killed before it could; those of pods are another's to judge.
