@@ -157,7 +157,7 @@ def _field(value: Value, place: int) -> Value:
 
 def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope, *, ordered: bool = True) -> Type | None:
     """Return the type in which values can be compared, or note a fault; `ordered` says whether one may be less."""
-    common = t.supertype([(value.type, value.literal) for value in values])
+    common = t.supertype([value.given for value in values])
     if common is None:
         kinds = list(dict.fromkeys(str(value.type) for value in values))
         times = {"DATE", "TIMESTAMP", "DATETIME"}

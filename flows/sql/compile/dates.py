@@ -103,7 +103,9 @@ def extract(value: str, type_: Type, part: str, zone: Zone = UTC) -> tuple[str, 
     found = _made("EXTRACT", type_, part, zone.local(value) if type_ == t.TIMESTAMP else value)
     if found is None:
         return None
-    return (found, Type(part)) if part in {"DATE", "TIME", "DATETIME"} else (f"CAST({found} AS BIGINT)", t.INT64)
+    if part not in {"DATE", "TIME", "DATETIME"}:
+        return f"CAST({found} AS BIGINT)", t.INT64
+    return found if zone == UTC else within(found, Type(part)), Type(part)
 
 
 def span(micros: str, type_: Type, part: str) -> str | None:

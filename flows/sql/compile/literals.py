@@ -36,7 +36,8 @@ def _literal(node: exp.Literal, scope: Scope) -> Value:
 
 def integer(node: exp.Expr, number: int, scope: Scope) -> Value:
     """Return an INT64 literal."""
-    if not _INT64[0] <= number <= _INT64[1] + 1:
+    # One more is a number with a minus before it alone.
+    if not _INT64[0] <= number <= _INT64[1] + isinstance(node.parent, exp.Neg):
         return scope.fault(node, f"{number} does not fit INT64. Write NUMERIC '{number}'.")
     return Value(t.INT64, f"CAST({number} AS BIGINT)", literal=True, constant=number, reads=NOTHING_READ)
 

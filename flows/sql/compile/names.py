@@ -43,7 +43,9 @@ def _column(node: exp.Expr, scope: Scope) -> Value:
     """Compile a path: a column, perhaps of a table, and fields of it."""
     if id(node) in scope.meant and _in_named_window(node, scope):
         # GoogleSQL settles what WINDOW names where it is used first: in QUALIFY it means what it meant in the list.
-        return scope.meant[id(node)][1]
+        value = scope.meant[id(node)][1]
+        scope.context.reads.update([(scope.level, value.sql)] if value.reads is None else value.reads)
+        return value
     parts: list[exp.Expr] = []
     root = node
     while isinstance(root, exp.Dot):
