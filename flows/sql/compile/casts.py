@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from flows.model.types import parse_type
 from flows.sql import types as t
-from flows.sql.compile import cast, cast_formats
+from flows.sql.compile import cast, cast_formats, cast_numbers
 from flows.sql.compile.apply import apply
 from flows.sql.compile.arguments import zone
 from flows.sql.compile.dispatch import compiles, expression
@@ -136,9 +136,11 @@ def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value
         sql = _read_by(form, node, value, want, where, scope, safe=safe)
     elif form is not None and want == t.STRING and value.type in (*_TIMES, t.BYTES):
         sql = _written_by(form, value, where)
+    elif form is not None and want == t.STRING and where == UTC:
+        sql = cast_numbers.written(form, value.sql, value.type)
     if sql is not None:
         return Value(want, sql)
-    instead = "FORMAT_DATE, FORMAT_TIMESTAMP, PARSE_DATE or PARSE_TIMESTAMP for times, FORMAT for numbers"
+    instead = "FORMAT_DATE, FORMAT_TIMESTAMP, PARSE_DATE or PARSE_TIMESTAMP for times, FORMAT or '9,990.00' for numbers"
     return scope.fault(
         node,
         f"CAST of {value.type} to {want} with FORMAT '{form or shown(node.args.get('default') or node)}' is not supported by the embedded warehouse. "
