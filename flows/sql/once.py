@@ -66,11 +66,14 @@ def all_computed(arguments: Sequence[str], same: Sequence[bool], build: Callable
 
     DuckDB computes no other argument beside one that it knows to be NULL, which must hide no error.
     """
-    constants = [one for one, is_same in zip(arguments, same, strict=True) if is_same]
-    if any("NULL" in one for one in constants):
-        return bound(arguments, build)
-    computed = any(not plain(one) for one in constants)
-    return bound(arguments, build) if computed and any("error(" in one for one in arguments) else build(arguments)
+    for place, constant in enumerate(arguments):
+        written = plain(constant)
+        if not same[place] or (written and "NULL" not in constant):
+            continue
+        others = [one for at, one in enumerate(arguments) if at != place and not plain(one)]
+        if any(written or "error(" in one for one in others):
+            return bound(arguments, build)
+    return build(arguments)
 
 
 def failure(text: str, *values: str) -> str:

@@ -337,3 +337,14 @@ def test_no_spelling_reaches_what_is_not_meant(name):
         FROM `{name}`, b, (SELECT n FROM b ORDER BY n LIMIT 1) AS x
         """
         assert connection.execute(to_duckdb(sql, {})).fetchall() == [(7,)]
+
+
+def test_conditions_on_columns_reach_the_scan():
+    """A bound of the window, a list and a pair are compared as they stand: inside a lambda no row would be left unread."""
+    sql = to_duckdb(
+        "SELECT id FROM core.v WHERE ts >= @window_start - INTERVAL 7 DAY AND d >= DATE_SUB(DATE(@window_start), INTERVAL 7 DAY)"
+        " AND ts BETWEEN @window_start AND @window_end - INTERVAL 1 DAY AND d IN (DATE(@window_start), DATE '2026-01-01')"
+        " AND (id, d) = (1, DATE(@window_end))",
+        {"core.v": {"id": "INT64", "ts": "TIMESTAMP", "d": "DATE"}},
+    )
+    assert "lambda" not in sql
