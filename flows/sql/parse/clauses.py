@@ -210,9 +210,16 @@ def _closing(reader: Reader, at: int) -> str | None:
 
 def _using(reader: Reader, at: int) -> str | None:
     name = reader.written(at + 1) if reader.word(at + 1) else "column"
-    if reader.word(at + 1) == "(" or reader.frame.rank != _FROM:
+    if reader.frame.rank != _FROM:
         return None
-    return f"USING needs brackets. Write USING ({name})."
+    if reader.word(at + 1) != "(":
+        return f"USING needs brackets. Write USING ({name})."
+    place = at + 2
+    while reader.word(place) not in {")", ""}:
+        if reader.word(place) == "." and reader.word(place + 1):
+            return f"USING takes names of columns that both sides have. Write USING ({reader.written(place + 1)})."
+        place += 1
+    return None
 
 
 CLAUSE_RULES: dict[TokenType, Rule] = {
