@@ -27,8 +27,11 @@ def _literal(node: exp.Literal, scope: Scope) -> Value:
         return Value(t.STRING, quote_text(text), literal=True, constant=text, reads=NOTHING_READ)
     if re.fullmatch(r"[0-9]+", text):
         return integer(node, int(text), scope)
-    if text[-1] in "eE":
-        return scope.fault(node, f"'{text}' is neither a number nor a name. Write its exponent: {text}0.")
+    if re.fullmatch(r"[0-9]*\.?[0-9]*([eE][+-]?[0-9]+)?", text) is None:
+        instead = (
+            f"Write its exponent: {text}0." if text[-1] in "eE" else "Write one point, and digits alone behind an e."
+        )
+        return scope.fault(node, f"'{text}' is neither a number nor a name. {instead}")
     if math.isinf(float(text)):
         return scope.fault(node, f"{shown(node)} is greater than any FLOAT64.")
     return Value(t.FLOAT64, f"CAST('{text}' AS DOUBLE)", literal=True, constant=text, reads=NOTHING_READ)

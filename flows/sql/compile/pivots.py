@@ -104,27 +104,27 @@ def _meant(column: exp.Expr, item: FromItem) -> str:
 
 
 def _check(call: exp.Expr, scope: Scope) -> None:
-    name = call_name(call) or ""
-    if not signatures.aggregate(name) or name in _WHOLE_ROWS or not call.expressions or call.find(exp.HavingMax):
+    name, first = call_name(call) or "", _first(call)
+    if not signatures.aggregate(name) or name in _WHOLE_ROWS or first is None or call.find(exp.HavingMax):
         scope.fault(
             call, f"'{shown(call)}' in PIVOT is not supported. Write one aggregate of a column, as in SUM(amount)."
         )
     elif name == "ARRAY_AGG" and not call.find(exp.IgnoreNulls):
-        value = shown(_first(call))
+        value = shown(first)
         scope.fault(call, f"ARRAY_AGG in PIVOT needs IGNORE NULLS. Write ARRAY_AGG({value} IGNORE NULLS ...).")
     elif name in ORDERED and not call.find(exp.Order):
         value = ", ".join(shown(one) for one in call.expressions)
-        instead = f"Write {name}({value} ORDER BY {shown(_first(call))}), or order by other columns."
+        instead = f"Write {name}({value} ORDER BY {shown(first)}), or order by other columns."
         message = f"{name} without ORDER BY can give another value on every retry. {instead}"
         scope.context.unrepeatable.append(Fault(line_of(call), message))
 
 
-def _first(call: exp.Expr) -> exp.Expr:
-    """Return the first argument of an aggregate without DISTINCT, ORDER BY and their like."""
-    first = call.expressions[0]
+def _first(call: exp.Expr) -> exp.Expr | None:
+    """Return the first argument of an aggregate without DISTINCT, ORDER BY and their like; None where it has none."""
+    first = next(iter(call.expressions), None)
     while isinstance(first, _AROUND):
-        first = first.this or first.expressions[0]
-    return first  # type: ignore[no-any-return]
+        first = first.this or next(iter(first.expressions), None)
+    return first
 
 
 def _only_where(call: exp.Expr, condition: exp.Expr) -> exp.Expr:
@@ -132,7 +132,7 @@ def _only_where(call: exp.Expr, condition: exp.Expr) -> exp.Expr:
     call = call.copy()
     call.meta["is_of_pivot"] = True
     first = _first(call)
-    if isinstance(first, exp.Star):
+    if first is None or isinstance(first, exp.Star):
         return exp.Anonymous(this="COUNTIF", expressions=[condition])
     first.replace(exp.Anonymous(this="IF", expressions=[condition, first.copy(), exp.Null()]))
     return call
@@ -183,6 +183,11 @@ def _written(node: exp.Expr) -> str | None:
 
 def _unpivot(pivot: exp.Expr, source: exp.Expr, item: FromItem, scope: Scope) -> exp.Select:
     field, values = pivot.args["fields"][0], _parts(pivot.expressions[0])
+    listed_ = (one.this if isinstance(one, exp.PivotAlias) else one for one in field.expressions)
+    odd = next((one for parts in listed_ for one in _parts(parts) if not isinstance(one, exp.Column)), None)
+    if odd is not None:
+        scope.fault(odd, f"'{shown(odd)}' in UNPIVOT is no column. Compute it in a WITH, and name its column here.")
+        return exp.Select()
     rows: list[exp.Expr] = []
     used: list[str] = []
     types: dict[int, Type] = {}
