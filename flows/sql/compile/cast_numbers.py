@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
-from flows.sql.once import bound, failure, once
+from flows.sql.once import bound, once
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -29,11 +29,14 @@ def written(form: str, value: str, type_: Type) -> str | None:
         return None
 
     def build(number: str) -> str:
-        digits = once(_digits(number, type_, len(places)), lambda text: _laid_out(found, groups, number, text))
+        sign = f"CASE WHEN {number} < 0 THEN '-' ELSE '{_plus(found)}' END"
+        digits = once(
+            _digits(number, type_, len(places)), lambda text: _framed(found, sign, _laid_out(found, groups, text))
+        )
         if type_ != t.FLOAT64:
             return digits
-        said = failure("CAST with FORMAT of NaN or infinity")
-        return f"CASE WHEN isfinite({number}) THEN {digits} WHEN {number} IS NOT NULL THEN {said} END"
+        nan, infinite = _framed(found, "' '", _named(found, "NAN")), _framed(found, sign, _named(found, "INF"))
+        return f"CASE WHEN isfinite({number}) THEN {digits} WHEN isnan({number}) THEN {nan} WHEN {number} IS NOT NULL THEN {infinite} END"
 
     return bound([value], lambda names: build(names[0]))
 
@@ -46,7 +49,8 @@ def _digits(number: str, type_: Type, places: int) -> str:
     return f"CAST(abs(CAST({size} AS DECIMAL(38, {places}))) AS VARCHAR)"
 
 
-def _laid_out(form: re.Match[str], groups: list[str], number: str, text: str) -> str:
+def _laid_out(form: re.Match[str], groups: list[str], text: str) -> str:
+    """Return digits as a format has them, or as many `#` where it has too few places."""
     every, places = "".join(groups), form["places"] or ""
     whole = f"ltrim(split_part({text}, '.', 1), '0')"
     # From the first zero on all digits are written, and the last one where there is no other.
@@ -61,12 +65,28 @@ def _laid_out(form: re.Match[str], groups: list[str], number: str, text: str) ->
         place += len(group)
     point = f" || '.' || split_part({text}, '.', 2)" if places else ""
     known = f"ltrim({' || '.join(parts)}){point}"
-    hidden = ",".join("#" * len(group) for group in groups) + (f".{'#' * len(places)}" if places else "")
-    sign = (
-        f"CASE WHEN {number} < 0 THEN '-' ELSE '{'+' if 'S' in (form['sign'] + form['behind']).upper() else ' '}' END"
-    )
+    return f"CASE WHEN length({whole}) > {len(every)} THEN {quote_text(_hidden(form))} ELSE {known} END"
+
+
+def _named(form: re.Match[str], name: str) -> str:
+    """Return NaN or infinity as a format has them, with blanks for what would stand behind the point."""
+    hidden, whole = _hidden(form), form["whole"]
+    return quote_text(hidden if len(whole) < len(name) else name + " " * (len(hidden) - len(whole)))
+
+
+def _hidden(form: re.Match[str]) -> str:
+    """Return what stands for a number that has more digits than a format."""
+    whole = re.sub("[Gg]", ",", re.sub("[09]", "#", form["whole"]))
+    return f"{whole}.{'#' * len(form['places'])}" if form["places"] else whole
+
+
+def _plus(form: re.Match[str]) -> str:
+    return "+" if "S" in (form["sign"] + form["behind"]).upper() else " "
+
+
+def _framed(form: re.Match[str], sign: str, body: str) -> str:
+    """Return what is written of a number with its sign and `$`, and blanks before them."""
     before, behind = ("", f" || {sign}") if form["behind"] else (f"{sign} || ", "")
     # A sign that is none stands before the blanks as well as behind them.
-    body = f"{before}'{form['dollar']}' || CASE WHEN length({whole}) > {len(every)} THEN {quote_text(hidden)} ELSE {known} END"
-    width = len(hidden) + len(form["dollar"]) + (0 if form["behind"] else 1)
-    return f"(lpad({body}, {width}, ' '){behind})"
+    width = len(_hidden(form)) + len(form["dollar"]) + (0 if form["behind"] else 1)
+    return f"(lpad({before}'{form['dollar']}' || {body}, {width}, ' '){behind})"

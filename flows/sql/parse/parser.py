@@ -6,6 +6,7 @@ every call keeps the name and the arguments that were written, so that the table
 
 from __future__ import annotations
 
+import re
 from itertools import compress, count
 from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -184,7 +185,7 @@ def _one_select(sql: str) -> exp.Query:
     try:
         refuse_long(sql)
         refuse_templates(sql)
-        spelt = _DIALECT.tokenize(sql)
+        spelt = _tokenize(sql)
         if not spelt:
             raise SqlError([Fault(1, "there is no query here. Write a SELECT.")])
         refuse_deep(spelt)
@@ -212,6 +213,35 @@ def _one_select(sql: str) -> exp.Query:
     return tree
 
 
+_EXPONENT = re.compile(r"[0-9.]+[eE][0-9]+[+-]")
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_SUM = re.compile(rf"{_NUMBER}(?:[+-]{_NUMBER})+(?![\w.])")
+_PART = re.compile(rf"({_NUMBER})|(\+)|-")
+
+
+def _tokenize(sql: str) -> list[Token]:
+    """Return the words and signs of a text: sqlglot takes 1e9+1, without blanks, for one number."""
+    tokens = list(_DIALECT.tokenize(sql))
+    if _EXPONENT.search(sql) is None:
+        return tokens
+    found: list[Token] = []
+    ends = 0
+    for token in tokens:
+        is_sum = token.token_type == TokenType.NUMBER and _EXPONENT.match(token.text)
+        if token.start >= ends and is_sum and (run := _SUM.match(sql, token.start)):
+            ends = run.end()
+            found += [_part(one, token) for one in _PART.finditer(sql, token.start, ends)]
+        elif token.start >= ends:
+            found.append(token)
+    return found
+
+
+def _part(found: re.Match[str], token: Token) -> Token:
+    """Return the token of a number or a sign that is a part of another token."""
+    kind = TokenType.NUMBER if found[1] else TokenType.PLUS if found[2] else TokenType.DASH
+    return Token(kind, found[0], token.line, token.col, found.start(), found.end() - 1, token.comments)
+
+
 def _has_pipes(sql: str, tokens: list[Token]) -> bool:
     return "|>" in sql and any(token.token_type == TokenType.PIPE_GT for token in tokens)
 
@@ -219,7 +249,7 @@ def _has_pipes(sql: str, tokens: list[Token]) -> bool:
 def _of_selects(sql: str, tokens: list[Token]) -> tuple[str, list[Token]]:
     from flows.sql.parse.pipes import without_pipes  # noqa: PLC0415 - few queries have pipes
 
-    return without_pipes(sql, tokens, _DIALECT.tokenize)
+    return without_pipes(sql, tokens, _tokenize)
 
 
 def without_pipes(sql: str) -> str:
@@ -289,7 +319,7 @@ def _is_call(word: str, before: TokenType | None) -> bool:
 
 def spelt(sql: str) -> list[Token]:
     """Return the words and signs of a query that has been parsed."""
-    return list(_DIALECT.tokenize(sql))
+    return _tokenize(sql)
 
 
 def marked(sql: str, first_keys: Mapping[int, str]) -> exp.Expr:

@@ -177,7 +177,8 @@ class _Pipe:
             self._refuse(f"nothing follows |> {word}. Write what belongs there, or remove it.")
         if self._order and not self._limit and word != "LIMIT":
             self._refuse("|> ORDER BY stands before LIMIT, or last: what follows it has no order. Move it there.")
-        self._refuse_changed(body)
+        if word != "AS":
+            self._refuse_changed(body)
         if self._limit:
             self._read(self.query(), self._alias)
         known = {
@@ -301,6 +302,7 @@ class _Pipe:
     def _as(self, body: Words) -> None:
         if len(body) > 1:
             self._refuse("|> AS takes one name.")
+        self._changed = {}
         self._read(self.query(), body)
 
     def _join(self, step: Words) -> None:
