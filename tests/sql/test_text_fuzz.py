@@ -12,6 +12,7 @@ import pytest
 
 from flows.model.errors import SqlError
 from flows.sql import analyze, canonical, tables, to_duckdb
+from tests.sql.judged_queries import load
 
 TEXTS = int(os.environ.get("DERIVED_FUZZ", "2000"))
 SEED = int(os.environ.get("DERIVED_FUZZ_SEED", "1"))
@@ -33,6 +34,9 @@ QUERIES = [
     "SELECT LAG(s, 1, '') OVER w AS l, SUM(n) OVER (PARTITION BY id ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS r, COUNTIF(ok) OVER () AS c, ANY_VALUE(s HAVING MAX ts) OVER (PARTITION BY id) AS a FROM core.events WINDOW w AS (PARTITION BY id ORDER BY ts, s)",
     "SELECT address.city, (SELECT MAX(day) FROM core.days) AS last, ARRAY(SELECT AS STRUCT x.sku FROM UNNEST(items) AS x ORDER BY x.sku) AS xs, IF(ok IS TRUE, IFNULL(n, 0), COALESCE(NULL, f)) AS i FROM core.events",
 ]  # fmt: skip
+TABLES, CASES, _ = load()
+JUDGED = [case.sql() for case in CASES]
+SCHEMA |= {name: {column: str(type_) for column, type_ in analyze(sql, {}).columns} for name, sql in TABLES.items()}
 WORDS = ["SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "HAVING", "QUALIFY", "WINDOW", "LIMIT", "OFFSET", "UNION", "ALL", "DISTINCT", "EXCEPT", "INTERSECT", "WITH", "RECURSIVE", "AS", "ON", "USING", "JOIN", "LEFT", "RIGHT", "FULL", "CROSS", "INNER", "UNNEST", "STRUCT", "ARRAY", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST", "SAFE_CAST", "EXTRACT", "INTERVAL", "DATE", "TIMESTAMP", "NUMERIC", "BIGNUMERIC", "JSON", "RANGE", "TIME", "DATETIME", "NULL", "TRUE", "FALSE", "NOT", "AND", "OR", "IN", "IS", "LIKE", "BETWEEN", "EXISTS", "OVER", "PARTITION", "ROWS", "RANGE", "PRECEDING", "FOLLOWING", "UNBOUNDED", "CURRENT", "ROW", "NULLS", "FIRST", "LAST", "IGNORE", "RESPECT", "PIVOT", "UNPIVOT", "TABLESAMPLE", "LATERAL", "FOR", "SYSTEM_TIME", "OF", "COLLATE", "AT", "ZONE", "VALUES", "INSERT", "DROP", "ASC", "DESC", "ROLLUP", "CUBE", "GROUPING", "SETS", "ANY", "SOME", "TO", "ESCAPE", "RESPECT", "MATCH_RECOGNIZE", "DECLARE", "BEGIN", "SET", "EXECUTE", "IMMEDIATE", "CALL", "EXPORT", "LOAD", "ASSERT", "MERGE", "UPDATE", "DELETE", "(", ")", "[", "]", "{", "}", "<", ">", ",", ".", ";", ":", "::", "*", "+", "-", "/", "%", "&", "|", "^", "~", "!", "=", "==", "!=", "<>", "<=", ">=", "<<", ">>", "||", "|>", "->", "=>", "@", "@@", "?", "??", "$", "#", "--", "/*", "*/", "`", "'", '"', "\\", "'''", '"""', "\x00", "é", "漢", "😀", "1", "0", "-1", "1.5", "1e9", "1e999", ".5", "5.", "0x", "0xFF", "1_000", "99999999999999999999", "9223372036854775808", "'a'", '"b"', "`c`", "r'\\d'", "b'x'", "rb'y'", "'\\U00110000'", "b'\\u1234'", "'\\x'", "@window_start", "@window_end", "@x", "@@y", "id", "n", "f", "s", "b", "ts", "dt", "day", "j", "ok", "parts", "items", "address", "core.events", "core.days", "e", "d", "w", "nosuch", "core.nosuch", "e.nosuch", "events", "COUNT(*)", "SUM(n)", "MAX(ts)", "ARRAY_AGG(s)", "STRING_AGG(s)", "COUNT(DISTINCT", "id)", "NET.HOST(s)", "HLL_COUNT.INIT(s)", "SAFE.LOWER(s)", "FOO(1)", "foo.bar(2)", "REGEXP_CONTAINS(s,r'a{99999}')", "CURRENT_DATE", "CURRENT_TIMESTAMP()", "RAND()", "GENERATE_UUID()", "IF(ok,1,'a')", "DATE(ts)", "DATE_TRUNC(day,MONTH)", "TIMESTAMP_ADD(ts,INTERVAL", "99999999999", "DAY)", "LAST_DAY(day)", "DATE_SUB(day,INTERVAL", "9", "YEAR)", "FORMAT('%d',id)", "PARSE_DATE('%Q',s)", "STRUCT<a", "INT64>(1)", "ARRAY<INT64>[]", "[1,'a']", "(SELECT", "1)", "(SELECT*FROM", "core.days)", "ROW_NUMBER()", "OVER()", "NUMERIC'1e99999'", "DATE'99999-01-01'", "TIMESTAMP'x'", "INTERVAL'1-2'YEAR", "TO", "MONTH", "JSON'{'", "CAST(s", "AS", "ARRAY<STRUCT<a", "INT64>>)", "TO_JSON_STRING(j)", "STRING(j)", "LEFT(s,2)", "items.price"]  # fmt: skip
 VALUES = re.compile(r"(?:e\.)?(?:id|n|f|s|b|ts|dt|day|j|ok|parts|items|price|sku)|[0-9.]+|'.*'|@window_\w+|NULL")
 EXPRESSIONS = r"""
@@ -55,14 +59,14 @@ TOKEN = re.compile(r"@?\w+(?:\.\w+)*|[rb]?'[^']*'|\s+|.", re.DOTALL)
 
 def mutated(random):
     """A query of which values are changed for others, or words are taken out, put elsewhere, written again."""
-    words = TOKEN.findall(random.choice(QUERIES))
+    words = TOKEN.findall(random.choice(random.choice([QUERIES, JUDGED])))
     return valued(random, words) if random.random() < 0.7 else shuffled(random, words)
 
 
 def valued(random, words):
     """The words with other values in the place of some."""
     places = [place for place, word in enumerate(words) if VALUES.fullmatch(word)]
-    for place in random.sample(places, random.choice([1, 1, 1, 2, 4])):
+    for place in random.sample(places, min(random.choice([1, 1, 1, 2, 4]), len(places))):
         words[place] = random.choice(EXPRESSIONS).strip()
     return "".join(words)
 
@@ -85,7 +89,7 @@ def shuffled(random, words):
                 low, high = sorted((place, other))
                 words[low:high] = ["(", *words[low:high], ")"]
             case 6:
-                donor = TOKEN.findall(random.choice(QUERIES))
+                donor = TOKEN.findall(random.choice(random.choice([QUERIES, JUDGED])))
                 low = random.randrange(len(donor))
                 words[place:place] = donor[low : low + random.randint(1, 12)]
         words = words[:3000] or ["SELECT"]

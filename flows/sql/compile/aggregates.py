@@ -198,7 +198,7 @@ def _note_named(inside: Inside, scope: Scope, *, over: bool) -> None:
 def _ties(name: str, inside: Inside, order: Ordering, scope: Scope, *, over: bool) -> dict[str, str]:
     """Return what stands in a call for the order in which it sees values, or by which it compares them."""
     by = inside.having or (inside.arguments[1] if name in _BY and len(inside.arguments) > 1 else None)
-    if not order.keys and by is None:
+    if (not order.keys and by is None) or not inside.arguments:
         return {}
     alike = frozenset() if over else scope.alike
     if by is not None and not order.keys:
@@ -219,6 +219,10 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: Inside, marks: dict[
     suffix = marks["o"]
     of_rows = bool(signatures.aggregate(name))
     if inside.star:
+        if name == "COUNT" and inside.is_marked:
+            return scope.fault(
+                node, "COUNT(*) takes no DISTINCT, ORDER BY, LIMIT and NULLS. Name a column, or leave them out."
+            )
         if name == "COUNT" and inside.rows is None:
             return Value(t.INT64, f"count(*){suffix}")
         instead = "Write COUNT(1 HAVING ...)." if name == "COUNT" else "Name a column."

@@ -40,7 +40,9 @@ def _plain(node: exp.Expr, scope: Scope) -> Value:
 @compiles(exp.SafeFunc)
 def _safe(node: exp.SafeFunc, scope: Scope) -> Value:
     name = call_name(node.this)
-    return scope.unsupported(node) if name is None else _call(name, node.this, scope, safe=True)
+    if name is None:
+        return scope.fault(node, "SAFE. stands before the name of a function: SAFE.SUBSTR(text, 1). Leave it out here.")
+    return _call(name, node.this, scope, safe=True)
 
 
 @compiles(exp.NetFunc)

@@ -111,11 +111,12 @@ def _is_turned(spec: exp.Expr) -> bool:
     places = []
     for key in ("start", "end"):
         limit, way = spec.args.get(key), str(spec.args.get(f"{key}_side") or "").upper()
-        if limit is None or str(limit).upper() == "CURRENT ROW":
+        if isinstance(limit, exp.Expr):
+            places.append(1 if way == "FOLLOWING" else -1)
+        elif limit is None or str(limit).upper() == "CURRENT ROW":
             places.append(0)
         else:
-            far = 2 if not isinstance(limit, exp.Expr) else 1
-            places.append(far if way == "FOLLOWING" else -far)
+            places.append(2 if way == "FOLLOWING" else -2)
     start, end = places
     return start > end or start == 2 or end == -2  # noqa: PLR2004 - the ends of all
 
@@ -193,4 +194,5 @@ def counts_rows(spec: exp.Expr | None) -> bool:
     """Say whether a frame holds a number of rows, and not all of a partition."""
     if spec is None or str(spec.args.get("kind")).upper() != "ROWS":
         return False
-    return any(str(spec.args.get(end)).upper() != "UNBOUNDED" for end in ("start", "end"))
+    ends = (spec.args.get(end) for end in ("start", "end"))
+    return any(not isinstance(end, str) or end.upper() != "UNBOUNDED" for end in ends)

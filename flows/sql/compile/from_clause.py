@@ -161,5 +161,6 @@ def _using(
                 for source in (*of_left, *of_right):
                     source.hidden.add(key)
                     source.joined.pop(key, None)
-    of_left[0].joined = made | {key: one for key, one in of_left[0].joined.items() if key not in made}
+    if of_left:  # else what is before the join has a fault
+        of_left[0].joined = made | {key: one for key, one in of_left[0].joined.items() if key not in made}
     return f" ON {' AND '.join(conditions)}" if conditions else " ON TRUE"

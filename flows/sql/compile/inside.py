@@ -35,6 +35,11 @@ class Inside:
     most: bool = False
     """Whether HAVING names the greatest, not the least."""
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether something beside HAVING says which values are seen, or in which order."""
+        return self.distinct or bool(self.order) or self.limit is not None or self.nulls is not None
+
 
 def read(call: exp.Expr, scope: Scope) -> Inside:
     """Compile what a call has in its parentheses."""

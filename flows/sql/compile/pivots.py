@@ -148,6 +148,9 @@ def _values(field: exp.Expr, item: FromItem, scope: Scope) -> Iterator[tuple[exp
         given = expression(value, Scope(scope.context))
         if not t.coerces(given.type, of, given.literal):
             scope.fault(value, f"'{shown(value)}' in PIVOT is {given.type}, but '{shown(field.this)}' is {of}.")
+            continue
+        if given.type == t.UNKNOWN:
+            continue
         name = listed.args["alias"].name if isinstance(listed, exp.PivotAlias) else _name(value, of)
         if name is None:
             scope.fault(value, f"'{shown(value)}' in PIVOT names no column. Write {shown(value)} AS name.")

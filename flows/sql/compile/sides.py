@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.convert import converted
 from flows.sql.compile.value import Value
+from flows.sql.shown import shown
 from flows.sql.types import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from sqlglot import exp
 
     from flows.sql.compile.scope import Relation, Scope
 
@@ -22,7 +23,7 @@ def by_name(node: exp.Expr, word: str, sides: Sequence[Relation], scope: Scope) 
     """Give all sides the columns by whose names they are joined, in one order; or note a fault."""
     names = [[(name or "").lower() for name, _ in side.columns] for side in sides]
     listed = [column.name.lower() for column in node.args.get("on") or []]
-    fault = _unclear(names, listed) or _unmatched(node, names, listed)
+    fault = _odd(node) or _unclear(names, listed) or _unmatched(node, names, listed)
     if fault:
         # Where a column has a fault, its name may be the fault.
         if not any(value.type == t.UNKNOWN for side in sides for _, value in side.columns):
@@ -43,6 +44,11 @@ def _mode(node: exp.Expr) -> str:
     """Return whose columns are kept: LEFT, FULL or INNER; nothing where both sides must have the same."""
     side = str(node.args.get("side") or "").upper()
     return side or {"INNER": "INNER", "OUTER": "FULL"}.get(str(node.args.get("kind") or "").upper(), "")
+
+
+def _odd(node: exp.Expr) -> str:
+    odd = next((one for one in node.args.get("on") or [] if not isinstance(one, exp.Column) or one.table), None)
+    return f"'{shown(odd)}' in ON is no name of a column." if odd is not None else ""
 
 
 def _unclear(names: Sequence[list[str]], listed: list[str]) -> str:

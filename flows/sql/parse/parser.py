@@ -181,6 +181,17 @@ def _join_prefixes(nodes: Nodes) -> bool:
     return bool(found)
 
 
+def _statements(tokens: list[Token], sql: str) -> list[exp.Expr | None]:
+    """Parse a text. Raises ParseError."""
+    parser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE)
+    try:
+        return parser.parse(tokens, sql)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # In the middle of a form the parser expects what it does not look for.
+        parser.raise_error("there is no place for it")
+        raise
+
+
 def _one_select(sql: str) -> exp.Query:
     try:
         refuse_long(sql)
@@ -194,8 +205,7 @@ def _one_select(sql: str) -> exp.Query:
             refuse_deep(spelt)
         refuse_foreign(sql, spelt)
         tokens = for_parser(_named_calls(sql, spelt))
-        statements = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
-        statements = [tree for tree in statements if tree and not isinstance(tree, exp.Semicolon)]
+        statements = [one for one in _statements(tokens, sql) if one and not isinstance(one, exp.Semicolon)]
     except ParseError as error:
         raise SqlError([syntax_fault(sql, spelt, error)]) from None
     except TokenError:
