@@ -110,7 +110,7 @@ def _side(node: exp.Expr, scope: Scope) -> Relation:
     """Compile a side of UNION and its like; the columns of one in parentheses that is such itself have types of their own."""
     side = query(node, scope.inner())
     if isinstance(node, exp.Subquery) and isinstance(node.unnest(), exp.SetOperation):
-        side.columns = [(name, value._replace(type=t.given(value.type), literal=False)) for name, value in side.columns]
+        side.settle()
     return side
 
 

@@ -13,7 +13,7 @@ from flows.model.types import Type, parse_type
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.parse.tree import line_of
 from flows.sql.shown import shown
-from flows.sql.types import quote
+from flows.sql.types import given, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -103,6 +103,10 @@ class Relation:
     """The places of columns that tell its rows apart; None where nobody knows any."""
     sides: tuple[Relation, ...] = ()
     """The queries of a UNION."""
+
+    def settle(self) -> None:
+        """Give each column the type that it has by itself: what is written down turns into no other any more."""
+        self.columns = [(name, value._replace(type=given(value.type), literal=False)) for name, value in self.columns]
 
     def again(self) -> Relation:
         """Return the relation as if written once more: its tables occur once more too."""

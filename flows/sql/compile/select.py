@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 10_000
 """How many columns a query may give, as in BigQuery (https://cloud.google.com/bigquery/quotas#all_tables)."""
 _SELECT = {"with_", "kind", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit", "offset", "distinct"}  # fmt: skip
+_AFTER = ("with_", "having", "qualify", "order", "limit", "offset", "distinct")
+"""What GoogleSQL does to rows whose SELECT list it has computed."""
 
 
 def select(node: exp.Select, scope: Scope) -> Relation:
@@ -132,7 +134,11 @@ def _relation(
         whole = distinct(node, fields, scope) or struct(fields)
         return Relation([(None, Value(whole.type, ""))], "", nodes=[node], element=True)
     columns = [(name, passed(value)) for _, name, value in items]
-    return Relation(columns, "", nodes=[item for item, _, _ in items], element=node.args.get("kind") == "VALUE")
+    relation = Relation(columns, "", nodes=[item for item, _, _ in items], element=node.args.get("kind") == "VALUE")
+    if scope.windowed or any(map(node.args.get, _AFTER)):
+        # GoogleSQL knows what is written down as such where the SELECT list is the last thing that it computes.
+        relation.settle()
+    return relation
 
 
 def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
