@@ -6,13 +6,11 @@ every call keeps the name and the arguments that were written, so that the table
 
 from __future__ import annotations
 
-import re
 from itertools import compress, count
 from operator import attrgetter
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot import exp
-from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.parsers.bigquery import BigQueryParser
 from sqlglot.tokenizer_core import Token, TokenType
@@ -20,6 +18,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql.parse.dialects import refuse_foreign
 from flows.sql.parse.forms import foreign_forms
+from flows.sql.parse.googlesql import DIALECT, tokenize
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
@@ -28,35 +27,12 @@ from flows.sql.parse.rewrite import for_parser
 from flows.sql.parse.syntax import SEVERAL, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
-from flows.sql.parse.words import NAMES, NO_CALLS
+from flows.sql.parse.words import NO_CALLS
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# The parser copies each table of every FROM to find paths of arrays among them, which few have: see `_unnest_paths`.
-BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
-# `list[0]` is an element of a column.
-BigQueryParser.ARRAY_CONSTRUCTORS = {"ARRAY": exp.Array}
-
-
-_RAW_BYTES = ("rb", "rB", "Rb", "RB", "br", "bR", "Br", "BR")
-
-
-class _GoogleSQL(BigQuery):
-    """BigQuery's dialect without words that are names in GoogleSQL, for which others have a grammar; with raw bytes."""
-
-    class Tokenizer(BigQuery.Tokenizer):
-        """Takes them for names, and what begins with `rb'` or `br'` for bytes."""
-
-        BYTE_STRINGS: ClassVar = [
-            *BigQuery.Tokenizer.BYTE_STRINGS,
-            *((prefix + quote, quote) for prefix in _RAW_BYTES for quote in ("'", '"', '"""', "'''")),
-        ]
-        KEYWORDS: ClassVar = {word: kind for word, kind in BigQuery.Tokenizer.KEYWORDS.items() if word not in NAMES}
-
-
-_DIALECT = _GoogleSQL()
 _PREFIX = "__call_"
 _PREFIXES: dict[str, type[exp.Expr]] = {"SAFE": exp.SafeFunc, "NET": exp.NetFunc}
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
@@ -162,7 +138,7 @@ def _unnest_paths(nodes: Nodes) -> bool:
                 if not path.alias:
                     path.set("alias", exp.TableAlias(this=exp.to_identifier(path.parts[-1].name)))
             if paths:
-                _DIALECT.parser()._implicit_unnests_to_explicit(select)
+                DIALECT.parser()._implicit_unnests_to_explicit(select)
                 found = True
     return found
 
@@ -183,7 +159,7 @@ def _join_prefixes(nodes: Nodes) -> bool:
 
 def _statements(tokens: list[Token], sql: str) -> list[exp.Expr | None]:
     """Parse a text. Raises ParseError."""
-    parser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE)
+    parser = DIALECT.parser(error_level=ErrorLevel.IMMEDIATE)
     try:
         return parser.parse(tokens, sql)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
@@ -196,7 +172,7 @@ def _one_select(sql: str) -> exp.Query:
     try:
         refuse_long(sql)
         refuse_templates(sql)
-        spelt = _tokenize(sql)
+        spelt = tokenize(sql)
         if not spelt:
             raise SqlError([Fault(1, "there is no query here. Write a SELECT.")])
         refuse_deep(spelt)
@@ -223,35 +199,6 @@ def _one_select(sql: str) -> exp.Query:
     return tree
 
 
-_EXPONENT = re.compile(r"[0-9.]+[eE][0-9]+[+-]")
-_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_SUM = re.compile(rf"{_NUMBER}(?:[+-]{_NUMBER})+(?![\w.])")
-_PART = re.compile(rf"({_NUMBER})|(\+)|-")
-
-
-def _tokenize(sql: str) -> list[Token]:
-    """Return the words and signs of a text: sqlglot takes 1e9+1, without blanks, for one number."""
-    tokens = list(_DIALECT.tokenize(sql))
-    if _EXPONENT.search(sql) is None:
-        return tokens
-    found: list[Token] = []
-    ends = 0
-    for token in tokens:
-        is_sum = token.token_type == TokenType.NUMBER and _EXPONENT.match(token.text)
-        if token.start >= ends and is_sum and (run := _SUM.match(sql, token.start)):
-            ends = run.end()
-            found += [_part(one, token) for one in _PART.finditer(sql, token.start, ends)]
-        elif token.start >= ends:
-            found.append(token)
-    return found
-
-
-def _part(found: re.Match[str], token: Token) -> Token:
-    """Return the token of a number or a sign that is a part of another token."""
-    kind = TokenType.NUMBER if found[1] else TokenType.PLUS if found[2] else TokenType.DASH
-    return Token(kind, found[0], token.line, token.col, found.start(), found.end() - 1, token.comments)
-
-
 def _has_pipes(sql: str, tokens: list[Token]) -> bool:
     return "|>" in sql and any(token.token_type == TokenType.PIPE_GT for token in tokens)
 
@@ -259,7 +206,7 @@ def _has_pipes(sql: str, tokens: list[Token]) -> bool:
 def _of_selects(sql: str, tokens: list[Token]) -> tuple[str, list[Token]]:
     from flows.sql.parse.pipes import without_pipes  # noqa: PLC0415 - few queries have pipes
 
-    return without_pipes(sql, tokens, _tokenize)
+    return without_pipes(sql, tokens, tokenize)
 
 
 def without_pipes(sql: str) -> str:
@@ -329,7 +276,7 @@ def _is_call(word: str, before: TokenType | None) -> bool:
 
 def spelt(sql: str) -> list[Token]:
     """Return the words and signs of a query that has been parsed."""
-    return _tokenize(sql)
+    return tokenize(sql)
 
 
 def marked(sql: str, first_keys: Mapping[int, str]) -> exp.Expr:
@@ -340,7 +287,7 @@ def marked(sql: str, first_keys: Mapping[int, str]) -> exp.Expr:
         tokens.append(token)
         if place in first_keys:
             tokens += [_instead(token, TokenType.NUMBER, first_keys[place]), _instead(token, TokenType.COMMA, ",")]
-    (tree,) = filter(None, _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(for_parser(tokens), sql))
+    (tree,) = filter(None, DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(for_parser(tokens), sql))
     if any(token.token_type in _OF_BITS for token in tokens):
         bind(tree)
     return tree

@@ -1,0 +1,64 @@
+"""GoogleSQL's words and signs, as sqlglot's dialect of BigQuery would not have them."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.parsers.bigquery import BigQueryParser
+from sqlglot.tokenizer_core import Token, TokenType
+
+from flows.sql.parse.words import NAMES
+
+# The parser copies each table of every FROM to find paths of arrays among them, which few have: see `flows.sql.parse.parser`.
+BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
+# `list[0]` is an element of a column.
+BigQueryParser.ARRAY_CONSTRUCTORS = {"ARRAY": exp.Array}
+
+
+_RAW_BYTES = ("rb", "rB", "Rb", "RB", "br", "bR", "Br", "BR")
+
+
+class _GoogleSQL(BigQuery):
+    """BigQuery's dialect without words that are names in GoogleSQL, for which others have a grammar; with raw bytes."""
+
+    class Tokenizer(BigQuery.Tokenizer):
+        """Takes them for names, and what begins with `rb'` or `br'` for bytes."""
+
+        BYTE_STRINGS: ClassVar = [
+            *BigQuery.Tokenizer.BYTE_STRINGS,
+            *((prefix + quote, quote) for prefix in _RAW_BYTES for quote in ("'", '"', '"""', "'''")),
+        ]
+        KEYWORDS: ClassVar = {word: kind for word, kind in BigQuery.Tokenizer.KEYWORDS.items() if word not in NAMES}
+
+
+DIALECT = _GoogleSQL()
+_EXPONENT = re.compile(r"[0-9.]+[eE][0-9]+[+-]")
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_SUM = re.compile(rf"{_NUMBER}(?:[+-]{_NUMBER})+(?![\w.])")
+_PART = re.compile(rf"({_NUMBER})|(\+)|-")
+
+
+def tokenize(sql: str) -> list[Token]:
+    """Return the words and signs of a text: sqlglot takes 1e9+1, without blanks, for one number."""
+    tokens = list(DIALECT.tokenize(sql))
+    if _EXPONENT.search(sql) is None:
+        return tokens
+    found: list[Token] = []
+    ends = 0
+    for token in tokens:
+        is_sum = token.token_type == TokenType.NUMBER and _EXPONENT.match(token.text)
+        if token.start >= ends and is_sum and (run := _SUM.match(sql, token.start)):
+            ends = run.end()
+            found += [_part(one, token) for one in _PART.finditer(sql, token.start, ends)]
+        elif token.start >= ends:
+            found.append(token)
+    return found
+
+
+def _part(found: re.Match[str], token: Token) -> Token:
+    """Return the token of a number or a sign that is a part of another token."""
+    kind = TokenType.NUMBER if found[1] else TokenType.PLUS if found[2] else TokenType.DASH
+    return Token(kind, found[0], token.line, token.col, found.start(), found.end() - 1, token.comments)
