@@ -76,7 +76,7 @@ def compiles_call(*names: str, fails: bool = True) -> Callable[[_C], _C]:
 
 _OPERATORS = {exp.Add, exp.Sub, exp.Mul, exp.Div, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor}
 _COMPARISONS = {exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE}
-_WITHOUT_NULL = {*_OPERATORS, *_COMPARISONS, exp.DPipe, exp.Like, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Not}
+_WITHOUT_NULL = {*_OPERATORS, *_COMPARISONS, exp.DPipe, exp.Like, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Not, exp.Neg, exp.BitwiseNot}  # fmt: skip
 """What takes no NULL that is written down as an operand."""
 _MAY_BE_NULL = {exp.Null, exp.Paren}
 _CASTS = {exp.Cast, exp.TryCast}

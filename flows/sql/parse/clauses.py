@@ -134,11 +134,11 @@ def _set_operation(reader: Reader, at: int) -> str | None:
     outer = reader.word(at - 1) == "OUTER"
     side = reader.word(at - 1 - outer)
     side = side if side in {"LEFT", "FULL", "INNER"} else "FULL" * outer
-    joins_by = f"{side} {word} {after}".lstrip()
+    follows = reader.word(at + 2)
+    joins_by = f"{side} {word} {after}{' BY NAME' * (follows in {'BY', 'CORRESPONDING'})}".lstrip()
     if frame.joins_by not in {"", joins_by}:
         return f"{frame.joins_by} and {joins_by} stand side by side. Put brackets around what belongs together."
     frame.rank, frame.joined, frame.joins_by = 0, True, joins_by
-    follows = reader.word(at + 2)
     if side and follows not in {"BY", "CORRESPONDING"}:
         return f"{joins_by} joins columns by their names. Write {joins_by} BY NAME."
     if follows == "":

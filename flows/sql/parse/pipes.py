@@ -113,6 +113,8 @@ class _Pipe:
         self._limit: Words = []
         self._core: Words = []
         """The query that it reads, where it reads nothing else."""
+        self._is_closed = False
+        """Whether that is a UNION or its like, or ends in LIMIT, so that no other can follow in it."""
         self._changed: dict[str, str] = {}
         """Columns that its alias has not, or as they were before, each with the operator that has made them."""
         self._row = ""
@@ -147,7 +149,7 @@ class _Pipe:
         self._from = [*self._words("("), *core, *self._words(")"), *named]
         if alias is None or alias[0].text.lower() != self._row:
             self._changed, self._row = {}, alias[0].text.lower() if alias else ""
-        self._core, self._alias = core, alias
+        self._core, self._alias, self._is_closed = core, alias, False
         self._where, self._order, self._limit = [], [], []
 
     def _select(self, listed: Words, further: Words | None = None) -> Words:
@@ -181,6 +183,7 @@ class _Pipe:
             self._refuse_changed(body)
         if self._limit:
             self._read(self.query(), self._alias)
+            self._is_closed = True
         known = {
             "WHERE": self._where_, "SELECT": self._select_, "EXTEND": self._extend, "SET": self._set, "DROP": self._drop,
             "AGGREGATE": self._aggregate, "ORDER BY": self._order_by, "LIMIT": self._limit_, "DISTINCT": self._distinct,
@@ -322,12 +325,13 @@ class _Pipe:
 
     def _set_operation(self, step: Words) -> None:
         opened = next((at for at, word in enumerate(step) if word.kind == _L), len(step))
-        found = self.query()
+        found = self._select(self._all()) if self._is_closed else self.query()
         for item in listed(step[opened:]):
             if item[0].kind != _L or closing(item, 0) != len(item) - 1:
                 self._refuse(f"|> {step[0].upper} takes queries in brackets: |> {step[0].upper} ALL (FROM table).")
             found = [*found, *step[:opened], *item]
         self._read(found, None)
+        self._is_closed = True
 
     def _pivot(self, step: Words) -> None:
         if self._where or not self._core:
