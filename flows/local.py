@@ -24,7 +24,11 @@ from flows.tracking.deployment import WORK_POOL
 from flows.wiring import open_project, private_home, project_folder, use_api
 
 PORT = 4200
-SETTINGS = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+SETTINGS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # In its memory, where they are by default, the places of runs that died with it would be taken for ever.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
 if find_spec("tzdata"):  # else the server walks the machine's folder of time zones for each schedule that it shows
     SETTINGS["PYTHONTZPATH"] = ""
 LOOK = """\

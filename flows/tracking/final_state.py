@@ -29,6 +29,8 @@ gone (a worker that still has it ends by an error of its own), and the watchdog 
 
 
 STAYS = "What was committed stays, the window at work is rolled back."
+TOLD_TO_END = "Its process was told to end, as by a machine that shuts down."
+LEFT_BEHIND = "Its worker, or its machine, was gone before it could tell."
 
 
 def final_state(outcome: Outcome) -> State[Any]:
@@ -75,10 +77,9 @@ def stopped_state(done: str = STAYS) -> State[Any]:
     return Cancelled(message=f"Stopped. {done} The next run does the rest.")
 
 
-def put_back_state(done: str = STAYS, again: datetime | None = None) -> State[Any]:
-    """Return how a run ends whose process was told to go: it waits to be started again."""
+def put_back_state(done: str = STAYS, again: datetime | None = None, why: str = TOLD_TO_END) -> State[Any]:
+    """Return how a run ends whose process was told to go, or is gone: it waits to be started again."""
     again = again or datetime.now(UTC) + REST
-    why = "Its process was told to end, as by a machine that shuts down."
     return AwaitingRetry(scheduled_time=again, message=f"{why} {done} It goes on at {again:%H:%M:%S} UTC.")
 
 

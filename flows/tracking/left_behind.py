@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
-from flows.tracking.final_state import put_back_state, stopped_state
+from flows.tracking.final_state import LEFT_BEHIND, put_back_state, stopped_state
 from flows.tracking.waiting import is_pod, put_back
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ def put_back_left_behind(client: SyncPrefectClient, run: FlowRun) -> list[str]:
         if one.state is not None and one.state.is_cancelling():
             client.set_flow_run_state(one.id, stopped_state(), force=True)
         else:
-            put_back(client, one, put_back_state())
+            put_back(client, one, put_back_state(why=LEFT_BEHIND))
     return [one.name for one in dead]

@@ -12,7 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
-from prefect.exceptions import Abort, TerminationSignal
+from prefect.exceptions import Abort, ObjectNotFound, TerminationSignal
 from prefect.states import Cancelled
 from prefect.tasks import exponential_backoff
 
@@ -75,7 +75,7 @@ class Tracker:
         """Put back what seems to be at work on the table as well, which it cannot be while this run is."""
         run = _flow_run()
         if run.deployment_id is not None:
-            with suppress(ApiError, UsageError), asking_api(), get_client(sync_client=True) as client:
+            with suppress(ApiError, UsageError, ObjectNotFound), asking_api(), get_client(sync_client=True) as client:
                 for name in put_back_left_behind(client, run):
                     self.say(f"{name} had lost its worker, or its machine, and no longer counts as at work")
 
@@ -91,8 +91,9 @@ class Tracker:
             state = client.read_flow_run(run.id).state
             if state is not None and state.is_running():
                 # Its process was ended, as a machine does that shuts down: another goes on.
-                put_back(client, run, put_back_state(done), force=False)
-                raise Abort("Stopped from outside: it waits to be started again.")
+                if put_back(client, run, put_back_state(done), force=False):
+                    raise Abort("Stopped from outside: it waits to be started again.")
+                state = client.read_flow_run(run.id).state  # somebody has cancelled it meanwhile
             # Whoever stopped the run has set its state, which can say no more than that.
             if state is not None and (told := self._told(state, done)):
                 client.set_flow_run_state(run.id, told, force=True)

@@ -147,7 +147,7 @@ def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope)
             like = template.removesuffix(ESCAPE) if plain else template
             given = to_text(sql, kind)
             found = filled(like, [names[0], given])
-            parts.append(found if pattern.literal else _of_a_whole_pattern(found, names[0], given))
+            parts.append(found if pattern.literal and kind == t.STRING else _of_a_whole_pattern(found, names[0], given))
         return f"({joined.join(parts)})"
 
     if len(patterns) == 1 and kind == t.STRING and patterns[0].literal:
