@@ -85,7 +85,7 @@ def test_a_run_of_all_tables_does_the_others_meanwhile(project):
         )
         assert waiting.stdout.readline().startswith("derived.one ")
         done = project.command("derive", "derived.one", "--force")
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0, done.stderr  # it may say that it waits: for the end of what was being committed
         assert waiting.poll() is None
     with waiting:
         rest = waiting.stdout.read()

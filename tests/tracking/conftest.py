@@ -11,7 +11,7 @@ from tests.tracking.project import ACCOUNTS, BROKEN, LATE, LONG, Project, deploy
 def project(tmp_path_factory, prefect_server):
     """Users, copied, and some tables that are made of them, deployed; nothing starts their runs but the tests."""
     made = Project(tmp_path_factory.mktemp("project"), prefect_server)
-    make_project(made.root, accounts_by_day=ACCOUNTS, broken=BROKEN, long=LONG, late=LATE)
+    make_project(made.root, accounts_by_day=ACCOUNTS, accounts_again=ACCOUNTS, broken=BROKEN, long=LONG, late=LATE)
     deploy(made)
     for automation in prefect_server.call("POST", "automations/filter"):
         prefect_server.call("DELETE", f"automations/{automation['id']}")

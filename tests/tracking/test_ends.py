@@ -37,7 +37,7 @@ def _told(project, run):
 
 def test_a_run_that_is_told_to_end_after_its_work_has_done_it(project, log):
     """It crashed, and was put back to find nothing to do, so that no other table followed."""
-    run = project.start("derived.accounts_by_day", state="PENDING", force=True)
+    run = project.start("derived.accounts_again", state="PENDING", force=True)
 
     def happens():
         for one in processes_of(run):
@@ -53,7 +53,7 @@ def test_a_run_that_is_told_to_end_after_its_work_has_done_it(project, log):
 
 def test_a_run_that_is_cancelled_after_its_work_says_what_it_has_done(project, log):
     """From the UI; the server refuses its own end then, and it does not stay `Cancelling`. Others hear of its rows."""
-    run = project.start("derived.accounts_by_day", state="PENDING", force=True)
+    run = project.start("derived.accounts_again", state="PENDING", force=True)
 
     def happens():
         project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "CANCELLING"})
@@ -72,10 +72,10 @@ def test_a_run_does_what_those_before_have_left_undone(project, log):
 
     Their worker, or its machine, was killed before it could; those of pods are another's to judge.
     """
-    run = project.start("derived.accounts_by_day", state="PENDING", start="2026-03-31")
+    run = project.start("derived.accounts_again", state="PENDING", start="2026-03-31")
     project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "RUNNING"})
     project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "PENDING"}, force=True)
-    dead = {found: project.start("derived.accounts_by_day", state=state) for found, state in LEFT.items()}
+    dead = {found: project.start("derived.accounts_again", state=state) for found, state in LEFT.items()}
     project.server.call("PATCH", f"flow_runs/{dead['pod']}", infrastructure_pid="derived:job-1")
     assert _execute(project, project.server, run, log) == 0
     ended = project.server.call("GET", f"flow_runs/{run}")
