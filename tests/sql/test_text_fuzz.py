@@ -108,18 +108,27 @@ def test_any_text_gives_an_answer_or_faults(part):
     good = 0
     for seed in range(SEED * 1_000_000 + part, SEED * 1_000_000 + TEXTS, PARTS):
         sql = mutated(Random(seed))  # noqa: S311 - no secret
-        started, lines = time.process_time(), set()
-        for read in (analyzed, compiled, canonical, tables):
-            try:
-                read(sql)
-                good += 1
-            except SqlError as error:
-                lines.update(fault.line for fault in error.faults)
-            except Exception as error:
-                raise AssertionError(f"seed {seed}: {error!r}\n{sql}") from error
+        try:
+            answers, lines, seconds = read(sql)
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {error!r}\n{sql}") from error
+        good += answers
         assert lines <= set(range(1, sql.count("\n") + 2)), f"seed {seed}: {sql}"
-        assert time.process_time() - started < 1, f"seed {seed}: {sql}"
+        # Once in a while all garbage of the process is collected meanwhile, and takes longer.
+        assert seconds < 1 or read(sql)[2] < 1, f"seed {seed}: {sql}"
     assert good
+
+
+def read(sql):
+    """How many of its readings give an answer, the lines of the faults of the others, and their seconds of CPU."""
+    good, lines, started = 0, set(), time.process_time()
+    for reading in (analyzed, compiled, canonical, tables):
+        try:
+            reading(sql)
+            good += 1
+        except SqlError as error:
+            lines.update(fault.line for fault in error.faults)
+    return good, lines, time.process_time() - started
 
 
 def analyzed(sql):

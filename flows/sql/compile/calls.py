@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.sql import types as t
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
 from flows.sql.compile.dispatch import call_rule, calls, compiles, expression, may_fail
@@ -27,6 +28,10 @@ _OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", 
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit, exp.HavingMax)
 
 
+_WRITING_JSON = {"JSON_QUERY", "JSON_QUERY_ARRAY", "JSON_EXTRACT", "JSON_EXTRACT_ARRAY"}
+"""What gives a part of a JSON text as it is written there."""
+
+
 @compiles(exp.Anonymous, *KEYWORD_CALLS)
 def _plain(node: exp.Expr, scope: Scope) -> Value:
     name = call_name(node) or ""
@@ -42,6 +47,10 @@ def _safe(node: exp.SafeFunc, scope: Scope) -> Value:
     name = call_name(node.this)
     if name is None:
         return scope.fault(node, "SAFE. stands before the name of a function: SAFE.SUBSTR(text, 1). Leave it out here.")
+    first = next(iter(node.this.expressions), None)
+    if name in _WRITING_JSON and first is not None and expression(first, scope).type == t.STRING:
+        instead = f"Write {name}(SAFE.PARSE_JSON({shown(first)}), ...), which gives JSON, or leave SAFE. out."
+        return scope.fault(node, f"SAFE.{name} of a text would hide numbers that DuckDB writes otherwise. {instead}")
     return _call(name, node.this, scope, safe=True)
 
 

@@ -79,17 +79,19 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     for side in others:
         if len(first.columns) != len(side.columns):
             counts = f"{len(first.columns)} and {plural(len(side.columns), 'column')}"
-            scope.fault(node, f"the sides of {word} give {counts}.")
+            instead = "Write as many in each, with NULL for what one has not."
+            scope.fault(side.nodes[0] if side.nodes else node, f"the sides of {word} give {counts}. {instead}")
             return first
     columns: list[tuple[str | None, Value]] = []
     for place, (name, one) in enumerate(first.columns):
         values = [side.columns[place][1] for side in sides]
         common = t.supertype(value.given for value in values)
         if common is None:
-            pairs = ([one.given, value.given] for value in values)
-            other = next((pair[1][0] for pair in pairs if t.supertype(pair) is None), values[-1].type)
+            pairs = ([one.given, side.columns[place][1].given] for side in sides)
+            odd = next((side for side, pair in zip(sides, pairs, strict=True) if t.supertype(pair) is None), sides[-1])
+            other = odd.columns[place][1].type
             scope.fault(
-                node,
+                odd.nodes[place],
                 f"column '{name}' is {one.type} on one side of {word} and {other} on the other. Write CAST(... AS {one.type}).",
             )
         origins = frozenset.union(*(value.origins for value in values))
