@@ -12,9 +12,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from flows.api.settings import Settings as PrefectSettings
 from flows.model.errors import UsageError
 from flows.model.safe_text import without_password
-from flows.prefect_settings import Settings as PrefectSettings
 from flows.project.git import commit_of, files_ever, precedes
 from flows.project.private import make_private
 
@@ -269,7 +269,12 @@ def source_of(table: Table, root: Path) -> Source:
 
 def api_configured() -> bool:
     """Say whether runs are tracked by Prefect. Raises UsageError for a settings file that cannot be read."""
-    return PrefectSettings(os.environ, Path(), Path.home()).api_configured
+    return prefect_settings().api_configured
+
+
+def prefect_settings() -> PrefectSettings:
+    """Return what says where Prefect's API is, and who asks."""
+    return PrefectSettings(os.environ, Path(), Path.home())
 
 
 def require_api() -> None:

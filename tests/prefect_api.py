@@ -148,8 +148,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(home: Path, port: int | None = None):
-    """Run a Prefect server on SQLite, without its scheduler: no run starts by itself."""
+def server(home: Path, port: int | None = None, **settings: str):
+    """Run a Prefect server on SQLite, without its scheduler: no run starts by itself.
+
+    Args:
+        home: its PREFECT_HOME.
+        port: where it is to listen.
+        settings: more of its environment.
+    """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     environment = clean_environment(
@@ -158,6 +164,7 @@ def server(home: Path, port: int | None = None):
         PREFECT_SERVER_UI_ENABLED="false",
         PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
         PYTHONTZPATH="",  # as README says: else it walks a folder of time zones for each schedule that it shows
+        **settings,
     )
     is_new = not (home / "prefect.db").exists()
     if is_new and _BLANK.exists():

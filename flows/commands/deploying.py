@@ -12,7 +12,7 @@ from flows.model.errors import UsageError
 from flows.model.safe_text import one_line
 from flows.model.sizes import plural
 from flows.tracking.deployment import deployments
-from flows.wiring import require_api, tables_ever
+from flows.wiring import prefect_settings, require_api, tables_ever
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ def deploy_project(
             of tables without a file.
     """
     require_api()
-    from flows.tracking.deployer import deploy  # noqa: PLC0415 - Prefect is slow to import
+    from flows.tracking.deployer import deploy  # noqa: PLC0415 - an HTTP client is slow to import
 
     bar = _Bar(shown=not as_json)
 
@@ -112,7 +112,7 @@ def deploy_project(
         return gone if typer.confirm("Delete?", err=True) else []
 
     try:
-        result = deploy(wanted, keep, chosen, bar)
+        result = deploy(prefect_settings(), wanted, keep, chosen, bar)
     finally:
         bar.close()
     if as_json:

@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import httpx
 import orjson
-from prefect import get_client
-from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from blocks.api import api_address, asking_api, detail_of
+from flows.api.client import Api
+from flows.api.errors import BusyError, detail_of, told_of
 from flows.model.errors import UsageError
 from flows.tracking.deployment import WORK_POOL
 from flows.tracking.desired import automations_of, desired, is_same, request_of
-from flows.tracking.pace import BusyError, Pace
+from flows.tracking.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
-    from prefect.client.orchestration import PrefectClient
-
+    from flows.api.settings import Settings
     from flows.model.table import Table
     from flows.tracking.desired import Desired
 
@@ -35,9 +31,6 @@ PAGE = 200
 PAGES = 3
 """How many of them are asked for at once, as a server waits for its database half of the time."""
 MOST_DELETED = 50
-_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
-_BUSY = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.BAD_GATEWAY}
-
 
 Wanted: TypeAlias = "tuple[Table, dict[str, Any]]"
 
@@ -79,6 +72,7 @@ class Known:
 
 
 def deploy(
+    settings: Settings,
     wanted: Callable[[], list[Wanted]],
     keep: Callable[[str], bool],
     chosen: Callable[[list[str], int], Collection[str]],
@@ -87,6 +81,7 @@ def deploy(
     """Make the server's deployments those that are wanted.
 
     Args:
+        settings: say where the server is, and who asks.
         wanted: gives tables, each with its deployment as prefect.yaml has it; is called while the server is asked.
         keep: says whether there is a file for a table, so that its deployment stays.
         chosen: says which deployments go of those of tables without files, given their names and how many there are of
@@ -97,20 +92,28 @@ def deploy(
         ApiError: the API does not answer.
         UsageError: it refuses who asks, or there is no work pool.
     """
-    with _said():
-        return asyncio.run(_deploy(wanted, keep, chosen, progress))
+    api = Api(settings)
+    try:
+        return asyncio.run(_deploy(api, wanted, keep, chosen, progress))
+    except BaseException as error:
+        first = _first(error)
+        told = told_of(first, api.url, "set PREFECT_API_URL to one that runs")
+        if told is None and first is error:
+            raise
+        raise told or first from None
 
 
 async def _deploy(
+    api: Api,
     wanted: Callable[[], list[Wanted]],
     keep: Callable[[str], bool],
     chosen: Callable[[list[str], int], Collection[str]],
     progress: Progress,
 ) -> Deployed:
     result = Deployed()
-    async with get_client(httpx_settings={"headers": _headers()}) as client:
-        await _require_pool(client)
-        known, made = await asyncio.gather(_read(client), _beside(partial(_desired, wanted)))
+    async with api:
+        await _require_pool(api)
+        known, made = await asyncio.gather(_read(api), _beside(partial(_desired, wanted)))
         ours = _ours(known)
         moved, gone = _surplus(ours, {one.name: one.kind for one in made}, keep)
         going = chosen(sorted(gone.values()), len(ours))
@@ -124,15 +127,14 @@ async def _deploy(
                 result.unchanged.append(one.name)
             else:
                 request = request_of(one, known.flows[one.kind], is_new=there is None)
-                make = partial(_make, client, request, one.triggers)
+                make = partial(_make, api, request, one.triggers)
                 names = result.updated if there else result.created
                 todo.append(partial(_tell, one.name, partial(pace.patiently, make), names, result, progress))
         progress.begin(len(todo))
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # the pace is told of every refusal
-            await pace.run(todo)
+        await pace.run(todo)
         result.created.sort()
         result.updated.sort()
-        await _delete(client, list(deleted))
+        await _delete(api, list(deleted))
         result.deleted = sorted(deleted.values())
     return result
 
@@ -164,10 +166,10 @@ async def _tell(
         await make()
     except BusyError as error:
         result.failed[name] = f"Prefect's API has no time for it: {error}"
-    except PrefectHTTPStatusError as error:
+    except httpx.HTTPStatusError as error:
         if error.response.status_code == httpx.codes.UNAUTHORIZED:
             raise
-        result.failed[name] = detail_of(error)
+        result.failed[name] = detail_of(error.response)
     else:
         made.append(name)
     progress.done(name)
@@ -196,28 +198,23 @@ def _surplus(
     return moved, {one["id"]: name for (_, name), one in ours.items() if not keep(name)}
 
 
-def _headers() -> dict[str, str]:
-    """Return what is said with each request: within a machine a page is sent sooner than it is compressed."""
-    return {"Accept-Encoding": "identity"} if httpx.URL(api_address()).host in _THIS_MACHINE else {}
-
-
-async def _require_pool(client: PrefectClient) -> None:
+async def _require_pool(api: Api) -> None:
     try:
-        await client.request("GET", "/work_pools/{name}", path_params={"name": WORK_POOL})
-    except PrefectHTTPStatusError as error:
+        await _patiently(api, "GET", f"/work_pools/{WORK_POOL}")
+    except httpx.HTTPStatusError as error:
         # Whoever answers at a wrong address does not know what was looked for.
         if error.response.status_code != httpx.codes.NOT_FOUND or WORK_POOL not in error.response.text:
             raise
         raise UsageError(
-            f"There is no work pool '{WORK_POOL}' at {api_address()}. Make it: "
+            f"There is no work pool '{WORK_POOL}' at {api.url}. Make it: "
             "python -m flows.deploy --pool, or without a cluster: python -m flows.deploy --pool --process"
         ) from None
 
 
-async def _read(client: PrefectClient) -> Known:
+async def _read(api: Api) -> Known:
     ours = {"flows": {"name": {"any_": list(FLOWS)}}}
     flows, found, others = await asyncio.gather(
-        _flows(client), _all(client, "deployments", ours), _all(client, "automations", {})
+        _flows(api), _all(api, "deployments", ours), _all(api, "automations", {})
     )
     names = {id_: name for name, id_ in flows.items()}
     deployments = {(names[one["flow_id"]], one["name"]): one for one in found}
@@ -229,22 +226,22 @@ async def _read(client: PrefectClient) -> Known:
     return Known(flows, deployments, automations)
 
 
-async def _flows(client: PrefectClient) -> dict[str, str]:
+async def _flows(api: Api) -> dict[str, str]:
     """Return the ids of the flows, which are made where they are not there."""
     flows = {}
     for name in FLOWS:
-        answer = await client.request("POST", "/flows/", json={"name": name})
+        answer = await _patiently(api, "POST", "/flows/", {"name": name})
         flows[name] = str(answer.json()["id"])
     return flows
 
 
-async def _all(client: PrefectClient, what: str, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+async def _all(api: Api, what: str, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return all of a kind."""
     some = asyncio.Semaphore(PAGES)
 
     async def ask(path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
         async with some:
-            answer = await client.request("POST", f"/{what}/{path}", json=body)  # type: ignore[arg-type]
+            answer = await _patiently(api, "POST", f"/{what}/{path}", body)
         return orjson.loads(answer.content)
 
     starts = range(0, await ask("count", chosen), PAGE)
@@ -253,47 +250,27 @@ async def _all(client: PrefectClient, what: str, chosen: Mapping[str, Any]) -> l
     return [one for page in pages for one in page]
 
 
-async def _make(client: PrefectClient, payload: dict[str, Any], triggers: list[dict[str, Any]]) -> None:
+async def _make(api: Api, payload: dict[str, Any], triggers: list[dict[str, Any]]) -> None:
     """Make or change one deployment; where it was not heard whether that was done, all of it may be done again."""
-    answer = await _request(client, "POST", "/deployments/", json=payload)
+    answer = await api.request("POST", "/deployments/", payload)
     made = answer.json()["id"]
     if answer.status_code != httpx.codes.CREATED:  # what is new has none
-        await _request(client, "DELETE", f"/automations/owned-by/prefect.deployment.{made}")
+        await api.request("DELETE", f"/automations/owned-by/prefect.deployment.{made}")
     for automation in automations_of(triggers, made):
-        await _request(client, "POST", "/automations/", json=automation)
+        await api.request("POST", "/automations/", automation)
 
 
-async def _delete(client: PrefectClient, ids: list[str]) -> None:
+async def _delete(api: Api, ids: list[str]) -> None:
     for one in ids:
-        await client.request("DELETE", f"/automations/owned-by/prefect.deployment.{one}")  # type: ignore[arg-type]
+        await _patiently(api, "DELETE", f"/automations/owned-by/prefect.deployment.{one}")
     for first in range(0, len(ids), MOST_DELETED):
         some = {"id": {"any_": ids[first : first + MOST_DELETED]}}
-        await client.request(
-            "POST",
-            "/deployments/bulk_delete",  # type: ignore[arg-type]
-            json={"deployments": some, "limit": MOST_DELETED},
-        )
+        await _patiently(api, "POST", "/deployments/bulk_delete", {"deployments": some, "limit": MOST_DELETED})
 
 
-async def _request(client: PrefectClient, method: Any, path: Any, **more: Any) -> httpx.Response:  # noqa: ANN401 - Prefect lists its paths
-    try:
-        return await client.request(method, path, **more)
-    except PrefectHTTPStatusError as error:
-        if error.response.status_code in _BUSY:
-            raise BusyError(detail_of(error)) from error
-        raise
-    except httpx.TransportError as error:
-        raise BusyError(f"{type(error).__name__} {error}".strip()) from error
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    """Raise ApiError where the API does not answer, UsageError where it refuses who asks."""
-    with asking_api(needed=True):
-        try:
-            yield
-        except BaseExceptionGroup as group:
-            raise _first(group) from None
+async def _patiently(api: Api, method: str, path: str, body: Any = None) -> httpx.Response:  # noqa: ANN401 - any JSON
+    """Ask, again after a while where the server is busy."""
+    return await Pace().patiently(partial(api.request, method, path, body))
 
 
 def _first(error: BaseException) -> BaseException:

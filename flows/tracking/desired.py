@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
-
-from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 
 from flows.tracking.deployment import kind_of, trigger_name
-from flows.tracking.form import form
+from flows.tracking.fields import form
 
 if TYPE_CHECKING:
     from flows.model.table import Table
@@ -29,9 +26,6 @@ _WRITTEN = (
 _TRIGGER = ("type", "posture", "expect", "match", "match_related", "after", "for_each", "threshold", "within")
 
 
-_NOBODY = UUID(int=0)
-
-
 @dataclass(frozen=True, slots=True)
 class Desired:
     """A table's deployment as it is to be."""
@@ -49,7 +43,7 @@ class Desired:
 def desired(table: Table, deployment: dict[str, Any]) -> Desired:
     """Return what a server is to have for a table's deployment, which is as `prefect deploy` leaves it."""
     triggers = deployment.get("triggers", [])
-    starts = _starts(automations_of(triggers, _NOBODY))
+    starts = _starts(automations_of(triggers, ""))
     return Desired(table.identity, kind_of(table), _payload(table, deployment), triggers, starts)
 
 
@@ -119,14 +113,37 @@ def _schedules(schedules: list[dict[str, Any]]) -> list[Any]:
     )
 
 
-def automations_of(triggers: list[dict[str, Any]], deployment: UUID | str) -> list[dict[str, Any]]:
-    """Return the automations that `prefect deploy` makes of triggers."""
-    found = []
-    for one in triggers:
-        trigger = DeploymentEventTrigger.model_validate(one)
-        trigger.set_deployment_id(deployment)  # type: ignore[arg-type]
-        found.append(trigger.as_automation().model_dump(mode="json"))
-    return found
+def automations_of(triggers: list[dict[str, Any]], deployment: str) -> list[dict[str, Any]]:
+    """Return the automations that `prefect deploy` makes of event triggers."""
+    return [
+        {
+            "name": one["name"],
+            "description": "",
+            "enabled": one["enabled"],
+            "tags": [],
+            "trigger": {
+                "type": one["type"],
+                "match": one["match"],
+                "match_related": {},
+                "after": [],
+                "expect": one["expect"],
+                "for_each": [],
+                "posture": one["posture"],
+                "threshold": one["threshold"],
+                "within": one["within"],
+            },
+            "actions": [
+                {
+                    "type": "run-deployment",
+                    "source": "selected",
+                    "deployment_id": deployment,
+                    "schedule_after": one["schedule_after"],
+                }
+            ],
+            "owner_resource": f"prefect.deployment.{deployment}",
+        }
+        for one in triggers
+    ]
 
 
 def _starts(automations: list[dict[str, Any]]) -> list[Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from flows.api.errors import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+
+T = TypeVar("T")
 
 MOST = 16
 STEP = 6
@@ -18,10 +22,6 @@ TRIES = 10
 """How often a piece of work is tried for which the server has no time."""
 FIRST_WAIT = 0.05
 """Seconds until the second try; twice as long until each further one. SQLite is busy for a moment most often."""
-
-
-class BusyError(Exception):
-    """The server has no time just now."""
 
 
 class Pace:
@@ -47,21 +47,22 @@ class Pace:
                     self._running += 1
                 group.create_task(self._one(piece))
 
-    async def patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do a part of a piece, again after a while where the server is busy; fewer pieces at a time from then on.
 
         Raises BusyError where that does not help; others then need not wait as long.
         """
-        for attempt in range(self._tries):
+        attempt = 0
+        while True:
             try:
-                await work()
-                break
-            except BusyError:
+                return await work()
+            except BusyError as error:
                 self._narrow()
                 if attempt + 1 >= self._tries:
                     self._tries = 1
                     raise
-                await asyncio.sleep(min(FIRST_WAIT * 2**attempt, 8))
+                await asyncio.sleep(max(min(FIRST_WAIT * 2**attempt, 8), error.after))
+                attempt += 1
 
     async def _one(self, piece: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from flows.api.errors import BusyError
 from flows.tracking import pace as module
-from flows.tracking.pace import BusyError, Pace
+from flows.tracking.pace import Pace
 
 
 class _Server:
@@ -77,7 +78,7 @@ def test_a_busy_server_is_asked_again_and_for_less(monkeypatch):
         await server.work()
         if busy:
             refused.append(server.now)
-            raise BusyError
+            raise BusyError("locked")
         done.append(server.now)
 
     async def all_of_them():
@@ -99,7 +100,7 @@ def test_a_server_that_stays_busy_is_waited_for_once(monkeypatch):
 
     async def work():
         tries.append(1)
-        raise BusyError
+        raise BusyError("locked")
 
     async def give_up(pace):
         with pytest.raises(BusyError):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.api.settings import TEST_MODES
 from flows.model.errors import UsageError
-from flows.prefect_settings import TEST_MODES
 from flows.wiring import api_configured
 from tests.prefect_api import clean_environment
 

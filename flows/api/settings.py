@@ -1,7 +1,4 @@
-"""Whether a Prefect API is configured, from an environment and files given to it; without importing Prefect.
-
-Without an API a run needs no Prefect, and importing it takes longer than most runs.
-"""
+"""What Prefect's settings say of its API, from an environment and files given to it; without importing Prefect."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from flows.model.errors import UsageError
 from flows.model.safe_text import unended, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 TEST_MODES = (
     "PREFECT_TEST_MODE",
@@ -38,12 +35,10 @@ class Settings:
     def api_configured(self) -> bool:
         """Whether Prefect would talk to an API of its own accord.
 
-        Reads what Prefect's settings read, in their order: the environment, `.env`, `prefect.toml`, `pyproject.toml`,
-        then the active profile. The first that names an API decides, even if it is empty.
         Raises UsageError for a file that Prefect could not read either, and for an address with a password: Prefect
         shows it to whoever reads its logs.
         """
-        url = next(self._api_urls(), "")
+        url = str(self.value("api", "url") or "")
         if (shown := without_password(url)) != url:
             raise UsageError(
                 f"PREFECT_API_URL is '{shown}': Prefect shows who signs in there and by which password in its logs. "
@@ -51,17 +46,22 @@ class Settings:
             )
         return bool(url)
 
-    def _api_urls(self) -> Iterator[str]:
+    def value(self, *path: str) -> object:
+        """Return a setting, as `("api", "url")`; None where nobody has set it.
+
+        Looks where Prefect does, in its order: the environment, `.env`, `prefect.toml`, `pyproject.toml`, then the
+        active profile. The first that has the setting decides, even if it is empty.
+        Raises UsageError for a file that Prefect could not read either.
+        """
+        name = variable(*path)
         sources: tuple[Callable[[], object], ...] = (
-            lambda: next((value for name, value in self.environ.items() if name.upper() == "PREFECT_API_URL"), None),
-            lambda: next((value for name, value in self._dotenv().items() if name.upper() == "PREFECT_API_URL"), None),
-            lambda: _dig(_toml(self.folder / "prefect.toml"), "api", "url"),
-            lambda: _dig(_toml(self.folder / "pyproject.toml"), "tool", "prefect", "api", "url"),
-            lambda: self._profile().get("PREFECT_API_URL"),
+            lambda: next((value for one, value in self.environ.items() if one.upper() == name), None),
+            lambda: next((value for one, value in self._dotenv().items() if one.upper() == name), None),
+            lambda: _dig(_toml(self.folder / "prefect.toml"), *path),
+            lambda: _dig(_toml(self.folder / "pyproject.toml"), "tool", "prefect", *path),
+            lambda: self._profile().get(name),
         )
-        for source in sources:
-            if (url := source()) is not None:
-                yield str(url)
+        return next((value for source in sources if (value := source()) is not None), None)
 
     def _dotenv(self) -> dict[str, str | None]:
         path = self.folder / ".env"
@@ -102,6 +102,11 @@ class Settings:
         if own.exists() or prefect is None or prefect.origin is None:
             return own
         return Path(prefect.origin).parent / "settings" / "profiles.toml"
+
+
+def variable(*path: str) -> str:
+    """Return the environment variable of a setting."""
+    return "_".join(("PREFECT", *path)).upper()
 
 
 def _toml(path: Path) -> dict[str, Any]:
