@@ -8,6 +8,7 @@ import os
 import runpy
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from types import SimpleNamespace
 
@@ -62,10 +63,16 @@ def _depth(part: str) -> int:
     return next((number for number, layer in enumerate(LAYERS, 1) if part in layer), 0)
 
 
-def _imports(module: str) -> set[str]:
+@cache
+def _nodes(module: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))))
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
     """Return what a module imports, for types too; of `from a import b` it is `a.b` where that is a module, else `a`."""
-    found = set()
-    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+    found: set[str] = set()
+    for node in _nodes(module):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -74,34 +81,38 @@ def _imports(module: str) -> set[str]:
                 name if (name := f"{node.module}.{alias.name}") in FILES or node.module == "google" else node.module
                 for alias in node.names
             }
-    return found
+    return frozenset(found)
 
 
 def _own(module: str) -> set[str]:
     return {name for name in _imports(module) if name in FILES and name != module}
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_imports_point_down(module):
+def test_imports_point_down():
     """What only gives a type counts too."""
-    part = _part(module)
     wrong = {
-        name
-        for name in _own(module)
-        if (other := _part(name)) != part and _depth(other) <= _depth(part) and _depth(part) and not _known(part, name)
+        module: others
+        for module in FILES
+        if (others := {name for name in _own(module) if not _may_import(_part(module), name)})
     }
-    assert wrong == set()
+    assert wrong == {}
 
 
-def _known(part: str, name: str) -> bool:
-    return _inside(name, BESIDE.get(part, "-"))
+def _may_import(part: str, name: str) -> bool:
+    other = _part(name)
+    return other == part or _depth(other) > _depth(part) or not _depth(part) or _inside(name, BESIDE.get(part, "-"))
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if _inside(name, "flows.engine")])
-def test_the_engine_knows_warehouses_and_sources_by_their_protocols(module):
+def test_the_engine_knows_warehouses_and_sources_by_their_protocols():
     """None is named in it."""
-    found = {name for name in _own(module) if _inside(name, "flows.warehouses", "flows.sources")}
-    assert found <= {"flows.warehouses.interface", "flows.sources.interface"}
+    known = {"flows.warehouses.interface", "flows.sources.interface"}
+    found = {
+        (module, name)
+        for module in _modules("flows.engine")
+        for name in _own(module)
+        if _inside(name, "flows.warehouses", "flows.sources")
+    }
+    assert {name for _, name in found} == known, found
 
 
 def test_imports_form_no_circle():
@@ -113,56 +124,70 @@ def test_imports_form_no_circle():
         pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_a_module_can_be_read_at_once(module):
+def test_a_module_can_be_read_at_once():
     """It has one job, and few enough lines."""
-    assert len(FILES[module].read_text(encoding="utf-8").splitlines()) <= LINES
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in FILES.items()}
+    assert {module: count for module, count in lines.items() if count > LINES} == {}
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_only_tracking_and_blocks_import_prefect(module):
+def test_only_tracking_and_blocks_import_prefect():
     """All others know nothing of what runs them."""
-    if not _inside(module, "flows.tracking", "blocks"):
-        assert {name for name in _imports(module) if name.partition(".")[0].startswith("prefect")} == set()
-
-
-@pytest.mark.parametrize("module", FILES)
-def test_only_sources_and_warehouses_import_drivers(module):
-    """A driver's errors and types stay behind the interface."""
-    if not _inside(module, "flows.sources", "flows.warehouses"):
-        assert {name for name in _imports(module) if _inside(name, *DRIVERS)} == set()
-
-
-@pytest.mark.parametrize(
-    "module", [name for name in FILES if _inside(name, "flows.model", "flows.report", "flows.engine.plan")]
-)
-def test_what_is_pure_sees_no_clock_network_or_environment(module):
-    """Values, plans and reports are the same for the same arguments."""
-    assert {name for name in _imports(module) if _inside(name, *OUTSIDE)} == set()
-
-
-@pytest.mark.parametrize("module", FILES)
-def test_a_transaction_begins_and_ends_in_one_place(module):
-    """No other code of a warehouse has a BEGIN, COMMIT or ROLLBACK; a source's snapshot is no transaction of ours."""
-    texts = {
-        node.value.split(" ")[0]
-        for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    found = {
+        (module, name)
+        for module in FILES
+        for name in _imports(module)
+        if name.partition(".")[0].startswith("prefect") and not _inside(module, "flows.tracking", "blocks")
     }
-    if module not in TRANSACTIONS:
-        assert texts & {"BEGIN", "COMMIT", "ROLLBACK"} == set()
+    assert found == set()
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_only_wiring_reads_the_environment(module):
+def test_only_sources_and_warehouses_import_drivers():
+    """A driver's errors and types stay behind the interface."""
+    found = {
+        (module, name)
+        for module in FILES
+        for name in _imports(module)
+        if _inside(name, *DRIVERS) and not _inside(module, "flows.sources", "flows.warehouses")
+    }
+    assert found == set()
+
+
+def test_what_is_pure_sees_no_clock_network_or_environment():
+    """Values, plans and reports are the same for the same arguments."""
+    pure = _modules("flows.model", "flows.report", "flows.engine.plan")
+    assert {(module, name) for module in pure for name in _imports(module) if _inside(name, *OUTSIDE)} == set()
+
+
+def test_a_transaction_begins_and_ends_in_one_place():
+    """No other code of a warehouse has a BEGIN, COMMIT or ROLLBACK; a source's snapshot is no transaction of ours."""
+    found = {
+        module
+        for module in FILES
+        for node in _nodes(module)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.split(" ")[0] in {"BEGIN", "COMMIT", "ROLLBACK"}
+    }
+    assert found == TRANSACTIONS
+
+
+def test_only_wiring_reads_the_environment():
     """What a run is put together from is decided in one place; blocks look there for Prefect, workers inherit it."""
     found = {
-        f"{node.value.id}.{node.attr}"
-        for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    } & {"os.environ", "os.getenv", "Path.cwd", "Path.home"}
-    if module not in {"flows", "flows.wiring", "flows.project.workers", "blocks.connection", *COMMANDS}:
-        assert found == set()
+        module
+        for module in FILES
+        for node in _nodes(module)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and f"{node.value.id}.{node.attr}" in {"os.environ", "os.getenv", "Path.cwd", "Path.home"}
+    }
+    assert found <= {"flows", "flows.wiring", "flows.project.workers", "blocks.connection", *COMMANDS}
+
+
+def _modules(*packages: str) -> list[str]:
+    found = [name for name in FILES if _inside(name, *packages)]
+    assert found
+    return found
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ class Case:
     """One query, with what it gives."""
 
     written: str
+    section: str
+    """Below which heading of the file it stands."""
     answer: str = ""
     """What the file says below it."""
 
@@ -77,6 +79,7 @@ def load() -> tuple[dict[str, str], list[Case], list[str]]:
     tables: dict[str, str] = {}
     cases: list[Case] = []
     kept: list[str] = []
+    section = ""
     for line in FILE.read_text().splitlines():
         if line.startswith("  "):
             cases[-1].answer = line.strip()
@@ -85,8 +88,10 @@ def load() -> tuple[dict[str, str], list[Case], list[str]]:
         if line.startswith(_TABLE):
             name, _, sql = line.removeprefix(_TABLE).partition(" = ")
             tables[name] = sql
-        elif line and not line.startswith("#"):
-            cases.append(Case(line))
+        elif line.startswith("#"):
+            section = line.removeprefix("# ")
+        elif line:
+            cases.append(Case(line, section))
     return tables, cases, kept
 
 
