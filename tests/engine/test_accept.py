@@ -4,7 +4,7 @@ import pytest
 
 from flows.model.errors import UsageError
 from flows.model.window import Window, utc
-from tests.simulator.house import AFTER, BEFORE, DOUBLED, ROWS, TABLE, TOTALS, amounts, living
+from tests.simulator.house import AFTER, BEFORE, DOUBLED, ROWS, TABLE, TOTALS, amounts
 
 MERGED = {
     "window": TOTALS["window"],
@@ -20,12 +20,6 @@ LATE = (9, "2026-01-01", 1, 1)
 def days(first, last):
     """Return the range of days of January [first, last)."""
     return Window(utc(f"2026-01-0{first}"), utc(f"2026-01-0{last}"))
-
-
-@pytest.fixture
-def house(warehouse, tmp_path):
-    """A core table of four days, and a derived one that is up to date."""
-    return living(tmp_path, warehouse)
 
 
 def accepts(house):

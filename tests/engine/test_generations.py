@@ -31,12 +31,6 @@ from tests.simulator.house import (
 )
 
 
-@pytest.fixture
-def house(warehouse, tmp_path):
-    """A core table of four days, and a derived one that is up to date."""
-    return living(tmp_path, warehouse)
-
-
 def days(first, last=None):
     """Return the range of days of January [first, last), or one of them."""
     return Window(utc(f"2026-01-{first:02}"), utc(f"2026-01-{last or first + 1:02}"))

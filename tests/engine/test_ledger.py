@@ -59,7 +59,7 @@ def test_a_dropped_table_is_made_again(warehouse, tmp_path):
         assert again.query(listed, {}) == [{"window_start": day(0)}]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.booleans(), st.integers(0, 4), st.integers(1, 3)).map(

@@ -115,7 +115,7 @@ def test_a_whole_copy_replaces_all(warehouse):
     ),
     st.sets(st.integers(0, DAYS - 1)),
 )
-@settings(max_examples=40)
+@settings(max_examples=16)
 def test_each_bad_row_is_listed_once_and_a_replay_leaves_the_bad_ones(steps, placed):
     """Whatever is read in whatever pieces, mended and broken in between."""
     source = Broken(0, 2, 3, placed=placed)

@@ -166,7 +166,7 @@ BYTES = st.tuples(
 
 
 @given(BYTES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_bytes_are_faults_or_a_table(tmp_path_factory, mutated):
     """Within a second, with no words of a library, and never as an error of Derived's own."""
     content, changes = mutated

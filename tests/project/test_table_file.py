@@ -229,7 +229,7 @@ MUTATIONS = st.lists(
 
 
 @given(MUTATIONS, st.permutations(range(len(LINES))) | st.none())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_file_whatever_it_holds_ends_in_a_traceback(tmp_path_factory, mutations, order):
     """A file is good, or every fault has a line of it and speaks to an analyst."""
     text = "".join(LINES[index] for index in order) if order else GOOD
@@ -265,7 +265,7 @@ FIELDS = [*Table.model_fields, "stratgy"]
 
 
 @given(YAML, st.dictionaries(st.sampled_from(FIELDS), YAML, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_shape_of_values_ends_in_a_traceback(tmp_path_factory, whole, fields):
     """Lists, groups and texts in each other's places are faults, and nothing worse."""
     root = tmp_path_factory.getbasetemp() / "shapes"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.servers.mongodb import MongodbServer
 
-ROUNDS = 600
+ROUNDS = 300
 COLUMNS = {
     "id=_id": "STRING",
     "text": "STRING",

@@ -34,7 +34,7 @@ START = utc("2024-03-01")
 DAYS = [Window(START + timedelta(days=day), START + timedelta(days=day + 1)) for day in range(6)]
 _TOLD = re.compile(r" has ([\d,]+) (?:rows?|documents?) whose ")
 SHARED = settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, derandomize=True
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, derandomize=True
 )
 
 

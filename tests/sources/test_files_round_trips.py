@@ -39,7 +39,7 @@ TYPES |= {"y": "BYTES", "d": "DATE"}
 RECORD = st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(RECORD, max_size=8), st.sampled_from([json_util.CANONICAL_JSON_OPTIONS, json_util.RELAXED_JSON_OPTIONS])
 )
@@ -59,7 +59,7 @@ def test_extended_json_round_trips(records, options):
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(RECORD, max_size=8), st.booleans())
 def test_csv_round_trips(records, crlf):
     """What a program writes by RFC 4180 is read again, whatever stands in its texts."""
@@ -74,7 +74,7 @@ def test_csv_round_trips(records, crlf):
     assert _written("a.csv", written, table("a.csv", TYPES)) == records
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(RECORD, min_size=1, max_size=8))
 def test_parquet_round_trips(records):
     """What Arrow writes is read again, nested or not."""
@@ -101,7 +101,7 @@ ZONES = r"(Z|[+-][01][0-9](:?[0-5][0-9])?)?"
 MOMENT_TEXTS = st.from_regex(f"[0-9]{{4}}-[01][0-9]-[0-3][0-9]([T ]{CLOCKS}{ZONES})?", fullmatch=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(NUMBERS, min_size=1, max_size=4), st.lists(MOMENT_TEXTS, min_size=1, max_size=4))
 def test_a_whole_column_and_value_by_value_give_the_same(numbers, moments):
     """Each value has the same meaning alone and in any company, as a number of JSON and as text."""

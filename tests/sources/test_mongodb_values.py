@@ -369,7 +369,7 @@ VALUES = st.recursive(
 DOCUMENTS = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_size=12)
 
 
-@settings(max_examples=400)
+@settings(max_examples=160)
 @given(DOCUMENTS, st.lists(st.sampled_from(TYPES), min_size=3, max_size=3))
 def test_many_at_once_are_what_they_are_one_by_one(documents: list[dict[str, Any]], types: list[str]) -> None:
     """For any documents and columns the rows, the bad rows and their reasons are the same."""
@@ -381,7 +381,7 @@ WIDE = Type("BIGNUMERIC", decimal=(76, 38))
 """As it is read for a warehouse that has all its digits."""
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.sampled_from([*(parse_type(type_) for type_ in TYPES if "<" not in type_), WIDE]), st.data())
 def test_each_type_at_once_is_what_it_is_one_by_one(type_: Type, data: st.DataObject) -> None:
     """The same for many values of one type, of which all but a few fit."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.servers.mysql import MysqlServer
 
 ROWS = 80
-ROUNDS = 500
+ROUNDS = 250
 # MySQL's type, GoogleSQL's type, a value of each row
 COLUMNS = [
     ("BIGINT", "INT64", "n - 100"),

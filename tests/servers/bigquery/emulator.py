@@ -23,6 +23,7 @@ import re
 import sys
 from contextvars import ContextVar
 from copy import copy
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +41,7 @@ from bqemulator.jobs import executor
 from bqemulator.jobs.ddl_result import _field_from_column_def
 from bqemulator.scripting import interpreter
 from bqemulator.scripting.interpreter import ScriptInterpreter
-from bqemulator.sql import translator
+from bqemulator.sql import inner_query, translator
 from bqemulator.sql.parameters import _bq_to_duckdb_type, _extract_value
 from bqemulator.sql.translator import SQLTranslator
 from bqemulator.storage import type_map
@@ -48,8 +49,9 @@ from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import _BQ_TO_DUCKDB
 from bqemulator.versioning.snapshots import SnapshotManager
 from recorded import records
-from remembered import parses_once, rewrites_once, translates_once
+from remembered import STATEMENTS, copied, expands_views_only, parses_once, rewrites_once, translates_once
 from sqlglot import exp
+from sqlglot.expressions import core
 
 run_query_body = executor._run_query_body
 _OF_TABLES = re.compile(r"^(?:ALTER|DROP) TABLE ", re.MULTILINE)
@@ -291,6 +293,9 @@ translator.rewrite_create_table_schema_ctas = _keeps_digits(translator.rewrite_c
 SQLTranslator.translate = translates_once(_groups_by_its_own_columns(SQLTranslator.translate))
 executor.rewrite_table_refs = interpreter.rewrite_table_refs = rewrites_once(executor.rewrite_table_refs)
 sqlglot.parse_one = parses_once(sqlglot.parse_one)
+executor.parse_script = interpreter.parse_script = lru_cache(STATEMENTS)(executor.parse_script)
+inner_query.rewrite_for_row_access = expands_views_only(inner_query.rewrite_for_row_access)
+core.deepcopy = copied
 SnapshotManager.record_change = _keep_none
 app.MetricsMiddleware = app.AccessLogMiddleware = app.CorrelationIdMiddleware = _pass
 sys.modules["pandas"] = None  # type: ignore[assignment] - it is not there, and what is known not to be is not looked for

@@ -6,12 +6,15 @@ table's windows are alike, but for the numbers in the names of the tables that h
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 from functools import lru_cache
 from typing import Any
 
+import sqlglot
 from bqemulator.domain.result import Ok
+from sqlglot import exp
 
 _DRAWN = re.compile(r"(?<=-)[0-9a-f]{12}(?=[`\"])")
 _ONLY_LOOK = {
@@ -21,6 +24,7 @@ _ONLY_LOOK = {
     "bqemulator.jobs.routine_ddl",
     "bqemulator.scripting.interpreter._is_row_producing",
     "bqemulator.sql.catalog_schema",
+    "remembered",
     # Its compiled generators parse the templates of their class anew for each statement that they write.
     "sqlglot.dialects.dialect.generator",
 }
@@ -43,6 +47,30 @@ def parses_once(parse_one: Any) -> Any:
         return shared(sql, read).copy()
 
     return parsed
+
+
+def expands_views_only(rewrite: Any) -> Any:
+    """Let a statement that names no view stay as it is: nobody makes policies of rows, for which it would be copied."""
+
+    @lru_cache(STATEMENTS)
+    def named(sql: str) -> frozenset[tuple[str, str, str]]:
+        tables = sqlglot.parse_one(sql, read="bigquery").find_all(exp.Table)
+        return frozenset((table.catalog, table.db, table.name) for table in tables if table.db and table.name)
+
+    def rewritten(bq_sql: str, *, project_id: str, caller: Any, catalog: Any) -> str:
+        known = (catalog.get_table(project or project_id, *names) for project, *names in named(bq_sql))
+        if any(table is not None and table.table_type == "VIEW" for table in known):
+            return rewrite(bq_sql, project_id=project_id, caller=caller, catalog=catalog)
+        return bq_sql
+
+    return rewritten
+
+
+def copied(value: Any, memo: Any = None) -> Any:
+    """Copy as `copy.deepcopy` does; where in its text a part of a statement stands is a few numbers by name, and many of them."""
+    if type(value) is dict and all(type(one) in (int, bool, str) for one in value.values()):
+        return value.copy()
+    return copy.deepcopy(value, memo)
 
 
 def translates_once(translate: Any) -> Any:
