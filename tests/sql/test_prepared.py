@@ -108,7 +108,7 @@ def of_calls():
 
 
 def of_aggregates():
-    for name in signatures.names():
+    for name in (one for one in signatures.names() if " " not in one):
         for signature in [*signatures.aggregate(name), *signatures.window(name)]:
             more = OTHERS.get(name, ", c0") if len(signature.parameters) > 1 else ""
             for one, inside in itertools.product(values(), INSIDE):

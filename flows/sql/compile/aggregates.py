@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
 _QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES", "APPROX_TOP_COUNT"}
 _BY = {"MAX_BY", "MIN_BY"}
+_PLACES = 27
+"""Of a share of rows: so many of its digits times their number fit DuckDB's integers."""
+_DIGITS = 60
 _SEEING = ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 """What gives one or several of the values that it sees, by their order."""
 
@@ -218,16 +222,11 @@ def _ties(name: str, inside: Inside, order: Ordering, scope: Scope, *, over: boo
 def _value(name: str, node: exp.Expr, scope: Scope, inside: Inside, marks: dict[str, str]) -> Value:
     suffix = marks["o"]
     of_rows = bool(signatures.aggregate(name))
-    if inside.star:
-        if name == "COUNT" and inside.is_marked:
-            return scope.fault(
-                node, "COUNT(*) takes no DISTINCT, ORDER BY, LIMIT and NULLS. Name a column, or leave them out."
-            )
-        if name == "COUNT" and inside.rows is None:
-            return Value(t.INT64, f"count(*){suffix}")
-        instead = "Write COUNT(1 HAVING ...)." if name == "COUNT" else "Name a column."
-        return scope.fault(node, f"{name}(*{' HAVING ...' * bool(inside.rows)}) does not exist. {instead}")
-    arguments = inside.arguments
+    if inside.star and (said := _star_fault(name, inside)):
+        return scope.fault(node, said)
+    if inside.star and inside.rows is None:
+        return Value(t.INT64, f"count(*){suffix}")
+    arguments = _seen(name, node, inside)
     if inside.having is not None:
         name, arguments = ("MAX_BY" if inside.most else "MIN_BY"), [arguments[0], inside.having]
     if name in _QUANTILES and (said := _quantile_fault(name, inside, window=bool(suffix))):
@@ -242,7 +241,7 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: Inside, marks: dict[
     if name == "ANY_VALUE" and arguments and arguments[0][1].type == t.FLOAT64:
         # The least one of FLOAT64 is NaN.
         name = "MIN"
-    candidates = signatures.aggregate(name) if of_rows else signatures.window(name)
+    candidates = signatures.aggregate(name) or signatures.window(_in_the_table(name, inside))
     of_bytes = name == "STRING_AGG" and bool(arguments) and arguments[0][1].type == t.BYTES
     if inside.distinct and (of_bytes or (name not in _SAME_DISTINCT and not all(one.distinct for one in candidates))):
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
@@ -303,9 +302,39 @@ def _misplaced(name: str, inside: Inside, order: Ordering, *, of_rows: bool, win
     return ""
 
 
+def _star_fault(name: str, inside: Inside) -> str:
+    """Say what is wrong with a call of `*`; an empty text where nothing is."""
+    if name == "COUNT" and inside.is_marked:
+        return "COUNT(*) takes no DISTINCT, ORDER BY, LIMIT and NULLS. Name a column, or leave them out."
+    return f"{name}(*) does not exist. Name a column." if name != "COUNT" else ""
+
+
+def _seen(name: str, node: exp.Expr, inside: Inside) -> list[tuple[exp.Expr, Value]]:
+    """Return the arguments of a call: of `*` any value, and shares of rows with all of their digits."""
+    if inside.star:
+        return [(node, Value(t.INT64, "1", constant=1))]
+    if name == "PERCENTILE_DISC":
+        return [*inside.arguments[:1], *((item, _share(value)) for item, value in inside.arguments[1:])]
+    return inside.arguments
+
+
+def _in_the_table(name: str, inside: Inside) -> str:
+    """Return how the table calls a function of windows."""
+    return f"{name} RESPECT NULLS" if name in _QUANTILES and inside.nulls is exp.RespectNulls else name
+
+
+def _share(value: Value) -> Value:
+    """Return a share of the rows with all digits of its FLOAT64: 0.1 is more than a tenth, and of 10 rows gives the second."""
+    if value.type != t.FLOAT64 or value.constant is None:
+        return value
+    with localcontext(prec=_DIGITS):
+        exact = Decimal(float(value.constant)).quantize(Decimal(1).scaleb(-_PLACES), ROUND_CEILING)
+    return value._replace(sql=f"CAST('{exact}' AS DECIMAL({_PLACES + 1}, {_PLACES}))")
+
+
 def _quantile_fault(name: str, inside: Inside, *, window: bool) -> str:
     """Say what is wrong with a call of PERCENTILE_CONT and the like; an empty text where nothing is."""
-    if inside.nulls is exp.RespectNulls:
+    if inside.nulls is exp.RespectNulls and name.startswith("APPROX"):
         return f"{name} with RESPECT NULLS is not supported. Leave it out: NULLs are ignored."
     if name == "PERCENTILE_CONT" and any(value.type in t.DECIMALS for _, value in inside.arguments[1:]):
         return f"{name} with a share of NUMERIC is not supported by the embedded warehouse. Write 0.5 in place of NUMERIC '0.5'."

@@ -112,7 +112,9 @@ def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | 
 
 def _unknown(name: str, node: exp.Expr, scope: Scope) -> Value:
     loose = len(scope.loose)
-    for argument in node.expressions:
+    # Beside values that have names the others may name them.
+    naming = any(isinstance(argument, exp.Kwarg | exp.Alias) for argument in node.expressions)
+    for argument in () if naming else node.expressions:
         item = argument.this if isinstance(argument, exp.IgnoreNulls | exp.RespectNulls) else argument
         others = foreign.is_of_others(name) and _of_others(item)
         if not isinstance(item, (*_NO_VALUES, exp.Query, exp.Alias, exp.Lambda)) and not others and not _of_times(item):

@@ -93,6 +93,8 @@ def _value(item: exp.Expr, target: exp.Expr | Starred | None, scope: Scope) -> V
     if target is item and isinstance(item, exp.Anonymous) and not _is_known(item.name):
         # It may be a word for sets of groups, in which names of the SELECT list stand.
         return scope.fault(item, foreign.refusal(item.name, calls()))
+    if target is item and isinstance(item, exp.Anonymous) and item.name == "WITH":
+        return scope.fault(item, "GROUP BY takes no WITH(...). Write it in the SELECT list, and group by its name.")
     with plain(item, scope, "GROUP BY"):
         value = expression(target, scope)
     if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:

@@ -74,9 +74,10 @@ def _not(node: exp.Expr, scope: Scope) -> Value:
 @compiles(exp.Is)
 def _is(node: exp.Expr, scope: Scope) -> Value:
     what = node.expression
-    if not isinstance(what, exp.Null | exp.Boolean):
+    if not isinstance(what, exp.Null | exp.Boolean | exp.Column):
         return scope.unsupported(node)
-    word = str(what.this).upper() if isinstance(what, exp.Boolean) else "NULL"
+    # The grammar takes no name behind IS but UNKNOWN.
+    word = {exp.Null: "NULL", exp.Column: "UNKNOWN"}.get(type(what)) or str(what.this).upper()
     return operated(f"IS {word}", node, [(node.this, expression(node.this, scope))], scope)
 
 

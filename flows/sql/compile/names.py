@@ -13,14 +13,14 @@ from flows.sql.compile.dispatch import calls, compiles, expression
 from flows.sql.compile.scope import Anything
 from flows.sql.compile.structures import struct
 from flows.sql.compile.value import NOTHING, Value
-from flows.sql.functions import foreign
+from flows.sql.functions import foreign, signatures
 from flows.sql.once import plain
-from flows.sql.parse.tree import line_of
+from flows.sql.parse.tree import call_name, line_of
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.scope import Let, Scope
 
 
 _BY_PARTITION = " Compare the table's own partition column with @window_start and @window_end."
@@ -109,6 +109,8 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
     """Return what the first names of a path mean, the names that are left, fields, and the query that must group by it."""
     first = path[0].name
     for around in scope.outward():
+        if around.lets and (let := around.lets.get(first.lower())) is not None:
+            return _let(path[0], let, around, scope), path[1:], None
         found = _resolve_in(around, path)
         if found is None:
             continue
@@ -137,6 +139,20 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
         return no_table(path[0], f"or column here.{hint or known}", scope), [], None
     hint = _PSEUDO.get(first.upper()) or did_you_mean(first, names)
     return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), [], None
+
+
+def _let(name: exp.Expr, let: Let, owner: Scope, scope: Scope) -> Value:
+    """Return what a name of WITH(name AS value, ...) means."""
+    around = name.parent
+    while owner is scope and around is not None and around is not let.node:
+        called = call_name(around) or ""
+        if isinstance(around, exp.Window) or signatures.aggregate(called):
+            return scope.fault(name, f"'{name.name}' is a name of WITH(...), which aggregates and functions of windows inside it cannot use. Compute it in a WITH first.")  # fmt: skip
+        around = around.parent
+    if owner is not scope and (let.of_rows or (owner.groups is not None and not plain(let.value.sql))):
+        return scope.fault(name, f"'{name.name}' of WITH(...) is computed from groups, and a query inside cannot use it. Compute it in a WITH first.")  # fmt: skip
+    scope.context.reads.update(let.value.reads or ())
+    return let.value
 
 
 def _is_computed(value: Value, owner: Scope) -> bool:

@@ -102,7 +102,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
             scope.fault(node, f"column '{name}' is {common}, which {word} DISTINCT cannot compare.")
     between = f" {word} {'' if node.args.get('distinct') else 'ALL '}"
     sql = between.join(f"({as_types(side, columns, scope)})" for side in sides)
-    relation = Relation(columns, sql, nodes=first.nodes)
+    relation = Relation(columns, sql, nodes=first.nodes, element=all(side.element for side in sides))
     relation.sides = tuple(sides) if isinstance(node, exp.Union) and not node.args.get("by_name") else ()
     relation.unique = frozenset(range(len(columns))) if node.args.get("distinct") else None
     return _tail(node, relation, scope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from sqlglot import exp
 
@@ -183,6 +183,16 @@ class Context:
         return {name: parse_type(one) if isinstance(one, str) else one for name, one in self.schema[table].items()}
 
 
+class Let(NamedTuple):
+    """What WITH(name AS value, ...) names."""
+
+    value: Value
+    node: exp.Expr
+    """The WITH."""
+    of_rows: bool
+    """Whether an aggregate or a function of a window is in it."""
+
+
 @dataclass(slots=True)
 class Scope:
     """The names that one SELECT sees."""
@@ -193,6 +203,8 @@ class Scope:
     items: list[FromItem] = field(default_factory=list)
     aliases: dict[str, Value] = field(default_factory=dict)
     """Columns of the SELECT list, where GoogleSQL lets an expression name them."""
+    lets: Mapping[str, Let] | None = None
+    """What WITH(name AS value, ...) names around the expression at hand."""
     windows: dict[str, exp.Window] = field(default_factory=dict)
     aggregated: bool = False
     """Whether an aggregate has been seen."""

@@ -132,6 +132,9 @@ FIRST_VALUE(T) -> T = first_value($1$s$i)$o
 LAST_VALUE(T) -> T = last_value($1$s$i)$o
 NTH_VALUE(T, INT64!1) -> T = nth_value($1, $2$s$i)$o
 PERCENTILE_CONT(FLOAT64, FLOAT64!0..1) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN !(PERCENTILE_CONT of NaN or infinity) ELSE quantile_cont($1, $2)$o END -- differs sums
-PERCENTILE_DISC(FLOAT64, FLOAT64!0..1) -> FLOAT64 = CASE WHEN count(CASE WHEN isnan($1) THEN 1 END)$o > 0 THEN !(PERCENTILE_DISC of NaN) ELSE quantile_disc($1, $2)$o END
+PERCENTILE_DISC(FLOAT64, FLOAT64!0..1) -> FLOAT64 = struct_extract(quantile_disc(CASE WHEN $1 IS NOT NULL THEN {'known': NOT isnan($1), 'value': $1} END, $2)$o, 'value')
 PERCENTILE_DISC(O, FLOAT64!0..1) -> O = quantile_disc($1, $2)$o
+PERCENTILE_CONT RESPECT NULLS(FLOAT64, FLOAT64!0..1) -> FLOAT64 = CASE WHEN count(CASE WHEN NOT isfinite($1) THEN 1 END)$o > 0 THEN !(PERCENTILE_CONT of NaN or infinity) WHEN quantile_cont(CASE WHEN $1 IS NULL THEN 0.0 ELSE 1.0 END, $2)$o = 1 THEN quantile_cont(coalesce($1, -1.7976931348623157e308), $2)$o WHEN quantile_cont(CASE WHEN $1 IS NULL THEN 0.0 ELSE 1.0 END, $2)$o > 0 THEN min($1)$o END -- differs sums
+PERCENTILE_DISC RESPECT NULLS(FLOAT64, FLOAT64!0..1) -> FLOAT64 = struct_extract(quantile_disc({'given': $1 IS NOT NULL, 'known': coalesce(NOT isnan($1), TRUE), 'value': $1}, $2)$o, 'value')
+PERCENTILE_DISC RESPECT NULLS(O, FLOAT64!0..1) -> O = struct_extract(quantile_disc({'given': $1 IS NOT NULL, 'value': $1}, $2)$o, 'value')
 """

@@ -178,6 +178,8 @@ def _as(reader: Reader, at: int) -> str | None:
     is_cast = called in {"CAST", "SAFE_CAST"} and not reader.frame.rank
     if called == "IN" and not reader.frame.rank and (after == "'" or after.isdigit()):
         return None  # of UNPIVOT
+    if called == "WITH" and not reader.frame.rank:
+        return f"nothing follows AS before '{after}'. Write a value." if after in {")", ",", ""} else None
     if after in {")", ",", "", "FROM"}:
         return f"AS needs {'a type' if is_cast else 'a name'} after it."
     if not after.isidentifier() and after not in {"'", "("}:

@@ -76,7 +76,7 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
 
 def _after_with(words: Words) -> int:
     """Return where the query behind the names of WITH begins."""
-    if not words or words[0].kind != TokenType.WITH:
+    if not words or words[0].kind != TokenType.WITH or (len(words) > 1 and words[1].kind == _L):
         return 0
     at = 1 + (len(words) > 1 and words[1].upper == "RECURSIVE")
     while at + 2 < len(words):
@@ -100,6 +100,12 @@ def _aggregate_in(words: Words) -> str:
             at = closing(words, at)
         at += 1
     return ""
+
+
+def _way(item: Words) -> int:
+    """Return of how many words at the end of an item say in which order it stands: DESC, ASC NULLS LAST."""
+    nulls = 2 if len(item) > 2 and item[-2].upper == "NULLS" else 0  # noqa: PLR2004 - a value before both
+    return nulls + 1 if len(item) > nulls + 1 and item[-1 - nulls].upper in {"ASC", "DESC"} else 0
 
 
 class _Pipe:
@@ -236,6 +242,8 @@ class _Pipe:
             self._where.append(body)
 
     def _order_by(self, body: Words) -> None:
+        if any(body[at].kind == TokenType.LIMIT for at in in_no_brackets(body)):
+            self._refuse("|> ORDER BY takes no LIMIT. Write |> ORDER BY ... |> LIMIT 10.")
         self._order = body
 
     def _limit_(self, body: Words) -> None:
@@ -283,9 +291,15 @@ class _Pipe:
     def _aggregate(self, body: Words) -> None:
         outermost = list(in_no_brackets(body))
         group = next((at for at in outermost if body[at].kind == TokenType.GROUP_BY), len(body))
-        if any(body[at].upper in {"ASC", "DESC"} or body[at].upper == "GROUP" for at in outermost):
-            self._refuse("|> AGGREGATE with an order is not supported. Write |> ORDER BY behind it.")
-        values, keys = listed(body[:group]), listed(body[group + 1 :])
+        both = next((at for at in outermost if [one.upper for one in body[at : at + 2]] == ["GROUP", "AND"]), None)
+        group, begins = (group, group + 1) if both is None else (both, both + 3)
+        values, keys = listed(body[:group]), listed(body[begins:])
+        order: list[Words] = []
+        for place, item in enumerate((*keys, *values), 1):
+            way = _way(item)
+            if way or (both is not None and place <= len(keys)):
+                order.append([*self._words(str(place)), *item[len(item) - way :]])
+            del item[len(item) - way :]
         for value in values:
             if not _aggregate_in(value):
                 shown = " ".join(word.written for word in value)
@@ -296,6 +310,7 @@ class _Pipe:
                 self._refuse(f"|> AGGREGATE groups by {known}. Write another set of groups as SELECT ... GROUP BY.")
         groups = self._words(f"GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}") if keys else []
         self._read(self._select(self._joined([*keys, *values]), groups), None)
+        self._order = self._joined(order)
 
     def _distinct(self, body: Words) -> None:
         if body:

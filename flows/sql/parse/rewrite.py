@@ -18,6 +18,10 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = _pivots(tokens)
     if TokenType.FORMAT in kinds:
         tokens = _formats(tokens)
+    if TokenType.WITH in kinds:
+        tokens = _lets(tokens)
+    if TokenType.UNKNOWN in kinds:
+        tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
     return _paths(tokens) if TokenType.OFFSET in kinds else tokens
 
 
@@ -41,6 +45,26 @@ def _formats(tokens: list[Token]) -> list[Token]:
         else token
         for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True)
     ]
+
+
+def _lets(tokens: list[Token]) -> list[Token]:
+    """Make calls of WITH(name AS value, ...), whose values are named arguments."""
+    found = [at for at in range(len(tokens) - 1) if tokens[at].token_type == TokenType.WITH and tokens[at + 1].token_type == TokenType.L_PAREN]  # fmt: skip
+    written = list(tokens) if found else tokens
+    for at in found:
+        written[at] = _as_name(tokens[at])
+        depth, end = 1, at + 2
+        while depth and end < len(tokens):
+            depth += (tokens[end].token_type in _OPENS) - (tokens[end].token_type in _CLOSES)
+            if depth == 1 and tokens[end].token_type == TokenType.ALIAS:
+                written[end] = Token(TokenType.FARROW, "=>", *_place(tokens[end]))
+            end += 1
+    return written
+
+
+def _as_name(token: Token) -> Token:
+    """Return a word as a name: the parser would else take UNKNOWN behind IS for NULL, of any type, and WITH for queries."""
+    return Token(TokenType.VAR, token.text, *_place(token))
 
 
 def _end_of_value(tokens: list[Token], at: int) -> int:

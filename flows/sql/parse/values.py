@@ -43,9 +43,15 @@ def _in(reader: Reader, at: int) -> str | None:
     return "IN needs brackets. Write IN (values), or IN UNNEST(array)."
 
 
+def _follows_value(reader: Reader, at: int) -> bool:
+    """Say whether the word before may end a value: not the last one of SELECT AS VALUE."""
+    if not at or reader.tokens[at - 1].token_type not in ENDS_VALUE:
+        return False
+    return [reader.word(at - before) for before in (3, 2, 1)] != ["SELECT", "AS", "VALUE"]
+
+
 def _number(reader: Reader, at: int) -> str | None:
-    left = reader.tokens[at - 1]
-    if at and left.token_type in ENDS_VALUE and reader.word(at - 1) not in RESERVED - VALUES | {"MAX", "MIN"}:
+    if _follows_value(reader, at) and reader.word(at - 1) not in RESERVED - VALUES | {"MAX", "MIN"}:
         value = spelt_before(reader.sql, reader.tokens, at)
         return f"between '{value}' and '{reader.written(at)}' a comma or an operator is missing."
     if at + 1 >= len(reader.tokens) or reader.word(at - 1) == "-":
@@ -97,18 +103,15 @@ def _is(reader: Reader, at: int) -> str | None:
     words = [reader.word(at + one) for one in (1, 2)]
     negated = words[0] == "NOT"
     what = words[1] if negated else words[0]
-    if what in {"NULL", "TRUE", "FALSE", "DISTINCT"}:
+    if what in {"NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"}:
         return None
-    if what == "UNKNOWN":
-        return f"GoogleSQL has no IS UNKNOWN. Write IS {'NOT ' if negated else ''}NULL."
     sign = "<>" if negated else "="
-    return f"IS takes NULL, TRUE, FALSE or DISTINCT FROM. Write {sign} to compare with a value."
+    return f"IS takes NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM. Write {sign} to compare with a value."
 
 
 def _not(reader: Reader, at: int) -> str | None:
     if reader.tokens[at].text != "!":
-        left = reader.tokens[at - 1]
-        if not at or left.token_type not in ENDS_VALUE or reader.word(at - 1) in RESERVED - VALUES:
+        if not _follows_value(reader, at) or reader.word(at - 1) in RESERVED - VALUES:
             return None
         if reader.word(at + 1) in {"IN", "LIKE", "BETWEEN", "ILIKE"}:
             return None
@@ -134,7 +137,7 @@ def _all(reader: Reader, at: int) -> str | None:
 
 
 def _case(reader: Reader, at: int) -> str | None:
-    if at and reader.tokens[at - 1].token_type in ENDS_VALUE:
+    if _follows_value(reader, at):
         return f"between '{reader.written(at - 1)}' and 'CASE' a comma is missing."
     return None
 
