@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
+from flows.sql import json_found
 from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.json_paths import example, extracted, steps_of
 from flows.sql.compile.value import NOTHING, Value
+from flows.sql.json_held import double
 from flows.sql.once import once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
@@ -19,12 +21,7 @@ if TYPE_CHECKING:
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
-
-_STEP = r"""\.([A-Za-z_][A-Za-z0-9_]*)|\."([^"\\]+)"|\['([^'\\"]+)'\]|\[([0-9]+)\]"""
-_TEXTS = r'"(?:[^"\\]|\\.)*"'
-# What DuckDB writes otherwise than a text has it: numbers by other digits, and separators without a backslash.
-_OTHER_DIGITS = r"\.[0-9]+0(?:[^0-9]|$)|[0-9][eE]|[0-9.]{18,}|\.0{4,}"
-_SEPARATORS = r"[\x{2028}\x{2029}]|\\u202[89]"
+    from flows.sql.json_found import Step
 
 
 @compiles_call("JSON_QUERY", "JSON_EXTRACT")
@@ -32,11 +29,28 @@ def _query(name: str, node: exp.Expr, scope: Scope) -> Value:
     found = _value_and_path(name, node, scope)
     if found is None:
         return NOTHING
-    value, path = found
+    value, steps = found
     if value.type == t.JSON:
-        return Value(t.JSON, f"json_extract({value.sql}, {path})")
-    text = once(_readable(value.sql), lambda read: f"nullif(CAST(json_extract({read}, {path}) AS VARCHAR), 'null')")
-    return Value(t.STRING, text)
+        return Value(t.JSON, once(value.sql, lambda known: extracted(known, steps)))
+    return Value(t.STRING, json_found.text_at(value.sql, steps, literal=value.literal))
+
+
+@compiles_call("JSON_VALUE", "JSON_EXTRACT_SCALAR")
+def _scalar(name: str, node: exp.Expr, scope: Scope) -> Value:
+    found = _value_and_path(name, node, scope)
+    if found is None:
+        return NOTHING
+    value, steps = found
+    if value.type == t.STRING:
+        return Value(t.STRING, json_found.scalar_at(value.sql, steps, literal=value.literal))
+
+    return Value(t.STRING, once(once(value.sql, lambda known: extracted(known, steps)), _value_of))
+
+
+def _value_of(part: str) -> str:
+    text = f"json_extract_string({part}, '$')"
+    kinds = "WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL"
+    return f"CASE json_type({part}) {kinds} WHEN 'DOUBLE' THEN {double(text)} ELSE {text} END"
 
 
 @compiles_call("JSON_QUERY_ARRAY", "JSON_EXTRACT_ARRAY")
@@ -44,16 +58,12 @@ def _query_array(name: str, node: exp.Expr, scope: Scope) -> Value:
     found = _value_and_path(name, node, scope)
     if found is None:
         return NOTHING
-    value, path = found
-    element = t.JSON if value.type == t.JSON else t.STRING
-    sql = value.sql if value.type == t.JSON else _readable(value.sql)
-
-    def build(read: str) -> str:
-        items = f"CAST(json_extract({read}, {path}) AS JSON[])"
-        each = f"coalesce(CAST(item AS {t.duckdb_type(element)}), 'null')"
-        return f"CASE WHEN json_type({read}, {path}) = 'ARRAY' THEN list_transform({items}, lambda item: {each}) END"
-
-    return Value(t.array(element), once(sql, build))
+    value, steps = found
+    if value.type == t.JSON:
+        json = once(value.sql, lambda known: extracted(known, steps))
+        return Value(t.array(t.JSON), _elements(json, "coalesce(xitem, 'null')"))
+    guarded = json_found.guarded_at(value.sql, steps, literal=value.literal)
+    return Value(t.array(t.STRING), _elements(guarded, json_found.part_text("coalesce(xitem, 'null')")))
 
 
 @compiles_call("JSON_VALUE_ARRAY", "JSON_EXTRACT_STRING_ARRAY")
@@ -61,63 +71,46 @@ def _value_array(name: str, node: exp.Expr, scope: Scope) -> Value:
     found = _value_and_path(name, node, scope)
     if found is None:
         return NOTHING
-    value, path = found
-    sql = value.sql if value.type == t.JSON else _readable(value.sql)
-
-    def build(read: str) -> str:
-        items = f"CAST(json_extract({read}, {path}) AS JSON[])"
-        nested = f"len(list_filter({items}, lambda item: json_type(item) IN ('ARRAY', 'OBJECT'))) > 0"
-        texts = f"CAST(json_extract({read}, {path}) AS VARCHAR[])"
-        return f"CASE WHEN json_type({read}, {path}) <> 'ARRAY' OR {nested} THEN NULL ELSE {texts} END"
-
-    return Value(t.array(t.STRING), once(sql, build))
+    value, steps = found
+    if value.type == t.JSON:
+        json, text = once(value.sql, lambda known: extracted(known, steps)), _value_of("xitem")
+    else:
+        json, text = json_found.guarded_at(value.sql, steps, literal=value.literal), json_found.part_value("xitem")
+    return Value(t.array(t.STRING), _elements(json, text, but="json_type(xitem) IN ('ARRAY', 'OBJECT')"))
 
 
-def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, str] | None:
-    """Return the JSON of a call and DuckDB's path into it, or note a fault."""
+def _elements(json: str, each: str, but: str = "FALSE") -> str:
+    """Return what `each` says of the elements, `xitem`, of JSON that is an ARRAY; NULL where `but` holds for one of them."""
+
+    def build(known: str) -> str:
+        # Of NULL that is written down DuckDB knows no type.
+        items = f"CAST(json_extract({known}, '$') AS JSON[])"
+        other = "" if but == "FALSE" else f" AND len(list_filter({items}, lambda xitem: {but})) = 0"
+        return f"CASE WHEN json_type({known}) = 'ARRAY'{other} THEN list_transform({items}, lambda xitem: {each}) END"
+
+    return once(json, build)
+
+
+def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, list[Step]] | None:
+    """Return the JSON of a call and the steps of its path, or note a fault."""
     items = node.expressions
     if not 1 <= len(items) <= 2:  # noqa: PLR2004 - JSON and perhaps a path
         scope.fault(node, f"{name} takes JSON and a path: {name}(json, '$.name').")
         return None
     value = expression(items[0], scope)
+    path = expression(items[1], scope) if len(items) > 1 else None
     if value.type not in (t.STRING, t.JSON, t.UNKNOWN):
         scope.fault(node, f"{name} takes JSON or STRING, but '{shown(items[0])}' is {value.type}.")
-    if value.type not in (t.STRING, t.JSON):
+    if value.type not in (t.STRING, t.JSON) or (path is not None and path.type == t.UNKNOWN):
         return None
-    path = duckdb_path("$" if len(items) == 1 else expression(items[1], scope).constant)
-    if path is None:
+    steps = steps_of("$" if path is None else path.constant, name)
+    if steps is None:
         scope.fault(
-            node, f"{name} with the path '{shown(items[-1])}' is not supported. Write a literal such as '$.a[0].b'."
+            node,
+            f"{name} with the path '{shown(items[-1])}' is not supported. Write a literal such as {example(name)}.",
         )
         return None
-    return value, quote_text(path)
-
-
-def duckdb_path(written: str | int | None) -> str | None:
-    """Return a path into JSON as DuckDB writes it; None where it is not known."""
-    if not isinstance(written, str) or re.fullmatch(rf"\$(?:{_STEP})*", written) is None:
-        return None
-    return "$" + "".join(step(*match.groups()) for match in re.finditer(_STEP, written))
-
-
-def step(plain: str | None, quoted: str | None = None, bracketed: str | None = None, place: str | None = None) -> str:
-    """Return one step of a path into JSON as DuckDB writes it."""
-    return f"[{place}]" if place is not None else f'."{plain or quoted or bracketed}"'
-
-
-def _readable(text: str) -> str:
-    """Return a text of JSON that DuckDB writes as it reads it; NULL where it is none."""
-    failure = "error('a number or a sign in the JSON would be written otherwise: take it with JSON_VALUE')"
-
-    def build(known: str) -> str:
-        bare = f"regexp_replace({known}, {quote_text(_TEXTS)}, '', 'g')"
-        return (
-            f"CASE WHEN NOT json_valid({known}) THEN CASE WHEN contains({known}, '''') THEN {failure} END "
-            f"WHEN regexp_matches({bare}, {quote_text(_OTHER_DIGITS)}) THEN {failure} "
-            f"WHEN regexp_matches({known}, {quote_text(_SEPARATORS)}) THEN {failure} ELSE {known} END"
-        )
-
-    return once(text, build)
+    return value, steps
 
 
 _KINDS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -11,8 +10,9 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.json_calls import duckdb_path
+from flows.sql.compile.json_paths import example, steps_of
 from flows.sql.compile.value import NOTHING, Value
+from flows.sql.json_found import written
 from flows.sql.json_held import elements, parts
 from flows.sql.once import bound
 from flows.sql.shown import shown
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.sql.compile.scope import Scope
+    from flows.sql.json_found import Step
 
-Step = str | int
-"""The name of a part of an object, or the place of one of an ARRAY."""
 _MOST_PLACE = 1000
-_DUCKDB_STEP = re.compile(r'\."([^"]*)"|\[([0-9]+)\]')
 
 
 @compiles_call("JSON_SET", fails=False)
@@ -73,23 +71,22 @@ def _path(name: str, item: exp.Expr, scope: Scope) -> list[Step] | None:
     value = expression(item, scope)
     if value.type == t.UNKNOWN:
         return None
-    written = duckdb_path(value.constant)
-    steps = (
-        [] if written is None else [one[1] if one[2] is None else int(one[2]) for one in _DUCKDB_STEP.finditer(written)]
-    )
-    if written is None or any(isinstance(step, int) and step > _MOST_PLACE for step in steps):
-        scope.fault(item, f"{name} with the path '{shown(item)}' is not supported. Write a literal such as '$.a[0].b'.")
+    steps = steps_of(value.constant, name)
+    if steps is None or any(isinstance(step, int) and step > _MOST_PLACE for step in steps):
+        scope.fault(
+            item, f"{name} with the path '{shown(item)}' is not supported. Write a literal such as {example(name)}."
+        )
         return None
     return steps
 
 
 def _with(json: str, path: Sequence[Step], text: str, *, creates: bool) -> str:
     """Return JSON with a text of JSON at a path; without `creates` only where it has something there."""
-    there = "{0} IS NOT NULL" if creates else f"json_exists({{0}}, {quote_text(_written(path))})"
+    there = "{0} IS NOT NULL" if creates else f"json_exists({{0}}, {quote_text(written(path))})"
 
     def changed(names: Sequence[str]) -> str:
-        value, written = names
-        return f"CASE WHEN {there.replace('{0}', value)} THEN {_put(value, path, written)} ELSE {value} END"
+        value, put = names
+        return f"CASE WHEN {there.replace('{0}', value)} THEN {_put(value, path, put)} ELSE {value} END"
 
     return bound([json, text], changed)
 
@@ -97,10 +94,6 @@ def _with(json: str, path: Sequence[Step], text: str, *, creates: bool) -> str:
 def _without(json: str, path: Sequence[Step]) -> str:
     """Return JSON without what it has at a path."""
     return bound([json], lambda names: _removed(names[0], path))
-
-
-def _written(path: Sequence[Step]) -> str:
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f'."{step}"' for step in path)
 
 
 def _put(value: str, path: Sequence[Step], text: str) -> str:
@@ -141,7 +134,7 @@ def _removed(value: str, path: Sequence[Step]) -> str:
 
 
 def _part(value: str, step: Step) -> str:
-    return f"json_extract({value}, {quote_text(_written([step]))})"
+    return f"json_extract({value}, {quote_text(written([step]))})"
 
 
 def _others(value: str, name: str) -> str:

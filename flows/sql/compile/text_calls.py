@@ -15,12 +15,10 @@ from flows.sql.compile.arguments import argument, zone
 from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.json_calls import duckdb_path
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.decomposed import FORMS, decomposed
 from flows.sql.functions import signatures
 from flows.sql.functions.template import UNFOLDED
-from flows.sql.json_held import double
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once
 from flows.sql.patterns import anywhere, empty, groups_of, pattern_fault
@@ -252,47 +250,3 @@ def _pattern(node: exp.Expr, kind: Type) -> str | None:
     if not isinstance(pattern, exp.Literal) or not pattern.is_string:
         return None
     return pattern.name if kind == t.STRING or pattern.name.isascii() else None
-
-
-_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-
-
-def _as_written(json: str, number: str) -> str:
-    """Return a number of a JSON text as the text spells it: 1e3, not 1000.0."""
-    spelt = f"list_distinct(regexp_extract_all({json}, {quote_text(_NUMBER)}))"
-    equal = f"list_filter({spelt}, lambda x: TRY_CAST(x AS DOUBLE) = CAST({number} AS DOUBLE))"
-    several = failure("JSON spells one number in two ways: read it with PARSE_JSON")
-    return once(equal, lambda found: f"CASE WHEN len({found}) = 1 THEN {found}[1] ELSE {several} END")
-
-
-@compiles_call("JSON_VALUE", "JSON_EXTRACT_SCALAR")
-def _json(name: str, node: exp.Expr, scope: Scope) -> Value:
-    value = expression(node.expressions[0], scope)
-    path = (
-        expression(node.expressions[1], scope)
-        if len(node.expressions) > 1
-        else Value(t.STRING, "'$'", literal=True, constant="$")
-    )
-    if t.UNKNOWN in (value.type, path.type):
-        return Value(t.STRING, "NULL")
-    steps = duckdb_path(path.constant) if path.literal else None
-    if steps is None:
-        return scope.unsupported(node, f"{name} with the path '{shown(node.expressions[-1])}'")
-    if value.type not in (t.STRING, t.JSON):
-        return scope.fault(node, f"{name} takes JSON or STRING, but '{shown(node.expressions[0])}' is {value.type}.")
-
-    def scalar(names: Sequence[str]) -> str:
-        (json,) = names
-        # What is written down DuckDB computes wherever it stands.
-        read = f"CASE WHEN json_valid({json}) THEN {json} END" if value.literal else json
-        kind, text = (f"{call}({read}, {quote_text(steps)})" for call in ("json_type", "json_extract_string"))
-        found = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN {text} END"
-        if value.type == t.JSON:
-            return f"CASE WHEN {kind} = 'DOUBLE' THEN {double(text)} ELSE {found} END"
-        broken = f"CASE WHEN regexp_matches({json}, '^\\s*[{{\\[]') THEN {failure(f'{name} of broken JSON', json)} END"
-        exact = (
-            f"CASE WHEN {kind} = 'DOUBLE' THEN {once(text, lambda number: _as_written(json, number))} ELSE {found} END"
-        )
-        return f"CASE WHEN json_valid({json}) THEN {exact} ELSE {broken} END"
-
-    return Value(t.STRING, bound([value.sql], scalar))
