@@ -93,6 +93,7 @@ def analyze(  # noqa: PLR0913 - what is known of the tables, and of the one whos
     from flows.sql.reach import dependencies  # noqa: PLC0415 - the same
     from flows.sql.row_times import row_times  # noqa: PLC0415 - the same
     from flows.sql.seams import seams  # noqa: PLC0415 - the same
+    from flows.sql.totals import faults_of_totals  # noqa: PLC0415 - the same
 
     tree, nodes, faults_of_tree, _ = read(sql)
     relation, context = compiled(tree, schema, partitions or {}, keys=keys, windowed=nodes.around(exp.Parameter))
@@ -103,6 +104,7 @@ def analyze(  # noqa: PLR0913 - what is known of the tables, and of the one whos
             *context.faults,
             *dict.fromkeys(context.unrepeatable),
             *_output_faults(tree, relation),
+            *(faults_of_totals(relation, owned[0], context) if owned else ()),
         ]
     except RecursionError:
         raise SqlError([too_deep()]) from None

@@ -74,7 +74,10 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
             scope.spelt[sql] = spelt
         return sql
 
-    terms = [_sets(item, term) if isinstance(item, _SETS) else term(item) for item in group.expressions]
+    found: list[tuple[exp.Expr, str]] = []
+    terms = [_sets(item, term, found) for item in group.expressions]
+    if several:
+        scope.context.grouped[id(node)] = {id(item): sql for item, sql in found}
     scope.groups = of
     scope.context.compiled |= done
     return groups, terms
@@ -163,13 +166,16 @@ def _is_known(name: str) -> bool:
     return bool(found) or call_rule(name) is not None or name in VARYING
 
 
-def _sets(item: exp.Expr, term: Callable[[exp.Expr], str]) -> str:
-    """Return the SQL of ROLLUP, CUBE or GROUPING SETS; `term` gives that of one column."""
+def _sets(item: exp.Expr, term: Callable[[exp.Expr], str], found: list[tuple[exp.Expr, str]]) -> str:
+    """Return the SQL of ROLLUP, CUBE or GROUPING SETS; `term` gives that of one column, which is added to `found`."""
     if isinstance(item, _SETS):
-        return f"{_WORDS[type(item)]} ({', '.join(_sets(one, term) for one in item.expressions)})"
+        return f"{_WORDS[type(item)]} ({', '.join(_sets(one, term, found) for one in item.expressions)})"
     if isinstance(item, exp.Tuple):
-        return f"({', '.join(map(term, item.expressions))})"
-    return term(item.this) if isinstance(item, exp.Paren) else term(item)
+        return f"({', '.join(_sets(one, term, found) for one in item.expressions)})"
+    one = item.this if isinstance(item, exp.Paren) else item
+    sql = term(one)
+    found.append((one, sql))
+    return sql
 
 
 @compiles(exp.Grouping)

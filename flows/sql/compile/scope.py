@@ -171,6 +171,8 @@ class Context:
     """Whether a tree has a FULL JOIN anywhere, with its root and by the identity of that."""
     conditions: list[Kept] | None = None
     """What keeps rows out; None where nobody asks. Who does takes it out: a scope knows its context."""
+    grouped: dict[int, dict[int, str]] = field(default_factory=dict)
+    """The SQL of what a SELECT groups by with ROLLUP, CUBE or GROUPING SETS, by the identity of its node, by that of the SELECT."""
     equated: list[Origin] = field(default_factory=list)
     """Where columns come from that USING compares with others."""
     exists: dict[int, list[Limit]] = field(default_factory=dict)
