@@ -135,7 +135,7 @@ def _set_operation(reader: Reader, at: int) -> str | None:
     side = reader.word(at - 1 - outer)
     side = side if side in {"LEFT", "FULL", "INNER"} else "FULL" * outer
     follows = reader.word(at + 2)
-    joins_by = f"{side} {word} {after}{' BY NAME' * (follows in {'BY', 'CORRESPONDING'})}".lstrip()
+    joins_by = f"{side} {word} {after}{_matched_by(reader, at + 2)}".lstrip()
     if frame.joins_by not in {"", joins_by}:
         return f"{frame.joins_by} and {joins_by} stand side by side. Put brackets around what belongs together."
     frame.rank, frame.joined, frame.joins_by = 0, True, joins_by
@@ -146,6 +146,23 @@ def _set_operation(reader: Reader, at: int) -> str | None:
     if follows not in {"SELECT", "WITH", "(", "BY", "CORRESPONDING", "STRICT"}:
         return f"{word} {after} joins SELECTs. Write {word} {after} SELECT ... FROM {reader.written(at + 2)}."
     return None
+
+
+def _matched_by(reader: Reader, at: int) -> str:
+    """Return how a set operation matches columns by their names, as it stands at a place; nothing where it does not."""
+    strict = "STRICT " * (reader.word(at) == "STRICT")
+    at += bool(strict)
+    if reader.word(at) not in {"BY", "CORRESPONDING"}:
+        return ""
+    how, listed = (" BY NAME", "ON") if reader.word(at) == "BY" else (f" {strict}CORRESPONDING", "BY")
+    at += 2 if listed == "ON" else 1
+    if reader.word(at) != listed:
+        return how
+    names = []
+    while reader.word(at) not in {")", ""}:
+        at += 1
+        names.append(reader.written(at).lower())
+    return f"{how} {listed} {''.join(names)}".replace(",", ", ")
 
 
 def _side(reader: Reader, at: int) -> str | None:
