@@ -63,7 +63,7 @@ class Watchdog:
         Raises UsageError outside of Kubernetes.
         """
         try:
-            config.load_incluster_config()  # type: ignore[no-untyped-call]
+            config.load_incluster_config()
         except config.ConfigException:
             raise UsageError(
                 "The watchdog runs in a pod of the cluster that it watches: k8s/base has its deployment."
