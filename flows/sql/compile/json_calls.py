@@ -11,12 +11,14 @@ from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_paths import example, extracted, steps_of
 from flows.sql.compile.value import NOTHING, Value
-from flows.sql.json_held import double
-from flows.sql.once import once
+from flows.sql.json_held import double, elements
+from flows.sql.once import bound, once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sqlglot import exp
 
     from flows.model.types import Type
@@ -117,24 +119,59 @@ _KINDS = {
     "INT64": (t.INT64, "UBIGINT BIGINT DOUBLE"),
     "FLOAT64": (t.FLOAT64, "UBIGINT BIGINT DOUBLE"),
     "BOOL": (t.BOOL, "BOOLEAN"),
+    "STRING": (t.STRING, "VARCHAR"),
 }
 
 
 @compiles_call("INT64", "FLOAT64", "BOOL")
 def _strict(name: str, node: exp.Expr, scope: Scope) -> Value:
     value = _only_json(name, node, scope)
-    if value is None:
-        return NOTHING
+    return NOTHING if value is None else Value(_KINDS[name][0], once(value.sql, lambda read: strictly(name, read)))
+
+
+def strictly(name: str, read: str) -> str:
+    """Return the SQL of a JSON's value, with an error where it has another type."""
     want, kinds = _KINDS[name]
     listed = ", ".join(map(quote_text, kinds.split()))
+    number = f"CAST({read} AS {t.duckdb_type(want)})"
+    if want == t.STRING:
+        number = f"json_extract_string({read}, '$')"
+    if want == t.INT64:
+        number = f"CASE WHEN json_type({read}) = 'DOUBLE' AND CAST({read} AS DOUBLE) <> trunc(CAST({read} AS DOUBLE)) THEN error('{name}: the JSON is no INT64') ELSE {number} END"
+    return f"CASE WHEN {read} IS NULL THEN NULL WHEN json_type({read}) NOT IN ({listed}) THEN error('{name}: the JSON is no {name}') ELSE {number} END"
 
-    def build(read: str) -> str:
-        number = f"CAST({read} AS {t.duckdb_type(want)})"
-        if want == t.INT64:
-            number = f"CASE WHEN json_type({read}) = 'DOUBLE' AND CAST({read} AS DOUBLE) <> trunc(CAST({read} AS DOUBLE)) THEN error('{name}: the JSON is no INT64') ELSE {number} END"
-        return f"CASE WHEN {read} IS NULL THEN NULL WHEN json_type({read}) NOT IN ({listed}) THEN error('{name}: the JSON is no {name}') ELSE {number} END"
 
-    return Value(want, once(value.sql, build))
+@compiles_call("INT64_ARRAY", "FLOAT64_ARRAY", "BOOL_ARRAY", "STRING_ARRAY")
+def _strict_array(name: str, node: exp.Expr, scope: Scope) -> Value:
+    value, kind = _only_json(name, node, scope), name.removesuffix("_ARRAY")
+    if value is None:
+        return NOTHING
+    failed = f"CASE WHEN {{0}} IS NOT NULL THEN error('{name}: the JSON is no ARRAY') END"
+    given = _each(value.sql, lambda one: strictly(kind, one), failed)
+    # Below SAFE. an element with an error is NULL, and so is the whole then.
+    whole = "list_extract(list_transform([{0}], lambda xall: CASE WHEN list_count(xall) = len(xall) THEN xall END), 1)"
+    return Value(t.array(_KINDS[kind][0]), whole.replace("{0}", given))
+
+
+@compiles_call("LAX_INT64_ARRAY", "LAX_FLOAT64_ARRAY", "LAX_BOOL_ARRAY", "LAX_STRING_ARRAY", fails=False)
+def _lax_array(name: str, node: exp.Expr, scope: Scope) -> Value:
+    value = _only_json(name, node, scope)
+    if value is None:
+        return NOTHING
+    kind, _ = _LAX[name.removesuffix("_ARRAY")]
+    return Value(t.array(kind), _each(value.sql, lambda one: _laxly(name.removesuffix("_ARRAY"), one), "NULL"))
+
+
+def _each(json: str, of: Callable[[str], str], other: str) -> str:
+    """Return the list of what each element of a JSON's ARRAY gives; `other` for other JSON."""
+
+    def build(names: Sequence[str]) -> str:
+        (read,) = names
+        items = f"list_transform({elements(read)}, lambda xitem: coalesce(xitem, CAST('null' AS JSON)))"
+        given = f"list_transform({items}, lambda xitem: {of('xitem')})"
+        return f"CASE WHEN json_type({read}) = 'ARRAY' THEN {given} ELSE {other.replace('{0}', read)} END"
+
+    return bound([json], build)
 
 
 _DIGITS, _DECIMAL = r"\s*[+-]?[0-9]+\s*", r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
@@ -181,11 +218,11 @@ def _lax(name: str, node: exp.Expr, scope: Scope) -> Value:
     value = _only_json(name, node, scope)
     if value is None:
         return NOTHING
-    kind, of = _LAX[name]
-    return Value(
-        kind,
-        once(value.sql, lambda read: of.format(type=f"json_type({read})", text=f"json_extract_string({read}, '$')")),
-    )
+    return Value(_LAX[name][0], once(value.sql, lambda read: _laxly(name, read)))
+
+
+def _laxly(name: str, read: str) -> str:
+    return _LAX[name][1].format(type=f"json_type({read})", text=f"json_extract_string({read}, '$')")
 
 
 @compiles_call("JSON_TYPE")

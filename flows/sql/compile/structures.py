@@ -147,6 +147,18 @@ def _array(node: exp.Expr, scope: Scope) -> Value:
     return Value(t.array(common), f"[{listed}]", literal=all(value.literal for _, value in values))
 
 
+@compiles_call("TYPEOF", fails=False)
+def _typeof(name: str, node: exp.Expr, scope: Scope) -> Value:
+    if len(node.expressions) != 1:
+        return scope.fault(node, f"{name} takes one value: {name}(x).")
+    value = expression(node.expressions[0], scope)
+    if value.type == t.UNKNOWN:
+        return NOTHING
+    text = quote_text(str(t.given(value.type)))
+    # An aggregate in it makes one row of all.
+    return Value(t.STRING, f"CASE WHEN {value.sql} IS NULL THEN {text} ELSE {text} END")
+
+
 @compiles_call("ARRAY_CONCAT")
 def _array_concat(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     """Refuse NULL without a type; the table of functions has all others."""

@@ -15,13 +15,14 @@ from flows.sql.compile.arguments import argument, zone
 from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.json_calls import strictly
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.decomposed import FORMS, decomposed
 from flows.sql.functions import signatures
 from flows.sql.functions.template import UNFOLDED
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once
-from flows.sql.patterns import anywhere, empty, groups_of, pattern_fault
+from flows.sql.patterns import anywhere, empty, groups_of, parted, pattern_fault
 from flows.sql.shown import shown
 from flows.sql.times import naive
 from flows.sql.types import quote_text
@@ -91,8 +92,7 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return None
     value = expression(node.expressions[0], scope)
     if value.type == t.JSON:
-        read = "CASE WHEN {j} IS NULL THEN NULL WHEN json_type({j}) <> 'VARCHAR' THEN error('STRING: the JSON is no STRING') ELSE json_extract_string({j}, '$') END"
-        return Value(t.STRING, once(value.sql, lambda known: read.replace("{j}", known)))
+        return Value(t.STRING, once(value.sql, lambda read: strictly(name, read)))
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):
         return scope.fault(node, f"{name} does not take {value.type}.{_as_text(node.expressions[0], value)}")
     return Value(t.STRING, bound([value.sql], lambda names: cast.cast(names[0], value.type, t.STRING, "NULL")))
@@ -184,8 +184,15 @@ def _regexp_instr(name: str, node: exp.Expr, scope: Scope) -> Value:
     pattern, groups = _pattern(node, kind), _groups(node, scope)
     if groups is None or value.type == t.UNKNOWN:
         return NOTHING
-    if pattern is None or groups or empty(anywhere(pattern)):
-        what = f"{name} with a pattern that is no literal of {kind}, has a group or matches nothing too,"
+    parts = (
+        ("", "", f"(?:{pattern})", "")
+        if not groups
+        else parted(pattern)
+        if pattern is not None and groups == 1
+        else None
+    )
+    if pattern is None or parts is None or empty(anywhere(pattern)):
+        what = f"{name} with a pattern that is no literal of {kind}, has several groups, one that may take no part, or matches nothing too,"
         return scope.fault(
             node,
             f"{what} is not supported by the embedded warehouse. Write STRPOS(text, REGEXP_EXTRACT(text, r'pattern')).",
@@ -197,10 +204,10 @@ def _regexp_instr(name: str, node: exp.Expr, scope: Scope) -> Value:
             node,
             f"{name} takes a place from 1 on, the number of a match from 1 to {_MOST_MATCHES}, and 0 or 1 for its end, each written down.",
         )
-    one = f"(?:{pattern})"
-    before = f".*?{one}" if behind else ".*?"
-    before = f"(?s)^((?:.*?{one}){{{which - 1}}}{before})" if which > 1 else f"(?s)^({before})"
-    before += "" if behind else one
+    flags, first, group, last = parts
+    whole = f"(?:(?s:.*?){first}(?:{group}){last}){{{which - 1}}}" if which > 1 else ""
+    upto, rest = (f"{first}(?:{group})", last) if behind else (first, f"(?:{group}){last}")
+    before = rf"{flags}\A({whole}(?s:.*?){upto}){rest}"
 
     def found(names: Sequence[str]) -> str:
         (text,) = names

@@ -101,4 +101,6 @@ ASINH(FLOAT64) -> FLOAT64 = asinh($1)
 ACOSH(FLOAT64) -> FLOAT64 = CASE WHEN $1 = CAST('-Infinity' AS DOUBLE) THEN CAST('NaN' AS DOUBLE) WHEN $1 < 1 THEN !(ACOSH of a number below 1) ELSE acosh($1) END
 ATANH(FLOAT64) -> FLOAT64 = CASE WHEN isinf($1) THEN CAST('NaN' AS DOUBLE) WHEN abs($1) >= 1 AND NOT isnan($1) THEN !(ATANH of a number from 1 on) ELSE atanh($1) END
 LOG(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN isnan($1) OR isnan($2) OR isinf($2) OR $1 = CAST('-Infinity' AS DOUBLE) OR (isinf($1) AND $2 <= 0) THEN CAST('NaN' AS DOUBLE) WHEN isinf($1) THEN CASE WHEN $2 < 1 THEN -$1 ELSE $1 END WHEN $1 <= 0 OR $2 <= 0 OR $2 = 1 THEN !(LOG of or to the base of a number that has none) ELSE ln($1) / ln($2) END -- strict
+CBRT(FLOAT64) -> FLOAT64 = cbrt($1)
+EUCLIDEAN_DISTANCE(ARRAY<FLOAT64>, ARRAY<FLOAT64>) -> FLOAT64 = list_extract(list_transform([sqrt(coalesce(list_sum(list_transform($1, lambda xone, xplace: (xone - list_extract($2, xplace)) * (xone - list_extract($2, xplace)))), 0))], lambda xfar: CASE WHEN isinf(xfar) AND len(list_filter(list_concat($1, $2), lambda xone: NOT isfinite(xone))) = 0 THEN !(FLOAT64 overflows) ELSE xfar END), 1) -- fails where len($1) <> len($2) OR list_count($1) < len($1) OR list_count($2) < len($2): EUCLIDEAN_DISTANCE of ARRAYs of different lengths, or with NULL
 """
