@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
+from flows.sql.compile.cast_hint import cast_hint
 from flows.sql.compile.convert import chosen, converted
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions.match import match
@@ -50,7 +51,7 @@ def apply(  # noqa: PLR0913 - the parts of a call
     if matched is None:
         known = " or ".join(f"{name}{one}" for one in candidates)
         known += ", with one type for every T" if known.count("T...") or known.count("T, T") else ""
-        hint = of_row(node, given).lstrip() or f"It knows {known}."
+        hint = of_row(node, given).lstrip() or f"It knows {known}.{cast_hint(name, candidates, arguments)}"
         return scope.fault(
             node,
             f"{name}({', '.join(map(str, given))}) does not exist, or not in the embedded warehouse yet. {hint}",

@@ -36,10 +36,12 @@ def _extract(node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     found = dates.extract(value.sql, value.type, part, where)
     if value.type == t.NULL:
-        kind = Type(part) if part in {"DATE", "TIME"} else t.INT64
-        return Value(kind, f"CAST(NULL AS {t.duckdb_type(kind)})")
+        gives = Type(part) if part in {"DATE", "TIME"} else t.INT64
+        return Value(gives, f"CAST(NULL AS {t.duckdb_type(gives)})")
     if found is None:
-        return scope.fault(node, f"EXTRACT({part}) does not take {value.type}.")
+        kind = "DATE" if dates.extract(value.sql, t.DATE, part, UTC) else "TIMESTAMP"
+        of_text = f" Write CAST({shown(inner)} AS {kind})." if value.type == t.STRING else ""
+        return scope.fault(node, f"EXTRACT({part}) does not take {value.type}.{of_text}")
     return Value(found[1], found[0])
 
 
@@ -131,7 +133,9 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     of_clock = name == "TIME_TRUNC"
     zoned_other = where != UTC and value.type != t.TIMESTAMP
     if of_clock != (value.type == t.TIME) or value.type not in dates.KINDS or zoned_other:
-        return scope.fault(node, f"{name} does not take {value.type}.")
+        kind = name.removesuffix("_TRUNC")
+        of_text = f" Write CAST({shown(node.expressions[0])} AS {kind})." if value.type == t.STRING else ""
+        return scope.fault(node, f"{name} does not take {value.type}.{of_text}")
     sql = dates.truncate(value.sql, value.type, part, where)
     if sql is None:
         return scope.fault(node, f"{name} does not cut {value.type} to {part}.")

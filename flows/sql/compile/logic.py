@@ -13,6 +13,7 @@ from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.operators import operated
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import signatures
+from flows.sql.functions.casts import BETWEEN
 from flows.sql.functions.operators import ESCAPE
 from flows.sql.functions.template import filled
 from flows.sql.latin import to_text
@@ -129,7 +130,8 @@ def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope)
     wrong = next((one for one in (text, *patterns) if not t.coerces(one.type, kind, one.literal)), None)
     if wrong is not None:
         other = f"{text.type} and {patterns[0].type if wrong is text else wrong.type}"
-        return scope.fault(node, f"LIKE takes STRINGs or BYTES, but '{shown(node)}' has {other}.")
+        hint = f" Write CAST({shown(node.this)} AS STRING)." if wrong is text and (text.type, kind) in BETWEEN else ""
+        return scope.fault(node, f"LIKE takes STRINGs or BYTES, but '{shown(node)}' has {other}.{hint}")
     for one in patterns:
         written = one.constant if one.literal and isinstance(one.constant, str) else ""
         if (len(written) - len(written.rstrip("\\"))) % 2:

@@ -1,0 +1,71 @@
+"""Which CASTs a call needs whose arguments have types that no line of the table of functions takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.sql import types as t
+from flows.sql.functions.casts import BETWEEN
+from flows.sql.functions.signatures import VARIABLES
+from flows.sql.shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlglot import exp
+
+    from flows.model.types import Type
+    from flows.sql.compile.value import Value
+    from flows.sql.functions.signatures import Signature
+
+_NUMBERS = (t.NUMERIC, t.FLOAT64, t.INT64, t.BIGNUMERIC)
+"""Of several numbers that would do, which one is written, the best first."""
+
+
+def cast_hint(name: str, candidates: Sequence[Signature], arguments: Sequence[tuple[exp.Expr, Value]]) -> str:
+    """Return the call with as few CASTs as make it one that there is; an empty text where none does."""
+    found = []
+    for signature in candidates:
+        if signature.takes(len(arguments)) and (wanted := _wanted(signature, arguments)):
+            casts = [want for (_, value), want in zip(arguments, wanted, strict=True) if not _fits(value, want)]
+            found.append((len(casts), [_NUMBERS.index(one) for one in casts if one in _NUMBERS], wanted))
+    if not found:
+        return ""
+    wanted = min(found, key=lambda one: one[:2])[2]
+    written = (
+        shown(item) if _fits(value, want) else _as(shown(item), value.type, want)
+        for (item, value), want in zip(arguments, wanted, strict=True)
+    )
+    return f" Write {name}({', '.join(written)})."
+
+
+def _wanted(signature: Signature, arguments: Sequence[tuple[exp.Expr, Value]]) -> list[Type]:
+    """Return the types that a signature wants of arguments; nothing where a CAST does not give them."""
+    wanted: list[Type] = []
+    bound: dict[Type, Type] = {}
+    generic = [value.type for place, (_, value) in enumerate(arguments) if signature.parameter(place) in VARIABLES]
+    for place, (_, value) in enumerate(arguments):
+        want = signature.parameter(place)
+        if want in VARIABLES:
+            # Every value has a text; not every text is another value.
+            want = bound.setdefault(want, t.STRING if t.STRING in generic else t.given(value.type))
+        if (want.element is not None and want.element in VARIABLES) or not (
+            _fits(value, want) or _castable(value.type, want)
+        ):
+            return []
+        wanted.append(want)
+    return wanted
+
+
+def _fits(value: Value, want: Type) -> bool:
+    return t.coerces(value.type, want, value.literal)
+
+
+def _castable(given: Type, want: Type) -> bool:
+    if given.element is not None and want.element is not None:
+        return _castable(given.element, want.element)
+    return (given, want) in BETWEEN or (given, want) == (t.JSON, t.STRING)
+
+
+def _as(item: str, given: Type, want: Type) -> str:
+    return f"JSON_VALUE({item})" if given == t.JSON else f"CAST({item} AS {want})"
