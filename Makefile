@@ -56,7 +56,7 @@ soak: install ## Tell many random stories of changes, runs and kills (an hour; S
 lint: install ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 cases: install ## Ask GoogleSQL's own analyzer (Java 17, Maven) for the types and values in tests/sql/judged_*.txt
 	$(BIN)/python -m tests.sql.make_cases
