@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import httpx
 import orjson
@@ -32,6 +32,7 @@ PAGES = 3
 """How many of them are asked for at once, as a server waits for its database half of the time."""
 MOST_DELETED = 50
 
+T = TypeVar("T")
 Wanted: TypeAlias = "tuple[Table, dict[str, Any]]"
 
 
@@ -116,7 +117,7 @@ async def _deploy(
         known, made = await asyncio.gather(_read(api), _beside(partial(_desired, wanted)))
         ours = _ours(known)
         moved, gone = _surplus(ours, {one.name: one.kind for one in made}, keep)
-        going = chosen(sorted(gone.values()), len(ours))
+        going = await _beside(partial(chosen, sorted(gone.values()), len(ours)))  # Ctrl-C ends the question
         result.left = sorted(name for name in gone.values() if name not in going)
         deleted = moved | {id_: name for id_, name in gone.items() if name in going}
 
@@ -139,9 +140,9 @@ async def _deploy(
     return result
 
 
-def _beside(work: Callable[[], list[Desired]]) -> asyncio.Future[list[Desired]]:
+def _beside(work: Callable[[], T]) -> asyncio.Future[T]:
     """Do work in a thread of its own, for which nobody waits who stops the process."""
-    done: Future[list[Desired]] = Future()
+    done: Future[T] = Future()
     done.set_running_or_notify_cancel()
 
     def do() -> None:
@@ -165,7 +166,7 @@ async def _tell(
     try:
         await make()
     except BusyError as error:
-        result.failed[name] = f"Prefect's API has no time for it: {error}"
+        result.failed[name] = f"Prefect's API {error}"
     except httpx.HTTPStatusError as error:
         if error.response.status_code == httpx.codes.UNAUTHORIZED:
             raise

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from flows.api.errors import BusyError
+from flows.api.errors import BusyError, LostError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -18,7 +18,7 @@ STEP = 6
 """After how many pieces of work it is looked at how fast they went, for each that is done at a time."""
 WORTH = 1.15
 """How much faster twice as many at a time must be for still more to be tried."""
-TRIES = 10
+TRIES = 14
 """How often a piece of work is tried for which the server has no time."""
 FIRST_WAIT = 0.05
 """Seconds until the second try; twice as long until each further one. SQLite is busy for a moment most often."""
@@ -40,6 +40,7 @@ class Pace:
 
     async def run(self, pieces: Iterable[Callable[[], Awaitable[None]]]) -> None:
         """Do all pieces of work."""
+        self._since = self._clock()
         async with asyncio.TaskGroup() as group:
             for piece in pieces:
                 async with self._changed:
@@ -57,7 +58,8 @@ class Pace:
             try:
                 return await work()
             except BusyError as error:
-                self._narrow()
+                if not isinstance(error, LostError):
+                    self._narrow()
                 if attempt + 1 >= self._tries:
                     self._tries = 1
                     raise

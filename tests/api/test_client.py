@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -133,15 +134,21 @@ class _Answering(BaseHTTPRequestHandler):
 
     answers: list[int]
     asked: list[dict[str, str]]
+    again: str = "7"
+    """When it says that it may be asked again."""
+    kind: str = "application/json"
 
     def do_GET(self) -> None:
         """Answer."""
         self.asked.append(dict(self.headers))
         code = self.answers.pop(0)
         self.send_response(code)
-        self.send_header("Retry-After", "7")
+        self.send_header("Retry-After", self.again)
+        self.send_header("Content-Type", self.kind)
         self.end_headers()
         self.wfile.write(b'{"detail": "later"}')
+
+    do_POST = do_GET  # noqa: N815 - the name of http.server
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -168,12 +175,75 @@ def _ask(url, folder, times=1, **environment):
     return asyncio.run(ask())
 
 
-def test_a_server_without_time_says_when_to_come_again(tmp_path):
-    """It is no error of who asks."""
-    for code in (408, 429, 502, 503):
-        with _answering(code) as url, pytest.raises(BusyError, match=f"answers {code}: later") as busy:
-            _ask(url, tmp_path)
-        assert busy.value.after == 7
+def _ask_for_token(url, folder):
+    async def ask():
+        async with Api(Settings({"PREFECT_API_URL": url}, folder, folder)) as api:
+            await api.request("POST", "/flows/", {})
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("ask", [_ask, _ask_for_token])
+@pytest.mark.parametrize("code", [408, 429, 502, 503])
+def test_a_server_without_time_is_busy(code, ask, tmp_path):
+    """It is no error of who asks, whatever was asked for."""
+    with _answering(code) as url, pytest.raises(BusyError, match=f"has no time: .* answers {code}: later"):
+        ask(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7),
+        ("2.5", 2.5),
+        ("-3", 0),
+        ("soon", 60),
+        ("nan", 60),
+        ("9" * 400, 60),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 60),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+    ],
+)
+def test_a_server_says_when_to_come_again(said, seconds, tmp_path, monkeypatch):
+    """By a number or a moment; nobody waits for longer than a minute."""
+    monkeypatch.setattr(_Answering, "again", said)
+    with _answering(503) as url, pytest.raises(BusyError) as busy:
+        _ask(url, tmp_path)
+    assert busy.value.after == seconds
+
+
+def test_what_is_no_api_is_told(tmp_path, monkeypatch):
+    """So a proxy that shows a page to sign in."""
+    monkeypatch.setattr(_Answering, "kind", "text/html")
+    with _answering(200) as url, pytest.raises(UsageError, match="answers 200 with text/html"):
+        _ask(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"PREFECT_API_URL": "http://[::1/api"}, "no address of an API"),
+        ({"PREFECT_API_URL": "http://127.0.0.1:99999/api"}, "no address of an API"),
+        ({"PREFECT_API_URL": "127.0.0.1:4200/api"}, "no address of an API"),
+        ({"PREFECT_API_URL": "ftp://127.0.0.1/api"}, "no address of an API"),
+        ({"PREFECT_API_REQUEST_TIMEOUT": "nan"}, "PREFECT_API_REQUEST_TIMEOUT is 'nan'"),
+        ({"PREFECT_API_REQUEST_TIMEOUT": "0"}, "PREFECT_API_REQUEST_TIMEOUT is '0'"),
+        ({"PREFECT_API_KEY": "hush\n"}, "PREFECT_API_KEY: it holds a line break"),
+        ({"PREFECT_API_AUTH_STRING": "ann:hüsh"}, "PREFECT_API_AUTH_STRING: it holds"),
+        ({"PREFECT_CLIENT_CUSTOM_HEADERS": '{"X-Key": "hush\\n"}'}, "PREFECT_CLIENT_CUSTOM_HEADERS: it holds"),
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE is '/nowhere.pem': no certificates"),
+        ({"PREFECT_API_SSL_CERT_FILE": "/nowhere.pem"}, "PREFECT_API_SSL_CERT_FILE is '/nowhere.pem': no certificates"),
+        ({"HTTP_PROXY": "http://bob:hush@h:x"}, "Look at HTTP_PROXY"),
+        ({"ALL_PROXY": "socks9://h"}, "Look at HTTP_PROXY"),
+    ],
+)
+def test_what_nobody_can_ask_by_is_told(environment, said, tmp_path, monkeypatch):
+    """With the name of the setting, and without a secret."""
+    for name in (name for name in environment if not name.startswith("PREFECT_")):
+        monkeypatch.setenv(name, environment[name])
+    with pytest.raises(UsageError, match=re.escape(said)) as told:
+        _ask(environment.get("PREFECT_API_URL", URL), tmp_path, **environment)
+    assert not re.search("h[uü]sh", str(told.value))
 
 
 def test_who_is_gone_is_busy_only_where_it_has_answered(tmp_path):
@@ -187,12 +257,14 @@ def test_who_is_gone_is_busy_only_where_it_has_answered(tmp_path):
 def test_headers_of_a_person_are_sent_but_for_prefects_own(tmp_path):
     """As by Prefect's client."""
     headers = json.dumps({"X-Team": "data", "User-Agent": "me", "Prefect-Csrf-Client": "me"})
-    with _answering(200) as url:
+    own = json.dumps({"authorization": "Bearer mine"})
+    with _answering(200, 200) as url:
         _ask(url, tmp_path, PREFECT_CLIENT_CUSTOM_HEADERS=headers, PREFECT_API_KEY="pnu_1")
-    [sent] = _Answering.asked
-    assert (sent["X-Team"], sent["Authorization"]) == ("data", "Bearer pnu_1")
-    assert sent["User-Agent"] != "me"
-    assert "Prefect-Csrf-Client" not in sent
+        _ask(url, tmp_path, PREFECT_CLIENT_CUSTOM_HEADERS=own, PREFECT_API_KEY="pnu_1")
+    first, second = _Answering.asked
+    assert (first["X-Team"], first["Authorization"], first["User-Agent"]) == ("data", "Bearer pnu_1", "derived")
+    assert "Prefect-Csrf-Client" not in first
+    assert [value for name, value in second.items() if name.lower() == "authorization"] == ["Bearer mine"]
 
 
 def test_a_certificate_is_looked_at_as_was_said(tmp_path):
@@ -205,5 +277,3 @@ def test_a_certificate_is_looked_at_as_was_said(tmp_path):
         assert _ask(url, tmp_path, PREFECT_API_TLS_INSECURE_SKIP_VERIFY="1") == 200
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             _ask(url, tmp_path)
-        with pytest.raises(UsageError, match=r"PREFECT_API_SSL_CERT_FILE is '/nowhere\.pem': no certificates"):
-            _ask(url, tmp_path, PREFECT_API_SSL_CERT_FILE="/nowhere.pem")
