@@ -39,7 +39,7 @@ def prefect_says():
     return ask
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     url=st.fixed_dictionaries(dict.fromkeys(["variable", "dotenv", "toml", "pyproject", "profile"], urls)),
     profiles=st.fixed_dictionaries(

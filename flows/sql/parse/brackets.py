@@ -68,3 +68,17 @@ def listed(words: Words) -> list[Words]:
     """Return the items of a list, which may end in a comma."""
     parts = split(words, _COMMA)
     return parts if parts[-1] else parts[:-1]
+
+
+def after_with(words: Words) -> int:
+    """Return where the query behind the names of WITH begins."""
+    if not words or words[0].kind != TokenType.WITH or (len(words) > 1 and words[1].kind == TokenType.L_PAREN):
+        return 0
+    at = 1 + (len(words) > 1 and words[1].upper == "RECURSIVE")
+    while at + 2 < len(words):
+        opened = next((place for place in range(at, len(words)) if words[place].kind == TokenType.L_PAREN), len(words))
+        closed = closing(words, opened) if opened < len(words) else len(words)
+        if closed + 1 >= len(words) or words[closed + 1].kind not in {_COMMA, TokenType.ALIAS}:
+            return closed + 1
+        at = closed + 2
+    return len(words)

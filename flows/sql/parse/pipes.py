@@ -12,7 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql.functions import signatures
-from flows.sql.parse.brackets import Word, closing, in_no_brackets, listed, split
+from flows.sql.parse.brackets import Word, after_with, closing, in_no_brackets, listed, split
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
         if end > at:
             inside += [*_lowered(words[at + 1 : end], tokenize), words[end]]
         at = end + 1
-    begins = _after_with(inside)
+    begins = after_with(inside)
     ends = len(inside) - (bool(inside) and inside[-1].kind == TokenType.SEMICOLON)
     first, *steps = split(inside[begins:ends], _PIPE)
     if not steps and (not first or first[0].kind != TokenType.FROM):
@@ -72,20 +72,6 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
     for step in steps:
         pipe.apply(step)
     return [*inside[:begins], *pipe.query(), *inside[ends:]]
-
-
-def _after_with(words: Words) -> int:
-    """Return where the query behind the names of WITH begins."""
-    if not words or words[0].kind != TokenType.WITH or (len(words) > 1 and words[1].kind == _L):
-        return 0
-    at = 1 + (len(words) > 1 and words[1].upper == "RECURSIVE")
-    while at + 2 < len(words):
-        opened = next((place for place in range(at, len(words)) if words[place].kind == _L), len(words))
-        closed = closing(words, opened) if opened < len(words) else len(words)
-        if closed + 1 >= len(words) or words[closed + 1].kind not in {_COMMA, TokenType.ALIAS}:
-            return closed + 1
-        at = closed + 2
-    return len(words)
 
 
 def _aggregate_in(words: Words) -> str:
