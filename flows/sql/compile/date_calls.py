@@ -34,6 +34,12 @@ def _extract(node: exp.Expr, scope: Scope) -> Value:
     value, part = expression(inner, scope), date_part(node.this, scope)
     if value.type == t.UNKNOWN or part is None or where is None:
         return NOTHING
+    if inner is not node.expression and not t.coerces(
+        value.type, t.TIMESTAMP, value.literal and value.type == t.STRING
+    ):
+        return scope.fault(
+            node, f"AT TIME ZONE is for a TIMESTAMP, but '{shown(inner)}' is {value.type}. Leave it out."
+        )
     found = dates.extract(value.sql, value.type, part, where)
     if value.type == t.NULL:
         gives = Type(part) if part in {"DATE", "TIME"} else t.INT64
@@ -131,7 +137,7 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if where is None:
         return NOTHING
     of_clock = name == "TIME_TRUNC"
-    zoned_other = where != UTC and value.type != t.TIMESTAMP
+    zoned_other = len(node.expressions) > 2 and value.type in {t.DATE, t.DATETIME, t.TIME}  # noqa: PLR2004 - a zone
     if of_clock != (value.type == t.TIME) or value.type not in dates.KINDS or zoned_other:
         kind = name.removesuffix("_TRUNC")
         of_text = f" Write CAST({shown(node.expressions[0])} AS {kind})." if value.type == t.STRING else ""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 def limits_of(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
     """Compile LIMIT and OFFSET; say whether there is one without a fault."""
     sql, faults = "", len(scope.context.faults)
+    alone = None if node.args.get("limit") else node.args.get("offset")
+    if alone is not None:
+        written = shown(alone.expression)
+        scope.fault(alone, f"OFFSET {written} has no LIMIT before it. Write LIMIT count OFFSET {written}.")
     for key in ("limit", "offset"):
         part = node.args.get(key)
         if part is not None:

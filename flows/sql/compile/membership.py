@@ -68,6 +68,12 @@ def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
     common = comparable(node, [value, element], scope, ordered=False)
     if common is None:
         return NOTHING
+    if not listed.literal and t.UNKNOWN not in (common, listed.type.element) and common != listed.type.element:
+        array = shown(node.args["unnest"].expressions[0])
+        instead = f"Write {shown(node.this)} IN (SELECT one FROM UNNEST({array}) AS one)."
+        return scope.fault(
+            node, f"'{array}' is {listed.type}, which does not turn into an ARRAY of {common}. {instead}"
+        )
     return _among(node, value, (listed.sql, listed.type), common, scope)
 
 
