@@ -103,7 +103,7 @@ def only(sql):
         ("SELECT CAST(amount AS VARCHAR) AS a FROM core.payments", "1: 'VARCHAR' is not a type. Did you mean 'STRING'?"),
         ("SELECT UPER(order_id) AS a FROM core.orders", "1: UPER is not a function of GoogleSQL that is known here. Did you mean 'UPPER'?"),
         ("SELECT ZZZ(order_id) AS a, order_id FROM core.orders GROUP BY order_id", "1: ZZZ is not a function of GoogleSQL that is known here."),
-        ("SELECT CBRT(order_id) AS a, order_id AS n FROM core.orders", "1: CBRT is not supported by the embedded warehouse yet."),
+        ("SELECT JUSTIFY_DAYS(order_id) AS a, order_id AS n FROM core.orders", "1: JUSTIFY_DAYS is not supported by the embedded warehouse yet."),
         ("SELECT LN(amount) AS a FROM core.payments", "1: LN of NUMERIC: write CAST(amount AS FLOAT64), as the exact LN is not supported"),
         ("SELECT APPROX_TOP_SUM(order_id, 1, 3) AS a, COUNT(*) AS n FROM core.orders", "1: APPROX_TOP_SUM is not supported by the embedded warehouse yet. Write SUM(weight) by value"),
         ("SELECT APPROX_TOP_COUNT(order_id, 3) OVER () AS a FROM core.orders", "1: APPROX_TOP_COUNT takes a value and how many of the most frequent ones"),
