@@ -109,7 +109,7 @@ def deploy_project(
             return gone if yes else []
         of = "a table without a file" if len(gone) == 1 else "tables without a file"
         err(f"{plural(len(gone), 'deployment')} of {of}: {_named(gone)}")
-        return gone if typer.confirm("Delete?", err=True) else []
+        return gone if _confirmed("Delete?") else []
 
     try:
         result = deploy(prefect_settings(), wanted, keep, chosen, bar)
@@ -120,6 +120,14 @@ def deploy_project(
     else:
         _print(result, strange)
     return result
+
+
+def _confirmed(question: str) -> bool:
+    """Ask a person. Raises KeyboardInterrupt for Ctrl-C, and for the end of what is typed."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _of_others(names: list[str], *, tell: bool) -> list[str]:

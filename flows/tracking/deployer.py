@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -20,7 +22,7 @@ from flows.tracking.desired import automations_of, desired, is_same, request_of
 from flows.tracking.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 
     from flows.api.settings import Settings
     from flows.model.table import Table
@@ -117,7 +119,8 @@ async def _deploy(
         known, made = await asyncio.gather(_read(api), _beside(partial(_desired, wanted)))
         ours = _ours(known)
         moved, gone = _surplus(ours, {one.name: one.kind for one in made}, keep)
-        going = await _beside(partial(chosen, sorted(gone.values()), len(ours)))  # Ctrl-C ends the question
+        with _stopped_at_once():
+            going = chosen(sorted(gone.values()), len(ours))
         result.left = sorted(name for name in gone.values() if name not in going)
         deleted = moved | {id_: name for id_, name in gone.items() if name in going}
 
@@ -138,6 +141,16 @@ async def _deploy(
         await _delete(api, list(deleted))
         result.deleted = sorted(deleted.values())
     return result
+
+
+@contextmanager
+def _stopped_at_once() -> Iterator[None]:
+    """Let Ctrl-C end a question that waits for a person: asyncio would only cancel what awaits something."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _beside(work: Callable[[], T]) -> asyncio.Future[T]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ from tests import prefect_api
 from tests.prefect_api import PREFECT, REPOSITORY, Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 OWN = {"id", "created", "updated", "flow_id", "work_queue_id", "concurrency_limit_id", "deployment_id", "created_by"}
@@ -58,6 +61,29 @@ class Deploying:
         assert done.returncode == fails, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
+
+    def asked(self, answer: Callable[[subprocess.Popen[bytes], int], object]) -> int:
+        """Deploy at a terminal whose other end something is done to once it is asked what to delete."""
+        end, terminal = os.openpty()
+        command = (sys.executable, "-m", "flows.deploy")
+        with subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.server.environment,
+            stdin=terminal,
+            stdout=subprocess.DEVNULL,
+            stderr=terminal,
+            start_new_session=True,
+        ) as running:
+            os.close(terminal)
+            seen = b""
+            while b"Delete? [y/N]" not in seen:
+                seen += os.read(end, 4096)
+            time.sleep(0.5)  # nobody answers before it reads
+            answer(running, end)
+            code = running.wait(60)
+        os.close(end)
+        return code
 
     def deploy(self, *options: str, fails: int = 0) -> dict[str, Any]:
         """Deploy and return what is said of it."""
@@ -250,6 +276,11 @@ def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):
     _commit(deployed.root, "Take it out")
     said = deployed.run("-m", "flows.deploy")
     assert "1 deployment of a table without a file stays: derived.top_items. Delete it with --yes." in said.stderr
+    before = deployed.state()
+    assert deployed.asked(lambda running, _: running.send_signal(signal.SIGINT)) == 130
+    assert deployed.asked(lambda _, typed: os.write(typed, b"\x04")) == 130
+    assert deployed.asked(lambda _, typed: os.write(typed, b"n\n")) == 0
+    assert deployed.state() == before
     (deployed.root / ".git").rename(deployed.root / "elsewhere")
     said = deployed.run("-m", "flows.deploy", "--yes")
     assert said.stdout == "deleted  derived.top_items\n7 deployments: 7 unchanged, 1 deleted\n"
