@@ -22,6 +22,8 @@ Step = str | int
 _OTHERWISE = quote_text(r"(?i)(?:^|[:\[,\s-])(?:nan|inf)|\\ud[89a-f]")
 """What DuckDB takes otherwise, maybe: numbers that are none, and halves of a sign."""
 _NO_NUMBER_OR_NUMBER = quote_text(r'(?s)("(?:[^"\\]|\\.)*"|[^"0-9-]+)|(-?[0-9][0-9.eE+-]*)')
+_NAME_WITH_ESCAPE = r'\\[^"]*"\s*:'
+_PLACE = re.compile(r"\s*[+-]?0*(0|[1-9][0-9]{0,8})(?![0-9])", re.ASCII)
 _GUARD = r'"\u0001'
 """How a number begins that is guarded as a text, and how a text does that begins so itself, with its second half twice."""
 _GUARDED = quote_text(r'"\\u0001(-?[0-9][^"]*)"')
@@ -73,8 +75,15 @@ def part_value(guarded: str) -> str:
 
 
 def written(steps: Sequence[Step]) -> str:
-    """Return a path as DuckDB writes it."""
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f'."{step}"' for step in steps)
+    """Return a path as DuckDB writes it, for which a number is a place and a name."""
+    # Behind '$' a name that is '*' would stand for all, and an empty one is refused.
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps) or "$"
+
+
+def place_of(step: Step) -> int | None:
+    """Return the place of an ARRAY's element that a step stands for, where it is no name alone."""
+    match = _PLACE.match(str(step))
+    return int(match[1]) if match and (match[1] == "0" or "-" not in match[0]) else None
 
 
 def _valid(known: str, *, literal: bool) -> str:
@@ -84,19 +93,14 @@ def _valid(known: str, *, literal: bool) -> str:
 
 def _alike(known: str, steps: Sequence[Step]) -> str:
     """Return the condition that DuckDB finds in a text what GoogleSQL does."""
-    if any(isinstance(step, str) and step[:1].isdigit() for step in steps):
+    if any(isinstance(step, str) and place_of(step) is not None for step in steps):
         return "FALSE"
     conditions = [f"json_valid({known})", f"NOT regexp_matches({known}, {_OTHERWISE})"]
-    # The place of an element is taken for a name as well.
-    places = "|".join(str(step) for step in steps if isinstance(step, int))
-    if places:
-        conditions.append(rf"NOT regexp_matches({known}, '\"(?:{places})\"\s*:')")
     for step in dict.fromkeys(steps[:-1]):
-        if isinstance(step, str):
-            # Of a name that stands twice the first is followed that has what the path asks for.
-            name = rf'"{re.escape(step)}"\s*:'
-            twice = f"regexp_matches({known}, {quote_text(f'(?s){name}.*{name}')})"
-            conditions.append(f"(NOT {twice} OR json_exists({known}, {quote_text(written(steps))}))")
+        # Of a name that stands twice, maybe once with an escape, the first is followed that has what the path asks for.
+        name = rf'"{re.escape(str(step))}"\s*:'
+        twice = f"regexp_matches({known}, {quote_text(f'(?s){name}.*{name}|{_NAME_WITH_ESCAPE}')})"
+        conditions.append(f"(NOT {twice} OR json_exists({known}, {quote_text(written(steps))}))")
     return " AND ".join(conditions)
 
 
@@ -112,9 +116,8 @@ def _by_sign(text: str, steps: Sequence[Step]) -> str:
     found = f"list_transform({mended(text, _guarded)}, lambda xone: json_extract(xone, '$'))"
     for step in steps:
         each = []
-        if isinstance(step, int) or step[:1].isdigit():
-            place = re.match("[0-9]+", str(step))
-            each.append(f"CAST(json_extract(xone, ['$[{place[0] if place else step}]']) AS JSON[])")
+        if (place := place_of(step)) is not None:
+            each.append(f"CAST(json_extract(xone, ['$[{place}]']) AS JSON[])")
         named = f"lambda xpart, xplace: json_keys(xone)[xplace] = {quote_text(str(step))}"
         each.append(f"CASE json_type(xone) WHEN 'OBJECT' THEN list_filter(json_extract(xone, '$.*'), {named}) END")
         found = f"flatten(list_transform({found}, lambda xone: list_concat({', '.join(each)})))"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from itertools import product
 from typing import TYPE_CHECKING
 
-from flows.sql.json_found import Step, written
+from flows.sql.json_found import Step, place_of, written
+from flows.sql.once import once
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PLAIN = r"\.(?P<plain>[\w:\s-]+)|\[\s*(?P<place>[0-9]+)\s*\]"
+_PLAIN = r"\.(?P<plain>[\w:\s-]+)|\[\s*(?P<place>0|[1-9][0-9]{0,8})\s*\]"
+_ODD = re.compile(r"\s+[+-]?[0-9]+\s*|[+-][0-9]+\s*|0[0-9]+\s*|[0-9]+\s+", re.ASCII)
+"""Names that stand for places too, and for DuckDB do not."""
 _STEP = re.compile(rf'{_PLAIN}|\."(?P<quoted>[^"\\]*)"')
 _STEP_OF_EXTRACT = re.compile(rf"{_PLAIN}|\['(?P<quoted>[^'\\]*)'\]")
 
@@ -40,9 +42,18 @@ def example(name: str) -> str:
 
 
 def extracted(json: str, steps: Sequence[Step]) -> str:
-    """Return what JSON has at a path: a number in it is a name as well."""
-    ways: list[list[Step]] = [
-        [step] if isinstance(step, str) and not step.isdigit() else [int(step), str(step)] for step in steps
-    ]
-    found = [f"json_extract({json}, {quote_text(written(way))})" for way in product(*ways)]
-    return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    """Return what JSON has at a path: a number in it is a place and a name as well."""
+    odd = next((at for at, step in enumerate(steps) if _ODD.fullmatch(str(step)) and place_of(step) is not None), None)
+    if odd is None:
+        return f"json_extract({json}, {quote_text(written(steps))})"
+    ways = ([steps[odd]], [place_of(steps[odd]) or 0])
+    part = once(
+        f"json_extract({json}, {quote_text(written(steps[:odd]))})",
+        lambda known: f"coalesce({', '.join(f'json_extract({known}, {quote_text(written(way))})' for way in ways)})",
+    )
+    return once(part, lambda known: extracted(known, steps[odd + 1 :]))
+
+
+def member(name: str) -> str:
+    """Return DuckDB's path of a name in an object, which is no place of an ARRAY."""
+    return f'$."{name}"' if name.isdigit() else written([name])

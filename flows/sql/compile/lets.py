@@ -9,6 +9,8 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.scope import Let
+from flows.sql.functions import signatures
+from flows.sql.parse.tree import call_name
 
 if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
@@ -22,16 +24,29 @@ def _with(_: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.fault(
             node, "WITH(...) takes names with their values and what is made of them: WITH(a AS 1, a + 1)."
         )
-    around, named = scope.lets, set[str]()
-    for one in given:
-        let = _named(one.expression, scope, node)
-        if one.name.lower() in named:
+    around, row = scope.lets, f"xw{len(scope.lets or ())}"
+    held: list[str] = []
+    rows = ""
+    for place, one in enumerate(given, 1):
+        let, name = _named(one.expression, scope, node), one.name.lower()
+        if name in (other.name.lower() for other in given[: place - 1]):
             scope.fault(one, f"WITH(...) names '{one.name}' twice. Give one of them another name.")
-        named.add(one.name.lower())
-        scope.lets = {**(scope.lets or {}), one.name.lower(): let}
+        # DuckDB takes no query, aggregate and function of a window inside a lambda.
+        if not any(_is_of_rows(part) for item in node.expressions[place:] for part in item.walk()):
+            # One lambda behind the other: of what is inside of others DuckDB takes long to find the types.
+            fields = ", ".join([*(f"'{key}': struct_extract({row}, '{key}')" for key in held), f"'_{place}': {let.value.sql}"])  # fmt: skip
+            rows = f"list_transform({rows}, lambda {row}: {{{fields}}})" if rows else f"[{{{fields}}}]"
+            held.append(f"_{place}")
+            let = let._replace(value=let.value._replace(sql=f"struct_extract({row}, '_{place}')"))
+        scope.lets = {**(scope.lets or {}), name: let}
     result = expression(last, scope)
     scope.lets = around
-    return result._replace(type=t.given(result.type), literal=False, constant=None, fields=())
+    sql = f"list_extract(list_transform({rows}, lambda {row}: {result.sql}), 1)" if rows else result.sql
+    return result._replace(type=t.given(result.type), sql=sql, literal=False, constant=None, fields=())
+
+
+def _is_of_rows(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Query | exp.Window | exp.Grouping) or bool(signatures.aggregate(call_name(node) or ""))
 
 
 def _named(node: exp.Expr, scope: Scope, around: exp.Expr) -> Let:

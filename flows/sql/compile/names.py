@@ -10,6 +10,7 @@ from flows.model.errors import Fault, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import AMBIGUOUS, no_table
 from flows.sql.compile.dispatch import calls, compiles, expression
+from flows.sql.compile.json_paths import extracted
 from flows.sql.compile.scope import Anything
 from flows.sql.compile.structures import struct
 from flows.sql.compile.value import NOTHING, Value
@@ -89,9 +90,8 @@ def _field(part: exp.Expr, value: Value, scope: Scope) -> Value:
     if value.type == t.UNKNOWN:
         return NOTHING
     name = part.name
-    if value.type == t.JSON and '"' not in name:
-        path = quote_text(f'$."{name}"')
-        return Value(t.JSON, f"json_extract({value.sql}, {path})")
+    if value.type == t.JSON:
+        return Value(t.JSON, extracted(value.sql, [name]))
     if value.type.name != "STRUCT":
         kind = f"is {value.type}, which has no fields"
         hint = " UNNEST it first." if value.type.element else ""

@@ -11,6 +11,7 @@ from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression, query
+from flows.sql.compile.json_paths import member
 from flows.sql.compile.keys import ORDER
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.once import bound, failure
@@ -194,8 +195,8 @@ def _bracket(node: exp.Expr, scope: Scope) -> Value:
 def _json_part(node: exp.Expr, json: Value, index: Value, scope: Scope) -> Value:
     """Compile a name or a place in brackets after JSON."""
     key = index.constant
-    if isinstance(key, str) and '"' not in key:
-        path = quote_text(f'$."{key}"')
+    if isinstance(key, str):
+        path = quote_text(member(key))
     elif isinstance(key, int) and key >= 0:
         path = f"'$[{key}]'"
     else:

@@ -205,9 +205,9 @@ def _regexp_instr(name: str, node: exp.Expr, scope: Scope) -> Value:
             f"{name} takes a place from 1 on, the number of a match from 1 to {_MOST_MATCHES}, and 0 or 1 for its end, each written down.",
         )
     flags, first, group, last = parts
-    whole = f"(?:(?s:.*?){first}(?:{group}){last}){{{which - 1}}}" if which > 1 else ""
+    whole = f"(?:(?s-U:.*?){first}(?:{group}){last}){{{which - 1}}}" if which > 1 else ""
     upto, rest = (f"{first}(?:{group})", last) if behind else (first, f"(?:{group}){last}")
-    before = rf"{flags}\A({whole}(?s:.*?){upto}){rest}"
+    before = rf"{flags}\A({whole}(?s-U:.*?){upto}){rest}"
 
     def found(names: Sequence[str]) -> str:
         (text,) = names
