@@ -93,14 +93,16 @@ def _valid(known: str, *, literal: bool) -> str:
 
 def _alike(known: str, steps: Sequence[Step]) -> str:
     """Return the condition that DuckDB finds in a text what GoogleSQL does."""
-    if any(isinstance(step, str) and place_of(step) is not None for step in steps):
-        return "FALSE"
     conditions = [f"json_valid({known})", f"NOT regexp_matches({known}, {_OTHERWISE})"]
+    there = f"json_exists({known}, {quote_text(written(steps))})"
+    if any(isinstance(step, str) and place_of(step) is not None for step in steps):
+        # A name that begins with a place is one in an ARRAY.
+        conditions.append(f"(NOT contains({known}, '[') OR {there})")
     for step in dict.fromkeys(steps[:-1]):
         # Of a name that stands twice, maybe once with an escape, the first is followed that has what the path asks for.
         name = rf'"{re.escape(str(step))}"\s*:'
         twice = f"regexp_matches({known}, {quote_text(f'(?s){name}.*{name}|{_NAME_WITH_ESCAPE}')})"
-        conditions.append(f"(NOT {twice} OR json_exists({known}, {quote_text(written(steps))}))")
+        conditions.append(f"(NOT {twice} OR {there})")
     return " AND ".join(conditions)
 
 
