@@ -42,8 +42,9 @@ def pivoted(node: exp.Expr, scope: Scope) -> exp.Subquery | None:
     before = len(faults)
     if others:
         scope.fault(others[0], "PIVOT and UNPIVOT follow a table once. Put the first into a WITH.")
-    source = node.copy()
-    source.set("pivots", None)
+    # What it holds stays itself: of which conditions name the window is known by them.
+    source = type(node)(**{name: value for name, value in node.args.items() if name != "pivots"})
+    source.meta.update(node.meta)
     item = _before(source, scope)
     if item is None or len(faults) > before:
         return None
