@@ -204,7 +204,7 @@ _left: ContextVar[list[int] | None] = ContextVar("left", default=None)
 
 
 @contextmanager
-def few_suggestions(most: int = 50_000) -> Iterator[None]:
+def few_suggestions(most: int = 20_000) -> Iterator[None]:
     """Let suggestions compare with no more names than that in all, so that a file of many slips is read at once."""
     token = _left.set([most])
     try:

@@ -37,7 +37,7 @@ REFUSED = {
     "SELECT p FROM core.events AS e, UNNEST(e.parts) AS p LIMIT 3": "LIMIT without ORDER BY",
     "SELECT id, (SELECT DISTINCT p FROM UNNEST(e.parts) AS p LIMIT 1) AS x FROM core.events AS e": "LIMIT without ORDER BY",
     "SELECT (SELECT RANK() OVER (ORDER BY p) FROM UNNEST(e.parts) AS p LIMIT 1) AS x FROM core.events AS e": "LIMIT without ORDER BY",
-    "SELECT id FROM core.events ORDER BY id OFFSET 3": "GoogleSQL has no OFFSET without LIMIT. Write LIMIT n OFFSET 3.",
+    "SELECT id FROM core.events ORDER BY id OFFSET 3": "OFFSET 3 has no LIMIT before it. Write LIMIT count OFFSET 3.",
     "SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM core.events": "ROW_NUMBER in the order of '1'",
     "SELECT ROW_NUMBER() OVER (PARTITION BY id ORDER BY id) AS x FROM core.events": "ROW_NUMBER in the order of 'id'",
     "SELECT FIRST_VALUE(s) OVER (PARTITION BY id) AS x FROM core.events": "FIRST_VALUE without ORDER BY",

@@ -1,4 +1,4 @@
-"""What gives other rows on every retry, as its words alone say: clocks, chance, OFFSET by itself."""
+"""What gives other rows on every retry, as its words alone say: clocks and chance."""
 
 from __future__ import annotations
 
@@ -37,8 +37,3 @@ def unrepeatable(nodes: Nodes) -> Iterator[Fault]:
         name = call_name(node) or ""
         if name in VARYING:
             yield Fault(line_of(node), refused(name))
-    for select in nodes.of(exp.Select, exp.SetOperation, exp.Subquery):
-        offset = select.args.get("offset")
-        if offset and not select.args.get("limit"):
-            message = f"GoogleSQL has no OFFSET without LIMIT. Write LIMIT n OFFSET {offset.expression.name or 'm'}."
-            yield Fault(line_of(offset), message)
