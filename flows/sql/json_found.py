@@ -120,8 +120,8 @@ def _by_sign(text: str, steps: Sequence[Step]) -> str:
         each = []
         if (place := place_of(step)) is not None:
             each.append(f"CAST(json_extract(xone, ['$[{place}]']) AS JSON[])")
-        named = f"lambda xpart, xplace: json_keys(xone)[xplace] = {quote_text(str(step))}"
-        each.append(f"CASE json_type(xone) WHEN 'OBJECT' THEN list_filter(json_extract(xone, '$.*'), {named}) END")
+        named = f"list_transform(json_keys(xone), lambda xname: xname = {quote_text(str(step))})"
+        each.append(f"CASE json_type(xone) WHEN 'OBJECT' THEN list_where(json_extract(xone, '$.*'), {named}) END")
         found = f"flatten(list_transform({found}, lambda xone: list_concat({', '.join(each)})))"
     # Behind one that is open there is nothing.
     whole = f"NOT contains(CAST(xone AS VARCHAR), {quote_text(OPEN)})"

@@ -19,49 +19,50 @@ _TEXT = r'(?s)"(?:[^"\\]|\\(?:u[0-9a-fA-F]{4}|[bfnrt"/]))*"' + r"|'(?:[^'\\]|\\(
 _DIGITS = r"-?(?:0|[1-9][0-9]*)"
 _PARTS = quote_text(rf"{_TEXT}|{_DIGITS}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?|true|false|null|[^ \t\n\v\f\r]")
 _SCALAR = quote_text(rf"{_TEXT}|{_DIGITS}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
-_BEHIND = {
-    1: "' v{{k a{{k v[[a a[[a ::v'",
-    2: "' {k}s {s}s [a]s [s]s {s,{k {v,{k [s,[a [a,[a'",
-}
-"""Of what is known before a part, its last letters, the part, and what stands in place of these letters behind it."""
+_NEXT = quote_text(
+    " v{ek v[ea v\1te v\1se k\1tc k} c:o o{pk o[pa o\1tp o\1sp o,k p} p,k a{bk a[ba a\1tb a\1sb a,a a] b] b,a "
+)
+"""What is open by its last letter and the kind of a part, with what stands in place of the letter behind the part."""
+_MISSING = {"v": OPEN, "k": f"{OPEN}:0", "c": f":{OPEN}", "o": OPEN, "p": f",{OPEN}:0", "a": OPEN, "b": f",{OPEN}"}
+"""What is put for an end that is missing, by the last letter of what is open."""
 
 
 def mended(text: str, guard: Callable[[str], str]) -> str:
     """Return a list of the JSON of what stands before the place where a text breaks; `guard` makes ends that are missing unlike all else.
 
-    The text's parts go by one after the other. What is known then is a text of what is open, with a letter behind it for what
-    may come: `k` a name, `v` a value, `a` an element, `s` what is behind one; at last the place of the break.
+    The text's parts go by one after the other. What is open then is a text of letters, of which each says what may come: in
+    an object `k` a name, `c` a colon, `o` a value and `p` what is behind one, in an ARRAY `a` an element and `b` what is behind
+    one, around all `v` a value and `e` nothing. Behind a break stands how many parts there are before it.
     """
-    one, two = (
-        f"left(xa, -{count}) || string_split(string_split({table}, ' ' || right(xa, {count}) || xs)[2], ' ')[1]"
-        for count, table in _BEHIND.items()
+    kind = (
+        f"CASE WHEN NOT regexp_full_match(xs, {_SCALAR}) THEN xs WHEN xs[1] IN ('\"', '''') THEN '\1t' ELSE '\1s' END"
     )
+    found = f"split_part(string_split({_NEXT}, ' ' || right(xa, 1) || {kind})[2], ' ', 1)"
     step = (
         "lambda xa, xs, xi: CASE WHEN contains(xa, '!') THEN xa "
-        f"WHEN right(xa, 1) IN ('v', 'a') AND regexp_full_match(xs, {_SCALAR}) THEN left(xa, -1) || 's' "
-        f"WHEN right(xa, 1) = 'k' AND regexp_full_match(xs, {quote_text(_TEXT)}) THEN left(xa, -1) || ':' "
-        f"ELSE coalesce({one}, {two}, xa || '!' || xi) END"
+        f"ELSE coalesce(left(xa, -1) || {found}, xa || '!' || (xi - 1)) END"
     )
-
     parts = f"regexp_extract_all({_with_escapes_of_json(text)}, {_PARTS})"
     # One step behind the other: of what is inside of others DuckDB takes long to find the types.
     read = f"list_transform([{parts}], lambda xall: {{'parts': xall, 'last': list_reduce(xall, {step}, 'v')}})"
-    place = "coalesce(CAST(string_split(xread.last, '!')[2] AS BIGINT) - 1, len(xread.parts))"
-    kept = f"{{'parts': list_slice(xread.parts, 1, {place}), 'state': string_split(xread.last, '!')[1]}}"
+    place = "coalesce(TRY_CAST(split_part(xread.last, '!', 2) AS BIGINT), -1)"
+    kept = f"{{'parts': list_slice(xread.parts, 1, {place}), 'open': split_part(xread.last, '!', 1)}}"
     return f"list_transform(list_transform({read}, lambda xread: {kept}), lambda xkept: {_closed(guard)})"
 
 
 def _closed(guard: Callable[[str], str]) -> str:
     """Return the parts before a break as JSON, with what is missing behind them."""
-    before = "CASE WHEN xkept.parts[xi - 1] IN ('[', ',', ':') THEN 'null' ELSE '' END"
-    behind = "CASE WHEN coalesce(xkept.parts[xi + 1], ']') IN (']', '}') THEN '' ELSE ',' END"
-    quoted = r"""'"' || replace(substr(xs, 2, length(xs) - 2), '"', '\"') || '"'"""
-    each = f"CASE left(xs, 1) WHEN ',' THEN {before} || {behind} WHEN '''' THEN {quoted} ELSE xs END"
-    joined = f"array_to_string(list_transform(xkept.parts, lambda xs, xi: {each}), '')"
-    value = "CASE right(xkept.state, 1) WHEN ':' THEN ':null' WHEN 'v' THEN 'null' ELSE '' END"
-    ends = f"replace(replace(reverse(left(xkept.state, -1)), '{{', ',{OPEN}:0}}'), '[', ',{OPEN}]')"
-    empty = "CASE WHEN xkept.parts[-1] IN ('{', '[') THEN 2 ELSE 1 END"
-    return f"{guard(f'{_without_control(joined)} || {value}')} || substr({ends}, {empty})"
+    quoted = r"""'"' || regexp_replace(xs[2:-2], '\\?"', '\\"', 'g') || '"'"""
+    parts = f"list_transform(xkept.parts, lambda xs: CASE xs[1] WHEN '''' THEN {quoted} ELSE xs END)"
+    joined = f"array_to_string({parts}, '\1')"
+    # Of commas side by side the first of each two is found, and at second sight the others.
+    for idle, instead in [*2 * [("([[,:]\1),", r"\1null,")], (",\1([]}])", r"\1"), ("\1", "")]:
+        joined = f"regexp_replace({joined}, {quote_text(idle)}, {quote_text(instead)}, 'g')"
+    missing = " ".join(f"WHEN {quote_text(one)} THEN {quote_text(other)}" for one, other in _MISSING.items())
+    ends = (
+        f"CASE right(xkept.open, 1) {missing} ELSE '' END || translate(reverse(xkept.open), 'kcopabve', '}}}}}}}}]]')"
+    )
+    return f"{guard(_without_control(joined))} || {ends}"
 
 
 def _with_escapes_of_json(text: str) -> str:
