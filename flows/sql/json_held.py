@@ -11,10 +11,12 @@ from flows.sql.types import quote_text
 DEEPEST = 100
 """How many levels are looked at; what has more ends in an error."""
 _TINY = "2.2250738585072014e-308"
-_TEXT = r'"(?:[^"\\]|\\.)*"'
+TEXT = r'"(?:[^"\\]|\\.)*"'
+"""A text of JSON, as a pattern."""
 _PIECE = "STRUCT(s VARCHAR, j JSON)[]"
 _NAME = "replace(replace(xname, '~', '~0'), '/', '~1')"
-_OPENS = "length(regexp_replace(CAST({0} AS VARCHAR), '[^\\[{{]', '', 'g'))"
+OPENS = "length(regexp_replace(CAST({0} AS VARCHAR), '[^\\[{{]', '', 'g'))"
+"""How many objects and ARRAYs JSON has, or more."""
 
 
 def held(json: str, at: int | None = None) -> str:
@@ -25,7 +27,7 @@ def held(json: str, at: int | None = None) -> str:
     A list of pieces, each a text and the JSON behind it, begins with all of the JSON. In each round every object and ARRAY in it
     gives way to its sign, its parts and its other sign.
     """
-    rounds = f"generate_series(1, least({_OPENS.format(json)}, {DEEPEST}))"
+    rounds = f"generate_series(1, least({OPENS.format(json)}, {DEEPEST}))"
     each = f"list_transform({rounds}, lambda xround: CAST([{{'s': CAST(xround AS VARCHAR), 'j': NULL}}] AS {_PIECE}))"
     first = f"CAST([{{'s': '', 'j': {json}}}] AS {_PIECE})"
     pieces = (
@@ -66,7 +68,7 @@ def too_large(text: str) -> str:
 
 def _any_number(text: str, holds: str) -> str:
     # Others have fewer than 16 digits, and no large exponent.
-    numbers = f"regexp_extract_all(regexp_replace({text}, {quote_text(_TEXT)}, '', 'g'), '[0-9.eE+-]{{16,}}|[0-9.]+[eE][+-]?[0-9]{{3,}}|-[0-9.]+[eE][+-]?[0-9]{{3,}}')"
+    numbers = f"regexp_extract_all(regexp_replace({text}, {quote_text(TEXT)}, '', 'g'), '[0-9.eE+-]{{16,}}|[0-9.]+[eE][+-]?[0-9]{{3,}}|-[0-9.]+[eE][+-]?[0-9]{{3,}}')"
     return f"len(list_filter({numbers}, lambda xnumber: {holds})) > 0"
 
 

@@ -49,6 +49,8 @@ def test_what_is_quoted_is_a_text():
     """Braces and dollars in texts and comments mean nothing."""
     sql = "SELECT '{{ ds }} $window_start' AS a, ':x' AS b, TIME '10:00:00' AS c -- {{ ds }}"
     assert [name for name, _ in analyze(sql, SCHEMA, {}).columns] == ["a", "b", "c"]
+    for text in ("'''a\"'''", "r'''\"s\"'''", '"""\'s\'"""'):
+        assert dict(analyze(f"SELECT {text} AS a, '$' AS b", SCHEMA, {}).columns).keys() == {"a", "b"}
 
 
 @pytest.mark.parametrize(

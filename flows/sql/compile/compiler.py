@@ -16,6 +16,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     json_calls,
     json_changes,
     json_literals,
+    json_walks,
     lets,
     literals,
     logic,

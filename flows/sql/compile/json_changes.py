@@ -1,16 +1,15 @@
-"""Calls that change JSON at a place: JSON_SET and JSON_REMOVE."""
+"""Calls that change JSON at a place: JSON_SET, JSON_REMOVE, JSON_ARRAY_APPEND and JSON_ARRAY_INSERT."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
 from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_paths import example, steps_of
+from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.json_found import written
 from flows.sql.json_held import elements, parts
@@ -19,7 +18,9 @@ from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from sqlglot import exp
 
     from flows.sql.compile.scope import Scope
     from flows.sql.json_found import Step
@@ -29,33 +30,37 @@ _MOST_PLACE = 1000
 
 @compiles_call("JSON_SET", fails=False)
 def _set(name: str, node: exp.Expr, scope: Scope) -> Value:
-    items, creates = list(node.expressions), True
-    if items and isinstance(items[-1], exp.Kwarg):
-        option = items.pop()
-        written = expression(option.expression, scope)
-        if option.this.name.lower() != "create_if_missing" or written.type != t.BOOL or not written.literal:
-            return scope.fault(option, f"{name} takes create_if_missing => FALSE behind its paths and values.")
-        creates = written.sql.upper() == "TRUE"
-    found = expression(items[0], scope)
-    paths = [_path(name, item, scope) for item in items[1::2]]
-    values = [expression(item, scope) for item in items[2::2]]
-    if t.UNKNOWN in {found.type, *(value.type for value in values)} or None in paths:
+    creates = "create_if_missing"
+    given = _given(name, node, creates, scope)
+    if given is None:
         return NOTHING
-    if found.type != t.JSON or not values or len(paths) != len(values):
-        return scope.fault(node, f"{name} takes JSON, and paths and values by turns: {name}(json, '$.name', value).")
-    sql = found.sql
-    for item, path, value in zip(items[2::2], paths, values, strict=True):
-        text = json_texts.written(value.sql, value.type, wide=True)
-        if text is None:
-            return scope.unsupported(item, f"{name} of an INTERVAL")
-        sql = _with(sql, path or [], text, creates=creates)
+    sql, changes, options = given
+    for path, _, text in changes:
+        sql = _with(sql, path, text, creates=options.get(creates) != "false")
+    return Value(t.JSON, sql)
+
+
+@compiles_call("JSON_ARRAY_APPEND", "JSON_ARRAY_INSERT", fails=False)
+def _more(name: str, node: exp.Expr, scope: Scope) -> Value:
+    appends = name == "JSON_ARRAY_APPEND"
+    option = "append_each_element" if appends else "insert_each_element"
+    given = _given(name, node, option, scope)
+    if given is None:
+        return NOTHING
+    sql, changes, options = given
+    for path, value, text in changes:
+        each = value.type.element is not None and options.get(option) != "false"
+        if appends:
+            sql = _longer(sql, path, None, text, each=each)
+        elif path and isinstance(path[-1], int):
+            sql = _longer(sql, path[:-1], path[-1], text, each=each)
     return Value(t.JSON, sql)
 
 
 @compiles_call("JSON_REMOVE", fails=False)
 def _remove(name: str, node: exp.Expr, scope: Scope) -> Value:
     found = expression(node.expressions[0], scope)
-    paths = [_path(name, item, scope) for item in node.expressions[1:]]
+    paths = [path_of(name, item, scope) for item in node.expressions[1:]]
     if found.type == t.UNKNOWN or None in paths:
         return NOTHING
     if found.type != t.JSON or not paths or [] in paths:
@@ -66,7 +71,34 @@ def _remove(name: str, node: exp.Expr, scope: Scope) -> Value:
     return Value(t.JSON, sql)
 
 
-def _path(name: str, item: exp.Expr, scope: Scope) -> list[Step] | None:
+def _given(
+    name: str, node: exp.Expr, option: str, scope: Scope
+) -> tuple[str, list[tuple[list[Step], Value, str]], dict[str, str]] | None:
+    """Return the JSON of a call, its paths with a value and its text of JSON each, and its option; or note a fault."""
+    found = split(name, node, {option: t.BOOL}, scope)
+    if found is None:
+        return None
+    items, options = found
+    json = expression(items[0], scope) if items else NOTHING
+    paths = [path_of(name, item, scope) for item in items[1::2]]
+    values = [expression(item, scope) for item in items[2::2]]
+    if items and (t.UNKNOWN in {json.type, *(value.type for value in values)} or None in paths):
+        return None
+    if json.type != t.JSON or not values or len(paths) != len(values):
+        path = "'$.name[0]'" if name == "JSON_ARRAY_INSERT" else "'$.name'"
+        scope.fault(node, f"{name} takes JSON, and paths and values by turns: {name}(json, {path}, value).")
+        return None
+    changes = []
+    for item, steps, value in zip(items[2::2], paths, values, strict=True):
+        text = json_texts.written(value.sql, value.type, wide=True)
+        if text is None:
+            scope.unsupported(item, f"{name} of an INTERVAL")
+            return None
+        changes.append((steps or [], value, text))
+    return json.sql, changes, options
+
+
+def path_of(name: str, item: exp.Expr, scope: Scope) -> list[Step] | None:
     """Return the steps of a path that is written down, or note a fault."""
     value = expression(item, scope)
     if value.type == t.UNKNOWN:
@@ -94,6 +126,47 @@ def _with(json: str, path: Sequence[Step], text: str, *, creates: bool) -> str:
 def _without(json: str, path: Sequence[Step]) -> str:
     """Return JSON without what it has at a path."""
     return bound([json], lambda names: _removed(names[0], path))
+
+
+def _longer(json: str, path: Sequence[Step], place: int | None, text: str, *, each: bool) -> str:
+    """Return JSON with a text of JSON, or each element of it, in the ARRAY at a path, before a place or behind all others.
+
+    Where the path leads to null, that is an ARRAY of nothing; where to anything else, or nowhere, all stays as it is.
+    """
+
+    def changed(names: Sequence[str]) -> str:
+        value, put = names
+        old = f"list_transform(coalesce({elements('{0}')}, CAST([] AS JSON[])), lambda xold: CAST(xold AS VARCHAR))"
+        new = f"CASE WHEN {put} = '[]' THEN CAST([] AS VARCHAR[]) ELSE [substr({put}, 2, length({put}) - 2)] END"
+        new = new if each else f"[{put}]"
+        if place is None:
+            listed = f"list_concat({old}, {new})"
+        else:
+            # As many are added as are missing before the place; in front of nothing one more.
+            least = f"{place} + CASE WHEN {put} = '[]' THEN 1 ELSE 0 END" if each else str(place)
+            missing = f"list_transform(generate_series(len(xall) + 1, {least}), lambda xmissing: 'null')"
+            whole = f"list_transform([{old}], lambda xall: list_concat(xall, {missing}))[1]"
+            parts = f"list_concat(list_slice(xfull, 1, {place}), {new}, list_slice(xfull, {place + 1}, len(xfull)))"
+            listed = f"list_transform([{whole}], lambda xfull: {parts})[1]"
+        known = f" AND {put} <> 'null'" if each else ""
+        listed = listed.replace("{0}", "xat")
+        made = f"CASE WHEN json_type(xat) IN ('ARRAY', 'NULL'){known} THEN '[' || array_to_string({listed}, ',') || ']' END"
+        return changed_at(value, path, lambda part: f"list_transform([{part}], lambda xat: {made})[1]")
+
+    return bound([json, text], changed)
+
+
+def changed_at(json: str, path: Sequence[Step], of: Callable[[str], str]) -> str:
+    """Return JSON with the text that `of` gives for what is at a path; as it is where that is NULL, or nothing is there."""
+
+    def changed(names: Sequence[str]) -> str:
+        [value] = names
+        part = f"json_extract({value}, {quote_text(written(path))})"
+        text = bound([part], lambda parts: f"CASE WHEN {parts[0]} IS NOT NULL THEN {of(parts[0])} END")
+        put = bound([text], lambda texts: f"CASE WHEN {texts[0]} IS NOT NULL THEN {_put(value, path, texts[0])} END")
+        return f"coalesce({put}, {value})"
+
+    return bound([json], changed)
 
 
 def _put(value: str, path: Sequence[Step], text: str) -> str:
