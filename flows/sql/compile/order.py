@@ -86,18 +86,19 @@ class Column(NamedTuple):
     value: Value
 
 
-def tail(
+def tail(  # noqa: PLR0913 - what is known of the rows
     node: exp.Expr,
     scope: Scope,
     columns: Sequence[Column],
     *,
     one_row: bool,
     groups: Collection[str] | None,
+    fields: bool = False,
 ) -> tuple[str, bool]:
     """Compile a query's ORDER BY, LIMIT and OFFSET; say whether it has one of the last two.
 
     `columns` are its own, with what they were written as; `one_row` says whether it gives no more than one row anyway,
-    and `groups` what tells its rows apart, if anything does.
+    and `groups` what tells its rows apart, if anything does. With `fields` its rows are values that have the columns.
     """
     order = _order_by(node, scope, columns)
     limits, limited = limits_of(node, scope)
@@ -115,12 +116,15 @@ def tail(
             _needs_order("LIMIT", limit, order, scope)
         told = _telling(columns, order, groups, scope)
         # The one column of SELECT AS STRUCT has an order of its own for NULL.
-        parts = node.args.get("kind") == "STRUCT" and not node.args.get("distinct")
+        parts = fields or (node.args.get("kind") == "STRUCT" and not node.args.get("distinct"))
         keys += tuple(Key(columns[place - 1].value.sql if parts else str(place)) for place in told)
         if places:
             keys = tuple(map(Key, places))
         if order.items:
-            scope.context.further[id(node.args["order"])] = node.args["order"], list(_in_googlesql(told, columns))
+            scope.context.further[id(node.args["order"])] = (
+                node.args["order"],
+                list(_in_googlesql(told, columns, named=fields)),
+            )
     distinct = isinstance(node, exp.Select) and node.args.get("distinct")
     if distinct:
         refuse_json(node, scope, [column.value for column in columns])
@@ -160,11 +164,11 @@ def _telling(columns: Sequence[Column], order: Ordering, groups: Collection[str]
     return [place for place, _ in told]
 
 
-def _in_googlesql(places: Sequence[int], columns: Sequence[Column]) -> Iterator[str]:
-    """Give the keys of columns as GoogleSQL's ORDER BY takes them: their places, or a text that has an order."""
+def _in_googlesql(places: Sequence[int], columns: Sequence[Column], *, named: bool) -> Iterator[str]:
+    """Give the keys of columns as GoogleSQL's ORDER BY takes them: their places or names, or a text that has an order."""
     for place in places:
         column = columns[place - 1]
-        if t.can(column.value.type, "order"):
+        if t.can(column.value.type, "order") and not (named and column.name):
             yield str(place)
         elif column.name:
             yield in_googlesql((column.name,), column.value.type)

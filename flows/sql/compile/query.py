@@ -13,6 +13,7 @@ from flows.sql.compile.recursion import in_order, recursive
 from flows.sql.compile.scope import Anything, FromItem, Relation, Scope
 from flows.sql.compile.select import select
 from flows.sql.compile.sides import as_types, by_name
+from flows.sql.compile.structures import fields_of
 from flows.sql.compile.value import Value
 from flows.sql.reach import hidden
 from flows.sql.types import quote
@@ -102,7 +103,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
             scope.fault(node, f"column '{name}' is {common}, which {word} DISTINCT cannot compare.")
     between = f" {word} {'' if node.args.get('distinct') else 'ALL '}"
     sql = between.join(f"({as_types(side, columns, scope)})" for side in sides)
-    relation = Relation(columns, sql, nodes=first.nodes, element=all(side.element for side in sides))
+    relation = Relation(columns, sql, nodes=first.nodes, element=first.element)
     relation.sides = tuple(sides) if isinstance(node, exp.Union) and not node.args.get("by_name") else ()
     relation.unique = frozenset(range(len(columns))) if node.args.get("distinct") else None
     return _tail(node, relation, scope)
@@ -142,14 +143,18 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
         )
         for unique, (name, value) in zip(names, relation.columns, strict=True)
     ]
+    fields = relation.element and bool(relation.columns[0][1].type.fields)
+    if fields:
+        source = fields_of("", source[0][1])
     inner.items = [(Anything if relation.anything else FromItem)("", source)]
-    key = None if relation.unique is None else [source[place][1].sql for place in relation.unique]
+    key = None if relation.unique is None or fields else [source[place][1].sql for place in relation.unique]
     ordered, limited = tail(
         node,
         inner,
         [Column(exp.column(name), name, value) for name, value in source],
         one_row=relation.one_row,
         groups=key,
+        fields=fields,
     )
     columns = [
         (name, Value(value.type, "", origins=hidden(value.origins) if limited else value.origins, drifts=value.drifts))
@@ -157,5 +162,5 @@ def _tail(node: exp.Expr, relation: Relation, scope: Scope) -> Relation:
     ]
     sql = f"SELECT * FROM ({relation.sql}) AS {own}{ordered}"
     found = Relation(columns, sql, nodes=relation.nodes, anything=relation.anything, unique=relation.unique)
-    found.sides = relation.sides
+    found.sides, found.element = relation.sides, relation.element
     return found

@@ -67,7 +67,7 @@ def recursive(cte: exp.CTE, own: str, scope: Scope) -> Relation | None:
         (column, Value(t.INT64 if value.type == t.NULL else value.type, "", drifts=value.drifts))
         for column, value in first.columns
     ]
-    scope.ctes[name] = Relation(columns, own, anything=first.anything)
+    scope.ctes[name] = Relation(columns, own, element=first.element, anything=first.anything)
     more = query(union.expression, scope.inner())
     del scope.ctes[name]
     if first.anything or more.anything:
@@ -83,7 +83,7 @@ def recursive(cte: exp.CTE, own: str, scope: Scope) -> Relation | None:
     sql = _rounds(
         own, columns, [as_types(side, columns, scope) for side in (first, more)], bool(union.args.get("distinct"))
     )
-    return Relation(columns, sql, nodes=first.nodes)
+    return Relation(columns, sql, nodes=first.nodes, element=first.element)
 
 
 def _misplaced(union: exp.Expr, name: str) -> str:

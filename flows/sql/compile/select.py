@@ -194,6 +194,8 @@ def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Val
                 raise SqlError([Fault(line_of(item), message)])
         else:
             items.append((item, output_name(item), item_value(item.unalias(), scope)))
+    if node.args.get("kind") == "VALUE" and len(items) > 1:
+        scope.fault(node, "SELECT AS VALUE takes one value. Write SELECT AS STRUCT for several.")
     return items
 
 

@@ -23,7 +23,7 @@ def by_name(node: exp.Expr, word: str, sides: Sequence[Relation], scope: Scope) 
     """Give all sides the columns by whose names they are joined, in one order; or note a fault."""
     names = [[(name or "").lower() for name, _ in side.columns] for side in sides]
     listed = [column.name.lower() for column in node.args.get("on") or []]
-    fault = _odd(node) or _unclear(names, listed) or _unmatched(node, names, listed)
+    fault = _valued(sides) or _odd(node) or _unclear(names, listed) or _unmatched(node, names, listed)
     if fault:
         # Where a column has a fault, its name may be the fault.
         if not any(value.type == t.UNKNOWN for side in sides for _, value in side.columns):
@@ -44,6 +44,11 @@ def _mode(node: exp.Expr) -> str:
     """Return whose columns are kept: LEFT, FULL or INNER; nothing where both sides must have the same."""
     side = str(node.args.get("side") or "").upper()
     return side or {"INNER": "INNER", "OUTER": "FULL"}.get(str(node.args.get("kind") or "").upper(), "")
+
+
+def _valued(sides: Sequence[Relation]) -> str:
+    valued = any(side.element for side in sides)
+    return "rows of SELECT AS STRUCT and SELECT AS VALUE are values without names. Leave AS out." if valued else ""
 
 
 def _odd(node: exp.Expr) -> str:

@@ -82,3 +82,9 @@ def after_with(words: Words) -> int:
             return closed + 1
         at = closed + 2
     return len(words)
+
+
+def gives_values(words: Words) -> bool:
+    """Say whether the rows of a query are values: SELECT AS STRUCT, SELECT AS VALUE."""
+    [begins, *rest] = [word.written.upper() for word in words[:3]] or [""]
+    return begins == "SELECT" and "AS" in rest[: 1 + (rest[:1] in (["DISTINCT"], ["ALL"]))]

@@ -12,7 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql.functions import signatures
-from flows.sql.parse.brackets import Word, after_with, closing, in_no_brackets, listed, split
+from flows.sql.parse.brackets import Word, after_with, closing, gives_values, in_no_brackets, listed, split
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _OTHERS = {
 """Operators that are refused, with what to write."""
 _OPEN_ENDS = {"AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN"}
 """Words that need a value behind them."""
+_OF_COLUMNS = {"SET", "DROP", "DISTINCT", "PIVOT", "UNPIVOT"}
+"""Operators that a row has no columns for where it is one value."""
 _NO_KEYS = {"ROLLUP", "CUBE", "GROUPING", "ALL"}
 
 
@@ -153,7 +155,11 @@ class _Pipe:
         return found + ([*self._words("LIMIT"), *self._limit] if self._limit else [])
 
     def _all(self) -> Words:
-        return self._words("*")
+        if not gives_values(self._core):
+            return self._words("*")
+        if self._alias is None:
+            self._refuse("a row of SELECT AS STRUCT or AS VALUE has no name. Write |> AS name behind it.")
+        return [*self._words("AS VALUE"), *self._alias]
 
     def query(self) -> Words:
         """Return the whole query."""
@@ -173,6 +179,8 @@ class _Pipe:
             self._refuse("|> ORDER BY stands before LIMIT, or last: what follows it has no order. Move it there.")
         if word != "AS":
             self._refuse_changed(body)
+        if word in _OF_COLUMNS and gives_values(self._core):
+            self._refuse(f"|> {word} takes columns. Write |> SELECT without AS, or read the fields by |> SELECT first.")
         if self._limit:
             self._read(self.query(), self._alias)
             self._is_closed = True
@@ -245,7 +253,7 @@ class _Pipe:
 
     def _extend(self, body: Words) -> None:
         items = listed(body)
-        self._read(self._select([*self._all(), *self._words(","), *self._joined(items)]), self._alias)
+        self._read(self._select([*self._words("* ,"), *self._joined(items)]), self._alias)
         self._change("EXTEND", (item[-1] for item in items if item))
 
     def _set(self, body: Words) -> None:
