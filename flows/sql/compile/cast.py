@@ -175,3 +175,17 @@ def literal(text: str, want: Type) -> str | None:
     except OverflowError:
         return None
     return f"TIMESTAMPTZ '{utc.isoformat(' ')}'"
+
+
+def plain_literal(text: str, want: Type) -> str | None:
+    """Return a text literal as DuckDB's literal of a BOOL or a number, or None where it is none or does not fit."""
+    read = BETWEEN.get((t.STRING, want))
+    if want not in (t.BOOL, t.INT64, t.FLOAT64) or not read or not re.fullmatch(read.form or "", text, re.ASCII):
+        return None
+    told = text.strip().lower()
+    if want == t.BOOL:
+        return told.upper()
+    if want == t.FLOAT64:
+        return f"CAST('{float.fromhex(told) if 'x' in told else float(told)}' AS DOUBLE)"
+    whole = int(told, 16 if "x" in told else 10)
+    return f"CAST({whole} AS BIGINT)" if -(2**63) <= whole < 2**63 else None

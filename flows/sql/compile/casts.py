@@ -85,6 +85,9 @@ def _cast_to(node: exp.Expr, want: Type, scope: Scope) -> Value:
             return scope.fault(node, f"'{value.constant}' is not a {want}{kept}.")
         exact = number or f"CAST(NULL AS {t.duckdb_type(want)})"
         return Value(want.base, cast.cast(exact, want.base, want, "NULL"))
+    # What cannot be read is an error where somebody reads it.
+    if value.literal and value.type == t.STRING and (read := cast.plain_literal(str(value.constant), want)):
+        return Value(want, read)
     if (known := BETWEEN.get((value.type, want.base))) and known.refused:
         return scope.fault(node, known.refused)
     if not cast.exists(value.type, want):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 _TIMES = {t.TIMESTAMP, t.DATE, t.DATETIME}
-_WRITTEN = re.compile(r"CAST\(('|-?[0-9]|\"\w+\".*AS DOUBLE)")
+_WRITTEN = re.compile(r"CAST\(('?-?[0-9.]|\"\w+\".*AS DOUBLE)")
 """A leaf that cannot be infinite or NaN: a number that is written down, or one of another type."""
 _MOST_LEAVES = 8
 """Of how many a sum may be that is looked at together with what it stands in."""
