@@ -16,6 +16,7 @@ from sqlglot.parsers.bigquery import BigQueryParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.sql.parse.chains import refuse_chains
 from flows.sql.parse.dialects import refuse_foreign
 from flows.sql.parse.forms import foreign_forms
 from flows.sql.parse.googlesql import DIALECT, tokenize
@@ -182,6 +183,7 @@ def _one_select(sql: str) -> exp.Query:
         refuse_foreign(sql, spelt)
         tokens = for_parser(_named_calls(sql, spelt))
         statements = [one for one in _statements(tokens, sql) if one and not isinstance(one, exp.Semicolon)]
+        refuse_chains(sql, spelt)
     except ParseError as error:
         raise SqlError([syntax_fault(sql, spelt, error)]) from None
     except TokenError:
