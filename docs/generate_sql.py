@@ -44,8 +44,8 @@ SELECT with joins (INNER, LEFT, RIGHT, FULL, CROSS, USING), UNNEST WITH OFFSET, 
 named windows, UNION, INTERSECT and EXCEPT (BY NAME and CORRESPONDING too), ORDER BY, LIMIT;
 `struct.*`, `* EXCEPT`, `* REPLACE`; STRUCTs, ARRAYs and JSON with fields and brackets; IN with lists, arrays, tuples and queries;
 CASE, CAST, SAFE_CAST, WITH(name AS value, ..., result); SAFE. before every function. Pipe syntax (`FROM table |> WHERE ... |> AGGREGATE ... GROUP BY ...`) with WHERE, SELECT,
-EXTEND, SET, DROP, AGGREGATE, JOIN, ORDER BY before LIMIT or last, DISTINCT, AS, PIVOT, UNPIVOT, UNION, INTERSECT and EXCEPT; BigQuery gets it as SELECTs. The name
-of a table holds until SELECT or AGGREGATE, and those of several until EXTEND, SET or DROP.
+EXTEND, SET, DROP, RENAME, AGGREGATE, JOIN, ORDER BY before LIMIT or last, DISTINCT, AS, PIVOT, UNPIVOT, UNION, INTERSECT and EXCEPT; BigQuery gets it as SELECTs. The name
+of a table holds until SELECT or AGGREGATE, and those of several until EXTEND, SET, RENAME or DROP.
 """
 FUNCTIONS = """
 The last column says in which cases a call ends in an error, which SAFE. turns into NULL where BigQuery has it too, and what must be written down.

@@ -46,7 +46,7 @@ def only(sql):
         ("SELECT 1 AS a;\nSELECT 2 AS a", "1: there is more than one statement. Write exactly one SELECT."),
         ("DELETE FROM core.orders WHERE TRUE", "1: 'DELETE' starts no SELECT. Write exactly one SELECT."),
         ("CREATE TABLE a.b AS SELECT 1 AS x", "1: 'CREATE' starts no SELECT. Write exactly one SELECT."),
-        ("FROM core.orders\n|> RENAME order_id AS id", "2: |> RENAME is not supported. Write SELECT with AS."),
+        ("FROM core.orders\n|> TABLESAMPLE SYSTEM (1 PERCENT)", "2: |> TABLESAMPLE is not supported. Write WHERE MOD(id, 10) = 0, which takes the same rows on every retry."),
         ("SELECT order_id\nFROM core.orders\nWHERE order_id = 'a' AND", "3: syntax error: the query ends after 'AND'. Write what follows it"),
         ("SELECT o.order_id\n  o.address FROM core.orders AS o", "2: syntax error: between 'o.order_id' and 'o.address' a comma is missing."),
         ("SELECT order_id COUNT(*) AS n FROM core.orders", "1: syntax error: between 'order_id' and 'COUNT(...)' a comma is missing."),

@@ -244,6 +244,7 @@ BIGQUERY = {
     "SELECT ANY_VALUE(ARRAY(SELECT rowid FROM core.o WHERE o.u = t.u ORDER BY LENGTH(rowid))) AS b FROM core.t": "SELECT ARRAY_AGG(IF((ARRAY(SELECT rowid FROM core.o WHERE o.u = t.u ORDER BY LENGTH(rowid), 1)) IS NULL, NULL, STRUCT((ARRAY(SELECT rowid FROM core.o WHERE o.u = t.u ORDER BY LENGTH(rowid), 1)) AS v)) IGNORE NULLS ORDER BY TO_JSON_STRING((ARRAY(SELECT rowid FROM core.o WHERE o.u = t.u ORDER BY LENGTH(rowid), 1))) LIMIT 1)[SAFE_OFFSET(0)].v AS b FROM core.t",
     "SELECT s, ROW_NUMBER() OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY ROLLUP(u, s)": "SELECT s, ROW_NUMBER() OVER (ORDER BY COUNT(*), `t`.`u`, `t`.`s`, GROUPING(`t`.`u`), GROUPING(`t`.`s`)) AS a FROM core.t GROUP BY ROLLUP(u, s)",
     "FROM core.t AS p\n|> WHERE k > 1 -- some\n|> ORDER BY k |> LIMIT 3 |> SELECT s": "SELECT s FROM ( SELECT * FROM core.t AS p WHERE ( k > 1 ) ORDER BY k, 1, 2, 4, 5, 6, TO_JSON_STRING(`st`), TO_JSON_STRING(`list`), TO_JSON_STRING(`js`), 10 LIMIT 3 ) AS p",
+    "FROM core.t\n|> SELECT u AS `a b`, k, s |> RENAME k AS u, s AS k |> WHERE u > 1": "SELECT * FROM ( SELECT `a b` AS `a b`, `k` AS `u`, `s` AS `k` FROM ( SELECT u AS `a b`, k, s FROM core.t ) ) WHERE ( u > 1 )",
     "SELECT '|>' AS a, s FROM core.t ORDER BY k -- |>": None,
     "SELECT ' ORDER BY k LIMIT 3' AS a, s FROM core.t ORDER BY k": None,
 }  # fmt: skip

@@ -82,7 +82,7 @@ def whole(node: exp.Expr, scope: Scope) -> Value:
 def star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  # noqa: ANN401 - a star or a column
     """Compile a star, each of its columns with the star as its node."""
     marks, by_place = _marks(item), scope.starred.get(id(item), {})
-    scope.guard(marks, {"except_", "replace"})
+    scope.guard(marks, {"except_", "replace", "rename"})
     first = scope.item(item.parts[0].name) if isinstance(item, exp.Column) else None
     of_tables = isinstance(item, exp.Star) or (first is not None and len(item.parts) == _TABLE_STAR)
     of_element = of_tables and first is not None and first.whole is not None
@@ -105,9 +105,10 @@ def star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  
         if of_fields:
             # It stands for the fields of a STRUCT, which a group of the whole has no place for.
             del scope.loose[loose:]
-    names = [name for name, _ in columns]
     if any(isinstance(one, Anything) for one in scope.items):
         return []
+    columns = _renamed(marks, columns, scope)
+    names = [name for name, _ in columns]
     faults = len(scope.context.faults)
     _refuse_unknown(marks, names, scope)
     is_known = len(scope.context.faults) == faults
@@ -159,6 +160,32 @@ def _refuse_unknown(marks: exp.Expr, names: list[str], scope: Scope) -> None:
             seen.add(name.lower())
             if name.lower() not in known:
                 scope.fault(one, f"'{name}' in {word} is not a column of '*'.{did_you_mean(name, names)}")
+
+
+def _renamed(marks: exp.Expr, columns: list[tuple[str, Value]], scope: Scope) -> list[tuple[str, Value]]:
+    """Return the columns of a star by the names that |> RENAME gives them; BigQuery gets all of them one by one."""
+    renamed = marks.args.get("rename")
+    if not renamed:
+        return columns
+    names = [name.lower() for name, _ in columns]
+    new = {one.this.name.lower(): one.alias for one in renamed}
+    for place, one in enumerate(renamed):
+        name = one.this.name
+        if any(other.this.name.lower() == name.lower() for other in renamed[:place]):
+            scope.fault(one, f"'{name}' stands twice in RENAME. Leave one of them out.")
+        elif name.lower() not in names:
+            scope.fault(one, f"'{name}' in RENAME is not a column here.{did_you_mean(name, names)}")
+    unclear = next((name for name in names if not name or names.count(name) > 1), None)
+    if unclear is not None:
+        said = f"two columns here are named '{unclear}'" if unclear else "a column here has no name"
+        scope.fault(marks, f"{said}, which RENAME leaves unclear. Write |> SELECT with AS before it.")
+    listed = [f"{_quoted(name)} AS {_quoted(new.get(name.lower(), name))}" for name, _ in columns]
+    scope.context.instead[id(marks)] = marks, (", ".join(listed),)
+    return [(new.get(name.lower(), name), value) for name, value in columns]
+
+
+def _quoted(name: str) -> str:
+    return str(exp.to_identifier(name, quoted=True).sql("bigquery"))
 
 
 def _starred(item: Any, scope: Scope) -> list[tuple[str, Value]] | None:  # noqa: ANN401 - the same

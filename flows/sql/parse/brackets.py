@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot.tokenizer_core import TokenType
 
+from flows.sql.functions import signatures
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -88,3 +90,23 @@ def gives_values(words: Words) -> bool:
     """Say whether the rows of a query are values: SELECT AS STRUCT, SELECT AS VALUE."""
     [begins, *rest] = [word.written.upper() for word in words[:3]] or [""]
     return begins == "SELECT" and "AS" in rest[: 1 + (rest[:1] in (["DISTINCT"], ["ALL"]))]
+
+
+def aggregate_in(words: Words) -> str:
+    """Return the name of an aggregate that is called without OVER, and in no query inside; nothing where there is none."""
+    at = 0
+    while at < len(words) - 1:
+        if words[at + 1].kind == TokenType.L_PAREN and words[at].upper and signatures.aggregate(words[at].upper):
+            closed = closing(words, at + 1)
+            if closed + 1 >= len(words) or words[closed + 1].kind != TokenType.OVER:
+                return words[at].upper
+        if words[at].kind == TokenType.L_PAREN and words[at + 1].upper in {"SELECT", "WITH"}:
+            at = closing(words, at)
+        at += 1
+    return ""
+
+
+def way_of(item: Words) -> int:
+    """Return of how many words at the end of an item say in which order it stands: DESC, ASC NULLS LAST."""
+    nulls = 2 if len(item) > 2 and item[-2].upper == "NULLS" else 0  # noqa: PLR2004 - a value before both
+    return nulls + 1 if len(item) > nulls + 1 and item[-1 - nulls].upper in {"ASC", "DESC"} else 0

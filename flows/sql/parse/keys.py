@@ -38,7 +38,8 @@ def broken(sql: str, tree: exp.Query, ties: Broken) -> str:
     pieces: dict[int, tuple[int, str]] = {}
     for node in _outermost(tree, ties.instead):
         start = _call_of(node).meta["start"]
-        end = _end_of_call(tokens, places[start])
+        # A star has words of its own before the bracket.
+        end = _end_of_call(tokens, places[start] + isinstance(node, exp.Star))
         # What follows stays on its line, of which messages of the warehouse speak.
         pieces[start] = end, _words(ties.instead[id(node)], ties) + "\n" * sql.count("\n", start, end)
 

@@ -224,7 +224,10 @@ def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
         token = tokens[place]
         if token.token_type == _L_PAREN:
             called, before = tokens[max(place - 1, 0)], tokens[place - 2].token_type if place > 1 else None
-            if called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
+            if called.token_type == TokenType.IDENTIFIER and before == TokenType.STAR:
+                # Pipes write it so, as it is no word of GoogleSQL behind a star.
+                named[place - 1] = _instead(called, TokenType.VAR, called.text)
+            elif called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
                 named[place - 1] = _instead(called, TokenType.VAR, _PREFIX + word)
         elif token.token_type == TokenType.OFFSET:
             if _is_name(tokens, place):

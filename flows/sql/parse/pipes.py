@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, NoReturn
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
-from flows.sql.functions import signatures
-from flows.sql.parse.brackets import Word, after_with, closing, gives_values, in_no_brackets, listed, split
+from flows.sql.parse.brackets import (
+    Word,
+    after_with,
+    aggregate_in,
+    closing,
+    gives_values,
+    in_no_brackets,
+    listed,
+    split,
+    way_of,
+)
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -24,7 +33,6 @@ _L, _COMMA, _PIPE = TokenType.L_PAREN, TokenType.COMMA, TokenType.PIPE_GT
 _JOINS = {"JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS"}
 _SETS = {"UNION", "INTERSECT", "EXCEPT"}
 _OTHERS = {
-    "RENAME": "SELECT with AS",
     "TABLESAMPLE": "WHERE MOD(id, 10) = 0, which takes the same rows on every retry",
     "WINDOW": "EXTEND with the same call and OVER",
     "CALL": "what the function does, as further operators",
@@ -33,7 +41,7 @@ _OTHERS = {
 """Operators that are refused, with what to write."""
 _OPEN_ENDS = {"AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN"}
 """Words that need a value behind them."""
-_OF_COLUMNS = {"SET", "DROP", "DISTINCT", "PIVOT", "UNPIVOT"}
+_OF_COLUMNS = {"RENAME", "SET", "DROP", "DISTINCT", "PIVOT", "UNPIVOT"}
 """Operators that a row has no columns for where it is one value."""
 _NO_KEYS = {"ROLLUP", "CUBE", "GROUPING", "ALL"}
 
@@ -74,26 +82,6 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
     for step in steps:
         pipe.apply(step)
     return [*inside[:begins], *pipe.query(), *inside[ends:]]
-
-
-def _aggregate_in(words: Words) -> str:
-    """Return the name of an aggregate that is called without OVER, and in no query inside; nothing where there is none."""
-    at = 0
-    while at < len(words) - 1:
-        if words[at + 1].kind == _L and words[at].upper and signatures.aggregate(words[at].upper):
-            closed = closing(words, at + 1)
-            if closed + 1 >= len(words) or words[closed + 1].kind != TokenType.OVER:
-                return words[at].upper
-        if words[at].kind == _L and words[at + 1].upper in {"SELECT", "WITH"}:
-            at = closing(words, at)
-        at += 1
-    return ""
-
-
-def _way(item: Words) -> int:
-    """Return of how many words at the end of an item say in which order it stands: DESC, ASC NULLS LAST."""
-    nulls = 2 if len(item) > 2 and item[-2].upper == "NULLS" else 0  # noqa: PLR2004 - a value before both
-    return nulls + 1 if len(item) > nulls + 1 and item[-1 - nulls].upper in {"ASC", "DESC"} else 0
 
 
 class _Pipe:
@@ -186,6 +174,7 @@ class _Pipe:
             self._is_closed = True
         known = {
             "WHERE": self._where_, "SELECT": self._select_, "EXTEND": self._extend, "SET": self._set, "DROP": self._drop,
+            "RENAME": self._rename,
             "AGGREGATE": self._aggregate, "ORDER BY": self._order_by, "LIMIT": self._limit_, "DISTINCT": self._distinct,
             "AS": self._as, "PIVOT": self._pivot, "UNPIVOT": self._pivot,
             **dict.fromkeys(_JOINS, self._join), **dict.fromkeys(_SETS, self._set_operation),
@@ -223,7 +212,7 @@ class _Pipe:
                     f"'{alias}' is the row as it was before |> {changed}. Write the names of the columns without it."
                 )
             if changed:
-                instead = "Read it before that" if changed == "DROP" else f"Write {name} for what it is now"
+                instead = "Read it before that" if changed in {"DROP", "RENAME"} else f"Write {name} for what it is now"
                 self._refuse(f"'{alias}.{name}' is of the row as it was before |> {changed}. {instead}.")
 
     def _where_(self, body: Words) -> None:
@@ -244,7 +233,7 @@ class _Pipe:
         self._limit = body
 
     def _select_(self, body: Words) -> None:
-        called = _aggregate_in(body)
+        called = aggregate_in(body)
         if called:
             self._refuse(f"{called} is an aggregate, which |> SELECT does not take. Write |> AGGREGATE {called}(...).")
         window = next((at for at in in_no_brackets(body) if body[at].kind == TokenType.WINDOW), len(body))
@@ -264,6 +253,17 @@ class _Pipe:
             replaced.append([*item[2:], *self._words("AS"), item[0]])
         self._read(self._select([*self._words("* REPLACE ("), *self._joined(replaced), *self._words(")")]), self._alias)
         self._change("SET", (item[-1] for item in replaced))
+
+    def _rename(self, body: Words) -> None:
+        if not self._core:
+            self._read(self.query(), self._alias)
+        items = listed(body)
+        for item in items:
+            if len(item) not in (2, 3) or any(word.kind == TokenType.DOT or "." in word.text for word in item):
+                self._refuse("|> RENAME takes columns and their new names. Write |> RENAME column AS name.")
+        # In backticks it is no word that another dialect writes.
+        self._read(self._select([*self._words("* `RENAME` ("), *self._joined(items), *self._words(")")]), self._alias)
+        self._change("RENAME", (word for item in items for word in (item[0], item[-1])))
 
     def _drop(self, body: Words) -> None:
         dropped = self._joined(listed(body))
@@ -290,12 +290,12 @@ class _Pipe:
         values, keys = listed(body[:group]), listed(body[begins:])
         order: list[Words] = []
         for place, item in enumerate((*keys, *values), 1):
-            way = _way(item)
+            way = way_of(item)
             if way or (both is not None and place <= len(keys)):
                 order.append([*self._words(str(place)), *item[len(item) - way :]])
             del item[len(item) - way :]
         for value in values:
-            if not _aggregate_in(value):
+            if not aggregate_in(value):
                 shown = " ".join(word.written for word in value)
                 self._refuse(f"'{shown}' is no aggregate. Write it behind GROUP BY, or |> SELECT behind |> AGGREGATE.")
         for key in keys:

@@ -52,11 +52,15 @@ def _without_case(tree: exp.Query) -> exp.Query:
 def _written(tree: exp.Expr) -> str:
     # The parser's own writer loses the parameters of types, doubles the escapes of bytes and calls AT TIME ZONE otherwise.
     # From the inside out, since one may hold another.
-    for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone, exp.Cast))):
+    for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone, exp.Cast, exp.Star))):
         if isinstance(node, exp.Cast):
             if not isinstance(node.this, exp.Array | exp.Struct):
                 continue
             text = _of_items(node)
+        elif isinstance(node, exp.Star):
+            if not node.args.get("rename"):
+                continue
+            text = f"* `RENAME` ({', '.join(map(_plain, node.args['rename']))})"
         elif isinstance(node, exp.ByteString):
             text = f"b'{node.this}'"
         elif isinstance(node, exp.AtTimeZone):
