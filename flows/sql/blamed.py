@@ -28,7 +28,11 @@ _OPERATORS: dict[str, tuple[tuple[type[exp.Expr], ...], str]] = {
 }
 """The kinds of nodes that an operator has, and what to write where it fails."""
 _AGGREGATES = {"SUM", "AVG"}
-_TOTALS = "SUM or AVG"
+_TOTALS = {
+    "SUM or AVG": re.compile("SUM|AVG"),
+    "VARIANCE or STDDEV": re.compile("VAR.*|STDDEV.*|COVAR.*|CORR"),
+}
+"""What begins a message of several aggregates, and the names of these."""
 _OWN = {"ERROR", "CAST", "CONTAINS_SUBSTR", "EDIT_DISTANCE", "FORMAT", "NORMALIZE_AND_CASEFOLD", "UPPER"}
 """What fails because its author says so (ERROR, a type with a greatest length), or in the embedded warehouse alone: SAFE. catches neither."""
 _PATTERNS = "REGEXP"
@@ -56,9 +60,9 @@ def blamed(message: str, written: str, at: Callable[[int], str] | None = None) -
         what = found[1]
         kinds, instead = _OPERATORS.get(what, ((), ""))
         is_it = _is_one_of(kinds)
-    elif message.startswith(_TOTALS):
-        what, instead = _TOTALS, "Write CAST(... AS FLOAT64) inside of it, which holds more."
-        is_it = _is_total
+    elif (what := message.partition(":")[0]) in _TOTALS:
+        instead = "Write CAST(... AS FLOAT64) inside of it, which holds more."
+        is_it = _calls_any(_TOTALS[what])
     elif found := _CALL.match(message.replace(_BAD_JSON, "PARSE_JSON: ")):
         what = found[1]
         instead = "" if what in _OWN else _of_call(what)
@@ -100,8 +104,8 @@ def _calls(name: str) -> Callable[[exp.Expr], bool]:
     return calls
 
 
-def _is_total(node: exp.Expr) -> bool:
-    return call_name(node) in _AGGREGATES
+def _calls_any(names: re.Pattern[str]) -> Callable[[exp.Expr], bool]:
+    return lambda node: names.fullmatch(call_name(node) or "") is not None
 
 
 def _in_sql(line: int) -> str:

@@ -22,18 +22,17 @@ _TOO_LARGE = r"Could not cast value (-?\d+) to DECIMAL\((\d+),(\d+)\)"
 _DIGITS = "'{1}' needs more than {2} digits, {3} of them after the point"
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"Overflow in negation of (?:integer|INT64|number)?.*?(-?\d+).*", "'-': overflow beyond INT64: '{1}'"),
+    (r"Overflow in subtraction of INT128 .*", "VARIANCE or STDDEV: overflow beyond NUMERIC or BIGNUMERIC"),
     (r"Overflow in (\w+) of INT\d+ \((-?\d+) (\S+) (-?\d+)\)!.*", "'{sign}': overflow beyond INT64: '{2}' {3} '{4}'"),
     (r"Overflow in (\w+) of DECIMAL\(38\).*", "'{sign}': overflow beyond NUMERIC or BIGNUMERIC"),
     (r"Overflow on abs\((-?\d+)\).*", "ABS: overflow beyond INT64: '{1}'"),
+    # Nothing but a sum is wider on the way.
+    (r"Type INT128 with value (-?\d+) can't be cast .* destination type INT64.*", "SUM: overflow beyond INT64: '{1}'"),
     (
-        r"Type INT128 with value (-?\d+) can't be cast .* destination type INT64 .*sum\(.*",
-        "SUM: overflow beyond INT64: '{1}'",
-    ),
-    (
-        r"Type (?:INT128|DOUBLE|DECIMAL\(.*?\)) with value (\S+) can't be cast .* destination type INT64.*",
+        r"Type (?:DOUBLE|DECIMAL\(.*?\)) with value (\S+) can't be cast .* destination type INT64.*",
         "Could not cast FLOAT64 to INT64: '{1}'",
     ),
-    (r"Overflow in HUGEINT addition: .*", "SUM or AVG: overflow beyond NUMERIC or BIGNUMERIC"),
+    (r"Overflow in (?:HUGEINT addition|SUM of DECIMAL): .*", "SUM or AVG: overflow beyond NUMERIC or BIGNUMERIC"),
     (rf"{_TOO_LONG}.* source column (.*)", f"the column {{4}}: {_DIGITS}"),
     (rf"{_TOO_LARGE} when .* source column (.*)", f"the column {{4}}: {_DIGITS}"),
     (_TOO_LARGE, f"a column: {_DIGITS}"),
@@ -41,6 +40,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r'Could not convert string "(.*)" to DECIMAL\(38,9\) when .*', "Could not cast STRING to NUMERIC: '{1}'"),
     (rf"{_TOO_LONG}.*", f"a column: {_DIGITS}"),
     (r"Date out of range: (\S+)", "DATE: there is no day '{1}'"),
+    (r"Time out of range: (\S+)", "TIME: there is no time '{1}'"),
     (
         r"More than one row returned by a subquery.*",
         "'SELECT': a subquery in place of one value gives more than one row",
