@@ -73,8 +73,9 @@ def _summed(sign: str, values: Sequence[Value], arguments: Sequence[str]) -> Val
         named = dict(zip(leaves, names, strict=True))
 
         def computed(sql: str) -> str:
-            for leaf, name in named.items():
-                sql = sql.replace(leaf, name) if leaf != name else sql
+            # A leaf may stand inside of another one, as SUM(x) does in LAG(SUM(x)) OVER (...).
+            for leaf in sorted(named, key=len, reverse=True):
+                sql = sql.replace(leaf, named[leaf]) if leaf != named[leaf] else sql
             return sql
 
         def finite(some: Sequence[str]) -> str:
