@@ -147,10 +147,12 @@ def _supertype(values: tuple[tuple[Type, bool], ...]) -> Type | None:
         return _alone(different.pop())
     typed = [(type_, literal) for type_, literal in values if type_ != NULL]
     written = all(literal and not any(field.element for _, field in type_.fields) for type_, literal in typed)
-    for wanted in (_alone(type_) for type_, _ in sorted(typed, key=_preference)):
-        # Of literals alone the first one decides, with its NULLs as INT64s.
+    for best, of_literal in sorted(typed, key=_preference):
+        wanted = _alone(best)
+        # Of literals alone the first one decides, with its NULLs as INT64s, as they are beside a literal.
         leads = not written or coerces(_alone(typed[0][0]), wanted, literal=True)
-        if leads and all(coerces(type_, wanted, literal) for type_, literal in typed):
+        given_ = ((_alone(type_) if of_literal and not literal else type_, literal) for type_, literal in typed)
+        if leads and all(coerces(type_, wanted, literal) for type_, literal in given_):
             return _named(wanted, typed[0][0])
     return None if typed else NULL
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from flows.sql.compile.scope import Scope
 
+_SHOWN = 5
+"""How many names of a star a fault lists."""
 AMBIGUOUS = Value(t.UNKNOWN, "NULL", reads=FAULTY)
 """What a name means that several columns of a SELECT list have."""
 
@@ -37,7 +39,19 @@ def is_star(item: exp.Expr) -> bool:
 
 def refuse_loose(scope: Scope) -> None:
     """Note a fault for each column that is neither grouped nor aggregated."""
-    for node, name in scope.loose if scope.groups is not None else ():
+    loose = scope.loose if scope.groups is not None else []
+    by_star: dict[int, list[str]] = {}
+    for node, name in loose:
+        if is_star(node):
+            by_star.setdefault(id(node), []).append(name)
+    for node, name in loose:
+        names = by_star.pop(id(node), [name] if not is_star(node) else [])
+        if len(names) > 1:
+            listed = ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
+            said = f"'{shown(node)}' gives columns that are neither grouped nor aggregated: {listed}"
+            scope.fault(node, f"{said}. Name the columns that GROUP BY has, and write ANY_VALUE(...) of others.")
+        if len(names) != 1:
+            continue
         message = f"'{name}' is neither grouped nor aggregated"
         column = name.rpartition(".")[2].lower()
         spelt = (scope.spelt.get(sql) for sql in sorted((scope.groups or {}).values()))
@@ -66,10 +80,11 @@ def plain(node: exp.Expr, scope: Scope, word: str) -> Iterator[None]:
     before = scope.aggregated, scope.windowed
     scope.aggregated = scope.windowed = False
     yield
+    having, qualify = ("Write HAVING, or compute", "Write QUALIFY, or compute") if word == "WHERE" else ("Compute",) * 2
     if scope.aggregated:
-        scope.fault(node, f"{word} cannot hold an aggregate. Write HAVING, or compute it in a WITH first.")
+        scope.fault(node, f"{word} cannot hold an aggregate. {having} it in a WITH first.")
     if scope.windowed:
-        scope.fault(node, f"{word} cannot hold a window function. Write QUALIFY, or compute it in a WITH first.")
+        scope.fault(node, f"{word} cannot hold a window function. {qualify} it in a WITH first.")
     scope.aggregated, scope.windowed = before
 
 

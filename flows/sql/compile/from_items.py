@@ -15,7 +15,8 @@ from flows.sql.compile.pivots import pivoted
 from flows.sql.compile.scope import Anything, FromItem, Scope
 from flows.sql.compile.structures import fields_of
 from flows.sql.compile.value import Value
-from flows.sql.parse.tree import table_identity, takes_first
+from flows.sql.functions import signatures
+from flows.sql.parse.tree import call_name, table_identity, takes_first
 from flows.sql.reach import Occurrence, Origin
 from flows.sql.shown import shown
 from flows.sql.types import quote, quote_table
@@ -96,6 +97,9 @@ def _add(
     whole = None
     if relation is not None and relation.element and columns:
         whole = columns[0][1]
+        if whole.type == t.UNKNOWN:
+            scope.items.append(Anything(alias, []))
+            return
         columns = fields_of(alias, whole)
     unique = None
     if relation is not None and relation.unique is not None and whole is None:
@@ -190,6 +194,16 @@ def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
         scope.fault(node, f"'{written}' has no dataset. Write it as dataset.name.{hint}")
 
 
+def _gathering(node: exp.Expr) -> str:
+    """Say which kind of call over several rows an expression holds itself, and no query in it; an empty text for none."""
+    for one in node.walk(prune=lambda one: isinstance(one, exp.Query)):
+        if isinstance(one, exp.Window):
+            return "a window function"
+        if signatures.aggregate(call_name(one) or ""):
+            return "an aggregate"
+    return ""
+
+
 def _unnest(node: exp.Unnest, scope: Scope, clause: exp.Expr | None) -> str:
     alias_node = node.args.get("alias")
     alias = ""
@@ -198,6 +212,11 @@ def _unnest(node: exp.Unnest, scope: Scope, clause: exp.Expr | None) -> str:
     own = scope.item_name(alias)
     if len(node.expressions) != 1:
         scope.unsupported(node, "UNNEST of several arrays")
+    gathers = _gathering(node.expressions[0])
+    if gathers:
+        scope.fault(node, f"UNNEST cannot hold {gathers}. Compute it in a WITH first.")
+        scope.items.append(Anything(alias, []))
+        return "(SELECT 1)"
     value = expression(node.expressions[0], scope)
     element = value.type.element or t.UNKNOWN
     if value.type.element is None and value.type != t.UNKNOWN:

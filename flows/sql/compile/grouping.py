@@ -182,6 +182,20 @@ def _sets(item: exp.Expr, term: Callable[[exp.Expr], str], found: list[tuple[exp
 def _grouping(node: exp.Expr, scope: Scope) -> Value:
     if len(node.expressions) != 1:
         return scope.fault(node, "GROUPING takes one column of GROUP BY.")
+    named = node.expressions[0]
+    select = node.parent_select
+    listed = (one for one in (select.expressions if select is not None else ()) if isinstance(one, exp.Alias))
+    own = next((one.this for one in listed if one.alias.lower() == named.name.lower()), None)
+    if (
+        isinstance(named, exp.Column)
+        and not named.table
+        and own is not None
+        and not (scope.aliases or _known(named, scope))
+    ):
+        written = shown(own)
+        return scope.fault(
+            node, f"GROUPING does not know '{named.name}' of the SELECT list. Write GROUPING({written})."
+        )
     scope.aggregated = True
     scope.depth += 1
     value = expression(node.expressions[0], scope)
@@ -190,3 +204,7 @@ def _grouping(node: exp.Expr, scope: Scope) -> Value:
     if not {value.sql, NOTHING.sql} & {*groups, *groups.values()} and not value.faulty:
         return scope.fault(node, f"'{shown(node.expressions[0])}' in GROUPING is not in GROUP BY.")
     return Value(t.INT64, f"CAST(grouping({groups.get(value.sql, value.sql)}) AS BIGINT)")
+
+
+def _known(column: exp.Column, scope: Scope) -> bool:
+    return column.name.lower() in {name.lower() for one in scope.items for name, _ in one.columns}

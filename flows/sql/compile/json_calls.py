@@ -109,7 +109,7 @@ def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, lis
     if steps is None:
         scope.fault(
             node,
-            f"{name} with the path '{shown(items[-1])}' is not supported. Write a literal such as {example(name)}.",
+            f"{name} with the path {shown(items[-1])} is not supported. Write a literal such as {example(name)}.",
         )
         return None
     return value, steps

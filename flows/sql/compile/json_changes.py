@@ -106,7 +106,7 @@ def path_of(name: str, item: exp.Expr, scope: Scope) -> list[Step] | None:
     steps = steps_of(value.constant, name)
     if steps is None or any(isinstance(step, int) and step > _MOST_PLACE for step in steps):
         scope.fault(
-            item, f"{name} with the path '{shown(item)}' is not supported. Write a literal such as {example(name)}."
+            item, f"{name} with the path {shown(item)} is not supported. Write a literal such as {example(name)}."
         )
         return None
     return steps

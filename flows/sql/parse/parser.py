@@ -227,6 +227,8 @@ def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
             if called.token_type == TokenType.IDENTIFIER and before == TokenType.STAR:
                 # Pipes write it so, as it is no word of GoogleSQL behind a star.
                 named[place - 1] = _instead(called, TokenType.VAR, called.text)
+            elif before == TokenType.HAVING and _in_call(tokens, place - 2):
+                pass  # MAX and MIN of HAVING in an aggregate are no functions
             elif called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
                 named[place - 1] = _instead(called, TokenType.VAR, _PREFIX + word)
         elif token.token_type == TokenType.OFFSET:
@@ -237,6 +239,16 @@ def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
             if (kind, text) != (token.token_type, token.text):
                 named[place] = _instead(token, kind, text)
     return named
+
+
+def _in_call(tokens: list[Token], place: int) -> bool:
+    """Say whether a HAVING stands among the arguments of a call, not behind the SELECT of a query."""
+    depth = 0
+    for token in reversed(tokens[:place]):
+        depth += (token.token_type == TokenType.R_PAREN) - (token.token_type == _L_PAREN)
+        if depth < 0 or (not depth and token.token_type == TokenType.SELECT):
+            return depth < 0
+    return False
 
 
 def _is_name(tokens: list[Token], place: int) -> bool:

@@ -164,7 +164,7 @@ class _Pipe:
         if not body and word != "DISTINCT":
             self._refuse(f"nothing follows |> {word}. Write what belongs there, or remove it.")
         if self._order and not self._limit and word != "LIMIT":
-            self._refuse("|> ORDER BY stands before LIMIT, or last: what follows it has no order. Move it there.")
+            self._refuse("|> ORDER BY, or an order in |> AGGREGATE, stands before LIMIT, or last: its rows lose it.")
         if word != "AS":
             self._refuse_changed(body)
         if word in _OF_COLUMNS and gives_values(self._core):
