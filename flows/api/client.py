@@ -8,7 +8,7 @@ import ssl
 import uuid
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,6 +32,8 @@ _PATHS = {
     "request_timeout": ("api", "request_timeout"),
     "custom_headers": ("client", "custom_headers"),
     "csrf_support_enabled": ("client", "csrf_support_enabled"),
+    "max_retries": ("client", "max_retries"),
+    "retry_extra_codes": ("client", "retry_extra_codes"),
     "cloud_url": ("cloud", "api_url"),
 }
 _PROTECTED = {"user-agent", "prefect-csrf-token", "prefect-csrf-client"}
@@ -47,6 +49,8 @@ _BUSY = {
     httpx.codes.BAD_GATEWAY,
     httpx.codes.SERVICE_UNAVAILABLE,
 }
+_UNDONE = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
+"""Who answers so has done nothing of what was asked."""
 
 
 class Asked(BaseModel):
@@ -61,12 +65,21 @@ class Asked(BaseModel):
     request_timeout: float = Field(60.0, gt=0, allow_inf_nan=False)
     custom_headers: dict[str, str] = {}
     csrf_support_enabled: bool = True
+    max_retries: int | None = Field(None, ge=0)
+    retry_extra_codes: set[Annotated[int, Field(ge=100, le=599)]] = set()
     cloud_url: str = "https://api.prefect.cloud/api"
 
     @field_validator("custom_headers", mode="before")
     @classmethod
     def _read(cls, value: object) -> object:
         return TypeAdapter(dict[str, str]).validate_json(value) if isinstance(value, str) else value
+
+    @field_validator("retry_extra_codes", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return value.split(",") if value else []
+        return [value] if isinstance(value, int) else value
 
     @field_validator("custom_headers", "key", "auth_string")
     @classmethod
@@ -91,7 +104,8 @@ class Asked(BaseModel):
 
 def asked(settings: Settings) -> Asked:
     """Return the settings of a client as Prefect would read them. Raises UsageError for a value that it cannot take."""
-    given = {name: value for name, path in _PATHS.items() if (value := settings.value(*path)) is not None}
+    found = settings.values(_PATHS.values())
+    given = {name: found[path] for name, path in _PATHS.items() if path in found}
     try:
         return Asked.model_validate(given)
     except ValidationError as error:
@@ -111,6 +125,9 @@ class Api:
         """Look who asks, and where. Raises UsageError for a setting that Prefect could not read either."""
         known = asked(settings)
         self.url = known.url
+        self.retries = known.max_retries
+        """How often what it has no time for is asked again; None where nobody has set it."""
+        self._busy = _BUSY | known.retry_extra_codes
         verified = _verified(known, settings.environ.get("SSL_CERT_FILE", ""))
         try:
             self._client = httpx.AsyncClient(
@@ -145,7 +162,7 @@ class Api:
 
         Raises:
             BusyError: it has no time.
-            LostError: it does not answer, though it has before.
+            LostError: it does not answer, though it has before, or a proxy says so.
             httpx.HTTPStatusError: it refuses.
             httpx.TransportError: nobody answers there.
             UsageError: whoever answers is no API of Prefect's.
@@ -170,8 +187,9 @@ class Api:
                 raise
             raise LostError(f"does not answer any more ({type(error).__name__} {error})") from error
         self._answered = True
-        if answer.status_code in _BUSY:
-            raise BusyError(f"has no time: {detail_of(answer)}", _wait(answer.headers.get("Retry-After", "0")))
+        if answer.status_code in self._busy:
+            kind = BusyError if answer.status_code in _UNDONE else LostError
+            raise kind(f"has no time: {detail_of(answer)}", _wait(answer.headers.get("Retry-After", "0")))
         return answer
 
     async def _guard(self, method: str) -> dict[str, str]:

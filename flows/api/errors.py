@@ -20,7 +20,7 @@ class BusyError(Exception):
 
 
 class LostError(BusyError):
-    """The API has answered before, and not this time."""
+    """Who answered before has not, or a proxy for it: nobody knows whether the API did what was asked."""
 
 
 def told_of(error: BaseException, url: str, otherwise: str) -> ApiError | UsageError | None:

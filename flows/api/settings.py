@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from flows.model.errors import UsageError
 from flows.model.safe_text import unended, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 TEST_MODES = (
     "PREFECT_TEST_MODE",
@@ -47,21 +48,33 @@ class Settings:
         return bool(url)
 
     def value(self, *path: str) -> object:
-        """Return a setting, as `("api", "url")`; None where nobody has set it.
+        """Return a setting, as `("api", "url")`; None where nobody has set it. Raises UsageError as `values` does."""
+        return self.values([path]).get(path)
+
+    def values(self, paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], object]:
+        """Return some settings, those of them that somebody has set; reads no file twice.
 
         Looks where Prefect does, in its order: the environment, `.env`, `prefect.toml`, `pyproject.toml`, then the
-        active profile. The first that has the setting decides, even if it is empty.
+        active profile. The first that has a setting decides, even if it is empty.
         Raises UsageError for a file that Prefect could not read either.
         """
-        name = variable(*path)
-        sources: tuple[Callable[[], object], ...] = (
-            lambda: next((value for one, value in self.environ.items() if one.upper() == name), None),
-            lambda: next((value for one, value in self._dotenv().items() if one.upper() == name), None),
-            lambda: _dig(_toml(self.folder / "prefect.toml"), *path),
-            lambda: _dig(_toml(self.folder / "pyproject.toml"), "tool", "prefect", *path),
-            lambda: self._profile().get(name),
-        )
-        return next((value for source in sources if (value := source()) is not None), None)
+        found: dict[tuple[str, ...], object] = {}
+        for source in self._sources():
+            for path in paths:
+                if path not in found and (value := source(path)) is not None:
+                    found[path] = value
+            if len(found) == len(paths):
+                break
+        return found
+
+    def _sources(self) -> Iterator[Callable[[tuple[str, ...]], object]]:
+        """Read one after the other, and give what finds a setting in it."""
+        yield _among(self.environ)
+        yield _among(self._dotenv())
+        yield partial(_dig, _toml(self.folder / "prefect.toml"))
+        own = _toml(self.folder / "pyproject.toml")
+        yield lambda path: _dig(own, ("tool", "prefect", *path))
+        yield _among(self._profile())
 
     def _dotenv(self) -> dict[str, str | None]:
         path = self.folder / ".env"
@@ -83,15 +96,15 @@ class Settings:
         except UsageError:  # Prefect warns and goes on without
             return {}
         name = self.environ.get("PREFECT_PROFILE") or data.get("active")
-        profile = _dig(data, "profiles", str(name))
+        profile = _dig(data, ("profiles", str(name)))
         return profile if isinstance(profile, dict) else {}
 
     def _profiles_path(self) -> Path:
         named = (
             self.environ.get("PREFECT_PROFILES_PATH")
             or self._dotenv().get("PREFECT_PROFILES_PATH")
-            or _dig(_toml(self.folder / "prefect.toml"), "profiles_path")
-            or _dig(_toml(self.folder / "pyproject.toml"), "tool", "prefect", "profiles_path")
+            or _dig(_toml(self.folder / "prefect.toml"), ("profiles_path",))
+            or _dig(_toml(self.folder / "pyproject.toml"), ("tool", "prefect", "profiles_path"))
         )
         if named:
             return self.folder / str(named)
@@ -109,6 +122,12 @@ def variable(*path: str) -> str:
     return "_".join(("PREFECT", *path)).upper()
 
 
+def _among(values: Mapping[str, Any]) -> Callable[[tuple[str, ...]], object]:
+    """Return what finds a setting by its variable, of which the first counts that has the name in any case."""
+    by_name = {name.upper(): value for name, value in reversed(list(values.items()))}
+    return lambda path: by_name.get(variable(*path))
+
+
 def _toml(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - not needed where the environment decides
 
@@ -122,7 +141,7 @@ def _toml(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _dig(data: object, *keys: str) -> object:
+def _dig(data: object, keys: tuple[str, ...]) -> object:
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None
     return data

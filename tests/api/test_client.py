@@ -36,6 +36,8 @@ GIVEN = {
     "PREFECT_API_REQUEST_TIMEOUT": ["5", "0.5", "soon", ""],
     "PREFECT_CLIENT_CUSTOM_HEADERS": ['{"X-Team": "data"}', "{}", "X-Team: data", '{"X-Team": ["data"]}'],
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": ["false", "True"],
+    "PREFECT_CLIENT_MAX_RETRIES": ["3", "0", "-1", "many", ""],
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": ["404, 504", "500", "", "99", "404,,500", "most"],
     "PREFECT_CLOUD_API_URL": ["https://cloud.example.com/api"],
 }
 
@@ -189,6 +191,15 @@ def test_a_server_without_time_is_busy(code, ask, tmp_path):
     """It is no error of who asks, whatever was asked for."""
     with _answering(code) as url, pytest.raises(BusyError, match=f"has no time: .* answers {code}: later"):
         ask(url, tmp_path)
+
+
+def test_a_server_is_busy_where_a_person_says_so(tmp_path):
+    """By codes that Prefect would ask again after, too."""
+    said = {"PREFECT_CLIENT_RETRY_EXTRA_CODES": "409,504"}
+    with _answering(504) as url, pytest.raises(BusyError):
+        _ask(url, tmp_path, **said)
+    with _answering(500) as url, pytest.raises(httpx.HTTPStatusError):
+        _ask(url, tmp_path, **said)
 
 
 @pytest.mark.parametrize(
