@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # A process starts each once, for seconds of CPU: all files that need one of them go to one process, by the first of them
 # that they need. Those whose tests take longest come first.
-SERVERS = ("bigquery_server", "prefect_server", "mongodb_server", "mysql_server")
+SERVERS = ("bigquery_server", "prefect_server", "mongodb_server", "mysql_server", "deploying")
 # The files of this folder take as long as all others of its server, and go to a process of their own.
 APART = "/contract/"
 # Under which name pytest's cache tells the process that shares the tests which files need which server.

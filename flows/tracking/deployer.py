@@ -18,8 +18,9 @@ from flows.api.client import Api
 from flows.api.errors import BusyError, detail_of, told_of
 from flows.model.errors import UsageError
 from flows.tracking.deployment import WORK_POOL
-from flows.tracking.desired import automations_of, desired, is_same, request_of
-from flows.tracking.pace import Pace
+from flows.tracking.desired import desired, is_same, request_of
+from flows.tracking.making import make
+from flows.tracking.pace import TRIES, Pace, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
@@ -124,16 +125,16 @@ async def _deploy(
         result.left = sorted(name for name in gone.values() if name not in going)
         deleted = moved | {id_: name for id_, name in gone.items() if name in going}
 
-        todo, pace = [], Pace()
+        todo, pace = [], Pace(_tries(api))
         for one in made:
             there = known.deployments.get((one.kind, one.name))
             if there and is_same(one, there, known.automations.get(there["id"], [])):
                 result.unchanged.append(one.name)
             else:
                 request = request_of(one, known.flows[one.kind], is_new=there is None)
-                make = partial(_make, api, request, one.triggers)
+                work = partial(make, api, pace.patiently, request, one.triggers)
                 names = result.updated if there else result.created
-                todo.append(partial(_tell, one.name, partial(pace.patiently, make), names, result, progress))
+                todo.append(partial(_tell, one.name, work, names, result, progress))
         progress.begin(len(todo))
         await pace.run(todo)
         result.created.sort()
@@ -173,11 +174,11 @@ def _desired(wanted: Callable[[], list[Wanted]]) -> list[Desired]:
 
 
 async def _tell(
-    name: str, make: Callable[[], Awaitable[None]], made: list[str], result: Deployed, progress: Progress
+    name: str, work: Callable[[], Awaitable[None]], made: list[str], result: Deployed, progress: Progress
 ) -> None:
     """Make one deployment, and tell how that went; the error of one stops no other."""
     try:
-        await make()
+        await work()
     except BusyError as error:
         result.failed[name] = f"Prefect's API {error}"
     except httpx.HTTPStatusError as error:
@@ -264,16 +265,6 @@ async def _all(api: Api, what: str, chosen: Mapping[str, Any]) -> list[dict[str,
     return [one for page in pages for one in page]
 
 
-async def _make(api: Api, payload: dict[str, Any], triggers: list[dict[str, Any]]) -> None:
-    """Make or change one deployment; where it was not heard whether that was done, all of it may be done again."""
-    answer = await api.request("POST", "/deployments/", payload)
-    made = answer.json()["id"]
-    if answer.status_code != httpx.codes.CREATED:  # what is new has none
-        await api.request("DELETE", f"/automations/owned-by/prefect.deployment.{made}")
-    for automation in automations_of(triggers, made):
-        await api.request("POST", "/automations/", automation)
-
-
 async def _delete(api: Api, ids: list[str]) -> None:
     for one in ids:
         await _patiently(api, "DELETE", f"/automations/owned-by/prefect.deployment.{one}")
@@ -284,7 +275,11 @@ async def _delete(api: Api, ids: list[str]) -> None:
 
 async def _patiently(api: Api, method: str, path: str, body: Any = None) -> httpx.Response:  # noqa: ANN401 - any JSON
     """Ask, again after a while where the server is busy."""
-    return await Pace().patiently(partial(api.request, method, path, body))
+    return await patiently(partial(api.request, method, path, body), _tries(api))
+
+
+def _tries(api: Api) -> int:
+    return TRIES if api.retries is None else api.retries + 1
 
 
 def _first(error: BaseException) -> BaseException:

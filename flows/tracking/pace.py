@@ -18,21 +18,47 @@ STEP = 6
 """After how many pieces of work it is looked at how fast they went, for each that is done at a time."""
 WORTH = 1.15
 """How much faster twice as many at a time must be for still more to be tried."""
+START = 2
+"""How many at first: one alone would have a server wait for its database half of the time."""
 TRIES = 14
 """How often a piece of work is tried for which the server has no time."""
 FIRST_WAIT = 0.05
 """Seconds until the second try; twice as long until each further one. SQLite is busy for a moment most often."""
 
 
-class Pace:
-    """Does work with as many pieces at a time as pay: SQLite has one writer, PostgreSQL many."""
+async def patiently(
+    work: Callable[[], Awaitable[T]], tries: int, hear: Callable[[BusyError], None] = lambda _: None
+) -> T:
+    """Do work, again after a while where the server is busy. Raises BusyError where that does not help.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        work: what is done.
+        tries: how often at most.
+        hear: is told each time that the server is busy.
+    """
+    for attempt in range(tries - 1):
+        try:
+            return await work()
+        except BusyError as error:
+            hear(error)
+            await asyncio.sleep(max(min(FIRST_WAIT * 2**attempt, 8), error.after))
+    return await work()
+
+
+class Pace:
+    """Does work with as many pieces at a time as pay: SQLite has one writer, PostgreSQL many.
+
+    More than pay cost a server of Prefect's, which is one process and has a pool of five connections to its database:
+    those beyond are made anew, and each has to learn all statements again.
+    """
+
+    def __init__(self, tries: int = TRIES, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with few at a time; each part of a piece is tried so often."""
         self._clock = clock
-        self._width = 1
+        self._width = START
         self._grows = True
         self._best = 0.0
-        self._tries = TRIES
+        self._tries = tries
         self._running = 0
         self._done = 0
         self._since = clock()
@@ -51,20 +77,13 @@ class Pace:
     async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do a part of a piece, again after a while where the server is busy; fewer pieces at a time from then on.
 
-        Raises BusyError where that does not help; others then need not wait as long.
+        Raises BusyError where that does not help; what begins later is then tried once.
         """
-        attempt = 0
-        while True:
-            try:
-                return await work()
-            except BusyError as error:
-                if not isinstance(error, LostError):
-                    self._narrow()
-                if attempt + 1 >= self._tries:
-                    self._tries = 1
-                    raise
-                await asyncio.sleep(max(min(FIRST_WAIT * 2**attempt, 8), error.after))
-                attempt += 1
+        try:
+            return await patiently(work, self._tries, self._hear)
+        except BusyError:
+            self._tries = 1
+            raise
 
     async def _one(self, piece: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -76,18 +95,22 @@ class Pace:
                 self._look()
                 self._changed.notify_all()
 
+    def _hear(self, error: BusyError) -> None:
+        if not isinstance(error, LostError):
+            self._narrow()
+
     def _narrow(self) -> None:
         self._width = max(1, self._width // 2)
         self._grows = False
 
     def _look(self) -> None:
-        """Go on to twice as many at a time for as long as that is faster."""
+        """Go on to twice as many at a time for as long as that is faster; back where it was not."""
         if not self._grows or self._done < STEP * self._width:
             return
         rate = self._done / (self._clock() - self._since)
-        if rate < self._best:
+        if rate < self._best * WORTH:
             self._narrow()
-        elif self._width == MOST or rate < self._best * WORTH:
+        elif self._width == MOST:
             self._grows = False
         else:
             self._best, self._width = rate, self._width * 2
