@@ -22,6 +22,7 @@ from flows.sql.functions.date_parts import parts_of
 from flows.sql.functions.elements import ELEMENTS, WHOLE
 from flows.sql.functions.refused import REFUSED
 from flows.sql.parse.repeat import VARYING
+from flows.sql.types import INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +148,6 @@ def casts() -> str:
 
 _OF_PARTS = {
     "EXTRACT(part FROM ...)": "EXTRACT",
-    "EXTRACT(part FROM later - earlier)": "SPAN",
     "DATE_TRUNC(..., part), DATETIME_TRUNC, TIMESTAMP_TRUNC, TIME_TRUNC": "TRUNC",
     "DATE_DIFF(..., ..., part), DATETIME_DIFF, TIMESTAMP_DIFF, TIME_DIFF": "DIFF",
     "DATE_ADD(..., INTERVAL n part), DATE_SUB and the like, + and - INTERVAL": "ADD",
@@ -160,7 +160,7 @@ def parts() -> str:
     """Return a table of the parts that functions take."""
     lines = ["| function | of | parts |", "| --- | --- | --- |"]
     for call, function in _OF_PARTS.items():
-        for type_ in KINDS:
+        for type_ in (*KINDS, INTERVAL):
             found = [re.sub(r"\(.+\)", "(...)", part) for part in parts_of(function, type_)]
             if found:
                 lines.append(f"| {call} | {type_} | {', '.join(dict.fromkeys(found))} |")

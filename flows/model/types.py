@@ -110,8 +110,8 @@ DEEPEST = 15
 
 
 @lru_cache(maxsize=4096)
-def parse_type(text: str, *, unnamed: bool = False) -> Type:
-    """Parse `STRUCT<sku STRING, price NUMERIC>` and the like; `unnamed` says whether fields may go without names.
+def parse_type(text: str, *, in_query: bool = False) -> Type:
+    """Parse `STRUCT<sku STRING, price NUMERIC>` and the like; in a query fields may lack names, and INTERVAL is a type.
 
     Raises ValueError with a message for the person who wrote it.
     """
@@ -129,7 +129,7 @@ def parse_type(text: str, *, unnamed: bool = False) -> Type:
     depth = max(accumulate({"<": 1, ">": -1}.get(token, 0) for token in tokens), default=0)
     if depth > DEEPEST:
         raise ValueError(f"'{_clip(text)}' has {depth} types inside one another. At most {DEEPEST} are possible.")
-    parser = _Parser(text, tokens, unnamed=unnamed)
+    parser = _Parser(text, tokens, in_query=in_query)
     parsed = parser.type()
     if parser.tokens:
         raise ValueError(_unknown(text))
@@ -137,9 +137,9 @@ def parse_type(text: str, *, unnamed: bool = False) -> Type:
 
 
 class _Parser:
-    def __init__(self, text: str, tokens: list[str], *, unnamed: bool) -> None:
+    def __init__(self, text: str, tokens: list[str], *, in_query: bool) -> None:
         self.text = text
-        self.unnamed = unnamed
+        self.in_query = in_query
         self.tokens = deque(tokens)
 
     def take(self, *expected: str) -> str:
@@ -162,7 +162,7 @@ class _Parser:
             return Type(name, element=element)
         if name == "STRUCT":
             return Type(name, fields=self.fields())
-        if name not in SCALARS:
+        if name not in SCALARS and not (self.in_query and name == "INTERVAL"):
             raise ValueError(_unknown(self.text, word))
         return Type(name, decimal=self.decimal(name))
 
@@ -172,7 +172,7 @@ class _Parser:
         while True:
             field = (
                 ""
-                if self.unnamed and set(_AFTER_TYPE).intersection(islice(self.tokens, 1, 2))
+                if self.in_query and set(_AFTER_TYPE).intersection(islice(self.tokens, 1, 2))
                 else self.take().strip("`")
             )
             fields.append((field, self.type()))

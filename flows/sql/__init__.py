@@ -235,6 +235,9 @@ def _output_faults(tree: exp.Query, relation: Relation) -> Iterator[Fault]:
             yield Fault(line_of(node), f"the column '{text}' has no name. Write {text} AS name.")
         elif name.lower() in seen:
             yield Fault(line_of(node), f"two columns are named '{name}'. Give one of them another name with AS.")
-        if value.type == sql_types.INTERVAL:
-            yield Fault(line_of(node), f"'{name}' is an INTERVAL, which no table can hold.")
+        if sql_types.holds(value.type, (sql_types.INTERVAL,)):
+            said = f"'{name}' is {value.type}, which no table of the embedded warehouse can hold."
+            own = shown(node.unalias()) if value.type == sql_types.INTERVAL and not node.is_star else "..."
+            instead = f"CAST({own} AS STRING), or what EXTRACT or TIMESTAMP_DIFF gives"
+            yield Fault(line_of(node), f"{said} Write {instead}.")
         seen.add((name or "").lower())

@@ -131,8 +131,8 @@ def _cast(node: exp.Expr) -> Side | None:
 def _sum(node: exp.Expr) -> Side | None:
     sign = -1 if isinstance(node, exp.Sub) else 1
     for one, other in ((node.this, node.expression), (node.expression, node.this)):
-        if isinstance(other, exp.Interval):
-            return _moved(one, other, sign)
+        if isinstance(other.unnest(), exp.Interval):
+            return _moved(one, other.unnest(), sign)
         count = integer(other)
         if count is not None:
             return Side(one, (Plus(sign * count),))

@@ -38,7 +38,7 @@ _DUCKDB = {
     "DATE": "DATE",
     "TIME": "TIME",
     "JSON": "JSON",
-    "INTERVAL": "INTERVAL",
+    "INTERVAL": 'STRUCT("k" BIGINT, "m" BIGINT, "d" BIGINT, "u" BIGINT)',
     "NULL": "BIGINT",
 }
 
@@ -82,8 +82,8 @@ def packed(fields: Iterable[tuple[str, str]]) -> str:
 
 _CANNOT = {
     "compare": {"JSON"},
-    "group": {"JSON"},
-    "partition": {"JSON", "FLOAT64"},
+    "group": {"JSON", "INTERVAL"},
+    "partition": {"JSON", "FLOAT64", "INTERVAL"},
     "order": {"JSON", "ARRAY", "STRUCT"},
 }
 """What values of a type, or of one with such parts, cannot do: be compared, make groups, divide a window's rows, have an order."""
@@ -93,6 +93,13 @@ def can(type_: Type, what: str) -> bool:
     """Say whether values of a type can be used to `compare`, `group`, `partition` or `order`."""
     parts = (*(field for _, field in type_.fields), *((type_.element,) if type_.element else ()))
     return type_.name not in _CANNOT[what] and all(can(one, what) for one in parts)
+
+
+def instead_of_groups(type_: Type, verb: str) -> str:
+    """Say what to write where values of a type, which is JSON, INTERVAL or holds one, make no groups: `Group by` something else."""
+    if holds(type_, (INTERVAL,)):
+        return f"{verb} CAST(... AS STRING): 1 MONTH equals 30 DAY, and either may stand for both."
+    return f"{verb} what JSON_VALUE gives."
 
 
 def holds(type_: Type, kinds: tuple[Type, ...]) -> bool:

@@ -14,8 +14,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.sql.functions import signatures
+from flows.sql.functions import intervals, signatures
 from flows.sql.functions.aggregates import AGGREGATES
+from flows.sql.intervals import PARTS
 from flows.sql.parse.repeat import VARYING
 from tests.sql.evaluated import ERROR
 
@@ -51,6 +52,11 @@ _TIMES = {
     "TIMESTAMP": "TIMESTAMP '2024-02-29 12:34:56.789+00'; TIMESTAMP '2026-10-25 00:30:00+00'; TIMESTAMP '2026-10-25 01:30:00.5+00'; "
     "TIMESTAMP '1969-12-31 23:59:59.999999+00'; TIMESTAMP '0001-01-01 00:00:00+00'; TIMESTAMP '9999-12-31 23:59:59.999999+00'; NULL",
 }
+_INTERVALS = {
+    "INTERVAL": "INTERVAL '1-2 3 4:5:6.789' YEAR TO SECOND; INTERVAL 0 DAY; INTERVAL 30 DAY; INTERVAL 1 MONTH; INTERVAL '-1 31 5' MONTH TO HOUR; "
+    "INTERVAL '-0-7 5 -100:59:59.999999' YEAR TO SECOND; INTERVAL -1 MICROSECOND; INTERVAL 10000 YEAR; "
+    "INTERVAL '-10000-0 -3660000 -87840000' YEAR TO HOUR; NULL",
+}
 _LISTS = {
     "ARRAY<INT64>": "[3, 1, 2]; [1]; [9223372036854775807, 1]; [CAST(NULL AS INT64), 5]; ARRAY<INT64>[]; NULL",
     "ARRAY<FLOAT64>": "[1.5, -2.5, 0.5]; [1.0]; [1e308, 1e308]; [1.0, CAST('nan' AS FLOAT64)]; [CAST('inf' AS FLOAT64), 1.0]; "
@@ -60,11 +66,13 @@ _LISTS = {
     "ARRAY<BIGNUMERIC>": "[BIGNUMERIC '1.5', BIGNUMERIC '0.0000000001']; ARRAY<BIGNUMERIC>[]; NULL",
     "ARRAY<STRING>": "['b', 'a']; ['', 'ä']; [CAST(NULL AS STRING), 'x']; ARRAY<STRING>[]; NULL",
     "ARRAY<BYTES>": "[b'b', b'a']; ARRAY<BYTES>[]; NULL",
+    "ARRAY<INTERVAL>": "[INTERVAL 1 MONTH, INTERVAL 31 DAY, INTERVAL 5 SECOND]; [INTERVAL -1 MICROSECOND, NULL]; [INTERVAL 10000 YEAR, INTERVAL 1 DAY]; "
+    "[INTERVAL 10000 YEAR, INTERVAL 10000 YEAR, INTERVAL -7 YEAR]; ARRAY<INTERVAL>[]; NULL",
     "ARRAY<BOOL>": "[TRUE, FALSE]; [TRUE]; [NULL, FALSE]; ARRAY<BOOL>[]; NULL",
 }
 VALUES = {
     type_: tuple(f"CAST(NULL AS {type_})" if value == "NULL" else value for value in text.split("; "))
-    for type_, text in {**_NUMBERS, **_TEXTS, **_TIMES, **_LISTS}.items()
+    for type_, text in {**_NUMBERS, **_TEXTS, **_TIMES, **_INTERVALS, **_LISTS}.items()
 }
 """Values of each type; the first is an ordinary one."""
 _OF_ANY = ("INT64", "FLOAT64", "STRING")
@@ -158,6 +166,9 @@ def _operators() -> Iterator[Template]:
         Template("$1 = $2", pair) for pair in (("INT64", "FLOAT64"), ("NUMERIC", "FLOAT64"), ("INT64", "NUMERIC"))
     )
     yield Template("$1 - $2", ("DATE", "INT64"))
+    yield from _both("$1 BETWEEN $2 AND $3", "$1 IN ($2, $3)", "$1 IN UNNEST([$2])", "[$1] = [$2]", of="INTERVAL")
+    yield Template("EXTRACT(DAY FROM $1 - '2024-01-01')", ("DATE",))
+    yield from (Template(f"INTERVAL $1 {part}", ("INT64",)) for part in PARTS)
     yield from (
         Template(f"$1[{how}($2)]", ("ARRAY<INT64>", "INT64"))
         for how in ("OFFSET", "SAFE_OFFSET", "ORDINAL", "SAFE_ORDINAL")
@@ -169,6 +180,7 @@ def _operators() -> Iterator[Template]:
 def _casts() -> Iterator[Template]:
     # The judge is wrong about DATE to DATETIME.
     wrong = {("DATE", "DATETIME")}
+    yield Template("CAST($1 AS STRING)", ("INTERVAL",))
     for have, want in product(_CASTS.split(), _ORDERED.split()):
         if have != want and (have, want) not in wrong:
             yield Template(f"CAST($1 AS {want})", (have,))
@@ -219,6 +231,8 @@ def _dates() -> Iterator[Template]:
             if not part.startswith(("ISO", "WEEK(")):
                 yield Template(f"{kind}_ADD($1, INTERVAL $2 {part})", (kind, "INT64"))
                 yield Template(f"{kind}_SUB($1, INTERVAL $2 {part})", (kind, "INT64"))
+    for part in f"{_PARTS} MONTH YEAR".split():
+        yield Template(f"EXTRACT({part} FROM $1)", ("INTERVAL",))
     for part in _LONG_PARTS.split():
         yield from _one(f"LAST_DAY($1, {part})", of="DATE DATETIME")
 
@@ -290,10 +304,10 @@ def calls(name: str, signature: Signature) -> Iterator[Template]:
 
 
 def _aggregates() -> Iterator[Template]:
-    for name, found in signatures._table(AGGREGATES).items():  # noqa: SLF001 - all of the table
+    for name, found in signatures._table(AGGREGATES + intervals.AGGREGATES).items():  # noqa: SLF001 - all of the table
         for signature in found if name not in _WITHOUT else ():
             for call in calls(name, signature):
-                if len(call.types) == 1 and call.types[0] in [*_ALL_NUMBERS.split(), "STRING", "BOOL"]:
+                if len(call.types) == 1 and call.types[0] in [*_ALL_NUMBERS.split(), "STRING", "BOOL", "INTERVAL"]:
                     inner = call.filled(["x"])
                     yield Template(f"(SELECT {inner} FROM UNNEST($1) AS x)", (f"ARRAY<{call.types[0]}>",))
 

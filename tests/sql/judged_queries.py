@@ -139,6 +139,9 @@ def rendered(value: str, type_: Type) -> str:
         return f"strftime({value}, '%Y-%m-%d')"
     if type_.name == "TIME":
         return f"CAST({value} AS VARCHAR)"
+    if type_.name == "INTERVAL":
+        parts = ", ".join(f"struct_extract({value}, '{name}')" for name in "mdu")
+        return f"printf('IntervalValue{{months=%d, days=%d, micros=%d, nanoFractions=0}}', {parts})"
     if type_.element is not None and rendered("x", type_.element) != "x":
         return f"list_transform({value}, lambda x: {rendered('x', type_.element)})"
     fields = [(f"struct_extract_at({value}, {place})", field) for place, (_, field) in enumerate(type_.fields, 1)]
@@ -170,9 +173,17 @@ def _same_scalar(found: Any, wanted: str, name: str) -> bool:
         return bytes(found).hex() == wanted
     if name == "JSON":
         return bool(json.loads(found, parse_float=str) == json.loads(wanted, parse_float=str))
+    if name == "INTERVAL":
+        return bool(found == _in_micros(wanted))
     if name in {"DATETIME", "TIMESTAMP", "TIME"}:
         return _clock(found) == _clock(wanted)
     return str(found).lower() == wanted if name == "BOOL" else str(found) == wanted
+
+
+def _in_micros(text: str) -> str:
+    """Return an INTERVAL of the reference implementation, which has nanoseconds, without them, as BigQuery cuts them off."""
+    months, days, micros, nanos = (int(number) for number in re.findall(r"-?\d+", text))
+    return f"IntervalValue{{months={months}, days={days}, micros={micros + (micros < 0 < nanos)}, nanoFractions=0}}"
 
 
 def _clock(text: str) -> str:

@@ -11,6 +11,7 @@ from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
 from flows.sql.compile.clauses import window_names
+from flows.sql.compile.equality import lengths
 from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.inside import Inside, read
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
@@ -245,8 +246,10 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: Inside, marks: dict[
     of_bytes = name == "STRING_AGG" and bool(arguments) and arguments[0][1].type == t.BYTES
     if inside.distinct and (of_bytes or (name not in _SAME_DISTINCT and not all(one.distinct for one in candidates))):
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
-    if inside.distinct and not all(t.can(value.type, "group") for _, value in arguments):
-        return scope.fault(node, "JSON cannot be compared, as DISTINCT does. Compare what JSON_VALUE gives.")
+    kinds = [value.type for _, value in arguments if not (value.type == t.INTERVAL and name in _SAME_DISTINCT)]
+    if inside.distinct and (kind := next((one for one in kinds if not t.can(one, "group")), None)):
+        said = f"{kind} cannot be compared, as DISTINCT does. {t.instead_of_groups(kind, 'Compare')}"
+        return scope.fault(node, said)
     marks |= {
         "d": "DISTINCT " if inside.distinct else "",
         "x": "exact" if scope.context.exact else "",
@@ -310,11 +313,13 @@ def _star_fault(name: str, inside: Inside) -> str:
 
 
 def _seen(name: str, node: exp.Expr, inside: Inside) -> list[tuple[exp.Expr, Value]]:
-    """Return the arguments of a call: of `*` any value, and shares of rows with all of their digits."""
+    """Return the arguments of a call: of `*` any value, shares of rows with all their digits, the lengths of INTERVALs to count."""
     if inside.star:
         return [(node, Value(t.INT64, "1", constant=1))]
     if name == "PERCENTILE_DISC":
         return [*inside.arguments[:1], *((item, _share(value)) for item, value in inside.arguments[1:])]
+    if name in {"COUNT", "APPROX_COUNT_DISTINCT"}:
+        return [(item, lengths(value)) for item, value in inside.arguments]
     return inside.arguments
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _INEXACT = {"IEEE_DIVIDE", "IS_NAN", "IS_INF", "PERCENTILE_CONT"}
 """What takes NUMERIC as FLOAT64 in GoogleSQL too."""
+_OF_INTERVALS = {"MIN", "MAX", "MIN_BY", "MAX_BY"}
+"""What takes INTERVALs by their order, and gives any one of equal ones."""
 _CHOOSING = {"IF", "COALESCE", "IFNULL"}
 """What gives one of its arguments."""
 
@@ -47,7 +49,9 @@ def apply(  # noqa: PLR0913 - the parts of a call
     given = [value.type for value in values]
     matched = match(candidates, [value.given for value in values])
     if t.UNKNOWN in given:
-        return Value(matched.result, "NULL") if matched and matched.result != t.UNKNOWN else NOTHING
+        # What nobody knows may be of any type that a signature takes.
+        several = len({one.result for one in candidates if one.takes(len(given))}) > 1
+        return NOTHING if several or matched is None or matched.result == t.UNKNOWN else Value(matched.result, "NULL")
     if matched is None:
         known = " or ".join(f"{name}{one}" for one in candidates)
         known += ", with one type for every T" if known.count("T...") or known.count("T, T") else ""
@@ -105,6 +109,8 @@ def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value
             return f"JSON cannot be compared, as {name} does. Compare what JSON_VALUE gives."
         if kind == O and not t.can(of, "order"):
             return f"{of.name}s have no order, which {name} needs. Compare their parts."
+        if kind in (E, O) and t.holds(of, (t.INTERVAL,)) and name not in _OF_INTERVALS:
+            return f"{name} of {of} is not supported by the embedded warehouse. Write TIMESTAMP_DIFF(later, earlier, SECOND) or EXTRACT(... FROM ...) in it."
         written = signature.written[place] if signature.written else None
         constant = "" if value.literal and value.type == t.BYTES else value.constant
         if written is not None and not written.takes(constant):

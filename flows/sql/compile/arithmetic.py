@@ -44,8 +44,8 @@ _OF_BITS = {"&", "|", "^", "<<", ">>"}
 @compiles(*_SIGNS, reads=("typed", "safe"))
 def _binary(node: exp.Expr, scope: Scope) -> Value:
     sign = _SIGNS[type(node)]
-    if isinstance(node.expression, exp.Interval) or isinstance(node.this, exp.Interval):
-        return moved_by_sign(node, sign, scope)
+    if (moved := moved_by_sign(node, sign, scope)) is not None:
+        return moved
     sides = [(side, expression(side, scope)) for side in (node.this, node.expression)]
     if sign in _OF_BITS:
         # To these no text that is written down is one of BYTES.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
     from flows.sql.compile.value import Value
 
-_OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME"}
+_OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME", "MAKE_INTERVAL"}
 """What has rules of its own and takes no arguments too."""
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit, exp.HavingMax)
 

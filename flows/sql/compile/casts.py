@@ -18,6 +18,7 @@ from flows.sql.compile.value import Value
 from flows.sql.compile.zones import UTC
 from flows.sql.functions import signatures
 from flows.sql.functions.casts import BETWEEN, DECIMAL
+from flows.sql.intervals import of_text
 from flows.sql.once import bound, failure, once, safely
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
@@ -39,7 +40,7 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
     written = node.args["to"].sql(dialect="bigquery")
     limited = _LIMITED.fullmatch(written)
     try:
-        want = parse_type(limited[1] if limited else written, unnamed=True)
+        want = parse_type(limited[1] if limited else written, in_query=True)
     except ValueError as error:
         return scope.fault(node, str(error))
     if isinstance(node, exp.TryCast) and want != want.base:
@@ -72,6 +73,8 @@ def _cast_to(node: exp.Expr, want: Type, scope: Scope) -> Value:
     value = expression(node.this, scope)
     if value.type == t.UNKNOWN:
         return Value(want.base, "NULL")
+    if value.type == t.STRING and want == t.INTERVAL:
+        return _interval(node, value, scope, safe=safe)
     if value.literal and value.type == t.STRING and want in (t.DATE, t.TIMESTAMP, t.DATETIME, t.TIME):
         read = cast.literal(str(value.constant), want)
         if read is None and not safe:
@@ -101,6 +104,23 @@ def _cast_to(node: exp.Expr, want: Type, scope: Scope) -> Value:
 
     wrapped = safely if safe and cast.may_fail(value.type, want) else bound
     return Value(want.base, wrapped([value.sql], build))
+
+
+def _interval(node: exp.Expr, value: Value, scope: Scope, *, safe: bool) -> Value:
+    """Compile a text that is written down as an INTERVAL."""
+    text = str(value.constant)
+    if not value.literal or re.search(r"[.,][0-9]{7}", text):
+        instead = "MAKE_INTERVAL(...) of its parts, or INTERVAL '1-2 3 4:5:6.789' YEAR TO SECOND"
+        what = f"'{text}', of less than microseconds," if value.literal else f"'{shown(node.this)}', a text of rows,"
+        return scope.fault(
+            node, f"a cast of {what} to INTERVAL is not supported by the embedded warehouse. Write {instead}."
+        )
+    found = of_text(text)
+    if found is not None and found.in_limits:
+        return Value(t.INTERVAL, found.sql())
+    if safe:
+        return Value(t.INTERVAL, f"CAST(NULL AS {t.duckdb_type(t.INTERVAL)})")
+    return scope.fault(node, f"'{text}' is not an INTERVAL. Write it as '1-2 3 4:5:6.789' or 'P1Y2M3DT4H5M6S'.")
 
 
 def _written_down(node: exp.Expr, want: Type, scope: Scope) -> Value | None:

@@ -95,10 +95,11 @@ def compare(
         same = _equal(node, left, right, common, scope)
         return same if sign == "=" else f"(NOT {same})"
     sides = [converted(*left, common, scope), converted(*right, common, scope)]
-    of_floats, of_others = signatures.operator(sign)
+    of_floats, of_intervals, of_others = signatures.operator(sign)
     if common != t.FLOAT64:
         constant = [left[1].same, right[1].same]
-        return all_computed(sides, constant, lambda names: filled(of_others.template, names))
+        by = of_intervals if common == t.INTERVAL else of_others
+        return all_computed(sides, constant, lambda names: filled(by.template, names))
     known = (place for place, (_, one) in enumerate((left, right), 1) if one.literal and one.type != t.NULL)
     template = of_floats.knowing({}, frozenset(known))
     return bound(sides, lambda names: filled(template, names))

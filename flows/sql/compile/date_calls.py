@@ -29,8 +29,6 @@ def _extract(node: exp.Expr, scope: Scope) -> Value:
     where: Zone | None = UTC
     if isinstance(inner, exp.AtTimeZone):
         inner, where = inner.this, zone(inner.args["zone"], "AT TIME ZONE", scope)
-    if isinstance(inner.unnest(), exp.Sub) and inner is node.expression and (lies := _of_span(node, scope)):
-        return lies
     value, part = expression(inner, scope), date_part(node.this, scope)
     if value.type == t.UNKNOWN or part is None or where is None:
         return NOTHING
@@ -51,39 +49,12 @@ def _extract(node: exp.Expr, scope: Scope) -> Value:
     return Value(found[1], found[0])
 
 
-def _of_span(node: exp.Expr, scope: Scope) -> Value | None:
-    """Return a part of what lies between two dates or times of one type; None for another difference."""
-    difference = node.expression.unnest()
-    if any(isinstance(side, exp.Interval) for side in (difference.this, difference.expression)):
-        return None
-    sides = [expression(side, scope) for side in (difference.this, difference.expression)]
-    kinds = {side.type for side in sides}
-    kind = sides[0].type if len(kinds) == 1 else t.DATETIME if kinds == {t.DATE, t.DATETIME} else None
-    if kind not in dates.KINDS:
-        # What it is another rule says, of sides that are known by then.
-        known = zip((difference.this, difference.expression), sides, strict=True)
-        scope.context.compiled |= {id(side): value for side, value in known}
-        return None
-    part = date_part(node.this, scope)
-    if part is None:
-        return NOTHING
-    later, earlier = (f"epoch_us({_as_moment(side)})" for side in sides)
-    found = dates.span(f"({later} - {earlier})", kind, part)
-    if found is None:
-        return scope.fault(node, f"EXTRACT({part}) does not take what lies between two {kind}s.")
-    return Value(t.INT64, found)
-
-
-def _as_moment(value: Value) -> str:
-    return f"CAST({value.sql} AS TIMESTAMP)" if value.type == t.DATE else value.sql
-
-
 @compiles_call(
     "DATE_ADD", "DATE_SUB", "TIMESTAMP_ADD", "TIMESTAMP_SUB", "DATETIME_ADD", "DATETIME_SUB", "TIME_ADD", "TIME_SUB"
 )
 def _move(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind, verb = name.rsplit("_", 1)
-    if len(node.expressions) != 2 or not isinstance(node.expressions[1], exp.Interval):  # noqa: PLR2004 - a value and an interval
+    if len(node.expressions) != 2 or not isinstance(node.expressions[1].unnest(), exp.Interval):  # noqa: PLR2004 - a value and an interval
         return scope.fault(node, f"{name} takes a {kind} and an interval: {name}(..., INTERVAL 1 DAY).")
     item = node.expressions[0]
     value = moment(item, Type(kind), name, scope)

@@ -108,11 +108,6 @@ def extract(value: str, type_: Type, part: str, zone: Zone = UTC) -> tuple[str, 
     return found if zone == UTC else within(found, Type(part)), Type(part)
 
 
-def span(micros: str, type_: Type, part: str) -> str | None:
-    """Return one part of what lies between two values of a type, in microseconds; None where it has none."""
-    return _made("SPAN", type_, part, micros)
-
-
 def last_day(value: str, type_: Type, part: str) -> str | None:
     """Return the last day of the part in which a DATE or DATETIME lies."""
     by, last = taken("LAST_DAY", type_, part), _made("LAST_DAY", type_, part, value)

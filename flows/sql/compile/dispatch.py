@@ -170,7 +170,7 @@ def _null_operand(node: exp.Expr) -> str:
         return ""
     sides = [side.unnest() for side in (left, right) if isinstance(side, exp.Expr)]
     known = [side for side in sides if type(side) is not exp.Null]
-    if len(known) == len(sides) or any(isinstance(side, exp.Interval) for side in sides):
+    if len(known) == len(sides):
         return ""
     if type(node) not in _COMPARISONS:
         return f"'{shown(node)}' is always NULL. Write CAST(NULL AS ...) with a type in its place."

@@ -32,8 +32,8 @@ def refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | N
             scope.fault(one, f"'{shown(one)}' {message}")
 
 
-def refuse_json(node: exp.Expr, scope: Scope, values: Sequence[Value]) -> None:
-    """Note a fault of JSON among what SELECT DISTINCT gives, which cannot be compared."""
+def refuse_ungrouped(node: exp.Expr, scope: Scope, values: Sequence[Value]) -> None:
+    """Note a fault of JSON or INTERVALs among what SELECT DISTINCT gives."""
     found = next((value for value in values if not t.can(value.type, "group")), None)
     if found is not None:
-        scope.fault(node, f"SELECT DISTINCT cannot compare {found.type}. Compare what JSON_VALUE gives of it.")
+        scope.fault(node, f"SELECT DISTINCT cannot compare {found.type}. {t.instead_of_groups(found.type, 'Compare')}")

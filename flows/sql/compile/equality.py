@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
+from flows.sql.intervals import length
 from flows.sql.once import once, once_each
 
 if TYPE_CHECKING:
     from flows.model.types import Type
+    from flows.sql.compile.value import Value
+
+
+def lengths(value: Value) -> Value:
+    """Return what of a value tells it apart: of INTERVALs, which are equal where they are as long, their length."""
+    return value._replace(type=t.INT64, sql=length(value.sql)) if value.type == t.INTERVAL else value
 
 
 def equal(one: str, two: str, type_: Type) -> str:
@@ -20,7 +27,7 @@ def equal(one: str, two: str, type_: Type) -> str:
     if type_.element is not None:
         element = type_.element
         return once_each([one, two], lambda names: _equal_arrays(names[0], names[1], element))
-    return f"({one} = {two})"
+    return f"({length(one)} = {length(two)})" if type_ == t.INTERVAL else f"({one} = {two})"
 
 
 def _equal_structs(one: str, two: str, type_: Type) -> str:

@@ -51,7 +51,7 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
             return known.sql
         value = _value(item, target, scope)
         if not t.can(value.type, "group"):
-            scope.fault(item, "a query cannot GROUP BY JSON. Group by what JSON_VALUE gives.")
+            scope.fault(item, f"a query cannot GROUP BY {value.type}. {t.instead_of_groups(value.type, 'Group by')}")
         scope.context.decides |= value.drifts
         sql = value.sql
         if several and not _is_path(target, value, scope):

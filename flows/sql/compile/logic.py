@@ -90,7 +90,8 @@ def _distinct(node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     sides = [converted(node.this, left, common, scope), converted(node.expression, right, common, scope)]
     sign = "IS NOT DISTINCT FROM" if isinstance(node, exp.NullSafeEQ) else "IS DISTINCT FROM"
-    return Value(t.BOOL, filled(signatures.operator(sign)[0].template, sides))
+    of_intervals, of_others = signatures.operator(sign)
+    return Value(t.BOOL, filled((of_intervals if common == t.INTERVAL else of_others).template, sides))
 
 
 @compiles(exp.Between, reads=("low", "high"))

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+_IN_ITS_OWN_WAY = {"ARRAY", "STRUCT", "INTERVAL"}
+"""What DuckDB does not compare as GoogleSQL does."""
+
+
 @compiles(exp.In, reads=("query", "unnest"))
 def _in(node: exp.Expr, scope: Scope) -> Value:
     value = expression(node.this, scope)
@@ -38,7 +42,7 @@ def _in(node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     pairs = [(node.this, value), *items]
     lazily = keeps_rows_out(node) and all(item.same for _, item in items)
-    if common != t.FLOAT64 and common.name not in {"ARRAY", "STRUCT"}:
+    if common != t.FLOAT64 and common.name not in _IN_ITS_OWN_WAY:
         scope.context.decides |= any(one.drifts for _, one in pairs)
         given = [converted(*pair, common, scope) for pair in pairs]
         listed = all(map(plain, given[1:])) or lazily
@@ -80,7 +84,7 @@ def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
 def _among(node: exp.Expr, value: Value, array: tuple[str, Type], common: Type, scope: Scope) -> Value:
     """Return whether a value is one of an ARRAY's, compared in one type."""
     sql, (listed, type_) = converted(node.this, value, common, scope), array
-    if common.name in {"ARRAY", "STRUCT"}:
+    if common.name in _IN_ITS_OWN_WAY:
         return Value(t.BOOL, among(sql, cast.cast(listed, type_, t.array(common), "NULL"), common))
     if common != type_.element:
         listed = f"CAST({listed} AS {t.duckdb_type(t.array(common))})"
@@ -112,7 +116,7 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     if common is None or common == t.UNKNOWN:
         return NOTHING
     # Of NULL in no rows, DuckDB says NULL where a query of names around it takes the elements of an array.
-    if common == t.FLOAT64 or common.name in {"ARRAY", "STRUCT"} or (correlated and "LATERAL (" in relation.sql):
+    if common == t.FLOAT64 or common.name in _IN_ITS_OWN_WAY or (correlated and "LATERAL (" in relation.sql):
         return _among(node, value, (f"ARRAY({relation.sql})", t.array(inner.type)), common, scope)
     sql = relation.sql
     if common != inner.type:

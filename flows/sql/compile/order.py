@@ -14,7 +14,8 @@ from flows.model.errors import Fault
 from flows.model.sizes import plural
 from flows.sql import types as t
 from flows.sql.compile.dispatch import expression
-from flows.sql.compile.distinct_rows import refuse_hidden, refuse_json
+from flows.sql.compile.distinct_rows import refuse_hidden, refuse_ungrouped
+from flows.sql.compile.equality import lengths
 from flows.sql.compile.frames import (
     by_peers,
     counts_rows,
@@ -127,7 +128,7 @@ def tail(  # noqa: PLR0913 - what is known of the rows
             )
     distinct = isinstance(node, exp.Select) and node.args.get("distinct")
     if distinct:
-        refuse_json(node, scope, [column.value for column in columns])
+        refuse_ungrouped(node, scope, [column.value for column in columns])
     if cut and keys and not distinct and _is_fully_joined(node.root(), scope):
         # By a column DuckDB would leave out late rows before it joins, in whose place FULL JOIN then gives NULL.
         keys = (keys[0]._replace(sql=f"list_extract([{keys[0].sql}], 1)"), *keys[1:])
@@ -243,6 +244,7 @@ def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[Key]:
     way = "DESC" if node.args.get("desc") else "ASC"
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
     # DuckDB refuses to order by a literal.
+    value = lengths(value)
     type_ = t.duckdb_type(value.type if value.type != t.NULL else t.INT64)
     key = Key(f"CAST({value.sql} AS {type_})" if value.literal or value.same else value.sql, f"{way} NULLS {nulls}")
     if value.type != t.FLOAT64:
@@ -335,6 +337,7 @@ def _takes_first(window: exp.Window) -> bool:
 def _partition(node: exp.Expr, scope: Scope) -> Value:
     value = expression(node, scope)
     scope.context.decides |= value.drifts
+    value = lengths(value)
     if not t.can(value.type, "partition"):
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
     return value

@@ -100,7 +100,8 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
         columns.append((name, Value(common or t.UNKNOWN, "", origins=origins, drifts=drifts)))
         scope.context.decides |= bool(node.args.get("distinct")) and drifts
         if node.args.get("distinct") and common is not None and not t.can(common, "group"):
-            scope.fault(node, f"column '{name}' is {common}, which {word} DISTINCT cannot compare.")
+            said = f"column '{name}' is {common}, which {word} DISTINCT cannot compare."
+            scope.fault(node, f"{said} {t.instead_of_groups(common, 'Compare')}")
     between = f" {word} {'' if node.args.get('distinct') else 'ALL '}"
     sql = between.join(f"({as_types(side, columns, scope)})" for side in sides)
     relation = Relation(columns, sql, nodes=first.nodes, element=first.element)

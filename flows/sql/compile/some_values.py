@@ -69,6 +69,7 @@ def of_extreme(  # noqa: PLR0913, PLR0917 - the parts of a call
     known = name in _OF_LISTS or (name in {"ARRAY_AGG", "STRING_AGG"} and not marks["d"] and type_ != t.BYTES)
     if (
         by.type == t.NULL
+        or t.INTERVAL in (by.type, arguments[0].type)
         or not t.can(by.type, "order")
         or inexact
         or not known

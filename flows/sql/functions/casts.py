@@ -46,6 +46,13 @@ def _with_leap_second(read: str) -> str:
     return f"CASE WHEN regexp_matches($1, '{LEAP_SECOND}') THEN {later} ELSE {read.replace('{}', '$1')} END"
 
 
+_OF_INTERVAL = {name: f"struct_extract($1, '{name}')" for name in "mdu"}
+_INTERVAL_TEXT = (
+    "(CASE WHEN {m} < 0 THEN '-' ELSE '' END || (abs({m}) // 12) || '-' || (abs({m}) % 12) || ' ' || {d} || ' ' || CASE WHEN {u} < 0 THEN '-' ELSE '' END "
+    "|| (abs({u}) // 3600000000) || ':' || (abs({u}) % 3600000000 // 60000000) || ':' || (abs({u}) % 60000000 // 1000000) || "
+    "CASE WHEN {u} % 1000000 = 0 THEN '' WHEN {u} % 1000 = 0 THEN printf('.%03d', abs({u}) % 1000000 // 1000) ELSE printf('.%06d', abs({u}) % 1000000) END)"
+).format(**_OF_INTERVAL)
+
 CASTS = rf"""
 INT64 => NUMERIC BIGNUMERIC FLOAT64 = CAST($1 AS $type)
 INT64 -> BOOL = ($1 <> 0)
@@ -82,6 +89,7 @@ DATETIME -> TIMESTAMP = make_timestamptz(epoch_us(CAST($1 AS TIMESTAMP)))
 DATETIME -> STRING = (strftime($1, '%Y-%m-%d %H:%M:%S') || {_fraction("$1")})
 TIMESTAMP -> DATE DATETIME TIME = CAST($utc1 AS $type)
 TIMESTAMP -> STRING = ((strftime($utc1, '%Y-%m-%d %H:%M:%S') || {_fraction("$utc1")}) || '+00')
+INTERVAL -> STRING = {_INTERVAL_TEXT}
 TIME -> STRING = (left(CAST($1 AS VARCHAR), 8) || {_fraction("$1")})
 """
 

@@ -1,6 +1,7 @@
 """Operators, one line for each signature; `signatures` says how a line reads."""
 
 from flows.sql.decimals import divide_bignumeric, divide_numeric, multiply_bignumeric, multiply_numeric
+from flows.sql.intervals import length
 
 ESCAPE = r" ESCAPE '\'"
 """What a pattern without a backslash can do without."""
@@ -73,22 +74,30 @@ OPERATORS = rf"""
 ||(BYTES...) -> BYTES = ($|)
 ||(ARRAY<T>...) -> ARRAY<T> = CASE WHEN $null THEN NULL ELSE list_concat($*) END
 =(FLOAT64, FLOAT64) -> BOOL = ($1 = $2) -- of NaN FALSE
+=(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} = {length("$2")})
 =(E, E) -> BOOL = ($1 = $2)
 <>(FLOAT64, FLOAT64) -> BOOL = ($1 <> $2) -- of NaN TRUE
+<>(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} <> {length("$2")})
 <>(E, E) -> BOOL = ($1 <> $2)
 <(FLOAT64, FLOAT64) -> BOOL = ($1 < $2) -- of NaN FALSE
+<(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} < {length("$2")})
 <(O, O) -> BOOL = ($1 < $2)
 <=(FLOAT64, FLOAT64) -> BOOL = ($1 <= $2) -- of NaN FALSE
+<=(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} <= {length("$2")})
 <=(O, O) -> BOOL = ($1 <= $2)
 >(FLOAT64, FLOAT64) -> BOOL = ($1 > $2) -- of NaN FALSE
+>(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} > {length("$2")})
 >(O, O) -> BOOL = ($1 > $2)
 >=(FLOAT64, FLOAT64) -> BOOL = ($1 >= $2) -- of NaN FALSE
+>=(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} >= {length("$2")})
 >=(O, O) -> BOOL = ($1 >= $2)
 IS NULL(T) -> BOOL = ($1 IS NULL)
 IS TRUE(BOOL) -> BOOL = (coalesce($1, FALSE) = TRUE)
 IS UNKNOWN(BOOL) -> BOOL = ($1 IS NULL)
 IS FALSE(BOOL) -> BOOL = (coalesce($1, TRUE) = FALSE)
+IS DISTINCT FROM(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} IS DISTINCT FROM {length("$2")})
 IS DISTINCT FROM(O, O) -> BOOL = ($1 IS DISTINCT FROM $2)
+IS NOT DISTINCT FROM(INTERVAL, INTERVAL) -> BOOL = ({length("$1")} IS NOT DISTINCT FROM {length("$2")})
 IS NOT DISTINCT FROM(O, O) -> BOOL = ($1 IS NOT DISTINCT FROM $2)
 LIKE(STRING, STRING) -> BOOL = $1 LIKE $2{ESCAPE}
 LIKE(BYTES, BYTES) -> BOOL = $1 LIKE $2{ESCAPE}

@@ -48,9 +48,12 @@ IF(BOOL, T, T) -> T = CASE WHEN $1 THEN $2 ELSE $3 END
 IFNULL(T, T) -> T = coalesce($1, $2)
 COALESCE(T...) -> T = coalesce($*)
 NULLIF(FLOAT64, FLOAT64) -> FLOAT64 = CASE WHEN $1 = $2 AND NOT isnan($1) THEN NULL ELSE $1 END
+NULLIF(INTERVAL, INTERVAL) -> INTERVAL = CASE WHEN struct_extract($1, 'k') = struct_extract($2, 'k') THEN NULL ELSE $1 END
 NULLIF(E, E) -> E = nullif($1, $2)
 GREATEST(FLOAT64...) -> FLOAT64 = CASE WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE greatest($*) END -- strict
 LEAST(FLOAT64...) -> FLOAT64 = CASE WHEN list_contains([$*], CAST('NaN' AS DOUBLE)) THEN CAST('NaN' AS DOUBLE) ELSE least($*) END -- strict
+GREATEST(INTERVAL...) -> INTERVAL = list_reduce([$*], lambda xone, xtwo: CASE WHEN struct_extract(xtwo, 'k') > struct_extract(xone, 'k') THEN xtwo ELSE xone END) -- strict
+LEAST(INTERVAL...) -> INTERVAL = list_reduce([$*], lambda xone, xtwo: CASE WHEN struct_extract(xtwo, 'k') < struct_extract(xone, 'k') THEN xtwo ELSE xone END) -- strict
 GREATEST(O...) -> O = greatest($*) -- strict
 LEAST(O...) -> O = least($*) -- strict
 

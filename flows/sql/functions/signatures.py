@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.types import Type, parse_type
 from flows.sql import types as t
+from flows.sql.functions import intervals
 from flows.sql.functions.aggregates import AGGREGATES, WINDOWS
 from flows.sql.functions.blobs import BLOBS
 from flows.sql.functions.marks import NO_MARKS, Marks, marked, read
@@ -34,7 +35,9 @@ T, U = Type("T"), Type("U")
 E, O = Type("E"), Type("O")  # noqa: E741 - as the table has it
 """What stands for any type with comparisons, and with an order."""
 VARIABLES = (T, U, E, O)
-_SCALARS = SCALARS + NUMBERS + TEXTS + BLOBS
+_SCALARS = SCALARS + NUMBERS + TEXTS + BLOBS + intervals.SCALARS
+_AGGREGATES = AGGREGATES + intervals.AGGREGATES
+_OPERATORS = OPERATORS + intervals.OPERATORS
 _WRITTEN = re.compile(r"(?:([0-9]+)(?:\.\.([0-9]+))?)?")
 _LINE = re.compile(r"(.+?)\(([^()]*)\) -> (\S+|ARRAY<STRUCT<.+?>>) = (.+?)(?: -- (.+))?")
 
@@ -166,7 +169,7 @@ def _type(word: str) -> Type:
     if word.startswith("STRUCT<"):
         fields = (field.split(" ") for field in word[7:-1].split(", "))
         return Type("STRUCT", fields=tuple((name, _type(of)) for name, of in fields))
-    return t.array(_type(word[6:-1])) if word.startswith("ARRAY<") else parse_type(word)
+    return t.array(_type(word[6:-1])) if word.startswith("ARRAY<") else parse_type(word, in_query=True)
 
 
 @lru_cache(maxsize=1024)
@@ -178,7 +181,7 @@ def scalar(name: str) -> tuple[Signature, ...]:
 @lru_cache(maxsize=1024)
 def aggregate(name: str) -> tuple[Signature, ...]:
     """Return how an aggregate is called; nothing where it is none."""
-    return _table(AGGREGATES).get(name, ())
+    return _table(_AGGREGATES).get(name, ())
 
 
 @lru_cache(maxsize=1024)
@@ -190,14 +193,14 @@ def window(name: str) -> tuple[Signature, ...]:
 @lru_cache(maxsize=64)
 def operator(sign: str) -> tuple[Signature, ...]:
     """Return what an operator takes."""
-    return _table(OPERATORS)[sign]
+    return _table(_OPERATORS)[sign]
 
 
 def operators() -> dict[str, tuple[Signature, ...]]:
     """Return all operators."""
-    return _table(OPERATORS)
+    return _table(_OPERATORS)
 
 
 def names() -> list[str]:
     """Return the names of all functions in the tables."""
-    return sorted({name for text in (_SCALARS, AGGREGATES, WINDOWS) for name in _table(text)})
+    return sorted({name for text in (_SCALARS, _AGGREGATES, WINDOWS) for name in _table(text)})

@@ -217,7 +217,7 @@ def _foreign_types(tokens: Sequence[Token]) -> Iterator[Fault]:
 
 def _type_fault(name: str) -> str | None:
     try:
-        parse_type(name)
+        parse_type(name, in_query=True)
     except ValueError as error:
         return str(error)
     return None

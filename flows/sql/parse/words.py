@@ -12,7 +12,7 @@ RESERVED = frozenset([
     "UNBOUNDED", "UNION", "UNNEST", "USING", "WHEN", "WHERE", "WINDOW", "WITH", "WITHIN",
 ])  # fmt: skip
 """All of them."""
-NO_CALLS = (RESERVED - {"IF", "LEFT", "RIGHT"}) | {"SAFE_CAST", "MAKE_INTERVAL", "VALUES", "PIVOT", "UNPIVOT"}
+NO_CALLS = (RESERVED - {"IF", "LEFT", "RIGHT"}) | {"SAFE_CAST", "VALUES", "PIVOT", "UNPIVOT"}
 """What looks like a call of one of these is none, and has a grammar of its own."""
 VALUES = frozenset({"END", "NULL", "TRUE", "FALSE"})
 """Reserved words that end a value."""
