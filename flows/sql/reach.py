@@ -93,6 +93,8 @@ class Origin:
     """As what it is written, where it is no time."""
     steps: tuple[Step, ...] = ()
     """What has become of it, exactly."""
+    uncut: tuple[tuple[Part, timedelta], ...] = ()
+    """To what it has been cut last, each with what `least` was before."""
     opaque: bool = False
     """Whether a bound on the value says nothing about the column's: other rows have decided about it."""
 
@@ -135,7 +137,9 @@ def _stepped(value: Origin, step: Step) -> Origin:
     span = span_of(step)
     if span is None:
         return replace(value, opaque=True)
-    return replace(value, least=value.least + span[0], most=value.most + span[1])
+    cut_to = PARTS.get(step.part) if isinstance(step, Cut) else None
+    uncut = (*value.uncut, (cut_to, value.least)) if cut_to else ()
+    return replace(value, least=value.least + span[0], most=value.most + span[1], uncut=uncut)
 
 
 class Limit(NamedTuple):
@@ -162,10 +166,21 @@ def limit_of(origin: Origin, sign: str, value: Bound, condition: exp.Expr) -> Li
         if sign in {">=", ">", "="}:
             lower = _lower(plus(value.low, -origin.most), origin.unit, inclusive=sign != ">")
         if sign in {"<=", "<", "="}:
-            upper = _upper(plus(value.high, -origin.least), origin.unit, inclusive=sign != "<")
+            least = _least_below(value.high, origin) if sign == "<" else origin.least
+            upper = _upper(plus(value.high, -least), origin.unit, inclusive=sign != "<")
     except OverflowError:
         return None
     return Limit(origin.occurrence, origin.column, lower, upper, condition)
+
+
+def _least_below(edge: Edge, origin: Origin) -> timedelta:
+    """Return how far a value that stays below an edge lies at least behind its column: what is cut to a part stays below the part's beginning where it did so before."""
+    least = origin.least
+    for part, before in reversed(origin.uncut):
+        if not is_at(edge, part):
+            break
+        least = before
+    return least
 
 
 def all_of(found: Iterable[Limit]) -> list[Limit]:

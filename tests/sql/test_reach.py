@@ -103,7 +103,7 @@ DATES = st.recursive(
     max_leaves=3,
 )
 COLUMNS = {
-    "core.events": (["ts", "TIMESTAMP(DATE(ts))", *(f"TIMESTAMP_TRUNC(ts, {unit})" for unit in ("HOUR", "DAY", "ISOWEEK", "MONTH"))], ["DATE(ts)", "CAST(ts AS DATE)"]),
+    "core.events": (["ts", "TIMESTAMP(DATE(ts))", *(f"TIMESTAMP_TRUNC(ts, {unit})" for unit in ("HOUR", "DAY", "ISOWEEK", "MONTH"))], ["DATE(ts)", "CAST(ts AS DATE)", "DATE(ts, 'Europe/Vienna')", "DATE(ts, '-05:30')", "DATE_TRUNC(DATE(TIMESTAMP_ADD(ts, INTERVAL 2 HOUR)), MONTH)"]),
     "core.days": (["TIMESTAMP(day)"], ["day", "DATE_TRUNC(day, MONTH)"]),
 }  # fmt: skip
 
