@@ -17,6 +17,7 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_LATERAL = "LATERAL ("
 _JOIN = {"this", "on", "using", "side", "kind"}
 _UNCOUNTED = ' CROSS JOIN unnest([1]) AS "one"'
 """One row of which DuckDB does not know that it is one.
@@ -108,6 +109,11 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
                     source.columns = [(name, NOTHING) for name, _ in source.columns]
     if not condition:
         return f" CROSS JOIN {item}"
+    if item.startswith(_LATERAL) and "SELECT" in condition and side in {"", "LEFT"}:
+        # DuckDB takes no query in the condition of such a join, and one inside of what is joined.
+        own = item.rpartition(" AS ")[2]
+        kept = condition.removeprefix(" ON ")
+        item, condition = f"LATERAL (SELECT * FROM {item.removeprefix('LATERAL ')} WHERE {kept}) AS {own}", " ON TRUE"
     return f" {side + ' ' if side else ''}JOIN {item}{condition}"
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlglot.tokenizer_core import TokenType
 
 from flows.sql.functions import signatures
+from flows.sql.parse.spelling import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _COMMA = TokenType.COMMA
+_LITERALS = {*TEXTS, TokenType.NUMBER, TokenType.NULL, TokenType.TRUE, TokenType.FALSE}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
 
@@ -104,6 +106,11 @@ def aggregate_in(words: Words) -> str:
             at = closing(words, at)
         at += 1
     return ""
+
+
+def is_literal(words: Words) -> bool:
+    """Say whether words are a literal, perhaps with AS and a name."""
+    return words[0].kind in _LITERALS and (len(words) == 1 or words[1].kind == TokenType.ALIAS)
 
 
 def way_of(item: Words) -> int:

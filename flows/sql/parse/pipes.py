@@ -18,6 +18,7 @@ from flows.sql.parse.brackets import (
     closing,
     gives_values,
     in_no_brackets,
+    is_literal,
     listed,
     split,
     way_of,
@@ -299,8 +300,8 @@ class _Pipe:
                 shown = " ".join(word.written for word in value)
                 self._refuse(f"'{shown}' is no aggregate. Write it behind GROUP BY, or |> SELECT behind |> AGGREGATE.")
         for key in keys:
-            if not key or key[0].upper in _NO_KEYS or (len(key) == 1 and key[0].kind == TokenType.NUMBER):
-                known = "columns and expressions, each with AS where it needs a name"
+            if not key or key[0].upper in _NO_KEYS or is_literal(key):
+                known = "columns and expressions that are no literals, each with AS where it needs a name"
                 self._refuse(f"|> AGGREGATE groups by {known}. Write another set of groups as SELECT ... GROUP BY.")
         groups = self._words(f"GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}") if keys else []
         self._read(self._select(self._joined([*keys, *values]), groups), None)
