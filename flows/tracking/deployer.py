@@ -74,6 +74,11 @@ class Known:
     automations: dict[str, list[dict[str, Any]]]
     """Those that run a deployment, by its id."""
 
+    def has(self, one: Desired) -> bool:
+        """Say whether a deployment is there as it is to be."""
+        there = self.deployments.get((one.kind, one.name))
+        return there is not None and is_same(one, there, self.automations.get(there["id"], []))
+
 
 def deploy(
     settings: Settings,
@@ -116,7 +121,7 @@ async def _deploy(
 ) -> Deployed:
     result = Deployed()
     async with api:
-        await _require_pool(api)
+        await _require_pool(api)  # alone: SQLite's server may answer nobody any more once requests are given up
         known, made = await asyncio.gather(_read(api), _beside(partial(_desired, wanted)))
         ours = _ours(known)
         moved, gone = _surplus(ours, {one.name: one.kind for one in made}, keep)
@@ -125,16 +130,21 @@ async def _deploy(
         result.left = sorted(name for name in gone.values() if name not in going)
         deleted = moved | {id_: name for id_, name in gone.items() if name in going}
 
-        todo, pace = [], Pace(_tries(api))
+        changed = []
         for one in made:
-            there = known.deployments.get((one.kind, one.name))
-            if there and is_same(one, there, known.automations.get(there["id"], [])):
+            if known.has(one):
                 result.unchanged.append(one.name)
             else:
-                request = request_of(one, known.flows[one.kind], is_new=there is None)
-                work = partial(make, api, pace.patiently, request, one.triggers)
-                names = result.updated if there else result.created
-                todo.append(partial(_tell, one.name, work, names, result, progress))
+                changed.append(one)
+        flows = known.flows | {
+            kind: await _made_flow(api, kind) for kind in {one.kind for one in changed} - known.flows.keys()
+        }
+        todo, pace = [], Pace(_tries(api))
+        for one in changed:
+            is_new = (one.kind, one.name) not in known.deployments
+            work = partial(make, api, pace.patiently, request_of(one, flows[one.kind], is_new=is_new), one.triggers)
+            names = result.created if is_new else result.updated
+            todo.append(partial(_tell, one.name, work, names, result, progress))
         progress.begin(len(todo))
         await pace.run(todo)
         result.created.sort()
@@ -228,11 +238,13 @@ async def _require_pool(api: Api) -> None:
 
 async def _read(api: Api) -> Known:
     ours = {"flows": {"name": {"any_": list(FLOWS)}}}
-    flows, found, others = await asyncio.gather(
-        _flows(api), _all(api, "deployments", ours), _all(api, "automations", {})
+    answer, found, others = await asyncio.gather(
+        _patiently(api, "POST", "/flows/filter", ours), _all(api, "deployments", ours), _all(api, "automations", {})
     )
+    flows = {one["name"]: one["id"] for one in answer.json()}
     names = {id_: name for name, id_ in flows.items()}
-    deployments = {(names[one["flow_id"]], one["name"]): one for one in found}
+    # Somebody may have made a flow since they were asked for, and deployments of it.
+    deployments = {(names[one["flow_id"]], one["name"]): one for one in found if one["flow_id"] in names}
     automations: dict[str, list[dict[str, Any]]] = {}
     for one in others:
         for action in one["actions"]:
@@ -241,13 +253,9 @@ async def _read(api: Api) -> Known:
     return Known(flows, deployments, automations)
 
 
-async def _flows(api: Api) -> dict[str, str]:
-    """Return the ids of the flows, which are made where they are not there."""
-    flows = {}
-    for name in FLOWS:
-        answer = await _patiently(api, "POST", "/flows/", {"name": name})
-        flows[name] = str(answer.json()["id"])
-    return flows
+async def _made_flow(api: Api, name: str) -> str:
+    answer = await _patiently(api, "POST", "/flows/", {"name": name})
+    return str(answer.json()["id"])
 
 
 async def _all(api: Api, what: str, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
