@@ -87,6 +87,28 @@ def made(months: str, days: str, micros: str, beyond: str) -> str:
     return f"list_extract(list_transform([{{{fields}}}], lambda xparts: {cases}), 1)"
 
 
+def iso_text(interval: str) -> str:
+    """Return the SQL of an INTERVAL's text in the form of ISO 8601, as JSON has it; each of its parts has a sign of its own."""
+    months, days, micros = (f"struct_extract({interval}, '{name}')" for name in "mdu")
+
+    def shown(number: str, letter: str) -> str:
+        return f"CASE WHEN {number} <> 0 THEN {number} || '{letter}' ELSE '' END"
+
+    whole, places = f"{micros} % 60000000 // 1000000", f"rtrim(printf('%06d', abs({micros}) % 1000000), '0')"
+    fraction = f"CASE WHEN {whole} = 0 AND {micros} < 0 THEN '-' ELSE '' END || ({whole}) || '.' || {places} || 'S'"
+    parts = (
+        shown(f"({months} // 12)", "Y"),
+        shown(f"({months} % 12)", "M"),
+        shown(days, "D"),
+        f"CASE WHEN {micros} <> 0 THEN 'T' ELSE '' END",
+        shown(f"({micros} // {PARTS['HOUR'][1]})", "H"),
+        shown(f"({micros} % {PARTS['HOUR'][1]} // {PARTS['MINUTE'][1]})", "M"),
+        f"CASE WHEN {micros} % 1000000 = 0 THEN {shown(f'({whole})', 'S')} ELSE {fraction} END",
+    )
+    nothing = f"{months} = 0 AND {days} = 0 AND {micros} = 0"
+    return f"CASE WHEN {nothing} THEN 'P0Y' ELSE 'P' || {' || '.join(parts)} END"
+
+
 def of_part(text: str, part: str) -> Interval | None:
     """Return what INTERVAL 'text' PART means; None for nothing."""
     kind, each = PARTS[part]

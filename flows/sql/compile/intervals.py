@@ -165,5 +165,6 @@ def amount(node: exp.Expr, scope: Scope) -> Value:
         return integer(node, int(node.name), scope)
     value = expression(node, scope)
     if value.type not in (t.INT64, t.NULL, t.UNKNOWN):
-        return scope.fault(node, f"an interval counts in INT64, but '{shown(node)}' is {value.type}.")
+        instead = " Write INTERVAL '1.5' SECOND, or a number of smaller parts." if value.type == t.FLOAT64 else ""
+        return scope.fault(node, f"an interval counts in INT64, but '{shown(node)}' is {value.type}.{instead}")
     return value

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
     from flows.sql.json_found import Step
 
@@ -261,7 +260,7 @@ def _to_json_string(name: str, node: exp.Expr, scope: Scope) -> Value:
     if len(further) > 1 or (pretty is not None and (pretty.type != t.BOOL or not pretty.literal)):
         return scope.fault(node, f"{name} takes a value, and TRUE for lines of their own: {name}(value, TRUE).")
     at = 0 if pretty is not None and pretty.sql.upper() == "TRUE" else None
-    return _written(name, item, json_texts.written(value.sql, value.type, wide=False, at=at), t.STRING, scope)
+    return Value(t.STRING, json_texts.written(value.sql, value.type, wide=False, at=at))
 
 
 @compiles_call("TO_JSON", fails=False)
@@ -272,14 +271,7 @@ def _to_json(name: str, node: exp.Expr, scope: Scope) -> Value:
     value = expression(item, scope)
     if value.type in (t.UNKNOWN, t.JSON):
         return value
-    return _written(name, item, json_texts.written(value.sql, value.type, wide=True), t.JSON, scope)
-
-
-def _written(name: str, item: exp.Expr, sql: str | None, want: Type, scope: Scope) -> Value:
-    """Return a value's JSON, or note that its type has none."""
-    if sql is None:
-        return scope.unsupported(item, f"{name} of an INTERVAL")
-    return Value(want, sql if want == t.STRING else f"CAST({sql} AS JSON)")
+    return Value(t.JSON, f"CAST({json_texts.written(value.sql, value.type, wide=True)} AS JSON)")
 
 
 @compiles_call("JSON_ARRAY", "JSON_OBJECT")
@@ -293,10 +285,8 @@ def _made(name: str, node: exp.Expr, scope: Scope) -> Value:
     if not all(isinstance(one, str) for one in names):
         return scope.fault(node, f"{name} takes names that are written down: {name}('id', id).")
     texts = []
-    for place, (item, value) in enumerate(values[1::2] if names else values):
+    for place, (_, value) in enumerate(values[1::2] if names else values):
         text = json_texts.written(value.sql, value.type, wide=True)
-        if text is None:
-            return scope.fault(item, f"{name} of {value.type} is not supported by the embedded warehouse.")
         key = f"{quote_text(json.dumps(names[place], ensure_ascii=False))} || ':' || " if names else ""
         if not names or names[place] not in names[:place]:
             texts.append(f"{key}{text}")

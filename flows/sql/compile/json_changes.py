@@ -88,14 +88,9 @@ def _given(
         path = "'$.name[0]'" if name == "JSON_ARRAY_INSERT" else "'$.name'"
         scope.fault(node, f"{name} takes JSON, and paths and values by turns: {name}(json, {path}, value).")
         return None
-    changes = []
-    for item, steps, value in zip(items[2::2], paths, values, strict=True):
-        text = json_texts.written(value.sql, value.type, wide=True)
-        if text is None:
-            scope.unsupported(item, f"{name} of an INTERVAL")
-            return None
-        changes.append((steps or [], value, text))
-    return json.sql, changes, options
+    written = [json_texts.written(value.sql, value.type, wide=True) for value in values]
+    steps = [path or [] for path in paths]
+    return json.sql, list(zip(steps, values, written, strict=True)), options
 
 
 def path_of(name: str, item: exp.Expr, scope: Scope) -> list[Step] | None:

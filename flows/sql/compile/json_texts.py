@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile import cast
+from flows.sql.intervals import iso_text
 from flows.sql.json_held import double, held
 from flows.sql.once import once
 from flows.sql.types import quote_text
@@ -23,19 +24,13 @@ def float_text(value: str) -> str:
     return cast.cast(value, t.FLOAT64, t.STRING, "NULL")
 
 
-def written(value: str, type_: Type, *, wide: bool, at: int | None = None) -> str | None:
-    """Return the SQL for a value's JSON; None where its type has none here.
+def written(value: str, type_: Type, *, wide: bool, at: int | None = None) -> str:
+    """Return the SQL for a value's JSON.
 
     `wide` says whether numbers stay numbers that no FLOAT64 holds. With `at` each part stands on a line of its own, so many
     levels to the right.
     """
-    return once(value, lambda known: _nullable(known, type_, wide=wide, at=at)) if _known(type_) else None
-
-
-def _known(type_: Type) -> bool:
-    if type_.element is not None:
-        return _known(type_.element)
-    return type_ != t.INTERVAL and all(_known(field) for _, field in type_.fields)
+    return once(value, lambda known: _nullable(known, type_, wide=wide, at=at))
 
 
 def _nullable(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
@@ -75,7 +70,7 @@ def _text(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
     if type_ == t.STRING:
         escaped = f"CAST(to_json({value}) AS VARCHAR)"
         return f"replace(replace({escaped}, '\u2028', '\\u2028'), '\u2029', '\\u2029')"
-    text = cast.cast(value, type_, t.STRING, "NULL")
+    text = iso_text(value) if type_ == t.INTERVAL else cast.cast(value, type_, t.STRING, "NULL")
     if type_ in (t.DATETIME, t.TIMESTAMP):
         text = f"replace({text}, ' ', 'T')"
     if type_ == t.TIMESTAMP:

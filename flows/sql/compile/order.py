@@ -339,5 +339,8 @@ def _partition(node: exp.Expr, scope: Scope) -> Value:
     scope.context.decides |= value.drifts
     value = lengths(value)
     if not t.can(value.type, "partition"):
-        scope.fault(node, f"a window cannot PARTITION BY {value.type}. Write CAST({shown(node)} AS STRING).")
+        instead = (
+            "Write its parts" if value.type.fields or value.type.element else f"Write CAST({shown(node)} AS STRING)"
+        )
+        scope.fault(node, f"a window cannot PARTITION BY {value.type}. {instead}.")
     return value

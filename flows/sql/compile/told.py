@@ -12,8 +12,8 @@ from flows.sql.once import failure, once
 if TYPE_CHECKING:
     from flows.model.types import Type
 
-_AS_CAST = (t.INT64, t.BOOL, t.NUMERIC, t.BIGNUMERIC, t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
-_NAMED = (t.NUMERIC, t.BIGNUMERIC, t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
+_AS_CAST = (t.INT64, t.BOOL, t.NUMERIC, t.BIGNUMERIC, t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.INTERVAL)
+_NAMED = (t.NUMERIC, t.BIGNUMERIC, t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.INTERVAL)
 _UNSEEN = r"[\x{0}-\x{8}\x{b}\x{c}\x{e}-\x{1f}\x{7f}-\x{9f}]"
 
 
@@ -36,7 +36,8 @@ def _text(sql: str, type_: Type, *, in_sql: bool) -> str | None:
         return _number(sql, in_sql=in_sql)
     if type_ in _AS_CAST:
         text = cast.cast(sql, type_, t.STRING, "NULL")
-        return f"""'{type_.name} "' || {text} || '"'""" if in_sql and type_ in _NAMED else text
+        behind = " YEAR TO SECOND" if type_ == t.INTERVAL else ""
+        return f"""'{type_.name} "' || {text} || '"{behind}'""" if in_sql and type_ in _NAMED else text
     if type_.element is not None:
         item = told("xitem", type_.element, in_sql=in_sql)
         return item and f"'[' || array_to_string(list_transform({sql}, lambda xitem: {item}), ', ') || ']'"

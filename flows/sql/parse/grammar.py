@@ -100,4 +100,7 @@ def _is_value_or_type(tokens: Sequence[Token], at: int) -> bool:
     ]:
         return True
     after = tokens[at + 2 : at + 3]
+    if tokens[at + 1].text.upper() == "INTERVAL" and after:
+        is_first = at > 0 and tokens[at - 1].token_type == TokenType.LT
+        return after[0].token_type == TokenType.GT or (is_first and after[0].token_type == TokenType.COMMA)
     return tokens[at + 1].text.upper() in {"ARRAY", "STRUCT"} and bool(after) and after[0].token_type == TokenType.LT

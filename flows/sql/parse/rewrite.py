@@ -20,6 +20,8 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = _formats(tokens)
     if TokenType.WITH in kinds:
         tokens = _lets(tokens)
+    if TokenType.INTERVAL in kinds:
+        tokens = _counts(tokens)
     if TokenType.UNKNOWN in kinds:
         tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
     return _paths(tokens) if TokenType.OFFSET in kinds else tokens
@@ -45,6 +47,16 @@ def _formats(tokens: list[Token]) -> list[Token]:
         else token
         for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True)
     ]
+
+
+def _counts(tokens: list[Token]) -> list[Token]:
+    """Put brackets around a number with a point behind INTERVAL, which the parser would else take for the text '1.5'."""
+    written: list[Token] = []
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        is_count = before is not None and before.token_type == TokenType.INTERVAL
+        inexact = is_count and token.token_type == TokenType.NUMBER and not token.text.isdigit()
+        written += _in_brackets([token]) if inexact else [token]
+    return written
 
 
 def _lets(tokens: list[Token]) -> list[Token]:
