@@ -42,9 +42,9 @@ FARM_FINGERPRINT(STRING) -> INT64 = $textprint
 FARM_FINGERPRINT(BYTES) -> INT64 = $blobprint
 NET.IPV4_FROM_INT64(INT64) -> BYTES = unhex(printf('%08x', $1 & 4294967295)) -- fails where $1 NOT BETWEEN -2147483648 AND 4294967295: a number is no IPv4 address
 NET.IPV4_TO_INT64(BYTES) -> INT64 = CAST('0x' || hex($1) AS BIGINT) -- fails where octet_length($1) <> 4: BYTES are no IPv4 address
-NET.IP_FROM_STRING(STRING) -> BYTES = unhex(array_to_string(list_transform(string_split($1, '.'), lambda xpart: printf('%02x', TRY_CAST(xpart AS INTEGER))), '')) -- strict; fails where contains($1, ':'): NET.IP_FROM_STRING of an IPv6 address; fails where NOT (regexp_full_match($1, '(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|$)){4}') AND NOT ends_with($1, '.')): a text is no IP address
-NET.SAFE_IP_FROM_STRING(STRING) -> BYTES = CASE WHEN (regexp_full_match($1, '(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|$)){4}') AND NOT ends_with($1, '.')) THEN unhex(array_to_string(list_transform(string_split($1, '.'), lambda xpart: printf('%02x', TRY_CAST(xpart AS INTEGER))), '')) END -- lacks where regexp_full_match($1, '[0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F.:]*'): NET.SAFE_IP_FROM_STRING of an IPv6 address
-NET.IP_TO_STRING(BYTES) -> STRING = array_to_string(list_transform(regexp_extract_all(hex($1), '..'), lambda xpair: CAST(CAST('0x' || xpair AS INTEGER) AS VARCHAR)), '.') -- strict; fails where octet_length($1) = 16: NET.IP_TO_STRING of an IPv6 address; fails where octet_length($1) <> 4: BYTES are no IP address
+NET.IP_FROM_STRING(STRING) -> BYTES = $address -- strict; fails where $address IS NULL: a text is no IP address
+NET.SAFE_IP_FROM_STRING(STRING) -> BYTES = $address
+NET.IP_TO_STRING(BYTES) -> STRING = $iptext -- strict; fails where octet_length($1) NOT IN (4, 16): BYTES are no IP address
 NET.IP_NET_MASK(INT64, INT64) -> BYTES = CAST(CAST(rpad(repeat('1', $2), CAST($1 * 8 AS INTEGER), '0') AS BIT) AS BLOB) -- fails where $1 NOT IN (4, 16) OR $2 NOT BETWEEN 0 AND $1 * 8: a net mask has 4 or 16 bytes, and no more bits
 NET.IP_TRUNC(BYTES, INT64) -> BYTES = CAST(CAST($1 AS BIT) & CAST(rpad(repeat('1', $2), CAST(octet_length($1) * 8 AS INTEGER), '0') AS BIT) AS BLOB) -- fails where octet_length($1) NOT IN (4, 16) OR $2 NOT BETWEEN 0 AND octet_length($1) * 8: an IP address has 4 or 16 bytes, and is cut within
 """

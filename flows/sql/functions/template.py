@@ -6,7 +6,8 @@ aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compare
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
 words with the one sign between them, `$signs` each sign of UTF-8 in hexadecimal digits, or else one byte,
-`$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint.
+`$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint, `$address` the IP address that it is and
+`$iptext` that of one.
 `$varsamp9(values)` and `$varpop9(values)` are the variance of a sorted list of decimals of 9 places, of a sample or of all.
 `$corr9(one, two)` and the like are the correlation and covariances of pairs of them.
 `$divide(total, count)` is an exact quotient of 9 places, `$round(number, places)` a FLOAT64 rounded as its exact value says.
@@ -18,6 +19,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from flows.sql.addresses import packed, text_of
 from flows.sql.decimals import covariance, divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
 from flows.sql.once import bound, failure
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|address|iptext|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
@@ -172,6 +174,8 @@ def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapp
         return _soundex(arguments[0])
     if mark in {"textprint", "blobprint"}:
         return fingerprint(f"encode({arguments[0]})" if mark == "textprint" else arguments[0])
+    if mark in {"address", "iptext"}:
+        return bound(arguments, lambda names: packed(names[0]) if mark == "address" else text_of(names[0]))
     if mark.startswith("fold"):
         return _folded(arguments[int(mark[4:]) - 1])
     if mark.startswith("utc"):
