@@ -98,8 +98,9 @@ def _field(part: exp.Expr, value: Value, scope: Scope) -> Value:
         return scope.fault(part, f"'{name}' cannot be read: what stands before it {kind}.{hint}")
     found = [(known, type_) for known, type_ in value.type.fields if known.lower() == name.lower()]
     if len(found) != 1:
-        known = [field for field, _ in value.type.fields]
-        hint = did_you_mean(name, known) or f" It has {', '.join(known)}."
+        known = [field for field, _ in value.type.fields if field]
+        listed = f" It has {', '.join(known)}." if known else " None has a name. Write STRUCT(... AS name)."
+        hint = did_you_mean(name, known) or listed
         problem = "is not a field of the STRUCT" if not found else "is the name of two fields"
         return scope.fault(part, f"'{name}' {problem}.{hint}")
     return Value(found[0][1], f"struct_extract({value.sql}, {quote_text(found[0][0])})")

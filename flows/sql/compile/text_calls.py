@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+_DAY = re.compile(r"'[^ Tt]*'")
 _MOST_MATCHES = 100
 """Up to which match REGEXP_INSTR counts: RE2 repeats a part of a pattern no more than 1,000 times."""
 
@@ -57,12 +59,15 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return zoned(name, node, value, scope)
     if value.type != t.STRING or name == "TIME":
         return apply(name, node, signatures.scalar(name), [(item, value)], scope)
-    if value.literal:
-        return Value(want, converted(node, value, want, scope))
-    if want == t.DATE:
-        return scope.fault(node, f"DATE does not take STRING. Write CAST({shown(item)} AS DATE).")
+    # A text is the day in UTC of the moment that it means.
+    read = t.TIMESTAMP if want == t.DATE and not (value.literal and _DAY.fullmatch(value.sql)) else want
     wrong = f"{name}: the text is none"
-    return Value(want, bound([value.sql], lambda names: cast.cast(names[0], t.STRING, want, failure(wrong, names[0]))))
+    sql = (
+        converted(node, value, read, scope)
+        if value.literal
+        else bound([value.sql], lambda names: cast.cast(names[0], t.STRING, read, failure(wrong, names[0])))
+    )
+    return Value(want, sql if read == want else f"CAST({naive(sql)} AS DATE)")
 
 
 @compiles_call("NORMALIZE", fails=False)
