@@ -135,6 +135,8 @@ def decimal_literal(text: str, want: Type) -> str | None:
     if number.adjusted() > 38 - scale:
         return None
     rounded = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, Context(prec=80))
+    if want == t.BIGNUMERIC and rounded != number:
+        return None
     return f"CAST('{rounded:f}' AS {duckdb_type(want)})" if rounded.copy_abs() < Decimal(10) ** (38 - scale) else None
 
 

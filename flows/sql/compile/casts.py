@@ -84,7 +84,11 @@ def _cast_to(node: exp.Expr, want: Type, scope: Scope) -> Value:
         number = cast.decimal_literal(str(value.constant), want.base)
         beyond = want.base == t.BIGNUMERIC and re.fullmatch(DECIMAL, str(value.constant)) is not None
         if number is None and (beyond or not safe):
-            kept = " of 38 digits, which is what the embedded warehouse holds" if want == t.BIGNUMERIC else ""
+            kept = (
+                " of 38 digits, 18 of them behind the point, which is what the embedded warehouse holds"
+                if want == t.BIGNUMERIC
+                else ""
+            )
             return scope.fault(node, f"'{value.constant}' is not a {want}{kept}.")
         exact = number or f"CAST(NULL AS {t.duckdb_type(want)})"
         return Value(want.base, cast.cast(exact, want.base, want, "NULL"))

@@ -21,6 +21,8 @@ _AROUND = r"[\s\x0b]*"
 DECIMAL = rf"{_AROUND}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_AROUND}"
 """The forms of texts. How GoogleSQL reads them is how DuckDB does once they are known: none is read in two ways."""
 _ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{1,2})?| W-SU| [A-Z][A-Za-z0-9]+([/_+:-][A-Za-z0-9]+)*)"
+FINE = r"[.][0-9]{18}[0-9]*[1-9]|[eE]-0*(?:1[0-9]|[2-9][0-9]|[0-9]{3})|[.][0-9]{9}[0-9]*[1-9][0-9]*[eE]-"
+"""A text of a number that needs more than 18 places behind the point, or may."""
 _HEXADECIMAL = "CAST(CAST(regexp_extract($1, '0[xX][0-9a-fA-F]+') AS UBIGINT) AS HUGEINT)"
 # Of the first 16 digits, rounded as all of them are, and their place.
 _OF_DIGITS = "CAST(CAST('0x' || coalesce(nullif(left(xhex, 16), ''), '0') AS UBIGINT) | CAST({} AS UBIGINT) AS DOUBLE) * {}".format(
@@ -75,7 +77,7 @@ STRING ~> BYTES = encode($1)
 STRING -> INT64 = CASE WHEN regexp_matches($1, '[xX]') THEN CAST(CASE WHEN contains($1, '-') THEN 0 - {_HEXADECIMAL} ELSE {_HEXADECIMAL} END AS BIGINT) ELSE CAST($1 AS BIGINT) END -- fails; of (?:{_AROUND}[+-]?[0-9]+| *[+-]?0[xX][0-9a-fA-F]+){_AROUND}
 STRING -> FLOAT64 = CASE WHEN contains(lower($1), '0x') THEN {_HEXADECIMAL_FLOAT} ELSE CAST($1 AS $type) END -- fails; of {DECIMAL}|{_AROUND}[+-]?0[xX][0-9a-fA-F]+{_AROUND}|{_AROUND}[+-]?(?i:inf|infinity|nan){_AROUND}
 STRING -> NUMERIC = CAST($1 AS $type) -- fails; of {DECIMAL}
-STRING -> BIGNUMERIC = CAST($1 AS $type) -- of {DECIMAL}
+STRING -> BIGNUMERIC = CASE WHEN regexp_matches($1, '{FINE}') THEN error('Could not cast a text to BIGNUMERIC: it needs more than 18 places, which the embedded warehouse does not hold') ELSE CAST($1 AS $type) END -- of {DECIMAL}
 STRING -> BOOL = CAST($1 AS $type) -- of (?i:true|false)
 STRING ~> DATE = CAST($1 AS $type) -- fails; in years; of {DAY}
 STRING ~> DATETIME = {_with_leap_second("CAST(upper({}) AS $type)")} -- fails; in years; of {DAY}([ Tt]{CLOCK})?
