@@ -16,7 +16,7 @@ from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.inside import Inside, read
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
 from flows.sql.compile.order import Ordering, is_literal, ordering, over
-from flows.sql.compile.some_values import limited, of_extreme
+from flows.sql.compile.some_values import limited, of_extreme, of_queries
 from flows.sql.compile.ties import mark, pick
 from flows.sql.compile.value import Value
 from flows.sql.functions import signatures
@@ -248,15 +248,15 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: Inside, marks: dict[
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
     kinds = [value.type for _, value in arguments if not (value.type == t.INTERVAL and name in _SAME_DISTINCT)]
     if inside.distinct and (kind := next((one for one in kinds if not t.can(one, "group")), None)):
-        said = f"{kind} cannot be compared, as DISTINCT does. {t.instead_of_groups(kind, 'Compare')}"
-        return scope.fault(node, said)
+        instead = t.instead_of_groups(kind, "Compare")
+        return scope.fault(node, f"{kind} cannot be compared, as DISTINCT does. {instead}")
     marks |= {
         "d": "DISTINCT " if inside.distinct else "",
         "x": "exact" if scope.context.exact else "",
         "o": suffix,
         "i": ignore,
     }
-    value = apply(name, node, candidates, arguments, scope, marks=marks)
+    value = of_queries(name, apply(name, node, candidates, arguments, scope, marks=marks), arguments, suffix)
     if value.type == t.UNKNOWN or (inside.limit is None and inside.rows is None):
         return value
     values = [argument for _, argument in arguments]

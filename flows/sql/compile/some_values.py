@@ -22,6 +22,8 @@ _OF_LISTS = {
     "LOGICAL_OR": "bool_or",
 }
 """What DuckDB calls an aggregate of a list."""
+_ENDS = {"MIN": "min", "MAX": "max", "ANY_VALUE": "min"}
+"""What takes one value by an order, in DuckDB's words."""
 
 
 def limited(  # noqa: PLR0913, PLR0917 - the parts of a call
@@ -49,6 +51,17 @@ def limited(  # noqa: PLR0913, PLR0917 - the parts of a call
 def _joined(listed: str, arguments: Sequence[Value]) -> str:
     separator = arguments[1].sql if len(arguments) > 1 else "','"
     return f"array_to_string({listed}, {separator})"
+
+
+def of_queries(name: str, value: Value, arguments: Sequence[tuple[exp.Expr, Value]], over: str) -> Value:
+    """Return an aggregate, where it is the least or the greatest of STRUCTs or the like that queries give by another function.
+
+    DuckDB's own min and max of them copy their argument, and no query can be copied.
+    """
+    nested = value.type.element is not None or bool(value.type.fields) or value.type == t.INTERVAL
+    if name not in _ENDS or not nested or "SELECT" not in arguments[0][1].sql:
+        return value
+    return value._replace(sql=f"list_aggregate(array_agg({arguments[0][1].sql}){over}, '{_ENDS[name]}')")
 
 
 def of_extreme(  # noqa: PLR0913, PLR0917 - the parts of a call
