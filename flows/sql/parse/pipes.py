@@ -44,6 +44,8 @@ _OPEN_ENDS = {"AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN"}
 """Words that need a value behind them."""
 _OF_COLUMNS = {"RENAME", "SET", "DROP", "DISTINCT", "PIVOT", "UNPIVOT"}
 """Operators that a row has no columns for where it is one value."""
+_OF_ROWS = {"WHERE", "SELECT", "EXTEND", "SET", "DROP", "RENAME", "AS"}
+"""Operators that leave the rows in the order that they had."""
 _NO_KEYS = {"ROLLUP", "CUBE", "GROUPING", "ALL"}
 
 
@@ -64,6 +66,25 @@ def without_pipes(
     return text, found
 
 
+def _limited_first(steps: list[Words]) -> list[Words]:
+    """Return operators with each LIMIT before those that only make other columns of a row, where their order is lost."""
+    found: list[Words] = []
+    for step in steps:
+        at = len(found)
+        while step and step[0].upper == "LIMIT" and at and _is_of_one_row(found[at - 1]):
+            at -= 1
+        found.insert(at, step)
+    return found
+
+
+def _is_of_one_row(step: Words) -> bool:
+    return (
+        bool(step)
+        and step[0].upper in _OF_ROWS - {"WHERE"}
+        and not any(word.upper in {"OVER", "DISTINCT", "WINDOW"} for word in step)
+    )
+
+
 def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
     """Return the words of one level, and of all within, without pipes."""
     inside: Words = []
@@ -80,7 +101,7 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
     if not steps and (not first or first[0].kind != TokenType.FROM):
         return inside
     pipe = _Pipe(first, inside[begins] if begins < len(inside) else words[0], tokenize)
-    for step in steps:
+    for step in _limited_first(steps):
         pipe.apply(step)
     return [*inside[:begins], *pipe.query(), *inside[ends:]]
 
@@ -94,6 +115,8 @@ class _Pipe:
         self._where: list[Words] = []
         self._order: Words = []
         self._limit: Words = []
+        self._lost = ""
+        """The operator that has followed on an order, which the query does not keep beyond it."""
         self._core: Words = []
         """The query that it reads, where it reads nothing else."""
         self._is_closed = False
@@ -164,8 +187,7 @@ class _Pipe:
         word = " ".join(name.split())
         if not body and word != "DISTINCT":
             self._refuse(f"nothing follows |> {word}. Write what belongs there, or remove it.")
-        if self._order and not self._limit and word != "LIMIT":
-            self._refuse("|> ORDER BY, or an order in |> AGGREGATE, stands before LIMIT, or last: its rows lose it.")
+        self._lose_order(word, body)
         if word != "AS":
             self._refuse_changed(body)
         if word in _OF_COLUMNS and gives_values(self._core):
@@ -190,6 +212,20 @@ class _Pipe:
             self._refuse(
                 f"|> {word} is no operator of pipes.{near or f' They are {listed}, JOIN, UNION ALL and the like.'}"
             )
+
+    def _lose_order(self, word: str, body: Words) -> None:
+        """Leave out an order that no LIMIT follows, and refuse a LIMIT of rows that have lost theirs."""
+        is_kept = word == "WHERE" and not any(one.kind == TokenType.OVER for one in body)
+        if word == "LIMIT" and self._lost and not self._order:
+            before = "" if self._lost == "WHERE" else ", or |> LIMIT before it"
+            self._refuse(f"|> {self._lost} loses the order that |> LIMIT needs. Write |> ORDER BY behind it{before}.")
+        if self._limit or is_kept or word == "LIMIT":
+            return
+        if word not in _OF_ROWS:
+            self._lost = ""
+        elif self._order:
+            self._lost = word
+        self._order = []
 
     def _refuse_changed(self, words: Words) -> None:
         """Refuse what names a row by its alias as it was before an operator has changed it."""
