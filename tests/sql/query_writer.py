@@ -264,12 +264,15 @@ class Writer:
         array = self.random.choice(arrays) if arrays else Column("GENERATE_ARRAY(1, 3)", "ARRAY<INT64>")
         side = self.random.choice((",", " CROSS JOIN", " LEFT JOIN", " LEFT JOIN"))
         numbered = self.chance(0.4)
-        sql = f"{source.sql}{side} UNNEST({array.sql}) AS {element}{f' WITH OFFSET AS {place}' * numbered}"
         fields = (
             [Column(element, "INT64")]
             if array.type == ARRAYS[0]
             else [Column(f"{element}.x", "INT64"), Column(f"{element}.y", "STRING")]
         )
+        sql = f"{source.sql}{side} UNNEST({array.sql}) AS {element}{f' WITH OFFSET AS {place}' * numbered}"
+        if "LEFT" in side and self.chance(0.4):
+            scope = [*source.columns, *fields]
+            sql += f" ON {self._condition(scope) if self.chance(0.6) else self.of.value('BOOL', scope, 1)}"
         return Source(sql, [*source.columns, *fields, *([Column(place, "INT64")] if numbered else [])])
 
     def _where(self, source: Source, depth: int, outer: tuple[Column, ...]) -> str:

@@ -51,6 +51,10 @@ OF_OTHER_VALUES = {
     "ROUND(NUMERIC, INT64, STRING)": "a number that has no place for one more digit",
     "ROUND(BIGNUMERIC, INT64, STRING)": "the same",
     "TRANSLATE(BYTES, BYTES, BYTES)": "a character that stands for two",
+    "REGEXP_CONTAINS(STRING, STRING)": "a pattern that is none",
+    "REGEXP_CONTAINS(BYTES, BYTES)": "the same",
+    "REGEXP_REPLACE(STRING, STRING, STRING)": "the same",
+    "REGEXP_REPLACE(BYTES, BYTES, BYTES)": "the same",
 }
 """What may fail, but not with the values of its cases."""
 

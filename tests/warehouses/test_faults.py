@@ -28,6 +28,7 @@ FAULTS = {
     "CAST(t AS BOOL)": "Could not cast STRING to BOOL: 'twelve'",
     "CAST(CONCAT(t, '!') AS FLOAT64)": "Could not cast STRING to FLOAT64: 'twelve!'",
     "CAST(f AS INT64)": "Could not cast FLOAT64 to INT64: '1e+300' ('CAST(f AS INT64)' in line 2 of the SQL). Write SAFE_CAST(... AS INT64)",
+    "CAST(d AS INT64)": "Could not cast NUMERIC to INT64: '99999999999999999999999999999' ('CAST(d AS INT64)' in line 2 of the SQL). Write SAFE_CAST(... AS INT64)",
     "CAST(b AS STRING)": "Could not cast BYTES to STRING: the bytes are no text in UTF-8",
     "DATETIME(t)": "DATETIME: the text is none: 'twelve' ('DATETIME(t)' in line 2 of the SQL). Write SAFE.DATETIME(...)",
     "PARSE_DATE('%Y-%m-%d', t)": "PARSE_DATE: the text does not have the format %Y-%m-%d: 'twelve' ('PARSE_DATE('%Y-%m-%d', t)' in line 2 of the SQL). Write SAFE.PARSE_DATE(...) to have NULL there.",

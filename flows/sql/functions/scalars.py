@@ -93,8 +93,8 @@ RPAD(STRING, INT64) -> STRING = rpad($1, CAST($2 AS INTEGER), ' ') -- fails wher
 RPAD(STRING, INT64, STRING) -> STRING = rpad($1, CAST($2 AS INTEGER), $3) -- fails where $2 < 0 OR $3 = '': RPAD to a negative length or with nothing; at most 1 MB: $2
 SPLIT(STRING) -> ARRAY<STRING> = string_split($1, ',')
 SPLIT(STRING, STRING) -> ARRAY<STRING> = CASE WHEN $2 IS NOT NULL THEN string_split($1, $2) END
-REGEXP_CONTAINS(STRING, STRING) -> BOOL = regexp_matches($1, $2)
-REGEXP_REPLACE(STRING, STRING, STRING) -> STRING = regexp_replace($1, $2, $3, 'g')
+REGEXP_CONTAINS(STRING, STRING) -> BOOL = regexp_matches($1, $2) -- fails: the pattern is no regular expression
+REGEXP_REPLACE(STRING, STRING, STRING) -> STRING = regexp_replace($1, $2, $3, 'g') -- fails: the pattern is no regular expression
 TO_HEX(BYTES) -> STRING = lower(hex($1))
 FROM_HEX(STRING) -> BYTES = unhex($1) -- fails: the text is not of that form
 TO_BASE64(BYTES) -> STRING = base64($1)
