@@ -1,0 +1,326 @@
+"""The SELECT that operators of pipes have made so far: each adds to it (WHERE, JOIN, ORDER BY, LIMIT), or ends it and reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from sqlglot.tokenizer_core import TokenType
+
+from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.sql.parse.brackets import (
+    Word,
+    aggregate_in,
+    closing,
+    gives_values,
+    in_no_brackets,
+    is_literal,
+    listed,
+    split,
+    way_of,
+)
+from flows.sql.parse.spelling import ENDS_VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sqlglot.tokenizer_core import Token
+
+    from flows.sql.parse.brackets import Words
+
+_L, _COMMA = TokenType.L_PAREN, TokenType.COMMA
+_JOINS = {"JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS"}
+_SETS = {"UNION", "INTERSECT", "EXCEPT"}
+_OTHERS = {
+    "TABLESAMPLE": "WHERE MOD(id, 10) = 0, which takes the same rows on every retry",
+    "WINDOW": "EXTEND with the same call and OVER",
+    "CALL": "what the function does, as further operators",
+    "ASSERT": "a check in the table's file",
+}
+"""Operators that are refused, with what to write."""
+_OPEN_ENDS = {"AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN"}
+"""Words that need a value behind them."""
+_OF_COLUMNS = {"RENAME", "SET", "DROP", "DISTINCT", "PIVOT", "UNPIVOT"}
+"""Operators that a row has no columns for where it is one value."""
+OF_ROWS = {"WHERE", "SELECT", "EXTEND", "SET", "DROP", "RENAME", "AS"}
+"""Operators that leave the rows in the order that they had."""
+_NO_KEYS = {"ROLLUP", "CUBE", "GROUPING", "ALL"}
+
+
+class Piped:
+    """The SELECT at hand: what it reads, the rows that it takes of that, and their order."""
+
+    def __init__(self, first: Words, at: Word, tokenize: Callable[[str], Sequence[Token]]) -> None:
+        self._tokenize = tokenize
+        self._line = at.line
+        self._where: list[Words] = []
+        self._order: Words = []
+        self._limit: Words = []
+        self._lost = ""
+        """The operator that has followed on an order, which the query does not keep beyond it."""
+        self._core: Words = []
+        """The query that it reads, where it reads nothing else."""
+        self._is_closed = False
+        """Whether that is a UNION or its like, or ends in LIMIT, so that no other can follow in it."""
+        self._changed: dict[str, str] = {}
+        """Columns that its alias has not, or as they were before, each with the operator that has made them."""
+        self._row = ""
+        """The alias of which that holds."""
+        if first and first[0].kind == TokenType.FROM:
+            self._from = first[1:]
+            self._alias = self._alias_of(self._from)
+        else:
+            if not first:
+                self._refuse("a query begins with |>. Write FROM table |> ...")
+            bracketed = first[0].kind == _L and closing(first, 0) == len(first) - 1
+            self._read(first[1:-1] if bracketed else first, None)
+
+    def _refuse(self, message: str) -> NoReturn:
+        raise SqlError([Fault(self._line, message)])
+
+    def _words(self, text: str) -> Words:
+        return [Word(one.token_type, one.text, text[one.start : one.end + 1], self._line, glued=False) for one in self._tokenize(text)]  # fmt: skip
+
+    def _alias_of(self, items: Words) -> Words | None:
+        """Return the name of all that FROM reads; None where it reads several tables, or one without a name."""
+        outermost = [items[place] for place in in_no_brackets(items)]
+        kinds = {word.kind for word in outermost}
+        if not items or kinds & {_COMMA, TokenType.JOIN, TokenType.WITH} or items[-1].kind not in {TokenType.VAR, TokenType.IDENTIFIER}:  # fmt: skip
+            return None
+        name = items[-1].text.rpartition(".")[2]
+        return self._words(f"`{name}`" if items[-1].kind == TokenType.IDENTIFIER else name)
+
+    def _read(self, core: Words, alias: Words | None) -> None:
+        """Let what comes next read a query."""
+        named = [*self._words("AS"), *alias] if alias else []
+        self._from = [*self._words("("), *core, *self._words(")"), *named]
+        if alias is None or alias[0].text.lower() != self._row:
+            self._changed, self._row = {}, alias[0].text.lower() if alias else ""
+        self._core, self._alias, self._is_closed = core, alias, False
+        self._where, self._order, self._limit = [], [], []
+
+    def _select(self, listed: Words, further: Words | None = None) -> Words:
+        found = [*self._words("SELECT"), *listed, *self._words("FROM"), *self._from]
+        for place, condition in enumerate(self._where):
+            found += [*self._words("AND" if place else "WHERE"), *self._words("("), *condition, *self._words(")")]
+        found += further or []
+        found += [*self._words("ORDER BY"), *self._order] if self._order else []
+        return found + ([*self._words("LIMIT"), *self._limit] if self._limit else [])
+
+    def _all(self) -> Words:
+        if not gives_values(self._core):
+            return self._words("*")
+        if self._alias is None:
+            self._refuse("a row of SELECT AS STRUCT or AS VALUE has no name. Write |> AS name behind it.")
+        return [*self._words("AS VALUE"), *self._alias]
+
+    def query(self) -> Words:
+        """Return the whole query."""
+        if self._core and not (self._where or self._order or self._limit):
+            return self._core
+        return self._select(self._all())
+
+    def apply(self, step: Words) -> None:
+        """Add an operator."""
+        if not step:
+            self._refuse("nothing follows |>. Write an operator, such as WHERE, or remove it.")
+        self._line, name, body = step[0].line, step[0].written.upper(), step[1:]
+        word = " ".join(name.split())
+        if not body and word != "DISTINCT":
+            self._refuse(f"nothing follows |> {word}. Write what belongs there, or remove it.")
+        self._lose_order(word, body)
+        if word != "AS":
+            self._refuse_changed(body)
+        if word in _OF_COLUMNS and gives_values(self._core):
+            self._refuse(f"|> {word} takes columns. Write |> SELECT without AS, or read the fields by |> SELECT first.")
+        if self._limit:
+            self._read(self.query(), self._alias)
+            self._is_closed = True
+        known = {
+            "WHERE": self._where_, "SELECT": self._select_, "EXTEND": self._extend, "SET": self._set, "DROP": self._drop,
+            "RENAME": self._rename,
+            "AGGREGATE": self._aggregate, "ORDER BY": self._order_by, "LIMIT": self._limit_, "DISTINCT": self._distinct,
+            "AS": self._as, "PIVOT": self._pivot, "UNPIVOT": self._pivot,
+            **dict.fromkeys(_JOINS, self._join), **dict.fromkeys(_SETS, self._set_operation),
+        }  # fmt: skip
+        if word in known:
+            known[word](step if word in {*_JOINS, *_SETS, "PIVOT", "UNPIVOT"} else body)
+        elif word in _OTHERS:
+            self._refuse(f"|> {word} is not supported. Write {_OTHERS[word]}.")
+        else:
+            listed = ", ".join(sorted({*known} - _JOINS - _SETS))
+            near = did_you_mean(word, [*known, *_OTHERS])
+            self._refuse(
+                f"|> {word} is no operator of pipes.{near or f' They are {listed}, JOIN, UNION ALL and the like.'}"
+            )
+
+    def _lose_order(self, word: str, body: Words) -> None:
+        """Leave out an order that no LIMIT follows, and refuse a LIMIT of rows that have lost theirs."""
+        is_kept = word == "WHERE" and not any(one.kind == TokenType.OVER for one in body)
+        if word == "LIMIT" and self._lost and not self._order:
+            before = "" if self._lost == "WHERE" else ", or |> LIMIT before it"
+            self._refuse(f"|> {self._lost} loses the order that |> LIMIT needs. Write |> ORDER BY behind it{before}.")
+        if self._limit or is_kept or word == "LIMIT":
+            return
+        if word not in OF_ROWS:
+            self._lost = ""
+        elif self._order:
+            self._lost = word
+        self._order = []
+
+    def _refuse_changed(self, words: Words) -> None:
+        """Refuse what names a row by its alias as it was before an operator has changed it."""
+        if not self._changed:
+            return
+        for before, at in zip([None, *words], range(len(words)), strict=False):
+            if words[at].text.lower() != self._row or (
+                before is not None and before.kind in {TokenType.DOT, TokenType.ALIAS}
+            ):
+                continue
+            alias, behind = words[at].written, words[at + 1 : at + 3]
+            path = len(behind) > 1 and behind[0].kind == TokenType.DOT
+            name = behind[1].written if path else ""
+            changed = (
+                self._changed.get(behind[1].text.lower())
+                if path and name != "*"
+                else next(iter(self._changed.values()))
+            )
+            if changed and name in {"", "*"}:
+                self._refuse(
+                    f"'{alias}' is the row as it was before |> {changed}. Write the names of the columns without it."
+                )
+            if changed:
+                instead = "Read it before that" if changed in {"DROP", "RENAME"} else f"Write {name} for what it is now"
+                self._refuse(f"'{alias}.{name}' is of the row as it was before |> {changed}. {instead}.")
+
+    def _where_(self, body: Words) -> None:
+        last = body[-1]
+        if last.kind not in ENDS_VALUE and (not last.upper or last.upper in _OPEN_ENDS):
+            self._refuse(f"|> WHERE ends after '{last.written}'. Write what follows it, or remove it.")
+        if any(word.kind == TokenType.OVER for word in body):
+            self._read(self._select(self._all(), [*self._words("QUALIFY"), *body]), self._alias)
+        else:
+            self._where.append(body)
+
+    def _order_by(self, body: Words) -> None:
+        if any(body[at].kind == TokenType.LIMIT for at in in_no_brackets(body)):
+            self._refuse("|> ORDER BY takes no LIMIT. Write |> ORDER BY ... |> LIMIT 10.")
+        self._order = body
+
+    def _limit_(self, body: Words) -> None:
+        self._limit = body
+
+    def _select_(self, body: Words) -> None:
+        called = aggregate_in(body)
+        if called:
+            self._refuse(f"{called} is an aggregate, which |> SELECT does not take. Write |> AGGREGATE {called}(...).")
+        window = next((at for at in in_no_brackets(body) if body[at].kind == TokenType.WINDOW), len(body))
+        listed = body[: window - (body[window - 1].kind == _COMMA)]
+        self._read(self._select(listed, body[window:]), None)
+
+    def _extend(self, body: Words) -> None:
+        items = listed(body)
+        self._read(self._select([*self._words("* ,"), *self._joined(items)]), self._alias)
+        self._change("EXTEND", (item[-1] for item in items if item))
+
+    def _set(self, body: Words) -> None:
+        replaced = []
+        for item in listed(body):
+            if len(item) < 3 or item[1].kind != TokenType.EQ:  # noqa: PLR2004 - a name, = and a value
+                self._refuse("|> SET takes columns and their new values. Write |> SET column = value.")
+            replaced.append([*item[2:], *self._words("AS"), item[0]])
+        self._read(self._select([*self._words("* REPLACE ("), *self._joined(replaced), *self._words(")")]), self._alias)
+        self._change("SET", (item[-1] for item in replaced))
+
+    def _rename(self, body: Words) -> None:
+        if not self._core:
+            self._read(self.query(), self._alias)
+        items = listed(body)
+        for item in items:
+            if len(item) not in (2, 3) or any(word.kind == TokenType.DOT or "." in word.text for word in item):
+                self._refuse("|> RENAME takes columns and their new names. Write |> RENAME column AS name.")
+        # In backticks it is no word that another dialect writes.
+        self._read(self._select([*self._words("* `RENAME` ("), *self._joined(items), *self._words(")")]), self._alias)
+        self._change("RENAME", (word for item in items for word in (item[0], item[-1])))
+
+    def _drop(self, body: Words) -> None:
+        dropped = self._joined(listed(body))
+        self._read(self._select([*self._words("* EXCEPT ("), *dropped, *self._words(")")]), self._alias)
+        self._change("DROP", dropped)
+
+    def _change(self, operator: str, names: Iterable[Word]) -> None:
+        """Note columns that the alias of the rows has not, or as they were before an operator."""
+        if self._alias:
+            self._row = self._alias[0].text.lower()
+            self._changed |= {name.text.lower(): operator for name in names}
+
+    def _joined(self, items: list[Words]) -> Words:
+        found: Words = []
+        for place, item in enumerate(items):
+            found += [*(self._words(",") if place else ()), *item]
+        return found
+
+    def _aggregate(self, body: Words) -> None:
+        outermost = list(in_no_brackets(body))
+        group = next((at for at in outermost if body[at].kind == TokenType.GROUP_BY), len(body))
+        both = next((at for at in outermost if [one.upper for one in body[at : at + 2]] == ["GROUP", "AND"]), None)
+        group, begins = (group, group + 1) if both is None else (both, both + 3)
+        values, keys = listed(body[:group]), listed(body[begins:])
+        order: list[Words] = []
+        for place, item in enumerate((*keys, *values), 1):
+            way = way_of(item)
+            if way or (both is not None and place <= len(keys)):
+                order.append([*self._words(str(place)), *item[len(item) - way :]])
+            del item[len(item) - way :]
+        for value in values:
+            if not aggregate_in(value):
+                shown = " ".join(word.written for word in value)
+                self._refuse(f"'{shown}' is no aggregate. Write it behind GROUP BY, or |> SELECT behind |> AGGREGATE.")
+        for key in keys:
+            if not key or key[0].upper in _NO_KEYS or is_literal(key):
+                known = "columns and expressions that are no literals, each with AS where it needs a name"
+                self._refuse(f"|> AGGREGATE groups by {known}. Write another set of groups as SELECT ... GROUP BY.")
+        groups = self._words(f"GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}") if keys else []
+        self._read(self._select(self._joined([*keys, *values]), groups), None)
+        self._order = self._joined(order)
+
+    def _distinct(self, body: Words) -> None:
+        if body:
+            self._refuse("|> DISTINCT takes nothing. Write |> SELECT DISTINCT columns.")
+        self._read(self._select(self._words("DISTINCT *")), self._alias)
+
+    def _as(self, body: Words) -> None:
+        if len(body) > 1:
+            self._refuse("|> AS takes one name.")
+        self._changed = {}
+        self._read(self.query(), body)
+
+    def _join(self, step: Words) -> None:
+        if any(step[at].upper in _SETS for at in in_no_brackets(step)):
+            self._refuse(f"|> {step[0].upper} UNION is not supported. Write |> UNION ALL BY NAME, or a SELECT.")
+        several = any(self._from[at].kind in {_COMMA, TokenType.JOIN} for at in in_no_brackets(self._from))
+        if self._where and not several:
+            self._read(self.query(), self._alias)
+        elif self._where and step[0].upper in {"RIGHT", "FULL"}:
+            self._refuse(f"|> WHERE stands behind |> {step[0].upper} JOIN, or before all joins.")
+        items = split(self._from, _COMMA)
+        joined = items[0]
+        for item in items[1:]:
+            joined = [*joined, *self._words("CROSS JOIN"), *item]
+        self._from = [*joined, *step]
+        self._core, self._alias = [], None
+
+    def _set_operation(self, step: Words) -> None:
+        opened = next((at for at, word in enumerate(step) if word.kind == _L), len(step))
+        found = self._select(self._all()) if self._is_closed else self.query()
+        for item in listed(step[opened:]):
+            if item[0].kind != _L or closing(item, 0) != len(item) - 1:
+                self._refuse(f"|> {step[0].upper} takes queries in brackets: |> {step[0].upper} ALL (FROM table).")
+            found = [*found, *step[:opened], *item]
+        self._read(found, None)
+        self._is_closed = True
+
+    def _pivot(self, step: Words) -> None:
+        if self._where or not self._core:
+            self._read(self.query(), None)
+        self._from = [*self._words("("), *self._core, *self._words(")"), *step]
+        self._core, self._alias = [], None
