@@ -1,5 +1,6 @@
 """Quoted texts stand for what GoogleSQL documents, or are faults."""
 
+import duckdb
 import pytest
 
 from flows.model.errors import SqlError
@@ -43,3 +44,12 @@ def test_what_stands_for_nothing_is_a_fault(literal, said):
 def test_escapes_stand_for_what_googlesql_documents(literal, sql):
     """Escapes are read, raw texts are not."""
     assert to_duckdb(f"SELECT {literal} AS x", {}) == f'SELECT {sql} AS "x"'
+
+
+@pytest.mark.parametrize(
+    ("cast", "found"), [("SAFE_CAST('{}' AS INT64)", None), ("CAST('0{}' AS FLOAT64)", float("inf"))]
+)
+def test_a_text_may_have_more_digits_than_python_reads(cast, found):
+    """What it means is left to the warehouse."""
+    sql = to_duckdb(f"SELECT {cast.format('9' * 5000)} AS x", {})
+    assert duckdb.sql(sql).fetchall() == [(found,)]

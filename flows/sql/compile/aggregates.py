@@ -318,7 +318,7 @@ def _seen(name: str, node: exp.Expr, inside: Inside) -> list[tuple[exp.Expr, Val
         return [(node, Value(t.INT64, "1", constant=1))]
     if name == "PERCENTILE_DISC":
         return [*inside.arguments[:1], *((item, _share(value)) for item, value in inside.arguments[1:])]
-    if name in {"COUNT", "APPROX_COUNT_DISTINCT"}:
+    if name == "COUNT":
         return [(item, lengths(value)) for item, value in inside.arguments]
     return inside.arguments
 

@@ -187,7 +187,10 @@ def plain_literal(text: str, want: Type) -> str | None:
     told = text.strip().lower()
     if want == t.BOOL:
         return told.upper()
-    if want == t.FLOAT64:
-        return f"CAST('{float.fromhex(told) if 'x' in told else float(told)}' AS DOUBLE)"
-    whole = int(told, 16 if "x" in told else 10)
+    try:
+        if want == t.FLOAT64:
+            return f"CAST('{float.fromhex(told) if 'x' in told else float(told)}' AS DOUBLE)"
+        whole = int(told, 16 if "x" in told else 10)
+    except (OverflowError, ValueError):  # hexadecimal digits beyond all FLOAT64s, or more digits than Python reads
+        return None
     return f"CAST({whole} AS BIGINT)" if -(2**63) <= whole < 2**63 else None

@@ -156,9 +156,8 @@ class Piped:
     def _lose_order(self, word: str, body: Words) -> None:
         """Leave out an order that no LIMIT follows, and refuse a LIMIT of rows that have lost theirs."""
         is_kept = word == "WHERE" and not any(one.kind == TokenType.OVER for one in body)
-        if word == "LIMIT" and self._lost and not self._order:
-            before = "" if self._lost == "WHERE" else ", or |> LIMIT before it"
-            self._refuse(f"|> {self._lost} loses the order that |> LIMIT needs. Write |> ORDER BY behind it{before}.")
+        if word == "LIMIT" and not self._order:
+            self.refuse_lost("|> LIMIT", "" if self._lost == "WHERE" else ", or |> LIMIT before it")
         if self._limit or is_kept or word == "LIMIT":
             return
         if word not in OF_ROWS:
@@ -166,6 +165,12 @@ class Piped:
         elif self._order:
             self._lost = word
         self._order = []
+
+    def refuse_lost(self, needing: str, otherwise: str = "") -> None:
+        """Refuse what needs an order that the rows have lost."""
+        if self._lost:
+            said = f"|> {self._lost} loses the order that {needing} needs"
+            self._refuse(f"{said}. Write |> ORDER BY behind it{otherwise}.")
 
     def _refuse_changed(self, words: Words) -> None:
         """Refuse what names a row by its alias as it was before an operator has changed it."""

@@ -55,15 +55,16 @@ def _is_of_one_row(step: Words) -> bool:
     )
 
 
-def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
-    """Return the words of one level, and of all within, without pipes."""
+def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_array: bool = False) -> Words:
+    """Return the words of one level, and of all within, without pipes; `in_array` says whether ARRAY takes its rows as they stand."""
     inside: Words = []
     at = 0
     while at < len(words):
         end = closing(words, at) if words[at].kind == TokenType.L_PAREN else at
         inside.append(words[at])
         if end > at:
-            inside += [*_lowered(words[at + 1 : end], tokenize), words[end]]
+            of_array = words[at - 1].upper == "ARRAY" if at else in_array
+            inside += [*_lowered(words[at + 1 : end], tokenize, in_array=of_array), words[end]]
         at = end + 1
     begins = after_with(inside)
     ends = len(inside) - (bool(inside) and inside[-1].kind == TokenType.SEMICOLON)
@@ -73,4 +74,6 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]]) -> Words:
     pipe = Piped(first, inside[begins] if begins < len(inside) else words[0], tokenize)
     for step in _limited_first(steps):
         pipe.apply(step)
+    if in_array:
+        pipe.refuse_lost("ARRAY")
     return [*inside[:begins], *pipe.query(), *inside[ends:]]
