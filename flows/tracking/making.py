@@ -79,11 +79,20 @@ async def _make_trigger(api: Api, again: Again, deployment: str, automation: dic
         await asyncio.sleep(wait)
         there = _named(automation, await again(look))
         for one in there[:-1]:
-            await again(partial(api.request, "DELETE", f"/automations/{one['id']}"))
+            await _delete(api, again, one["id"])
             lost -= 1
         if not there:
             lost -= 1
             await again(ask)
+
+
+async def _delete(api: Api, again: Again, automation: str) -> None:
+    try:
+        await again(partial(api.request, "DELETE", f"/automations/{automation}"))
+    except httpx.HTTPStatusError as error:
+        # A request of which no answer was heard has done it already.
+        if error.response.status_code != httpx.codes.NOT_FOUND:
+            raise
 
 
 def _named(automation: dict[str, Any], answer: httpx.Response) -> list[dict[str, Any]]:
