@@ -155,16 +155,19 @@ class Piped:
 
     def _lose_order(self, word: str, body: Words) -> None:
         """Leave out an order that no LIMIT follows, and refuse a LIMIT of rows that have lost theirs."""
-        is_kept = word == "WHERE" and not any(one.kind == TokenType.OVER for one in body)
-        if word == "LIMIT" and not self._order:
-            self.refuse_lost("|> LIMIT", "" if self._lost == "WHERE" else ", or |> LIMIT before it")
-        if self._limit or is_kept or word == "LIMIT":
+        if word == "LIMIT":
+            if not self._order:
+                self.refuse_lost("|> LIMIT", "" if self._lost == "WHERE" else ", or |> LIMIT before it")
+            return
+        is_open = bool(self._order) and not self._limit
+        if is_open and word == "WHERE" and not any(one.kind == TokenType.OVER for one in body):
             return
         if word not in OF_ROWS:
             self._lost = ""
-        elif self._order:
+        elif self._order or any(self._core[at].kind == TokenType.ORDER_BY for at in in_no_brackets(self._core)):
             self._lost = word
-        self._order = []
+        if is_open:
+            self._order = []
 
     def refuse_lost(self, needing: str, otherwise: str = "") -> None:
         """Refuse what needs an order that the rows have lost."""
