@@ -69,3 +69,9 @@ def test_a_quoted_template_where_a_time_is_meant_is_answered_too(condition, says
     with pytest.raises(SqlError) as refused:
         analyze(f"SELECT ts FROM core.events WHERE {condition}", {"core.events": {"ts": "TIMESTAMP"}}, {})
     assert refused.value.faults[0].message.endswith(says)
+
+
+def test_a_text_in_three_quotes_that_nothing_ends_is_read_once():
+    """It was read in all ways in which its backslashes can be: with 40 of them longer than anybody waits."""
+    with pytest.raises(SqlError):
+        analyze(r"SELECT '''" + r"\d" * 200 + " AS a, {{ ds }}", SCHEMA, {})
