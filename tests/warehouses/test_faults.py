@@ -23,6 +23,7 @@ INSERT INTO core.t VALUES ('twelve', 3, 0, 9223372036854775807, 1e300, 999999999
 FAULTS = {
     "CAST(t AS INT64)": "Could not cast STRING to INT64: 'twelve' ('CAST(t AS INT64)' in line 2 of the SQL). Write SAFE_CAST(... AS INT64) to have NULL there.",
     "CAST(CONCAT('0x8', REPEAT('0', n * 5)) AS INT64)": "Could not cast STRING to INT64: '9223372036854775808' ('CAST(CONCAT('0x8', REPEAT('0', n * 5)) AS INT64)' in line 2",
+    "CAST(REPEAT('9', n * 10) AS INT64)": "Could not cast STRING to INT64: '999999999999999999999999999999' ('CAST(REPEAT('9', n * 10) AS INT64)' in line 2",
     "CAST(t AS NUMERIC)": "Could not cast STRING to NUMERIC: 'twelve' ('CAST(t AS NUMERIC)' in line 2 of the SQL). Write SAFE_CAST(... AS NUMERIC)",
     "CAST(t AS DATE)": "Could not cast STRING to DATE: 'twelve' ('CAST(t AS DATE)' in line 2 of the SQL). Write SAFE_CAST(... AS DATE)",
     "CAST(t AS TIMESTAMP)": "Could not cast STRING to TIMESTAMP: 'twelve'",

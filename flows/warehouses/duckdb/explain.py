@@ -33,6 +33,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
         "Could not cast FLOAT64 to INT64: '{1}'",
     ),
     (r"Failed to cast decimal value (\S+) to type INT64.*", "Could not cast NUMERIC to INT64: '{1}'"),
+    (r"Could not convert string '(.*?)' to U?INT64.*", "Could not cast STRING to INT64: '{1}'"),
     (r"Overflow in (?:HUGEINT addition|SUM of DECIMAL): .*", "SUM or AVG: overflow beyond NUMERIC or BIGNUMERIC"),
     (rf"{_TOO_LONG}.* source column (.*)", f"the column {{4}}: {_DIGITS}"),
     (rf"{_TOO_LARGE} when .* source column (.*)", f"the column {{4}}: {_DIGITS}"),
