@@ -53,10 +53,7 @@ _BY_PLACE = {
 _RANKS = {"RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 """What gives rows that are equal in the order the same value."""
 _WITHOUT_FRAME = _RANKS | {"ROW_NUMBER", "NTILE", "LAG", "LEAD", "PERCENTILE_CONT", "PERCENTILE_DISC"}
-_NO_QUERY = (
-    "a query in the ORDER BY of a frame by RANGE is not supported by the embedded warehouse yet. "
-    "Give it a name in a SELECT in FROM, and order by that."
-)
+_NO_QUERY = "a query in the ORDER BY of a frame by RANGE is not supported by the embedded warehouse yet. Give it a name in a SELECT in FROM, and order by that."
 _NEED_ORDER = _RANKS | {"NTILE", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 _LEAST = (exp.EQ, exp.LT, exp.LTE)
 _OF_FRAMES = _BY_PLACE - _RANKS - {"ROW_NUMBER", "NTILE", "LAG", "LEAD"}
@@ -345,8 +342,7 @@ def _partition(node: exp.Expr, scope: Scope) -> Value:
     scope.context.decides |= value.drifts
     value = lengths(value)
     if not t.can(value.type, "partition"):
-        instead = (
-            "Write its parts" if value.type.fields or value.type.element else f"Write CAST({shown(node)} AS STRING)"
-        )
+        of_parts = value.type.fields or value.type.element
+        instead = "Write its parts" if of_parts else f"Write CAST({shown(node)} AS STRING)"
         scope.fault(node, f"a window cannot PARTITION BY {value.type}. {instead}.")
     return value
