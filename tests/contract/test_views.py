@@ -61,5 +61,9 @@ def test_views_have_the_same_columns(warehouse):
     do(warehouse, EVENTS, EVER, Rows([event(1, 0)]))
     spelled = duckdb_type if isinstance(warehouse, DuckDB) else str
     for view in VIEWS:
-        columns = [(name, spelled(type_).replace('"', "")) for name, type_ in wanted(view).items()]
+        columns = [
+            # As the view's own SQL gives it: a query of a table's file has another form of INTERVAL.
+            (name, "INTERVAL" if type_ == Type("INTERVAL") else spelled(type_).replace('"', ""))
+            for name, type_ in wanted(view).items()
+        ]
         assert [(name, type_.replace('"', "")) for name, type_ in given(warehouse, view)] == columns, view

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -100,3 +102,26 @@ def test_another_error_stays_what_it_is(warehouse):
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert heard == [signal.SIGUSR1]
+
+
+INTERRUPTED = """
+import enum, os, signal, sys
+made = enum.EnumType.__call__
+def interrupted(cls, *args, **options):
+    if "duckdb" in str(options.get("module") or sys._getframe(1).f_globals["__name__"]):
+        print("loading", flush=True)
+        os.kill(os.getpid(), signal.SIGINT)
+    return made(cls, *args, **options)
+enum.EnumType.__call__ = interrupted
+try:
+    import flows.warehouses.duckdb.warehouse
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_while_duckdb_is_loaded_is_heard_afterwards():
+    """Its module makes its types in C, where an exception of Python's ends the process with a traceback."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.split()) == {"loading", "stopped"}

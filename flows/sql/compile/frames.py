@@ -57,6 +57,13 @@ def refuse_named_windows(order: exp.Expr, scope: Scope) -> None:
             scope.fault(window, f"{said}. Give '{shown(window)}' a name in the SELECT list, and order by that.")
 
 
+def refuse_query(order: exp.Expr | None, spec: exp.Expr | None, scope: Scope) -> None:
+    """Note a fault for a query in the order of a frame by RANGE, which DuckDB does not take."""
+    if reaches(spec) and order and order.find(exp.Select):
+        said = "a query in the ORDER BY of a frame by RANGE is not supported by the embedded warehouse yet"
+        scope.fault(order, f"{said}. Give it a name in a SELECT in FROM, and order by that.")
+
+
 def _is_later(named: exp.Window, window: exp.Window, scope: Scope) -> bool:
     """Say whether WINDOW names a window behind another one of the same WINDOW."""
     places = {id(one): place for place, one in enumerate(scope.windows.values())}

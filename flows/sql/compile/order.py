@@ -23,6 +23,7 @@ from flows.sql.compile.frames import (
     line_of_numbers,
     reaches,
     refuse_named_windows,
+    refuse_query,
     up_to_peers,
     window_parts,
 )
@@ -53,7 +54,6 @@ _BY_PLACE = {
 _RANKS = {"RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 """What gives rows that are equal in the order the same value."""
 _WITHOUT_FRAME = _RANKS | {"ROW_NUMBER", "NTILE", "LAG", "LEAD", "PERCENTILE_CONT", "PERCENTILE_DISC"}
-_NO_QUERY = "a query in the ORDER BY of a frame by RANGE is not supported by the embedded warehouse yet. Give it a name in a SELECT in FROM, and order by that."
 _NEED_ORDER = _RANKS | {"NTILE", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 _LEAST = (exp.EQ, exp.LT, exp.LTE)
 _OF_FRAMES = _BY_PLACE - _RANKS - {"ROW_NUMBER", "NTILE", "LAG", "LEAD"}
@@ -282,8 +282,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     parts = [f"PARTITION BY {', '.join(in_window(value.sql, scope) for value in values)}"] if values else []
     scope.partitions.append(frozenset(value.sql for value in values))
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
-    if reaches(spec) and order and order.find(exp.Select):
-        scope.fault(order, _NO_QUERY)
+    refuse_query(order, spec, scope)
     if reaches(spec) and len(keys.items) == 1 and keys.items[0][1].type in t.NUMBERS:
         way, value = keys.keys[-1].way, keys.items[0][1]
         keys = keys._replace(keys=(Key(line_of_numbers(value.sql, value.type), way),))
