@@ -20,7 +20,7 @@ from flows.model.errors import UsageError
 from flows.tracking.deployment import WORK_POOL
 from flows.tracking.desired import desired, is_same, request_of
 from flows.tracking.making import make
-from flows.tracking.pace import TRIES, Pace, patiently
+from flows.tracking.pace import TRIES, Pace, patiently, tries_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
@@ -287,7 +287,7 @@ async def _patiently(api: Api, method: str, path: str, body: Any = None) -> http
 
 
 def _tries(api: Api) -> int:
-    return TRIES if api.retries is None else api.retries + 1
+    return TRIES if api.retries is None else tries_for(api.retries)
 
 
 def _first(error: BaseException) -> BaseException:

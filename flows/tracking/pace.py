@@ -24,6 +24,7 @@ TRIES = 14
 """How often a piece of work is tried for which the server has no time."""
 FIRST_WAIT = 0.05
 """Seconds until the second try; twice as long until each further one. SQLite is busy for a moment most often."""
+LONGEST_WAIT = 8
 
 
 async def patiently(
@@ -33,16 +34,34 @@ async def patiently(
 
     Args:
         work: what is done.
-        tries: how often at most.
+        tries: how often at most, at least once.
         hear: is told each time that the server is busy.
     """
-    for attempt in range(tries - 1):
+    for attempt in range(tries):
         try:
             return await work()
         except BusyError as error:
             hear(error)
-            await asyncio.sleep(max(min(FIRST_WAIT * 2**attempt, 8), error.after))
-    return await work()
+            if attempt + 1 == tries:
+                raise
+            await asyncio.sleep(max(_wait(attempt), error.after))
+    raise AssertionError(tries)
+
+
+def tries_for(retries: int) -> int:
+    """Return how many tries wait as long in all as so many retries of Prefect's client, whose waits double from 2 s on.
+
+    Half an hour is the longest.
+    """
+    left, tries = 2.0 ** (min(retries, 10) + 1) - 2, 1
+    while left > 0:
+        left -= _wait(tries - 1)
+        tries += 1
+    return tries
+
+
+def _wait(attempt: int) -> float:
+    return min(FIRST_WAIT * 2.0**attempt, LONGEST_WAIT)
 
 
 class Pace:

@@ -117,3 +117,14 @@ def test_a_server_that_stays_busy_is_waited_for_once(monkeypatch):
 
     asyncio.run(all_of_them())
     assert len(tries) == 3 * module.START + (5 - module.START)
+
+
+def test_retries_last_as_long_as_those_of_prefects_client():
+    """Which waits 2, 4, 8, ... seconds; however many a person asks for, there is an end."""
+    waits = [min(module.FIRST_WAIT * 2**attempt, module.LONGEST_WAIT) for attempt in range(400)]
+    assert module.tries_for(0) == 1
+    for retries in (1, 5, 10):
+        seconds = sum(2**retry for retry in range(1, retries + 1))
+        lasts = sum(waits[: module.tries_for(retries) - 1])
+        assert seconds <= lasts < seconds + module.LONGEST_WAIT
+    assert module.tries_for(10**6) == module.tries_for(10)
