@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flows.model.types import DECIMALS as _DECIMALS
 from flows.model.types import Type
 from flows.sql.functions.casts import BETWEEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 STRING, BYTES, INT64, FLOAT64, BOOL, NUMERIC, BIGNUMERIC = map(
     Type, ("STRING", "BYTES", "INT64", "FLOAT64", "BOOL", "NUMERIC", "BIGNUMERIC")
@@ -113,20 +113,57 @@ def array(element: Type) -> Type:
     return UNKNOWN if element is UNKNOWN else Type("ARRAY", element=element)
 
 
-def coerces(given: Type, wanted: Type, literal: bool = False) -> bool:
-    """Say whether GoogleSQL turns a value of one type into another without a CAST."""
-    if given is wanted or given is NULL or given is UNKNOWN or wanted is UNKNOWN:
+class Given(NamedTuple):
+    """What GoogleSQL knows of a value when it decides what it may turn into."""
+
+    type: Type
+    literal: bool = False
+    fields: tuple[Given, ...] = ()
+    """The parts of a STRUCT that is written down, each of which may be a literal, NULL or []."""
+
+    @property
+    def untyped(self) -> bool:
+        """Whether it is NULL or [], which turn into others."""
+        return self.type is NULL or self.type.element is NULL
+
+
+def coerces(given: Type, wanted: Type) -> bool:
+    """Say whether GoogleSQL turns any value of one type into another without a CAST."""
+    return turns(Given(given), wanted)
+
+
+def turns(value: Given, wanted: Type) -> bool:
+    """Say whether GoogleSQL turns a value into a type without a CAST."""
+    have, literal, _ = value
+    if have is wanted or have is NULL or have is UNKNOWN or wanted is UNKNOWN:
         return True
-    if (given, wanted) in _BY_ITSELF or (literal and (given, wanted) in _WHERE_WRITTEN):
+    if (have, wanted) in _BY_ITSELF or (literal and (have, wanted) in _WHERE_WRITTEN):
         return True
-    if given.element is not None and wanted.element is not None:
-        inside = literal and coerces(given.element, wanted.element, literal)
-        return inside or given.element == NULL or _same_shape(given.element, wanted.element)
-    if given.name == wanted.name == "STRUCT" and len(given.fields) == len(wanted.fields):
-        pairs = zip(given.fields, wanted.fields, strict=True)
-        # [] in a STRUCT has a type, unlike NULL.
-        return all(coerces(array(INT64) if a.element is NULL else a, b, literal) for (_, a), (_, b) in pairs)
+    if have.element is not None and wanted.element is not None:
+        inside = literal and turns(element(value), wanted.element)
+        return inside or have.element is NULL or _same_shape(have.element, wanted.element)
+    if have.name == wanted.name == "STRUCT" and len(have.fields) == len(wanted.fields):
+        pairs = zip(_parts(value), wanted.fields, strict=True)
+        return all(turns(part, field) for part, (_, field) in pairs)
     return False
+
+
+def _parts(value: Given) -> tuple[Given, ...]:
+    """Return what is known of the fields of a STRUCT where it turns into another: an ARRAY that is written there is none."""
+    return tuple(Given(part.type) if part.type.element else part for part in _fields(value))
+
+
+def _fields(value: Given) -> tuple[Given, ...]:
+    """Return what is known of the fields of a STRUCT; where all of them are literals, [] has a type of its own."""
+    parts = value.fields or tuple(Given(field) for _, field in value.type.fields)
+    if not value.literal:
+        return parts
+    return tuple(part._replace(type=given(part.type)) if part.type.element else part for part in parts)
+
+
+def element(value: Given) -> Given:
+    """Return what is known of the elements of an ARRAY, or of NULL in place of one."""
+    return Given(value.type.element or value.type, value.literal)
 
 
 def _same_shape(left: Type, right: Type) -> bool:
@@ -136,58 +173,84 @@ def _same_shape(left: Type, right: Type) -> bool:
     return all(_same_shape(a, b) for (_, a), (_, b) in zip(left.fields, right.fields, strict=True))
 
 
-def supertype(types: Iterable[tuple[Type, bool]]) -> Type | None:
-    """Return the type to which all of (type, is a literal) turn by themselves, or None.
-
-    It is the type of one of them: of one that is no literal, where that is possible.
-    """
-    return _supertype(tuple(types))
+def supertype(values: Iterable[Given]) -> Type | None:
+    """Return the type to which all values turn by themselves, or None."""
+    return _supertype(tuple(values))
 
 
 @lru_cache(maxsize=4096)
-def _supertype(values: tuple[tuple[Type, bool], ...]) -> Type | None:
-    different = {type_ for type_, _ in values}
-    if UNKNOWN in different:
+def _supertype(values: tuple[Given, ...]) -> Type | None:
+    if any(value.type is UNKNOWN for value in values):
         return UNKNOWN
-    different.discard(NULL)
-    if len(different) == 1:
-        return _alone(different.pop())
-    typed = [(type_, literal) for type_, literal in values if type_ != NULL]
-    written = all(literal and not any(field.element for _, field in type_.fields) for type_, literal in typed)
-    for best, of_literal in sorted(typed, key=_preference):
-        wanted = _alone(best)
-        # Of literals alone the first one decides, with its NULLs as INT64s, as they are beside a literal.
-        leads = not written or coerces(_alone(typed[0][0]), wanted, literal=True)
-        given_ = ((_alone(type_) if of_literal and not literal else type_, literal) for type_, literal in typed)
-        if leads and all(coerces(type_, wanted, literal) for type_, literal in given_):
-            return _named(wanted, typed[0][0])
-    return None if typed else NULL
+    leading = next((value for value in values if not value.untyped), None)
+    if leading is None:
+        return next((value.type for value in values if value.type is not NULL), NULL)
+    return _common(values, leading)
 
 
-def _alone(type_: Type) -> Type:
-    """Return the type that NULL, or a STRUCT of NULLs, has where nothing else is beside it."""
+def _common(values: Sequence[Given], leading: Given) -> Type | None:
+    """Return the type that values have in common: of literals alone that of the leading one decides, be it NULL.
+
+    A STRUCT or an ARRAY leads before what is neither.
+    """
+    if leading.type.name not in {"STRUCT", "ARRAY"}:
+        wide = (value for value in values if value.type.name in {"STRUCT", "ARRAY"} and not value.untyped)
+        leading = next(wide, leading)
+    typed = [value for value in values if not value.untyped]
+    if not typed:
+        return next((array(INT64) for value in values if value.type.element), INT64)
+    if any(value.type.element for value in values) and any(value.type.element is None for value in typed):
+        return None
+    if any(value.type.name == "STRUCT" for value in typed):
+        return _common_struct(typed, leading)
+    if any(value.type.element for value in typed):
+        return _common_array(typed, leading)
+    lead = given(leading.type)
+    if all(value.type is lead for value in typed):
+        return lead
+    if all(value.literal for value in typed):
+        # As if they were columns; but a text may be BYTES.
+        kinds = [lead, *(value.type for value in typed)]
+        typed = [Given(BYTES if BYTES in kinds and kind is STRING else kind) for kind in kinds]
+    known = sorted({value.type for value in typed}, key=_width)
+    return next((best for best in known if all(turns(one, best) for one in typed)), None)
+
+
+def _common_struct(typed: Sequence[Given], leading: Given) -> Type | None:
+    names = [name for name, _ in leading.type.fields]
+    if any(value.type.name != "STRUCT" or len(value.type.fields) != len(names) for value in typed):
+        return None
+    leads, *others = (_fields(value) for value in (leading, *typed))
+    fields: list[tuple[str, Type]] = []
+    for place, (name, lead) in enumerate(zip(names, leads, strict=True)):
+        common = _common([lead, *(parts[place] for parts in others)], lead)
+        if common is None:
+            return None
+        fields.append((name, _nameless(common) if lead.untyped else common))
+    return Type("STRUCT", fields=tuple(fields))
+
+
+def _common_array(typed: Sequence[Given], leading: Given) -> Type | None:
+    common = _supertype(tuple(element(value) for value in sorted(typed, key=lambda value: value is not leading)))
+    if common is None or not all(turns(value, array(common)) for value in typed):
+        return None
+    return array(common)
+
+
+def _nameless(type_: Type) -> Type:
+    """Return a type, of a STRUCT without the names of its fields."""
     if type_.name != "STRUCT":
-        return INT64 if type_ is NULL else type_
-    return Type("STRUCT", fields=tuple((name, _alone(field)) for name, field in type_.fields))
+        return type_
+    return Type("STRUCT", fields=tuple(("", _nameless(field)) for _, field in type_.fields))
 
 
 def given(type_: Type) -> Type:
     """Return the type of what gives values of a type: NULL and [] turn into others only where they are written down."""
-    return array(INT64) if type_.element is NULL else _alone(type_)
+    if type_.element is NULL:
+        return array(INT64)
+    return INT64 if type_ is NULL else type_
 
 
-def _named(type_: Type, first: Type) -> Type:
-    """Return a type, of a STRUCT with the names that the first one's fields have."""
-    if not type_.fields or not first.fields:
-        return type_
-    pairs = zip(first.fields, type_.fields, strict=True)
-    return Type("STRUCT", fields=tuple((name, field) for (name, _), (_, field) in pairs))
-
-
-def _preference(value: tuple[Type, bool]) -> tuple[bool, int]:
-    """Sort what is no literal first, then narrow numbers before wide ones."""
-    type_, literal = value
-    type_ = type_.element or type_
-    if type_.fields:
-        return False, sum(NUMBERS.index(field) for _, field in type_.fields if field in NUMBERS)
-    return literal, NUMBERS.index(type_) if type_ in NUMBERS else 0
+def _width(type_: Type) -> int:
+    """Sort narrow numbers before wide ones."""
+    return NUMBERS.index(type_) if type_ in NUMBERS else 0

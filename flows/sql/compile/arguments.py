@@ -56,7 +56,7 @@ def moment(item: exp.Expr, kind: Type, name: str, scope: Scope) -> Value:
 def _taken(item: exp.Expr, value: Value, want: Type, name: str, scope: Scope) -> Value:
     if value.type == t.UNKNOWN:
         return NOTHING
-    if not t.coerces(value.given[0], want, value.literal):
+    if not t.turns(value.given, want):
         hint = f" Write {want}({shown(item)})." if want.name in {"DATE", "TIMESTAMP", "DATETIME"} else ""
         return scope.fault(item, f"{name} takes {want}, but '{shown(item)}' is {value.type}.{hint}")
     constant = value.constant if value.type == want else None

@@ -77,7 +77,7 @@ def _call_safe_divide(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 2:  # noqa: PLR2004 - what is divided, and by what
         return None
     left, right = (expression(item, scope) for item in node.expressions)
-    common = t.supertype((side.type, side.literal) for side in (left, right))
+    common = t.supertype(side.given for side in (left, right))
     if common not in t.DECIMALS:
         pairs = list(zip(node.expressions, (left, right), strict=True))
         return apply(name, node, signatures.scalar(name), pairs, scope)

@@ -58,7 +58,7 @@ def _wanted(signature: Signature, arguments: Sequence[tuple[exp.Expr, Value]]) -
 
 
 def _fits(value: Value, want: Type) -> bool:
-    return t.coerces(value.type, want, value.literal)
+    return t.turns(value.given, want)
 
 
 def _castable(given: Type, want: Type) -> bool:

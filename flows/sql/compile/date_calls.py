@@ -32,9 +32,7 @@ def _extract(node: exp.Expr, scope: Scope) -> Value:
     value, part = expression(inner, scope), date_part(node.this, scope)
     if value.type == t.UNKNOWN or part is None or where is None:
         return NOTHING
-    if inner is not node.expression and not t.coerces(
-        value.type, t.TIMESTAMP, value.literal and value.type == t.STRING
-    ):
+    if inner is not node.expression and not t.turns(value.given, t.TIMESTAMP):
         return scope.fault(
             node, f"AT TIME ZONE is for a TIMESTAMP, but '{shown(inner)}' is {value.type}. Leave it out."
         )

@@ -160,7 +160,7 @@ def _number(limit: exp.Expr, of: Type, scope: Scope) -> str:
     value = expression(limit, scope)
     if t.UNKNOWN in (of, value.type):
         return "0"
-    known = value.literal and value.type != t.NULL and t.coerces(value.type, of, literal=True)
+    known = value.literal and value.type != t.NULL and t.turns(value.given, of)
     number = Decimal(value.constant or 0) if known else Decimal(-1)
     if not 0 <= number <= _FURTHEST:
         scope.fault(limit, f"'{shown(limit)}' in a frame must be a number of {of} from 0 to 1e19, written down.")

@@ -128,7 +128,7 @@ def _like(node: exp.Expr, scope: Scope) -> Value:
 def _liked(node: exp.Expr, text: Value, patterns: Sequence[Value], scope: Scope) -> Value:
     """Return whether a text is like one of several patterns, or like all of them."""
     kind = t.BYTES if t.BYTES in {one.type for one in (text, *patterns)} else t.STRING
-    wrong = next((one for one in (text, *patterns) if not t.coerces(one.type, kind, one.literal)), None)
+    wrong = next((one for one in (text, *patterns) if not t.turns(one.given, kind)), None)
     if wrong is not None:
         other = f"{text.type} and {patterns[0].type if wrong is text else wrong.type}"
         hint = f" Write CAST({shown(node.this)} AS STRING)." if wrong is text and (text.type, kind) in BETWEEN else ""

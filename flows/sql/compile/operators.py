@@ -36,7 +36,7 @@ def operated(sign: str, node: exp.Expr, sides: Sequence[tuple[exp.Expr, Value]],
         return NOTHING
     # Of a DATE and a DATETIME the analyzer makes two DATETIMEs, and the reference implementation another difference than theirs.
     mixed = sign == "-" and set(given) == {t.DATE, t.DATETIME}
-    matched = None if mixed else match(signatures.operator(sign), [(value.type, value.literal) for value in values])
+    matched = None if mixed else match(signatures.operator(sign), [value.given for value in values])
     if matched is None:
         return scope.fault(node, f"'{sign}' does not take {' and '.join(map(str, given))}.{_instead(sign, sides)}")
     arguments = [converted(*side, want, scope) for side, want in zip(sides, matched.wanted, strict=True)]

@@ -147,7 +147,7 @@ def _values(field: exp.Expr, item: FromItem, scope: Scope) -> Iterator[tuple[exp
     for listed in field.expressions:
         value = listed.this if isinstance(listed, exp.PivotAlias) else listed
         given = expression(value, Scope(scope.context))
-        if not t.coerces(given.type, of, given.literal):
+        if not t.turns(given.given, of):
             scope.fault(value, f"'{shown(value)}' in PIVOT is {given.type}, but '{shown(field.this)}' is {of}.")
             continue
         if given.type == t.UNKNOWN:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlglot import exp
 
 from flows.model.sizes import plural
 from flows.sql import types as t
+from flows.sql.compile import cast
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import compiles_query, query
 from flows.sql.compile.order import Column, tail
@@ -17,6 +20,11 @@ from flows.sql.compile.structures import fields_of
 from flows.sql.compile.value import Value
 from flows.sql.reach import hidden
 from flows.sql.types import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.model.types import Type
 
 _SET = {"with_", "this", "expression", "distinct", "order", "limit", "offset", "by_name", "side", "kind", "on"}
 _SUBQUERY = {"this", "alias", "with_", "order", "limit", "offset"}
@@ -86,10 +94,9 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     columns: list[tuple[str | None, Value]] = []
     for place, (name, one) in enumerate(first.columns):
         values = [side.columns[place][1] for side in sides]
-        common = t.supertype(value.given for value in values)
+        common = _common(values)
         if common is None:
-            pairs = ([one.given, side.columns[place][1].given] for side in sides)
-            odd = next((side for side, pair in zip(sides, pairs, strict=True) if t.supertype(pair) is None), sides[-1])
+            odd = next((side for side in sides if _common([one, side.columns[place][1]]) is None), sides[-1])
             other = odd.columns[place][1].type
             scope.fault(
                 odd.nodes[place],
@@ -108,6 +115,13 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
     relation.sides = tuple(sides) if isinstance(node, exp.Union) and not node.args.get("by_name") else ()
     relation.unique = frozenset(range(len(columns))) if node.args.get("distinct") else None
     return _tail(node, relation, scope)
+
+
+def _common(values: Sequence[Value]) -> Type | None:
+    """Return the type that columns have in common; the NULLs of a STRUCT that is written there are cast as INT64s."""
+    common = t.supertype(value.given for value in values)
+    written = (value for value in values if value.fields and value.type != common)
+    return common if common is None or all(cast.exists(value.type, common) for value in written) else None
 
 
 def _side(node: exp.Expr, scope: Scope) -> Relation:

@@ -131,7 +131,7 @@ def _check_types(union: exp.Expr, columns: Sequence[tuple[str | None, Value]], m
         scope.fault(union, f"the sides of UNION give {len(columns)} and {plural(len(more.columns), 'column')}.")
         raise SqlError(scope.context.faults)
     for (name, first), (_, other), node in zip(columns, more.columns, more.nodes, strict=True):
-        if not t.coerces(other.type, first.type, other.literal):
+        if not t.turns(other.given, first.type):
             scope.fault(
                 node,
                 f"column '{name}' is {first.type} in the first rows of WITH RECURSIVE and {other.type} in others. Write CAST in the first SELECT.",

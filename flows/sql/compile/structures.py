@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 def struct(fields: Sequence[tuple[str, Value]]) -> Value:
     """Return a STRUCT of values."""
-    type_ = Type(
-        "STRUCT", fields=tuple((name, t.INT64 if value.type == t.NULL else value.type) for name, value in fields)
-    )
+    type_ = Type("STRUCT", fields=tuple((name, t.given(value.type)) for name, value in fields))
     if any(value.type == t.UNKNOWN for _, value in fields):
         return NOTHING
     literal = all(value.literal for _, value in fields)
@@ -49,7 +47,7 @@ def constructed(node: exp.Expr, items: Sequence[exp.Expr], want: Type, scope: Sc
         return scope.fault(node, f"{want} takes {plural(len(kinds), 'value')}, and gets {len(given)}.")
     values = []
     for (item, value), kind in zip(given, kinds, strict=True):
-        if not t.coerces(value.given[0], kind, value.literal):
+        if not t.turns(value.given, kind):
             written = shown(item)
             return scope.fault(item, f"'{written}' in {want} is {value.type}. Write CAST({written} AS {kind}).")
         values.append(Value(kind, converted(item, value, kind, scope)))
@@ -138,7 +136,8 @@ def _array(node: exp.Expr, scope: Scope) -> Value:
     if not values:
         return Value(t.array(t.NULL), "[]", literal=True)
     common = t.supertype(value.given for _, value in values)
-    if common is None:
+    # Written in a STRUCT, an ARRAY turns into no other here.
+    if common is None or not all(t.turns(value.given, common) for _, value in values):
         kinds = ", ".join(dict.fromkeys(str(value.type) for _, value in values))
         return scope.fault(node, f"an ARRAY of {kinds} has no one type. Write CAST(... AS TYPE).")
     if common.element is not None:

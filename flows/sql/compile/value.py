@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.model.types import Type
 from flows.sql import types as t
 
 if TYPE_CHECKING:
+    from flows.model.types import Type
     from flows.sql.bounds import Bound
     from flows.sql.reach import Origin
 
@@ -60,17 +60,9 @@ class Value(NamedTuple):
         return not FAULTY.isdisjoint(self.reads or ())
 
     @property
-    def given(self) -> tuple[Type, bool]:
-        """Return its type as others decide with it what they have in common, and whether it is a literal.
-
-        A NULL that is written as a field of a STRUCT turns into any type there; alone it is INT64.
-        """
-        if not self.fields:
-            return self.type, self.literal
-        names = (name for name, _ in self.type.fields)
-        return Type(
-            "STRUCT", fields=tuple(zip(names, (one.given[0] for one in self.fields), strict=True))
-        ), self.literal
+    def given(self) -> t.Given:
+        """What is known of it where GoogleSQL decides what it may turn into."""
+        return t.Given(self.type, self.literal, tuple(one.given for one in self.fields))
 
     def depending(self, reads: frozenset[Read], *, drifts: bool) -> Value:
         """Return the value with what it depends on, and whether it drifts; every expression is one of these."""

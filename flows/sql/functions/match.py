@@ -12,6 +12,8 @@ from flows.sql.functions.signatures import VARIABLES, Signature
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.sql.types import Given
+
 
 class Match(NamedTuple):
     """A signature that fits."""
@@ -22,8 +24,8 @@ class Match(NamedTuple):
     result: Type
 
 
-def match(candidates: Sequence[Signature], given: Sequence[tuple[Type, bool]]) -> Match | None:
-    """Choose the signature that changes the arguments (type, is a literal) least; None where none fits.
+def match(candidates: Sequence[Signature], given: Sequence[Given]) -> Match | None:
+    """Choose the signature that changes the arguments least; None where none fits.
 
     A FLOAT64 literal turns into a decimal beside another decimal only.
     """
@@ -31,19 +33,19 @@ def match(candidates: Sequence[Signature], given: Sequence[tuple[Type, bool]]) -
 
 
 @lru_cache(maxsize=4096)
-def _match(candidates: tuple[Signature, ...], given: tuple[tuple[Type, bool], ...]) -> Match | None:
+def _match(candidates: tuple[Signature, ...], given: tuple[Given, ...]) -> Match | None:
     best: tuple[tuple[int, int], Match] | None = None
-    inexact = t.FLOAT64 in (have for have, _ in given) and not any(have in t.DECIMALS for have, _ in given)
+    inexact = t.FLOAT64 in (one.type for one in given) and not any(one.type in t.DECIMALS for one in given)
     for signature in candidates:
         found = _fit(signature, given)
         if found is None or (inexact and _made_exact(given, found.wanted)):
             continue
         firm = soft = 0
-        for (have, literal), want in zip(given, found.wanted, strict=True):
-            if literal:
-                soft += _distance(have, want)
+        for have, want in zip(given, found.wanted, strict=True):
+            if have.literal:
+                soft += _distance(have.type, want)
             else:
-                firm += _distance(have, want)
+                firm += _distance(have.type, want)
         if best is None or (firm, soft) < best[0]:
             best = (firm, soft), found
             if best[0] == (0, 0):
@@ -57,18 +59,18 @@ def _distance(given: Type, wanted: Type) -> int:
     return t.NUMBERS.index(wanted) if wanted in t.NUMBERS else 1
 
 
-def _fit(signature: Signature, given: Sequence[tuple[Type, bool]]) -> Match | None:
+def _fit(signature: Signature, given: Sequence[Given]) -> Match | None:
     if not signature.takes(len(given)):
         return None
-    variables: dict[Type, list[tuple[Type, bool]]] = {}
-    for place, (have, literal) in enumerate(given):
+    variables: dict[Type, list[Given]] = {}
+    for place, have in enumerate(given):
         parameter = signature.parameter(place)
         if parameter in VARIABLES:
-            variables.setdefault(parameter, []).append((have, literal))
+            variables.setdefault(parameter, []).append(have)
         elif parameter.element in VARIABLES:
-            if have.element is None and have not in (t.NULL, t.UNKNOWN):
+            if have.type.element is None and have.type not in (t.NULL, t.UNKNOWN):
                 return None
-            variables.setdefault(parameter.element, []).append((have.element or have, literal))
+            variables.setdefault(parameter.element, []).append(t.element(have))
     bound: dict[Type, Type] = {}
     for variable, values in variables.items():
         common = t.supertype(values)
@@ -76,14 +78,15 @@ def _fit(signature: Signature, given: Sequence[tuple[Type, bool]]) -> Match | No
             return None
         bound[variable] = common
     wanted = [_bind(signature.parameter(place), bound) for place in range(len(given))]
-    if not all(t.coerces(have, want, literal) for (have, literal), want in zip(given, wanted, strict=True)):
+    free = (signature.parameter(place) not in VARIABLES for place in range(len(given)))
+    if not all(t.turns(have, want) for have, want, asked in zip(given, wanted, free, strict=True) if asked):
         return None
     return Match(signature, wanted, _bind(signature.result, bound))
 
 
-def _made_exact(given: Sequence[tuple[Type, bool]], wanted: Sequence[Type]) -> bool:
+def _made_exact(given: Sequence[Given], wanted: Sequence[Type]) -> bool:
     """Say whether a FLOAT64 is to be a decimal."""
-    return any(have == t.FLOAT64 and want in t.DECIMALS for (have, _), want in zip(given, wanted, strict=True))
+    return any(have.type == t.FLOAT64 and want in t.DECIMALS for have, want in zip(given, wanted, strict=True))
 
 
 def _bind(type_: Type, bound: dict[Type, Type]) -> Type:
