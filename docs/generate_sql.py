@@ -130,6 +130,7 @@ def _marks(found: Sequence[Signature]) -> str:
         said += [one.marks.own] if one.marks.own else []
         said += ["FLOAT64 overflows"] * one.marks.finite + ["a DATE beyond the years 1 to 9999"] * one.marks.in_years
         said += [f"with NaN {one.marks.of_nan}"] if one.marks.of_nan else []
+        said += [one.marks.by] if one.marks.by else []
         said += [f"differs: see {one.marks.differs}"] if one.marks.differs else []
     return "; ".join(dict.fromkeys(said)).replace("|", PIPE)
 

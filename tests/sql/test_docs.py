@@ -29,7 +29,7 @@ def test_few_things_are_different():
         ("SELECT HLL_COUNT.INIT(a) AS x FROM core.t", "COUNT(DISTINCT"),
         ("SELECT ML.PREDICT(a) AS x FROM core.t", "a core table"),
         ("SELECT ST_GEOGPOINT(1.0, 2.0) AS x FROM core.t", "longitude and latitude"),
-        ("SELECT NET.REG_DOMAIN(s) AS x FROM core.t", "NET.HOST"),
+        ("SELECT NET.IP_IN_NET(s, s) AS x FROM core.t", "NET.IP_TRUNC"),
         ("SELECT FORMAT('%p', a) AS x FROM core.t", "It knows %d"),
         ("SELECT a FROM core.t WHERE _TABLE_SUFFIX = '1'", "@window_start"),
         ("SELECT a FROM core.t WHERE _PARTITIONTIME >= @window_start", "partition column"),

@@ -56,7 +56,7 @@ def test_a_plain_exists_bounds_the_table_around_it():
         ("SELECT id, ts, s, day FROM core.events JOIN core.day AS d USING (id)", "'core.day' is not a table."),
         ("SELECT STRING(id) AS x FROM core.events", "STRING does not take INT64. Write CAST(id AS STRING)."),
         ("SELECT STRING(parts) AS x FROM core.events", "STRING does not take ARRAY<STRING>. Write ARRAY_TO_STRING(parts, ', ')."),
-        ("SELECT NET.REG_DOMAIN(s) AS x FROM core.events", "NET.REG_DOMAIN is not supported by the embedded warehouse yet."),
+        ("SELECT NET.FORMAT_IP(id) AS x FROM core.events", "NET.FORMAT_IP is not supported by the embedded warehouse yet."),
         ("SELECT HLL_COUNT.INIT(s) AS x FROM core.events", "HLL_COUNT.INIT is not supported by the embedded warehouse yet."),
         ("SELECT REGEXP_EXTRACT(s, r'a{100000}') AS x FROM core.events", "'a{100000}' is not a regular expression (RE2)"),
         ("SELECT REGEXP_CONTAINS(s, r'((a{999}){999}){999}') AS x FROM core.events", "'((a{999}){999}){999}' is not a regular expression (RE2)"),

@@ -128,7 +128,7 @@ JSON_FLATTEN = JSON_QUERY_ARRAY(json) for each level
 RANGE = its start and its end as two columns, compared by start_one < end_other AND start_other < end_one
 LOGICAL_XOR = MOD(COUNTIF(condition), 2) = 1
 ML = a model outside of Derived that writes a table, read here as a core table
-NET = NET.HOST(url), and REGEXP_EXTRACT(NET.HOST(url), r'[^.]+\.[^.]+$') for its last two names
+NET = NET.HOST(url), NET.REG_DOMAIN(url), or NET.IP_TRUNC(address, bits) for the net of an address
 PARSE_BIGNUMERIC = CAST(REPLACE(text, ',', '') AS BIGNUMERIC)
 SHA512 = SHA256(text)
 ST = longitude and latitude as two FLOAT64 columns, compared with BETWEEN

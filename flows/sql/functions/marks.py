@@ -4,7 +4,7 @@ Marks are parted by `;`. What is `strict` gives NULL where an argument is NULL, 
 `fails where` a condition holds (then comes what the error says), or `lacks where` one holds of which GoogleSQL has a value, so
 that SAFE. catches nothing; `fails: words` marks what ends in an error by DuckDB's own word; `at most 1 MB: n` and `at most 16,000 elements: n` are such a condition, of a size. What is `finite` ends in an error where a FLOAT64 overflows and no argument is infinite or NaN, what is
 `in years` where it lies beyond the years 1 to 9999. `of NaN TRUE` is what a comparison with NaN gives. What `drifts` adds up
-FLOAT64, in any order; it `differs` in sums, as other lines do in what they say, by `flows.model.differences`. A condition about
+FLOAT64, in any order; it `differs` in sums, as other lines do in what they say, by `flows.model.differences`; what it goes `by` is told. A condition about
 what is written down is known beforehand: where none is left that may hold, DuckDB's own NULL has to do, but for what is `strict`.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Constant = float | str | None
 _MARKS = re.compile(
     r"(?P<plain>strict|finite|in years|drifts)|fails: (?P<own>.+)|(?P<fails>fails|lacks) where (?P<where>.+?): (?P<said>.+)|of NaN (?P<nan>TRUE|FALSE)"
-    r"|at most (?P<most>[\d,]+) (?P<unit>MB|elements): (?P<size>.+)|differs (?P<differs>\w+)"
+    r"|at most (?P<most>[\d,]+) (?P<unit>MB|elements): (?P<size>.+)|differs (?P<differs>\w+)|(?P<by>by .+)"
 )
 _KNOWN = re.compile(r"\$(\d) (<=|>=|<|>|=) (-?\d+|'')")
 _COMPARES = {
@@ -79,6 +79,8 @@ class Marks(NamedTuple):
     """Whether its last digits are those of the order in which it adds up."""
     differs: Kind | None = None
     """What BigQuery gives otherwise."""
+    by: str | None = None
+    """Of what day or place is what it goes by, in words."""
 
 
 NO_MARKS = Marks()
@@ -100,6 +102,7 @@ def read(text: str, name: str) -> Marks:
             in_years=found.in_years or mark["plain"] == "in years",
             of_nan=mark["nan"] or found.of_nan,
             drifts=found.drifts or mark["plain"] == "drifts",
+            by=mark["by"] or found.by,
             differs=cast("Kind | None", mark["differs"]) or ("sums" if mark["plain"] == "drifts" else found.differs),
         )
     return found

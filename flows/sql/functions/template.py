@@ -7,7 +7,7 @@ argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one 
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
 words with the one sign between them, `$signs` each sign of UTF-8 in hexadecimal digits, or else one byte,
 `$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint, `$address` the IP address that it is and
-`$iptext` that of one.
+`$iptext` that of one, `$host` the host of the URL that it is, `$suffix` the public suffix of that, `$domain` the domain below it.
 `$varsamp9(values)` and `$varpop9(values)` are the variance of a sorted list of decimals of 9 places, of a sample or of all.
 `$corr9(one, two)` and the like are the correlation and covariances of pairs of them.
 `$divide(total, count)` is an exact quotient of 9 places, `$round(number, places)` a FLOAT64 rounded as its exact value says.
@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING
 from flows.sql.addresses import packed, text_of
 from flows.sql.decimals import covariance, divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
+from flows.sql.hosts import host, public_suffix, registered_domain
 from flows.sql.once import bound, failure
 from flows.sql.times import moment, naive
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|address|iptext|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
@@ -82,6 +83,19 @@ def _soundex(text: str) -> str:
     coded = f"regexp_matches({letters}, '^[^AEIOUYHWaeiouyhw]')"
     rest = f"CASE WHEN {coded} THEN substr({codes}, 2) ELSE {codes} END"
     return f"CASE WHEN {letters} = '' THEN '' ELSE left(left({letters}, 1) || {rest} || '000', 4) END"
+
+
+_COMPOSED: dict[str, Callable[[str], str]] = {
+    "soundex": _soundex,
+    "textprint": lambda text: fingerprint(f"encode({text})"),
+    "blobprint": fingerprint,
+    "address": lambda text: bound([text], lambda names: packed(names[0])),
+    "iptext": lambda address: bound([address], lambda names: text_of(names[0])),
+    "host": host,
+    "suffix": public_suffix,
+    "domain": registered_domain,
+}
+"""What stands for a mark, made of the first argument."""
 
 
 def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None) -> str:
@@ -170,12 +184,8 @@ def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapp
         return _joined(arguments)
     if mark == "null":
         return " OR ".join(f"{argument} IS NULL" for argument in arguments)
-    if mark == "soundex":
-        return _soundex(arguments[0])
-    if mark in {"textprint", "blobprint"}:
-        return fingerprint(f"encode({arguments[0]})" if mark == "textprint" else arguments[0])
-    if mark in {"address", "iptext"}:
-        return bound(arguments, lambda names: packed(names[0]) if mark == "address" else text_of(names[0]))
+    if mark in _COMPOSED:
+        return _COMPOSED[mark](arguments[0])
     if mark.startswith("fold"):
         return _folded(arguments[int(mark[4:]) - 1])
     if mark.startswith("utc"):

@@ -12,7 +12,9 @@ TO_CODE_POINTS(STRING) -> ARRAY<INT64> = list_transform(regexp_extract_all($1, '
 CODE_POINTS_TO_STRING(ARRAY<INT64>) -> STRING = CASE WHEN list_count($1) <> len($1) THEN NULL WHEN len(list_filter($1, lambda xcode: xcode NOT BETWEEN 0 AND 1114111 OR xcode BETWEEN 55296 AND 57343)) > 0 THEN !(a number is no character) ELSE array_to_string(list_transform($1, lambda xcode: chr(CAST(xcode AS INTEGER))), '') END
 CONTAINS_SUBSTR(STRING, STRING) -> BOOL = contains($fold1, $fold2) -- lacks where regexp_matches($1 || $2, $folded): CONTAINS_SUBSTR of a text with signs that stand for others: write STRPOS
 ARRAY_TO_STRING(ARRAY<STRING>, STRING, STRING) -> STRING = CASE WHEN len($1) = 0 THEN '' ELSE list_reduce(list_transform($1, lambda xitem: coalesce(xitem, $3)), lambda x, y: x || $2 || y) END -- strict
-NET.HOST(STRING) -> STRING = nullif(regexp_extract(trim($1, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)), '^(?:[^/?#\\]*//)?(?:[^/?#\\]*@)?\.*(\[[^\]/?#\\]*\]|[^/?#\\:]*)', 1), '')
+NET.HOST(STRING) -> STRING = $host
+NET.PUBLIC_SUFFIX(STRING) -> STRING = $suffix -- by the list of public suffixes that is installed, those of registries alone, while BigQuery's own may be of another day
+NET.REG_DOMAIN(STRING) -> STRING = $domain -- by the list of public suffixes that is installed, those of registries alone, while BigQuery's own may be of another day
 ERROR(STRING) -> NULL = error('ERROR: ' || $1)
 ARRAY_FIRST(ARRAY<T>) -> T = list_extract($1, 1) -- fails where len($1) = 0: ARRAY_FIRST of an empty ARRAY
 ARRAY_LAST(ARRAY<T>) -> T = list_extract($1, -1) -- fails where len($1) = 0: ARRAY_LAST of an empty ARRAY

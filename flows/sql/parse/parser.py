@@ -24,7 +24,7 @@ from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
-from flows.sql.parse.rewrite import for_parser
+from flows.sql.parse.rewrite import PREFIX, for_parser
 from flows.sql.parse.syntax import SEVERAL, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
@@ -34,7 +34,6 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_PREFIX = "__call_"
 _PREFIXES: dict[str, type[exp.Expr]] = {"SAFE": exp.SafeFunc, "NET": exp.NetFunc}
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
@@ -122,7 +121,7 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     if faults := (*_missing_values(nodes), *foreign_forms(nodes)):
         return faults
     for call in nodes.of(exp.Anonymous):
-        call.set("this", call.name.removeprefix(_PREFIX).upper())
+        call.set("this", call.name.removeprefix(PREFIX).upper())
     return Parsed(tree, nodes, tuple(_parameter_faults(nodes)), tuple(unrepeatable(nodes)))
 
 
@@ -230,7 +229,7 @@ def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
             elif before == TokenType.HAVING and _in_call(tokens, place - 2):
                 pass  # MAX and MIN of HAVING in an aggregate are no functions
             elif called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
-                named[place - 1] = _instead(called, TokenType.VAR, _PREFIX + word)
+                named[place - 1] = _instead(called, TokenType.VAR, PREFIX + word)
         elif token.token_type == TokenType.OFFSET:
             if _is_name(tokens, place):
                 named[place] = _instead(token, TokenType.VAR, token.text)

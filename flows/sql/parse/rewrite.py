@@ -7,6 +7,9 @@ from operator import attrgetter
 from sqlglot.tokenizer_core import Token, TokenType
 
 _kind = attrgetter("token_type")
+PREFIX = "__call_"
+"""What marks the name of a call that the parser shall keep as it stands."""
+_FAMILY = "NET"
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
@@ -24,7 +27,20 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = _counts(tokens)
     if TokenType.UNKNOWN in kinds:
         tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
+    if any(token.text.upper() == _FAMILY for token in tokens):
+        tokens = _safe_families(tokens)
     return _paths(tokens) if TokenType.OFFSET in kinds else tokens
+
+
+def _safe_families(tokens: list[Token]) -> list[Token]:
+    """Make one name of the two behind SAFE: SAFE.NET.HOST(url)."""
+    written: list[Token] = []
+    for token in tokens:
+        written.append(token)
+        words = [one.text.upper() for one in written[-5:-1]]
+        if words == ["SAFE", ".", _FAMILY, "."]:
+            written[-3:] = [Token(TokenType.VAR, f"{_FAMILY}.{token.text.removeprefix(PREFIX)}", *_place(token))]
+    return written
 
 
 def _pivots(tokens: list[Token]) -> list[Token]:
