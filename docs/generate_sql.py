@@ -44,8 +44,8 @@ SELECT with joins (INNER, LEFT, RIGHT, FULL, CROSS, USING), UNNEST WITH OFFSET, 
 500 rounds, as in BigQuery), DISTINCT, GROUP BY with ROLLUP, CUBE and GROUPING SETS, HAVING, QUALIFY, window functions with frames and
 named windows, UNION, INTERSECT and EXCEPT (BY NAME and CORRESPONDING too), ORDER BY, LIMIT;
 `struct.*`, `* EXCEPT`, `* REPLACE`; STRUCTs, ARRAYs and JSON with fields and brackets; IN with lists, arrays, tuples and queries;
-CASE, CAST, SAFE_CAST, WITH(name AS value, ..., result); SAFE. before every function. Pipe syntax (`FROM table |> WHERE ... |> AGGREGATE ... GROUP BY ...`) with WHERE, SELECT,
-EXTEND, SET, DROP, RENAME, AGGREGATE, JOIN, ORDER BY, LIMIT, DISTINCT, AS, PIVOT, UNPIVOT, UNION, INTERSECT and EXCEPT; BigQuery gets it as SELECTs. The name
+CASE, CAST, SAFE_CAST, WITH(name AS value, ..., result); SAFE. before every function; calls behind their first argument (`(name).UPPER()`). Pipe syntax (`FROM table |> WHERE ... |> AGGREGATE ... GROUP BY ...`) with WHERE, SELECT,
+EXTEND, SET, DROP, RENAME, AGGREGATE, JOIN, ORDER BY, LIMIT, DISTINCT, AS, WITH, PIVOT, UNPIVOT, UNION, INTERSECT and EXCEPT; BigQuery gets it as SELECTs. The name
 of a table holds until SELECT or AGGREGATE, and those of several until EXTEND, SET, RENAME or DROP.
 """
 FUNCTIONS = """

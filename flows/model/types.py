@@ -213,9 +213,18 @@ def _clip(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
+_INSTEAD = {
+    "GEOGRAPHY": "longitude and latitude as two FLOAT64 columns",
+    "RANGE": "its start and its end as two columns",
+}
+
+
 def _unknown(text: str, word: str | None = None) -> str:
     known = (*SCALARS, *ALIASES, "ARRAY", "STRUCT")
     common = {"VARCHAR": "STRING", "TEXT": "STRING", "CHAR": "STRING", "DOUBLE": "FLOAT64", "FLOAT": "FLOAT64"}
+    instead = _INSTEAD.get((word or "").upper().partition("<")[0])
+    if instead:
+        return f"'{_clip(text)}' is not a type. Write {instead}."
     near = common.get((word or "").upper())
     hint = f" Did you mean '{near}'?" if near else did_you_mean((word or text)[:SHOWN], known)
     every = f" Write one of {', '.join(SCALARS)}, ARRAY<...> or STRUCT<name TYPE, ...>."

@@ -32,9 +32,13 @@ def cast_hint(name: str, candidates: Sequence[Signature], arguments: Sequence[tu
     if not found:
         return ""
     wanted = min(found, key=lambda one: one[:2])[2]
+    fits = [_fits(value, want) for (_, value), want in zip(arguments, wanted, strict=True)]
+    if all(fits):
+        # A literal fits what no other argument asks for.
+        fits = [value.type == want for (_, value), want in zip(arguments, wanted, strict=True)]
     written = (
-        shown(item) if _fits(value, want) else _as(shown(item), value.type, want)
-        for (item, value), want in zip(arguments, wanted, strict=True)
+        shown(item) if as_it_is else _as(shown(item), value.type, want)
+        for (item, value), want, as_it_is in zip(arguments, wanted, fits, strict=True)
     )
     return f" Write {name}({', '.join(written)})."
 

@@ -95,7 +95,7 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if isinstance(first, exp.Literal) and first.name.upper() in PARTS:
         right = f"{name}({shown(second)}, {first.name.upper()})"
         return scope.fault(node, f"the arguments of {name} are swapped. Write {right}.")
-    value, part = expression(first, scope), date_part(second, scope)
+    value, part = expression(first, scope).null_as(Type(name.removesuffix("_TRUNC"))), date_part(second, scope)
     if value.type == t.STRING and value.literal:
         value = argument(node.expressions[0], Type(name.removesuffix("_TRUNC")), name, scope)
     if value.type == t.UNKNOWN or part is None:

@@ -211,7 +211,8 @@ def _unnest(node: exp.Unnest, scope: Scope, clause: exp.Expr | None) -> str:
         alias = alias_node.columns[0].name if alias_node.columns else alias_node.name
     own = scope.item_name(alias)
     if len(node.expressions) != 1:
-        scope.unsupported(node, "UNNEST of several arrays")
+        instead = "UNNEST(one) AS x WITH OFFSET AS place, and other[SAFE_OFFSET(place)] for those of another"
+        scope.fault(node, f"UNNEST takes one array. Write {instead}.")
     gathers = _gathering(node.expressions[0])
     if gathers:
         scope.fault(node, f"UNNEST cannot hold {gathers}. Compute it in a WITH first.")

@@ -10,6 +10,7 @@ from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_paths import example, extracted, steps_of
+from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.json_held import double, elements
 from flows.sql.once import bound, once
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
     from flows.sql.json_found import Step
 
@@ -98,7 +100,7 @@ def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, lis
     if not 1 <= len(items) <= 2:  # noqa: PLR2004 - JSON and perhaps a path
         scope.fault(node, f"{name} takes JSON and a path: {name}(json, '$.name').")
         return None
-    value = expression(items[0], scope)
+    value = expression(items[0], scope).null_as(t.STRING)
     path = expression(items[1], scope) if len(items) > 1 else None
     if value.type not in (t.STRING, t.JSON, t.UNKNOWN):
         scope.fault(node, f"{name} takes JSON or STRING, but '{shown(items[0])}' is {value.type}.")
@@ -114,6 +116,7 @@ def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, lis
     return value, steps
 
 
+_MODES = {"wide_number_mode": t.STRING}
 _KINDS = {
     "INT64": (t.INT64, "UBIGINT BIGINT DOUBLE"),
     "FLOAT64": (t.FLOAT64, "UBIGINT BIGINT DOUBLE"),
@@ -240,10 +243,15 @@ def _type(name: str, node: exp.Expr, scope: Scope) -> Value:
 
 
 def _only_json(name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    if len(node.expressions) != 1:
-        scope.fault(node, f"{name} takes one JSON.")
+    found = split(name, node, _MODES, scope) if name in {"FLOAT64", "FLOAT64_ARRAY"} else (node.expressions, {})
+    if found is None:
         return None
-    value = expression(node.expressions[0], scope)
+    items, options = found
+    if len(items) != 1 or options.get("wide_number_mode") == "exact":
+        hint = f" Its number is rounded here. Write {name}(json) alone." if options else ""
+        scope.fault(node, f"{name} takes one JSON.{hint}")
+        return None
+    value = expression(items[0], scope).null_as(t.JSON)
     if value.type not in (t.JSON, t.UNKNOWN):
         hint = f" Write CAST({shown(node.expressions[0])} AS {name.removeprefix('LAX_')})."
         scope.fault(node, f"{name} takes JSON, but '{shown(node.expressions[0])}' is {value.type}.{hint}")
@@ -274,11 +282,25 @@ def _to_json(name: str, node: exp.Expr, scope: Scope) -> Value:
     return Value(t.JSON, f"CAST({json_texts.written(value.sql, value.type, wide=True)} AS JSON)")
 
 
+def _of_arrays(names: str, values: str, type_: Type) -> str:
+    """Return an object of names and values in two ARRAYs; a name that stands twice has its first value."""
+    said = "error('JSON_OBJECT: an ARRAY or a name is NULL, or one ARRAY is longer')"
+    first = f"list_filter(generate_series(1, len({names})), lambda xat: list_position({names}, {names}[xat]) = xat)"
+    text = json_texts.written(f"{values}[xat]", type_.element or t.UNKNOWN, wide=True)
+    parts = f"list_transform({first}, lambda xat: CAST(to_json({names}[xat]) AS VARCHAR) || ':' || {text})"
+    made = f"CAST('{{' || array_to_string({parts}, ',') || '}}' AS JSON)"
+    return f"CASE WHEN len({names}) = len({values}) AND list_count({names}) = len({names}) THEN {made} ELSE {said} END"
+
+
 @compiles_call("JSON_ARRAY", "JSON_OBJECT")
 def _made(name: str, node: exp.Expr, scope: Scope) -> Value:
     values = [(item, expression(item, scope)) for item in node.expressions]
     if any(value.type == t.UNKNOWN for _, value in values):
         return NOTHING
+    if name == "JSON_OBJECT" and [one.type.name for _, one in values] == ["ARRAY", "ARRAY"] and values[0][1].type.element == t.STRING:  # fmt: skip
+        return Value(
+            t.JSON, bound([one.sql for _, one in values], lambda both: _of_arrays(both[0], both[1], values[1][1].type))
+        )
     names = [value.constant for _, value in values[::2]] if name == "JSON_OBJECT" else []
     if name == "JSON_OBJECT" and len(names) * 2 != len(values):
         return scope.fault(node, f"{name} takes names and values by turns: {name}('id', id, 'day', day).")

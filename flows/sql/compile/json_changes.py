@@ -59,7 +59,7 @@ def _more(name: str, node: exp.Expr, scope: Scope) -> Value:
 
 @compiles_call("JSON_REMOVE", fails=False)
 def _remove(name: str, node: exp.Expr, scope: Scope) -> Value:
-    found = expression(node.expressions[0], scope)
+    found = expression(node.expressions[0], scope).null_as(t.JSON)
     paths = [path_of(name, item, scope) for item in node.expressions[1:]]
     if found.type == t.UNKNOWN or None in paths:
         return NOTHING
@@ -79,7 +79,7 @@ def _given(
     if found is None:
         return None
     items, options = found
-    json = expression(items[0], scope) if items else NOTHING
+    json = expression(items[0], scope).null_as(t.JSON) if items else NOTHING
     paths = [path_of(name, item, scope) for item in items[1::2]]
     values = [expression(item, scope) for item in items[2::2]]
     if items and (t.UNKNOWN in {json.type, *(value.type for value in values)} or None in paths):

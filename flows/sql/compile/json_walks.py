@@ -36,9 +36,9 @@ def _keys(name: str, node: exp.Expr, scope: Scope) -> Value:
     values = [expression(item, scope) for item in items]
     if any(value.type == t.UNKNOWN for value in values):
         return NOTHING
-    fits = [value.type == want for value, want in zip(values, (t.JSON, t.INT64), strict=False)]
-    if len(values) > 1 and values[1].type == t.NULL:
-        fits, values = [fits[0], True], [values[0], Value(t.INT64, "CAST(NULL AS BIGINT)")]
+    wanted = (t.JSON, t.INT64)
+    values = [value.null_as(want) for value, want in zip(values, wanted, strict=False)] + values[len(wanted) :]
+    fits = [value.type == want for value, want in zip(values, wanted, strict=False)]
     mode = options.get("mode", "strict")
     if not 1 <= len(values) <= len(fits) or not all(fits) or mode not in _INSIDE:
         said = f"{name} takes JSON, a number of levels, and a mode, 'strict', 'lax' or 'lax recursive'"
@@ -85,7 +85,7 @@ def _strip_nulls(name: str, node: exp.Expr, scope: Scope) -> Value:
     if found is None:
         return NOTHING
     items, options = found
-    json = expression(items[0], scope) if items else NOTHING
+    json = expression(items[0], scope).null_as(t.JSON) if items else NOTHING
     path: list[Step] | None = path_of(name, items[1], scope) if len(items) > 1 else []
     if (items and json.type == t.UNKNOWN) or path is None:
         return NOTHING

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
-_WRITTEN = {t.BOOL: "TRUE or FALSE", t.STRING: "a text"}
+_WRITTEN = {t.BOOL: "TRUE or FALSE", t.STRING: "a text", t.INT64: "a number"}
 
 
 def split(

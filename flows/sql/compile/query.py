@@ -100,7 +100,7 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
             other = odd.columns[place][1].type
             scope.fault(
                 odd.nodes[place],
-                f"column '{name}' is {one.type} on one side of {word} and {other} on the other. Write CAST(... AS {one.type}).",
+                f"column {repr(name) if name else place + 1} is {one.type} on one side of {word} and {other} on the other. Write CAST(... AS {one.type}).",
             )
         origins = frozenset.union(*(value.origins for value in values))
         drifts = any(value.drifts for value in values)

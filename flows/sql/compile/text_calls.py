@@ -17,6 +17,7 @@ from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_calls import strictly
+from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.decomposed import FORMS, decomposed
 from flows.sql.functions import signatures
@@ -70,6 +71,71 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     return Value(want, sql if read == want else f"CAST({naive(sql)} AS DATE)")
 
 
+@compiles_call("CONTAINS_SUBSTR")
+def _contains(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 2 or any(isinstance(item, exp.Kwarg) for item in node.expressions):  # noqa: PLR2004 - what, and in what
+        return None
+    item, searched = node.expressions
+    value, wanted = expression(item, scope), expression(searched, scope)
+    if wanted.type == t.NULL and wanted.literal:
+        return scope.fault(searched, f"{name} of NULL is an error. Write the text to look for.")
+    if t.UNKNOWN in (value.type, wanted.type):
+        return NOTHING
+
+    if value.type != t.STRING and not _has_texts(value.type):
+        instead = f"{name}(TO_JSON_STRING({shown(item)}), ...), or the parts that may have it"
+        return scope.fault(node, f"{name} does not take {value.type}. Write {instead}.")
+
+    def found(sql: str, type_: Type) -> str:
+        """Return whether a value, or a part of it, has the text; NULL where none has and one is NULL."""
+        if type_.element is not None:
+            each = f"list_transform({sql}, lambda xpart: {found('xpart', type_.element)})"
+            known = "CASE WHEN list_contains({0}, TRUE) THEN TRUE WHEN list_count({0}) = len({0}) THEN FALSE END"
+            return once(each, lambda every: known.replace("{0}", every))
+        if type_.name == "STRUCT":
+            parts = (found(f"struct_extract_at({sql}, {at})", field) for at, (_, field) in enumerate(type_.fields, 1))
+            return f"({' OR '.join(parts)})"
+        text = Value(t.STRING, sql if type_ in (t.STRING, t.NULL) else cast.cast(sql, type_, t.STRING, "NULL"))
+        return apply(name, node, signatures.scalar(name), [(item, text), (searched, wanted)], scope).sql
+
+    if value.type == t.STRING:
+        return apply(name, node, signatures.scalar(name), [(item, value), (searched, wanted)], scope)
+    return Value(t.BOOL, once(value.sql, lambda known: found(known, value.type)))
+
+
+def _has_texts(type_: Type) -> bool:
+    """Say whether all parts of a value have texts in which CONTAINS_SUBSTR looks."""
+    parts = [type_.element] if type_.element is not None else [field for _, field in type_.fields]
+    return all(map(_has_texts, parts)) if parts else type_ not in (t.JSON, t.BYTES, t.INTERVAL)
+
+
+@compiles_call("EDIT_DISTANCE")
+def _edit_distance(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    found = split(name, node, {"max_distance": t.INT64}, scope)
+    if found is None:
+        return NOTHING
+    items, options = found
+    if not options:
+        return None
+    most = options["max_distance"]
+    if "-" in most:
+        return scope.fault(node, f"{name} takes max_distance => a number from 0 on.")
+    value = apply(name, node, signatures.scalar(name), [(item, expression(item, scope)) for item in items], scope)
+    return value._replace(sql=once(value.sql, lambda known: f"CASE WHEN {known} > {most} THEN {most} ELSE {known} END"))
+
+
+@compiles_call("NORMALIZE_AND_CASEFOLD")
+def _casefold(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    if len(node.expressions) != 2:  # noqa: PLR2004 - a text and a form
+        return None
+    mode = node.expressions[1].name.upper()
+    if mode not in FORMS:
+        return scope.fault(node, f"{name} takes a text, and NFC, NFD, NFKC or NFKD: {name}(text, NFKC).")
+    item = node.expressions[0]
+    value = apply(name, node, signatures.scalar(name), [(item, expression(item, scope))], scope)
+    return value._replace(sql=decomposed(value.sql)) if mode.endswith("D") else value
+
+
 @compiles_call("NORMALIZE", fails=False)
 def _normalize(name: str, node: exp.Expr, scope: Scope) -> Value:
     mode = node.expressions[1].name.upper() if len(node.expressions) > 1 else "NFC"
@@ -95,7 +161,7 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         return Value(t.STRING, bound([where.local(value.sql), naive(value.sql)], lambda both: _with_offset(*both)))
     if len(node.expressions) != 1:
         return None
-    value = expression(node.expressions[0], scope)
+    value = expression(node.expressions[0], scope).null_as(t.JSON)
     if value.type == t.JSON:
         return Value(t.STRING, once(value.sql, lambda read: strictly(name, read)))
     if value.type not in (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.UNKNOWN):

@@ -64,6 +64,10 @@ class Value(NamedTuple):
         """What is known of it where GoogleSQL decides what it may turn into."""
         return t.Given(self.type, self.literal, tuple(one.given for one in self.fields))
 
+    def null_as(self, type_: Type) -> Value:
+        """Return a NULL that is written down as one of a type; any other value as it is."""
+        return Value(type_, f"CAST(NULL AS {t.duckdb_type(type_)})") if self.type == t.NULL else self
+
     def depending(self, reads: frozenset[Read], *, drifts: bool) -> Value:
         """Return the value with what it depends on, and whether it drifts; every expression is one of these."""
         type_, sql, literal, constant, origins, _, fields, sum_, _, bound = self

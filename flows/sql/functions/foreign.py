@@ -16,11 +16,22 @@ ADD_MONTHS = DATE_ADD(day, INTERVAL 1 MONTH)
 APPROX_PERCENTILE = APPROX_QUANTILES(number, 100)[OFFSET(95)]
 ARG_MAX = MAX_BY(value, by)
 ARG_MIN = MIN_BY(value, by)
+ARRAY_AVG = (SELECT AVG(x) FROM UNNEST(array) AS x)
 ARRAY_CONTAINS = value IN UNNEST(array)
+ARRAY_FIND = (SELECT x FROM UNNEST(array) AS x WITH OFFSET AS place WHERE ... ORDER BY place LIMIT 1)
+ARRAY_FIRST_N = ARRAY_SLICE(array, 0, 1)
 ARRAY_INCLUDES = value IN UNNEST(array)
+ARRAY_INCLUDES_ALL = NOT EXISTS (SELECT 1 FROM UNNEST(other) AS x WHERE x NOT IN UNNEST(array))
+ARRAY_INCLUDES_ANY = EXISTS (SELECT 1 FROM UNNEST(other) AS x WHERE x IN UNNEST(array))
 ARRAY_IS_DISTINCT = ARRAY_LENGTH(array) = (SELECT COUNT(DISTINCT x) FROM UNNEST(array) AS x)
 ARRAY_JOIN = ARRAY_TO_STRING(array, ',')
+ARRAY_LAST_N = ARRAY_SLICE(array, -2, -1)
+ARRAY_MAX = (SELECT MAX(x) FROM UNNEST(array) AS x)
+ARRAY_MIN = (SELECT MIN(x) FROM UNNEST(array) AS x)
+ARRAY_OFFSET = (SELECT MIN(place) FROM UNNEST(array) AS x WITH OFFSET AS place WHERE x = value)
 ARRAY_SIZE = ARRAY_LENGTH(array)
+ARRAY_SUM = (SELECT SUM(x) FROM UNNEST(array) AS x)
+ARRAY_ZIP = ARRAY(SELECT AS STRUCT x, other[SAFE_OFFSET(place)] AS y FROM UNNEST(one) AS x WITH OFFSET AS place)
 BOOL_AND = LOGICAL_AND(condition)
 BOOL_OR = LOGICAL_OR(condition)
 CARDINALITY = ARRAY_LENGTH(array)
@@ -42,6 +53,7 @@ DAYOFYEAR = EXTRACT(DAYOFYEAR FROM day)
 DECODE = CASE value WHEN ... THEN ... ELSE ... END
 ELEMENT_AT = array[SAFE_ORDINAL(1)]
 EVERY = LOGICAL_AND(condition)
+FLATTEN = ARRAY(SELECT y FROM UNNEST(array) AS x, UNNEST(x.items) AS y)
 FROM_UNIXTIME = TIMESTAMP_SECONDS(number)
 GETDATE = @window_end: the clock would give other rows on every retry
 GET_JSON_OBJECT = JSON_VALUE(json, '$.name')
@@ -62,12 +74,14 @@ MEDIAN = APPROX_QUANTILES(number, 2)[OFFSET(1)]
 MINUTE = EXTRACT(MINUTE FROM ts)
 MODE = a query that counts by value, with ORDER BY and LIMIT 1
 MONTH = EXTRACT(MONTH FROM day)
+NEW_UUID = TO_HEX(MD5(key)): a random identifier would be another one on every retry
 NOW = @window_end: the clock would give other rows on every retry
 NULLIFERROR = SAFE.NAME(...), with the function that may fail
 NVL = IFNULL(value, other)
 NVL2 = IF(value IS NOT NULL, one, other)
 PERCENTILE_APPROX = APPROX_QUANTILES(number, 100)[OFFSET(95)]
 PI = ACOS(-1)
+PI_NUMERIC = NUMERIC '3.141592654'
 POSITION = STRPOS(text, part)
 QUARTER = EXTRACT(QUARTER FROM day)
 REGEXP_LIKE = REGEXP_CONTAINS(text, r'pattern')
@@ -112,7 +126,7 @@ RANGE JSON_EXTRACT_STRING_ARRAY JSON_OBJECT JSON_QUERY_ARRAY
 JSON_TYPE JSON_VALUE_ARRAY
 LOGICAL_XOR NORMALIZE NORMALIZE_AND_CASEFOLD NULLIFZERO PARSE_BIGNUMERIC PARSE_TIME
 RANGE_BUCKET RANGE_CONTAINS RANGE_END RANGE_INTERSECT RANGE_OVERLAPS RANGE_SESSIONIZE
-RANGE_START REVERSE SAFE_CONVERT_BYTES_TO_STRING SEC SECH SESSION_USER SHA512 SIN SINH SOUNDEX
+RANGE_START REVERSE SEARCH SAFE_CONVERT_BYTES_TO_STRING SEC SECH SESSION_USER SHA512 SIN SINH SOUNDEX
 ST_AREA ST_ASTEXT ST_CONTAINS ST_DISTANCE ST_DWITHIN ST_GEOGFROMTEXT ST_GEOGPOINT ST_INTERSECTS ST_X ST_Y TAN TANH
 TEXT_ANALYZE TIME_ADD TIME_DIFF TIME_SUB TIME_TRUNC TO_BASE32 TO_CODE_POINTS TO_JSON TO_JSON_STRING
 TRANSLATE UNICODE
@@ -122,21 +136,43 @@ APPROX_TOP_SUM = SUM(weight) by value, ordered and limited
 ARRAY_FILTER = ARRAY(SELECT x FROM UNNEST(array) AS x WHERE ...)
 ARRAY_TRANSFORM = ARRAY(SELECT ... FROM UNNEST(array) AS x)
 FROM_BASE32 = FROM_BASE64(text), or FROM_HEX(text)
+AEAD = a core table that ingest has decrypted
+AI = a core table that holds what the model gave
+BAG_OF_WORDS = a query that counts by word of UNNEST(SPLIT(text, ' '))
+DETERMINISTIC_ENCRYPT = SHA256(text), which hides it too
 HLL_COUNT = COUNT(DISTINCT value) over the rows, or over an ARRAY_AGG(DISTINCT value) of each part
 JSON_CONTAINS = JSON_VALUE(json, '$.name') = value, or value IN UNNEST(JSON_VALUE_ARRAY(json))
 JSON_FLATTEN = JSON_QUERY_ARRAY(json) for each level
+KEYS = a core table that ingest has decrypted
+KLL_QUANTILES = APPROX_QUANTILES(number, 100) over the rows
 RANGE = its start and its end as two columns, compared by start_one < end_other AND start_other < end_one
 LOGICAL_XOR = MOD(COUNTIF(condition), 2) = 1
-ML = a model outside of Derived that writes a table, read here as a core table
+ML = a core table that holds what the model gave
+OBJ = a core table that ingest has made of the files
 NET = NET.HOST(url), NET.REG_DOMAIN(url), or NET.IP_TRUNC(address, bits) for the net of an address
 PARSE_BIGNUMERIC = CAST(REPLACE(text, ',', '') AS BIGNUMERIC)
+SEARCH = REGEXP_CONTAINS(text, r'(?i)\bword\b'), or CONTAINS_SUBSTR(text, 'word')
 SHA512 = SHA256(text)
 ST = longitude and latitude as two FLOAT64 columns, compared with BETWEEN
+S2 = longitude and latitude as two FLOAT64 columns, compared with BETWEEN
+TEXT_ANALYZE = REGEXP_EXTRACT_ALL(LOWER(text), r'\w+')
 TO_BASE32 = TO_BASE64(bytes), or TO_HEX(bytes)
 """
 _SAME = dict(line.split(" = ", 1) for line in _OTHERWISE.strip().splitlines())
 _UNCHECKED = frozenset(_GOOGLESQL.split())
-_FAMILIES = {"NET", "HLL_COUNT", "KLL_QUANTILES", "KEYS", "AEAD", "DETERMINISTIC_ENCRYPT", "ML", "OBJ", "VECTOR_INDEX"}
+_FAMILIES = {
+    "NET",
+    "HLL_COUNT",
+    "KLL_QUANTILES",
+    "KEYS",
+    "AEAD",
+    "DETERMINISTIC_ENCRYPT",
+    "ML",
+    "OBJ",
+    "VECTOR_INDEX",
+    "AI",
+    "S2_CELLIDFROMPOINT",
+}
 """What stands before the dot of GoogleSQL's functions with two names."""
 
 

@@ -85,7 +85,7 @@ COT(FLOAT64) -> FLOAT64 = (1 / tan($1)) -- fails where abs($1) < 5.5626846462680
 SECH(FLOAT64) -> FLOAT64 = (1 / cosh($1))
 CSCH(FLOAT64) -> FLOAT64 = (1 / sinh($1)) -- fails where abs($1) < 5.562684646268003e-309: CSCH of 0
 COTH(FLOAT64) -> FLOAT64 = (1 / tanh($1)) -- fails where abs($1) < 5.562684646268003e-309: COTH of 0
-BIT_COUNT(BYTES) -> INT64 = CASE WHEN octet_length($1) = 0 THEN 0 ELSE CAST(bit_count(CAST($1 AS BIT)) AS BIGINT) END
+BIT_COUNT(BYTES) -> INT64 = CAST(bit_count(CAST($1 || '\x00'::BLOB AS BIT)) AS BIGINT)
 NULLIFZERO(INT64) -> INT64 = nullif($1, 0)
 NULLIFZERO(NUMERIC) -> NUMERIC = nullif($1, 0)
 NULLIFZERO(BIGNUMERIC) -> BIGNUMERIC = nullif($1, 0)

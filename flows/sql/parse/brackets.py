@@ -98,7 +98,7 @@ def aggregate_in(words: Words) -> str:
     """Return the name of an aggregate that is called without OVER, and in no query inside; nothing where there is none."""
     at = 0
     while at < len(words) - 1:
-        if words[at + 1].kind == TokenType.L_PAREN and words[at].upper and signatures.aggregate(words[at].upper):
+        if words[at + 1].kind == TokenType.L_PAREN and _aggregates(words[at].upper):
             closed = closing(words, at + 1)
             if closed + 1 >= len(words) or words[closed + 1].kind != TokenType.OVER:
                 return words[at].upper
@@ -106,6 +106,10 @@ def aggregate_in(words: Words) -> str:
             at = closing(words, at)
         at += 1
     return ""
+
+
+def _aggregates(name: str) -> bool:
+    return name == "GROUPING" or (bool(name) and bool(signatures.aggregate(name)))
 
 
 def is_literal(words: Words) -> bool:

@@ -71,6 +71,16 @@ AT: AT \( TIMESTAMP => | AT (TIMESTAMP => ...) | the table alone: windows are ma
 BEFORE: BEFORE \( TIMESTAMP => | BEFORE (TIMESTAMP => ...) | the table alone: windows are made again when it changes
 STATEMENT: (?:AT|BEFORE) \( STATEMENT => | BEFORE (STATEMENT => ...) | the table alone: windows are made again when it changes
 MATCH_RECOGNIZE: MATCH_RECOGNIZE \( | !MATCH_RECOGNIZE | LAG and LEAD with QUALIFY
+GRAPH_TABLE: GRAPH_TABLE \( | !GRAPH_TABLE | JOINs of the tables that hold its nodes and edges
+GAP_FILL: GAP_FILL \( | !GAP_FILL | UNNEST(GENERATE_TIMESTAMP_ARRAY(...)) AS ts LEFT JOIN table
+APPENDS: APPENDS \( TABLE\b | !APPENDS | WHERE with @window_start and @window_end
+CHANGES: CHANGES \( TABLE\b | !CHANGES | WHERE with @window_start and @window_end
+VECTOR_SEARCH: VECTOR_SEARCH \( | !VECTOR_SEARCH | CROSS JOIN and ORDER BY COSINE_DISTANCE(one, other) LIMIT 10
+MODEL: \( MODEL [\w'] | !MODEL | a core table that holds what the model gave
+TABLE: \( TABLE \w+ \. \w | !TABLE as an argument | a query of the table alone
+DIFFERENTIAL_PRIVACY: SELECT WITH DIFFERENTIAL_PRIVACY\b | !DIFFERENTIAL_PRIVACY | SELECT alone, with HAVING COUNT(DISTINCT id) > 10
+ANONYMIZATION: SELECT WITH ANONYMIZATION\b | !ANONYMIZATION | SELECT alone, with HAVING COUNT(DISTINCT id) > 10
+AGGREGATION_THRESHOLD: SELECT WITH AGGREGATION_THRESHOLD\b | !AGGREGATION_THRESHOLD | HAVING COUNT(DISTINCT id) > 10
 RENAME: \* RENAME \( | * RENAME | * EXCEPT (old), old AS new
 ILIKE: \* ILIKE  | * ILIKE | the columns by name
 COLUMNS: COLUMNS \( (?:'|\)) | COLUMNS(...) | the columns by name
@@ -94,7 +104,7 @@ CURRENT_USER: CURRENT_USER\b(?! [.=<>]) | CURRENT_USER | nothing in its place: t
 IGNORE: (?:\w|[')\]]) IGNORE (?!NULLS\b|INDEX\b) | IGNORE as a name | it in backticks: `ignore`
 PARTITION: PARTITION \( | PARTITION (...) | WHERE with a condition on the partition column
 OVERLAPS: OVERLAPS\b(?! [,.=<>)]) | OVERLAPS | start_one < end_other AND start_other < end_one
-COLLATE: COLLATE (?!\() | !COLLATE | LOWER(text) to compare without case
+COLLATE: COLLATE\b | !COLLATE | LOWER(text) to compare without case
 ARRAY: ARRAY \( (?!(?:\( )*(?:SELECT|WITH)\b) | ARRAY(one, other) | [one, other]
 DISTINCT: GROUP BY DISTINCT\b | !GROUP BY DISTINCT | each set once, without DISTINCT
 OF: EXTRACT \( (?:DAY OF (?:WEEK|YEAR))\b | DAY OF WEEK | EXTRACT(DAYOFWEEK FROM ts)

@@ -24,11 +24,11 @@ from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
-from flows.sql.parse.rewrite import PREFIX, for_parser
+from flows.sql.parse.rewrite import for_parser
 from flows.sql.parse.syntax import SEVERAL, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
-from flows.sql.parse.words import NO_CALLS
+from flows.sql.parse.words import NO_CALLS, PREFIX
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -201,7 +201,13 @@ def _one_select(sql: str) -> exp.Query:
 
 
 def _has_pipes(sql: str, tokens: list[Token]) -> bool:
-    return "|>" in sql and any(token.token_type == TokenType.PIPE_GT for token in tokens)
+    if "|>" in sql and any(token.token_type == TokenType.PIPE_GT for token in tokens):
+        return True
+    # FROM alone begins a query too.
+    return any(
+        one.token_type == TokenType.FROM and (not at or tokens[at - 1].token_type == _L_PAREN)
+        for at, one in enumerate(tokens)
+    )
 
 
 def _of_selects(sql: str, tokens: list[Token]) -> tuple[str, list[Token]]:

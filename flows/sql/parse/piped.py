@@ -13,11 +13,11 @@ from flows.sql.parse.brackets import (
     closing,
     gives_values,
     in_no_brackets,
-    is_literal,
     listed,
     split,
     way_of,
 )
+from flows.sql.parse.piped_groups import grouping
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ _OF_COLUMNS = {"RENAME", "SET", "DROP", "DISTINCT", "PIVOT", "UNPIVOT"}
 """Operators that a row has no columns for where it is one value."""
 OF_ROWS = {"WHERE", "SELECT", "EXTEND", "SET", "DROP", "RENAME", "AS"}
 """Operators that leave the rows in the order that they had."""
-_NO_KEYS = {"ROLLUP", "CUBE", "GROUPING", "ALL"}
 
 
 class Piped:
@@ -65,6 +64,10 @@ class Piped:
         """Columns that its alias has not, or as they were before, each with the operator that has made them."""
         self._row = ""
         """The alias of which that holds."""
+        self.named: Words = []
+        """The queries that it names by WITH."""
+        self._seen = {word.text.lower() for word in first}
+        """All words so far."""
         if first and first[0].kind == TokenType.FROM:
             self._from = first[1:]
             self._alias = self._alias_of(self._from)
@@ -127,9 +130,17 @@ class Piped:
         word = " ".join(name.split())
         if not body and word != "DISTINCT":
             self._refuse(f"nothing follows |> {word}. Write what belongs there, or remove it.")
+        if word == "WITH":
+            self._with(body)
+            return
+        self._seen |= {one.text.lower() for one in step}
         self._lose_order(word, body)
         if word != "AS":
             self._refuse_changed(body)
+        if word in {"SELECT", "EXTEND", "SET"} and (called := aggregate_in(body)):
+            self._refuse(
+                f"{called} is an aggregate, which |> {word} does not take. Write |> AGGREGATE {called}(...), or {called}(...) OVER ()."
+            )
         if word in _OF_COLUMNS and gives_values(self._core):
             self._refuse(f"|> {word} takes columns. Write |> SELECT without AS, or read the fields by |> SELECT first.")
         if self._limit:
@@ -147,11 +158,20 @@ class Piped:
         elif word in _OTHERS:
             self._refuse(f"|> {word} is not supported. Write {_OTHERS[word]}.")
         else:
-            listed = ", ".join(sorted({*known} - _JOINS - _SETS))
+            listed = ", ".join(sorted({*known, "WITH"} - _JOINS - _SETS))
             near = did_you_mean(word, [*known, *_OTHERS])
             self._refuse(
                 f"|> {word} is no operator of pipes.{near or f' They are {listed}, JOIN, UNION ALL and the like.'}"
             )
+
+    def _with(self, body: Words) -> None:
+        """Name queries, which stand before the whole one and so must not be meant by what is there already."""
+        if body[0].upper == "RECURSIVE":
+            self._refuse("|> WITH takes no RECURSIVE. Write WITH RECURSIVE before FROM.")
+        for item in listed(body):
+            if item and item[0].text.lower() in self._seen:
+                self._refuse(f"'{item[0].written}' of |> WITH stands before it already. Choose another name.")
+        self.named += [*(self._words(",") if self.named else ()), *self._joined(listed(body))]
 
     def _lose_order(self, word: str, body: Words) -> None:
         """Leave out an order that no LIMIT follows, and refuse a LIMIT of rows that have lost theirs."""
@@ -218,9 +238,6 @@ class Piped:
         self._limit = body
 
     def _select_(self, body: Words) -> None:
-        called = aggregate_in(body)
-        if called:
-            self._refuse(f"{called} is an aggregate, which |> SELECT does not take. Write |> AGGREGATE {called}(...).")
         window = next((at for at in in_no_brackets(body) if body[at].kind == TokenType.WINDOW), len(body))
         listed = body[: window - (body[window - 1].kind == _COMMA)]
         self._read(self._select(listed, body[window:]), None)
@@ -262,10 +279,7 @@ class Piped:
             self._changed |= {name.text.lower(): operator for name in names}
 
     def _joined(self, items: list[Words]) -> Words:
-        found: Words = []
-        for place, item in enumerate(items):
-            found += [*(self._words(",") if place else ()), *item]
-        return found
+        return [word for place, item in enumerate(items) for word in [*(self._words(",") if place else ()), *item]]
 
     def _aggregate(self, body: Words) -> None:
         outermost = list(in_no_brackets(body))
@@ -283,12 +297,14 @@ class Piped:
             if not aggregate_in(value):
                 shown = " ".join(word.written for word in value)
                 self._refuse(f"'{shown}' is no aggregate. Write it behind GROUP BY, or |> SELECT behind |> AGGREGATE.")
-        for key in keys:
-            if not key or key[0].upper in _NO_KEYS or is_literal(key):
-                known = "columns and expressions that are no literals, each with AS where it needs a name"
-                self._refuse(f"|> AGGREGATE groups by {known}. Write another set of groups as SELECT ... GROUP BY.")
-        groups = self._words(f"GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}") if keys else []
-        self._read(self._select(self._joined([*keys, *values]), groups), None)
+        found = grouping(keys)
+        if found is None or (order and found.in_sets):
+            known = "columns and expressions that are no literals, each with AS where it needs a name"
+            sets = "and by ROLLUP, CUBE and GROUPING SETS of columns, without an order"
+            self._refuse(
+                f"|> AGGREGATE groups by {known}, {sets}. Write |> EXTEND before it, or |> ORDER BY behind it."
+            )
+        self._read(self._select(self._joined([*found.columns, *values]), self._words(found.clause)), None)
         self._order = self._joined(order)
 
     def _distinct(self, body: Words) -> None:

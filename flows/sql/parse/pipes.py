@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from flows.sql.parse.brackets import Word, after_with, closing, split
+from flows.model.errors import Fault, SqlError
+from flows.sql.parse.brackets import Word, after_with, closing, in_no_brackets, split
 from flows.sql.parse.piped import OF_ROWS, Piped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flows.sql.parse.brackets import Words
+
+
+_BEHIND_FROM = {"WHERE", "SELECT", "GROUP BY", "HAVING", "QUALIFY", "ORDER BY", "LIMIT", "UNION", "INTERSECT", "EXCEPT"}
+"""What stands behind |> where FROM begins a query."""
 
 
 def without_pipes(
@@ -71,9 +76,32 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_arr
     first, *steps = split(inside[begins:ends], TokenType.PIPE_GT)
     if not steps and (not first or first[0].kind != TokenType.FROM):
         return inside
+    _refuse_clauses(first)
     pipe = Piped(first, inside[begins] if begins < len(inside) else words[0], tokenize)
     for step in _limited_first(steps):
         pipe.apply(step)
     if in_array:
         pipe.refuse_lost("ARRAY")
-    return [*inside[:begins], *pipe.query(), *inside[ends:]]
+    return [*_naming(inside[:begins], pipe.named, words[0]), *pipe.query(), *inside[ends:]]
+
+
+def _refuse_clauses(first: Words) -> None:
+    """Refuse clauses without |> behind a FROM that begins a query."""
+    if first and first[0].kind == TokenType.FROM:
+        for word in (first[place] for place in in_no_brackets(first)):
+            clause = " ".join(word.upper.split())
+            if clause in _BEHIND_FROM:
+                message = f"{clause} stands behind a FROM that begins the query. Write |> {clause}."
+                raise SqlError([Fault(word.line, message)])
+
+
+def _naming(before: Words, named: Words, at: Word) -> Words:
+    """Return a WITH, which may be none, with further names."""
+    if not named:
+        return before
+    joint = (
+        Word(TokenType.COMMA, ",", ",", at.line, glued=True)
+        if before
+        else Word(TokenType.WITH, "WITH", "WITH", at.line, glued=False)
+    )
+    return [*before, joint, *named]

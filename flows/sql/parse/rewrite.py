@@ -6,9 +6,10 @@ from operator import attrgetter
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from flows.sql.parse.chained import calls_first
+from flows.sql.parse.words import PREFIX
+
 _kind = attrgetter("token_type")
-PREFIX = "__call_"
-"""What marks the name of a call that the parser shall keep as it stands."""
 _FAMILY = "NET"
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
@@ -25,6 +26,8 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = _lets(tokens)
     if TokenType.INTERVAL in kinds:
         tokens = _counts(tokens)
+    if TokenType.DOT in kinds:
+        tokens = calls_first(tokens)
     if TokenType.UNKNOWN in kinds:
         tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
     if any(token.text.upper() == _FAMILY for token in tokens):

@@ -114,6 +114,19 @@ def _grammars(sql: str, tokens: Sequence[Token], place: int) -> Iterator[tuple[i
         yield token.line, f"EXTRACT needs FROM. Write EXTRACT({_text(sql, tokens[opened + 1])} FROM ts)."
     elif TokenType.INTERVAL in {token.token_type, before.token_type, tokens[max(place - 2, 0)].token_type}:
         yield token.line, "an INTERVAL needs a number and a part. Write INTERVAL 1 DAY."
+    elif called == "UNNEST":
+        instead = "UNNEST(one) AS x WITH OFFSET AS place, and other[SAFE_OFFSET(place)] for those of another"
+        yield token.line, f"UNNEST takes one array, and names it behind its brackets. Write {instead}."
+    elif called and token.token_type == TokenType.WHERE:
+        yield (
+            token.line,
+            f"{called} takes no WHERE in BigQuery. Write COUNTIF(condition), or {called}(IF(condition, value, NULL)).",
+        )
+    elif called and token.token_type == TokenType.GROUP_BY:
+        yield (
+            token.line,
+            f"{called} takes no GROUP BY in BigQuery. Compute the aggregate inside it by a query in WITH or FROM.",
+        )
     elif _awaits_and(tokens, place):
         yield token.line, f"BETWEEN needs AND where '{_text(sql, token)}' stands. Write BETWEEN low AND high."
     elif token.token_type == TokenType.DISTINCT:

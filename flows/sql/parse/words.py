@@ -12,6 +12,8 @@ RESERVED = frozenset([
     "UNBOUNDED", "UNION", "UNNEST", "USING", "WHEN", "WHERE", "WINDOW", "WITH", "WITHIN",
 ])  # fmt: skip
 """All of them."""
+PREFIX = "__call_"
+"""What marks the name of a call that the parser shall keep as it stands."""
 NO_CALLS = (RESERVED - {"IF", "LEFT", "RIGHT"}) | {"SAFE_CAST", "VALUES", "PIVOT", "UNPIVOT"}
 """What looks like a call of one of these is none, and has a grammar of its own."""
 VALUES = frozenset({"END", "NULL", "TRUE", "FALSE"})

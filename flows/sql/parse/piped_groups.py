@@ -1,0 +1,81 @@
+"""What |> AGGREGATE groups by: columns and expressions, and ROLLUP, CUBE and GROUPING SETS of columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlglot.tokenizer_core import TokenType
+
+from flows.sql.parse.brackets import is_literal
+
+if TYPE_CHECKING:
+    from flows.sql.parse.brackets import Words
+
+_SETS = {"ROLLUP", "CUBE", "GROUPING SETS"}
+_NOTHING = [TokenType.L_PAREN, TokenType.R_PAREN]
+_ENDS = {TokenType.R_PAREN, TokenType.COMMA}
+_SIGNS = {TokenType.L_PAREN, *_ENDS}
+
+
+class Grouping(NamedTuple):
+    """The columns that a query gives of its groups."""
+
+    columns: list[Words]
+    clause: str
+    """Its GROUP BY, which has them by their places; nothing where all rows are one group."""
+    in_sets: bool
+
+
+def grouping(keys: list[Words]) -> Grouping | None:
+    """Return what the items behind GROUP BY stand for; None where one of them is none."""
+    in_sets = any(map(_is_set, keys))
+    columns: list[Words] = []
+    written = []
+    for key in keys:
+        if _is_set(key):
+            text = _set(key, columns)
+            if text is None:
+                return None
+            written.append(text)
+        elif not key or key[0].upper == "ALL" or is_literal(key):
+            return None
+        elif in_sets:
+            written.append(str(_place(key, columns)))
+        else:
+            columns.append(key)
+            written.append(str(len(columns)))
+    return Grouping(columns, f"GROUP BY {', '.join(written)}" if written else "", in_sets)
+
+
+def _is_set(key: Words) -> bool:
+    if not key:
+        return False
+    return " ".join(key[0].upper.split()) in _SETS or [word.kind for word in key] == _NOTHING
+
+
+def _set(key: Words, columns: list[Words]) -> str | None:
+    """Return sets of groups with the places of their columns, which may be new ones; None where one is an expression."""
+    text, at = "", 0
+    while at < len(key):
+        if key[at].kind in _SIGNS or " ".join(key[at].upper.split()) in _SETS:
+            text += f" {key[at].written}"
+            at += 1
+            continue
+        end = at + 1
+        while end + 1 < len(key) and key[end].kind == TokenType.DOT:
+            end += 2
+        if key[at].kind not in {TokenType.VAR, TokenType.IDENTIFIER} or key[end].kind not in _ENDS:
+            return None
+        text += f" {_place(key[at:end], columns)}"
+        at = end
+    return text
+
+
+def _place(column: Words, columns: list[Words]) -> int:
+    """Return the place of a column among others, from 1, to which it is added where it is a new one."""
+    spelt = [word.written.lower() for word in column]
+    for place, one in enumerate(columns, 1):
+        if [word.written.lower() for word in one] == spelt:
+            return place
+    columns.append(column)
+    return len(columns)
