@@ -18,8 +18,8 @@ STEP = 6
 """After how many pieces of work it is looked at how fast they went, for each that is done at a time."""
 WORTH = 1.15
 """How much faster twice as many at a time must be for still more to be tried."""
-START = 2
-"""How many at first: one alone would have a server wait for its database half of the time."""
+FEW = 2
+"""So many at a time pay with any server that is not busy: one alone would have it wait for its database."""
 TRIES = 14
 """How often a piece of work is tried for which the server has no time."""
 FIRST_WAIT = 0.05
@@ -72,20 +72,19 @@ class Pace:
     """
 
     def __init__(self, tries: int = TRIES, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with few at a time; each part of a piece is tried so often."""
+        """Begin with one at a time; each part of a piece is tried so often."""
         self._clock = clock
-        self._width = START
+        self._width = 1
         self._grows = True
         self._best = 0.0
         self._tries = tries
         self._running = 0
-        self._done = 0
+        self._done = -1  # the first piece, at which a server learns what it is asked, says nothing of how fast it is
         self._since = clock()
         self._changed = asyncio.Condition()
 
     async def run(self, pieces: Iterable[Callable[[], Awaitable[None]]]) -> None:
         """Do all pieces of work."""
-        self._since = self._clock()
         async with asyncio.TaskGroup() as group:
             for piece in pieces:
                 async with self._changed:
@@ -118,17 +117,19 @@ class Pace:
         if not isinstance(error, LostError):
             self._narrow()
 
-    def _narrow(self) -> None:
-        self._width = max(1, self._width // 2)
+    def _narrow(self, least: int = 1) -> None:
+        self._width = max(least, self._width // 2)
         self._grows = False
 
     def _look(self) -> None:
         """Go on to twice as many at a time for as long as that is faster; back where it was not."""
+        if not self._done:
+            self._since = self._clock()
         if not self._grows or self._done < STEP * self._width:
             return
         rate = self._done / (self._clock() - self._since)
         if rate < self._best * WORTH:
-            self._narrow()
+            self._narrow(FEW)
         elif self._width == MOST:
             self._grows = False
         else:

@@ -12,12 +12,14 @@ from flows.tracking.pace import Pace
 class _Server:
     """Does pieces of work in a time that it alone tells: so many at once, each in a tick."""
 
-    def __init__(self, at_once):
+    def __init__(self, at_once, first=1):
         self.now = 0.0
         self.running = 0
         self.began = []
         """How many ran as each began, itself included."""
         self._at_once = at_once
+        self._takes = first
+        """Of the next piece of work, in ticks."""
         self._waiting = []
 
     def clock(self):
@@ -40,15 +42,16 @@ class _Server:
         while True:
             for _ in range(100):  # whoever may begin something has done so by then
                 await asyncio.sleep(0)
-            self.now += 1
+            self.now += self._takes
+            self._takes = 1
             for done in self._waiting[: self._at_once]:
                 done.set()
             del self._waiting[: self._at_once]
 
 
-def _asked(at_once, count):
+def _asked(at_once, count, first=1):
     """Do pieces of work and return how many a server was asked for at a time, by each that began."""
-    server = _Server(at_once)
+    server = _Server(at_once, first)
 
     async def all_of_them():
         pace = Pace(clock=server.clock)
@@ -65,13 +68,24 @@ def test_a_server_that_does_many_things_at_once_is_asked_for_many():
     assert max(_asked(module.MOST * 2, 400)) == module.MOST
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 4])
+@pytest.mark.parametrize("at_once", [2, 4])
 def test_a_server_that_does_few_things_at_a_time_is_asked_for_few(at_once):
-    """As with SQLite, whose writer is one: twice as many are tried, and where that is no faster it is left again."""
+    """As with one of several processes: twice as many are tried, and where that is no faster it is left again."""
     asked = _asked(at_once, 200)
-    few = max(at_once, module.START)
-    assert max(asked) == 2 * few
-    assert max(asked[100:]) == few
+    assert max(asked) == 2 * at_once
+    assert max(asked[100:]) == at_once
+
+
+def test_a_server_that_does_one_thing_at_a_time_is_never_asked_for_many():
+    """As with one process that PostgreSQL never lets wait for long: more than pay cost it more work for each."""
+    asked = _asked(1, 200)
+    assert max(asked) == module.FEW
+    assert max(asked[100:]) == module.FEW
+
+
+def test_what_a_server_learns_at_first_counts_for_nothing():
+    """Else two would look much faster than the first alone, and four be tried."""
+    assert max(_asked(1, 200, first=20)) == module.FEW
 
 
 def test_a_busy_server_is_asked_again_and_for_less(monkeypatch):
@@ -116,7 +130,7 @@ def test_a_server_that_stays_busy_is_waited_for_once(monkeypatch):
         await pace.run([lambda: give_up(pace)] * 5)
 
     asyncio.run(all_of_them())
-    assert len(tries) == 3 * module.START + (5 - module.START)
+    assert len(tries) == 3 + 4
 
 
 def test_retries_last_as_long_as_those_of_prefects_client():
