@@ -133,6 +133,12 @@ def _listed(node: exp.Expr, scope: Scope) -> list[Listed]:
 def _select_item(item: exp.Expr, listed: list[Listed], scope: Scope) -> exp.Expr | Starred | None:
     """Return what GROUP BY 1 or GROUP BY an alias means; None where nobody knows."""
     number = item.unnest()
+    if isinstance(number, exp.Neg) and isinstance(number.this, exp.Literal):
+        scope.fault(
+            item,
+            f"'{shown(item)}' in GROUP BY is neither a column nor the number of one. Write GROUP BY with a column.",
+        )
+        return None
     if isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit():
         place = int(number.name)
         if (None, None) in listed[:place] or (place > len(listed) and (None, None) in listed):

@@ -74,6 +74,9 @@ def _hexadecimal(node: exp.HexString, scope: Scope) -> Value:
     return integer(node, int(node.name, 16), scope)
 
 
-@compiles(exp.Paren)
+@compiles(exp.Paren, reads=("plus",))
 def _paren(node: exp.Paren, scope: Scope) -> Value:
-    return expression(node.this, scope)
+    value = expression(node.this, scope)
+    if node.args.get("plus") and value.type not in {*t.NUMBERS, t.UNKNOWN}:
+        return scope.fault(node, f"'+' does not take {value.type}. Leave it out before '{shown(node.this)}'.")
+    return value

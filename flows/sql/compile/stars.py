@@ -14,6 +14,7 @@ from flows.sql.compile.dispatch import expression
 from flows.sql.compile.origins import with_origins
 from flows.sql.compile.scope import Anything, Scope
 from flows.sql.compile.structures import fields_of
+from flows.sql.parse.alike import alike
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -73,10 +74,17 @@ def whole(node: exp.Expr, scope: Scope) -> Value:
     """Compile a whole column of the SELECT list or of ORDER BY: a group, where its own columns are none."""
     loose = len(scope.loose)
     value = expression(node, scope)
+    if value.faulty:
+        # Nobody knows whether it would be a group.
+        del scope.loose[loose:]
     if scope.groups is None or value.sql not in scope.groups or len(scope.loose) == loose:
         return value
+    group = scope.groups[value.sql]
+    written = scope.spelt.get(group)
+    if isinstance(written, exp.Expr) and not alike(node, written):
+        return value
     del scope.loose[loose:]
-    return value._replace(sql=scope.groups[value.sql])
+    return value._replace(sql=group)
 
 
 def star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  # noqa: ANN401 - a star or a column

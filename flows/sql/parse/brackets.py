@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _COMMA = TokenType.COMMA
+_SIGNS = {TokenType.PLUS, TokenType.DASH}
+_AROUND = {TokenType.L_PAREN, TokenType.R_PAREN, *_SIGNS}
+_NUMBERS = {TokenType.NUMBER}
 _LITERALS = {*TEXTS, TokenType.NUMBER, TokenType.NULL, TokenType.TRUE, TokenType.FALSE}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
@@ -113,8 +116,11 @@ def _aggregates(name: str) -> bool:
 
 
 def is_literal(words: Words) -> bool:
-    """Say whether words are a literal, perhaps with AS and a name."""
-    return words[0].kind in _LITERALS and (len(words) == 1 or words[1].kind == TokenType.ALIAS)
+    """Say whether words are a literal, perhaps with a sign, in parentheses, with AS and a name."""
+    end = next((at for at in in_no_brackets(words) if words[at].kind == TokenType.ALIAS), len(words))
+    bare = [word for word in words[:end] if word.kind not in _AROUND]
+    signed = any(word.kind in _SIGNS for word in words[:end])
+    return len(bare) == 1 and bare[0].kind in (_NUMBERS if signed else _LITERALS)
 
 
 def way_of(item: Words) -> int:

@@ -18,6 +18,15 @@ BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
 BigQueryParser.ARRAY_CONSTRUCTORS = {"ARRAY": exp.Array}
 
 
+def _positive(parser: BigQueryParser) -> exp.Expr | None:
+    """Parse what stands behind a `+`, which the parser would leave out; of a number that is written down it may."""
+    operand = parser._parse_unary()
+    if operand is None or (isinstance(operand, exp.Literal) and not operand.is_string):
+        return operand
+    return exp.Paren(this=operand, plus=True)
+
+
+BigQueryParser.UNARY_PARSERS = {**BigQueryParser.UNARY_PARSERS, TokenType.PLUS: _positive}
 _RAW_BYTES = ("rb", "rB", "Rb", "RB", "br", "bR", "Br", "BR")
 
 
