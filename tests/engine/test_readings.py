@@ -1,7 +1,10 @@
 """The ledger is asked for many tables at once, however many there are."""
 
+import shutil
 import time
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,15 +12,16 @@ from flows.engine import ledger, readings
 from flows.engine.readings import Readings
 from flows.model.entry import Entry
 from flows.warehouses.duckdb import queries
+from flows.warehouses.duckdb.warehouse import DuckDB
 from tests.engine.builders import csv, day, table, window
 
 CORES, READERS, ENTRIES = 10, 40, 3
 FAILED = Entry("", "failure", window(0), "run-1", "tester", "v", "", day(0), {}, error="so it goes")
 
 
-@pytest.fixture
-def project(warehouse):
-    """Tables by name, and in the order of a run what each comes after; the ledger has a few entries of each."""
+@pytest.fixture(scope="module")
+def project():
+    """Tables by name, and in the order of a run what each comes after."""
     cores = {f"core.c{i}": table(f"core.c{i}", "id INT64", strategy="replace", **csv()) for i in range(CORES)}
     after = dict.fromkeys(cores, ())
     made = {}
@@ -25,10 +29,25 @@ def project(warehouse):
         name, core = f"derived.d{i}", f"core.c{i % CORES}"
         made[name] = table(name, "id INT64", strategy="replace", sql=f"SELECT id FROM {core}")
         after[name] = (core,)
-    for name in after:
-        for _ in range(ENTRIES):
-            warehouse.record(replace(FAILED, table=name))
     return {**cores, **made}, after
+
+
+@pytest.fixture(scope="module")
+def failed(project, tmp_path_factory):
+    """The file of a warehouse whose ledger has a few entries of each table."""
+    path = tmp_path_factory.mktemp("failed") / "warehouse.duckdb"
+    with closing(DuckDB(path)) as opened:
+        for name in project[0]:
+            for _ in range(ENTRIES):
+                opened.record(replace(FAILED, table=name))
+    return path
+
+
+@pytest.fixture
+def warehouse(failed, tmp_path):
+    """Such a warehouse."""
+    with closing(DuckDB(Path(shutil.copy(failed, tmp_path)))) as opened:
+        yield opened
 
 
 def asked(warehouse, monkeypatch):
