@@ -18,6 +18,7 @@ from flows.sql.functions import intervals, signatures
 from flows.sql.functions.aggregates import AGGREGATES
 from flows.sql.intervals import PARTS
 from flows.sql.parse.repeat import VARYING
+from tests.sql.edge_values import VALUES
 from tests.sql.evaluated import ERROR
 
 if TYPE_CHECKING:
@@ -30,51 +31,6 @@ FILE = Path(__file__).with_name("judged_edges.txt")
 MOST = 32
 """How many choices of values an expression has at most."""
 
-_NUMBERS = {
-    "INT64": "3; 0; 1; -1; 2; 64; 9223372036854775807; -9223372036854775808; NULL",
-    "FLOAT64": "1.5; 0.0; -0.0; -2.5; 2.675; 1e300; -1e300; 5e-324; 9007199254740993.0; CAST('nan' AS FLOAT64); "
-    "CAST('inf' AS FLOAT64); CAST('-inf' AS FLOAT64); NULL",
-    "NUMERIC": "NUMERIC '1.5'; NUMERIC '0'; NUMERIC '-2.5'; NUMERIC '0.000000001'; NUMERIC '3'; NUMERIC '123456789012345678901.5'; "
-    "NUMERIC '99999999999999999999999999999.999999999'; NUMERIC '-99999999999999999999999999999.999999999'; NULL",
-    "BIGNUMERIC": "BIGNUMERIC '1.5'; BIGNUMERIC '0'; BIGNUMERIC '-2.5'; BIGNUMERIC '0.0000000001'; BIGNUMERIC '1234567890.12'; NULL",
-}
-_TEXTS = {
-    "STRING": "'abc'; ''; 'ÄÖß ǅ'; 'a,b,,c'; ' \\t x\\u00a0'; '12'; 'bb'; NULL",
-    "BYTES": "b'abc'; b''; b'\\xff\\x00'; b'YWI='; NULL",
-    "BOOL": "TRUE; FALSE; NULL",
-    "JSON": """PARSE_JSON('{"a":{"b":[1,"x",null]},"c":1e3,"d":"t","e":true}'); PARSE_JSON('null'); PARSE_JSON('[1.0,2]'); PARSE_JSON('"s"'); NULL""",
-}
-_TIMES = {
-    "DATE": "DATE '2024-02-29'; DATE '2026-01-31'; DATE '1969-12-31'; DATE '0001-01-01'; DATE '9999-12-31'; DATE '2021-01-03'; NULL",
-    "DATETIME": "DATETIME '2024-02-29 12:34:56.789'; DATETIME '2026-10-25 02:30:00'; DATETIME '2026-03-29 02:30:00'; "
-    "DATETIME '1969-12-31 23:59:59.999999'; DATETIME '0001-01-01 00:00:00'; DATETIME '9999-12-31 23:59:59.999999'; NULL",
-    "TIME": "TIME '12:34:56.789'; TIME '00:00:00'; TIME '23:59:59.999999'; NULL",
-    "TIMESTAMP": "TIMESTAMP '2024-02-29 12:34:56.789+00'; TIMESTAMP '2026-10-25 00:30:00+00'; TIMESTAMP '2026-10-25 01:30:00.5+00'; "
-    "TIMESTAMP '1969-12-31 23:59:59.999999+00'; TIMESTAMP '0001-01-01 00:00:00+00'; TIMESTAMP '9999-12-31 23:59:59.999999+00'; NULL",
-}
-_INTERVALS = {
-    "INTERVAL": "INTERVAL '1-2 3 4:5:6.789' YEAR TO SECOND; INTERVAL 0 DAY; INTERVAL 30 DAY; INTERVAL 1 MONTH; INTERVAL '-1 31 5' MONTH TO HOUR; "
-    "INTERVAL '-0-7 5 -100:59:59.999999' YEAR TO SECOND; INTERVAL -1 MICROSECOND; INTERVAL 10000 YEAR; "
-    "INTERVAL '-10000-0 -3660000 -87840000' YEAR TO HOUR; NULL",
-}
-_LISTS = {
-    "ARRAY<INT64>": "[3, 1, 2]; [1]; [9223372036854775807, 1]; [CAST(NULL AS INT64), 5]; ARRAY<INT64>[]; NULL",
-    "ARRAY<FLOAT64>": "[1.5, -2.5, 0.5]; [1.0]; [1e308, 1e308]; [1.0, CAST('nan' AS FLOAT64)]; [CAST('inf' AS FLOAT64), 1.0]; "
-    "[CAST('inf' AS FLOAT64), CAST('-inf' AS FLOAT64)]; [NULL, 2.5]; ARRAY<FLOAT64>[]; NULL",
-    "ARRAY<NUMERIC>": "[NUMERIC '1.5', NUMERIC '-2.25', NUMERIC '1']; [NUMERIC '99999999999999999999999999999.999999999', NUMERIC '1']; "
-    "[NUMERIC '1', NULL]; ARRAY<NUMERIC>[]; NULL",
-    "ARRAY<BIGNUMERIC>": "[BIGNUMERIC '1.5', BIGNUMERIC '0.0000000001']; ARRAY<BIGNUMERIC>[]; NULL",
-    "ARRAY<STRING>": "['b', 'a']; ['', 'ä']; [CAST(NULL AS STRING), 'x']; ARRAY<STRING>[]; NULL",
-    "ARRAY<BYTES>": "[b'b', b'a']; ARRAY<BYTES>[]; NULL",
-    "ARRAY<INTERVAL>": "[INTERVAL 1 MONTH, INTERVAL 31 DAY, INTERVAL 5 SECOND]; [INTERVAL -1 MICROSECOND, NULL]; [INTERVAL 10000 YEAR, INTERVAL 1 DAY]; "
-    "[INTERVAL 10000 YEAR, INTERVAL 10000 YEAR, INTERVAL -7 YEAR]; ARRAY<INTERVAL>[]; NULL",
-    "ARRAY<BOOL>": "[TRUE, FALSE]; [TRUE]; [NULL, FALSE]; ARRAY<BOOL>[]; NULL",
-}
-VALUES = {
-    type_: tuple(f"CAST(NULL AS {type_})" if value == "NULL" else value for value in text.split("; "))
-    for type_, text in {**_NUMBERS, **_TEXTS, **_TIMES, **_INTERVALS, **_LISTS}.items()
-}
-"""Values of each type; the first is an ordinary one."""
 _OF_ANY = ("INT64", "FLOAT64", "STRING")
 """What stands for any type."""
 
@@ -312,15 +268,6 @@ def _aggregates() -> Iterator[Template]:
                     yield Template(f"(SELECT {inner} FROM UNNEST($1) AS x)", (f"ARRAY<{call.types[0]}>",))
 
 
-# A column of one text; what stands behind it is no literal.
-VALUES["NOTHING"] = ("''",)
-VALUES["LETTERS"] = tuple(
-    f"'{text}'" for text in ("straße", "İstanbul", "ǆ ǅ Ǆ", "ŉ ﬁ", "ΣΑΣ", "ÿ µ", "Ⓐ ⓐ", "ი Ი", "𐐀")
-)
-_NAMED = (
-    "Europe/Berlin +05:30 +5:3 +100 +530 +14:01 UTC utc UTC-8 GMT+1 CST EST5EDT Etc/GMT+5 europe/berlin None/Nowhere"
-)
-VALUES["ZONE"] = tuple(f"'{name}'" for name in _NAMED.split())
 # Of the embedded warehouse alone, or not in the judge.
 _WITHOUT = {"CONTAINS_SUBSTR", "ERROR", "MAX_BY", "MIN_BY", "APPROX_COUNT_DISTINCT", "ANY_VALUE", *VARYING}
 
