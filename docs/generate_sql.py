@@ -46,7 +46,7 @@ named windows, UNION, INTERSECT and EXCEPT (BY NAME and CORRESPONDING too), ORDE
 `struct.*`, `* EXCEPT`, `* REPLACE`; STRUCTs, ARRAYs and JSON with fields and brackets; IN with lists, arrays, tuples and queries;
 CASE, CAST, SAFE_CAST, WITH(name AS value, ..., result); SAFE. before every function; calls behind their first argument (`(name).UPPER()`). Pipe syntax (`FROM table |> WHERE ... |> AGGREGATE ... GROUP BY ...`) with WHERE, SELECT,
 EXTEND, SET, DROP, RENAME, AGGREGATE, JOIN, ORDER BY, LIMIT, DISTINCT, AS, WITH, PIVOT, UNPIVOT, UNION, INTERSECT and EXCEPT; BigQuery gets it as SELECTs. The name
-of a table holds until SELECT or AGGREGATE, and those of several until EXTEND, SET, RENAME or DROP.
+of a table holds until SELECT or AGGREGATE, and those of several until SET, RENAME, DROP, or EXTEND with OVER or a query.
 """
 FUNCTIONS = """
 The last column says in which cases a call ends in an error, which SAFE. turns into NULL where BigQuery has it too, and what must be written down.

@@ -10,7 +10,7 @@ from flows.model.errors import SqlError, did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.clauses import sql_names
 from flows.sql.compile.dispatch import expression, query
-from flows.sql.compile.origins import bound_of_elements
+from flows.sql.compile.origins import bound_of_elements, named, with_origins
 from flows.sql.compile.pivots import pivoted
 from flows.sql.compile.scope import Anything, FromItem, Scope
 from flows.sql.compile.structures import fields_of
@@ -22,6 +22,7 @@ from flows.sql.shown import shown
 from flows.sql.types import quote, quote_table
 
 if TYPE_CHECKING:
+    from flows.model.types import Type
     from flows.sql.compile.scope import Relation
 
 MOST_PLACES = 1_000
@@ -229,9 +230,17 @@ def _unnest(node: exp.Unnest, scope: Scope, clause: exp.Expr | None) -> str:
     whole = Value(element, f"{own}.{quote('value')}", bound=bound_of_elements(node.expressions[0], scope))
     offset = node.args.get("offset")
     listed = f"unnest({value.sql}) AS {quote('value')}"
+    made = [
+        _made(one, type_, scope) for one, (_, type_) in zip(_of_one(node.expressions[0]), element.fields, strict=False)
+    ]
     _add(node, scope, alias, [])
     source = scope.items[-1]
     source.whole, source.columns = whole, fields_of(alias, whole)
+    if made and source.whole.type.name == "STRUCT":
+        source.columns = [
+            (name, column._replace(origins=one.origins, bound=one.bound))
+            for (name, column), one in zip(source.columns, made, strict=True)
+        ]
     if offset or takes_first(clause and clause.parent):
         listed += f", CAST(unnest(range(len({value.sql}))) AS BIGINT) AS {quote('place')}"
         place = Value(t.INT64, f"{own}.{quote('place')}")
@@ -242,3 +251,15 @@ def _unnest(node: exp.Unnest, scope: Scope, clause: exp.Expr | None) -> str:
     if value.type == t.UNKNOWN:
         scope.items[scope.items.index(source)] = Anything(alias, [])
     return f"LATERAL (SELECT {listed}) AS {own}"
+
+
+def _of_one(array: exp.Expr) -> list[exp.Expr]:
+    """Return the fields of the STRUCT that an ARRAY consists of, where it is written down and the only one."""
+    only = array.expressions[0] if isinstance(array, exp.Array) and len(array.expressions) == 1 else None
+    fields = only.expressions if isinstance(only, exp.Struct) else []
+    return [one.expression if isinstance(one, exp.PropertyEQ) else one.unalias() for one in fields]
+
+
+def _made(field: exp.Expr, type_: Type, scope: Scope) -> Value:
+    """Return what a column is that comes from one value of each row: that value, as far as it says where it comes from."""
+    return named(field, scope) if isinstance(field, exp.Column) else with_origins(field, Value(type_, ""), scope)

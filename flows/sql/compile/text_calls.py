@@ -23,7 +23,7 @@ from flows.sql.decomposed import FORMS, decomposed
 from flows.sql.functions import signatures
 from flows.sql.functions.template import UNFOLDED
 from flows.sql.latin import to_bytes, to_text
-from flows.sql.once import bound, failure, once
+from flows.sql.once import bound, failure, once, once_each
 from flows.sql.patterns import anywhere, empty, groups_of, parted, pattern_fault
 from flows.sql.shown import shown
 from flows.sql.times import naive
@@ -86,21 +86,26 @@ def _contains(name: str, node: exp.Expr, scope: Scope) -> Value | None:
         instead = f"{name}(TO_JSON_STRING({shown(item)}), ...), or the parts that may have it"
         return scope.fault(node, f"{name} does not take {value.type}. Write {instead}.")
 
-    def found(sql: str, type_: Type) -> str:
+    def found(sql: str, type_: Type, part: Value) -> str:
         """Return whether a value, or a part of it, has the text; NULL where none has and one is NULL."""
         if type_.element is not None:
-            each = f"list_transform({sql}, lambda xpart: {found('xpart', type_.element)})"
+            each = f"list_transform({sql}, lambda xpart: {found('xpart', type_.element, part)})"
             known = "CASE WHEN list_contains({0}, TRUE) THEN TRUE WHEN list_count({0}) = len({0}) THEN FALSE END"
             return once(each, lambda every: known.replace("{0}", every))
         if type_.name == "STRUCT":
-            parts = (found(f"struct_extract_at({sql}, {at})", field) for at, (_, field) in enumerate(type_.fields, 1))
+            parts = (
+                found(f"struct_extract_at({sql}, {at})", field, part) for at, (_, field) in enumerate(type_.fields, 1)
+            )
             return f"({' OR '.join(parts)})"
         text = Value(t.STRING, sql if type_ in (t.STRING, t.NULL) else cast.cast(sql, type_, t.STRING, "NULL"))
-        return apply(name, node, signatures.scalar(name), [(item, text), (searched, wanted)], scope).sql
+        return apply(name, node, signatures.scalar(name), [(item, text), (searched, part)], scope).sql
 
     if value.type == t.STRING:
         return apply(name, node, signatures.scalar(name), [(item, value), (searched, wanted)], scope)
-    return Value(t.BOOL, once(value.sql, lambda known: found(known, value.type)))
+    found_in = once_each(
+        [value.sql, wanted.sql], lambda names: found(names[0], value.type, wanted._replace(sql=names[1]))
+    )
+    return Value(t.BOOL, found_in)
 
 
 def _has_texts(type_: Type) -> bool:

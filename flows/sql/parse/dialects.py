@@ -38,6 +38,8 @@ DISTRIBUTE: DISTRIBUTE BY\b | DISTRIBUTE BY | ORDER BY
 MINUS: MINUS (?:ALL |DISTINCT )?\(?SELECT\b | MINUS | EXCEPT DISTINCT
 IGNORE: \) IGNORE NULLS (?!ORDER\b|LIMIT\b|\)) | IGNORE NULLS after a call | it inside the brackets, as in FIRST_VALUE(value IGNORE NULLS)
 RESPECT: \) RESPECT NULLS (?!ORDER\b|LIMIT\b|\)) | RESPECT NULLS after a call | it inside the brackets, as in FIRST_VALUE(value RESPECT NULLS)
+IGNORE: IGNORE NULLS (?:RESPECT|IGNORE) NULLS\b | IGNORE NULLS beside another | one of IGNORE NULLS and RESPECT NULLS
+RESPECT: RESPECT NULLS (?:RESPECT|IGNORE) NULLS\b | RESPECT NULLS beside another | one of IGNORE NULLS and RESPECT NULLS
 SIMILAR: SIMILAR TO\b | SIMILAR TO | REGEXP_CONTAINS(text, r'^pattern$')
 ESCAPE: ESCAPE  | LIKE ... ESCAPE | a backslash before % and _ that are meant themselves: LIKE '50\\%'
 ANY: (?:=|<|>) ANY \( | '= ANY' | value IN UNNEST(array), or value IN (SELECT ...)

@@ -18,6 +18,7 @@ from flows.sql.parse.brackets import (
     way_of,
 )
 from flows.sql.parse.piped_groups import grouping
+from flows.sql.parse.piped_names import Changes
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -60,10 +61,7 @@ class Piped:
         """The query that it reads, where it reads nothing else."""
         self._is_closed = False
         """Whether that is a UNION or its like, or ends in LIMIT, so that no other can follow in it."""
-        self._changed: dict[str, str] = {}
-        """Columns that its alias has not, or as they were before, each with the operator that has made them."""
-        self._row = ""
-        """The alias of which that holds."""
+        self._changes = Changes()
         self.named: Words = []
         """The queries that it names by WITH."""
         self._seen = {word.text.lower() for word in first}
@@ -96,8 +94,7 @@ class Piped:
         """Let what comes next read a query."""
         named = [*self._words("AS"), *alias] if alias else []
         self._from = [*self._words("("), *core, *self._words(")"), *named]
-        if alias is None or alias[0].text.lower() != self._row:
-            self._changed, self._row = {}, alias[0].text.lower() if alias else ""
+        self._changes.rename(alias)
         self._core, self._alias, self._is_closed = core, alias, False
         self._where, self._order, self._limit = [], [], []
 
@@ -135,8 +132,8 @@ class Piped:
             return
         self._seen |= {one.text.lower() for one in step}
         self._lose_order(word, body)
-        if word != "AS":
-            self._refuse_changed(body)
+        if word != "AS" and (said := self._changes.fault(body)):
+            self._refuse(said)
         if word in {"SELECT", "EXTEND", "SET"} and (called := aggregate_in(body)):
             self._refuse(
                 f"{called} is an aggregate, which |> {word} does not take. Write |> AGGREGATE {called}(...), or {called}(...) OVER ()."
@@ -195,31 +192,6 @@ class Piped:
             said = f"|> {self._lost} loses the order that {needing} needs"
             self._refuse(f"{said}. Write |> ORDER BY behind it{otherwise}.")
 
-    def _refuse_changed(self, words: Words) -> None:
-        """Refuse what names a row by its alias as it was before an operator has changed it."""
-        if not self._changed:
-            return
-        for before, at in zip([None, *words], range(len(words)), strict=False):
-            if words[at].text.lower() != self._row or (
-                before is not None and before.kind in {TokenType.DOT, TokenType.ALIAS}
-            ):
-                continue
-            alias, behind = words[at].written, words[at + 1 : at + 3]
-            path = len(behind) > 1 and behind[0].kind == TokenType.DOT
-            name = behind[1].written if path else ""
-            changed = (
-                self._changed.get(behind[1].text.lower())
-                if path and name != "*"
-                else next(iter(self._changed.values()))
-            )
-            if changed and name in {"", "*"}:
-                self._refuse(
-                    f"'{alias}' is the row as it was before |> {changed}. Write the names of the columns without it."
-                )
-            if changed:
-                instead = "Read it before that" if changed in {"DROP", "RENAME"} else f"Write {name} for what it is now"
-                self._refuse(f"'{alias}.{name}' is of the row as it was before |> {changed}. {instead}.")
-
     def _where_(self, body: Words) -> None:
         last = body[-1]
         if last.kind not in ENDS_VALUE and (not last.upper or last.upper in _OPEN_ENDS):
@@ -244,6 +216,11 @@ class Piped:
 
     def _extend(self, body: Words) -> None:
         items = listed(body)
+        if self._reads_several() and all(map(_is_of_one_row, items)):
+            # The names of the tables hold on, so that what is new stands beside them.
+            made = [*self._words("CROSS JOIN UNNEST ( [ STRUCT ("), *self._joined(items), *self._words(") ] )")]
+            self._from = [*self._with_joins(), *made]
+            return
         self._read(self._select([*self._words("* ,"), *self._joined(items)]), self._alias)
         self._change("EXTEND", (item[-1] for item in items if item))
 
@@ -275,8 +252,7 @@ class Piped:
     def _change(self, operator: str, names: Iterable[Word]) -> None:
         """Note columns that the alias of the rows has not, or as they were before an operator."""
         if self._alias:
-            self._row = self._alias[0].text.lower()
-            self._changed |= {name.text.lower(): operator for name in names}
+            self._changes.note(self._alias, operator, names)
 
     def _joined(self, items: list[Words]) -> Words:
         return [word for place, item in enumerate(items) for word in [*(self._words(",") if place else ()), *item]]
@@ -315,28 +291,33 @@ class Piped:
     def _as(self, body: Words) -> None:
         if len(body) > 1:
             self._refuse("|> AS takes one name.")
-        self._changed = {}
+        self._changes.forget()
         self._read(self.query(), body)
 
     def _join(self, step: Words) -> None:
         if any(step[at].upper in _SETS for at in in_no_brackets(step)):
             self._refuse(f"|> {step[0].upper} UNION is not supported. Write |> UNION ALL BY NAME, or a SELECT.")
-        several = any(self._from[at].kind in {_COMMA, TokenType.JOIN} for at in in_no_brackets(self._from))
-        if self._where and not several:
+        if self._where and not self._reads_several():
             self._read(self.query(), self._alias)
         elif self._where and step[0].upper in {"RIGHT", "FULL"}:
             self._refuse(f"|> WHERE stands behind |> {step[0].upper} JOIN, or before all joins.")
-        items = split(self._from, _COMMA)
-        joined = items[0]
-        for item in items[1:]:
-            joined = [*joined, *self._words("CROSS JOIN"), *item]
-        self._from = [*joined, *step]
+        self._from = [*self._with_joins(), *step]
         self._core, self._alias = [], None
+
+    def _reads_several(self) -> bool:
+        return any(self._from[at].kind in {_COMMA, TokenType.JOIN} for at in in_no_brackets(self._from))
+
+    def _with_joins(self) -> Words:
+        """Return what FROM reads with CROSS JOIN in place of commas."""
+        items = split(self._from, _COMMA)
+        return [
+            word for place, item in enumerate(items) for word in [*(self._words("CROSS JOIN") if place else ()), *item]
+        ]
 
     def _set_operation(self, step: Words) -> None:
         opened = next((at for at, word in enumerate(step) if word.kind == _L), len(step))
         found = self._select(self._all()) if self._is_closed else self.query()
-        for item in listed(step[opened:]):
+        for item in listed(step[opened:]) or [step]:
             if item[0].kind != _L or closing(item, 0) != len(item) - 1:
                 self._refuse(f"|> {step[0].upper} takes queries in brackets: |> {step[0].upper} ALL (FROM table).")
             found = [*found, *step[:opened], *item]
@@ -348,3 +329,11 @@ class Piped:
             self._read(self.query(), None)
         self._from = [*self._words("("), *self._core, *self._words(")"), *step]
         self._core, self._alias = [], None
+
+
+def _is_of_one_row(item: Words) -> bool:
+    """Say whether a value is made of one row alone, without a query, and has AS before its name; a star is none."""
+    if not item or item[-1].kind == TokenType.STAR or any(word.upper in {"OVER", "SELECT"} for word in item):
+        return False
+    named = len(item) > 1 and item[-1].kind in {TokenType.VAR, TokenType.IDENTIFIER} and item[-2].kind in ENDS_VALUE
+    return not named
