@@ -12,7 +12,7 @@
 - Decimals of a Parquet file may have more digits than DuckDB reads; those are stored as far as it holds them.
 - An upload may say nothing of its media type, as the official client does.
 - `tables.list` gives all tables of a dataset, not the first thousand.
-- Statements that are alike are translated once (`remembered.py`), and no copy is made of each state that a table has had.
+- Statements that are alike are parsed and translated once (`remembered.py`), and no copy is made of each state that a table has had.
 - Nothing is counted or logged of a request, and DuckDB does not look for pandas anew at each parameter.
 """
 
@@ -48,8 +48,18 @@ from bqemulator.storage import type_map
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import _BQ_TO_DUCKDB
 from bqemulator.versioning.snapshots import SnapshotManager
+from fastapi import routing
+from fastapi.dependencies import utils as dependencies
 from recorded import records
-from remembered import STATEMENTS, copied, expands_views_only, parses_once, rewrites_once, translates_once
+from remembered import (
+    STATEMENTS,
+    copied,
+    expands_views_only,
+    parses_once,
+    replaces_variables_only,
+    rewrites_once,
+    translates_once,
+)
 from sqlglot import exp
 from sqlglot.expressions import core
 
@@ -271,7 +281,12 @@ def _pass(application: Any, **_: Any) -> Any:
 
 
 def _keep_none(*_: Any) -> None:
-    """Keep no copy of a table as it is now."""
+    """Keep no copy of a table as it is now, or look for none that nobody writes to: a snapshot, a materialized view."""
+
+
+async def _at_once(call: Any, *args: Any, **options: Any) -> Any:
+    """Call in the loop itself: to hand it to another thread and wait for that takes longer than what is called here."""
+    return call(*args, **options)
 
 
 def _quotes_fields(columns: Any) -> Any:
@@ -294,9 +309,12 @@ SQLTranslator.translate = translates_once(_groups_by_its_own_columns(SQLTranslat
 executor.rewrite_table_refs = interpreter.rewrite_table_refs = rewrites_once(executor.rewrite_table_refs)
 sqlglot.parse_one = parses_once(sqlglot.parse_one)
 executor.parse_script = interpreter.parse_script = lru_cache(STATEMENTS)(executor.parse_script)
+executor._reject_dml_on_immutable = _keep_none
+interpreter._rewrite_vars_to_params = replaces_variables_only(interpreter._rewrite_vars_to_params)
 inner_query.rewrite_for_row_access = expands_views_only(inner_query.rewrite_for_row_access)
 core.deepcopy = copied
 SnapshotManager.record_change = _keep_none
+dependencies.run_in_threadpool = routing.run_in_threadpool = _at_once
 app.MetricsMiddleware = app.AccessLogMiddleware = app.CorrelationIdMiddleware = _pass
 sys.modules["pandas"] = None  # type: ignore[assignment] - it is not there, and what is known not to be is not looked for
 executor._LOAD_FORMAT_HANDLERS["PARQUET"] = _reads_wide_decimals(executor._load_parquet)
@@ -311,4 +329,6 @@ _BQ_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 18)"
 
 if __name__ == "__main__":
     gc.freeze()
+    # What statements are parsed to goes round in circles; looked through at its usual pace it takes a tenth of all time.
+    gc.set_threshold(100_000, 20, 50)
     main()

@@ -17,7 +17,9 @@ from bqemulator.domain.result import Ok
 from sqlglot import exp
 
 _DRAWN = re.compile(r"(?<=-)[0-9a-f]{12}(?=[`\"])")
+_STAND_IN = re.compile(r"(?<=-)ffffffff[0-9a-f]{4}$")
 _ONLY_LOOK = {
+    "bqemulator.api.routes.jobs",
     "bqemulator.catalog.ddl_sync",
     "bqemulator.jobs.ddl_result",
     "bqemulator.jobs.executor",
@@ -34,19 +36,34 @@ STATEMENTS = 1_000
 
 
 def parses_once(parse_one: Any) -> Any:
-    """Let a statement be parsed once: what only looks at it shares what it is parsed to, others have a copy, which costs half."""
-    shared = lru_cache(STATEMENTS)(lambda sql, read: parse_one(sql, read=read))
+    """Let statements that are alike be parsed once: what only looks shares what they are parsed to, others have a copy, which costs half."""
+
+    @lru_cache(STATEMENTS)
+    def shared(sql: str, read: Any) -> tuple[Any, list[tuple[Any, str]]]:
+        tree = parse_one(sql, read=read)
+        named = [(node, node.this) for node in tree.walk() if isinstance(node, (exp.Identifier, exp.Literal))]
+        return tree, [(node, name) for node, name in named if _STAND_IN.search(name)]
 
     def parsed(sql: str, read: Any = None, into: Any = None, **options: Any) -> Any:
         if into or options:
             return parse_one(sql, read=read, into=into, **options)
+        drawn = _stand_ins(sql)
+        tree, named = shared(_put(sql, drawn), read)
+        back = _back(drawn)
+        for node, name in named:
+            node.set("this", _STAND_IN.sub(lambda match: back[match[0]], name))
         caller = sys._getframe(1)
         name = caller.f_globals["__name__"]
         if name in _ONLY_LOOK or f"{name}.{caller.f_code.co_name}" in _ONLY_LOOK:
-            return shared(sql, read)
-        return shared(sql, read).copy()
+            return tree
+        return tree.copy()
 
     return parsed
+
+
+def replaces_variables_only(replace: Any) -> Any:
+    """Let a statement of a script that names none of its variables stay as it is."""
+    return lambda sql, frames: replace(sql, frames) if any(name in sql for name in frames.all_visible()) else (sql, [])
 
 
 def expands_views_only(rewrite: Any) -> Any:
@@ -58,7 +75,12 @@ def expands_views_only(rewrite: Any) -> Any:
         return frozenset((table.catalog, table.db, table.name) for table in tables if table.db and table.name)
 
     def rewritten(bq_sql: str, *, project_id: str, caller: Any, catalog: Any) -> str:
-        known = (catalog.get_table(project or project_id, *names) for project, *names in named(bq_sql))
+        drawn = _stand_ins(bq_sql)
+        back = _back(drawn)
+        known = (
+            catalog.get_table(project or project_id, dataset, _in_name(table, back))
+            for project, dataset, table in named(_put(bq_sql, drawn))
+        )
         if any(table is not None and table.table_type == "VIEW" for table in known):
             return rewrite(bq_sql, project_id=project_id, caller=caller, catalog=catalog)
         return bq_sql
