@@ -51,7 +51,8 @@ WRITING = 4
 """For how many seconds they write at least."""
 PATIENCE = 90
 """And for how many at most: an hour of the things' time passes in each, and the windows end after 96."""
-KILLS = 2
+KILLS = 1
+"""How often a run is stopped in each way."""
 HOURS = 24
 
 
@@ -202,7 +203,7 @@ def test_a_writer_that_commits_late_loses_nothing(things: MysqlThings | MongodbT
 
 
 def test_a_run_or_its_server_killed_at_random_moments(things: MysqlThings | MongodbThings, shop: Shop) -> None:
-    """And stopped by Ctrl-C, twice each; then a last run: the core table equals the source."""
+    """And stopped by Ctrl-C; then a last run: the core table equals the source."""
     draw = random.Random(20260301)  # noqa: S311 - the same moments each time
     for hour in range(HOURS):
         first, at, count = hour * things.an_hour // 2, START + hour * HOUR, things.an_hour
@@ -235,7 +236,7 @@ def test_a_run_or_its_server_killed_at_random_moments(things: MysqlThings | Mong
             # Python tells of a Ctrl-C that meets a callback, as one of the driver's that garbage collection makes.
             assert "Traceback" not in said or "Exception ignored in" in said, said
             assert victim != "patience" or run.returncode in {0, 130, -signal.SIGINT}
-    assert ended["killed"] + ended["failed"] > KILLS // 2
+    assert ended["killed"] + ended["failed"] >= KILLS
     done = shop.run("flows.ingest", "core.things", env={"DERIVED_CONNECTION_SHOP": things.url})
     assert done.returncode == 0, done.stderr
     assert copied(shop) == things.rows()
