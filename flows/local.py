@@ -34,7 +34,8 @@ if find_spec("tzdata"):  # else the server walks the machine's folder of time zo
 LOOK = """\
 
 Look at {ui}/runs: the core tables are copied first; a minute after each commit the tables that read it follow.
-{ui}/deployments has a form for each table. Logs are in {logs}. Press Ctrl-C to end; what was made stays in {logs}.
+Where they were copied before, as by make demo, they are UpToDate and none follows: Force in a form does windows again.
+{ui}/deployments has a form for each table. Press Ctrl-C to end. Logs, and what was made, stay in {logs}.
 """
 
 

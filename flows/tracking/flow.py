@@ -73,7 +73,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     from prefect import flow  # noqa: PLC0415 - only where it runs
     from prefect.exceptions import TerminationSignal  # noqa: PLC0415
 
-    from flows.tracking.asked_to_stop import end_what_was_stopped_between  # noqa: PLC0415
+    from flows.tracking.asked_to_stop import end_as_cancelled  # noqa: PLC0415
     from flows.tracking.dry_run import dry_run as dry_run_of  # noqa: PLC0415
     from flows.tracking.final_state import failed_state, final_state, let_go, planned_state  # noqa: PLC0415
     from flows.tracking.logs import show_no_traceback_of_ours  # noqa: PLC0415
@@ -81,7 +81,7 @@ def tracked(kind: Kind, run_one: Callable[[Request, Observer], Outcome], only: s
     from flows.tracking.stopping import hear_no_more  # noqa: PLC0415
 
     show_no_traceback_of_ours()
-    end_what_was_stopped_between()
+    end_as_cancelled()
 
     def run(  # noqa: PLR0913, PLR0917 - one for each field of the form
         table: str = only or "",

@@ -12,8 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
-from prefect.exceptions import Abort, ObjectNotFound, TerminationSignal
-from prefect.states import Cancelled
+from prefect.exceptions import Abort, ObjectNotFound
 from prefect.tasks import exponential_backoff
 
 from blocks.api import asking_api
@@ -27,7 +26,7 @@ from flows.tracking.asset import materializing
 from flows.tracking.deployment import COMMITTED
 from flows.tracking.final_state import describe_stopped, has_committed, put_back_state, stopped_state
 from flows.tracking.left_behind import put_back_left_behind
-from flows.tracking.stopping import Later, hear_no_more
+from flows.tracking.stopping import Later
 from flows.tracking.waiting import put_back
 from flows.wiring import project_folder, stage_block
 
@@ -152,7 +151,7 @@ class Tracker:
                 result_serializer="json",
                 persist_result=True,
             )
-        return Manifest.model_validate(self._do(named, step.name, lambda: work().as_json(), is_kept=True))
+        return Manifest.model_validate(self._do(named, step.name, lambda: work().as_json()))
 
     def load(self, table: str, step: Step, work: Callable[[], Entry]) -> Entry:  # noqa: ARG002 - the task knows it
         """Do the work as a task run."""
@@ -210,43 +209,29 @@ class Tracker:
         name: str,
         work: Callable[[], Any],
         then: Callable[[Any], None] = lambda _: None,
-        *,
-        is_kept: bool = False,
     ) -> Any:  # noqa: ANN401 - tasks give what their work gives
-        """Do the work as a task run; what stops the process ends that as cancelled, unless its result is kept.
+        """Do the work as a task run; what stops the process ends that as cancelled.
 
         Args:
             task: what Prefect is to know of it.
             name: the name of the task run.
             work: what is to be done.
             then: told what came of it, before anything can stop the process.
-            is_kept: whether Prefect keeps the result.
         """
-        stopped: list[BaseException] = []
         later = Later()
 
         def until_stopped() -> Any:  # noqa: ANN401 - the same
-            try:
-                later.end()
-                done = work()
-                later.begin()
-            except (KeyboardInterrupt, TerminationSignal) as error:
-                hear_no_more()
-                if is_kept:
-                    raise
-                stopped.append(error)
-                return Cancelled(message="Stopped, and rolled back.")
+            later.end()
+            done = work()
+            later.begin()
             return done
 
         later.begin()
         try:
             done = task(name, until_stopped)
-            if not stopped:
-                then(done)
+            then(done)
         finally:
             later.end()
-        if stopped:
-            raise stopped[0]
         return done
 
     def _rename(self, name: str) -> None:

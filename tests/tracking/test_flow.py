@@ -8,6 +8,9 @@ import pytest
 
 SCRIPT = """
 import json
+from os import getpid, kill
+from signal import SIGINT, default_int_handler, signal
+from threading import Timer
 
 from flows import derive, ingest
 from flows.engine.outcome import Failure, Outcome
@@ -53,6 +56,17 @@ run = flow.tracked("ingest", fails)
 for table in ("core.busy", "core.gone"):
     run(table, return_state=True)
 said["tries"] = [tries.count("core.busy"), tries.count("core.gone")]
+
+tracking.FIRST_WAIT = 60
+
+def is_stopped(request, observer):
+    def work():
+        Timer(0.5, kill, (getpid(), SIGINT)).start()
+        raise SourceUnavailableError("busy")
+    observer.step(request.table, STEPS[0], work)
+
+signal(SIGINT, default_int_handler)  # the runs before have ended, each as the last of its process
+flow.tracked("ingest", is_stopped)("core.stopped", return_state=True)
 
 EVIL = "v=x\\x1b[2J\\n```\\n<script>alert(1)</script>"
 
@@ -114,6 +128,18 @@ def test_the_form_of_a_run_takes_dates_and_refuses_what_is_wrong(project, ran):
 def test_only_what_may_pass_is_tried_again(ran):
     """A window whose error is transient is done up to five times, one with another error once."""
     assert ran["tries"] == [5, 1]
+
+
+def test_a_run_that_is_stopped_while_a_window_waits_to_be_tried_again_has_not_crashed(project, ran):
+    """Nor has the window's task."""
+    [run] = project.server.runs("core.stopped")
+    assert (run["state_name"], run["state"]["message"]) == (
+        "Cancelled",
+        "Stopped. Committed: nothing. Rolled back: 2026-01-01..2026-01-02. The next run does the rest.",
+    )
+    [task] = project.server.tasks(run["id"], ended=1)
+    assert task["state_name"] == "Cancelled"
+    assert "Crash detected" not in ran["stderr"]
 
 
 def test_a_run_whose_windows_failed_is_failed_and_names_them(project, ran):  # noqa: ARG001 - the runs are made
