@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 OPEN = r'"\u0001!"'
 """What stands for an end that is missing."""
 _UNKNOWN = "\ufffd"
-"""What stands for a sign that there is not, or that no text of JSON should have."""
+"""What stands for half of a sign."""
+_CONTROL = r"[\x00-\x08\x0e-\x1f]"
+"""Signs that stand in no text of JSON as they are, but for those that are blanks between its parts."""
+_SIGNS = quote_text(rf"\\\\|\\v|\\[0-7]{{1,3}}|\\|{_CONTROL}|[^\\{_CONTROL[1:-1]}]+")
 _TWO, _IDLE, _QUOTE = map(quote_text, "\2\3\4")
 """What stands meanwhile for two backslashes, for one without a meaning, and for one with a single quote."""
 _TEXT = r'(?s)"(?:[^"\\]|\\(?:u[0-9a-fA-F]{4}|[bfnrt"/]))*"' + r"|'(?:[^'\\]|\\(?:u[0-9a-fA-F]{4}|[bfnrt\"/]))*'"
@@ -67,14 +70,20 @@ def _closed(guard: Callable[[str], str]) -> str:
 
 def _with_escapes_of_json(text: str) -> str:
     """Return a text with JSON's escapes in place of JavaScript's."""
-    known = rf"regexp_replace({text}, '[\x00-\x08\x0b\x0c\x0e-\x1f]', '{_UNKNOWN}', 'g')"
+    octal = " + ".join(f"{8**place} * CAST(lpad(xsign[2:], 3, '0')[{3 - place}] AS INTEGER)" for place in range(3))
+    code = (
+        rf"CASE WHEN xsign = '\v' THEN 11 WHEN regexp_full_match(xsign, '\\[0-7]+') THEN {octal} "
+        f"WHEN regexp_full_match(xsign, '{_CONTROL}') THEN unicode(xsign) END"
+    )
+    signs = rf"list_transform(regexp_extract_all({text}, {_SIGNS}), lambda xsign: coalesce(format('\u{{:04x}}', {code}), xsign))"
+    known = f"array_to_string({signs}, '')"
     half = rf"regexp_replace(replace({known}, '\\', {_TWO}), '(?i)\\ud[89a-f][0-9a-f][0-9a-f]', '{_UNKNOWN}', 'g')"
     hexadecimal = rf"replace(regexp_replace({half}, '\\x([0-9a-fA-F][0-9a-fA-F])', '\\u00\1', 'g'), '\''', {_QUOTE})"
-    return rf"""regexp_replace({hexadecimal}, '\\([^bfnrtuvx0-7"/])', {_IDLE[:-1]}\1', 'g')"""
+    return rf"""regexp_replace({hexadecimal}, '\\([^bfnrtux"/])', {_IDLE[:-1]}\1', 'g')"""
 
 
 def _without_control(text: str) -> str:
     """Return JSON with escapes for what its texts cannot hold as it is."""
-    for sign, escape in (("\n", "n"), ("\r", "r"), ("\t", "t")):
+    for sign, escape in (("\n", "n"), ("\r", "r"), ("\t", "t"), ("\v", "u000b"), ("\f", "f")):
         text = rf"replace({text}, {quote_text(sign)}, '\{escape}')"
     return rf"replace(replace(replace({text}, {_TWO}, '\\'), {_IDLE}, ''), {_QUOTE}, '''')"

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from flows.sql.compile.zones import Zone
 
 _LIMITED = re.compile(r"(STRING|BYTES)\(([1-9][0-9]{0,8})\)")
+_LITERALS = {t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME, t.NUMERIC, t.BIGNUMERIC}
+"""Types whose literals are a text behind the type's name; that of JSON is read before."""
 _TIMES = (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
 
 
@@ -43,6 +45,15 @@ def _cast(node: exp.Expr, scope: Scope) -> Value:
         want = parse_type(limited[1] if limited else written, in_query=True)
     except ValueError as error:
         return scope.fault(node, str(error))
+    if (
+        "safe" not in node.args
+        and isinstance(node.this, exp.Literal)
+        and (want not in _LITERALS or not node.this.is_string)
+    ):
+        number = f", or {want} '{node.this.name}'" if want in t.DECIMALS else ""
+        return scope.fault(
+            node, f"'{written} {shown(node.this)}' is no literal. Write CAST({shown(node.this)} AS {want}){number}."
+        )
     if isinstance(node, exp.TryCast) and want != want.base:
         # What a type's parameters leave no room for is an error for SAFE_CAST too.
         value = _cast_to(node, want.base, scope)

@@ -94,10 +94,14 @@ def _elements(json: str, each: str, but: str = "FALSE") -> str:
     return once(json, build)
 
 
+_WITH_PATH = {"JSON_QUERY", "JSON_EXTRACT"}
+"""What takes a path in any case; without one, others read the whole."""
+
+
 def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, list[Step]] | None:
     """Return the JSON of a call and the steps of its path, or note a fault."""
     items = node.expressions
-    if not 1 <= len(items) <= 2:  # noqa: PLR2004 - JSON and perhaps a path
+    if len(items) not in ((2,) if name in _WITH_PATH else (1, 2)):
         scope.fault(node, f"{name} takes JSON and a path: {name}(json, '$.name').")
         return None
     value = expression(items[0], scope).null_as(t.STRING)

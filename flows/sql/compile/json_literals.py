@@ -31,9 +31,9 @@ _INTEGERS = range(-(2**63), 2**64)
 def _literal(node: exp.ParseJSON, scope: Scope) -> Value:
     if not isinstance(node.this, exp.Literal):
         return expression(_part_of_literal(node.this), scope)
-    held = _held(node.this.name)
+    held = _held(node.this.name) if node.this.is_string else None
     if held is None:
-        return scope.fault(node, f"{shown(node.this)} is no JSON, or has a number that no FLOAT64 holds.")
+        return scope.fault(node, f"{shown(node.this)} is no text of JSON, or has a number that no FLOAT64 holds.")
     return Value(t.JSON, f"CAST({quote_text(held)} AS JSON)", literal=True)
 
 

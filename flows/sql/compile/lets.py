@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 @compiles_call("WITH", fails=False)
 def _with(_: str, node: exp.Expr, scope: Scope) -> Value:
     *given, last = node.expressions
-    if not given or isinstance(last, exp.Kwarg) or not all(isinstance(one, exp.Kwarg) for one in given):
+    if (
+        not given
+        or isinstance(last, exp.Kwarg)
+        or not all(isinstance(one, exp.Kwarg) and not one.name[:1].isdigit() for one in given)
+    ):
         return scope.fault(
             node, "WITH(...) takes names with their values and what is made of them: WITH(a AS 1, a + 1)."
         )

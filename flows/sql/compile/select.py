@@ -92,6 +92,10 @@ def select(node: exp.Select, scope: Scope) -> Relation:
 
 
 def _name_windows(node: exp.Expr, scope: Scope) -> None:
+    if node.args.get("windows") and node.args.get("from_") is None:
+        scope.fault(
+            node.args["windows"][0], "WINDOW names windows of the rows of FROM, and the query has none. Leave it out."
+        )
     for window in node.args.get("windows") or []:
         if str(window.name).lower() in scope.windows:
             scope.fault(window, f"WINDOW names '{window.name}' twice. Give one of them another name.")

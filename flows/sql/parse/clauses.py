@@ -81,8 +81,15 @@ def _select(reader: Reader, at: int) -> str | None:
         return "a query inside a CASE stands in brackets: (SELECT ...)."
     if not frame.joined and (frame.rank or (at and not (before == "(" or (frame.with_ and before == ")")))):
         return f"the query after '{reader.written(at - 1)}' stands in brackets. Write (SELECT ...)."
+    if reader.word(at + 1) == "AS" and reader.word(at + 2) == "(":
+        return "SELECT AS needs STRUCT or VALUE. Write SELECT AS STRUCT columns."
     frame.rank, frame.joined = 1, False
     return None
+
+
+def _format(reader: Reader, at: int) -> str | None:
+    is_last = reader.frame.called in {"CAST", "SAFE_CAST"} and not reader.frame.rank and reader.word(at + 1) == ")"
+    return "FORMAT needs a text after it: FORMAT 'YYYY-MM-DD'. Write one, or leave it out." if is_last else None
 
 
 def _from(reader: Reader, at: int) -> str | None:
@@ -159,10 +166,10 @@ def _matched_by(reader: Reader, at: int) -> str:
     if reader.word(at) != listed:
         return how
     names = []
-    while reader.word(at) not in {")", ""}:
+    while reader.word(at + 1) not in {")", ""}:
         at += 1
         names.append(reader.written(at).lower())
-    return f"{how} {listed} {''.join(names)}".replace(",", ", ")
+    return f"{how} {listed} {''.join(names)})".replace(",", ", ")
 
 
 def _side(reader: Reader, at: int) -> str | None:
@@ -216,6 +223,8 @@ def _as(reader: Reader, at: int) -> str | None:
 def _closing(reader: Reader, at: int) -> str | None:
     if reader.frame.opener == "CASE":
         return "a CASE has no END. Write END after its last THEN or ELSE."
+    if reader.word(at - 1) == "ALL" and reader.word(at - 2) == ",":
+        return "nothing follows ALL. Write a value behind it, or leave it out."
     around = reader.frames[-2] if len(reader.frames) > 1 else None
     if around is None or not around.with_ or around.rank or around.joined or reader.frame.opener != "(":
         return None
@@ -246,6 +255,7 @@ CLAUSE_RULES: dict[TokenType, Rule] = {
     TokenType.WITH: _with,
     TokenType.SELECT: _select,
     TokenType.FROM: _from,
+    TokenType.FORMAT: _format,
     **dict.fromkeys(
         (TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.WINDOW), _clause
     ),
