@@ -17,7 +17,7 @@ from flows.sql.functions.casts import BETWEEN
 from flows.sql.functions.date_parts import parts_of
 from flows.sql.parse.parser import parse_any
 from tests.sql import edges
-from tests.sql.evaluated import ERROR, evaluated
+from tests.sql.evaluated import ERROR, evaluated, one_by_one
 from tests.sql.judged_queries import rendered, same
 
 KNOWN = edges.known()
@@ -94,23 +94,26 @@ def test_values_at_the_edges_are_those_of_googlesql(connection, types):
     }
     others = {place: str(value.type) for place, (judged, value) in known.items() if str(value.type) != judged.type}
     assert not {str(templates[place]): type_ for place, type_ in others.items()}
-    # What ends in an error is asked alone, the rest together.
-    together, alone = {}, []
-    for place, (judged, _) in known.items():
-        by_row = dict(zip(map(every.index, templates[place].choices()), judged.answers, strict=True))
-        good = tuple(sorted(row for row, answer in by_row.items() if answer != ERROR))
-        together.setdefault(good, []).append((place, by_row))
-        alone += [([row], [(place, by_row)]) for row, answer in by_row.items() if answer == ERROR]
-    different = {}
-    for asked, group in [*together.items(), *alone]:
-        columns = [rendered(known[place][1].sql, known[place][1].type) for place, _ in group]
-        found = evaluated(connection, columns, ' FROM cases AS "t0_0_cases"', list(asked))
-        for (place, by_row), values in zip(group, found, strict=True):
+    columns = {place: rendered(value.sql, value.type) for place, (_, value) in known.items()}
+    answers = {
+        place: dict(zip(map(every.index, templates[place].choices()), judged.answers, strict=True))
+        for place, (judged, _) in known.items()
+    }
+    together = {}
+    for place, by_row in answers.items():
+        together.setdefault(tuple(sorted(row for row in by_row if by_row[row] != ERROR)), []).append(place)
+    source, different = ' FROM cases AS "t0_0_cases"', {}
+    for good, group in together.items():
+        # What ends in an error is asked alone, the rest together.
+        given = evaluated(connection, [columns[place] for place in group], source, list(good))
+        for place, values in zip(group, given, strict=True):
             judged, value = known[place]
+            bad = [row for row in answers[place] if row not in good]
+            found = zip((*good, *bad), (*values, *one_by_one(connection, columns[place], source, bad)), strict=True)
             different |= {
-                (str(judged.template), every[row]): (one, by_row[row])
-                for row, one in zip(asked, values, strict=True)
-                if not agrees(judged, one, by_row[row], value.type)
+                (str(judged.template), every[row]): (one, answers[place][row])
+                for row, one in found
+                if not agrees(judged, one, answers[place][row], value.type)
             }
     assert not different
 
