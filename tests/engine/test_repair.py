@@ -383,7 +383,7 @@ def check_the_end(world):
     assert max(Counter(map(str, world.warehouse.query(versions, {}))).values()) == 1
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(steps=st.lists(STEPS, min_size=3, max_size=12), only_insert=st.booleans())
 @example(steps=[("define", "derived.totals", 4, None), ("define", "derived.totals", 0, None)], only_insert=True)
 @example(

@@ -17,7 +17,7 @@ from flows.model.window import BEGINNING, END, Size, Window
 from flows.sql import analyze, to_duckdb
 from tests.sql.random_queries import PARTITIONS, SCHEMA, TABLES, Writer
 
-QUERIES = int(os.environ.get("DERIVED_FUZZ", "600"))
+QUERIES = int(os.environ.get("DERIVED_FUZZ", "400"))
 SEED = int(os.environ.get("DERIVED_FUZZ_SEED", "1"))
 PARTS = 4
 STARTS = [datetime(2026, 3, 1), datetime(2026, 1, 31), datetime(2025, 12, 29), datetime(2026, 5, 14)]  # noqa: DTZ001
