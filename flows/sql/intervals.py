@@ -161,7 +161,7 @@ def of_text(text: str) -> Interval | None:
 
 def _of_iso(text: str) -> Interval | None:
     number = rf"-?{_NUMBER}(?:[.,]\d{{1,9}})?"
-    found = re.fullmatch(rf"P((?:-?{_NUMBER}[YMWD])*)(?:T((?:-?{_NUMBER}[HM]|{number}S)+))?", text, re.ASCII)
+    found = re.fullmatch(rf"P((?:-?{_NUMBER}[YMWD])*)(T(?:-?{_NUMBER}[HM]|{number}S)*)?", text, re.ASCII)
     if found is None or text == "P":
         return None
     total = {"m": 0, "d": 0, "u": 0}

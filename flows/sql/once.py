@@ -122,12 +122,16 @@ def safely(arguments: Sequence[str], build: Callable[[Sequence[str]], str]) -> s
 
 def lifted(sql: str, arguments: Sequence[tuple[str, str]]) -> str:
     """Return NULL where SQL ends in an error; `arguments` are computed outside of it, by the names that it has for them."""
-    tried = f"TRY({steady(sql)})"
+    return apart(f"TRY({steady(sql)})", arguments)
+
+
+def apart(sql: str, arguments: Sequence[tuple[str, str]]) -> str:
+    """Return SQL with arguments that are computed outside of it, by the names that it has for them."""
     if len(arguments) == 1:
         [(name, argument)] = arguments
-        return f"list_extract(list_transform([{argument}], lambda {name}: {tried}), 1)"
+        return f"list_extract(list_transform([{argument}], lambda {name}: {sql}), 1)"
     # DuckDB takes no query inside a lambda, which an argument may be.
     for name, _ in reversed(arguments):
-        tried = f"list_extract(list_transform([struct_extract(xall, '{name}')], lambda {name}: {tried}), 1)"
+        sql = f"list_extract(list_transform([struct_extract(xall, '{name}')], lambda {name}: {sql}), 1)"
     given = ", ".join(f"'{name}': {argument}" for name, argument in arguments)
-    return f"list_extract(list_transform([{{{given}}}], lambda xall: {tried}), 1)" if given else tried
+    return f"list_extract(list_transform([{{{given}}}], lambda xall: {sql}), 1)" if given else sql

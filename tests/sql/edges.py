@@ -137,6 +137,10 @@ def _casts() -> Iterator[Template]:
     # The judge is wrong about DATE to DATETIME.
     wrong = {("DATE", "DATETIME")}
     yield Template("CAST($1 AS STRING)", ("INTERVAL",))
+    yield Template("CAST($1 AS INTERVAL)", ("STRING",))
+    yield from (
+        Template(f"SAFE_CAST(CONCAT($1, '{text}') AS INTERVAL)", ("NOTHING",)) for text in ("1-2 3", "PT87840001H", "x")
+    )
     for have, want in product(_CASTS.split(), _ORDERED.split()):
         if have != want and (have, want) not in wrong:
             yield Template(f"CAST($1 AS {want})", (have,))
@@ -158,6 +162,8 @@ def _casts() -> Iterator[Template]:
         "FLOAT64": "1e400 .5 5. 1e-400 inf -Infinity NaN 0x1 +1 1e5 abc \\v-inf@",
         "NUMERIC": r"1e5 .5 0.0000000005 1e29 nan \v.5 \u00a05",
         "BOOL": "TRUE t 1 False",
+        "INTERVAL": "1-2@3@4:5:6.7 1-2 1-2@3 -1-20@-3@-4:99 3@4:5 -4@+5@6 4:5:6.000000000 4:5 3@4 P1Y2M3W4DT5H6M7.8S P-1Y1Y PT P PT-1,5S P1.5D "
+        "10000-1 9999-12 p1y 0-0@0@87840001:0:0 4:5:6. @4:5:6",
         "DATE": "2026-1-2 2026-02-30 0000-01-01 10000-01-01 2026/01/02 20260102 2026-01-02T03:04:05 26-01-02 1-1-1",
         "TIME": "24:00:00 1:2:3 12:34 12:34:56.1234567 23:59:60",
         "DATETIME": "2026-01-02T03:04:05 2026-01-02t03:04:05 26-1-2 2026-01-02@24:00:00 2026-1-2@3:4:5 2026-01-02@03:04:05.123456 2026-01-02@03:04:05Z 2026-01-02@03:04",

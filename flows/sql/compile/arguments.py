@@ -13,10 +13,13 @@ from flows.sql.compile.dispatch import expression
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone
 from flows.sql.functions.date_parts import PARTS
+from flows.sql.once import apart
 from flows.sql.shown import shown
 from flows.sql.zone_names import fixed, known, named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
@@ -69,10 +72,6 @@ def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:
     if value.type == t.UNKNOWN:
         return None
     if value.constant is None:
-        if "SELECT" in value.sql:
-            scope.unsupported(
-                node, f"{name} with a query as its zone (join what it reads in FROM, and name its column)"
-            )
         return Zone(named(value.sql), None)
     text = str(value.constant)
     offset = fixed(text)
@@ -80,3 +79,16 @@ def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:
         scope.fault(node, f"'{text}' is not a time zone. Write a name such as 'Europe/Berlin', or an offset: '+05:30'.")
         return None
     return Zone(value.sql, offset) if offset else UTC if offset == 0 else Zone(value.sql, None)
+
+
+def with_zone(rule: Callable[[], Value | None], node: exp.Expr | None, scope: Scope) -> Value | None:
+    """Compile what takes a zone by its rule: where a query gives the zone, with its arguments computed outside.
+
+    DuckDB takes no query inside a lambda, and a zone is named in some.
+    """
+    if node is None or scope.context.lifted is not None or node.find(exp.Query) is None:
+        return rule()
+    arguments = scope.context.lifted = []
+    value = rule()
+    scope.context.lifted = None
+    return value and value._replace(sql=apart(value.sql, arguments))

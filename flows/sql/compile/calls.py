@@ -9,6 +9,7 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile.aggregates import aggregate
 from flows.sql.compile.apply import apply
+from flows.sql.compile.arguments import with_zone
 from flows.sql.compile.dispatch import call_rule, calls, compiles, expression, may_fail
 from flows.sql.decomposed import FORMS
 from flows.sql.functions import foreign, signatures
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 _OF_NOTHING = {"JSON_ARRAY", "JSON_OBJECT", "CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME", "MAKE_INTERVAL"}
 """What has rules of its own and takes no arguments too."""
+_ZONED = {
+    *("CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME", "DATE", "DATETIME", "TIME", "TIMESTAMP", "STRING"),
+    *("FORMAT_TIMESTAMP", "PARSE_TIMESTAMP", "TIMESTAMP_TRUNC"),
+}
+"""What has rules of its own and may have a zone as its last argument."""
 _NO_VALUES = (exp.Distinct, exp.Order, exp.Star, exp.Kwarg, exp.Limit, exp.HavingMax)
 
 
@@ -89,7 +95,7 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
     rule = call_rule(name)
     if rule is not None and isinstance(node, exp.Anonymous) and not node.expressions and name not in _OF_NOTHING:
         return scope.fault(node, f"{name}() lacks its arguments.")
-    result = rule and (_safely(rule, name, node, scope) if safe and may_fail(name) else rule(name, node, scope))
+    result = rule and (_safely if safe and may_fail(name) else _by_rule)(rule, name, node, scope)
     if result is not None:
         return result
     candidates = signatures.scalar(name)
@@ -99,6 +105,11 @@ def _call(name: str, node: exp.Expr, scope: Scope, *, safe: bool = False) -> Val
         return scope.fault(node, f"'{shown(node)}': {name} takes plain arguments.")
     arguments = [(item, expression(item, scope)) for item in node.expressions]
     return apply(name, node, candidates, arguments, scope, safe=safe)
+
+
+def _by_rule(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    zone = node.expressions[-1] if name in _ZONED and node.expressions else None
+    return with_zone(lambda: rule(name, node, scope), zone, scope)
 
 
 def _safely(rule: CallRule, name: str, node: exp.Expr, scope: Scope) -> Value | None:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.model.types import parse_type
+from flows.sql import interval_texts
 from flows.sql import types as t
 from flows.sql.compile import cast, cast_formats, cast_numbers
 from flows.sql.compile.apply import apply
-from flows.sql.compile.arguments import zone
+from flows.sql.compile.arguments import with_zone, zone
 from flows.sql.compile.dispatch import compiles, expression
 from flows.sql.compile.structures import constructed
-from flows.sql.compile.value import Value
+from flows.sql.compile.value import NOTHING, Value
 from flows.sql.compile.zones import UTC
 from flows.sql.functions import signatures
 from flows.sql.functions.casts import BETWEEN, DECIMAL
 from flows.sql.intervals import of_text
-from flows.sql.once import bound, failure, once, safely
+from flows.sql.once import bound, failure, once, safely, steady
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
 from flows.sql.times import naive
@@ -77,7 +78,9 @@ def _within(value: Value, most: int, want: str) -> Value:
 def _cast_to(node: exp.Expr, want: Type, scope: Scope) -> Value:
     safe = isinstance(node, exp.TryCast)
     if node.args.get("format") or node.args.get("default"):
-        return _by_format(node, want, scope, safe=safe)
+        written = node.args.get("default")
+        zoned = written.args["zone"] if isinstance(written, exp.AtTimeZone) else None
+        return with_zone(lambda: _by_format(node, want, scope, safe=safe), zoned, scope) or NOTHING
     written = _written_down(node, want, scope)
     if written is not None:
         return written
@@ -122,11 +125,13 @@ def _cast_to(node: exp.Expr, want: Type, scope: Scope) -> Value:
 
 
 def _interval(node: exp.Expr, value: Value, scope: Scope, *, safe: bool) -> Value:
-    """Compile a text that is written down as an INTERVAL."""
+    """Compile a text as an INTERVAL."""
+    if not value.literal:
+        return Value(t.INTERVAL, bound([value.sql], lambda names: _interval_of(names[0], safe=safe)))
     text = str(value.constant)
-    if not value.literal or re.search(r"[.,][0-9]{7}", text):
+    if re.search(r"[.,][0-9]{6}[0-9]*[1-9]", text):
         instead = "MAKE_INTERVAL(...) of its parts, or INTERVAL '1-2 3 4:5:6.789' YEAR TO SECOND"
-        what = f"'{text}', of less than microseconds," if value.literal else f"'{shown(node.this)}', a text of rows,"
+        what = f"'{text}', of less than microseconds,"
         return scope.fault(
             node, f"a cast of {what} to INTERVAL is not supported by the embedded warehouse. Write {instead}."
         )
@@ -136,6 +141,15 @@ def _interval(node: exp.Expr, value: Value, scope: Scope, *, safe: bool) -> Valu
     if safe:
         return Value(t.INTERVAL, f"CAST(NULL AS {t.duckdb_type(t.INTERVAL)})")
     return scope.fault(node, f"'{text}' is not an INTERVAL. Write it as '1-2 3 4:5:6.789' or 'P1Y2M3DT4H5M6S'.")
+
+
+def _interval_of(text: str, *, safe: bool) -> str:
+    wrong = "NULL" if safe else failure(f"Could not cast {t.STRING} to {t.INTERVAL}", text)
+    read = cast.cast(text, t.STRING, t.INTERVAL, wrong)
+    # What only DuckDB cannot hold is no NULL.
+    known = f"regexp_full_match({text}, {t.quote_text(BETWEEN[t.STRING, t.INTERVAL].form or '')})"
+    fine = f"CASE WHEN {known} AND {interval_texts.is_fine(text)} THEN {interval_texts.FINER}"
+    return f"{fine} ELSE TRY({steady(read)}) END" if safe else read
 
 
 def _written_down(node: exp.Expr, want: Type, scope: Scope) -> Value | None:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile import dates
-from flows.sql.compile.arguments import argument, date_part, moment, zone
+from flows.sql.compile.arguments import argument, date_part, moment, with_zone, zone
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.intervals import amount, moved
 from flows.sql.compile.literals import integer
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 @compiles(exp.Extract)
 def _extract(node: exp.Expr, scope: Scope) -> Value:
+    zoned = node.expression.args["zone"] if isinstance(node.expression, exp.AtTimeZone) else None
+    return with_zone(lambda: _extracted(node, scope), zoned, scope) or NOTHING
+
+
+def _extracted(node: exp.Expr, scope: Scope) -> Value:
     inner = node.expression
     where: Zone | None = UTC
     if isinstance(inner, exp.AtTimeZone):

@@ -2,7 +2,7 @@
 
 A line reads `TYPE -> types = DuckDB`. With `=>` a value turns into them by itself, with `~>` one that is written down does; with
 `->` CAST alone turns it. `$1` is the value and `$type` the other type as DuckDB has it, `$utc1` a TIMESTAMP as date and time in
-UTC, `$moment1` the TIMESTAMP that a text means. Behind `--` stand marks: what `fails` may end in an error of GoogleSQL, which is NULL
+UTC, `$moment1` the TIMESTAMP that a text means, `$interval` the INTERVAL. Behind `--` stand marks: what `fails` may end in an error of GoogleSQL, which is NULL
 with SAFE_CAST, as is a text that is not `of` a form, a regular expression; `in years` is what may lie beyond the years 1 to 9999.
 In place of its template a cast is `refused`, with what to write instead. STRUCTs turn field by field, ARRAYs element by element.
 """
@@ -20,6 +20,15 @@ LEAP_SECOND = r":60(\.[0-9]+)?$"
 _AROUND = r"[\s\x0b]*"
 DECIMAL = rf"{_AROUND}[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{_AROUND}"
 """The forms of texts. How GoogleSQL reads them is how DuckDB does once they are known: none is read in two ways."""
+_SIGN, _NUMBER = "[-+]?", "[0-9]{1,19}"
+_SECONDS = rf"{_NUMBER}(?:\.[0-9]{{1,9}})?"
+_OF_CLOCK = rf"(?:-?{_NUMBER}[HM]|-?{_NUMBER}(?:[.,][0-9]{{1,9}})?S)*"
+_INTERVAL = (
+    rf"{_SIGN}{_NUMBER}-{_NUMBER}(?: {_SIGN}{_NUMBER}(?: {_SIGN}{_NUMBER}(?::{_NUMBER}(?::{_SECONDS})?)?)?)?"
+    rf"|{_SIGN}{_NUMBER} {_SIGN}{_NUMBER} {_SIGN}{_NUMBER}(?::{_NUMBER}(?::{_SECONDS})?)?"
+    rf"|{_SIGN}{_NUMBER} {_SIGN}{_NUMBER}:{_NUMBER}(?::{_SECONDS})?|{_SIGN}{_NUMBER}:{_NUMBER}:{_SECONDS}"
+    rf"|P(?:-?{_NUMBER}[YMWD])+(?:T{_OF_CLOCK})?|PT{_OF_CLOCK}"
+)
 _ZONE = r"([Zz]|[+-][0-9]{1,2}(:?[0-9]{1,2})?| W-SU| [A-Z][A-Za-z0-9]+([/_+:-][A-Za-z0-9]+)*)"
 FINE = r"[.][0-9]{18}[0-9]*[1-9]|[eE]-0*(?:1[0-9]|[2-9][0-9]|[0-9]{3})|[.][0-9]{9}[0-9]*[1-9][0-9]*[eE]-"
 """A text of a number that needs more than 18 places behind the point, or may."""
@@ -83,6 +92,7 @@ STRING ~> DATE = CAST($1 AS $type) -- fails; in years; of {DAY}
 STRING ~> DATETIME = {_with_leap_second("CAST(upper({}) AS $type)")} -- fails; in years; of {DAY}([ Tt]{CLOCK})?
 STRING ~> TIMESTAMP = $moment1 -- fails; in years; of {DAY}([ Tt]{CLOCK}{_ZONE}?)?
 STRING ~> TIME = {_with_leap_second("CAST({} AS $type)")} -- fails; of {CLOCK}
+STRING -> INTERVAL = $interval -- fails; of {_INTERVAL}
 DATE => DATETIME = CAST($1 AS $type)
 DATE -> TIMESTAMP = make_timestamptz(epoch_us(CAST($1 AS TIMESTAMP)))
 DATE -> STRING = strftime($1, '%Y-%m-%d')

@@ -1,7 +1,7 @@
 """How a signature's DuckDB side is filled.
 
 `$1` is the first argument, `$*` all of them with commas, `$|` all of them joined by `||`, `$null` whether one is NULL,
-`$utc1` the first one, a TIMESTAMP, as date and time in UTC, `$moment1` the TIMESTAMP that it means, a text. `!(text)` raises that error. In
+`$utc1` the first one, a TIMESTAMP, as date and time in UTC, `$moment1` the TIMESTAMP that it means, a text, `$interval` the INTERVAL. `!(text)` raises that error. In
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compared by, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
 `$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
@@ -23,6 +23,7 @@ from flows.sql.addresses import packed, text_of
 from flows.sql.decimals import covariance, divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
 from flows.sql.hosts import host, public_suffix, registered_domain
+from flows.sql.interval_texts import read as interval_of
 from flows.sql.once import bound, failure
 from flows.sql.times import moment, naive
 from flows.sql.types import quote_text
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|interval|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 # What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
@@ -91,6 +92,7 @@ _COMPOSED: dict[str, Callable[[str], str]] = {
     "blobprint": fingerprint,
     "address": lambda text: bound([text], lambda names: packed(names[0])),
     "iptext": lambda address: bound([address], lambda names: text_of(names[0])),
+    "interval": interval_of,
     "host": host,
     "suffix": public_suffix,
     "domain": registered_domain,
