@@ -66,7 +66,8 @@ CASTS = """
 
 What turns into what: by itself; by itself where it is written down; by CAST. SAFE_CAST gives NULL where a cast in *italics* ends in an error,
 and no other error. STRUCTs turn field by field, ARRAYs element by element. With FORMAT dates, times and BYTES turn into texts and back, and INT64, NUMERIC
-and FLOAT64 into texts by `9`, `0`, `,` or `G`, `.` or `D`, `$`, `L`, `C`, `S`, `MI`, `PR`, `B`, `FM` and, of FLOAT64 alone, `EEEE`.
+and FLOAT64 into texts by `9`, `0`, `,` or `G`, `.`, `D` or `V`, `$`, `L`, `C`, `S`, `MI`, `PR`, `B`, `FM`, of FLOAT64 alone `EEEE`, and
+in hexadecimal by `X` or `x` and `0`.
 """
 PARTS = """
 ## Parts of dates and times

@@ -1,4 +1,4 @@
-"""CAST of numbers to STRING with FORMAT: digits, a point, separators of groups, an exponent, a sign and a currency."""
+"""CAST of numbers to STRING with FORMAT: digits, a point, separators of groups, an exponent, a sign and a currency, hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from flows.sql.types import quote_text
 if TYPE_CHECKING:
     from flows.model.types import Type
 
-_PART = re.compile(r"FM|MI|PR|EEEE|[BS$CL]|[09]|[,G]|[.D]", re.IGNORECASE)
+_PART = re.compile(r"FM|MI|PR|EEEE|[BS$CL]|[09X]|[,G]|[.DV]", re.IGNORECASE)
 _MONEY = {"$": "$", "L": "$", "C": "USD"}
 _ZERO = quote_text("0")
 _MOST_DIGITS, _MOST_PLACES = 30, 9
 """DuckDB writes so many digits of a FLOAT64 as they are, and holds so many places of a NUMERIC."""
+_MOST_HEXADECIMAL = 16
+_HUGE = "1e30"
+"""A FLOAT64 that has more hexadecimal digits than there may be, and is a HUGEINT still."""
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class _Form:
     whole: str = ""
     """What stands before the point: digits, and separators of groups as commas."""
     point: str = ""
+    """What parts the places: a point, or V, which is not written."""
     places: str = ""
     power: bool = False
     """Whether it has an exponent."""
@@ -37,18 +41,25 @@ class _Form:
     """Whether it stands behind the digits."""
     blank: bool = False
     """Whether a whole part of zero makes all of it blanks."""
+    hexadecimal: str = ""
+    """X or x, by the case of its digits, where it has hexadecimal ones."""
     filled: bool = True
     """Whether blanks and zeros fill it up: not with FM."""
 
     @property
     def hidden(self) -> str:
         """What stands for a number that has more digits."""
-        return re.sub("[09]", "#", self.whole) + self.point + "#" * len(self.places)
+        return re.sub("[09X]", "#", self.whole) + self.shown_point + "#" * len(self.places)
+
+    @property
+    def shown_point(self) -> str:
+        """The point as it is written."""
+        return self.point.replace("V", "")
 
     @property
     def width(self) -> int:
         """How many signs it has, but for those of a large exponent; none where nothing fills it up."""
-        number = len(f"9{self.point}{self.places}E+00" if self.power else self.hidden)
+        number = len(f"9{self.shown_point}{self.places}E+00" if self.power else self.hidden)
         return (number + len(self.money) + (2 if self.sign == "PR" else 1)) * self.filled
 
     def framed(self, number: str | None, body: str) -> str:
@@ -75,20 +86,30 @@ def _form(text: str) -> _Form | None:
     form, place = _Form(), 0
     for found in _PART.finditer(text):
         part = found[0].upper().replace("G", ",").replace("D", ".")
-        if found.start() != place or not (_adds_digit if part in "09,." else _adds_mark)(form, part):
+        if part == "X":
+            form.hexadecimal = form.hexadecimal or found[0]
+            if form.hexadecimal != found[0]:
+                return None
+        if found.start() != place or not (_adds_digit if part in "09X,.V" else _adds_mark)(form, part):
             return None
         place = found.end()
     digits = form.whole.replace(",", "")
     fits = len(digits) <= _MOST_DIGITS and len(form.places) <= _MOST_PLACES
+    if form.hexadecimal:
+        # The digit in the place of a 0 is a capital one.
+        alone = set(form.whole) <= set("0X" if form.hexadecimal == "X" else "X") and not (
+            form.point or form.money or form.power or form.blank
+        )
+        return form if place == len(text) and alone and len(form.whole) <= _MOST_HEXADECIMAL else None
     of_power = form.whole == digits != "" and (form.places or not form.point)
     return form if place == len(text) and fits and (of_power if form.power else digits or form.places) else None
 
 
 def _adds_digit(form: _Form, part: str) -> bool:
     """Add a digit, a point or a separator to a form; say whether it has a place there."""
-    if form.power or form.behind or (part == "," and (form.point or not form.whole)) or (part == "." and form.point):
+    if form.power or form.behind or (part == "," and (form.point or not form.whole)) or (part in ".V" and form.point):
         return False
-    if part == ".":
+    if part in ".V":
         form.point = part
     elif form.point:
         form.places += part
@@ -139,6 +160,14 @@ def written(text: str, value: str, type_: Type) -> str | None:
 def _digits(number: str, type_: Type, form: _Form) -> str:
     """Return the digits of a number without its sign, rounded to places: those of decimals with halves away from zero."""
     places = len(form.places)
+    if form.hexadecimal:
+        size = (
+            f"least(abs({number}), {_HUGE})"
+            if type_ == t.FLOAT64
+            else f"abs(CAST({number} AS {'HUGEINT' if type_ == t.INT64 else 'DECIMAL(38, 9)'}))"
+        )
+        found = f"hex(CAST(round({size}) AS HUGEINT))"
+        return f"lower({found})" if form.hexadecimal == "x" else found
     if type_ == t.FLOAT64:
         return f"printf('%.{places}{'e' if form.power else 'f'}', abs({number}))"
     size = f"CAST({number} AS HUGEINT)" if type_ == t.INT64 else number
@@ -147,6 +176,7 @@ def _digits(number: str, type_: Type, form: _Form) -> str:
 
 def _with_power(form: _Form, text: str) -> str:
     """Return digits with an exponent as a format has them."""
+    text = f"replace({text}, '.', '')" if form.point == "V" else text
     return f"upper({text})" if form.filled or not form.places else f"upper(regexp_replace({text}, '0+e', 'e'))"
 
 
@@ -168,13 +198,15 @@ def _laid_out(form: _Form, text: str) -> str:
             parts.append(f"CASE WHEN length({shown}) > {len(every) - place + 1} THEN ',' ELSE ' ' END")
         parts.append(f"substr({spread}, {place}, {len(group)})")
         place += len(group)
-    point = f" || '.' || {behind}" if form.point else ""
+    point = f" || '{form.shown_point}' || {behind}" if form.point else ""
     known = f"ltrim({' || '.join(parts)}){point}"
     return f"CASE WHEN length({whole}) > {len(every)} THEN {quote_text(form.hidden)} ELSE {known} END"
 
 
 def _named(form: _Form, name: str) -> str:
     """Return NaN or infinity as a format has them, with blanks for what would stand behind the point."""
+    if form.hexadecimal:
+        return quote_text(form.hidden)
     if form.power or (not form.filled and len(form.whole) >= len(name)):
         return quote_text(name)
     return quote_text(form.hidden if len(form.whole) < len(name) else name + " " * (len(form.hidden) - len(form.whole)))
