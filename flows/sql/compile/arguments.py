@@ -10,6 +10,7 @@ from flows.model.errors import did_you_mean
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import expression
+from flows.sql.compile.joined import joined
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone
 from flows.sql.functions.date_parts import PARTS
@@ -68,7 +69,7 @@ def _taken(item: exp.Expr, value: Value, want: Type, name: str, scope: Scope) ->
 
 def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:
     """Compile a zone; None where it has a fault."""
-    value = argument(node, t.STRING, name, scope)
+    value = argument(joined(node), t.STRING, name, scope)
     if value.type == t.UNKNOWN:
         return None
     if value.constant is None:

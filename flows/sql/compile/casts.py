@@ -14,6 +14,7 @@ from flows.sql.compile import cast, cast_formats, cast_numbers
 from flows.sql.compile.apply import apply
 from flows.sql.compile.arguments import with_zone, zone
 from flows.sql.compile.dispatch import compiles, expression
+from flows.sql.compile.joined import joined
 from flows.sql.compile.structures import constructed
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.compile.zones import UTC
@@ -177,7 +178,8 @@ def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value
     value = expression(node.this, scope)
     if value.type == t.UNKNOWN:
         return Value(want.base, "NULL")
-    form = str(written.name) if isinstance(written, exp.Literal) and written.is_string else None
+    form_node = joined(written) if written is not None else None
+    form = str(form_node.name) if isinstance(form_node, exp.Literal) and form_node.is_string else None
     if {value.type, want} == {t.BYTES, t.STRING} and (form or "").upper() in cast_formats.AS_THEY_ARE:
         plain = exp.TryCast if safe else exp.Cast
         return _cast_to(plain(this=node.this, to=node.args["to"]), want, scope)

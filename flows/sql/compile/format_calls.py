@@ -9,6 +9,7 @@ from flows.sql import types as t
 from flows.sql.compile import time_formats, time_parsers
 from flows.sql.compile.arguments import argument, moment, zone
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.joined import joined
 from flows.sql.compile.value import Value
 from flows.sql.compile.zones import UTC
 from flows.sql.functions.elements import ELEMENTS
@@ -79,7 +80,7 @@ def _pattern(name: str, node: exp.Expr, scope: Scope, kind: Type) -> str | None:
     if not _ZONED - 1 <= len(node.expressions) <= most:
         scope.fault(node, f"{name} takes a format and a value, in this order: {name}('%H', ...).")
         return None
-    pattern = expression(node.expressions[0], scope)
+    pattern = expression(joined(node.expressions[0]), scope)
     if pattern.type == t.UNKNOWN:
         return None
     if pattern.type == t.STRING and pattern.literal:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.joined import joined
 from flows.sql.compile.told import told
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.json_held import held
@@ -33,11 +34,13 @@ _MOST_WIDE, _DEFAULT_PLACES = 1000, 6
 
 @compiles_call("FORMAT", fails=False)
 def _format(_: str, node: exp.Expr, scope: Scope) -> Value:
-    pattern, *given = [(item, expression(item, scope)) for item in node.expressions]
+    first, *others = node.expressions
+    pattern, *given = [(item, expression(item, scope)) for item in (joined(first), *others)]
     if pattern[1].type != t.STRING or not pattern[1].literal:
         if pattern[1].type == t.UNKNOWN:
             return Value(t.STRING, "NULL")
-        return scope.unsupported(node, "FORMAT with a format that is no literal")
+        message = "FORMAT with a format that is no literal is not supported by the embedded warehouse."
+        return scope.fault(node, f"{message} Write a CASE with a FORMAT for each format.")
     text = str(pattern[1].constant)
     places = list(_PLACE.finditer(text))
     wanted = sum(1 + place[0].count("*") for place in places if place["kind"] != "%")

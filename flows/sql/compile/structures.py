@@ -169,26 +169,50 @@ def _array_concat(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     return scope.fault(null, said) if null is not None else None
 
 
+_PLACES = {"OFFSET": (0, False), "ORDINAL": (1, False), "SAFE_OFFSET": (0, True), "SAFE_ORDINAL": (1, True)}
+"""What says in brackets from which number places count, and whether one that there is not gives NULL."""
+
+
 @compiles(exp.Bracket, reads=("offset", "safe"))
 def _bracket(node: exp.Expr, scope: Scope) -> Value:
-    array, index = expression(node.this, scope), expression(node.expressions[0], scope)
+    inside = node.expressions[0]
+    offset, safe = node.args.get("offset"), node.args.get("safe")
+    if call_name(inside) in _PLACES and len(inside.expressions) == 1:
+        # The parser leaves it so where another bracket follows.
+        (offset, safe), inside = _PLACES[call_name(inside) or ""], inside.expressions[0]
+    array, index = expression(node.this, scope), expression(inside, scope)
     if t.UNKNOWN in (array.type, index.type):
         return NOTHING
-    if array.type == t.JSON and node.args.get("offset") is None:
+    if array.type == t.JSON and offset is None:
         return _json_part(node, array, index, scope)
+    first = 1 if offset else 0
+    if array.type.name == "STRUCT":
+        return _struct_part(node, array, index, first, scope)
     if array.type.element is None or not t.coerces(index.type, t.INT64):
-        return scope.unsupported(node, f"{array.type}[{index.type}]")
-    first = 1 if node.args.get("offset") else 0
+        instead = " Write SUBSTR(text, place, 1)." if array.type == t.STRING else ""
+        return scope.fault(
+            node, f"'{shown(node)}': what stands before the bracket is {array.type}, and in it {index.type}.{instead}"
+        )
 
     def taken(names: Sequence[str]) -> str:
         listed, place = names
-        outside = "NULL" if node.args.get("safe") else failure("'[]': Array index is out of bounds", place)
+        outside = "NULL" if safe else failure("'[]': Array index is out of bounds", place)
         known = f"{place} >= {first} AND {place} < len({listed}) + {first}"
         given = f"{listed} IS NOT NULL AND {place} IS NOT NULL"
         one = f"list_extract({listed}, {place}{'' if first else ' + 1'})"
         return f"CASE WHEN {known} THEN {one} WHEN {given} THEN {outside} END"
 
     return Value(array.type.element, bound([array.sql, index.sql], taken))
+
+
+def _struct_part(node: exp.Expr, struct: Value, index: Value, first: int, scope: Scope) -> Value:
+    """Compile the place of a field in brackets after a STRUCT, which counts from 0, or 1 in ORDINAL."""
+    place = index.constant
+    if not isinstance(place, int) or index.type != t.INT64 or not first <= place < len(struct.type.fields) + first:
+        places = f"{first} to {len(struct.type.fields) + first - 1}"
+        return scope.fault(node, f"'{shown(node)}': a place in this STRUCT is a number from {places}, written down.")
+    _, type_ = struct.type.fields[place - first]
+    return Value(type_, f"struct_extract_at({struct.sql}, {place - first + 1})")
 
 
 def _json_part(node: exp.Expr, json: Value, index: Value, scope: Scope) -> Value:

@@ -16,6 +16,7 @@ from flows.sql.compile.arguments import argument, zone
 from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.joined import joined
 from flows.sql.compile.json_calls import strictly
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
@@ -206,7 +207,11 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     pattern = _pattern(node, kind)
     if pattern is None:
-        return scope.unsupported(node, f"{name} of {kind} with a pattern that is no literal of {kind}")
+        instead = f"Write a CASE with a {name} for each pattern"
+        message = (
+            f"{name} of {kind} with a pattern that is no literal of {kind} is not supported by the embedded warehouse."
+        )
+        return scope.fault(node, f"{message} {instead}.")
     groups = _groups(node, scope)
     if groups is None:
         return NOTHING
@@ -327,7 +332,7 @@ def _kind(node: exp.Expr, scope: Scope) -> Type:
 
 def _pattern(node: exp.Expr, kind: Type) -> str | None:
     """Return a call's pattern where it is a literal: that of BYTES has a sign for each byte."""
-    pattern = node.expressions[1] if len(node.expressions) > 1 else None
+    pattern = joined(node.expressions[1]) if len(node.expressions) > 1 else None
     if isinstance(pattern, exp.ByteString) and kind == t.BYTES:
         return bytes.fromhex(pattern.name.replace("\\x", "")).decode("latin-1")
     if not isinstance(pattern, exp.Literal) or not pattern.is_string:

@@ -107,7 +107,12 @@ def _grammars(sql: str, tokens: Sequence[Token], place: int) -> Iterator[tuple[i
     token, before = tokens[place], tokens[place - 1] if place else tokens[0]
     opened = _opened(tokens, place)
     called = tokens[opened - 1].text.upper() if opened else ""
-    if called in {"CAST", "SAFE_CAST"}:
+    if called in {"CAST", "SAFE_CAST"} and any(one.text.upper() == "FORMAT" for one in tokens[opened:place]):
+        yield (
+            token.line,
+            f"the FORMAT of a {called} is written down here, as in FORMAT 'YYYY-MM-DD'. Write a CASE for several.",
+        )
+    elif called in {"CAST", "SAFE_CAST"}:
         value = clipped(_text(sql, tokens[opened + 1]))
         yield token.line, f"{called} needs AS. Write {called}({'value' if value in {'AS', ')'} else value} AS TYPE)."
     elif called == "EXTRACT":
