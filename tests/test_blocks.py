@@ -130,6 +130,9 @@ print(warehouse.credentials().service_account_email)
 """
 
 
+PIECES = {"look up": LOOK_UP, "test": TEST_MYSQL, "wrong": WRONG, "warehouse": WAREHOUSE}
+
+
 @pytest.fixture(scope="module")
 def api(prefect_server: Server) -> Server:
     """A Prefect server that knows the blocks, with one of each saved."""
@@ -140,6 +143,13 @@ def api(prefect_server: Server) -> Server:
         assert name in registered
     python(prefect_server, SAVE)
     return prefect_server
+
+
+@pytest.fixture(scope="module")
+def said(api: Server) -> dict[str, str]:
+    """What pieces of Python print in one process, which takes seconds to begin."""
+    printed = python(api, "\nprint('--')\n".join(PIECES.values())).split("--\n")
+    return dict(zip(PIECES, printed, strict=True))
 
 
 def documented(beginning: str) -> list[str]:
@@ -176,9 +186,9 @@ def test_blocks_look_right_in_the_ui(api: Server) -> None:
         assert all(field["description"] for field in fields["properties"].values())
 
 
-def test_a_connection_is_found_by_its_name(api: Server) -> None:
+def test_a_connection_is_found_by_its_name(said: dict[str, str]) -> None:
     """A block first, then the environment; else the message says what to set or save."""
-    shown, password, uri, host, connections, kinds, error, twice = python(api, LOOK_UP).splitlines()
+    shown, password, uri, host, connections, kinds, error, twice = said["look up"].splitlines()
     assert SECRET not in shown
     assert "max_connections=2" in shown
     assert (password, host, connections) == (SECRET, "db.example.com", "2")
@@ -189,9 +199,9 @@ def test_a_connection_is_found_by_its_name(api: Server) -> None:
     assert twice.endswith("python -m prefect block delete mysql-database/twice or mongodb-database/twice")
 
 
-def test_a_warehouse_is_found_by_its_name(api: Server) -> None:
+def test_a_warehouse_is_found_by_its_name(said: dict[str, str]) -> None:
     """What is wrong with a block is told, and what to write where there is none."""
-    found, wrong, missing = python(api, WAREHOUSE).splitlines()
+    found, wrong, missing = said["warehouse"].splitlines()
     assert found == "BigQuerySettings(project='my-project', location='EU', maximum_bytes_billed=1000)"
     assert "says no location" in wrong
     assert "there is no block derived-warehouse/missing. Write duckdb or bigquery://my-project?location=EU" in missing
@@ -271,11 +281,10 @@ def test_nothing_is_saved_where_one_is_wrong(api: Server, tmp_path: Path) -> Non
     assert "a" not in [one["name"] for one in api.call("POST", "block_documents/filter")]
 
 
-def test_testing_a_connection_says_what_is_wrong_without_the_secret(api: Server) -> None:
+def test_testing_a_connection_says_what_is_wrong_without_the_secret(said: dict[str, str]) -> None:
     """Nothing listens on port 1."""
-    said = python(api, TEST_MYSQL)
-    assert "MySQL reader@127.0.0.1:1/shop: Can't connect to MySQL server" in said
-    assert SECRET not in said
+    assert "MySQL reader@127.0.0.1:1/shop: Can't connect to MySQL server" in said["test"]
+    assert SECRET not in said["test"]
 
 
 def test_testing_a_mysql_connection_says_what_it_reached(
@@ -302,9 +311,9 @@ def test_testing_a_mongodb_connection_says_what_it_reached_or_what_is_wrong(api:
     assert SECRET not in refused
 
 
-def test_testing_a_connection_with_wrong_values_says_which(api: Server) -> None:
+def test_testing_a_connection_with_wrong_values_says_which(said: dict[str, str]) -> None:
     """In a message of one line, where a block can be saved with them."""
-    host, without, unread, option, scheme = python(api, WRONG).splitlines()
+    host, without, unread, option, scheme = said["wrong"].splitlines()
     assert "block mysql-database has wrong values: host: Value error, it is no host name." in host
     assert "ssl_mode verify_ca needs ssl_ca" in without
     assert "ssl_ca is not looked at with ssl_mode required" in unread
