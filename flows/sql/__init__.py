@@ -239,5 +239,7 @@ def _output_faults(tree: exp.Query, relation: Relation) -> Iterator[Fault]:
             said = f"'{name}' is {value.type}, which no table of the embedded warehouse can hold."
             own = shown(node.unalias()) if value.type == sql_types.INTERVAL and not node.is_star else "..."
             instead = f"CAST({own} AS STRING), or what EXTRACT or TIMESTAMP_DIFF gives"
+            if value.type != sql_types.INTERVAL:
+                instead = "TO_JSON_STRING(...), or CAST(... AS STRING) of the INTERVAL in it"
             yield Fault(line_of(node), f"{said} Write {instead}.")
         seen.add((name or "").lower())

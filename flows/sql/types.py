@@ -98,7 +98,8 @@ def can(type_: Type, what: str) -> bool:
 def instead_of_groups(type_: Type, verb: str) -> str:
     """Say what to write where values of a type, which is JSON, INTERVAL or holds one, make no groups: `Group by` something else."""
     if holds(type_, (INTERVAL,)):
-        return f"{verb} CAST(... AS STRING): 1 MONTH equals 30 DAY, and either may stand for both."
+        text = "CAST(... AS STRING)" if type_ is INTERVAL else "TO_JSON_STRING(...)"
+        return f"{verb} {text}: 1 MONTH equals 30 DAY, and either may stand for both."
     return f"{verb} what JSON_VALUE gives."
 
 
