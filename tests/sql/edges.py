@@ -275,7 +275,17 @@ def _aggregates() -> Iterator[Template]:
 
 
 # Of the embedded warehouse alone, or not in the judge.
-_WITHOUT = {"CONTAINS_SUBSTR", "ERROR", "MAX_BY", "MIN_BY", "APPROX_COUNT_DISTINCT", "ANY_VALUE", *VARYING}
+_WITHOUT = {
+    "CONTAINS_SUBSTR",
+    "ERROR",
+    "MAX_BY",
+    "MIN_BY",
+    "APPROX_COUNT_DISTINCT",
+    "ANY_VALUE",
+    "TO_BASE32",
+    "FROM_BASE32",
+    *VARYING,
+}
 
 
 def templates() -> list[Template]:

@@ -40,6 +40,8 @@ TO_CODE_POINTS(BYTES) -> ARRAY<INT64> = ~
 CODE_POINTS_TO_BYTES(ARRAY<INT64>) -> BYTES = CASE WHEN list_count($1) <> len($1) THEN NULL WHEN len(list_filter($1, lambda xcode: xcode NOT BETWEEN 0 AND 255)) > 0 THEN !(a number is no byte) ELSE unhex(array_to_string(list_transform($1, lambda xcode: printf('%02x', xcode)), '')) END
 FARM_FINGERPRINT(STRING) -> INT64 = $textprint
 FARM_FINGERPRINT(BYTES) -> INT64 = $blobprint
+TO_BASE32(BYTES) -> STRING = CASE WHEN $1 IS NOT NULL THEN array_to_string(list_transform(regexp_extract_all(hex($1), '.{1,10}'), lambda xgroup: rpad(left(array_to_string(list_transform(generate_series(35, 0, -5), lambda xshift: substr('ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', (CAST('0x' || rpad(xgroup, 10, '0') AS BIGINT) >> xshift & 31) + 1, 1)), ''), (length(xgroup) * 4 + 4) // 5), 8, '=')), '') END
+FROM_BASE32(STRING) -> BYTES = unhex(array_to_string(list_transform(regexp_extract_all($1, '.{8}'), lambda xgroup: left(printf('%010x', CAST(list_sum(list_transform(generate_series(1, 8), lambda xplace: greatest(strpos('ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', substr(xgroup, xplace, 1)) - 1, 0) << (40 - 5 * xplace))) AS BIGINT)), length(rtrim(xgroup, '=')) * 5 // 8 * 2)), '')) -- fails where NOT regexp_full_match($1, '(?:[A-Z2-7]{8})*(?:[A-Z2-7]{2}={6}|[A-Z2-7]{4}={4}|[A-Z2-7]{5}={3}|[A-Z2-7]{7}=)?'): the text is not of that form
 NET.IPV4_FROM_INT64(INT64) -> BYTES = unhex(printf('%08x', $1 & 4294967295)) -- fails where $1 NOT BETWEEN -2147483648 AND 4294967295: a number is no IPv4 address
 NET.IPV4_TO_INT64(BYTES) -> INT64 = CAST('0x' || hex($1) AS BIGINT) -- fails where octet_length($1) <> 4: BYTES are no IPv4 address
 NET.IP_FROM_STRING(STRING) -> BYTES = $address -- strict; fails where $address IS NULL: a text is no IP address
