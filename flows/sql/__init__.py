@@ -12,7 +12,7 @@ from flows.model.dependency import Dependency, Edge, Tie
 from flows.model.errors import Fault, SqlError
 from flows.sql import types as sql_types
 from flows.sql.parse.limits import too_deep
-from flows.sql.parse.parser import forget, parse, parse_any, read, tables, without_pipes
+from flows.sql.parse.parser import forget, parse, parse_any, plain, read, tables
 from flows.sql.parse.tree import base_tables, line_of, table_identity
 from flows.sql.parse.write import canonical, first_rows
 from flows.sql.shown import shown
@@ -167,7 +167,7 @@ def to_bigquery(
 ) -> str:
     """Return a query as its author wrote it, with further keys where an order leaves rows side by side.
 
-    They are those by which the embedded warehouse breaks the same ties; what has no place for them is written otherwise. A
+    Pipes are SELECTs there, and calls stand before their first arguments. The keys are those by which the embedded warehouse breaks the same ties; what has no place for them is written otherwise. A
     name that BigQuery takes in backticks only has them.
     """
     from flows.sql.compile.compiler import compiled  # noqa: PLC0415 - as above
@@ -176,7 +176,7 @@ def to_bigquery(
 
     try:
         parse_any(sql)
-        sql = without_pipes(sql)
+        sql = plain(sql)
         tree = parse_any(sql)
         context = compiled(tree, schema, {}, keys=keys).context
     except SqlError:

@@ -1,5 +1,6 @@
 """Queries give the types and rows of GoogleSQL's own reference implementation, or are refused by name."""
 
+import re
 from datetime import UTC, datetime
 
 import duckdb
@@ -8,13 +9,15 @@ import pytest
 from flows.model.errors import SqlError
 from flows.sql import analyze, output, to_duckdb
 from flows.sql.compile.compiler import compiled
-from flows.sql.parse.parser import parse_any
+from flows.sql.parse.parser import parse_any, plain
 from tests.sql.judged_queries import ROWS, load, rendered, same
 
 TABLES, CASES, _ = load()
 SECTIONS = {
     section: [case for case in CASES if case.section == section] for section in {one.section: 0 for one in CASES}
 }
+OTHERWISE = re.compile(r"\|>|(^|\()\s*FROM|[])]\s*\.")
+"""Pipes, a FROM that begins a query, calls behind their first argument."""
 WINDOW = {"window_start": datetime(2026, 1, 1, tzinfo=UTC), "window_end": datetime(2026, 1, 2, tzinfo=UTC)}
 
 
@@ -54,6 +57,20 @@ def test_queries_give_what_googlesql_gives(warehouse, section):
     """Types, values and errors are GoogleSQL's own."""
     wrong = {case.written: told for case in SECTIONS[section] if (told := difference(*warehouse, case))}
     assert not wrong
+
+
+def test_the_text_that_bigquery_gets_parses_to_the_same_query():
+    """It has SELECTs in place of pipes, and calls before their first arguments."""
+    changed = 0
+    for sql in (case.sql() for case in CASES if case.refusal is None and OTHERWISE.search(case.written)):
+        try:
+            tree = parse_any(sql)
+        except SqlError:
+            continue
+        text = plain(sql)
+        assert parse_any(text) == tree, text
+        changed += text != sql
+    assert changed > 150
 
 
 def difference(connection, schema, case):

@@ -245,6 +245,10 @@ BIGQUERY = {
     "SELECT s, ROW_NUMBER() OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY ROLLUP(u, s)": "SELECT s, ROW_NUMBER() OVER (ORDER BY COUNT(*), `t`.`u`, `t`.`s`, GROUPING(`t`.`u`), GROUPING(`t`.`s`)) AS a FROM core.t GROUP BY ROLLUP(u, s)",
     "FROM core.t AS p\n|> WHERE k > 1 -- some\n|> ORDER BY k |> LIMIT 3 |> SELECT s": "SELECT s FROM ( SELECT * FROM core.t AS p WHERE ( k > 1 ) ORDER BY k, 1, 2, 4, 5, 6, TO_JSON_STRING(`st`), TO_JSON_STRING(`list`), TO_JSON_STRING(`js`), 10 LIMIT 3 ) AS p",
     "FROM core.t\n|> SELECT u AS `a b`, k, s |> RENAME k AS u, s AS k |> WHERE u > 1": "SELECT * FROM ( SELECT `a b` AS `a b`, `k` AS `u`, `s` AS `k` FROM ( SELECT u AS `a b`, k, s FROM core.t ) ) WHERE ( u > 1 )",
+    "FROM core.t |> AGGREGATE STRING_AGG(s ORDER BY k) AS a GROUP BY ROLLUP(u,id)": "SELECT u ,id , STRING_AGG(s ORDER BY k, `t`.`s`) AS a FROM core.t GROUP BY ROLLUP ( 1 , 2 )",
+    # A call stands before its first argument, and what follows it on its line.
+    "SELECT (s)\n.MAX_BY(k) AS a, (st).ANY_VALUE().b.UPPER() AS b -- some\nFROM core.t": "SELECT ARRAY_AGG(IF(k IS NULL, NULL, ((s))) ORDER BY k DESC, `t`.`s` DESC LIMIT 1)[SAFE_OFFSET(0)]\n AS a,UPPER(ARRAY_AGG(((st)) IGNORE NULLS ORDER BY TO_JSON_STRING(((st))) LIMIT 1)[SAFE_OFFSET(0)].b) AS b -- some\nFROM core.t",
+    "SELECT (s).(SAFE.LEFT)(3) -- some\n.TRIM( ) AS a,\n(u).COUNT(DISTINCT) AS b FROM core.t GROUP BY s": "SELECT TRIM(SAFE.LEFT( (s),3) \n) AS a,COUNT(DISTINCT\n(u)) AS b FROM core.t GROUP BY s",
     "SELECT '|>' AS a, s FROM core.t ORDER BY k -- |>": None,
     "SELECT ' ORDER BY k LIMIT 3' AS a, s FROM core.t ORDER BY k": None,
 }  # fmt: skip

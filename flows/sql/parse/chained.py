@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from flows.sql.parse.spelling import TEXTS
+from flows.model.errors import Fault, SqlError
+from flows.sql.parse.spelling import TEXTS, behind
 from flows.sql.parse.words import NO_CALLS, PREFIX, RESERVED
 
 if TYPE_CHECKING:
@@ -16,11 +18,13 @@ _L, _R, _DOT = TokenType.L_PAREN, TokenType.R_PAREN, TokenType.DOT
 _OPENS, _CLOSES = {_L, TokenType.L_BRACKET}, {_R, TokenType.R_BRACKET}
 _BEHIND_VALUE = {_R, TokenType.ORDER_BY, TokenType.LIMIT, TokenType.HAVING}
 _WORDS_BEHIND_VALUE = {"IGNORE", "RESPECT"}
+_ALONE = {"ALL", "ARRAY", "DISTINCT", "GROUPING", "LIKE", "STRUCT"}
+"""What looks like a call, and takes nothing that stands before it."""
 _CALLED_ALL_THE_SAME = (RESERVED - NO_CALLS) | {"CAST", "EXTRACT", "ARRAY", "STRUCT"}
 
 
 def calls_first(tokens: list[Token]) -> list[Token]:
-    """Return the words of a query with each call before its first argument."""
+    """Return the words of a query with each call before its first argument. Raises SqlError."""
     found: list[Token] = []
     at = 0
     while at < len(tokens):
@@ -30,6 +34,7 @@ def calls_first(tokens: list[Token]) -> list[Token]:
             found.append(tokens[at])
             at += 1
             continue
+        _refuse_alone(name[-1])
         value, at = found[begins:], opened + 1
         distinct = tokens[at : at + 1] if at < len(tokens) and tokens[at].token_type == TokenType.DISTINCT else []
         at += len(distinct)
@@ -38,6 +43,37 @@ def calls_first(tokens: list[Token]) -> list[Token]:
         comma = [] if alone else [Token(TokenType.COMMA, ",", after.line, after.col, after.start, after.end)]
         found[begins:] = [*name, tokens[opened], *distinct, *value, *comma]
     return found
+
+
+def written_first(sql: str, tokens: list[Token]) -> str:
+    """Return a query, of these words, with each call before its first argument; all else stays as it is, comments too.
+
+    What follows a call stays on its line, of which messages of a warehouse speak.
+    """
+    moved = calls_first(tokens)
+    if moved == tokens:
+        return sql
+    before = {one.start: other.end + 1 for other, one in pairwise(tokens)}
+    text, lines = "", 0
+    latest = len(sql)
+    placed = [latest > (latest := min(latest, token.start)) for token in reversed(moved)]
+    for token, is_placed in zip(moved, reversed(placed), strict=True):
+        if token.token_type == TokenType.COMMA and sql[token.start] != ",":
+            text += ","
+            continue
+        gap, word = sql[before.get(token.start, 0) : token.start], sql[token.start : token.end + 1]
+        if is_placed:
+            gap += "\n" * (sql.count("\n", 0, token.start) - lines - gap.count("\n"))
+        text = behind(text + gap, word, glued=True)
+        lines += gap.count("\n") + word.count("\n")
+    return text + sql[tokens[-1].end + 1 :]
+
+
+def _refuse_alone(name: Token) -> None:
+    word = name.text.removeprefix(PREFIX).upper()
+    if word in _ALONE:
+        message = f"{word} does not stand behind its first argument and a dot. Write it before all that it takes."
+        raise SqlError([Fault(name.line, message)])
 
 
 def _called(tokens: Sequence[Token], dot: int) -> tuple[list[Token], int]:
@@ -65,7 +101,7 @@ def _value_before(tokens: Sequence[Token]) -> int:
     if not at or tokens[at - 1].token_type not in _CLOSES:
         return len(tokens)
     while True:
-        at = _opened(tokens, at - 1)
+        at = opened(tokens, at - 1)
         before = tokens[at - 1] if at else None
         if before is None or not (before.token_type in _CLOSES or _is_name(before)):
             return at
@@ -78,7 +114,7 @@ def _value_before(tokens: Sequence[Token]) -> int:
             return at
 
 
-def _opened(tokens: Sequence[Token], at: int) -> int:
+def opened(tokens: Sequence[Token], at: int) -> int:
     """Return where the bracket opens that closes at a place."""
     depth = 0
     for place in range(at, -1, -1):

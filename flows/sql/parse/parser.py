@@ -16,6 +16,7 @@ from sqlglot.parsers.bigquery import BigQueryParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.sql.parse.chained import opened, written_first
 from flows.sql.parse.chains import refuse_chains
 from flows.sql.parse.dialects import refuse_foreign
 from flows.sql.parse.forms import foreign_forms
@@ -203,11 +204,15 @@ def _one_select(sql: str) -> exp.Query:
 def _has_pipes(sql: str, tokens: list[Token]) -> bool:
     if "|>" in sql and any(token.token_type == TokenType.PIPE_GT for token in tokens):
         return True
-    # FROM alone begins a query too.
-    return any(
-        one.token_type == TokenType.FROM and (not at or tokens[at - 1].token_type == _L_PAREN)
-        for at, one in enumerate(tokens)
-    )
+    return any(one.token_type == TokenType.FROM and _begins(tokens, at) for at, one in enumerate(tokens))
+
+
+def _begins(tokens: list[Token], at: int) -> bool:
+    """Say whether a FROM begins a query: at its start, in brackets, or behind the last of WITH."""
+    if not at or tokens[at - 1].token_type == _L_PAREN:
+        return True
+    before = opened(tokens, at - 1) - 1 if tokens[at - 1].token_type == TokenType.R_PAREN else 0
+    return before > 0 and tokens[before].token_type == TokenType.ALIAS
 
 
 def _of_selects(sql: str, tokens: list[Token]) -> tuple[str, list[Token]]:
@@ -216,10 +221,12 @@ def _of_selects(sql: str, tokens: list[Token]) -> tuple[str, list[Token]]:
     return without_pipes(sql, tokens, tokenize)
 
 
-def without_pipes(sql: str) -> str:
-    """Return a query that has been parsed with SELECTs in place of pipes; another one as it stands."""
+def plain(sql: str) -> str:
+    """Return a query that has been parsed with SELECTs in place of pipes, and calls before their first arguments."""
     tokens = spelt(sql)
-    return _of_selects(sql, tokens)[0] if _has_pipes(sql, tokens) else sql
+    if _has_pipes(sql, tokens):
+        sql, tokens = _of_selects(sql, tokens)
+    return written_first(sql, tokens)
 
 
 def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:

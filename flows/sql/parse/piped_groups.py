@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flows.sql.parse.brackets import Words
 
 _SETS = {"ROLLUP", "CUBE", "GROUPING SETS"}
+_NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _NOTHING = [TokenType.L_PAREN, TokenType.R_PAREN]
 _ENDS = {TokenType.R_PAREN, TokenType.COMMA}
 _SIGNS = {TokenType.L_PAREN, *_ENDS}
@@ -29,6 +30,8 @@ class Grouping(NamedTuple):
 def grouping(keys: list[Words]) -> Grouping | None:
     """Return what the items behind GROUP BY stand for; None where one of them is none."""
     in_sets = any(map(_is_set, keys))
+    if len(keys) > 1 and any(map(_is_nothing, keys)):
+        return None
     columns: list[Words] = []
     written = []
     for key in keys:
@@ -40,6 +43,8 @@ def grouping(keys: list[Words]) -> Grouping | None:
         elif not key or key[0].upper == "ALL" or is_literal(key):
             return None
         elif in_sets:
+            if not _has_name(key):
+                return None
             written.append(str(_place(key, columns)))
         else:
             columns.append(key)
@@ -50,7 +55,17 @@ def grouping(keys: list[Words]) -> Grouping | None:
 def _is_set(key: Words) -> bool:
     if not key:
         return False
-    return " ".join(key[0].upper.split()) in _SETS or [word.kind for word in key] == _NOTHING
+    return " ".join(key[0].upper.split()) in _SETS or _is_nothing(key)
+
+
+def _is_nothing(key: Words) -> bool:
+    return [word.kind for word in key] == _NOTHING
+
+
+def _has_name(key: Words) -> bool:
+    return TokenType.ALIAS in {word.kind for word in key} or all(
+        word.kind == TokenType.DOT if place % 2 else word.kind in _NAMES for place, word in enumerate(key)
+    )
 
 
 def _set(key: Words, columns: list[Words]) -> str | None:
@@ -64,7 +79,7 @@ def _set(key: Words, columns: list[Words]) -> str | None:
         end = at + 1
         while end + 1 < len(key) and key[end].kind == TokenType.DOT:
             end += 2
-        if key[at].kind not in {TokenType.VAR, TokenType.IDENTIFIER} or key[end].kind not in _ENDS:
+        if key[at].kind not in _NAMES or key[end].kind not in _ENDS:
             return None
         text += f" {_place(key[at:end], columns)}"
         at = end

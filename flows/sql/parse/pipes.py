@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.model.errors import Fault, SqlError
 from flows.sql.parse.brackets import Word, after_with, closing, in_no_brackets, split
 from flows.sql.parse.piped import OF_ROWS, Piped
+from flows.sql.parse.spelling import behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
     from flows.sql.parse.brackets import Words
 
 
-_BEHIND_FROM = {"WHERE", "SELECT", "GROUP BY", "HAVING", "QUALIFY", "ORDER BY", "LIMIT", "UNION", "INTERSECT", "EXCEPT"}
+_BEHIND_FROM = {
+    "WHERE",
+    "SELECT",
+    "GROUP BY",
+    "HAVING",
+    "QUALIFY",
+    "WINDOW",
+    "ORDER BY",
+    "LIMIT",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+}
 """What stands behind |> where FROM begins a query."""
 
 
@@ -34,10 +47,8 @@ def without_pipes(
     ]  # fmt: skip
     text, found = "", []
     for word in _lowered(words, tokenize):
-        text += " " * (bool(text) and not word.glued)
-        start = len(text)
-        text += word.written
-        found.append(Token(word.kind, word.text, word.line, len(text), start, len(text) - 1))
+        text = behind(text, word.written, glued=word.glued)
+        found.append(Token(word.kind, word.text, word.line, len(text), len(text) - len(word.written), len(text) - 1))
     return text, found
 
 

@@ -25,6 +25,16 @@ ENDS_VALUE = {
 """What may be the last word of a value."""
 
 
+def behind(text: str, word: str, *, glued: bool) -> str:
+    """Return a text with one more word, which stands right behind it only where both do not make another word."""
+    one_word = _is_of_word(text[-1:]) and _is_of_word(word[:1])
+    return f"{text}{' ' * (bool(text) and (one_word or not glued))}{word}"
+
+
+def _is_of_word(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
+
+
 def spelt_before(sql: str, tokens: Sequence[Token], place: int) -> str:
     """Return the value that ends before a token, as the query spells it."""
     first, depth = place - 1, 0
