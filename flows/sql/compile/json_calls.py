@@ -251,7 +251,7 @@ def _only_json(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if found is None:
         return None
     items, options = found
-    if len(items) != 1 or options.get("wide_number_mode") == "exact":
+    if len(items) != 1 or options.get("wide_number_mode", "round") != "round":
         hint = f" Its number is rounded here. Write {name}(json) alone." if options else ""
         scope.fault(node, f"{name} takes one JSON.{hint}")
         return None

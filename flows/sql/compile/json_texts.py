@@ -58,7 +58,8 @@ def _text(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
             colon = ":" if at is None else ": "
             fields.append(f"to_json({quote_text(name)}) || '{colon}' || {_nullable(part, field, wide=wide, at=within)}")
         between = f" || {quote_text(',' + begins)} || "
-        return f"{quote_text('{' + begins)} || {between.join(fields)} || {quote_text(ends + '}')}"
+        listed = f"{quote_text('{' + begins)} || {between.join(fields)} || {quote_text(ends + '}')}"
+        return listed if fields else "'{}'"
     if type_ == t.JSON and not wide:
         return held(value, at)
     if type_ in (t.BOOL, t.NULL, t.JSON):

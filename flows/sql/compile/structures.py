@@ -89,6 +89,8 @@ def distinct(node: exp.Expr, fields: Sequence[tuple[str, Value]], scope: Scope) 
 
 @compiles(exp.Tuple)
 def _tuple(node: exp.Expr, scope: Scope) -> Value:
+    if not node.expressions:
+        return scope.fault(node, "() has no values. Write at least one.")
     return struct([("", expression(item, scope)) for item in node.expressions])
 
 

@@ -130,11 +130,16 @@ def _edit_distance(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     return value._replace(sql=once(value.sql, lambda known: f"CASE WHEN {known} > {most} THEN {most} ELSE {known} END"))
 
 
+def _form(item: exp.Expr) -> str:
+    """Return the word that an argument is; nothing where it is a text or another value."""
+    return item.name.upper() if isinstance(item, exp.Column) else ""
+
+
 @compiles_call("NORMALIZE_AND_CASEFOLD")
 def _casefold(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 2:  # noqa: PLR2004 - a text and a form
         return None
-    mode = node.expressions[1].name.upper()
+    mode = _form(node.expressions[1])
     if mode not in FORMS:
         return scope.fault(node, f"{name} takes a text, and NFC, NFD, NFKC or NFKD: {name}(text, NFKC).")
     item = node.expressions[0]
@@ -144,7 +149,7 @@ def _casefold(name: str, node: exp.Expr, scope: Scope) -> Value | None:
 
 @compiles_call("NORMALIZE", fails=False)
 def _normalize(name: str, node: exp.Expr, scope: Scope) -> Value:
-    mode = node.expressions[1].name.upper() if len(node.expressions) > 1 else "NFC"
+    mode = _form(node.expressions[1]) if len(node.expressions) > 1 else "NFC"
     if len(node.expressions) > 2 or mode not in FORMS:  # noqa: PLR2004 - a text and a form
         return scope.fault(node, f"{name} takes a text, and NFC, NFD, NFKC or NFKD: {name}(text, NFD).")
     value = argument(node.expressions[0], t.STRING, name, scope)
