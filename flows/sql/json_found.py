@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from flows.sql.json_held import spelt
 from flows.sql.json_mended import OPEN, mended
 from flows.sql.once import bound
 from flows.sql.types import quote_text
@@ -65,7 +66,7 @@ def part_text(guarded: str) -> str:
     """Return the text of JSON in which numbers are guarded."""
     numbers = f"regexp_replace(CAST({guarded} AS VARCHAR), {_GUARDED}, '\\1', 'g')"
     plain = f"replace({numbers}, {quote_text(_GUARD + _GUARD[1:])}, {quote_text(_GUARD)})"
-    return f"replace(replace({plain}, '\u2028', '\\u2028'), '\u2029', '\\u2029')"
+    return spelt(f"replace(replace({plain}, '\u2028', '\\u2028'), '\u2029', '\\u2029')")
 
 
 def part_value(guarded: str) -> str:

@@ -5,7 +5,7 @@ DuckDB keeps the text as it was written.
 
 from __future__ import annotations
 
-from flows.sql.once import failure
+from flows.sql.once import failure, once
 from flows.sql.types import quote_text
 
 DEEPEST = 100
@@ -15,6 +15,7 @@ TEXT = r'"(?:[^"\\]|\\.)*"'
 """A text of JSON, as a pattern."""
 _PIECE = "STRUCT(s VARCHAR, j JSON)[]"
 _NAME = "replace(replace(xname, '~', '~0'), '/', '~1')"
+_CAPITAL = quote_text(r"\\u00(?:0[BEF]|1[A-F])")
 OPENS = "length(regexp_replace(CAST({0} AS VARCHAR), '[^\\[{{]', '', 'g'))"
 """How many objects and ARRAYs JSON has, or more."""
 
@@ -36,6 +37,19 @@ def held(json: str, at: int | None = None) -> str:
     deeper = failure(f"JSON has more than {DEEPEST} levels, at which the embedded warehouse does not look")
     text = f"xone.s || CASE WHEN json_type(xone.j) IN ('OBJECT', 'ARRAY') THEN {deeper} WHEN xone.j IS NULL THEN '' ELSE {_plain('xone.j')} END"
     return f"CASE WHEN {json} IS NOT NULL THEN array_to_string(list_transform({pieces}, lambda xone: {text}), '') END"
+
+
+def spelt(text: str) -> str:
+    """Return the text of JSON with small digits in its escapes, as BigQuery writes them and DuckDB does not."""
+    small = "CASE WHEN xat = 1 THEN xcode ELSE lower(left(xcode, 2)) || substr(xcode, 3) END"
+    codes = rf"array_to_string(list_transform(string_split(xpart, '\u00'), lambda xcode, xat: {small}), '\u00')"
+
+    def build(known: str) -> str:
+        # Behind a backslash that stands for itself there is no escape.
+        parts = rf"array_to_string(list_transform(string_split({known}, '\\'), lambda xpart: {codes}), '\\')"
+        return f"CASE WHEN regexp_matches({known}, {_CAPITAL}) THEN {parts} ELSE {known} END"
+
+    return once(text, build)
 
 
 def double(value: str) -> str:

@@ -15,7 +15,7 @@ _UNKNOWN = "\ufffd"
 """What stands for half of a sign."""
 _CONTROL = r"[\x00-\x08\x0e-\x1f]"
 """Signs that stand in no text of JSON as they are, but for those that are blanks between its parts."""
-_SIGNS = quote_text(rf"\\\\|\\v|\\[0-7]{{1,3}}|\\|{_CONTROL}|[^\\{_CONTROL[1:-1]}]+")
+_SIGNS = quote_text(rf"\\\\|\\v|\\[0-7]{{1,3}}|\\?{_CONTROL}|\\|[^\\{_CONTROL[1:-1]}]+")
 _TWO, _IDLE, _QUOTE = map(quote_text, "\2\3\4")
 """What stands meanwhile for two backslashes, for one without a meaning, and for one with a single quote."""
 _TEXT = r'(?s)"(?:[^"\\]|\\(?:u[0-9a-fA-F]{4}|[bfnrt"/]))*"' + r"|'(?:[^'\\]|\\(?:u[0-9a-fA-F]{4}|[bfnrt\"/]))*'"
@@ -73,7 +73,7 @@ def _with_escapes_of_json(text: str) -> str:
     octal = " + ".join(f"{8**place} * CAST(lpad(xsign[2:], 3, '0')[{3 - place}] AS INTEGER)" for place in range(3))
     code = (
         rf"CASE WHEN xsign = '\v' THEN 11 WHEN regexp_full_match(xsign, '\\[0-7]+') THEN {octal} "
-        f"WHEN regexp_full_match(xsign, '{_CONTROL}') THEN unicode(xsign) END"
+        rf"WHEN regexp_full_match(xsign, '\\?{_CONTROL}') THEN unicode(right(xsign, 1)) END"
     )
     signs = rf"list_transform(regexp_extract_all({text}, {_SIGNS}), lambda xsign: coalesce(format('\u{{:04x}}', {code}), xsign))"
     known = f"array_to_string({signs}, '')"

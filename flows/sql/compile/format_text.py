@@ -11,7 +11,7 @@ from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.joined import joined
 from flows.sql.compile.told import told
 from flows.sql.compile.value import NOTHING, Value
-from flows.sql.json_held import held
+from flows.sql.json_held import held, spelt
 from flows.sql.once import bound, failure, once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
@@ -103,7 +103,7 @@ def _filled(place: re.Match[str], item: exp.Expr, value: Value, scope: Scope) ->
     if kind in "tT":
         return _plain(place, item, value, scope)
     if kind in "pP" and value.type == t.JSON and not (place["point"] or set(flags) - {"-"}):
-        return once(held(value.sql, 0 if kind == "P" else None), lambda name: _padded(name, place))
+        return once(spelt(held(value.sql, 0 if kind == "P" else None)), lambda name: _padded(name, place))
     want = _KINDS.get(kind)
     if want == t.FLOAT64 and value.type == t.NUMERIC and kind in "fF":
         return _decimal(place, item, value, scope)

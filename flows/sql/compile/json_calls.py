@@ -12,7 +12,7 @@ from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_paths import example, extracted, steps_of
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
-from flows.sql.json_held import double, elements
+from flows.sql.json_held import double, elements, spelt
 from flows.sql.once import bound, once
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
@@ -272,7 +272,9 @@ def _to_json_string(name: str, node: exp.Expr, scope: Scope) -> Value:
     if len(further) > 1 or (pretty is not None and (pretty.type != t.BOOL or not pretty.literal)):
         return scope.fault(node, f"{name} takes a value, and TRUE for lines of their own: {name}(value, TRUE).")
     at = 0 if pretty is not None and pretty.sql.upper() == "TRUE" else None
-    return Value(t.STRING, json_texts.written(value.sql, value.type, wide=False, at=at))
+    text = json_texts.written(value.sql, value.type, wide=False, at=at)
+    has_texts = value.type in (t.STRING, t.JSON) or value.type.element is not None or value.type.fields
+    return Value(t.STRING, spelt(text) if has_texts else text)
 
 
 @compiles_call("TO_JSON", fails=False)

@@ -9,8 +9,8 @@ from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_changes import changed_at, path_of
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
-from flows.sql.json_held import DEEPEST, OPENS, TEXT, elements, held, parts
-from flows.sql.once import bound, failure
+from flows.sql.json_held import DEEPEST, OPENS, TEXT, elements, held, parts, spelt
+from flows.sql.once import bound, failure, once
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ def _names(name: str, json: str, deepest: str, mode: str) -> str:
     A list of ways, each with how many names it has and the JSON at its end, begins with all of the JSON. In each round every object
     and ARRAY at an end gives way to what is in it.
     """
-    text = "replace(replace(CAST(to_json(xpart.k) AS VARCHAR), '\u2028', '\\u2028'), '\u2029', '\\u2029')"
-    plain = f"NOT contains(xpart.k, '.') AND {text} = '\"' || xpart.k || '\"'"
-    own = f"CASE WHEN {plain} THEN xpart.k ELSE {text} END"
+    quoted = "'\"' || xpart.k || '\"'"
+    own = once(
+        spelt("replace(replace(CAST(to_json(xpart.k) AS VARCHAR), '\u2028', '\\u2028'), '\u2029', '\\u2029')"),
+        lambda text: f"CASE WHEN NOT contains(xpart.k, '.') AND {text} = {quoted} THEN xpart.k ELSE {text} END",
+    )
     named = f"{{'s': coalesce(nullif(xone.s, '') || '.', '') || {own}, 'd': xone.d + 1, 'j': xpart.v}}"
     of_object = f"list_transform({parts('xone.j')}, lambda xpart: {named})"
     # Below an element of an ARRAY that is not looked into there is nothing, and an ARRAY in it is one.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile import cast
-from flows.sql.json_held import held
+from flows.sql.json_held import held, spelt
 from flows.sql.once import failure, once
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _text(sql: str, type_: Type, *, in_sql: bool) -> str | None:
     if type_ == t.BYTES:
         return _literal(sql) if in_sql else _escaped(sql, "'22', '27'")
     if type_ == t.JSON:
-        return once(held(sql), lambda text: f"'JSON ' || {_quoted(text)}") if in_sql else held(sql)
+        return once(spelt(held(sql)), lambda text: f"'JSON ' || {_quoted(text)}") if in_sql else spelt(held(sql))
     if type_ == t.FLOAT64:
         return _number(sql, in_sql=in_sql)
     if type_ in _AS_CAST:

@@ -40,6 +40,7 @@ _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
 _MARKED = {_L_PAREN, TokenType.OFFSET, *_QUOTED}
+_BEHIND_OFFSET = {TokenType.NUMBER, TokenType.PARAMETER, _L_PAREN}
 _kind = attrgetter("token_type")
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
 
@@ -266,11 +267,7 @@ def _in_call(tokens: list[Token], place: int) -> bool:
 def _is_name(tokens: list[Token], place: int) -> bool:
     """Say whether OFFSET is a name here: neither WITH OFFSET, nor LIMIT 10 OFFSET 5, nor array[OFFSET(0)]."""
     after = tokens[place + 1].token_type if place + 1 < len(tokens) else None
-    return tokens[place - 1].token_type != TokenType.WITH and after not in {
-        TokenType.NUMBER,
-        TokenType.PARAMETER,
-        _L_PAREN,
-    }
+    return tokens[place - 1].token_type != TokenType.WITH and after not in _BEHIND_OFFSET
 
 
 def _instead(token: Token, kind: TokenType, text: str) -> Token:
