@@ -72,7 +72,7 @@ def _from_text(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     return Value(want, sql if read == want else f"CAST({naive(sql)} AS DATE)")
 
 
-@compiles_call("CONTAINS_SUBSTR")
+@compiles_call("CONTAINS_SUBSTR", fails=False)
 def _contains(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 2 or any(isinstance(item, exp.Kwarg) for item in node.expressions):  # noqa: PLR2004 - what, and in what
         return None
@@ -115,7 +115,7 @@ def _has_texts(type_: Type) -> bool:
     return all(map(_has_texts, parts)) if parts else type_ not in (t.JSON, t.BYTES, t.INTERVAL)
 
 
-@compiles_call("EDIT_DISTANCE")
+@compiles_call("EDIT_DISTANCE", fails=False)
 def _edit_distance(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     found = split(name, node, {"max_distance": t.INT64}, scope)
     if found is None:
@@ -135,7 +135,7 @@ def _form(item: exp.Expr) -> str:
     return item.name.upper() if isinstance(item, exp.Column) else ""
 
 
-@compiles_call("NORMALIZE_AND_CASEFOLD")
+@compiles_call("NORMALIZE_AND_CASEFOLD", fails=False)
 def _casefold(name: str, node: exp.Expr, scope: Scope) -> Value | None:
     if len(node.expressions) != 2:  # noqa: PLR2004 - a text and a form
         return None
