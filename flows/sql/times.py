@@ -29,6 +29,14 @@ def naive(timestamp: str) -> str:
     return f"make_timestamp(epoch_us({timestamp}))"
 
 
+def as_shown(local: str, utc: str) -> str:
+    """Return a local date and time as texts have it: a whole number of minutes from UTC.
+
+    Until about 1900 clocks had seconds of their own, of which an offset says nothing.
+    """
+    return f"({local} - to_microseconds((epoch_us({local}) - epoch_us({utc})) % 60000000))"
+
+
 def aware(datetime: str) -> str:
     """Return the TIMESTAMP of a date and time in UTC."""
     return f"make_timestamptz(epoch_us({datetime}))"

@@ -24,7 +24,7 @@ from flows.sql.intervals import of_text
 from flows.sql.once import bound, failure, once, safely, steady
 from flows.sql.parse.templates import quoted
 from flows.sql.shown import shown
-from flows.sql.times import naive
+from flows.sql.times import as_shown, naive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,11 +212,12 @@ def _written_by(form: str, value: Value, where: Zone) -> str | None:
     if value.type != t.TIMESTAMP:
         return cast_formats.as_text(parts, value.sql, value.type, None)
 
-    def build(names: Sequence[str]) -> str:
-        utc = naive(names[0])
-        return cast_formats.as_text(parts, where.local(names[0]), t.TIMESTAMP, None if where is UTC else utc)
+    def build(both: Sequence[str]) -> str:
+        if where is UTC:
+            return cast_formats.as_text(parts, both[1], t.TIMESTAMP, None)
+        return cast_formats.as_text(parts, as_shown(*both), t.TIMESTAMP, both[1])
 
-    return bound([value.sql], build)
+    return bound([where.local(value.sql), naive(value.sql)], build)
 
 
 def _read_by(  # noqa: PLR0913, PLR0917 - the parts of a cast

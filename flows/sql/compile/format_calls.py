@@ -15,9 +15,11 @@ from flows.sql.compile.zones import UTC
 from flows.sql.functions.elements import ELEMENTS
 from flows.sql.once import bound, failure
 from flows.sql.shown import shown
-from flows.sql.times import naive
+from flows.sql.times import as_shown, naive
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlglot import exp
 
     from flows.sql.compile.scope import Scope
@@ -48,8 +50,13 @@ def _format(name: str, node: exp.Expr, scope: Scope) -> Value:
     where = zone(node.expressions[2], name, scope)
     if where is None:
         return Value(t.STRING, "NULL")
-    utc = naive(value.sql)
-    return Value(t.STRING, time_formats.formatted(pattern, where.local(value.sql), kind, utc if where != UTC else None))
+    if where == UTC:
+        return Value(t.STRING, time_formats.formatted(pattern, naive(value.sql), kind))
+
+    def text(both: Sequence[str]) -> str:
+        return time_formats.formatted(pattern, as_shown(*both), kind, both[1])
+
+    return Value(t.STRING, bound([where.local(value.sql), naive(value.sql)], text))
 
 
 @compiles_call("PARSE_DATE", "PARSE_TIMESTAMP", "PARSE_DATETIME", "PARSE_TIME")

@@ -27,7 +27,7 @@ from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once, once_each
 from flows.sql.patterns import anywhere, empty, groups_of, parted, pattern_fault
 from flows.sql.shown import shown
-from flows.sql.times import naive
+from flows.sql.times import as_shown, naive
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ def _string(name: str, node: exp.Expr, scope: Scope) -> Value | None:
 def _with_offset(local: str, utc: str) -> str:
     """Return a local date and time as text, with how far it is from UTC: `+01`, `+05:30`."""
     offset = time_formats.formatted("%Ez", local, t.TIMESTAMP, utc)
-    # Until about 1900 clocks had seconds of their own, of which an offset says nothing.
-    at_minute = f"({local} - to_microseconds((epoch_us({local}) - epoch_us({utc})) % 60000000))"
-    return f"({cast.cast(at_minute, t.DATETIME, t.STRING, 'NULL')} || regexp_replace({offset}, ':00$', ''))"
+    return f"({cast.cast(as_shown(local, utc), t.DATETIME, t.STRING, 'NULL')} || regexp_replace({offset}, ':00$', ''))"
 
 
 def _as_text(node: exp.Expr, value: Value) -> str:
