@@ -276,7 +276,7 @@ class Piped:
         found = grouping(keys)
         if found is None or (order and found.in_sets):
             known = "columns and expressions that are no literals, each with AS where it needs a name"
-            sets = "and by ROLLUP, CUBE and GROUPING SETS of columns, without an order"
+            sets = "and by ROLLUP, CUBE and GROUPING SETS of columns, each named in one way, without an order"
             self._refuse(
                 f"|> AGGREGATE groups by {known}, {sets}. Write |> EXTEND before it, or |> ORDER BY behind it."
             )

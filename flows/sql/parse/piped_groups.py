@@ -43,9 +43,10 @@ def grouping(keys: list[Words]) -> Grouping | None:
         elif not key or key[0].upper == "ALL" or is_literal(key):
             return None
         elif in_sets:
-            if not _has_name(key):
+            place = _place(key, columns) if _has_name(key) else None
+            if place is None:
                 return None
-            written.append(str(_place(key, columns)))
+            written.append(str(place))
         else:
             columns.append(key)
             written.append(str(len(columns)))
@@ -69,7 +70,7 @@ def _has_name(key: Words) -> bool:
 
 
 def _set(key: Words, columns: list[Words]) -> str | None:
-    """Return sets of groups with the places of their columns, which may be new ones; None where one is an expression."""
+    """Return sets of groups with the places of their columns, which may be new ones; None where one is an expression, or named in two ways."""
     text, at = "", 0
     while at < len(key):
         if key[at].kind in _SIGNS or " ".join(key[at].upper.split()) in _SETS:
@@ -81,16 +82,30 @@ def _set(key: Words, columns: list[Words]) -> str | None:
             end += 2
         if key[at].kind not in _NAMES or key[end].kind not in _ENDS:
             return None
-        text += f" {_place(key[at:end], columns)}"
+        place = _place(key[at:end], columns)
+        if place is None:
+            return None
+        text += f" {place}"
         at = end
     return text
 
 
-def _place(column: Words, columns: list[Words]) -> int:
-    """Return the place of a column among others, from 1, to which it is added where it is a new one."""
-    spelt = [word.written.lower() for word in column]
-    for place, one in enumerate(columns, 1):
-        if [word.written.lower() for word in one] == spelt:
+def _place(column: Words, columns: list[Words]) -> int | None:
+    """Return the place of a column among others, from 1, to which it is added where it is a new one.
+
+    None where another one may be the same, with and without the name of its table.
+    """
+    spelt = _spelt(column)
+    for place, one in enumerate(map(_spelt, columns), 1):
+        if one == spelt:
             return place
+        if one[-1] == spelt[-1] and 1 in (len(one), len(spelt)):
+            return None
     columns.append(column)
     return len(columns)
+
+
+def _spelt(column: Words) -> list[str]:
+    kinds = [word.kind for word in column]
+    named = column[: kinds.index(TokenType.ALIAS)] if TokenType.ALIAS in kinds else column
+    return [word.text.lower() for word in named]
