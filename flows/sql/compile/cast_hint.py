@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from flows.sql.compile.value import Value
     from flows.sql.functions.signatures import Signature
 
-_NUMBERS = (t.NUMERIC, t.FLOAT64, t.INT64, t.BIGNUMERIC)
-"""Of several numbers that would do, which one is written, the best first."""
+_RANKED = (t.NUMERIC, t.FLOAT64, t.INT64, t.BIGNUMERIC, t.INTERVAL)
+"""Of several types that would do, which one is written, the best first."""
 
 
 def cast_hint(name: str, candidates: Sequence[Signature], arguments: Sequence[tuple[exp.Expr, Value]]) -> str:
@@ -28,7 +28,7 @@ def cast_hint(name: str, candidates: Sequence[Signature], arguments: Sequence[tu
     for signature in candidates:
         if signature.takes(len(arguments)) and (wanted := _wanted(signature, arguments)):
             casts = [want for (_, value), want in zip(arguments, wanted, strict=True) if not _fits(value, want)]
-            found.append((len(casts), [_NUMBERS.index(one) for one in casts if one in _NUMBERS], wanted))
+            found.append((len(casts), [_RANKED.index(one) for one in casts if one in _RANKED], wanted))
     if not found:
         return ""
     wanted = min(found, key=lambda one: one[:2])[2]

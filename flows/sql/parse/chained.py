@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import compress, count, pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _L, _R, _DOT = TokenType.L_PAREN, TokenType.R_PAREN, TokenType.DOT
+_DOTS = {_DOT}
+_kind = attrgetter("token_type")
 _OPENS, _CLOSES = {_L, TokenType.L_BRACKET}, {_R, TokenType.R_BRACKET}
 _BEHIND_VALUE = {_R, TokenType.ORDER_BY, TokenType.LIMIT, TokenType.HAVING}
 _WORDS_BEHIND_VALUE = {"IGNORE", "RESPECT"}
@@ -25,6 +28,9 @@ _CALLED_ALL_THE_SAME = (RESERVED - NO_CALLS) | {"CAST", "EXTRACT", "ARRAY", "STR
 
 def calls_first(tokens: list[Token]) -> list[Token]:
     """Return the words of a query with each call before its first argument. Raises SqlError."""
+    kinds = [*map(_kind, tokens)]
+    if not any(_L in kinds[dot + 1 : dot + 3] for dot in compress(count(), map(_DOTS.__contains__, kinds))):
+        return tokens
     found: list[Token] = []
     at = 0
     while at < len(tokens):

@@ -39,6 +39,7 @@ _PREFIXES: dict[str, type[exp.Expr]] = {"SAFE": exp.SafeFunc, "NET": exp.NetFunc
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
+_FROM = {TokenType.FROM}
 _MARKED = {_L_PAREN, TokenType.OFFSET, *_QUOTED}
 _BEHIND_OFFSET = {TokenType.NUMBER, TokenType.PARAMETER, _L_PAREN}
 _kind = attrgetter("token_type")
@@ -205,7 +206,7 @@ def _one_select(sql: str) -> exp.Query:
 def _has_pipes(sql: str, tokens: list[Token]) -> bool:
     if "|>" in sql and any(token.token_type == TokenType.PIPE_GT for token in tokens):
         return True
-    return any(one.token_type == TokenType.FROM and _begins(tokens, at) for at, one in enumerate(tokens))
+    return any(_begins(tokens, at) for at in compress(count(), map(_FROM.__contains__, map(_kind, tokens))))
 
 
 def _begins(tokens: list[Token], at: int) -> bool:

@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.sql.parse.chained import calls_first
 from flows.sql.parse.words import PREFIX
 
-_kind = attrgetter("token_type")
+_kind, _text = attrgetter("token_type"), attrgetter("text")
 _FAMILY = "NET"
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
@@ -30,7 +30,7 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = calls_first(tokens)
     if TokenType.UNKNOWN in kinds:
         tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
-    if any(token.text.upper() == _FAMILY for token in tokens):
+    if _FAMILY in map(str.upper, map(_text, tokens)):
         tokens = _safe_families(tokens)
     return _paths(tokens) if TokenType.OFFSET in kinds else tokens
 
