@@ -20,10 +20,13 @@ import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+RUN = "PREFECT__FLOW_RUN_ID"
+"""The variable in which a worker names the run."""
 ENGINE = ("-m", "prefect.engine")
 GRACE = 15
 """Seconds that a run has to end by itself once its worker is gone: no other takes up what it has put back before."""
@@ -39,6 +42,13 @@ TELLING = 60
 
 def execute() -> int:
     """Execute the run that PREFECT__FLOW_RUN_ID names, and return the exit code of this process."""
+    run = os.environ.get(RUN, "")
+    if not _is_id(run):
+        sys.stderr.write(
+            f"{RUN} names no run: {run!r}. Prefect's worker calls this and sets it, where it starts a run: "
+            "python -m prefect worker start --pool kubernetes. By hand, run a table: python -m flows.derive <table>\n"
+        )
+        return 2
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until there is who can hand it on
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, and so is the end of its terminal
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -54,6 +64,14 @@ def execute() -> int:
     if code < 0 and _end_orphan(alive, printed):
         return 0
     return _end_like(code)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _keep(front: int, of_run: int, printed: Sequence[int], prints: Sequence[int]) -> int:

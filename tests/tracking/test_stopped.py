@@ -88,6 +88,17 @@ def _worker(project, run, log):
         yield front
 
 
+@pytest.mark.parametrize("named", [{}, {"PREFECT__FLOW_RUN_ID": "core.orders"}])
+def test_who_calls_it_by_hand_is_told_who_calls_it(named):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")} | named
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.process"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "worker start" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_run_that_is_cancelled_has_not_crashed(project, tmp_path):
     """Also where Prefect could not tell its process what the signal means, as that was keeping signals for later."""
     run, log = project.start("derived.long", state="PENDING", force=True), tmp_path / "log"
