@@ -51,8 +51,8 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     windowed, scope.windowed = scope.windowed, False
     faults = len(scope.context.faults)
     inside = read(node, scope)
-    inside.arguments = _of_own_rows(inside.arguments, scope)
     order = ordering(inside.order, scope, scope.alike if window is None else ())
+    order = _of_own_rows(inside, order, scope)
     is_known = len(scope.context.faults) == faults
     if name in _SEEING or inside.having:
         _note_named(inside, scope, over=window is not None)
@@ -116,26 +116,25 @@ def _analytic_inside(name: str, node: exp.Expr, window: exp.Window | None, named
     return ""
 
 
-def _of_own_rows(arguments: list[tuple[exp.Expr, Value]], scope: Scope) -> list[tuple[exp.Expr, Value]]:
-    """Return arguments so that they are looked at for each row of this query.
+def _of_own_rows(inside: Inside, order: Ordering, scope: Scope) -> Ordering:
+    """Have what stands in an aggregate looked at for each row of this query, and return its order so.
 
     DuckDB takes an aggregate that names columns of queries around it alone for one of those.
     """
-    outer = [value for _, value in arguments if value.reads]
-    if not outer or not all(level < scope.level for value in outer for level, _ in value.reads or ()):
-        return arguments
+    values = [value for _, value in (*inside.arguments, *([inside.having] if inside.having else []), *order.items)]
+    levels = {level for value in values for level, _ in value.reads or ()}
     own = next((value.sql for item in scope.items for _, value in item.columns), None)
-    if own is None:
-        return arguments
-    return [
-        (
-            item,
-            value._replace(
-                sql=f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END" if value.reads else value.sql
-            ),
-        )
-        for item, value in arguments
-    ]
+    if own is None or not levels or max(levels) >= scope.level:
+        return order
+
+    def seen(value: Value) -> Value:
+        sql = f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END"
+        return value._replace(sql=sql) if value.reads else value
+
+    inside.arguments = [(item, seen(value)) for item, value in inside.arguments]
+    if inside.having:
+        inside.having = inside.having[0], seen(inside.having[1])
+    return order.of(inside.order, scope, seen)
 
 
 def _ordered(name: str, node: exp.Expr, inside: Inside) -> str:

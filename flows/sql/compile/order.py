@@ -39,7 +39,7 @@ from flows.sql.parse.tree import line_of, takes_first
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from flows.sql.compile.scope import Scope
     from flows.sql.compile.value import Read, Value
@@ -78,6 +78,12 @@ class Ordering(NamedTuple):
         if not all(value.same and t.can(value.type, "order") for _, value in self.items):
             return ""
         return f"in the order of '{', '.join(shown(node) for node, _ in self.items)}', which is the same for all rows,"
+
+    def of(self, ordered: Sequence[exp.Expr], scope: Scope, seen: Callable[[Value], Value]) -> Ordering:
+        """Return the same order with other SQL for what it is by."""
+        items = [(node, seen(value)) for node, value in self.items]
+        keys = tuple(key for one, (_, value) in zip(ordered, items, strict=True) for key in _keys(one, value, scope))
+        return Ordering(items, keys)
 
 
 class Column(NamedTuple):

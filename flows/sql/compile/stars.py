@@ -168,6 +168,9 @@ def _refuse_unknown(marks: exp.Expr, names: list[str], scope: Scope) -> None:
             seen.add(name.lower())
             if name.lower() not in known:
                 scope.fault(one, f"'{name}' in {word} is not a column of '*'.{did_you_mean(name, names)}")
+            elif word == "REPLACE" and sum(name.lower() == other.lower() for other in names) > 1:
+                said = f"'{name}' in REPLACE is the name of several columns of '*'. List the columns, with AS."
+                scope.fault(one, said)
 
 
 def _renamed(marks: exp.Expr, columns: list[tuple[str, Value]], scope: Scope) -> list[tuple[str, Value]]:

@@ -39,6 +39,7 @@ def _comma(reader: Reader, at: int) -> str | None:
         return f"nothing stands between '{before}' and the comma. Write what is missing, or remove the comma."
     if frame.called == "EXTRACT" and not frame.rank and frame.opener == "(":
         return f"EXTRACT takes no comma. Write EXTRACT({before} FROM {reader.written(at + 1) if after else 'ts'})."
+    frame.listed |= frame.rank == _FROM
     if frame.rank == RANKS["LIMIT"]:
         return "GoogleSQL has no LIMIT with two numbers. Write LIMIT count OFFSET skipped."
     if before == "*" and frame.called == "COUNT":
@@ -48,6 +49,8 @@ def _comma(reader: Reader, at: int) -> str | None:
     if after in _ENDS_LIST:
         where = CLAUSES[frame.rank - 1] if frame.rank else "a list"
         return f"nothing follows the comma in {where}. Write what is missing, or remove the comma."
+    if frame.rank == 0 and frame.called in {"FROM", "JOIN", ","} and reader.frames[-2].rank == _FROM:
+        return "a join in brackets takes no comma. Write CROSS JOIN."
     if frame.rank == 0 and frame.with_ and not frame.joined:
         return _with_name(reader, at + 1)
     return None
@@ -83,7 +86,7 @@ def _select(reader: Reader, at: int) -> str | None:
         return f"the query after '{reader.written(at - 1)}' stands in brackets. Write (SELECT ...)."
     if reader.word(at + 1) == "AS" and reader.word(at + 2) == "(":
         return "SELECT AS needs STRUCT or VALUE. Write SELECT AS STRUCT columns."
-    frame.rank, frame.joined = 1, False
+    frame.rank, frame.joined, frame.listed = 1, False, False
     return None
 
 
@@ -174,6 +177,8 @@ def _matched_by(reader: Reader, at: int) -> str:
 
 def _side(reader: Reader, at: int) -> str | None:
     word, after = reader.word(at), reader.word(at + 1)
+    if reader.frame.listed and reader.frame.rank == _FROM and word in {"RIGHT", "FULL"} and after in {"JOIN", "OUTER"}:
+        return f"{word} JOIN stands after a comma in FROM. Write CROSS JOIN in place of the comma."
     if reader.frame.rank != _FROM or after in {
         "JOIN",
         "OUTER",

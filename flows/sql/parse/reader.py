@@ -39,6 +39,8 @@ class Frame:
     """Whether the names of WITH come before the SELECT."""
     state: str = ""
     """The last word of a CASE."""
+    listed: bool = False
+    """Whether its FROM lists tables with commas."""
 
 
 class Reader:
