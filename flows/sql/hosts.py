@@ -19,10 +19,35 @@ _HOST = r"^(?:[/\\]{2}|[^/?#\\:]*:[/\\]{2})?(?:[^/?#\\]*@)?(\[[^\[\]/?#\\]*(?:[\
 _END = "[./]"
 _OTHER = r"[^\x00-@\[-~]"
 """Letters that the domain name system has otherwise."""
-_UNKNOWN = r"^[.。．｡]|[.。．｡]{2}|[^.。．｡]{64}"  # noqa: RUF001 - as below
-"""A label that is empty or too long."""
 # Full stops as they are written in Chinese and Japanese.
-_STOPS = ("。．｡", "...")  # noqa: RUF001 - these they are
+_STOPS = "。．｡"  # noqa: RUF001 - these they are
+_STOP, _NO_STOP = f"[.{_STOPS}]", f"[^.{_STOPS}]"
+_WIDE, _NARROW = (
+    "".join(chr(sign + far) for first, last in ("09", "az", "AZ") for sign in range(ord(first), ord(last) + 1))
+    for far in (0xFEE0, 0)
+)
+"""Letters and digits as wide as Chinese ones, and those that they stand for."""
+_OF_XN = f"(?:[^xX.{_STOPS}]{_NO_STOP}|[xX][^nN.{_STOPS}])--"
+_UNKNOWN = f"^{_STOP}|{_STOP}{{2}}|{_NO_STOP}{{64}}|(?:^|{_STOP})(?:-|{_OF_XN})|-(?:{_STOP}|$)"
+"""A label that is empty or too long, or has hyphens where none may stand."""
+_NUMERALS = r"\x{660}-\x{669}\x{66b}\x{66c}\x{6dd}"
+"""Digits among letters that are written from right to left."""
+_LEFTWARD = (
+    r"\x{590}-\x{65f}\x{66a}\x{66d}-\x{6dc}\x{6de}-\x{6ef}\x{6fa}-\x{8ff}\x{fb1d}-\x{fdff}\x{fe70}-\x{fefc}"
+    r"\x{10800}-\x{10fff}\x{1e800}-\x{1efff}"
+)
+"""Letters that are written from right to left; all others are those of the other way, and no stops."""
+_RIGHTWARD = (
+    r"A-Za-z\x{80}-\x{58f}\x{900}-\x{3001}\x{3003}-\x{fb1c}\x{fe00}-\x{fe6f}\x{fefd}-\x{ff0d}\x{ff0f}-\x{ff60}\x{ff62}-\x{107ff}"
+    r"\x{11000}-\x{1e7ff}\x{1f000}-\x{10ffff}"
+)
+_LABEL = (
+    f"(?:[{_RIGHTWARD}](?:[^{_LEFTWARD}{_NUMERALS}.{_STOPS}]*[{_RIGHTWARD}0-9])?"
+    f"|[{_LEFTWARD}](?:[^{_RIGHTWARD}.{_STOPS}]*[{_LEFTWARD}{_NUMERALS}0-9])?)"
+)
+"""What may stand beside letters that are written from right to left: one that begins with a letter, all of one way."""
+_ONE_WAY = f"{_LABEL}(?:{_STOP}{_LABEL})*{_STOP}?"
+_MIXED = f"[0-9]{_NO_STOP}*[{_NUMERALS}]|[{_NUMERALS}]{_NO_STOP}*[0-9]"
 
 
 def host(url: str) -> str:
@@ -53,7 +78,12 @@ def _ending(parts: str, more: int, condition: str) -> str:
     What needs other letters for the domain name system, and has none there, has no suffix.
     """
     name = f"list_extract({parts}, 3)"
-    wrong = f"regexp_matches({name}, {quote_text(_OTHER)}) AND regexp_matches({name}, {quote_text(_UNKNOWN)})"
+    both_ways = (
+        f"regexp_matches({name}, '[{_LEFTWARD}{_NUMERALS}]') AND (NOT regexp_full_match({name}, {quote_text(_ONE_WAY)})"
+        f" OR regexp_matches({name}, {quote_text(_MIXED)}))"
+    )
+    unknown = f"(regexp_matches({name}, {quote_text(_UNKNOWN)}) OR ({both_ways}))"
+    wrong = f"regexp_matches({name}, {quote_text(_OTHER)}) AND {unknown}"
     suffix = f"len(string_split(rtrim(list_extract({parts}, 1), '.'), '.'))"
     count = f"{suffix} + {more} - CASE WHEN {_is_excepted(parts)} THEN 1 ELSE 0 END"
     labels = f"string_split(rtrim({name}, '.'), '.')"
@@ -75,7 +105,8 @@ def _found(url: str) -> str:
 
     def turned(names: Sequence[str]) -> str:
         name = names[0]
-        plain = f"rtrim(lower(nfc_normalize(translate({name}, {quote_text(_STOPS[0])}, {quote_text(_STOPS[1])}))), '.')"
+        narrow = f"translate({name}, {quote_text(_STOPS + _WIDE)}, {quote_text('...' + _NARROW)})"
+        plain = f"rtrim(lower(nfc_normalize({narrow})), '.')"
         return f"array_to_string(list_reverse(string_split({plain}, '.')), '.') || '/' || {name}"
 
     labels = bound([host(url)], turned)

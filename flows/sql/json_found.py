@@ -43,7 +43,7 @@ def scalar_at(text: str, steps: Sequence[Step], *, literal: bool) -> str:
         read = _valid(known, literal=literal)
         found = f"json_extract_string({read}, {path})"
         kinds = "WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL"
-        number = f"substr(json_extract_string({_guarded(read)}, {path}), 2)"
+        number = f"substr(json_extract_string({_guarded(read)}, {quote_text(written(_as_guarded(steps)))}), 2)"
         direct = f"CASE json_type({read}, {path}) {kinds} WHEN 'VARCHAR' THEN {found} WHEN 'BOOLEAN' THEN {found} ELSE {number} END"
         value = f"CASE json_type(xone) {kinds} ELSE {part_value('xone')} END"
         by_sign = f"list_transform({_by_sign(known, steps)}, lambda xone: {value})[1]"
@@ -56,7 +56,7 @@ def guarded_at(text: str, steps: Sequence[Step], *, literal: bool) -> str:
     """Return the JSON at a path, in which each number is guarded as a text that DuckDB leaves as it is."""
 
     def build(known: str) -> str:
-        direct = f"json_extract({_guarded(_valid(known, literal=literal))}, {quote_text(written(steps))})"
+        direct = f"json_extract({_guarded(_valid(known, literal=literal))}, {quote_text(written(_as_guarded(steps)))})"
         return f"CASE WHEN {_alike(known, steps)} THEN {direct} ELSE {_by_sign(known, steps)}[1] END"
 
     return bound([text], lambda names: build(names[0]))
@@ -107,6 +107,11 @@ def _alike(known: str, steps: Sequence[Step]) -> str:
     return " AND ".join(conditions)
 
 
+def _as_guarded(steps: Sequence[Step]) -> list[Step]:
+    """Return a path to what it leads to where numbers are guarded: names that begin as they do have that twice."""
+    return [f"\1{step}" if isinstance(step, str) and step.startswith("\1") else step for step in steps]
+
+
 def _guarded(json: str) -> str:
     texts = f"replace({json}, {quote_text(_GUARD)}, {quote_text(_GUARD + _GUARD[1:])})"
     marked = f"regexp_replace({texts}, {_NO_NUMBER_OR_NUMBER}, '\\1\1\\2\2', 'g')"
@@ -117,7 +122,7 @@ def _guarded(json: str) -> str:
 def _by_sign(text: str, steps: Sequence[Step]) -> str:
     """Return a list of the first JSON at a path, with numbers guarded, where a text may be anything and have a name several times."""
     found = f"list_transform({mended(text, _guarded)}, lambda xone: json_extract(xone, '$'))"
-    for step in steps:
+    for step in _as_guarded(steps):
         each = []
         if (place := place_of(step)) is not None:
             each.append(f"CAST(json_extract(xone, ['$[{place}]']) AS JSON[])")

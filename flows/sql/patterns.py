@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _GROUP = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|(\((?!\?)|\(\?P?<(?![=!]))", re.DOTALL)
+GROUPS = r"(?s)\\Q.*?(?:\\E|\z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?P?<|\(\??"
+"""A regular expression of what a regular expression is made of, as far as one has to know to count its groups."""
 _ASSERTION = re.compile(r"\\Q.*?(?:\\E|\Z)|\\[bBAz]|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[\^$]", re.DOTALL)
 _PLACES = {"^", "$", r"\b", r"\B", r"\A", r"\z"}
 

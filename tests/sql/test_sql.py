@@ -104,7 +104,7 @@ def only(sql):
         ("SELECT UPER(order_id) AS a FROM core.orders", "1: UPER is not a function of GoogleSQL that is known here. Did you mean 'UPPER'?"),
         ("SELECT ZZZ(order_id) AS a, order_id FROM core.orders GROUP BY order_id", "1: ZZZ is not a function of GoogleSQL that is known here."),
         ("SELECT BAG_OF_WORDS(order_id) AS a, order_id AS n FROM core.orders", "1: BAG_OF_WORDS is not supported by the embedded warehouse yet."),
-        ("SELECT LN(amount) AS a FROM core.payments", "1: LN of NUMERIC: write CAST(amount AS FLOAT64), as the exact LN is not supported"),
+        ("SELECT SIN(amount) AS a FROM core.payments", "1: SIN of NUMERIC: write CAST(amount AS FLOAT64), as the exact SIN is not supported"),
         ("SELECT APPROX_TOP_SUM(order_id, 1, 3) AS a, COUNT(*) AS n FROM core.orders", "1: APPROX_TOP_SUM is not supported by the embedded warehouse yet. Write SUM(weight) by value"),
         ("SELECT APPROX_TOP_COUNT(order_id, 3) OVER () AS a FROM core.orders", "1: APPROX_TOP_COUNT takes a value and how many of the most frequent ones"),
         ("SELECT PERCENTILE_CONT(amount, NUMERIC '0.5') OVER () AS a FROM core.payments", "1: PERCENTILE_CONT with a share of NUMERIC is not supported by the embedded warehouse. Write 0.5"),

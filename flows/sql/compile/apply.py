@@ -82,10 +82,10 @@ def apply(  # noqa: PLR0913 - the parts of a call
         scope.context.differs.setdefault(found.differs, node)
 
     def build(names: Sequence[str]) -> str:
-        return rendered(matched, names, values, marks)
+        return rendered(matched, names, values, marks, safe=safe)
 
     lazily = marks is not None or name in _CHOOSING
-    if safe and matched.signature.may_fail:
+    if safe and matched.signature.may_fail and not found.lacks:
         sql = safely(given_sql, build)
     else:
         sql = all_computed(given_sql, [value.same and not lazily for value in values], build)
@@ -120,14 +120,19 @@ def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value
 
 
 def rendered(
-    matched: Match, arguments: Sequence[str], values: Sequence[Value], marks: Mapping[str, str] | None = None
+    matched: Match,
+    arguments: Sequence[str],
+    values: Sequence[Value],
+    marks: Mapping[str, str] | None = None,
+    *,
+    safe: bool = False,
 ) -> str:
     """Return the SQL of a signature that fits, with what its marks say of these values; `marks` are those of an aggregate."""
     signature = matched.signature
     template = signature.template
     if signature.of_arguments:
         literals = frozenset(place for place, value in enumerate(values, 1) if value.literal and value.type != t.NULL)
-        template = signature.knowing({place: _number(values[place - 1]) for place in literals}, literals)
+        template = signature.knowing({place: _number(values[place - 1]) for place in literals}, literals, safe=safe)
     if not signature.of_signs:
         return render(template, arguments, marks)
 

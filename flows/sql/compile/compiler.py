@@ -22,6 +22,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     logic,
     membership,
     names,
+    pattern_calls,
     powers,
     structures,
     subqueries,

@@ -9,6 +9,7 @@ from flows.sql import json_found
 from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.joined import joined
 from flows.sql.compile.json_paths import example, extracted, steps_of
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
@@ -105,7 +106,7 @@ def _value_and_path(name: str, node: exp.Expr, scope: Scope) -> tuple[Value, lis
         scope.fault(node, f"{name} takes JSON and a path: {name}(json, '$.name').")
         return None
     value = expression(items[0], scope).null_as(t.STRING)
-    path = expression(items[1], scope) if len(items) > 1 else None
+    path = expression(joined(items[1]), scope) if len(items) > 1 else None
     if value.type not in (t.STRING, t.JSON, t.UNKNOWN):
         scope.fault(node, f"{name} takes JSON or STRING, but '{shown(items[0])}' is {value.type}.")
     if value.type not in (t.STRING, t.JSON) or (path is not None and path.type == t.UNKNOWN):

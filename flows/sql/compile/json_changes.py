@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flows.sql import types as t
 from flows.sql.compile import json_texts
 from flows.sql.compile.dispatch import compiles_call, expression
+from flows.sql.compile.joined import joined
 from flows.sql.compile.json_paths import example, steps_of
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
@@ -95,7 +96,7 @@ def _given(
 
 def path_of(name: str, item: exp.Expr, scope: Scope) -> list[Step] | None:
     """Return the steps of a path that is written down, or note a fault."""
-    value = expression(item, scope)
+    value = expression(joined(item), scope)
     if value.type == t.UNKNOWN:
         return None
     steps = steps_of(value.constant, name)

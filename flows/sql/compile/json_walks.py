@@ -39,7 +39,7 @@ def _keys(name: str, node: exp.Expr, scope: Scope) -> Value:
     wanted = (t.JSON, t.INT64)
     values = [value.null_as(want) for value, want in zip(values, wanted, strict=False)] + values[len(wanted) :]
     fits = [value.type == want for value, want in zip(values, wanted, strict=False)]
-    mode = options.get("mode", "strict")
+    mode = options.get("mode", "strict").lower()
     if not 1 <= len(values) <= len(fits) or not all(fits) or mode not in _INSIDE:
         said = f"{name} takes JSON, a number of levels, and a mode, 'strict', 'lax' or 'lax recursive'"
         return scope.fault(node, f"{said}: {name}(json, 2, mode => 'lax').")

@@ -22,7 +22,7 @@ _WRITTEN = {t.BOOL: "TRUE or FALSE", t.STRING: "a text", t.INT64: "a number"}
 def split(
     name: str, node: exp.Expr, named: Mapping[str, Type], scope: Scope
 ) -> tuple[list[exp.Expr], dict[str, str]] | None:
-    """Return what a call takes by place, and in lower case what it takes by name, or note a fault.
+    """Return what a call takes by place, and what it takes by name, TRUE and FALSE in lower case, or note a fault.
 
     `named` are the types of what may be named, each of which is written down.
     """
@@ -45,5 +45,5 @@ def split(
         if value.type != named[option] or not value.literal:
             scope.fault(item, f"{name} takes {option} => {_WRITTEN[named[option]]}, written down.")
             return None
-        options[option] = str(value.constant if value.type == t.STRING else value.sql).lower()
+        options[option] = str(value.constant) if value.type == t.STRING else value.sql.lower()
     return items, options

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from flows.model.safe_text import unended
 from flows.model.types import parse_type
 from flows.sql import types as t
 from flows.sql.compile import cast, time_formats
@@ -16,30 +15,23 @@ from flows.sql.compile.arguments import argument, zone
 from flows.sql.compile.convert import converted
 from flows.sql.compile.date_calls import zoned
 from flows.sql.compile.dispatch import compiles_call, expression
-from flows.sql.compile.joined import joined
 from flows.sql.compile.json_calls import strictly
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.decomposed import FORMS, decomposed
 from flows.sql.functions import signatures
 from flows.sql.functions.template import UNFOLDED
-from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once, once_each
-from flows.sql.patterns import anywhere, empty, groups_of, parted, pattern_fault
 from flows.sql.shown import shown
 from flows.sql.times import as_shown, naive
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 
 _DAY = re.compile(r"'[^ Tt]*'")
-_MOST_MATCHES = 100
-"""Up to which match REGEXP_INSTR counts: RE2 repeats a part of a pattern no more than 1,000 times."""
 
 
 @compiles_call("TIMESTAMP", "DATETIME", "DATE", "TIME")
@@ -191,153 +183,3 @@ def _as_text(node: exp.Expr, value: Value) -> str:
     if value.type.element == t.STRING:
         return f" Write ARRAY_TO_STRING({shown(node)}, ', ')."
     return f" Write CAST({shown(node)} AS STRING)." if cast.exists(value.type, t.STRING) else ""
-
-
-@compiles_call("REGEXP_EXTRACT", "REGEXP_SUBSTR", "REGEXP_EXTRACT_ALL")
-def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
-    most = 4 if name != "REGEXP_EXTRACT_ALL" else 2
-    if not 2 <= len(node.expressions) <= most:  # noqa: PLR2004 - a text and a pattern, a place, which match
-        return scope.fault(node, f"{name} takes a text and a pattern: {name}(text, r'pattern').")
-    place, which = (_literal_number(item, scope) for item in (*node.expressions[2:], None, None)[:2])
-    if not place or not which or min(place, which) < 1:
-        instead = "Write SUBSTR(text, place) in it, or REGEXP_EXTRACT_ALL(...)[SAFE_ORDINAL(n)]."
-        return scope.fault(
-            node, f"{name} takes numbers from 1 on, written down, as the place and the number of a match. {instead}"
-        )
-    kind = _kind(node, scope)
-    value = argument(node.expressions[0], kind, name, scope)
-    if t.UNKNOWN in (value.type, expression(node.expressions[1], scope).type):
-        return NOTHING
-    pattern = _pattern(node, kind)
-    if pattern is None:
-        instead = f"Write a CASE with a {name} for each pattern"
-        message = (
-            f"{name} of {kind} with a pattern that is no literal of {kind} is not supported by the embedded warehouse."
-        )
-        return scope.fault(node, f"{message} {instead}.")
-    groups = _groups(node, scope)
-    if groups is None:
-        return NOTHING
-    if groups > 1:
-        return scope.fault(node, f"{name} takes a pattern with at most one group. Write (?:...) for the others.")
-    everywhere = (name == "REGEXP_EXTRACT_ALL" or which > 1) and empty(anywhere(pattern))
-    if everywhere and anywhere(pattern) != pattern:
-        instead = "Write a pattern that matches at least one character."
-        return scope.fault(node, f"{name} with '{pattern}', which matches nothing too. {instead}")
-    written = quote_text(pattern)
-
-    def matches(text: str) -> str:
-        listed = f"regexp_extract_all({text}, {written}, {groups})"
-        # DuckDB looks once more behind the last sign.
-        return f"CASE WHEN {text} = '' THEN {listed} ELSE list_slice({listed}, 1, -2) END" if everywhere else listed
-
-    def all_of(names: Sequence[str]) -> str:
-        listed = matches(names[0])
-        return f"list_transform({listed}, lambda x: coalesce(x, ''))" if groups else listed
-
-    def extracted(names: Sequence[str]) -> str:
-        (text,) = names
-        if which > 1:
-            return f"list_extract({matches(text)}, {which})"
-        found = f"regexp_extract({text}, {written}, {groups})"
-        if groups:
-            # A group that took no part gives nothing, one that is empty an empty text: the whole match tells them apart.
-            taken = f"regexp_extract_all({text}, {written}, 1)[1]"
-            found = f"CASE WHEN {found} = '' THEN {taken} ELSE {found} END"
-        return f"CASE WHEN regexp_matches({text}, {written}) THEN {found} END"
-
-    searched = _from_place(to_text(value.sql, kind), place)
-    result = t.array(kind) if name == "REGEXP_EXTRACT_ALL" else kind
-    found = bound([searched], all_of if name == "REGEXP_EXTRACT_ALL" else extracted)
-    return Value(result, to_bytes(found, result))
-
-
-def _from_place(text: str, place: int) -> str:
-    """Return a text from a place on, as if nothing were before it; NULL where it has none there."""
-    if place == 1:
-        return text
-    return once(text, lambda known: f"CASE WHEN length({known}) >= {place} THEN substr({known}, {place}) END")
-
-
-@compiles_call("REGEXP_INSTR")
-def _regexp_instr(name: str, node: exp.Expr, scope: Scope) -> Value:
-    if not 2 <= len(node.expressions) <= 5:  # noqa: PLR2004 - a text and a pattern, a place, which match, its end
-        return scope.fault(node, f"{name} takes a text and a pattern: {name}(text, r'pattern').")
-    kind = _kind(node, scope)
-    value = argument(node.expressions[0], kind, name, scope)
-    pattern, groups = _pattern(node, kind), _groups(node, scope)
-    if groups is None or value.type == t.UNKNOWN:
-        return NOTHING
-    parts = (
-        ("", "", f"(?:{pattern})", "")
-        if not groups
-        else parted(pattern)
-        if pattern is not None and groups == 1
-        else None
-    )
-    if pattern is None or parts is None or empty(anywhere(pattern)):
-        what = f"{name} with a pattern that is no literal of {kind}, has several groups, one that may take no part, or matches nothing too,"
-        return scope.fault(
-            node,
-            f"{what} is not supported by the embedded warehouse. Write STRPOS(text, REGEXP_EXTRACT(text, r'pattern')).",
-        )
-    place, which = (_literal_number(item, scope) for item in (*node.expressions[2:4], None, None)[:2])
-    behind = _literal_number(node.expressions[4], scope) if len(node.expressions) > 4 else 0  # noqa: PLR2004 - the same
-    if not place or not which or place < 1 or not 1 <= which <= _MOST_MATCHES or behind not in {0, 1}:
-        return scope.fault(
-            node,
-            f"{name} takes a place from 1 on, the number of a match from 1 to {_MOST_MATCHES}, and 0 or 1 for its end, each written down.",
-        )
-    flags, first, group, last = parts
-    whole = f"(?:(?s-U:.*?){first}(?:{group}){last}){{{which - 1}}}" if which > 1 else ""
-    upto, rest = (f"{first}(?:{group})", last) if behind else (first, f"(?:{group}){last}")
-    before = rf"{flags}\A({whole}(?s-U:.*?){upto}){rest}"
-
-    def found(names: Sequence[str]) -> str:
-        (text,) = names
-        starts = f"length(regexp_extract({text}, {quote_text(before)}, 1)) + {place}"
-        enough = f"len(regexp_extract_all({text}, {quote_text(pattern)})) >= {which}"
-        return f"CASE WHEN {enough} THEN {starts} WHEN {text} IS NOT NULL THEN 0 END"
-
-    text = to_text(value.sql, kind)
-    searched = text if place == 1 else f"substr({text}, {place})"
-    return Value(t.INT64, bound([searched], found))
-
-
-def _literal_number(item: exp.Expr | None, scope: Scope) -> int | None:
-    """Return a number that is written down; 1 where none is."""
-    constant = expression(item, scope).constant if item is not None else 1
-    return constant if isinstance(constant, int) else None
-
-
-@compiles_call("REGEXP_CONTAINS", "REGEXP_REPLACE")
-def _plain_regexp(_: str, node: exp.Expr, scope: Scope) -> Value | None:
-    return NOTHING if _groups(node, scope) is None else None
-
-
-def _groups(node: exp.Expr, scope: Scope) -> int | None:
-    """Return how many groups a call's pattern has, where it is a literal; None where it has a fault."""
-    pattern = _pattern(node, _kind(node, scope))
-    if pattern is None:
-        return 0
-    reason = pattern_fault(pattern)
-    if reason is None:
-        return groups_of(pattern)
-    scope.fault(node.expressions[1], f"'{pattern[:60]}' is not a regular expression (RE2): {unended(reason[:200])}.")
-    return None
-
-
-def _kind(node: exp.Expr, scope: Scope) -> Type:
-    """Return in which type a call looks for its pattern: a text that is written down turns into BYTES beside them."""
-    given = (expression(item, scope).type for item in node.expressions[:2])
-    return t.BYTES if t.BYTES in given else t.STRING
-
-
-def _pattern(node: exp.Expr, kind: Type) -> str | None:
-    """Return a call's pattern where it is a literal: that of BYTES has a sign for each byte."""
-    pattern = joined(node.expressions[1]) if len(node.expressions) > 1 else None
-    if isinstance(pattern, exp.ByteString) and kind == t.BYTES:
-        return bytes.fromhex(pattern.name.replace("\\x", "")).decode("latin-1")
-    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
-        return None
-    return pattern.name if kind == t.STRING or pattern.name.isascii() else None

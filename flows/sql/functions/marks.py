@@ -2,7 +2,7 @@
 
 Marks are parted by `;`. What is `strict` gives NULL where an argument is NULL, and looks at nothing else then, as does what
 `fails where` a condition holds (then comes what the error says), or `lacks where` one holds of which GoogleSQL has a value, so
-that SAFE. catches nothing; `fails: words` marks what ends in an error by DuckDB's own word; `at most 1 MB: n` and `at most 16,000 elements: n` are such a condition, of a size. What is `finite` ends in an error where a FLOAT64 overflows and no argument is infinite or NaN, what is
+that SAFE. does not catch it; `fails: words` marks what ends in an error by DuckDB's own word; `at most 1 MB: n` and `at most 16,000 elements: n` are such a condition, of a size. What is `finite` ends in an error where a FLOAT64 overflows and no argument is infinite or NaN, what is
 `in years` where it lies beyond the years 1 to 9999. `of NaN TRUE` is what a comparison with NaN gives. What `drifts` adds up
 FLOAT64, in any order; it `differs` in sums, as other lines do in what they say, by `flows.model.differences`; what it goes `by` is told. A condition about
 what is written down is known beforehand: where none is left that may hold, DuckDB's own NULL has to do, but for what is `strict`.
@@ -41,6 +41,8 @@ class Guard(NamedTuple):
 
     where: str
     said: str
+    lacks: bool = False
+    """Whether GoogleSQL has a value then."""
 
     def never(self, constants: Mapping[int, Constant]) -> bool:
         """Say whether it holds for no row, by what is written down at each place, from 1."""
@@ -110,14 +112,19 @@ def read(text: str, name: str) -> Marks:
 
 def _guards(mark: re.Match[str], name: str) -> Iterator[Guard]:
     if mark["where"]:
-        yield Guard(mark["where"], mark["said"])
+        yield Guard(mark["where"], mark["said"], lacks=mark["fails"] == "lacks")
     if mark["most"]:
         most = int(mark["most"].replace(",", "")) * (2**20 if mark["unit"] == "MB" else 1)
         yield Guard(f"{mark['size']} > {most}", f"{name} gives more than {mark['most']} {mark['unit']}")
 
 
-def marked(template: str, marks: Marks, result: Type, parameters: int, varying: Sequence[int]) -> str:
-    """Return the template of a line with what its marks say; `varying` are the places that are not written down, from 1."""
+def marked(  # noqa: PLR0913 - what is known of a line
+    template: str, marks: Marks, result: Type, parameters: int, varying: Sequence[int], *, safe: bool
+) -> str:
+    """Return the template of a line with what its marks say; `varying` are the places that are not written down, from 1.
+
+    With `safe` it gives NULL where it `fails where` a condition holds.
+    """
     if marks.finite:
         finite = " AND ".join(f"isfinite(${place})" for place in varying) or "TRUE"
         template = (
@@ -130,7 +137,10 @@ def marked(template: str, marks: Marks, result: Type, parameters: int, varying: 
         template = f"CASE WHEN ({nan}){known} THEN {marks.of_nan} ELSE {template} END"
     if marks.in_years:
         template = within(template, result)
-    whens = [f"WHEN {guard.where} THEN !({guard.said})" for guard in marks.guards]
+    whens = [
+        f"WHEN {guard.where} THEN {'NULL' if safe and not guard.lacks else f'!({guard.said})'}"
+        for guard in marks.guards
+    ]
     if marks.strict or (whens and parameters > 1):
         whens.insert(0, "WHEN $null THEN NULL")
     return f"CASE {' '.join(whens)} ELSE {template} END" if whens else template

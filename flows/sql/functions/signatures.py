@@ -90,12 +90,15 @@ class Signature:
         marks = self.marks
         if marks.own or marks.finite or marks.in_years or "!(" in self.unmarked:
             return True
-        return bool(marks.guards) and not marks.lacks
+        return not all(guard.lacks for guard in marks.guards)
 
-    def knowing(self, constants: Mapping[int, Constant], literals: frozenset[int]) -> str:
-        """Return the template for arguments of which some are written down, by their places from 1."""
+    def knowing(self, constants: Mapping[int, Constant], literals: frozenset[int], *, safe: bool = False) -> str:
+        """Return the template for arguments of which some are written down, by their places from 1.
+
+        With `safe` it gives NULL where one of its own conditions is an error of GoogleSQL's.
+        """
         guards = tuple(guard for guard in self.marks.guards if not guard.never(constants))
-        return _knowing(self, guards, literals)
+        return _knowing(self, guards, literals, safe=safe)
 
     def takes(self, count: int) -> bool:
         """Say whether it takes that many arguments."""
@@ -145,10 +148,13 @@ def _table(text: str) -> dict[str, tuple[Signature, ...]]:
     return {name: tuple(known) for name, known in table.items()}
 
 
-def _with_marks(signature: Signature, guards: tuple[Guard, ...], literals: frozenset[int]) -> str:
+def _with_marks(
+    signature: Signature, guards: tuple[Guard, ...], literals: frozenset[int], *, safe: bool = False
+) -> str:
     count, name = len(signature.parameters), signature.name
     varying = [place for place in range(1, count + 1) if place not in literals]
-    template = marked(signature.unmarked, signature.marks._replace(guards=guards), signature.result, count, varying)
+    marks = signature.marks._replace(guards=guards)
+    template = marked(signature.unmarked, marks, signature.result, count, varying, safe=safe)
     # What fails says in which function.
     shown = name if name[0].isalpha() else f"'{name}'"
     return re.sub(rf"!\((?!{re.escape(name)}[ :])", f"!({shown}: ", template)
