@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.sql import types as t
 from flows.sql.compile import time_formats, time_parsers
+from flows.sql.functions.elements import ELEMENTS
 from flows.sql.once import once
 from flows.sql.types import quote_text
 
@@ -43,9 +44,26 @@ _ALIKE = {
 """What FORMAT_DATE and the like call an element."""
 _NAMES = {"MONTH", "MON", "DAY", "DY", "AM", "PM", "A.M.", "P.M."}
 """What is written in the case of its element."""
-_READ = {"YYYY": "%Y", "MM": "%m", "MON": "%b", "DD": "%d", "HH24": "%H", "MI": "%M", "SS": "%S"}
-_DATE = ({"YYYY"}, {"MM", "MON"}, {"DD"})
+_READ = {
+    "YYYY": "%Y",
+    "MM": "%m",
+    "MON": "%b",
+    "MONTH": "%B",
+    "DD": "%d",
+    "HH24": "%H",
+    "MI": "%M",
+    "SS": "%S",
+    **dict.fromkeys(("HH12", "HH"), "%I"),
+    **dict.fromkeys(("A.M.", "P.M."), "%p"),
+    "TZH": "%z",
+}
+"""What PARSE_DATE and the like call an element."""
+_FRACTION = re.compile(r"(%S)\.(?:%FF([1-9]))")
+_DATE = ({"YYYY"}, {"MM", "MON", "MONTH"}, {"DD"})
 """Of which a text has one each that says which day it is: what it lacks would be that of today."""
+_HALVES, _HOURS_OF_HALVES, _HOURS = {"A.M.", "P.M."}, {"HH12", "HH"}, {"HH24", "HH12", "HH"}
+_NAMES_OF_MONTHS = ELEMENTS["b"].reads[0]
+_ZONE = "[+-](?:1[0-4]|0?[0-9])"
 _HEX = "lower(hex({0}))"
 BYTES_TEXTS = {
     "HEX": _HEX,
@@ -127,26 +145,40 @@ def _piece(written: str, local: str, utc: str | None) -> str:
 def reading(parts: list[tuple[str, str]], type_: Type) -> str | None:
     """Return a format as PARSE_DATE and the like take it; None where it says too little, or is read in another way."""
     named = [element.upper() for element, _ in parts if element]
-    said = set(named)
+    said = {element for element in named if not element.startswith("FF")}
     whole = type_ == t.TIME or all(len(said & one) == 1 for one in _DATE)
-    letters = "MON" in said and any(re.search("[A-Za-z]", plain) for _, plain in parts)
-    if not whole or not said or letters or parts[0][1].isspace() or len(named) > len(said) or not said <= _READ.keys():
+    letters = said & {"MON", "MONTH"} and any(re.search("[A-Za-z]", plain) for _, plain in parts)
+    halves = len(said & _HALVES) == bool(said & _HOURS_OF_HALVES) and len(said & _HOURS) <= 1
+    if not whole or not said or letters or not halves or parts[0][1].isspace() or len(named) > len(set(named)):
         return None
-    return "".join(_READ[element.upper()] if element else plain.replace("%", "%%") for element, plain in parts)
+    form = "".join(
+        _READ.get(one.upper(), f"%{one.upper()}") if one else plain.replace("%", "%%") for one, plain in parts
+    )
+    # Parts of seconds stand behind these, and a zone at the end.
+    form = _FRACTION.sub(r"%E\2S", form)
+    form = f"{form.removesuffix('%z:%TZM')}%Ez" if form.endswith("%z:%TZM") else form
+    known = said - {"TZM"} <= _READ.keys() and "%FF" not in form and "%TZM" not in form
+    return form if known and not re.search("%E?z.", form) else None
 
 
 def parsed(form: str, value: str, type_: Type, zone: Zone, failure: str) -> str:
-    """Return what a text stands for by a format of `reading`, which knows no 60th second and no month's whole name.
-
-    Where it has a blank, the text has one.
-    """
-    sql = time_parsers.parsed(form, value, type_, zone, failure)
-    if " " in form:
-        apart = quote_text(time_parsers.pattern(form, blank="+"))
-        sql = f"CASE WHEN NOT regexp_matches({value}, {apart}) THEN {failure} ELSE {sql} END"
-    if "%S" in form:
-        sixty = quote_text(time_parsers.pattern(form.replace("%S", "60")))
-        sql = f"CASE WHEN regexp_matches({value}, {sixty}) THEN {failure} ELSE {sql} END"
-    if "%b" in form:
-        sql = f"CASE WHEN regexp_matches({value}, '[A-Za-z]{{4}}') THEN {failure} ELSE {sql} END"
-    return sql
+    """Return what a text stands for by a format of `reading`, of which it has each part as FORMAT has it."""
+    written = time_parsers.pattern(form, blank="+")
+    months = (
+        _NAMES_OF_MONTHS.replace("(?:", "").replace(")?", "")
+        if "%B" in form
+        else re.sub(r"\(\?:\w+\)\?", "", _NAMES_OF_MONTHS)
+    )
+    # There is no 60th second, and no zone of one digit, in what the text is read by.
+    exact = (
+        written.replace("60|", "").replace(_NAMES_OF_MONTHS, months).replace(ELEMENTS["p"].reads[0], r"(?i:[ap]\.m\.)")
+    )
+    exact = re.sub(r"\(\?:(\\\.\[0-9\]\{1,\d\})\)\?", r"\1", exact)
+    exact = exact.replace(ELEMENTS["Ez"].reads[0], f"{_ZONE}:[0-5]?[0-9]").replace(ELEMENTS["z"].reads[0], _ZONE)
+    text = value
+    if "%p" in form:
+        text = f"regexp_replace({text}, '(?i)([ap])\\.m\\.', '\\1m')"
+    if form.endswith("z"):
+        text = f"regexp_replace(regexp_replace({text}, '([+-])([0-9])((?::[0-9]+)?\\s*)$', '\\10\\2\\3'), ':([0-9]\\s*)$', ':0\\1')"
+    sql = time_parsers.parsed(form, text, type_, zone, failure)
+    return f"CASE WHEN NOT regexp_matches({value}, {quote_text(exact)}) THEN {failure} ELSE {sql} END"

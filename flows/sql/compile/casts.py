@@ -178,6 +178,8 @@ def _by_format(node: exp.Expr, want: Type, scope: Scope, *, safe: bool) -> Value
     value = expression(node.this, scope)
     if value.type == t.UNKNOWN:
         return Value(want.base, "NULL")
+    if value.type == t.NULL and want == t.STRING:
+        return value.null_as(want)
     form_node = joined(written) if written is not None else None
     form = str(form_node.name) if isinstance(form_node, exp.Literal) and form_node.is_string else None
     if {value.type, want} == {t.BYTES, t.STRING} and (form or "").upper() in cast_formats.AS_THEY_ARE:
@@ -230,7 +232,7 @@ def _read_by(  # noqa: PLR0913, PLR0917 - the parts of a cast
         return apply(reader, node, signatures.scalar(reader), [(node.this, value)], scope, safe=safe).sql
     parts = cast_formats.elements(form, want)
     pattern = cast_formats.reading(parts, want) if parts is not None else None
-    if pattern is None:
+    if pattern is None or (where is not UTC and pattern.endswith("z")):
         return None
 
     def build(names: Sequence[str]) -> str:
