@@ -106,6 +106,8 @@ def _trunc(name: str, node: exp.Expr, scope: Scope) -> Value:
     if value.type == t.UNKNOWN or part is None:
         return NOTHING
     if value.type == t.DATE and name != "DATE_TRUNC":
+        if dates.truncate(value.sql, t.DATE, part, UTC) is None:
+            return scope.fault(node, f"{name} does not cut DATE to {part}.")
         value = Value(t.DATETIME, f"CAST({value.sql} AS TIMESTAMP)")
     where = zone(node.expressions[2], name, scope) if len(node.expressions) > 2 else UTC  # noqa: PLR2004
     if where is None:

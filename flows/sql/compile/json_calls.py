@@ -308,7 +308,11 @@ def _made(name: str, node: exp.Expr, scope: Scope) -> Value:
         return Value(
             t.JSON, bound([one.sql for _, one in values], lambda both: _of_arrays(both[0], both[1], values[1][1].type))
         )
-    names = [value.constant for _, value in values[::2]] if name == "JSON_OBJECT" else []
+    names = (
+        [value.constant if value.type == t.STRING else None for _, value in values[::2]]
+        if name == "JSON_OBJECT"
+        else []
+    )
     if name == "JSON_OBJECT" and len(names) * 2 != len(values):
         return scope.fault(node, f"{name} takes names and values by turns: {name}('id', id, 'day', day).")
     if not all(isinstance(one, str) for one in names):

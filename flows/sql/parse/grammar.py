@@ -11,7 +11,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.model.errors import Fault
 from flows.sql.parse.clauses import CLAUSE_RULES
 from flows.sql.parse.reader import QUOTED, Reader
-from flows.sql.parse.spelling import ENDS_VALUE, TEXTS
+from flows.sql.parse.spelling import ENDS_VALUE, TEXTS, is_extreme
 from flows.sql.parse.values import VALUE_RULES
 from flows.sql.parse.words import NEVER_FOLLOW, RESERVED, VALUES
 
@@ -81,7 +81,12 @@ def _reserved(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
     """Give a fault for a reserved word that stands where only the name of what is before it could."""
     for at, (left, token) in enumerate(pairwise(tokens)):
         word = token.text.upper()
-        if word not in NEVER_FOLLOW or token.token_type in QUOTED or _is_value_or_type(tokens, at):
+        if (
+            word not in NEVER_FOLLOW
+            or token.token_type in QUOTED
+            or _is_value_or_type(tokens, at)
+            or is_extreme(tokens, at)
+        ):
             continue
         if left.token_type in ENDS_VALUE and left.text.upper() not in RESERVED - VALUES:
             name = sql[token.start : token.end + 1]

@@ -25,7 +25,7 @@ from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
-from flows.sql.parse.rewrite import for_parser
+from flows.sql.parse.rewrite import for_parser, in_call
 from flows.sql.parse.syntax import SEVERAL, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
 from flows.sql.parse.tree import Nodes, base_tables, line_of, table_identity
@@ -241,7 +241,7 @@ def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
             if called.token_type == TokenType.IDENTIFIER and before == TokenType.STAR:
                 # Pipes write it so, as it is no word of GoogleSQL behind a star.
                 named[place - 1] = _instead(called, TokenType.VAR, called.text)
-            elif before == TokenType.HAVING and _in_call(tokens, place - 2):
+            elif before == TokenType.HAVING and in_call(tokens, place - 2):
                 pass  # MAX and MIN of HAVING in an aggregate are no functions
             elif called.token_type not in _NO_CALLS and _is_call(word := called.text.upper(), before):
                 named[place - 1] = _instead(called, TokenType.VAR, PREFIX + word)
@@ -253,16 +253,6 @@ def _named_calls(sql: str, tokens: list[Token]) -> list[Token]:
             if (kind, text) != (token.token_type, token.text):
                 named[place] = _instead(token, kind, text)
     return named
-
-
-def _in_call(tokens: list[Token], place: int) -> bool:
-    """Say whether a HAVING stands among the arguments of a call, not behind the SELECT of a query."""
-    depth = 0
-    for token in reversed(tokens[:place]):
-        depth += (token.token_type == TokenType.R_PAREN) - (token.token_type == _L_PAREN)
-        if depth < 0 or (not depth and token.token_type == TokenType.SELECT):
-            return depth < 0
-    return False
 
 
 def _is_name(tokens: list[Token], place: int) -> bool:

@@ -12,6 +12,7 @@ from flows.sql.parse.words import PREFIX
 _kind, _text = attrgetter("token_type"), attrgetter("text")
 _FAMILY = "NET"
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
+_BEHIND_EXTREME = {TokenType.ORDER_BY, TokenType.LIMIT}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
 
@@ -22,6 +23,8 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = _pivots(tokens)
     if TokenType.FORMAT in kinds:
         tokens = _formats(tokens)
+    if TokenType.HAVING in kinds:
+        tokens = _extremes(tokens)
     if TokenType.WITH in kinds:
         tokens = _lets(tokens)
     if TokenType.INTERVAL in kinds:
@@ -56,6 +59,30 @@ def _pivots(tokens: list[Token]) -> list[Token]:
             if end > at + 2 and tokens[at + 1].token_type != TokenType.L_PAREN:
                 return [*written, *_in_brackets(tokens[at + 1 : end]), *_pivots(tokens[end:])]
     return written
+
+
+def _extremes(tokens: list[Token]) -> list[Token]:
+    """Put brackets around what names the rows of an aggregate: MAX(price HAVING MIN quantity + 1 ORDER BY day)."""
+    for at in range(len(tokens) - 2, 1, -1):
+        if tokens[at].token_type != TokenType.HAVING or not in_call(tokens, at):
+            continue
+        depth, first, end = 0, at + 2, at + 2
+        while end < len(tokens) and depth >= 0 and not (not depth and tokens[end].token_type in _BEHIND_EXTREME):
+            depth += (tokens[end].token_type in _OPENS) - (tokens[end].token_type in _CLOSES)
+            end += depth >= 0
+        if end > first + 1:
+            tokens = [*tokens[:first], *_in_brackets(tokens[first:end]), *tokens[end:]]
+    return tokens
+
+
+def in_call(tokens: list[Token], place: int) -> bool:
+    """Say whether a HAVING stands among the arguments of a call, not behind the SELECT of a query."""
+    depth = 0
+    for token in reversed(tokens[:place]):
+        depth += (token.token_type == TokenType.R_PAREN) - (token.token_type == TokenType.L_PAREN)
+        if depth < 0 or (not depth and token.token_type == TokenType.SELECT):
+            return depth < 0
+    return False
 
 
 def _formats(tokens: list[Token]) -> list[Token]:

@@ -25,6 +25,11 @@ ENDS_VALUE = {
 """What may be the last word of a value."""
 
 
+def is_extreme(tokens: Sequence[Token], at: int) -> bool:
+    """Say whether a word is the MAX or MIN of HAVING in an aggregate, behind which a value begins."""
+    return at > 0 and tokens[at - 1].token_type == TokenType.HAVING and tokens[at].text.upper() in {"MAX", "MIN"}
+
+
 def behind(text: str, word: str, *, glued: bool) -> str:
     """Return a text with one more word, which stands right behind it only where both do not make another word."""
     one_word = _is_of_word(text[-1:]) and _is_of_word(word[:1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot.tokenizer_core import TokenType
 
 from flows.sql.parse.reader import RANKS
-from flows.sql.parse.spelling import ENDS_VALUE, TEXTS, spelt_before
+from flows.sql.parse.spelling import ENDS_VALUE, TEXTS, is_extreme, spelt_before
 from flows.sql.parse.words import RESERVED, VALUES
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def _in(reader: Reader, at: int) -> str | None:
 
 
 def _follows_value(reader: Reader, at: int) -> bool:
-    """Say whether the word before may end a value: not the last one of SELECT AS VALUE."""
-    if not at or reader.tokens[at - 1].token_type not in ENDS_VALUE:
+    """Say whether the word before may end a value: not the last one of SELECT AS VALUE or of HAVING MAX."""
+    if not at or reader.tokens[at - 1].token_type not in ENDS_VALUE or is_extreme(reader.tokens, at - 1):
         return False
     return [reader.word(at - before) for before in (3, 2, 1)] != ["SELECT", "AS", "VALUE"]
 
 
 def _number(reader: Reader, at: int) -> str | None:
-    if _follows_value(reader, at) and reader.word(at - 1) not in RESERVED - VALUES | {"MAX", "MIN"}:
+    if _follows_value(reader, at) and reader.word(at - 1) not in RESERVED - VALUES:
         value = spelt_before(reader.sql, reader.tokens, at)
         return f"between '{value}' and '{reader.written(at)}' a comma or an operator is missing."
     if at + 1 >= len(reader.tokens) or reader.word(at - 1) == "-":
