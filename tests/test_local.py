@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.demo import EXPORTS
+from flows.shop.exports import EDITION
 from tests.prefect_api import Server, alive_in, clean_environment, free_port
 from tests.tracking.project import LONG, Project, make_project, processes_of
 
@@ -38,6 +40,7 @@ def local(tmp_path_factory):
     root = tmp_path_factory.mktemp("local")
     make_project(root, long=LONG)
     (root / "tables/core/payments.yaml").write_text("description: Nothing else.\n")
+    (root / EXPORTS / "edition.txt").write_text(EDITION)  # its users are all there is
     port, log = free_port(), root / "log"
     with log.open("w") as file:
         running = subprocess.Popen(

@@ -61,7 +61,7 @@ def test_a_run_that_is_cancelled_after_its_work_says_what_it_has_done(project, l
     with relayed(project.server, "COMPLETED", happens) as server:
         assert _execute(project, server, run, log) == 0
     ended = project.server.call("GET", f"flow_runs/{run}")
-    said = "Stopped as it ended: 90 windows, 2 rows"
+    said = "Stopped as it ended: 10 windows, 2 rows"
     assert (ended["state_name"], ended["state"]["message"]) == ("Cancelled", said), log.read_text()
     assert "Traceback" not in log.read_text()
     assert len(_told(project, run)) == 1
@@ -72,7 +72,7 @@ def test_a_run_does_what_those_before_have_left_undone(project, log):
 
     Their worker, or its machine, was killed before it could; those of pods are another's to judge.
     """
-    run = project.start("derived.accounts_again", state="PENDING", start="2026-03-31")
+    run = project.start("derived.accounts_again", state="PENDING", start="2026-01-10")
     project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "RUNNING"})
     project.server.call("POST", f"flow_runs/{run}/set_state", state={"type": "PENDING"}, force=True)
     dead = {found: project.start("derived.accounts_again", state=state) for found, state in LEFT.items()}
