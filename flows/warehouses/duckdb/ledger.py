@@ -40,7 +40,7 @@ def shard_of(identity: str) -> str:
 
 
 def create(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
-    """Create a table's shard where it is missing, and with it the views over all shards."""
+    """Create a table's shard where it is missing, and the view of all shards anew; the others, which read it, stay."""
     shards = _shards(connection)
     shard = ledger_shard(identity)
     if shard in shards:
@@ -48,7 +48,10 @@ def create(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
     connection.execute("CREATE SCHEMA IF NOT EXISTS platform")
     connection.execute(f"CREATE TABLE {shard_of(identity)} ({_DEFINITION})")
     quarantine.create(connection)
-    _create_views(connection, shards | {shard})
+    if shards:
+        _create_ledger(connection, shards | {shard})
+    else:
+        _create_views(connection, {shard})
 
 
 def is_behind(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -85,9 +88,13 @@ def _shards(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, shards: set[str]) -> None:
+def _create_ledger(connection: duckdb.DuckDBPyConnection, shards: set[str]) -> None:
     every = " UNION ALL BY NAME ".join(f"FROM {quote_table(f'platform.{name}')}" for name in sorted(shards))
     connection.execute(f"CREATE OR REPLACE VIEW platform.ledger AS {every}")
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, shards: set[str]) -> None:
+    _create_ledger(connection, shards)
     for name, select in VIEWS.items():
         connection.execute(f"CREATE OR REPLACE VIEW platform.{name} AS {select}")
     connection.execute(f"CREATE VIEW IF NOT EXISTS {_MARK} AS SELECT 1 AS n")
