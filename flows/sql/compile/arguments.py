@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -72,9 +73,10 @@ def zone(node: exp.Expr, name: str, scope: Scope) -> Zone | None:
     value = argument(joined(node), t.STRING, name, scope)
     if value.type == t.UNKNOWN:
         return None
-    if value.constant is None:
+    written = re.fullmatch(r"'([^']*)'", value.sql)
+    if value.constant is None and written is None:
         return Zone(named(value.sql), None)
-    text = str(value.constant)
+    text = str(value.constant) if written is None else written[1]
     offset = fixed(text)
     if offset is None and not known(text):
         scope.fault(node, f"'{text}' is not a time zone. Write a name such as 'Europe/Berlin', or an offset: '+05:30'.")

@@ -210,6 +210,10 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         return NOTHING, []
     if len(values) > 1:
         choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias)
+        if len({alias for alias, _ in values}) == 1:
+            return scope.fault(
+                path[0], f"'{first}' is the name of two columns. Give one of them another name with AS."
+            ), []
         unnamed = "" if all(alias for alias, _ in values) else " Give each subquery a name with AS."
         return scope.fault(path[0], f"'{first}' is ambiguous.{unnamed}{choices and f' Write {choices}.'}"), []
     return (values[0][1], rest) if values else None

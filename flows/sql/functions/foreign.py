@@ -185,7 +185,11 @@ def refusal(name: str, ruled: Iterable[str]) -> str:
         return f"{name} is not supported by the embedded warehouse yet.{same and f' Write {same}.'}"
     if name in _INSTEAD:
         return f"{name} is not a function of GoogleSQL. Write {_INSTEAD[name]}."
-    near = did_you_mean(name, [*signatures.names(), *ruled, *_UNCHECKED], _NEAR)
+    known = [*signatures.names(), *ruled, *_UNCHECKED]
+    value, _, called = name.rpartition(".")
+    if value and called.upper() in known:
+        return f"a call stands behind a value in brackets. Write ({value}).{called}(...), or {called}({value})."
+    near = did_you_mean(name, known, _NEAR)
     return f"{name} is not a function of GoogleSQL that is known here.{near}"
 
 

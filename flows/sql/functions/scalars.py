@@ -121,7 +121,7 @@ DATETIME(DATETIME) -> DATETIME = $1
 DATETIME(DATE, TIME) -> DATETIME = ($1 + $2)
 DATETIME(TIMESTAMP) -> DATETIME = $utc1
 DATETIME(TIMESTAMP, STRING) -> DATETIME = timezone($2, $1) -- fails: there is no such time zone
-DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) -- fails where $1 < 1 OR $1 > 9999: a DATETIME beyond the years 1 to 9999; fails where $4 > 23: an hour beyond 23; in years
+DATETIME(INT64, INT64, INT64, INT64, INT64, INT64) -> DATETIME = make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)) -- fails where $1 < 1 OR $1 > 9999: a DATETIME beyond the years 1 to 9999; fails where $4 > 23 OR TRY(make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))) IS NULL: there is no such day or time; in years
 TIME(INT64, INT64, INT64) -> TIME = CASE WHEN $1 = 23 AND $2 = 59 AND $3 = 60 THEN TIME '00:00:00' ELSE make_time($1, $2, CAST($3 AS DOUBLE)) END -- fails where $1 > 23: an hour beyond 23; fails: the result is out of range
 TIME(TIMESTAMP) -> TIME = CAST($utc1 AS TIME)
 TIME(DATETIME) -> TIME = CAST($1 AS TIME)

@@ -99,16 +99,34 @@ def gives_values(words: Words) -> bool:
 
 def aggregate_in(words: Words) -> str:
     """Return the name of an aggregate that is called without OVER, and in no query inside; nothing where there is none."""
+    return next((name for name, _, _ in _aggregates_in(words) if name), "")
+
+
+def outside_aggregates(words: Words) -> Words:
+    """Return words without the calls of aggregates, and without the queries inside."""
+    left: Words = []
+    begins = 0
+    for _, first, last in _aggregates_in(words):
+        left += words[begins:first]
+        begins = last + 1
+    return [*left, *words[begins:]]
+
+
+def _aggregates_in(words: Words) -> Iterator[tuple[str, int, int]]:
+    """Give the names of aggregates that are called without OVER, and nothing for queries, with their first and last words."""
     at = 0
     while at < len(words) - 1:
+        closed = at
         if words[at + 1].kind == TokenType.L_PAREN and _aggregates(words[at].upper):
             closed = closing(words, at + 1)
             if closed + 1 >= len(words) or words[closed + 1].kind != TokenType.OVER:
-                return words[at].upper
-        if words[at].kind == TokenType.L_PAREN and words[at + 1].upper in {"SELECT", "WITH"}:
-            at = closing(words, at)
-        at += 1
-    return ""
+                yield words[at].upper, at, closed
+            else:
+                closed = at
+        elif words[at].kind == TokenType.L_PAREN and words[at + 1].upper in {"SELECT", "WITH"}:
+            closed = closing(words, at)
+            yield "", at, closed
+        at = max(closed, at) + 1
 
 
 def _aggregates(name: str) -> bool:

@@ -98,7 +98,9 @@ def _reserved(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
 
 
 def _is_value_or_type(tokens: Sequence[Token], at: int) -> bool:
-    """Say whether what follows a word is the value of SELECT AS VALUE, or the type of a field: `STRUCT<name ARRAY<INT64>>`."""
+    """Say whether what follows a word is a zone, the value of SELECT AS VALUE, or the type of a field: `STRUCT<name ARRAY<INT64>>`."""
+    if [one.text.upper() for one in tokens[max(at - 1, 0) : at + 1]] == ["TIME", "ZONE"]:
+        return True
     if tokens[at].text.upper() == "VALUE" and [one.text.upper() for one in tokens[max(at - 2, 0) : at]] == [
         "SELECT",
         "AS",

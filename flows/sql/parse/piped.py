@@ -17,7 +17,7 @@ from flows.sql.parse.brackets import (
     split,
     way_of,
 )
-from flows.sql.parse.piped_groups import grouping
+from flows.sql.parse.piped_groups import grouping, loose
 from flows.sql.parse.piped_names import Changes
 from flows.sql.parse.spelling import ENDS_VALUE
 
@@ -273,6 +273,8 @@ class Piped:
             if not aggregate_in(value):
                 shown = " ".join(word.written for word in value)
                 self._refuse(f"'{shown}' is no aggregate. Write it behind GROUP BY, or |> SELECT behind |> AGGREGATE.")
+            if name := loose(value, keys):
+                self._refuse(f"|> AGGREGATE takes no '{name}' outside of an aggregate. Write |> EXTEND behind it.")
         found = grouping(keys)
         if found is None or (order and found.in_sets):
             known = "columns and expressions that are no literals, each with AS where it needs a name"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlglot.tokenizer_core import TokenType
 
-from flows.sql.parse.brackets import is_literal
+from flows.sql.functions.date_parts import PARTS
+from flows.sql.parse.brackets import is_literal, outside_aggregates
 
 if TYPE_CHECKING:
     from flows.sql.parse.brackets import Words
@@ -51,6 +52,22 @@ def grouping(keys: list[Words]) -> Grouping | None:
             columns.append(key)
             written.append(str(len(columns)))
     return Grouping(columns, f"GROUP BY {', '.join(written)}" if written else "", in_sets)
+
+
+def loose(value: Words, keys: list[Words]) -> str:
+    """Return a column by which a query groups, and which a value names outside of its aggregates; nothing where none is."""
+    rest = outside_aggregates(value)
+    paths = [_spelt(key) for key in keys if _has_name(key) and not _is_set(key)]
+    for at, word in enumerate(rest):
+        before = rest[at - 1].kind if at else None
+        if word.kind not in _NAMES or before in {TokenType.DOT, TokenType.ALIAS} or word.upper in PARTS:
+            continue
+        names = [one.text.lower() for one in rest[at:]]
+        for path in paths:
+            behind = rest[at + len(path)].kind if at + len(path) < len(rest) else None
+            if names[: len(path)] == path and behind != TokenType.L_PAREN:
+                return "".join(path)
+    return ""
 
 
 def _is_set(key: Words) -> bool:

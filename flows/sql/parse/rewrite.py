@@ -7,6 +7,7 @@ from operator import attrgetter
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.sql.parse.chained import calls_first
+from flows.sql.parse.limits import refuse_deep
 from flows.sql.parse.words import PREFIX
 
 _kind, _text = attrgetter("token_type"), attrgetter("text")
@@ -30,7 +31,11 @@ def for_parser(tokens: list[Token]) -> list[Token]:
     if TokenType.INTERVAL in kinds:
         tokens = _counts(tokens)
     if TokenType.DOT in kinds:
-        tokens = calls_first(tokens)
+        moved = calls_first(tokens)
+        if moved is not tokens:
+            # Calls behind one another stand in one another now.
+            refuse_deep(moved)
+        tokens = moved
     if TokenType.UNKNOWN in kinds:
         tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
     if _FAMILY in map(str.upper, map(_text, tokens)):

@@ -77,6 +77,10 @@ def _text(reader: Reader, at: int) -> str | None:
         or (after == "." and before != "JSON")
         or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM)
     ):
+        if after == "." and reader.word(at + 3) == "(":
+            return (
+                f"a call stands behind a value in brackets. Write ({reader.written(at)}).{reader.written(at + 2)}(...)."
+            )
         return f"{reader.written(at)} is a text, and no name. Write `{token.text}`."
     if not at:
         return None
@@ -137,7 +141,7 @@ def _all(reader: Reader, at: int) -> str | None:
 
 
 def _case(reader: Reader, at: int) -> str | None:
-    if _follows_value(reader, at):
+    if _follows_value(reader, at) and (reader.word(at - 2), reader.word(at - 1)) != ("TIME", "ZONE"):
         return f"between '{reader.written(at - 1)}' and 'CASE' a comma is missing."
     return None
 
