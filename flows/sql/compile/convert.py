@@ -153,6 +153,8 @@ def _named(value: Value, names: Iterator[str]) -> Value:
 def _field(value: Value, place: int) -> Value:
     if value.fields:
         return value.fields[place]
+    if value.type == t.NULL:
+        return value
     return Value(value.type.fields[place][1], f"struct_extract_at({value.sql}, {place + 1})")
 
 

@@ -111,12 +111,18 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     if len(relation.columns) != 1:
         return scope.fault(node, f"IN needs a query of one column; this one gives {len(relation.columns)}.")
     inner = relation.columns[0][1]
-    # What is written down before a query does not turn into the type of its column.
-    common = comparable(node, [value._replace(literal=False), Value(inner.type, "x")], scope, ordered=False)
+    # What is written down before a query does not turn into the type of its column, and NULL is an INT64 there.
+    kinds = [t.given(value.type), t.given(inner.type)]
+    if {*kinds} == {t.DATE, t.DATETIME}:
+        written = shown(node.this)
+        instead = f"DATETIME({written})" if kinds[0] == t.DATE else f"DATE({written})"
+        return scope.fault(node, f"IN compares no {kinds[0]} with a query's {kinds[1]}. Write {instead} IN (...).")
+    common = comparable(node, [Value(kind, "x") for kind in kinds], scope, ordered=False)
     if common is None or common == t.UNKNOWN:
         return NOTHING
-    # Of NULL in no rows, DuckDB says NULL where a query of names around it takes the elements of an array.
-    if common == t.FLOAT64 or common.name in _IN_ITS_OWN_WAY or (correlated and "LATERAL (" in relation.sql):
+    # Where a query of names around it takes the elements of an array, or can end in an error, DuckDB mistakes no rows for NULL.
+    mistaken = correlated and any(sign in relation.sql for sign in ("LATERAL (", "error("))
+    if mistaken or common == t.FLOAT64 or common.name in _IN_ITS_OWN_WAY:
         return _among(node, value, (f"ARRAY({relation.sql})", t.array(inner.type)), common, scope)
     sql = relation.sql
     if common != inner.type:
