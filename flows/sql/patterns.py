@@ -8,7 +8,7 @@ _GROUP = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|
 GROUPS = r"(?s)\\Q.*?(?:\\E|\z)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?P?<|\(\??"
 """A regular expression of what a regular expression is made of, as far as one has to know to count its groups."""
 _ASSERTION = re.compile(r"\\Q.*?(?:\\E|\Z)|\\[bBAz]|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[\^$]", re.DOTALL)
-_PLACES = {"^", "$", r"\b", r"\B", r"\A", r"\z"}
+PLACES = {"^", "$", r"\b", r"\B", r"\A", r"\z"}
 
 
 _FLAGS = re.compile(r"\(\?[imsU]+\)")
@@ -68,4 +68,4 @@ def empty(pattern: str) -> bool:
 
 def anywhere(pattern: str) -> str:
     """Return a regular expression that asks for no place in the text: its start or end, or that of a word."""
-    return _ASSERTION.sub(lambda match: "(?:)" if match[0] in _PLACES else match[0], pattern)
+    return _ASSERTION.sub(lambda match: "(?:)" if match[0] in PLACES else match[0], pattern)

@@ -14,11 +14,11 @@ from flows.sql.compile.joined import joined
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.latin import to_bytes, to_text
 from flows.sql.once import bound, failure, once
-from flows.sql.patterns import GROUPS, anywhere, empty, groups_of, parted, pattern_fault
+from flows.sql.patterns import GROUPS, PLACES, anywhere, empty, groups_of, parted, pattern_fault
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
@@ -43,19 +43,15 @@ def _regexp(name: str, node: exp.Expr, scope: Scope) -> Value:
     if t.UNKNOWN in (value.type, expression(node.expressions[1], scope).type):
         return NOTHING
     pattern = _pattern(node, kind)
-    if (
-        pattern is None
-        and name != "REGEXP_EXTRACT_ALL"
-        and which == 1
-        and not isinstance(joined(node.expressions[1]), exp.Literal | exp.ByteString)
-    ):
+    several = name == "REGEXP_EXTRACT_ALL"
+    # Below SAFE. no error may be one that GoogleSQL has not.
+    if pattern is None and which == 1 and not (several and scope.context.lifted is not None):
         given = argument(node.expressions[1], kind, name, scope)
+        if given.type != kind:
+            return NOTHING
         texts = [_from_place(to_text(value.sql, kind), place), to_text(given.sql, kind)]
-        return (
-            Value(kind, to_bytes(bound(texts, lambda names: _by_any(name, *names)), kind))
-            if given.type == kind
-            else NOTHING
-        )
+        result, by_any = (t.array(kind), _all_by_any) if several else (kind, _by_any)
+        return Value(result, to_bytes(bound(texts, lambda names: by_any(name, *names)), result))
     if pattern is None:
         instead = f"Write a CASE with a {name} for each pattern"
         message = (
@@ -104,10 +100,38 @@ def _first(text: str, pattern: str, groups: int) -> str:
 
 def _by_any(name: str, text: str, pattern: str) -> str:
     """Return what the first match of a pattern that rows have keeps; NULL where there is none."""
-    groups = f"len(list_filter(regexp_extract_all({pattern}, {quote_text(GROUPS)}), lambda xsign: regexp_matches(xsign, '^\\((?:$|\\?P?<)')))"
+    kept = _by_groups(name, pattern, lambda groups: _first(text, pattern, groups))
+    return f"CASE WHEN regexp_matches({text}, {pattern}) OR {_groups_in(pattern)} > 1 THEN {kept} END"
+
+
+def _all_by_any(name: str, text: str, pattern: str) -> str:
+    """Return what all matches of a pattern that rows have keep; an error where that matches nothing too, at certain places."""
+
+    def listed(groups: int) -> str:
+        found = f"regexp_extract_all({text}, {pattern}, {groups})"
+        return f"list_transform({found}, lambda xtext: coalesce(xtext, ''))" if groups else found
+
+    found = _by_groups(name, pattern, listed)
+    places = ", ".join(map(quote_text, sorted(PLACES)))
+    asks = f"len(list_filter(regexp_extract_all({pattern}, {quote_text(f'{GROUPS}|[$^]')}), lambda xsign: xsign IN ({places}))) > 0"
+    failed = failure(
+        f"{name} with a pattern that matches nothing too, which the embedded warehouse does not find", pattern
+    )
+    # DuckDB looks once more behind the last sign.
+    of_nothing = f"CASE WHEN {asks} THEN {failed} WHEN {text} = '' THEN {found} ELSE list_slice({found}, 1, -2) END"
+    return f"CASE WHEN regexp_matches('', {pattern}) THEN {of_nothing} ELSE {found} END"
+
+
+def _by_groups(name: str, pattern: str, kept: Callable[[int], str]) -> str:
+    """Return what a pattern that rows have keeps, by how many groups it has; with more than one it is an error."""
     several = failure(f"{name}: a pattern has more than one group", pattern)
-    kept = f"CASE {groups} WHEN 0 THEN {_first(text, pattern, 0)} WHEN 1 THEN {_first(text, pattern, 1)} ELSE {several} END"
-    return f"CASE WHEN regexp_matches({text}, {pattern}) OR {groups} > 1 THEN {kept} END"
+    groups = _groups_in(pattern)
+    return f"CASE WHEN {groups} > 1 THEN {several} WHEN {groups} = 1 THEN {kept(1)} ELSE {kept(0)} END"
+
+
+def _groups_in(pattern: str) -> str:
+    signs = f"regexp_extract_all({pattern}, {quote_text(GROUPS)})"
+    return f"len(list_filter({signs}, lambda xsign: regexp_matches(xsign, '^\\((?:$|\\?P?<)')))"
 
 
 def _from_place(text: str, place: int) -> str:
