@@ -43,6 +43,7 @@ _FROM = {TokenType.FROM}
 _MARKED = {_L_PAREN, TokenType.OFFSET, *_QUOTED}
 _BEHIND_OFFSET = {TokenType.NUMBER, TokenType.PARAMETER, _L_PAREN}
 _kind = attrgetter("token_type")
+_HAS_PLACES = (exp.Ordered, exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets)
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
 
 
@@ -119,13 +120,31 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     except SqlError as error:
         return error.faults
     nodes = Nodes(tree)
-    if any([_unnest_paths(nodes), _join_prefixes(nodes)]):
+    if any([_unnest_paths(nodes), _join_prefixes(nodes), _decimal_places(nodes)]):
         nodes = Nodes(tree)
     if faults := (*_missing_values(nodes), *foreign_forms(nodes)):
         return faults
     for call in nodes.of(exp.Anonymous):
         call.set("this", call.name.removeprefix(PREFIX).upper())
     return Parsed(tree, nodes, tuple(_parameter_faults(nodes)), tuple(unrepeatable(nodes)))
+
+
+def _decimal_places(nodes: Nodes) -> bool:
+    """Write the places of columns in decimal digits: GROUP BY 0x1; say whether there is any."""
+    places = [one for one in nodes.of(exp.HexString) if isinstance(_around(one), _HAS_PLACES)]
+    for one in places:
+        place = exp.Literal.number(int(one.name, 16))
+        place.meta.update(one.meta)
+        one.replace(place)
+    return bool(places)
+
+
+def _around(node: exp.Expr) -> exp.Expr | None:
+    """Return what a node stands in, beside brackets."""
+    around = node.parent
+    while isinstance(around, exp.Paren | exp.Tuple):
+        around = around.parent
+    return around
 
 
 def _unnest_paths(nodes: Nodes) -> bool:

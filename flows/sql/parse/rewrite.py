@@ -14,6 +14,8 @@ _kind, _text = attrgetter("token_type"), attrgetter("text")
 _FAMILY = "NET"
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _BEHIND_EXTREME = {TokenType.ORDER_BY, TokenType.LIMIT}
+_NO_FIELDS = {TokenType.NOT, TokenType.SELECT}
+"""Words that the parser does not take for the name of a field."""
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
 
@@ -36,6 +38,11 @@ def for_parser(tokens: list[Token]) -> list[Token]:
             # Calls behind one another stand in one another now.
             refuse_deep(moved)
         tokens = moved
+    if TokenType.DOT in kinds and not kinds.isdisjoint(_NO_FIELDS):
+        tokens = [
+            _as_name(token) if token.token_type in _NO_FIELDS and before == TokenType.DOT else token
+            for token, before in zip(tokens, [None, *map(_kind, tokens)], strict=False)
+        ]
     if TokenType.UNKNOWN in kinds:
         tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
     if _FAMILY in map(str.upper, map(_text, tokens)):
@@ -126,7 +133,10 @@ def _lets(tokens: list[Token]) -> list[Token]:
 
 
 def _as_name(token: Token) -> Token:
-    """Return a word as a name: the parser would else take UNKNOWN behind IS for NULL, of any type, and WITH for queries."""
+    """Return a word as a name.
+
+    The parser would else take UNKNOWN behind IS for NULL, of any type, WITH for queries, and NOT behind a dot for an operator.
+    """
     return Token(TokenType.VAR, token.text, *_place(token))
 
 
