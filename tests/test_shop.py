@@ -26,11 +26,9 @@ WRITE = "import sys, pathlib, flows.shop; flows.shop.write_exports(pathlib.Path(
 
 
 @pytest.fixture(scope="module")
-def exports(tmp_path_factory):
-    """Return the project's folder that holds the exports."""
-    root = tmp_path_factory.mktemp("project")
-    write_exports(root / ".derived/shop")
-    return root
+def exports(finished_shop):
+    """Return the folder of a demo, which holds the exports: to write them takes as long as all else here."""
+    return finished_shop.root
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.engine.builders import LOG, Rows, do, event, logged, rows, window
 from tests.prefect_api import clean_environment
 from tests.simulator.house import ABOUT, EVENTS, TOTALS
 
-NAME, WINDOWS = "derived.slow", 48
+NAME, WINDOWS = "derived.slow", 24
 SLOW = (
     "SELECT day, SUM(amount) + 0 * SUM(LENGTH(REPEAT(CAST(x AS STRING), 20))) AS n"
     " FROM core.events CROSS JOIN UNNEST(GENERATE_ARRAY(1, 8000)) AS x CROSS JOIN UNNEST(GENERATE_ARRAY(1, 40)) AS y"
@@ -29,7 +29,7 @@ SLOW = (
 @pytest.fixture
 def root(tmp_path):
     """A project with a table of many windows, each of which takes a moment."""
-    window = {"size": "1 day", "start": "2026-01-01", "end": "2026-02-18"}
+    window = {"size": "1 day", "start": "2026-01-01", "end": "2026-01-25"}
     for name, fields in (("core/events", EVENTS), ("derived/slow", {**TOTALS, "window": window, "sql": SLOW})):
         path = tmp_path / f"tables/{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
