@@ -290,9 +290,9 @@ def _misplaced(name: str, inside: Inside, order: Ordering, *, of_rows: bool, win
         return (
             f"{name} with OVER takes no ORDER BY or LIMIT in its brackets. Write the order in OVER (... ORDER BY ...)."
         )
-    same = next(
-        (one for one, _ in order.items[1:] if is_literal(one.unnest()) or isinstance(one.unnest(), exp.Literal)), None
-    )
+    # That a single one orders nothing is said where an order is needed.
+    listed = [one for one, _ in order.items] if len(order.items) > 1 else []
+    same = next((one for one in listed if is_literal(one.unnest()) or isinstance(one.unnest(), exp.Literal)), None)
     if same is not None:
         return f"'{shown(same)}' in the ORDER BY of {name} orders nothing. Leave it out."
     if inside.distinct and "ORDER BY " in window:

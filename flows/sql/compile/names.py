@@ -12,7 +12,7 @@ from flows.sql.compile.clauses import AMBIGUOUS, no_table
 from flows.sql.compile.dispatch import calls, compiles, expression
 from flows.sql.compile.json_paths import extracted
 from flows.sql.compile.scope import Anything
-from flows.sql.compile.structures import struct
+from flows.sql.compile.structures import distinct, struct
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import foreign, signatures
 from flows.sql.once import plain
@@ -199,7 +199,7 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         # What FROM names goes before columns: an element of an array before the array.
         if isinstance(item, Anything):
             return NOTHING, []
-        return (item.whole or struct(item.columns)), rest
+        return (item.whole or distinct(path[0], item.columns, scope) or struct(item.columns)), rest
     values = [(one.alias, value) for one in scope.items for value in one.seen(first)]
     known = [(name, value) for name, value in values if value is not NOTHING]
     if len(values) > len(known) > 0:

@@ -60,8 +60,9 @@ def _with(node: exp.Expr, scope: Scope) -> str:
         outside = scope.context.occurrences
         scope.context.occurrences = []
         own = scope.cte_name(name)
-        relation = recursive(cte, own, scope) if with_.args.get("recursive") else None
-        relation = relation or query(cte.this, _without_columns(scope).inner())
+        alone = _without_columns(scope)
+        relation = recursive(cte, own, alone) if with_.args.get("recursive") else None
+        relation = relation or query(cte.this, alone.inner())
         relation.occurrences, scope.context.occurrences = scope.context.occurrences, outside
         compiled.append(relation.sql if relation.sql.startswith(own) else f"{own} AS ({relation.sql})")
         relation.sql = own

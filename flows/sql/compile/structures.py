@@ -116,9 +116,15 @@ def _in_order(node: exp.Query) -> bool:
     return isinstance(node, exp.Select) and alone and not moved
 
 
+def of_query(node: exp.Expr) -> bool:
+    """Say whether an ARRAY holds what a query gives, as ARRAY(SELECT ...) does and `[(SELECT ...)]` does not."""
+    items = node.expressions
+    return len(items) == 1 and isinstance(items[0], exp.Query) and not node.args.get("value_constructor")
+
+
 @compiles(exp.Array, reads=("struct_name_inheritance", "value_constructor", "bracket_notation"))
 def _array(node: exp.Expr, scope: Scope) -> Value:
-    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+    if of_query(node):
         relation = query(node.expressions[0], scope.inner())
         if relation.anything:
             return NOTHING

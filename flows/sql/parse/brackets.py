@@ -17,6 +17,7 @@ _SIGNS = {TokenType.PLUS, TokenType.DASH}
 _AROUND = {TokenType.L_PAREN, TokenType.R_PAREN, *_SIGNS}
 _NUMBERS = {TokenType.NUMBER}
 _LITERALS = {*TEXTS, TokenType.NUMBER, TokenType.NULL, TokenType.TRUE, TokenType.FALSE}
+_BEGINS_QUERY = {"SELECT", "WITH", "FROM"}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
 
@@ -58,6 +59,17 @@ def in_no_brackets(words: Words) -> Iterator[int]:
         if not depth:
             yield place
         depth += word.kind in _OPENS
+
+
+def of_window(words: Words) -> bool:
+    """Say whether words call a function of a window, outside of queries in brackets."""
+    place = 0
+    while place < len(words):
+        if words[place].kind == TokenType.OVER:
+            return True
+        is_query = words[place].kind in _OPENS and place + 1 < len(words) and words[place + 1].upper in _BEGINS_QUERY
+        place = (closing(words, place) if is_query else place) + 1
+    return False
 
 
 def split(words: Words, kind: TokenType) -> list[Words]:

@@ -130,6 +130,12 @@ def _join(reader: Reader, _: int) -> str | None:
     return f"JOIN stands after {CLAUSES[rank - 1]}. The order is FROM, JOIN, WHERE, GROUP BY." if rank > _FROM else None
 
 
+def _on(reader: Reader, at: int) -> str | None:
+    if reader.frame.rank == _FROM and reader.word(at + 1) in _ENDS_LIST:
+        return "nothing follows ON. Write the condition, or CROSS JOIN in place of JOIN."
+    return None
+
+
 def _set_operation(reader: Reader, at: int) -> str | None:
     frame, word, after = reader.frame, reader.word(at), reader.word(at + 1)
     if reader.word(at - 1) == "*":
@@ -266,6 +272,7 @@ CLAUSE_RULES: dict[TokenType, Rule] = {
     ),
     **dict.fromkeys((TokenType.ORDER_BY, TokenType.LIMIT, TokenType.PARTITION_BY), _clause),
     TokenType.JOIN: _join,
+    TokenType.ON: _on,
     **dict.fromkeys((TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER), _side),
     **dict.fromkeys((TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT), _set_operation),
     TokenType.L_BRACKET: _bracket,

@@ -14,6 +14,7 @@ from flows.sql.parse.brackets import (
     gives_values,
     in_no_brackets,
     listed,
+    of_window,
     split,
     way_of,
 )
@@ -177,7 +178,7 @@ class Piped:
                 self.refuse_lost("|> LIMIT", "" if self._lost == "WHERE" else ", or |> LIMIT before it")
             return
         is_open = bool(self._order) and not self._limit
-        if is_open and word == "WHERE" and not any(one.kind == TokenType.OVER for one in body):
+        if is_open and word == "WHERE" and not of_window(body):
             return
         if word not in OF_ROWS:
             self._lost = ""
@@ -196,7 +197,7 @@ class Piped:
         last = body[-1]
         if last.kind not in ENDS_VALUE and (not last.upper or last.upper in _OPEN_ENDS):
             self._refuse(f"|> WHERE ends after '{last.written}'. Write what follows it, or remove it.")
-        if any(word.kind == TokenType.OVER for word in body):
+        if of_window(body):
             self._read(self._select(self._all(), [*self._words("QUALIFY"), *body]), self._alias)
         else:
             self._where.append(body)
