@@ -21,6 +21,8 @@ def shown(node: exp.Expr) -> str:
         written = node.sql(dialect="bigquery", comments=False, unsupported_level=ErrorLevel.IGNORE)
     except RecursionError:
         return "..."
+    if "<>" in written and (unequal := next((one for one in node.walk() if one.key == "neq"), None)) is not None:
+        written = written.replace("<>", unequal.meta.get("sign", "<>"))
     text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", written)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line
 

@@ -135,6 +135,7 @@ def only(sql):
         ("SELECT 1 AS a UNION ALL SELECT 1 AS a, 2 AS b", "1: the sides of UNION give 1 and 2 columns."),
         ("SELECT SUM(SUM(amount)) AS a FROM core.payments", "1: SUM stands inside another aggregate."),
         ("SELECT INTERVAL 1 DAY AS a", "1: "),
+        ("SELECT 1 != NULL AS a", "1: '1 != NULL' is neither true nor false. Write 1 IS NOT NULL."),
         ("SELECT status.UPPER() AS a FROM core.payments", "1: a call stands behind a value in brackets. Write (status).UPPER(...), or UPPER(status)."),
         ("SELECT 'a'.UPPER() AS a", "1: syntax error: a call stands behind a value in brackets. Write ('a').UPPER(...)."),
         (f"SELECT (status){'.UPPER()' * 60} AS a FROM core.payments", "1: the query nests too deeply (more than 50 levels)"),

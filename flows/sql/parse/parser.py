@@ -126,6 +126,9 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
         return faults
     for call in nodes.of(exp.Anonymous):
         call.set("this", call.name.removeprefix(PREFIX).upper())
+    if "!=" in sql and "<>" not in sql:
+        for unequal in nodes.of(exp.NEQ):
+            unequal.meta["sign"] = "!="
     return Parsed(tree, nodes, tuple(_parameter_faults(nodes)), tuple(unrepeatable(nodes)))
 
 
