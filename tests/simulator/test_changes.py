@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulator.story import Story
 
-FEW = 6
+FEW = 4
 STORIES = int(os.environ.get("DERIVED_TEST_STORIES", FEW))
 """How many stories are told; each is of its number."""
 STEPS = 14
