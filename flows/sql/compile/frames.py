@@ -57,8 +57,12 @@ def refuse_named_windows(order: exp.Expr, scope: Scope) -> None:
             scope.fault(window, f"{said}. Give '{shown(window)}' a name in the SELECT list, and order by that.")
 
 
-def refuse_query(order: exp.Expr | None, spec: exp.Expr | None, scope: Scope) -> None:
-    """Note a fault for a query in the order of a frame by RANGE, which DuckDB does not take."""
+def refuse_query(partition: Sequence[exp.Expr], order: exp.Expr | None, spec: exp.Expr | None, scope: Scope) -> None:
+    """Note a fault for a query in the order of a frame by RANGE, or with a window in OVER, which DuckDB does not take."""
+    queries = [one for part in (*partition, order) if part is not None for one in part.find_all(exp.Select)]
+    if windowed := next((one for one in queries if one.find(exp.Window) is not None), None):
+        said = "a query with OVER inside another OVER is not supported by the embedded warehouse yet"
+        scope.fault(windowed, f"{said}. Give it a name in a SELECT in FROM, and name its column here.")
     if reaches(spec) and order and order.find(exp.Select):
         said = "a query in the ORDER BY of a frame by RANGE is not supported by the embedded warehouse yet"
         scope.fault(order, f"{said}. Give it a name in a SELECT in FROM, and order by that.")

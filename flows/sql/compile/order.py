@@ -288,7 +288,7 @@ def over(name: str, window: exp.Window, scope: Scope, *, ignores_nulls: bool) ->
     parts = [f"PARTITION BY {', '.join(in_window(value.sql, scope) for value in values)}"] if values else []
     scope.partitions.append(frozenset(value.sql for value in values))
     keys = ordering(order.expressions if order else (), scope, [value.sql for value in values])
-    refuse_query(order, spec, scope)
+    refuse_query(partition, order, spec, scope)
     if reaches(spec) and len(keys.items) == 1 and keys.items[0][1].type in t.NUMBERS:
         way, value = keys.keys[-1].way, keys.items[0][1]
         keys = keys._replace(keys=(Key(line_of_numbers(value.sql, value.type), way),))
