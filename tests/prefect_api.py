@@ -167,8 +167,8 @@ def server(home: Path, port: int | None = None, **settings: str):
         **settings,
     )
     is_new = not (home / "prefect.db").exists()
-    if is_new and _BLANK.exists():
-        shutil.copy(_BLANK, home / "prefect.db")
+    if is_new:
+        begin(home)
     log = home / "server.log"
     with process((sys.executable, "-m", *SERVER, str(port)), log, env=environment) as running:
         deadline = time.monotonic() + 180
@@ -183,6 +183,13 @@ def server(home: Path, port: int | None = None, **settings: str):
         if is_new and not _BLANK.exists():
             _keep_blank(home)
         yield Server(url, home)
+
+
+def begin(home: Path) -> None:
+    """Give a server that has never run what it would make first, where that is kept."""
+    home.mkdir(parents=True, exist_ok=True)
+    if _BLANK.exists():
+        shutil.copy(_BLANK, home / "prefect.db")
 
 
 def _keep_blank(home: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from flows.demo import EXPORTS
 from flows.shop.exports import EDITION
-from tests.prefect_api import Server, alive_in, clean_environment, free_port
+from tests.prefect_api import Server, alive_in, begin, clean_environment, free_port
 from tests.tracking.project import LONG, Project, make_project, processes_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def local(tmp_path_factory):
     make_project(root, long=LONG)
     (root / "tables/core/payments.yaml").write_text("description: Nothing else.\n")
     (root / EXPORTS / "edition.txt").write_text(EDITION)  # its users are all there is
+    begin(root / ".derived/prefect")
     port, log = free_port(), root / "log"
     with log.open("w") as file:
         running = subprocess.Popen(
