@@ -214,6 +214,7 @@ def _clip(text: str) -> str:
 
 
 _INSTEAD = {
+    "INTERVAL": "STRING, and CAST(... AS STRING) in the SQL: no table of the embedded warehouse holds INTERVALs",
     "GEOGRAPHY": "longitude and latitude as two FLOAT64 columns",
     "RANGE": "its start and its end as two columns",
 }

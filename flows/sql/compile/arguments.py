@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
+_ELSEWHERE = {"DOW": "DAYOFWEEK", "DOY": "DAYOFYEAR", "EPOCH": "UNIX_SECONDS(x)"}
+"""What other dialects call a part."""
 _MOMENTS = {t.DATE, t.DATETIME, t.TIMESTAMP}
 
 
@@ -41,7 +43,9 @@ def date_part(node: exp.Expr, scope: Scope) -> str | None:
         name = f"WEEK({node.name.upper()})"
     if name in PARTS:
         return name
-    scope.fault(node, f"'{shown(node)}' is not a part of a date or time.{did_you_mean(name, PARTS)}")
+    meant = _ELSEWHERE.get(name)
+    hint = f" Write {meant}." if meant else did_you_mean(name, PARTS)
+    scope.fault(node, f"'{shown(node)}' is not a part of a date or time.{hint}")
     return None
 
 

@@ -81,11 +81,14 @@ def _diff(name: str, node: exp.Expr, scope: Scope) -> Value:
         other = f"'{shown(item)}' is {(right if left.type == kind else left).type}"
         return scope.fault(item, f"{name} takes two of one type, but {other}. Write {kind}({shown(item)}).")
     if of_days and dates.difference(left.sql, right.sql, t.DATE, part) is None:
-        return scope.fault(node, f"{name} does not count in {part}.")
+        return scope.fault(node, f"{name} does not count in {part}. Write TIMESTAMP_DIFF(later, earlier, {part}).")
     # By it, and not by the name, is told what a comparison of the difference says of the two.
     node.meta["counts"] = left.type.name
     sql = dates.difference(left.sql, right.sql, left.type, part)
-    return Value(t.INT64, sql) if sql else scope.fault(node, f"{name} does not count in {part}.")
+    if sql is None:
+        hint = f" Write DATE_DIFF(DATE(later), DATE(earlier), {part})." if left.type == t.TIMESTAMP else ""
+        return scope.fault(node, f"{name} does not count in {part}.{hint}")
+    return Value(t.INT64, sql)
 
 
 def _is_text(node: exp.Expr) -> bool:

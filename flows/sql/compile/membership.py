@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.model.types import Type
-    from flows.sql.compile.scope import Scope
+    from flows.sql.compile.scope import Relation, Scope
 
 
 _IN_ITS_OWN_WAY = {"ARRAY", "STRUCT", "INTERVAL"}
@@ -122,6 +122,8 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
         return NOTHING
     # Where a query of names around it takes the elements of an array, or can end in an error, DuckDB mistakes no rows for NULL.
     mistaken = correlated and any(sign in relation.sql for sign in ("LATERAL (", "error("))
+    if keeps_rows_out(node) and not correlated and _is_row(common):
+        return Value(t.BOOL, _is_given(converted(node.this, value, common, scope), relation, common, scope))
     if mistaken or common == t.FLOAT64 or common.name in _IN_ITS_OWN_WAY:
         return _among(node, value, (f"ARRAY({relation.sql})", t.array(inner.type)), common, scope)
     sql = relation.sql
@@ -130,3 +132,25 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
         own = scope.inner().item_name("")
         sql = f"SELECT CAST({own}.{quote(name)} AS {t.duckdb_type(common)}) FROM ({sql}) AS {own}"
     return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({sql}))")
+
+
+def _is_row(type_: Type) -> bool:
+    """Say whether a type is a STRUCT of parts that DuckDB compares as GoogleSQL does, but for NULL."""
+    return type_.name == "STRUCT" and not any(
+        part == t.FLOAT64 or part.name in _IN_ITS_OWN_WAY for _, part in type_.fields
+    )
+
+
+def _is_given(value: str, relation: Relation, type_: Type, scope: Scope) -> str:
+    """Return whether a query gives a STRUCT, where FALSE and NULL say the same, so that DuckDB looks in a hash table.
+
+    It takes NULL for equal to NULL: a row with one in a part is equal to none.
+    """
+    (name,) = sql_names(relation.columns)
+    own = scope.inner().item_name("")
+    parts = [f"struct_extract_at({own}.{quote(name)}, {place})" for place, _ in enumerate(type_.fields, 1)]
+    row = ", ".join(
+        f"CAST({part} AS {t.duckdb_type(kind)})" for part, (_, kind) in zip(parts, type_.fields, strict=True)
+    )
+    known = " AND ".join(f"{part} IS NOT NULL" for part in parts)
+    return f"({value} IN (SELECT ROW({row}) FROM ({relation.sql}) AS {own} WHERE {known}))"

@@ -219,4 +219,5 @@ def token_fault(sql: str) -> Fault:
     if opened is None:
         return Fault(1, "syntax error: the query cannot be read.")
     line = rest.count("\n", 0, opened.start()) + 1
-    return Fault(line, f"syntax error: {opened[0]} is opened and not closed on its line.")
+    where = "" if opened[0] == "/*" else " on its line"
+    return Fault(line, f"syntax error: {opened[0]} is opened and not closed{where}.")
