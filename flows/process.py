@@ -5,9 +5,10 @@ python -m flows.process
 
 from __future__ import annotations
 
+import os
 import sys
 
-from flows.tracking.process import execute
+from flows.tracking.process import RUN, execute
 
 if __name__ == "__main__":
-    sys.exit(execute())
+    sys.exit(execute(os.environ.get(RUN, "")))

@@ -172,7 +172,7 @@ def test_a_transaction_begins_and_ends_in_one_place():
 
 
 def test_only_wiring_reads_the_environment():
-    """What a run is put together from is decided in one place; blocks look there for Prefect, workers inherit it."""
+    """What a run is put together from is decided in one place; blocks look there for Prefect, workers inherit it, Prefect's name their run."""
     found = {
         module
         for module in FILES
@@ -181,7 +181,7 @@ def test_only_wiring_reads_the_environment():
         and isinstance(node.value, ast.Name)
         and f"{node.value.id}.{node.attr}" in {"os.environ", "os.getenv", "Path.cwd", "Path.home"}
     }
-    assert found <= {"flows", "flows.wiring", "flows.project.workers", "blocks.connection", *COMMANDS}
+    assert found <= {"flows", "flows.wiring", "flows.project.workers", "flows.process", "blocks.connection", *COMMANDS}
 
 
 def _modules(*packages: str) -> list[str]:

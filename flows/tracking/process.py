@@ -40,9 +40,8 @@ TELLING = 60
 """Seconds for which the API is asked again that does not answer."""
 
 
-def execute() -> int:
-    """Execute the run that PREFECT__FLOW_RUN_ID names, and return the exit code of this process."""
-    run = os.environ.get(RUN, "")
+def execute(run: str) -> int:
+    """Execute the run of an id, which the environment names too, and return the exit code of this process."""
     if not _is_id(run):
         sys.stderr.write(
             f"{RUN} names no run: {run!r}. Prefect's worker calls this and sets it, where it starts a run: "

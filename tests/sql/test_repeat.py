@@ -87,7 +87,7 @@ FINE = [
     "SELECT ARRAY_AGG(s ORDER BY ts DESC LIMIT 1) AS x FROM core.events",
     "SELECT ARRAY_AGG(s IGNORE NULLS ORDER BY s) AS x FROM core.events",
     "SELECT STRING_AGG(DISTINCT s, ';' ORDER BY s) AS x FROM core.events",
-    "SELECT STRING_AGG(s, ';' ORDER BY 1, s) AS x FROM core.events",
+    "SELECT STRING_AGG(s, ';' ORDER BY LOWER('x'), s) AS x FROM core.events",
     "SELECT ARRAY(SELECT UPPER(p) FROM UNNEST(parts) AS p WHERE p != '') AS x FROM core.events",
     "SELECT ARRAY(SELECT s FROM core.events ORDER BY s) AS x",
     "SELECT ARRAY(SELECT MAX(s) FROM core.events) AS x",

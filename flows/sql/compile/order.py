@@ -235,13 +235,10 @@ def ordering(ordered: Sequence[exp.Expr], scope: Scope, alike: Collection[str]) 
     """Compile an ORDER BY in which a number is no place; the rows are alike in the values with the SQL `alike`."""
     context = scope.context
     around, context.alike = context.alike, frozenset(alike)
-    values = [(one, expression(one.this, scope)) for one in ordered]
+    items = [(one.this, expression(one.this, scope)) for one in ordered]
     context.alike = around
-    context.decides |= any(value.drifts for _, value in values)
-    return Ordering(
-        [(one.this, value) for one, value in values],
-        tuple(key for one, value in values for key in _keys(one, value, scope)),
-    )
+    context.decides |= any(value.drifts for _, value in items)
+    return Ordering(items, ()).of(ordered, scope, lambda value: value)
 
 
 def _keys(node: exp.Expr, value: Value, scope: Scope) -> list[Key]:

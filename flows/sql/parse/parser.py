@@ -23,6 +23,7 @@ from flows.sql.parse.forms import foreign_forms
 from flows.sql.parse.googlesql import DIALECT, tokenize
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
+from flows.sql.parse.places import decimal_places
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
 from flows.sql.parse.rewrite import for_parser, in_call
@@ -43,7 +44,6 @@ _FROM = {TokenType.FROM}
 _MARKED = {_L_PAREN, TokenType.OFFSET, *_QUOTED}
 _BEHIND_OFFSET = {TokenType.NUMBER, TokenType.PARAMETER, _L_PAREN}
 _kind = attrgetter("token_type")
-_HAS_PLACES = (exp.Ordered, exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets)
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
 
 
@@ -120,7 +120,7 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     except SqlError as error:
         return error.faults
     nodes = Nodes(tree)
-    if any([_unnest_paths(nodes), _join_prefixes(nodes), _decimal_places(nodes)]):
+    if any([_unnest_paths(nodes), _join_prefixes(nodes), decimal_places(nodes)]):
         nodes = Nodes(tree)
     if faults := (*_missing_values(nodes), *foreign_forms(nodes)):
         return faults
@@ -130,24 +130,6 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
         for unequal in nodes.of(exp.NEQ):
             unequal.meta["sign"] = "!="
     return Parsed(tree, nodes, tuple(_parameter_faults(nodes)), tuple(unrepeatable(nodes)))
-
-
-def _decimal_places(nodes: Nodes) -> bool:
-    """Write the places of columns in decimal digits: GROUP BY 0x1; say whether there is any."""
-    places = [one for one in nodes.of(exp.HexString) if isinstance(_around(one), _HAS_PLACES)]
-    for one in places:
-        place = exp.Literal.number(int(one.name, 16))
-        place.meta.update(one.meta)
-        one.replace(place)
-    return bool(places)
-
-
-def _around(node: exp.Expr) -> exp.Expr | None:
-    """Return what a node stands in, beside brackets."""
-    around = node.parent
-    while isinstance(around, exp.Paren | exp.Tuple):
-        around = around.parent
-    return around
 
 
 def _unnest_paths(nodes: Nodes) -> bool:
