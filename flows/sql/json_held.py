@@ -55,13 +55,16 @@ def spelt(text: str) -> str:
 def double(value: str) -> str:
     """Return the shortest text of a number that is no integer, a FLOAT64 or its text."""
     number = f"TRY_CAST({value} AS DOUBLE)"
-    tried = "".join(
-        f"WHEN CAST(printf('%.{digits}g', {number}) AS DOUBLE) = {number} THEN printf('%.{digits}g', {number}) "
-        for digits in (15, 16)
-    )
+
+    def of(digits: int) -> str:
+        # Large ones have an exponent, where %g has none yet.
+        return f"CASE WHEN abs({number}) >= 1e15 THEN printf('%.{digits - 1}e', {number}) ELSE printf('%.{digits}g', {number}) END"
+
+    few = f"printf('%.15g', {number})"
+    tried = "".join(f"WHEN CAST({text} AS DOUBLE) = {number} THEN {text} " for text in (few, of(16)))
     # Of the smallest numbers fewer than 15 digits tell one from the next.
     tiny = f"WHEN abs({number}) < {_TINY} AND {number} <> 0 THEN CAST({number} AS VARCHAR) "
-    return f"regexp_replace(CASE {tiny}{tried}ELSE printf('%.17g', {number}) END, '^(-?[0-9]+)$', '\\1.0')"
+    return f"regexp_replace(CASE {tiny}{tried}ELSE {of(17)} END, '^(-?[0-9]+)$', '\\1.0')"
 
 
 def no_double(text: str) -> str:

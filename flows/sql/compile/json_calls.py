@@ -273,27 +273,31 @@ def _to_json_string(name: str, node: exp.Expr, scope: Scope) -> Value:
     if len(further) > 1 or (pretty is not None and (pretty.type != t.BOOL or not pretty.literal)):
         return scope.fault(node, f"{name} takes a value, and TRUE for lines of their own: {name}(value, TRUE).")
     at = 0 if pretty is not None and pretty.sql.upper() == "TRUE" else None
-    text = json_texts.written(value.sql, value.type, wide=False, at=at)
+    text = json_texts.written(value.sql, value.type, numbers="as texts", at=at)
     has_texts = value.type in (t.STRING, t.JSON) or value.type.element is not None or value.type.fields
     return Value(t.STRING, spelt(text) if has_texts else text)
 
 
 @compiles_call("TO_JSON", fails=False)
 def _to_json(name: str, node: exp.Expr, scope: Scope) -> Value:
-    item, *further = node.expressions
-    if any(shown(one).lower().replace(" ", "") != "stringify_wide_numbers=>false" for one in further):
-        return scope.fault(node, f"{name} with other arguments than one value is not supported. Write {name}(value).")
-    value = expression(item, scope)
+    found = split(name, node, {"stringify_wide_numbers": t.BOOL}, scope)
+    if found is None:
+        return NOTHING
+    items, options = found
+    if len(items) != 1:
+        return scope.fault(node, f"{name} takes one value: {name}(value, stringify_wide_numbers => TRUE).")
+    value = expression(items[0], scope)
     if value.type in (t.UNKNOWN, t.JSON):
         return value
-    return Value(t.JSON, f"CAST({json_texts.written(value.sql, value.type, wide=True)} AS JSON)")
+    numbers: json_texts.Numbers = "wide as texts" if options.get("stringify_wide_numbers") == "true" else "all"
+    return Value(t.JSON, f"CAST({json_texts.written(value.sql, value.type, numbers=numbers)} AS JSON)")
 
 
 def _of_arrays(names: str, values: str, type_: Type) -> str:
     """Return an object of names and values in two ARRAYs; a name that stands twice has its first value."""
     said = "error('JSON_OBJECT: an ARRAY or a name is NULL, or one ARRAY is longer')"
     first = f"list_filter(generate_series(1, len({names})), lambda xat: list_position({names}, {names}[xat]) = xat)"
-    text = json_texts.written(f"{values}[xat]", type_.element or t.UNKNOWN, wide=True)
+    text = json_texts.written(f"{values}[xat]", type_.element or t.UNKNOWN)
     parts = f"list_transform({first}, lambda xat: CAST(to_json({names}[xat]) AS VARCHAR) || ':' || {text})"
     made = f"CAST('{{' || array_to_string({parts}, ',') || '}}' AS JSON)"
     return f"CASE WHEN len({names}) = len({values}) AND list_count({names}) = len({names}) THEN {made} ELSE {said} END"
@@ -319,7 +323,7 @@ def _made(name: str, node: exp.Expr, scope: Scope) -> Value:
         return scope.fault(node, f"{name} takes names that are written down: {name}('id', id).")
     texts = []
     for place, (_, value) in enumerate(values[1::2] if names else values):
-        text = json_texts.written(value.sql, value.type, wide=True)
+        text = json_texts.written(value.sql, value.type)
         key = f"{quote_text(json.dumps(names[place], ensure_ascii=False))} || ':' || " if names else ""
         if not names or names[place] not in names[:place]:
             texts.append(f"{key}{text}")

@@ -89,7 +89,7 @@ def _given(
         path = "'$.name[0]'" if name == "JSON_ARRAY_INSERT" else "'$.name'"
         scope.fault(node, f"{name} takes JSON, and paths and values by turns: {name}(json, {path}, value).")
         return None
-    written = [json_texts.written(value.sql, value.type, wide=True) for value in values]
+    written = [json_texts.written(value.sql, value.type) for value in values]
     steps = [path or [] for path in paths]
     return json.sql, list(zip(steps, values, written, strict=True)), options
 

@@ -57,3 +57,15 @@ def extracted(json: str, steps: Sequence[Step]) -> str:
 def member(name: str) -> str:
     """Return DuckDB's path of a name in an object, which is no place of an ARRAY."""
     return f'$."{name}"' if name.isdigit() else written([name])
+
+
+def named_part(json: str, name: str) -> str:
+    """Return what an object has by a name that a row gives; both are plain."""
+    path = f"'/' || replace(replace({name}, '~', '~0'), '/', '~1')"
+    return f"CASE WHEN json_type({json}) = 'OBJECT' THEN json_extract({json}, {path}) END"
+
+
+def placed_part(json: str, place: str) -> str:
+    """Return what an ARRAY has at a place from 0 that a row gives; both are plain."""
+    inside = f"json_type({json}) = 'ARRAY' AND {place} >= 0 AND {place} < json_array_length({json})"
+    return f"CASE WHEN {inside} THEN json_extract({json}, '$[' || {place} || ']') END"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from flows.sql import types as t
 from flows.sql.compile import cast
@@ -14,6 +14,8 @@ from flows.sql.types import quote_text
 if TYPE_CHECKING:
     from flows.model.types import Type
 
+Numbers = Literal["all", "wide as texts", "as texts"]
+"""What becomes of numbers that no FLOAT64 holds: TO_JSON rounds them, or with stringify_wide_numbers writes texts, as TO_JSON_STRING does."""
 _LEVEL = "  "
 _EXACT = 2**53
 """The largest integer up to which each is a FLOAT64 as well; others are written as texts."""
@@ -24,25 +26,25 @@ def float_text(value: str) -> str:
     return cast.cast(value, t.FLOAT64, t.STRING, "NULL")
 
 
-def written(value: str, type_: Type, *, wide: bool, at: int | None = None) -> str:
+def written(value: str, type_: Type, *, numbers: Numbers = "all", at: int | None = None) -> str:
     """Return the SQL for a value's JSON.
 
-    `wide` says whether numbers stay numbers that no FLOAT64 holds. With `at` each part stands on a line of its own, so many
+    `numbers` says what becomes of those that no FLOAT64 holds. With `at` each part stands on a line of its own, so many
     levels to the right.
     """
-    return once(value, lambda known: _nullable(known, type_, wide=wide, at=at))
+    return once(value, lambda known: _nullable(known, type_, numbers=numbers, at=at))
 
 
-def _nullable(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
-    return f"CASE WHEN {value} IS NULL THEN 'null' ELSE {_text(value, type_, wide=wide, at=at)} END"
+def _nullable(value: str, type_: Type, *, numbers: Numbers, at: int | None) -> str:
+    return f"CASE WHEN {value} IS NULL THEN 'null' ELSE {_text(value, type_, numbers=numbers, at=at)} END"
 
 
-def _text(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
+def _text(value: str, type_: Type, *, numbers: Numbers, at: int | None) -> str:
     within = None if at is None else at + 1
     # What stands before the first part, and behind the last one.
     begins, ends = ("", "") if at is None else (f"\n{_LEVEL * (at + 1)}", f"\n{_LEVEL * at}")
     if type_.element is not None:
-        items = f"list_transform({value}, lambda element: {_nullable('element', type_.element, wide=wide, at=within)})"
+        items = f"list_transform({value}, lambda element: {_nullable('element', type_.element, numbers=numbers, at=within)})"
         listed = f"array_to_string({items}, {quote_text(',' + begins)})"
         if at is None:
             return f"'[' || {listed} || ']'"
@@ -50,22 +52,28 @@ def _text(value: str, type_: Type, *, wide: bool, at: int | None) -> str:
     if type_.name == "STRUCT":
         fields, names = [], set()
         for place, (name, field) in enumerate(type_.fields, 1):
-            if wide and name in names:
+            if numbers != "as texts" and name in names:
                 continue  # JSON has each name once
             names.add(name)
             part = f"struct_extract_at({value}, {place})"
             # The name may hold anything that a quoted identifier may.
             colon = ":" if at is None else ": "
-            fields.append(f"to_json({quote_text(name)}) || '{colon}' || {_nullable(part, field, wide=wide, at=within)}")
+            fields.append(
+                f"to_json({quote_text(name)}) || '{colon}' || {_nullable(part, field, numbers=numbers, at=within)}"
+            )
         between = f" || {quote_text(',' + begins)} || "
         listed = f"{quote_text('{' + begins)} || {between.join(fields)} || {quote_text(ends + '}')}"
         return listed if fields else "'{}'"
-    if type_ == t.JSON and not wide:
+    if type_ == t.JSON and numbers == "as texts":
         return held(value, at)
     if type_ in (t.BOOL, t.NULL, t.JSON):
         return f"CAST({value} AS VARCHAR)"
     if type_ in t.NUMBERS:
-        return _wide_number(value, type_) if wide else _number(value, type_)
+        return (
+            _number(value, type_)
+            if numbers == "as texts"
+            else _of_json(value, type_, stringify=numbers == "wide as texts")
+        )
     if type_ == t.BYTES:
         return f"'\"' || base64({value}) || '\"'"
     if type_ == t.STRING:
@@ -100,12 +108,26 @@ def _number(value: str, type_: Type) -> str:
     )
 
 
-def _wide_number(value: str, type_: Type) -> str:
-    """Return a number as TO_JSON has it: what is no INT64 is a FLOAT64."""
-    if type_ == t.INT64:
-        return f"CAST({value} AS VARCHAR)"
+def _of_json(value: str, type_: Type, *, stringify: bool) -> str:
+    """Return a number as TO_JSON has it: what is no INT64 is a FLOAT64; with `stringify` a text where that is another number."""
     if type_ == t.FLOAT64:
         return _float(value, "0.0", double(value))
-    whole = f"{value} = trunc({value}) AND abs({value}) <= {2**63 - 1}"
-    inexact = double(f"CAST({value} AS DOUBLE)")
-    return f"CASE WHEN {whole} THEN CAST(CAST({value} AS HUGEINT) AS VARCHAR) ELSE {inexact} END"
+    plain = f"CAST({value} AS VARCHAR)"
+    if type_ == t.INT64:
+        return (
+            f"CASE WHEN {value} BETWEEN -{_EXACT} AND {_EXACT} THEN {plain} ELSE '\"' || {plain} || '\"' END"
+            if stringify
+            else plain
+        )
+    whole = f"{value} = trunc({value}) AND {value} BETWEEN -{2**63} AND {2**64 - 1}"
+    integer, inexact = f"CAST(CAST({value} AS HUGEINT) AS VARCHAR)", double(f"CAST({value} AS DOUBLE)")
+    if stringify:
+        kind, text = t.duckdb_type(type_), cast.cast(value, type_, t.STRING, "NULL")
+        integer = f"CASE WHEN abs({value}) <= {_EXACT} THEN {integer} ELSE '\"' || {integer} || '\"' END"
+        inexact = once(
+            inexact,
+            lambda number: (
+                f"CASE WHEN TRY_CAST({number} AS {kind}) = {value} THEN {number} ELSE '\"' || {text} || '\"' END"
+            ),
+        )
+    return f"CASE WHEN {whole} THEN {integer} ELSE {inexact} END"

@@ -11,7 +11,7 @@ from flows.model.types import Type
 from flows.sql import types as t
 from flows.sql.compile.convert import converted
 from flows.sql.compile.dispatch import compiles, compiles_call, expression, query
-from flows.sql.compile.json_paths import member
+from flows.sql.compile.json_paths import member, named_part, placed_part
 from flows.sql.compile.keys import ORDER
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.once import bound, failure
@@ -225,13 +225,13 @@ def _struct_part(node: exp.Expr, struct: Value, index: Value, first: int, scope:
 
 def _json_part(node: exp.Expr, json: Value, index: Value, scope: Scope) -> Value:
     """Compile a name or a place in brackets after JSON."""
+    if index.type not in (t.STRING, t.INT64, t.NULL):
+        said = f"in the brackets behind JSON stands a name or a place, a STRING or an INT64, but '{shown(node.expressions[0])}' is {index.type}"
+        return scope.fault(node, f"{said}. Write json['name'] or json[0].")
     key = index.constant
     if isinstance(key, str):
-        path = quote_text(member(key))
-    elif isinstance(key, int) and key >= 0:
-        path = f"'$[{key}]'"
-    else:
-        return scope.fault(
-            node, f"'{shown(node)}': a name or place in JSON must be written down. Write json['name'] or json[0]."
-        )
-    return Value(t.JSON, f"json_extract({json.sql}, {path})")
+        return Value(t.JSON, f"json_extract({json.sql}, {quote_text(member(key))})")
+    if isinstance(key, int) and key >= 0:
+        return Value(t.JSON, f"json_extract({json.sql}, '$[{key}]')")
+    part = named_part if index.type == t.STRING else placed_part
+    return Value(t.JSON, bound([json.sql, index.sql], lambda names: part(*names)))
