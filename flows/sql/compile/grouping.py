@@ -29,11 +29,17 @@ _WORDS: dict[type[exp.Expr], str] = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp
 
 
 def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
-    """Return the SQL of all that a query groups by, None where it does not, and the terms of its GROUP BY."""
+    """Return the SQL of all that a query groups by, None where it does not, and the terms of its GROUP BY.
+
+    Both are empty where it makes one group of all rows, also of none: GROUP BY ().
+    """
     group = node.args.get("group")
     if group is None:
         return None, []
     scope.guard(group, {"expressions", "all"})
+    if _is_nothing(group.expressions[0]) and len(group.expressions) == 1:
+        scope.groups = {}
+        return [], []
     several = any(isinstance(item, _SETS) for item in group.expressions)
     groups: list[str] = []
     of: dict[str, str] = {}
@@ -74,6 +80,7 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
             scope.spelt[sql] = spelt
         return sql
 
+    _refuse_nothing(group, scope)
     found: list[tuple[exp.Expr, str]] = []
     terms = [_sets(item, term, found) for item in group.expressions]
     if several:
@@ -81,6 +88,23 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
     scope.groups = of
     scope.context.compiled |= done
     return groups, terms
+
+
+def _is_nothing(item: exp.Expr) -> bool:
+    return isinstance(item, exp.Tuple) and not item.expressions
+
+
+def _refuse_nothing(group: exp.Expr, scope: Scope) -> None:
+    """Note a fault for () beside other groups, and for sets of groups without any."""
+    for item in group.expressions:
+        if _is_nothing(item):
+            scope.fault(item, "GROUP BY () has nothing beside it. Leave () out, or write GROUPING SETS ((...), ()).")
+    for sets in group.find_all(*_SETS):
+        is_set = isinstance(sets, exp.GroupingSets)
+        if not sets.expressions or (not is_set and any(map(_is_nothing, sets.expressions))):
+            scope.fault(
+                sets, f"{_WORDS[type(sets)]} needs a column in each of its places. Write {_WORDS[type(sets)]} (a, b)."
+            )
 
 
 def _value(item: exp.Expr, target: exp.Expr | Starred | None, scope: Scope) -> Value:

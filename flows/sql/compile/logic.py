@@ -85,9 +85,11 @@ def _is(node: exp.Expr, scope: Scope) -> Value:
 @compiles(exp.NullSafeEQ, exp.NullSafeNEQ)
 def _distinct(node: exp.Expr, scope: Scope) -> Value:
     left, right = expression(node.this, scope), expression(node.expression, scope)
-    common = comparable(node, [left, right], scope)
+    common = comparable(node, [left, right], scope, ordered=False)
     if common is None:
         return NOTHING
+    if common != t.INTERVAL and t.holds(common, (t.INTERVAL,)):
+        return scope.fault(node, f"'{shown(node)}' compares {common.name}s that hold INTERVAL. Compare their parts.")
     sides = [converted(node.this, left, common, scope), converted(node.expression, right, common, scope)]
     sign = "IS NOT DISTINCT FROM" if isinstance(node, exp.NullSafeEQ) else "IS DISTINCT FROM"
     of_intervals, of_others = signatures.operator(sign)

@@ -60,7 +60,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     if qualify and not scope.windowed:
         scope.fault(node.args["qualify"], "QUALIFY needs a window function. Write its conditions in WHERE or HAVING.")
     values = [value for _, _, value in items]
-    one_row = node.args.get("from_") is None or (scope.aggregated and groups is None)
+    one_row = node.args.get("from_") is None or groups == [] or (scope.aggregated and groups is None)
     columns = [Column(item.unalias(), name, value) for item, name, value in items]
     distinct_rows = node.args.get("distinct")
     unique = None if several else _told_apart(groups, scope, one_row=one_row)

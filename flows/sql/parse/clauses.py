@@ -202,7 +202,9 @@ def _side(reader: Reader, at: int) -> str | None:
 
 
 def _bracket(reader: Reader, at: int) -> str | None:
-    if reader.word(at - 1) not in {"FROM", "JOIN", "."} or reader.word(at + 2) != "]":
+    if reader.word(at - 1) not in {"FROM", "JOIN", "."} or reader.word(at + 2) != "]" or reader.frame.rank != _FROM:
+        return None
+    if reader.word(at - 2) == "DISTINCT":
         return None
     name = reader.tokens[at + 1].text
     return f"'[{name}]' is no name. Write it as `{name}`."
