@@ -9,15 +9,16 @@ from flows.sql.decimals import in_units
 _ULP = 2.4e-16
 _LIMIT = "1e29"
 """From where on a NUMERIC has no room."""
+_BELOW_LIMIT, _NEAR_LIMIT = "9.999999999999999e28", "1.000000000000001e29"
 _LACKS = "a NUMERIC whose last places FLOAT64 does not decide: write it as FLOAT64"
 
 
 def _decided(name: str, found: str, error: str, fails: str) -> str:
     """Return the right side of a line by its FLOAT64 and by how far from the exact value that may be."""
-    low, high = (f"CAST({found} {sign} {error} AS DECIMAL(38, 9))" for sign in "-+")
+    low, high = (f"TRY_CAST({found} {sign} {error} AS DECIMAL(38, 9))" for sign in "-+")
     return (
         f"CAST({found} AS DECIMAL(38, 9)) -- strict; {fails}; fails where abs({found}) >= {_LIMIT}: the result is out of range; "
-        f"lacks where {low} <> {high}: {name} of {_LACKS}"
+        f"lacks where {low} IS DISTINCT FROM {high}: {name} of {_LACKS}"
     )
 
 
@@ -45,7 +46,7 @@ def _power(name: str) -> str:
     """Return the right side of a line of POW."""
     scale = "length(rtrim(split_part(CAST($1 AS VARCHAR), '.', 2), '0'))"
     digits = f"({in_units('$1', 9)} // CAST('1' || repeat('0', CAST(9 - {scale} AS INTEGER)) AS HUGEINT))"
-    few = f"$2 = trunc($2) AND $2 BETWEEN 1 AND 127 AND $2 * log10(greatest(CAST(abs({digits}) AS DOUBLE), 1)) < 37.9"
+    few = f"$2 = trunc($2) AND $2 BETWEEN 1 AND 127 AND ($2 = 1 OR $2 * log10(greatest(CAST(abs({digits}) AS DOUBLE), 1)) < 37.9)"
     # Elsewhere too, where DuckDB may look at what it does not need.
     times = "CAST(least(greatest($2, 1), 127) AS BIGINT)"
     product = f"list_reduce(list_transform(generate_series(1, {times}), lambda xtime: {digits}), lambda xone, xtwo: xone * xtwo)"
@@ -64,7 +65,11 @@ def _power(name: str) -> str:
         _OF_POW,
         f"fails where $1 = 0 AND $2 < 0: division by zero; fails where $1 < 0 AND $2 <> trunc($2): {name} of a negative number",
     ).partition(" -- ")
-    return f"CASE WHEN {few} THEN {exactly} ELSE {found} END -- {marks.replace('lacks where ', f'lacks where NOT ({few}) AND ')}"
+    # What has few digits is found to the last one, which rounding its FLOAT64 may say to be beyond.
+    marks = marks.replace("lacks where ", f"lacks where NOT ({few}) AND ").replace(
+        f">= {_LIMIT}", f"> CASE WHEN {few} THEN {_NEAR_LIMIT} ELSE {_BELOW_LIMIT} END"
+    )
+    return f"CASE WHEN {few} THEN {exactly} ELSE {found} END -- {marks}"
 
 
 LOGARITHMS = "\n".join(

@@ -14,7 +14,7 @@ from flows.sql.compile.dispatch import expression
 from flows.sql.compile.joined import joined
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.compile.zones import UTC, Zone
-from flows.sql.functions.date_parts import PARTS
+from flows.sql.functions.date_parts import CLOCK, PARTS
 from flows.sql.once import apart
 from flows.sql.shown import shown
 from flows.sql.zone_names import fixed, known, named
@@ -54,9 +54,15 @@ def argument(item: exp.Expr, want: Type, name: str, scope: Scope) -> Value:
     return _taken(item, expression(item, scope), want, name, scope)
 
 
-def moment(item: exp.Expr, kind: Type, name: str, scope: Scope) -> Value:
-    """Compile an argument of a call that is named for one kind of dates and times, and takes others as what they are."""
+def moment(item: exp.Expr, kind: Type, name: str, scope: Scope, unit: str = "") -> Value:
+    """Compile an argument of a call that is named for one kind of dates and times, and takes others as what they are.
+
+    `unit` says by what it moves them: a DATE by no part of a day.
+    """
     value = expression(item, scope)
+    if value.type == t.DATE and kind in _MOMENTS and unit in CLOCK:
+        instead = kind if kind != t.DATE else t.DATETIME
+        return scope.fault(item, f"{name} does not move a DATE by {unit}. Write {instead}({shown(item)}).")
     if {kind, value.type} <= _MOMENTS:
         kind = t.DATETIME if value.type == t.DATE != kind else value.type
     return _taken(item, value, kind, name, scope)

@@ -59,9 +59,10 @@ def _move(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind, verb = name.rsplit("_", 1)
     if len(node.expressions) != 2 or not isinstance(node.expressions[1].unnest(), exp.Interval):  # noqa: PLR2004 - a value and an interval
         return scope.fault(node, f"{name} takes a {kind} and an interval: {name}(..., INTERVAL 1 DAY).")
-    item = node.expressions[0]
-    value = moment(item, Type(kind), name, scope)
-    return moved(node, value, "+" if verb == "ADD" else "-", node.expressions[1], scope)
+    item, interval = node.expressions
+    unit = interval.unnest().args.get("unit")
+    value = moment(item, Type(kind), name, scope, unit.name.upper() if isinstance(unit, exp.Var) else "")
+    return moved(node, value, "+" if verb == "ADD" else "-", interval, scope)
 
 
 @compiles_call("DATE_DIFF", "TIMESTAMP_DIFF", "DATETIME_DIFF", "TIME_DIFF")

@@ -82,7 +82,7 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
 
     _refuse_nothing(group, scope)
     found: list[tuple[exp.Expr, str]] = []
-    terms = [_sets(item, term, found) for item in group.expressions]
+    terms = [(_sets if _is_set(item) else _alone)(item, term, found) for item in group.expressions]
     if several:
         scope.context.grouped[id(node)] = {id(item): sql for item, sql in found}
     scope.groups = of
@@ -124,7 +124,10 @@ def _value(item: exp.Expr, target: exp.Expr | Starred | None, scope: Scope) -> V
         return scope.fault(item, "GROUP BY takes no WITH(...). Write it in the SELECT list, and group by its name.")
     with plain(item, scope, "GROUP BY"):
         value = expression(target, scope)
-    if target is item and isinstance(item, exp.Literal | exp.Null | exp.Boolean) and value.type != t.UNKNOWN:
+    is_literal = isinstance(item, exp.Literal | exp.Null | exp.Boolean) or (
+        value.literal and (bool(value.fields) or value.type.element is not None)
+    )
+    if target is item and is_literal and value.type != t.UNKNOWN:
         scope.fault(item, f"GROUP BY {shown(item)} makes one group of all rows. Write GROUP BY with a column.")
     return value
 
@@ -202,6 +205,15 @@ def _sets(item: exp.Expr, term: Callable[[exp.Expr], str], found: list[tuple[exp
         return f"{_WORDS[type(item)]} ({', '.join(_sets(one, term, found) for one in item.expressions)})"
     if isinstance(item, exp.Tuple):
         return f"({', '.join(_sets(one, term, found) for one in item.expressions)})"
+    return _alone(item, term, found)
+
+
+def _is_set(item: exp.Expr) -> bool:
+    return isinstance(item, _SETS) or (isinstance(item, exp.Tuple) and not item.expressions)
+
+
+def _alone(item: exp.Expr, term: Callable[[exp.Expr], str], found: list[tuple[exp.Expr, str]]) -> str:
+    """Return the SQL of one column, which is a STRUCT where several stand in brackets."""
     one = item.this if isinstance(item, exp.Paren) else item
     sql = term(one)
     found.append((one, sql))

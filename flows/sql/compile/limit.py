@@ -29,7 +29,13 @@ def limits_of(node: exp.Expr, scope: Scope) -> tuple[str, bool]:
 
 def count(node: exp.Expr, scope: Scope) -> int:
     """Return the number of LIMIT and OFFSET."""
-    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdecimal() and int(node.name) < 2**63:
-        return int(node.name)
+    number = node.unnest()
+    if (
+        isinstance(number, exp.Literal)
+        and not number.is_string
+        and number.name.isdecimal()
+        and int(number.name) < 2**63
+    ):
+        return int(number.name)
     scope.fault(node, f"'{shown(node)}': LIMIT and OFFSET take a whole number of INT64.")
     return 0

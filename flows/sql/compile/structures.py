@@ -167,12 +167,14 @@ def _typeof(name: str, node: exp.Expr, scope: Scope) -> Value:
     return Value(t.STRING, f"CASE WHEN {value.sql} IS NULL THEN {text} ELSE {text} END")
 
 
-@compiles_call("ARRAY_CONCAT")
-def _array_concat(name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    """Refuse NULL without a type; the table of functions has all others."""
-    null = next((item for item in node.expressions if isinstance(item.unnest(), exp.Null)), None)
+@compiles_call("ARRAY_CONCAT", "RANGE_BUCKET")
+def _of_arrays(name: str, node: exp.Expr, scope: Scope) -> Value | None:
+    """Refuse NULL without a type for an ARRAY; the table of functions has all others."""
+    arrays = node.expressions[name == "RANGE_BUCKET" :]
+    null = next((item for item in arrays if isinstance(item.unnest(), exp.Null)), None)
+    taken = "ARRAYs" if name == "ARRAY_CONCAT" else "a number and an ARRAY"
     said = (
-        f"{name} takes ARRAYs, and NULL has no type. Write CAST(NULL AS ARRAY<INT64>), or as an ARRAY of another type."
+        f"{name} takes {taken}, and NULL has no type. Write CAST(NULL AS ARRAY<INT64>), or as an ARRAY of another type."
     )
     return scope.fault(null, said) if null is not None else None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from itertools import compress, count
+from operator import attrgetter
 from typing import ClassVar
 
 from sqlglot import exp
@@ -10,7 +12,8 @@ from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.parsers.bigquery import BigQueryParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from flows.sql.parse.words import NAMES
+from flows.sql.parse.spelling import TEXTS
+from flows.sql.parse.words import NAMES, RESERVED
 
 # The parser copies each table of every FROM to find paths of arrays among them, which few have: see `flows.sql.parse.parser`.
 BigQueryParser.SUPPORTS_IMPLICIT_UNNEST = False
@@ -44,6 +47,8 @@ class _GoogleSQL(BigQuery):
 
 
 DIALECT = _GoogleSQL()
+_DOTS = {TokenType.DOT}
+_kind = attrgetter("token_type")
 _EXPONENT = re.compile(r"[0-9.]+[eE][0-9]+[+-]")
 _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _SUM = re.compile(rf"{_NUMBER}(?:[+-]{_NUMBER})+(?![\w.])")
@@ -51,8 +56,19 @@ _PART = re.compile(rf"({_NUMBER})|(\+)|-")
 
 
 def tokenize(sql: str) -> list[Token]:
-    """Return the words and signs of a text: sqlglot takes 1e9+1, without blanks, for one number."""
+    """Return the words and signs of a text.
+
+    sqlglot takes 1e9+1, without blanks, for one number, and words of SQL behind a dot, which are names, for those words.
+    """
     tokens = list(DIALECT.tokenize(sql))
+    for at in compress(count(1), map(_DOTS.__contains__, map(_kind, tokens))):
+        name, *after = tokens[at : at + 2] or [tokens[-1]]
+        called = bool(after) and after[0].token_type == TokenType.L_PAREN
+        of_text = at > 1 and tokens[at - 2].token_type in TEXTS
+        if name.text.upper() in RESERVED and sql[name.start - 1] == "." and not (called or of_text):
+            tokens[at] = Token(
+                TokenType.IDENTIFIER, name.text, name.line, name.col, name.start, name.end, name.comments
+            )
     if _EXPONENT.search(sql) is None:
         return tokens
     found: list[Token] = []

@@ -42,7 +42,7 @@ _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
 _FROM = {TokenType.FROM}
 _MARKED = {_L_PAREN, TokenType.OFFSET, *_QUOTED}
-_BEHIND_OFFSET = {TokenType.NUMBER, TokenType.PARAMETER, _L_PAREN}
+_BEHIND_OFFSET = {TokenType.NUMBER, TokenType.HEX_STRING, TokenType.PARAMETER, _L_PAREN}
 _kind = attrgetter("token_type")
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
 

@@ -1,4 +1,4 @@
-"""Places of columns that are written in hexadecimal digits: GROUP BY 0x1."""
+"""Places of columns, and numbers of rows, that are written in hexadecimal digits: GROUP BY 0x1, LIMIT 0x2."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sqlglot import exp
 if TYPE_CHECKING:
     from flows.sql.parse.tree import Nodes
 
-_HAVE_PLACES = (exp.Ordered, exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets)
+_HAVE_PLACES = (exp.Ordered, exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Limit, exp.Offset)
 
 
 def decimal_places(nodes: Nodes) -> bool:
-    """Write the places of columns in decimal digits; say whether there is any."""
+    """Write the places of columns and numbers of rows in decimal digits; say whether there is any."""
     places = [one for one in nodes.of(exp.HexString) if isinstance(_around(one), _HAVE_PLACES)]
     for one in places:
         place = exp.Literal.number(int(one.name, 16))

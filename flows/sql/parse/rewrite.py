@@ -14,8 +14,7 @@ _kind, _text = attrgetter("token_type"), attrgetter("text")
 _FAMILY = "NET"
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _BEHIND_EXTREME = {TokenType.ORDER_BY, TokenType.LIMIT}
-_NO_FIELDS = {TokenType.NOT, TokenType.SELECT}
-"""Words that the parser does not take for the name of a field."""
+_ZONE, _ZONED = {"AT", "ZONE"}, {"EXTRACT", "CAST", "SAFE_CAST"}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
 
@@ -30,6 +29,8 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = _extremes(tokens)
     if TokenType.WITH in kinds:
         tokens = _lets(tokens)
+    if set(map(str.upper, map(_text, tokens))) >= _ZONE:
+        tokens = _zones(tokens)
     if TokenType.INTERVAL in kinds:
         tokens = _counts(tokens)
     if TokenType.DOT in kinds:
@@ -38,11 +39,6 @@ def for_parser(tokens: list[Token]) -> list[Token]:
             # Calls behind one another stand in one another now.
             refuse_deep(moved)
         tokens = moved
-    if TokenType.DOT in kinds and not kinds.isdisjoint(_NO_FIELDS):
-        tokens = [
-            _as_name(token) if token.token_type in _NO_FIELDS and before == TokenType.DOT else token
-            for token, before in zip(tokens, [None, *map(_kind, tokens)], strict=False)
-        ]
     if TokenType.UNKNOWN in kinds:
         tokens = [_as_name(token) if token.token_type == TokenType.UNKNOWN else token for token in tokens]
     if _FAMILY in map(str.upper, map(_text, tokens)):
@@ -97,6 +93,35 @@ def in_call(tokens: list[Token], place: int) -> bool:
     return False
 
 
+def _zones(tokens: list[Token]) -> list[Token]:
+    """Put brackets around what stands behind AT TIME ZONE in EXTRACT and CAST: AT TIME ZONE '+0' || hours."""
+    for at in range(len(tokens) - 4, 2, -1):
+        if [one.text.upper() for one in tokens[at : at + 3]] != ["AT", "TIME", "ZONE"]:
+            continue
+        opens, end = _opening(tokens, at), _end_of_call(tokens, at + 3)
+        if tokens[opens - 1].text.upper() in _ZONED and end > at + 4:
+            tokens = [*tokens[: at + 3], *_in_brackets(tokens[at + 3 : end]), *tokens[end:]]
+    return tokens
+
+
+def _opening(tokens: list[Token], at: int) -> int:
+    """Return where the bracket stands in which a word does; 0 where it stands in none."""
+    depth = 0
+    while at and depth >= 0:
+        at -= 1
+        depth += (tokens[at].token_type in _CLOSES) - (tokens[at].token_type in _OPENS)
+    return at
+
+
+def _end_of_call(tokens: list[Token], at: int) -> int:
+    """Return where the bracket is closed in which a word stands."""
+    depth = 0
+    while at < len(tokens) and depth >= 0:
+        depth += (tokens[at].token_type in _OPENS) - (tokens[at].token_type in _CLOSES)
+        at += depth >= 0
+    return at
+
+
 def _formats(tokens: list[Token]) -> list[Token]:
     """Put DEFAULT in place of FORMAT in casts, whose formats the parser would else put into other words, without the type."""
     return [
@@ -135,7 +160,7 @@ def _lets(tokens: list[Token]) -> list[Token]:
 def _as_name(token: Token) -> Token:
     """Return a word as a name.
 
-    The parser would else take UNKNOWN behind IS for NULL, of any type, WITH for queries, and NOT behind a dot for an operator.
+    The parser would else take UNKNOWN behind IS for NULL, of any type, and WITH for queries.
     """
     return Token(TokenType.VAR, token.text, *_place(token))
 
