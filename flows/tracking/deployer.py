@@ -19,7 +19,7 @@ from flows.api.errors import BusyError, detail_of, told_of
 from flows.model.errors import UsageError
 from flows.tracking.deployment import WORK_POOL
 from flows.tracking.desired import desired, is_same, request_of
-from flows.tracking.making import make
+from flows.tracking.making import delete_doubles, delete_strays, make
 from flows.tracking.pace import TRIES, Pace, patiently, tries_for
 
 if TYPE_CHECKING:
@@ -78,6 +78,11 @@ class Known:
         """Say whether a deployment is there as it is to be."""
         there = self.deployments.get((one.kind, one.name))
         return there is not None and is_same(one, there, self.automations.get(there["id"], []))
+
+    def strays(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the automations that run none of the deployments, by what they would run."""
+        ids = {one["id"] for one in self.deployments.values()}
+        return {id_: there for id_, there in self.automations.items() if id_ not in ids}
 
 
 def deploy(
@@ -147,6 +152,8 @@ async def _deploy(
             todo.append(partial(_tell, one.name, work, names, result, progress))
         progress.begin(len(todo))
         await pace.run(todo)
+        await delete_strays(api, pace.patiently, known.strays())
+        await delete_doubles(api, pace.patiently, [one.name for one in changed if one.triggers])
         result.created.sort()
         result.updated.sort()
         await _delete(api, list(deleted))

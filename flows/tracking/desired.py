@@ -22,8 +22,10 @@ _WRITTEN = (
     "job_variables",
     "pull_steps",
     "path",
+    "paused",
 )
 _TRIGGER = ("type", "posture", "expect", "match", "match_related", "after", "for_each", "threshold", "within")
+_ACTIONS = ("actions", "actions_on_trigger", "actions_on_resolve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def _payload(table: Table, deployment: dict[str, Any]) -> dict[str, Any]:
         "job_variables": deployment["work_pool"].get("job_variables", {}),
         "pull_steps": [],
         "path": None,
+        "paused": False,
     }
 
 
@@ -100,16 +103,24 @@ def is_same(wanted: Desired, there: dict[str, Any], automations: list[dict[str, 
         and there["enforce_parameter_schema"]
         and _schedules(payload["schedules"]) == _schedules(there["schedules"])
         and payload["concurrency_limit"] == limit.get("limit")
-        and payload["concurrency_options"]["collision_strategy"]
-        == (there["concurrency_options"] or {}).get("collision_strategy")
+        and payload["concurrency_options"] == _plain(there["concurrency_options"] or {})
         and wanted.starts == _starts(own)
     )
 
 
 def _schedules(schedules: list[dict[str, Any]]) -> list[Any]:
     return sorted(
-        [str(one["slug"]), one["active"], one["schedule"].get("cron"), one["schedule"].get("timezone")]
-        for one in schedules
+        (
+            [
+                one["slug"],
+                one["active"],
+                _plain(one["schedule"]),
+                one.get("parameters") or {},
+                one.get("max_scheduled_runs"),
+            ]
+            for one in schedules
+        ),
+        key=str,
     )
 
 
@@ -150,8 +161,9 @@ def _starts(automations: list[dict[str, Any]]) -> list[Any]:
     """Return what automations do to the deployment that they run, in an order of its own."""
     return sorted(
         (
-            [one["name"], one["enabled"], *(_plain(one["trigger"].get(name)) for name in _TRIGGER)]
-            + [_plain(action | {"deployment_id": None}) for action in one["actions"]]
+            [one["name"], one["enabled"], one["description"] or "", _plain(one.get("tags") or [])]
+            + [_plain(one["trigger"].get(name)) for name in _TRIGGER]
+            + [[_plain(action | {"deployment_id": None}) for action in one.get(name) or []] for name in _ACTIONS]
             for one in automations
         ),
         key=str,

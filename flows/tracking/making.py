@@ -1,4 +1,7 @@
-"""One deployment and its triggers made on a server, each once, though an answer may come late or never."""
+"""One deployment and its triggers made on a server, each once, though an answer may come late or never.
+
+So they are where others deploy at the same moment, or a deployment was deleted, of which the server keeps the triggers.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import httpx
 
 from flows.api.errors import LostError
+from flows.tracking.deployment import trigger_name
 from flows.tracking.desired import automations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from flows.api.client import Api
 
 Again: TypeAlias = "Callable[[Callable[[], Awaitable[httpx.Response]]], Awaitable[httpx.Response]]"
 """Does a request, again after a while where the server is busy."""
 
+ASKED = 50
+"""How many triggers are asked for by name at once: of each there may be several."""
 LATE = (0.5, 1, 2, 4)
 """Seconds after which it is looked what a request has done that was given up, and came to the server nevertheless."""
 
@@ -86,6 +92,51 @@ async def _make_trigger(api: Api, again: Again, deployment: str, automation: dic
             await again(ask)
 
 
+async def delete_doubles(api: Api, again: Again, tables: Iterable[str]) -> None:
+    """Delete triggers that are there twice, as two who deployed at once have both made them; the newest stays.
+
+    Whoever is the last to make one looks after that, and so sees both.
+    """
+    names = [trigger_name(one) for one in tables]
+    for first in range(0, len(names), ASKED):
+        asked = {"automations": {"name": {"any_": names[first : first + ASKED]}}, "limit": 4 * ASKED}
+        answer = await again(partial(api.request, "POST", "/automations/filter", asked))
+        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for one in answer.json():
+            for action in one["actions"]:
+                if action["type"] == "run-deployment" and action["deployment_id"]:
+                    found.setdefault((one["name"], action["deployment_id"]), []).append(one)
+        for there in found.values():
+            for older in sorted(there, key=_age)[:-1]:
+                await _delete(api, again, older["id"])
+
+
+async def delete_strays(api: Api, again: Again, automations: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Delete the triggers of deployments that are gone: a server keeps those of one that a person deletes.
+
+    Args:
+        api: where.
+        again: does a request.
+        automations: those that run a deployment that was not there, by its id; others of them than ours stay.
+    """
+    for deployment, there in automations.items():
+        ours = [one["id"] for one in there if one["name"].endswith(trigger_name(""))]
+        if ours and not await _is_there(api, again, deployment):
+            for one in ours:
+                await _delete(api, again, one)
+
+
+async def _is_there(api: Api, again: Again, deployment: str) -> bool:
+    """Say whether there is a deployment, of whichever flow, or made since all were asked for."""
+    try:
+        await again(partial(api.request, "GET", f"/deployments/{deployment}"))
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
 async def _delete(api: Api, again: Again, automation: str) -> None:
     try:
         await again(partial(api.request, "DELETE", f"/automations/{automation}"))
@@ -97,6 +148,8 @@ async def _delete(api: Api, again: Again, automation: str) -> None:
 
 def _named(automation: dict[str, Any], answer: httpx.Response) -> list[dict[str, Any]]:
     """Return the automations of an answer that have the name of one, the newest last."""
-    return sorted(
-        (one for one in answer.json() if one["name"] == automation["name"]), key=lambda one: str(one["created"])
-    )
+    return sorted((one for one in answer.json() if one["name"] == automation["name"]), key=_age)
+
+
+def _age(automation: dict[str, Any]) -> tuple[str, str]:
+    return str(automation["created"]), automation["id"]

@@ -119,17 +119,39 @@ def test_only_what_changed_is_made_again(deployed):
 
 
 def test_what_was_changed_on_the_server_is_set_right(deployed):
-    """A trigger that somebody deleted, a schedule that was added, a parameter that was changed."""
+    """Whatever a person has changed there, `prefect deploy --all` would set it right too; but the last it leaves.
+
+    A server keeps the triggers of a deployment that is deleted, which then start nothing for ever.
+    """
     right = deployed.state()
-    there = {one["name"]: one["id"] for one in deployed.server.call("POST", "deployments/filter")}
-    for one in deployed.server.call("POST", "automations/filter"):
-        if one["actions"][0]["deployment_id"] == there["derived.top_items"]:
-            deployed.server.call("DELETE", f"automations/{one['id']}")
+    there = {one["name"]: one for one in deployed.server.call("POST", "deployments/filter")}
+    of = {name: f"deployments/{one['id']}" for name, one in there.items()}
+    schedules = {name: f"{of[name]}/schedules/{one['schedules'][0]['id']}" for name, one in there.items()}
+    automations = deployed.server.call("POST", "automations/filter")
+    triggers = {one["name"].partition(" ")[0]: one for one in automations}
+
+    deployed.server.call("PATCH", of["core.orders"], description="mine")
+    deployed.server.call("POST", f"{of['core.payments']}/pause_deployment")
     more = [{"slug": "often", "schedule": {"cron": "* * * * *", "timezone": "UTC"}, "active": True}]
-    deployed.server.call("POST", f"deployments/{there['core.users']}/schedules", more)
-    deployed.server.call("PATCH", f"deployments/{there['core.orders']}", description="mine")
-    assert deployed.deploy()["updated"] == ["core.orders", "core.users", "derived.top_items"]
+    deployed.server.call("POST", f"{of['core.users']}/schedules", more)
+    deployed.server.call("PATCH", schedules["derived.purchases_by_user"], parameters={"force": True})
+    described = triggers["derived.revenue_by_category"] | {"description": "mine", "tags": ["mine"]}
+    deployed.server.call("PUT", f"automations/{described['id']}", **_without(described, "id", "created", "updated"))
+    deployed.server.call("DELETE", of["derived.revenue_by_country"])
+    waiting = {"collision_strategy": "ENQUEUE", "grace_period_seconds": 900}
+    deployed.server.call("PATCH", of["derived.revenue_by_item"], concurrency_options=waiting)
+    deployed.server.call("DELETE", f"automations/{triggers['derived.top_items']['id']}")
+
+    said = deployed.deploy()
+    assert said["created"] == ["derived.revenue_by_country"]
+    assert said["updated"] == sorted(there.keys() - {"derived.revenue_by_country"})
     assert deployed.state() == right
+    names = [one["name"] for one in deployed.server.call("POST", "automations/filter")]
+    assert sorted(names) == sorted(one["name"] for one in automations)
+
+
+def _without(found: dict[str, object], *names: str) -> dict[str, object]:
+    return {name: value for name, value in found.items() if name not in names}
 
 
 def test_a_deployment_whose_table_is_gone_goes_when_somebody_says_so(deployed):

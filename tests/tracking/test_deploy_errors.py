@@ -66,13 +66,18 @@ def test_ctrl_c_does_not_wait_for_the_tables_to_be_read(deployed):
 
 
 class _Losing(BaseHTTPRequestHandler):
-    """Hands requests on to a server, but gives no answer to the first of a kind, which comes there late."""
+    """Hands requests on to a server, but gives no answer to the first of a kind, which comes there late.
+
+    Or it hands that on after somebody else has done something.
+    """
 
     behind = ""
     lost = ""
     """Method and path of what is lost, as a pattern."""
     until = ""
     """The same of the request after which it comes to the server; empty where it comes there at once."""
+    meanwhile: ClassVar[list[Callable[[], object]]] = []
+    """What somebody else does before it comes to the server, with its answer."""
     held: ClassVar[list[Callable[[], httpx.Response]]] = []
     is_lost = False
 
@@ -84,10 +89,12 @@ class _Losing(BaseHTTPRequestHandler):
         send = partial(_answered, self.command, address, content=content, headers=kept, timeout=60)
         if re.fullmatch(self.lost, asked) and not _Losing.is_lost:
             _Losing.is_lost = True
-            self.held.append(send)
-            if not self.until:
-                self.held.pop()()
-            return
+            if not self.meanwhile:
+                self.held.append(send)
+                if not self.until:
+                    self.held.pop()()
+                return
+            self.meanwhile.pop()()
         answer = send()
         if self.held and re.fullmatch(self.until, asked):
             self.held.pop()()
@@ -131,6 +138,16 @@ def test_a_trigger_is_there_once_whatever_was_lost(deployed, monkeypatch, lost, 
     assert deployed.state() == right
 
 
+def test_two_who_deploy_at_once_leave_one_trigger(deployed, monkeypatch):
+    """Who is the last to make one deletes the other's, which would start a second run of each commit."""
+    right = deployed.state()
+    others = []
+    monkeypatch.setattr(_Losing, "meanwhile", [lambda: others.append(deployed.deploy())])
+    said = _deploy_losing(deployed, monkeypatch, TRIGGER)
+    assert said["updated"] == others[0]["updated"] == ["derived.top_items"]
+    assert deployed.state() == right
+
+
 def test_what_is_lost_is_asked_for_as_often_as_a_person_says(deployed, monkeypatch):
     """By the setting of Prefect's client, here never again; the next deploy makes what is missing."""
     right = deployed.state()
@@ -140,12 +157,13 @@ def test_what_is_lost_is_asked_for_as_often_as_a_person_says(deployed, monkeypat
     assert deployed.state() == right
 
 
-def _deploy_losing(deployed, monkeypatch, lost, until, fails=0, **environment):
+def _deploy_losing(deployed, monkeypatch, lost, until="", fails=0, **environment):
     """Deploy a change of one table through who loses something, and return what is said of it."""
     [table] = [one for one in deployed.server.call("POST", "deployments/filter") if one["name"] == "derived.top_items"]
     deployed.server.call("PATCH", f"deployments/{table['id']}", description="mine")
     behind = deployed.server.url.removesuffix("/api")
-    for name, value in {"behind": behind, "lost": lost, "until": until, "is_lost": False, "held": []}.items():
+    given = {"behind": behind, "lost": lost, "until": until, "is_lost": False, "held": []}
+    for name, value in given.items():
         monkeypatch.setattr(_Losing, name, value)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Losing) as losing:
         threading.Thread(target=losing.serve_forever, daemon=True).start()
