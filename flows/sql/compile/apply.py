@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from flows.sql import types as t
 from flows.sql.compile.cast_hint import cast_hint
 from flows.sql.compile.convert import chosen, converted
@@ -19,8 +21,6 @@ from flows.sql.shown import of_row, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlglot import exp
-
     from flows.sql.compile.scope import Scope
     from flows.sql.compile.value import Read
     from flows.sql.functions.match import Match
@@ -32,6 +32,8 @@ _OF_INTERVALS = {"MIN", "MAX", "MIN_BY", "MAX_BY"}
 """What takes INTERVALs by their order, and gives any one of equal ones."""
 _CHOOSING = {"IF", "COALESCE", "IFNULL"}
 """What gives one of its arguments."""
+_WITH_DEFAULT, _DEFAULT = {"LAG", "LEAD"}, 2
+"""What gives its last argument, at that place, where there is no row: one value for all rows."""
 
 
 def apply(  # noqa: PLR0913 - the parts of a call
@@ -111,6 +113,8 @@ def _misfit(name: str, matched: Match, arguments: Sequence[tuple[exp.Expr, Value
             return f"{of.name}s have no order, which {name} needs. Compare their parts."
         if kind in (E, O) and t.holds(of, (t.INTERVAL,)) and name not in _OF_INTERVALS:
             return f"{name} of {of} is not supported by the embedded warehouse. Write TIMESTAMP_DIFF(later, earlier, SECOND) or EXTRACT(... FROM ...) in it."
+        if name in _WITH_DEFAULT and place == _DEFAULT and not (value.same and item.find(exp.Query) is None):
+            return f"{name} takes what is the same for all rows in place of '{shown(item)}'. Write IFNULL around it, or a literal."
         written = signature.written[place] if signature.written else None
         constant = "" if value.literal and value.type == t.BYTES else value.constant
         if written is not None and not written.takes(constant):

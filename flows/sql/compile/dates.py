@@ -81,10 +81,11 @@ def series(type_: Type, first: str, last: str, step: str, part: str) -> str | No
         low, high, by = names
         count, each = filled(steps.template, names), filled(listed.template, names)
         many = failure(f"GENERATE_{type_}_ARRAY: more than {_MOST_ELEMENTS:,} elements")
-        counted = f"CASE WHEN xcount < 0 THEN [] WHEN xcount >= {_MOST_ELEMENTS} THEN {many} ELSE {each} END"
+        counted = f"CASE WHEN xcount >= {_MOST_ELEMENTS} THEN {many} ELSE {each} END"
         return (
             f"CASE WHEN {low} IS NULL OR {high} IS NULL OR {by} IS NULL THEN NULL "
             f"WHEN {by} = 0 THEN {failure(f'GENERATE_{type_}_ARRAY: a step of zero')} "
+            f"WHEN CASE WHEN {by} > 0 THEN {low} > {high} ELSE {low} < {high} END THEN [] "
             f"ELSE list_extract(list_transform([{count}], lambda xcount: {counted}), 1) END"
         )
 

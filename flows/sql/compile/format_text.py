@@ -185,11 +185,14 @@ def _of_float(place: re.Match[str], flags: str, sql: str) -> str | None:
             # NaN and infinity have blanks before them.
             width = f"CASE WHEN isfinite({name}) THEN {int(place['width'] or 0)} ELSE 0 END"
             zeros = f"repeat('0', {width} - length({sign}) - length({digits})) || " if "0" in flags else ""
-            return f"({sign} || {zeros}{digits})"
+            text = f"({sign} || {zeros}{digits})"
+            return f"upper({text})" if place["kind"] == "F" else text
 
         text = once(plain, grouped)
         return once(text, lambda name: _padded(name, place))
-    written = f"{place['width']}{place['point'] or ''}{place['kind']}"
+    # No digits of %g are one, which DuckDB takes for as many as there are.
+    one_digit = place["kind"] in "gG" and place["point"] and not int(place["places"] or 0)
+    written = f"{place['width']}{'.1' if one_digit else place['point'] or ''}{place['kind']}"
     if "0" not in flags:
         return f"printf('%{flags}{written}', {plain})"
     # NaN and infinity have blanks before them.

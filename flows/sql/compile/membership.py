@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _IN_ITS_OWN_WAY = {"ARRAY", "STRUCT", "INTERVAL"}
 """What DuckDB does not compare as GoogleSQL does."""
+_LEVELS = re.compile(r'"t([0-9]+)_')
+"""How deep the queries lie whose rows SQL names; it may name those of which its value does not depend."""
 
 
 @compiles(exp.In, reads=("query", "unnest"))
@@ -102,10 +105,7 @@ def _among(node: exp.Expr, value: Value, array: tuple[str, Type], common: Type, 
 
 
 def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
-    around, scope.context.reads = scope.context.reads, set()
     relation = query(node.args["query"], scope.inner())
-    correlated = any(level <= scope.level for level, _ in scope.context.reads)
-    scope.context.reads |= around
     if relation.anything:
         return NOTHING
     if len(relation.columns) != 1:
@@ -121,6 +121,7 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     if common is None or common == t.UNKNOWN:
         return NOTHING
     # Where a query of names around it takes the elements of an array, or can end in an error, DuckDB mistakes no rows for NULL.
+    correlated = any(int(level) <= scope.level for level in _LEVELS.findall(relation.sql))
     mistaken = correlated and any(sign in relation.sql for sign in ("LATERAL (", "error("))
     if keeps_rows_out(node) and not correlated and _is_row(common):
         return Value(t.BOOL, _is_given(converted(node.this, value, common, scope), relation, common, scope))

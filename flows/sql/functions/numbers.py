@@ -26,7 +26,7 @@ def _series(type_: str, step: str) -> str:
     listed = f"list_filter(list_transform(generate_series(0, {steps}), lambda xstep: {each}), lambda xone: {within})"
     return (
         f"CASE WHEN $null THEN NULL {endless}WHEN {step} = 0 THEN !(GENERATE_ARRAY with a step of zero) "
-        f"WHEN CAST($2 - $1 AS DOUBLE) / {step} >= 16000 THEN {many} ELSE {listed} END"
+        f"WHEN CASE WHEN {step} > 0 THEN $1 > $2 ELSE $1 < $2 END THEN [] WHEN CAST($2 - $1 AS DOUBLE) / {step} >= 16000 THEN {many} ELSE {listed} END"
     )
 
 

@@ -96,7 +96,7 @@ SPLIT(STRING, STRING) -> ARRAY<STRING> = CASE WHEN $2 IS NOT NULL THEN string_sp
 REGEXP_CONTAINS(STRING, STRING) -> BOOL = regexp_matches($1, $2) -- fails: the pattern is no regular expression
 REGEXP_REPLACE(STRING, STRING, STRING) -> STRING = regexp_replace($1, $2, $3, 'g') -- fails: the pattern is no regular expression
 TO_HEX(BYTES) -> STRING = lower(hex($1))
-FROM_HEX(STRING) -> BYTES = unhex($1) -- fails: the text is not of that form
+FROM_HEX(STRING) -> BYTES = unhex($1) -- fails where NOT regexp_full_match($1, '[0-9a-fA-F]*'): the text is not of that form
 TO_BASE64(BYTES) -> STRING = base64($1)
 FROM_BASE64(STRING) -> BYTES = list_extract(list_transform([regexp_replace($1, '\s', '', 'g')], lambda xtext: from_base64(rpad(xtext, CAST((length(xtext) + 3) // 4 * 4 AS INTEGER), '='))), 1) -- fails: the text is not of that form
 MD5(STRING) -> BYTES = unhex(md5($1))
