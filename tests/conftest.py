@@ -17,8 +17,10 @@ from tests.shop import finished_shop, shop
 from tests.workers import (
     pytest_collection_finish,
     pytest_collection_modifyitems,
+    pytest_runtest_setup,
     pytest_unconfigure,
     pytest_xdist_make_scheduler,
+    resting,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_make_collect_report",
     "pytest_runtest_makereport",
+    "pytest_runtest_setup",
     "pytest_unconfigure",
     "pytest_xdist_make_scheduler",
     "shop",
@@ -43,7 +46,11 @@ settings.load_profile("project")
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory):
     """A real Prefect server, shared by all tests."""
-    with prefect_api.server(tmp_path_factory.mktemp("prefect")) as running:
+    home = tmp_path_factory.mktemp("prefect")
+    with (
+        prefect_api.server(home, **prefect_api.WITHOUT_LOOPS) as running,
+        resting("prefect_server", running.pid),
+    ):
         yield running
 
 

@@ -23,8 +23,18 @@ from flows.commands.processes import SERVER
 REPOSITORY = Path(__file__).parents[1]
 PREFECT = (sys.executable, "-m", "prefect")
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "derived-tests"
-_BLANK = _CACHE / f"prefect-{version('prefect')}.db"
+_BLANK = _CACHE / f"prefect-{'-'.join(map(version, ('prefect', 'prefect-gcp', 'prefect-kubernetes')))}.db"
 """What a server's database is at its beginning."""
+_MADE = {
+    "PREFECT_API_DATABASE_MIGRATE_ON_START": "false",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
+"""Lets a server take its database as it is; to look whether it is up to date it imports all of Prefect's integrations."""
+WITHOUT_LOOPS = {
+    f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN")
+}
+"""Lets a server not ask its database every few seconds for what no test has: late and paused runs, idle workers."""
 _HTTP = httpx.Client(
     timeout=180,
     verify=False,  # noqa: S501 - servers of this machine, without TLS
@@ -46,6 +56,8 @@ class Server:
     url: str
     home: Path
     """Its PREFECT_HOME."""
+    pid: int = 0
+    """Its process, where `server` has started it."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -169,6 +181,8 @@ def server(home: Path, port: int | None = None, **settings: str):
     is_new = not (home / "prefect.db").exists()
     if is_new:
         begin(home)
+    if _BLANK.exists():
+        environment |= _MADE
     log = home / "server.log"
     with process((sys.executable, "-m", *SERVER, str(port)), log, env=environment) as running:
         deadline = time.monotonic() + 180
@@ -182,7 +196,7 @@ def server(home: Path, port: int | None = None, **settings: str):
             assert time.monotonic() < deadline, log.read_text()
         if is_new and not _BLANK.exists():
             _keep_blank(home)
-        yield Server(url, home)
+        yield Server(url, home, running.pid)
 
 
 def begin(home: Path) -> None:

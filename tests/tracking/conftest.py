@@ -10,6 +10,7 @@ from tests import prefect_api
 from tests.prefect_api import REPOSITORY
 from tests.tracking.deploying import Deploying
 from tests.tracking.project import ACCOUNTS, BROKEN, LATE, LONG, Project, deploy, make_project
+from tests.workers import resting
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,8 @@ def deploying(tmp_path_factory):
     """The example tables, one of them with resources, beside a new server without a work pool."""
     root = tmp_path_factory.mktemp("deploying")
     shutil.copytree(REPOSITORY / "tables", root / "tables")
-    with prefect_api.server(tmp_path_factory.mktemp("server")) as server:
+    home = tmp_path_factory.mktemp("server")
+    with prefect_api.server(home, **prefect_api.WITHOUT_LOOPS) as server, resting("deploying", server.pid):
         made = Deploying(root, server)
         made.change("core.users", "strategy:", "resources: {cpu: 0.5, memory: 4 GB, timeout: 2 hours}\nstrategy:")
         yield made
