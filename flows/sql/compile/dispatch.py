@@ -16,7 +16,7 @@ from flows.model.errors import SqlError
 from flows.sql.compile.scope import Relation, Scope
 from flows.sql.compile.value import FAULTY, NOTHING, NOTHING_READ, Value
 from flows.sql.once import plain
-from flows.sql.parse.tree import call_name
+from flows.sql.parse.tree import call_name, operands
 from flows.sql.shown import shown
 from flows.sql.types import BIGNUMERIC, NULL, duckdb_type, given
 
@@ -165,10 +165,10 @@ def _typed(node: exp.Expr, value: Value) -> Value:
 
 def _null_operand(node: exp.Expr) -> str:
     """Say what is wrong with an operator that has NULL written down on one side; an empty text where nothing is."""
-    left, right = node.this, node.expression
-    if type(left) not in _MAY_BE_NULL and type(right) not in _MAY_BE_NULL:
+    given = operands(node, exp.DPipe) if isinstance(node, exp.DPipe) else [node.this, node.expression]
+    if not any(type(side) in _MAY_BE_NULL for side in given):
         return ""
-    sides = [side.unnest() for side in (left, right) if isinstance(side, exp.Expr)]
+    sides = [side.unnest() for side in given if isinstance(side, exp.Expr)]
     known = [side for side in sides if type(side) is not exp.Null]
     if len(known) == len(sides):
         return ""

@@ -82,6 +82,8 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
         scope.items = [*outside, *scope.items[before:]]
     else:
         item = _joined(join.this, scope) if join.this.args.get("joins") else _source(join.this, scope)
+        if side in {"RIGHT", "FULL"} and item.startswith(_LATERAL):
+            scope.fault(join, f"{side} JOIN takes no ARRAY of a row. Write LEFT JOIN.")
     of_left, of_right = scope.items[first:before], scope.items[before:]
     for source in {"LEFT": of_right, "RIGHT": of_left, "FULL": scope.items[first:]}.get(side, []):
         source.columns = [
@@ -96,17 +98,8 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
             condition = f" ON {boolean(on, scope, 'ON').sql}"
         note_bounds(on, scope, _bounded_sides(scope, of_left, of_right, side))
     else:
-        condition = " ON TRUE" if side else ""
-        if side or kind == "INNER" or (kind != "CROSS" and not isinstance(join.this, exp.Unnest)):
-            if isinstance(join.this, exp.Unnest):
-                condition = " ON TRUE"
-            elif not any(isinstance(source, Anything) for source in of_right):
-                scope.fault(
-                    join, f"{(side + ' ') if side else ''}JOIN needs ON or USING. Write CROSS JOIN for every pair."
-                )
-                # What would be joined by USING is ambiguous without it: no fault of its own.
-                for source in of_right:
-                    source.columns = [(name, NOTHING) for name, _ in source.columns]
+        of_array = isinstance(join.this, exp.Unnest) or item.startswith(_LATERAL)
+        condition = _of_all(join, side, kind, scope, None if of_array else of_right)
     if not condition:
         return f" CROSS JOIN {item}"
     if item.startswith(_LATERAL) and "SELECT" in condition and side in {"", "LEFT"}:
@@ -115,6 +108,18 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
         kept = condition.removeprefix(" ON ")
         item, condition = f"LATERAL (SELECT * FROM {item.removeprefix('LATERAL ')} WHERE {kept}) AS {own}", " ON TRUE"
     return f" {side + ' ' if side else ''}JOIN {item}{condition}"
+
+
+def _of_all(join: exp.Expr, side: str, kind: str, scope: Scope, joined: list[FromItem] | None) -> str:
+    """Return the condition of a join that has none, which tables need, but not an ARRAY (`joined` is None)."""
+    if joined is None:
+        return " ON TRUE" if side or kind == "INNER" else ""
+    if (side or kind != "CROSS") and not any(isinstance(source, Anything) for source in joined):
+        scope.fault(join, f"{(side + ' ') if side else ''}JOIN needs ON or USING. Write CROSS JOIN for every pair.")
+        # What would be joined by USING is ambiguous without it: no fault of its own.
+        for source in joined:
+            source.columns = [(name, NOTHING) for name, _ in source.columns]
+    return " ON TRUE" if side else ""
 
 
 def _refuse_kind(join: exp.Expr, side: str, kind: str, scope: Scope) -> None:

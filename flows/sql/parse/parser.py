@@ -44,7 +44,8 @@ _FROM = {TokenType.FROM}
 _MARKED = {_L_PAREN, TokenType.OFFSET, *_QUOTED}
 _BEHIND_OFFSET = {TokenType.NUMBER, TokenType.HEX_STRING, TokenType.PARAMETER, _L_PAREN}
 _kind = attrgetter("token_type")
-_OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE}
+_BOUND = {TokenType.AMP, TokenType.CARET, TokenType.PIPE, TokenType.DPIPE}
+"""Operators that GoogleSQL binds otherwise than the parser."""
 
 
 class Parsed(NamedTuple):
@@ -202,7 +203,7 @@ def _one_select(sql: str) -> exp.Query:
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
         raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
-    if any(sign in sql for sign in "&^|") and any(token.token_type in _OF_BITS for token in tokens):
+    if any(sign in sql for sign in "&^|") and any(token.token_type in _BOUND for token in tokens):
         bind(tree)
     return tree
 
@@ -309,7 +310,7 @@ def marked(sql: str, first_keys: Mapping[int, str]) -> exp.Expr:
         if place in first_keys:
             tokens += [_instead(token, TokenType.NUMBER, first_keys[place]), _instead(token, TokenType.COMMA, ",")]
     (tree,) = filter(None, DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(for_parser(tokens), sql))
-    if any(token.token_type in _OF_BITS for token in tokens):
+    if any(token.token_type in _BOUND for token in tokens):
         bind(tree)
     return tree
 
