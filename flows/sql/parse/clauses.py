@@ -239,7 +239,7 @@ def _closing(reader: Reader, at: int) -> str | None:
     if reader.word(at - 1) == "ALL" and reader.word(at - 2) == ",":
         return "nothing follows ALL. Write a value behind it, or leave it out."
     around = reader.frames[-2] if len(reader.frames) > 1 else None
-    if around is None or not around.with_ or around.rank or around.joined or reader.frame.opener != "(":
+    if around is None or not around.with_ or around.rank or around.joined or reader.frame.called != "AS":
         return None
     after = reader.word(at + 1)
     if after in {"", ";"}:
