@@ -8,7 +8,7 @@ SCHEMA = {"core.t": {"at": "TIMESTAMP", "n": "INT64"}}
 QUERIES = {
     "SELECT DATE(at) AS day FROM core.t": "SELECT DATE(`at`) AS day FROM core.t",
     "SELECT t.at, `at` AS At2 FROM core.t AS t WHERE at > '2026-01-01' -- at": (
-        "SELECT t.`at`, `at` AS At2 FROM core.t AS t WHERE `at` > '2026-01-01' -- at"
+        "SELECT t.at, `at` AS At2 FROM core.t AS t WHERE `at` > '2026-01-01' -- at"
     ),
     "SELECT EXTRACT(HOUR FROM At AT TIME ZONE 'UTC') AS h, 'at' AS s FROM core.t": (
         "SELECT EXTRACT(HOUR FROM `At` AT TIME ZONE 'UTC') AS h, 'at' AS s FROM core.t"

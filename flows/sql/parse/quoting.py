@@ -1,4 +1,4 @@
-"""`at`, by which many call a time, is a word of GoogleSQL itself: BigQuery takes it for a name in backticks only."""
+"""`at`, by which many call a time, is a word of GoogleSQL itself: BigQuery takes it for a name in backticks, or behind a dot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flows.sql.parse.parser import spelt
 
 
 def with_backticks(sql: str) -> str:
-    """Return a query in which each `at` that is a name, and no part of AT TIME ZONE, stands in backticks."""
+    """Return a query in which each `at` that is a name, behind no dot and no part of AT TIME ZONE, stands in backticks."""
     tokens = spelt(sql)
     words = [token.text.upper() if token.token_type != TokenType.IDENTIFIER else "" for token in tokens]
     for place in range(len(tokens) - 1, -1, -1):
