@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from blocks.api import asking_api
 from blocks.mongodb import MongodbDatabase
 from blocks.mysql import MysqlDatabase
-from flows.model.errors import SourceError
+from flows.model.errors import SourceError, UsageError
 from flows.sources.connections import (
     MongodbConnection,
     MysqlConnection,
@@ -25,23 +25,31 @@ BLOCKS: dict[Any, type[MysqlDatabase | MongodbDatabase]] = {
     MongodbConnection: MongodbDatabase,
 }
 
+REGISTER = " (`python -m prefect block register -m blocks`, then Blocks in the UI)."
+
 
 @asking_api()
 def kind_of(name: str) -> type[MysqlConnection | MongodbConnection]:
     """Return the kind of a connection: that of the block of its name, else of `DERIVED_CONNECTION_<NAME>`.
 
     Raises:
-        SourceError: it is set up nowhere, or there are blocks of both kinds.
+        UsageError: it is set up nowhere.
+        SourceError: there are blocks of both kinds, or the variable says none.
         ApiError: the API does not answer.
     """
     kinds = [kind for kind, block in BLOCKS.items() if _saved(block, name)]
+    addresses = " or ".join(f"{block.get_block_type_slug()}/{_slug(name)}" for block in BLOCKS.values())
     if len(kinds) > 1:
-        addresses = " or ".join(f"{block.get_block_type_slug()}/{_slug(name)}" for block in BLOCKS.values())
         raise SourceError(
             f"there are two connections '{name}', a MySQL and a MongoDB block. Delete the one that is not meant: "
             f"python -m prefect block delete {addresses}"
         )
-    return kinds[0] if kinds else kind_in_environment(name, os.environ)
+    if kinds:
+        return kinds[0]
+    try:
+        return kind_in_environment(name, os.environ)
+    except UsageError as error:
+        raise UsageError(f"{error} Or save a block {addresses}{REGISTER}") from None
 
 
 @asking_api()
@@ -73,8 +81,7 @@ def connection(name: str, kind: type[Settings]) -> Settings:
         except SourceError as error:
             fault = str(error)
             if variable(name) not in os.environ:
-                register = "python -m prefect block register -m blocks"
-                fault += f" Or save a block {title}/{slug} (`{register}`, then Blocks in the UI)."
+                fault += f" Or save a block {title}/{slug}{REGISTER}"
     # Outside the handlers, so that no traceback can lead back to a secret.
     raise SourceError(fault)
 

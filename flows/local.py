@@ -40,7 +40,9 @@ Where they were copied before, as by make demo, they are UpToDate and none follo
 
 
 def main(
-    port: Annotated[int, typer.Option("--port", help="Where the server listens; another if that is taken.")] = PORT,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="Where the server listens; another if that is taken.")
+    ] = PORT,
 ) -> None:
     """Run a Prefect server, a worker and the demo's deployments on this machine until Ctrl-C."""
     with ending(), ExitStack() as one:

@@ -309,7 +309,7 @@ def connection(name: str, kind: type[Settings]) -> Settings:
 
 
 def kind_of_connection(name: str) -> type[MysqlConnection | MongodbConnection]:
-    """Return the kind of database that a connection leads to. Raises SourceError, ApiError."""
+    """Return the kind of database that a connection leads to. Raises UsageError, SourceError, ApiError."""
     if api_configured():
         from blocks import kind_of  # noqa: PLC0415 - Prefect is slow to import
 
@@ -320,7 +320,7 @@ def kind_of_connection(name: str) -> type[MysqlConnection | MongodbConnection]:
 
 
 def reached(name: str) -> str:
-    """Connect to a database and return what was reached. Raises SourceError, ApiError."""
+    """Connect to a database and return what was reached. Raises UsageError, SourceError, ApiError."""
     from flows.sources.connections import MysqlConnection  # noqa: PLC0415 - most tables need none
 
     kind = kind_of_connection(name)

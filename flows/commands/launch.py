@@ -34,20 +34,38 @@ class _Command(TyperCommand):
 
 
 class _AsTyped:
-    """Takes what is no more than a text, or is not given, as it is.
+    """Takes what is no more than a text, or is not given, as it is, and reads whole numbers.
 
-    typer has pydantic look at each value, which takes longer to import than most commands take to start.
+    typer has pydantic look at each value, which takes longer to import than most commands take to start, and whose
+    words are for those who write programs.
     """
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ANN401 - as typer has them
         kind = param.type_descriptor.annotation
         if value is None and kind != list[str]:
             return None
+        if kind is int:
+            return _whole(value, param, ctx)
         texts = list(value or ()) if kind == list[str] else [value] if kind is str else None
         if texts is None or not all(isinstance(one, str) and one.isascii() for one in texts):
             param._runtime_param = None  # noqa: SLF001 - the same
             return param.get_runtime_param().coerce(value, param, ctx)
         return texts if kind == list[str] else value
+
+
+def _whole(value: Any, param: Any, ctx: Any) -> int:  # noqa: ANN401 - as typer has them
+    """Return what was typed as a number. Raises typer.BadParameter, which typer tells with the option's name."""
+    given = param.type_descriptor.parameter_info
+    least, most = given.min, given.max
+    number: int | None
+    try:
+        number = int(value)
+    except ValueError:
+        number = None
+    if number is None or (least is not None and number < least) or (most is not None and number > most):
+        bounds = f" from {least}" + (f" to {most}" if most is not None else " on") if least is not None else ""
+        raise typer.BadParameter(f"'{value}' is no whole number{bounds}.", ctx=ctx, param=param)
+    return number
 
 
 def launch(main: Callable[..., None]) -> None:

@@ -42,8 +42,8 @@ def _write(connection_name: str, source: str) -> Table:
         source: the table or collection as the database knows it.
 
     Raises:
-        UsageError: there is such a file already, or it cannot be written.
-        SourceError: the connection or the source is not there, or cannot be read.
+        UsageError: the connection is not set up, there is such a file already, or it cannot be written.
+        SourceError: the source is not there, or cannot be read.
     """
     from flows.sources.new_table import render  # noqa: PLC0415 - copying a table needs none of it
 

@@ -53,7 +53,8 @@ def make_plan(
         accept=request.accept,
         trim=request.trim,
     )
-    return (_plan_derived if table.sql else _plan_core)(asked, table, reading)
+    found = (_plan_derived if table.sql else _plan_core)(asked, table, reading)
+    return found if bounds == EVER else replace(found, asked=bounds)
 
 
 def _plan_core(asked: Asked, table: Table, reading: Reading) -> Plan:

@@ -199,6 +199,8 @@ class Plan:
     """Whether rows of a core table stay that its file would have others of."""
     idle: Literal["", "nothing outside", "never copied"] = ""
     """Why a plan has no windows that is to do nothing but let rows go."""
+    asked: Window | None = None
+    """The whole windows that a person has asked for, where not for all."""
     bytes: int | None = None
     """How much its windows will read together, as a sample of them says; None where nobody counts."""
 

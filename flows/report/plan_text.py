@@ -89,10 +89,17 @@ def plan_span(plan: Plan) -> str:
 
 
 _IDLE = {
-    "": ", all its windows are committed",
     "nothing outside": ", no rows are outside its start and end",
     "never copied": ", none of its rows are copied yet",
 }
+
+
+def _idle(plan: Plan) -> str:
+    if plan.idle:
+        return _IDLE[plan.idle]
+    if plan.asked is None:
+        return ", all its windows are committed"
+    return f", all its windows in {plan.asked} are committed; {called('force')} does them again"
 
 
 def describe_plan(table: str, plan: Plan) -> list[str]:
@@ -112,7 +119,7 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
     elif plan.succession is not None and plan.succession.is_whole:
         lines = [f"{table}: to do: generation {plan.succession.generation} takes the place of what readers see"]
     else:
-        lines = [f"{table}: nothing to do{'' if plan.waiting else _IDLE[plan.idle]}"]
+        lines = [f"{table}: nothing to do{'' if plan.waiting else _idle(plan)}"]
     lines += describe_succession(plan)
     lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]
     return lines
@@ -158,7 +165,7 @@ def describe_steps(plan: Plan) -> list[tuple[str, str]]:
 def describe_idle(plan: Plan) -> str:
     """Return why a plan does nothing."""
     if not plan.waiting:
-        return _IDLE[plan.idle]
+        return _idle(plan)
     waiting = next((one for one in plan.waiting if one.wait.is_for_rows), plan.waiting[0])
     return f"; {f'{waiting.window} ' if waiting.window else ''}{describe_wait(waiting.wait)}"
 

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from flows.model.errors import SourceError, did_you_mean
+from flows.model.errors import SourceError, UsageError, did_you_mean
 from flows.model.safe_text import without_password
 from flows.sources.mongodb import options
 
@@ -183,12 +183,17 @@ def from_fields(kind: type[Settings], fields: Mapping[str, Any], place: str) -> 
 
 
 def kind_in_environment(name: str, environ: Mapping[str, str]) -> type[MysqlConnection | MongodbConnection]:
-    """Return the kind of a connection by how its URL in the environment begins.
+    """Return the kind of a connection, which a person has named, by how its URL in the environment begins.
 
-    Raises SourceError where it is not set, or begins otherwise.
+    Raises:
+        UsageError: it is not set.
+        SourceError: it begins otherwise.
     """
     examples = f"{MYSQL_EXAMPLE} or {MONGODB_EXAMPLE}"
-    url = _url(name, environ, examples)
+    try:
+        url = _url(name, environ, examples)
+    except SourceError as error:
+        raise UsageError(str(error)) from None
     scheme = url.partition("://")[0]
     if scheme in MYSQL_SCHEMES:
         return MysqlConnection

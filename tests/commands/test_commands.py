@@ -24,9 +24,12 @@ def test_demo_answers_the_question_and_does_no_work_twice(shop):
 
 
 def test_derive_says_when_there_is_nothing_to_do(shop):
-    """A run without work ends well."""
+    """A run without work ends well; of a range that begins or ends in a window it names the windows that it took."""
     done = shop.command("derive", REVENUE)
     assert (done.returncode, done.stdout) == (0, f"{REVENUE}: nothing to do, all its windows are committed\n")
+    done = shop.command("derive", REVENUE, "--from", "2026-02-01T23:00", "--to", "2026-02-02T00:30")
+    there = "all its windows in 2026-02-01..2026-02-03 are committed; --force does them again"
+    assert (done.returncode, done.stdout) == (0, f"{REVENUE}: nothing to do, {there}\n")
 
 
 def test_a_dry_run_shows_windows_and_sql_and_writes_nothing(shop):

@@ -84,7 +84,7 @@ def test_a_file_is_never_overwritten_nor_left_half(mirror: Mirror) -> None:
     assert "tables/core/Things.yaml is there already" in done.stderr
     assert "Did you mean 'things'?" in mirror.ingest("--new", "shop", "thing", code=1).stderr
     assert "No valid file can be proposed" in mirror.ingest("--new", "shop", "thongs", code=2).stderr
-    assert "DERIVED_CONNECTION_SHIP" in mirror.ingest("--new", "ship", "things", code=1).stderr
+    assert "DERIVED_CONNECTION_SHIP" in mirror.ingest("--new", "ship", "things", code=2).stderr
     assert [(file.name, file.read_text()) for file in path.parent.iterdir()] == [("Things.yaml", "mine\n")]
 
 

@@ -199,6 +199,7 @@ def test_wrong_use_is_told(deployed):
         signed_in = key.replace("//", "//ci:secret@")
         for url, command, message in (
             ("", ("flows.deploy",), "No Prefect API is configured. Set PREFECT_API_URL"),
+            ("", ("flows.deploy", "--delete", "all"), "'--delete': 'all' is no whole number from 1 on."),
             (deployed.server.url.removesuffix("/api"), ("flows.deploy",), "with /api at its end"),
             (signed_in, ("flows.deploy",), "PREFECT_API_AUTH_STRING=<user>:<password>"),
             (signed_in, ("flows.derive", "derived.top_items"), "PREFECT_API_AUTH_STRING=<user>:<password>"),
