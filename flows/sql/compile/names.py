@@ -136,6 +136,8 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
     known_items = [item.alias for around in scope.outward() for item in around.items if item.alias]
     if len(path) > 1:
         hint = did_you_mean(first, [*known_items, *names])
+        if path[1].name.lower() in map(str.lower, known_items):
+            hint = f" Write {'.'.join(part.name for part in path[1:])}."
         known = f" The query knows {', '.join(dict.fromkeys(known_items))}." if known_items else ""
         return no_table(path[0], f"or column here.{hint or known}", scope), [], None
     hint = _PSEUDO.get(first.upper()) or did_you_mean(first, names)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flows.sql import types as t
+from flows.sql.compile import cast
 from flows.sql.compile.apply import rendered
 from flows.sql.compile.convert import converted
 from flows.sql.compile.value import NOTHING, Sum, Value
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
 _TIMES = {t.TIMESTAMP, t.DATE, t.DATETIME}
@@ -37,13 +39,23 @@ def operated(sign: str, node: exp.Expr, sides: Sequence[tuple[exp.Expr, Value]],
     # Of a DATE and a DATETIME the analyzer makes two DATETIMEs, and the reference implementation another difference than theirs.
     mixed = sign == "-" and set(given) == {t.DATE, t.DATETIME}
     matched = None if mixed else match(signatures.operator(sign), [value.given for value in values])
-    if matched is None:
+    if matched is None or _is_no_date(values, matched.wanted):
         return scope.fault(node, f"'{sign}' does not take {' and '.join(map(str, given))}.{_instead(sign, sides)}")
     arguments = [converted(*side, want, scope) for side, want in zip(sides, matched.wanted, strict=True)]
     if matched.signature.marks.finite and sign != "/":
         return _summed(sign, values, arguments)
     same = [value.same for value in values]
     return Value(matched.result, all_computed(arguments, same, lambda names: rendered(matched, names, values)))
+
+
+def _is_no_date(values: Sequence[Value], wanted: Sequence[Type]) -> bool:
+    """Say whether a text that is written down beside a number would have to be a DATE, and is none."""
+    texts = [
+        str(value.constant)
+        for value, want in zip(values, wanted, strict=True)
+        if want == t.DATE and value.type == t.STRING
+    ]
+    return t.INT64 in wanted and any(cast.literal(text, t.DATE) is None for text in texts)
 
 
 def _instead(sign: str, sides: Sequence[tuple[exp.Expr, Value]]) -> str:

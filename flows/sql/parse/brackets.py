@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlglot.tokenizer_core import TokenType
 
 from flows.sql.functions import signatures
-from flows.sql.parse.spelling import TEXTS
+from flows.sql.parse.spelling import ENDS_VALUE, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,3 +157,11 @@ def way_of(item: Words) -> int:
     """Return of how many words at the end of an item say in which order it stands: DESC, ASC NULLS LAST."""
     nulls = 2 if len(item) > 2 and item[-2].upper == "NULLS" else 0  # noqa: PLR2004 - a value before both
     return nulls + 1 if len(item) > nulls + 1 and item[-1 - nulls].upper in {"ASC", "DESC"} else 0
+
+
+def is_of_one_row(item: Words) -> bool:
+    """Say whether a value is made of one row alone, without a query, and has AS before its name; a star is none."""
+    if not item or item[-1].kind == TokenType.STAR or any(word.upper in {"OVER", "SELECT"} for word in item):
+        return False
+    named = len(item) > 1 and item[-1].kind in {TokenType.VAR, TokenType.IDENTIFIER} and item[-2].kind in ENDS_VALUE
+    return not named

@@ -13,13 +13,14 @@ from flows.sql.parse.brackets import (
     closing,
     gives_values,
     in_no_brackets,
+    is_of_one_row,
     listed,
     of_window,
     split,
     way_of,
 )
 from flows.sql.parse.piped_groups import grouping, loose
-from flows.sql.parse.piped_names import Changes
+from flows.sql.parse.piped_names import BEFORE, CARRY, Changes
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Piped:
         self._is_closed = False
         """Whether that is a UNION or its like, or ends in LIMIT, so that no other can follow in it."""
         self._changes = Changes()
+        self._later: list[Words] = []
+        """The operators to come."""
         self.named: Words = []
         """The queries that it names by WITH."""
         self._seen = {word.text.lower() for word in first}
@@ -109,22 +112,23 @@ class Piped:
 
     def _all(self) -> Words:
         if not gives_values(self._core):
-            return self._words("*")
+            carried, self._changes.carried = self._changes.carried, []
+            return self._words(f"* EXCEPT (`{BEFORE}`)" if carried else "*")
         if self._alias is None:
             self._refuse("a row of SELECT AS STRUCT or AS VALUE has no name. Write |> AS name behind it.")
         return [*self._words("AS VALUE"), *self._alias]
 
     def query(self) -> Words:
         """Return the whole query."""
-        if self._core and not (self._where or self._order or self._limit):
+        if self._core and not (self._where or self._order or self._limit or self._changes.carried):
             return self._core
         return self._select(self._all())
 
-    def apply(self, step: Words) -> None:
-        """Add an operator."""
+    def apply(self, step: Words, later: list[Words]) -> None:
+        """Add an operator, behind which others follow."""
         if not step:
             self._refuse("nothing follows |>. Write an operator, such as WHERE, or remove it.")
-        self._line, name, body = step[0].line, step[0].written.upper(), step[1:]
+        self._line, name, body, self._later = step[0].line, step[0].written.upper(), step[1:], later
         word = " ".join(name.split())
         if not body and word != "DISTINCT":
             self._refuse(f"nothing follows |> {word}. Write what belongs there, or remove it.")
@@ -133,8 +137,11 @@ class Piped:
             return
         self._seen |= {one.text.lower() for one in step}
         self._lose_order(word, body)
+        body, step = self._changes.read(body), self._changes.read(step)
         if word != "AS" and (said := self._changes.fault(body)):
             self._refuse(said)
+        if self._changes.carried and word not in CARRY:
+            self._read(self.query(), self._alias)
         if word in {"SELECT", "EXTEND", "SET"} and (called := aggregate_in(body)):
             self._refuse(
                 f"{called} is an aggregate, which |> {word} does not take. Write |> AGGREGATE {called}(...), or {called}(...) OVER ()."
@@ -212,12 +219,15 @@ class Piped:
 
     def _select_(self, body: Words) -> None:
         window = next((at for at in in_no_brackets(body) if body[at].kind == TokenType.WINDOW), len(body))
-        listed = body[: window - (body[window - 1].kind == _COMMA)]
-        self._read(self._select(listed, body[window:]), None)
+        items = listed(body[: window - (body[window - 1].kind == _COMMA)])
+        if self._changes.carried:
+            star = self._all()
+            items = [star if [word.kind for word in item] == [TokenType.STAR] else item for item in items]
+        self._read(self._select(self._joined(items), body[window:]), None)
 
     def _extend(self, body: Words) -> None:
         items = listed(body)
-        if self._reads_several() and all(map(_is_of_one_row, items)):
+        if self._reads_several() and all(map(is_of_one_row, items)):
             # The names of the tables hold on, so that what is new stands beside them.
             made = [*self._words("CROSS JOIN UNNEST ( [ STRUCT ("), *self._joined(items), *self._words(") ] )")]
             self._from = [*self._with_joins(), *made]
@@ -231,7 +241,7 @@ class Piped:
             if len(item) < 3 or item[1].kind != TokenType.EQ:  # noqa: PLR2004 - a name, = and a value
                 self._refuse("|> SET takes columns and their new values. Write |> SET column = value.")
             replaced.append([*item[2:], *self._words("AS"), item[0]])
-        self._read(self._select([*self._words("* REPLACE ("), *self._joined(replaced), *self._words(")")]), self._alias)
+        self._change_row([*self._words("* REPLACE ("), *self._joined(replaced), *self._words(")")])
         self._change("SET", (item[-1] for item in replaced))
 
     def _rename(self, body: Words) -> None:
@@ -242,21 +252,30 @@ class Piped:
             if len(item) not in (2, 3) or any(word.kind == TokenType.DOT or "." in word.text for word in item):
                 self._refuse("|> RENAME takes columns and their new names. Write |> RENAME column AS name.")
         # In backticks it is no word that another dialect writes.
-        self._read(self._select([*self._words("* `RENAME` ("), *self._joined(items), *self._words(")")]), self._alias)
+        self._change_row([*self._words("* `RENAME` ("), *self._joined(items), *self._words(")")])
         self._change("RENAME", (word for item in items for word in (item[0], item[-1])))
 
     def _drop(self, body: Words) -> None:
         dropped = self._joined(listed(body))
-        self._read(self._select([*self._words("* EXCEPT ("), *dropped, *self._words(")")]), self._alias)
+        self._change_row([*self._words("* EXCEPT ("), *dropped, *self._words(")")])
         self._change("DROP", dropped)
+
+    def _change_row(self, columns: Words) -> None:
+        """Read other columns, beside which the row carries what the operators to come read of it as it was."""
+        carried = self._changes.wanted(self._alias, self._later)
+        if carried and self._alias:
+            fields = ", ".join(f"{self._alias[0].written}.`{name}` AS `{name}`" for name in carried)
+            columns = [*columns, *self._words(f", STRUCT({fields}) AS `{BEFORE}`")]
+        self._read(self._select(columns), self._alias)
+        self._changes.carried += carried
 
     def _change(self, operator: str, names: Iterable[Word]) -> None:
         """Note columns that the alias of the rows has not, or as they were before an operator."""
         if self._alias:
             self._changes.note(self._alias, operator, names)
 
-    def _joined(self, items: list[Words]) -> Words:
-        return [word for place, item in enumerate(items) for word in [*(self._words(",") if place else ()), *item]]
+    def _joined(self, items: list[Words], by: str = ",") -> Words:
+        return [word for place, item in enumerate(items) for word in [*(self._words(by) if place else ()), *item]]
 
     def _aggregate(self, body: Words) -> None:
         outermost = list(in_no_brackets(body))
@@ -312,10 +331,7 @@ class Piped:
 
     def _with_joins(self) -> Words:
         """Return what FROM reads with CROSS JOIN in place of commas."""
-        items = split(self._from, _COMMA)
-        return [
-            word for place, item in enumerate(items) for word in [*(self._words("CROSS JOIN") if place else ()), *item]
-        ]
+        return self._joined(split(self._from, _COMMA), "CROSS JOIN")
 
     def _set_operation(self, step: Words) -> None:
         opened = next((at for at, word in enumerate(step) if word.kind == _L), len(step))
@@ -332,11 +348,3 @@ class Piped:
             self._read(self.query(), None)
         self._from = [*self._words("("), *self._core, *self._words(")"), *step]
         self._core, self._alias = [], None
-
-
-def _is_of_one_row(item: Words) -> bool:
-    """Say whether a value is made of one row alone, without a query, and has AS before its name; a star is none."""
-    if not item or item[-1].kind == TokenType.STAR or any(word.upper in {"OVER", "SELECT"} for word in item):
-        return False
-    named = len(item) > 1 and item[-1].kind in {TokenType.VAR, TokenType.IDENTIFIER} and item[-2].kind in ENDS_VALUE
-    return not named

@@ -89,8 +89,9 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_arr
         return inside
     _refuse_clauses(first)
     pipe = Piped(first, inside[begins] if begins < len(inside) else words[0], tokenize)
-    for step in _limited_first(steps):
-        pipe.apply(step)
+    steps = _limited_first(steps)
+    for at, step in enumerate(steps, 1):
+        pipe.apply(step, steps[at:])
     if in_array:
         pipe.refuse_lost("ARRAY")
     return [*_naming(inside[:begins], pipe.named, words[0]), *pipe.query(), *inside[ends:]]
