@@ -37,7 +37,9 @@ def kind_of(name: str) -> type[MysqlConnection | MongodbConnection]:
         SourceError: there are blocks of both kinds, or the variable says none.
         ApiError: the API does not answer.
     """
-    kinds = [kind for kind, block in BLOCKS.items() if _saved(block, name)]
+    kinds: list[type[MysqlConnection | MongodbConnection]] = [
+        kind for kind, block in BLOCKS.items() if _saved(block, name)
+    ]
     addresses = " or ".join(f"{block.get_block_type_slug()}/{_slug(name)}" for block in BLOCKS.values())
     if len(kinds) > 1:
         raise SourceError(
