@@ -15,6 +15,7 @@ from tests.servers import mongodb
 from tests.servers.google_login import key_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.prefect_api import Server
@@ -130,24 +131,49 @@ print(warehouse.credentials().service_account_email)
 """
 
 
-PIECES = {"look up": LOOK_UP, "test": TEST_MYSQL, "wrong": WRONG, "warehouse": WAREHOUSE}
+PIECES = {
+    "saved": SAVE,
+    "look up": LOOK_UP,
+    "test": TEST_MYSQL,
+    "wrong": WRONG,
+    "warehouse": WAREHOUSE,
+    "from a file": SAVED,
+}
 
 
 @pytest.fixture(scope="module")
 def api(prefect_server: Server) -> Server:
-    """A Prefect server that knows the blocks, with one of each saved."""
+    """A Prefect server that knows the blocks."""
     registered = run(prefect_server, *documented("python -m prefect block register"))
     assert "MySQL database" in registered
     assert "MongoDB database" in registered
     for name in ("Derived warehouse", "GCP Credentials", "GCS Bucket"):
         assert name in registered
-    python(prefect_server, SAVE)
     return prefect_server
 
 
 @pytest.fixture(scope="module")
-def said(api: Server) -> dict[str, str]:
+def from_file(api: Server, mysql_server: MysqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What is said where blocks are saved from a file: of connections, credentials, warehouse and stage."""
+    folder = tmp_path_factory.mktemp("connections")
+    with key_file(folder) as key:
+        (folder / "connections.env").write_text(
+            f"DERIVED_CONNECTION_SHOP_US='mysql://reader:{SECRET}@db.example.com/shop?max_connections=3'\n"
+            f"DERIVED_CONNECTION_EVENTS=mongodb://reader:{SECRET}@db.example.com/events\n"
+            f"DERIVED_CONNECTION_SHOP={mysql_server.url('shop_test')}\n"
+            "DERIVED_WAREHOUSE=bigquery://my-project?location=EU\nDERIVED_STAGE=gs://stage/shop\n"
+            f"GOOGLE_APPLICATION_CREDENTIALS={key}\n"
+        )
+        yield run(api, *documented("python -m blocks connections.env"), folder=folder)
+    # Others of this server give their connection of that name in the environment.
+    saved = api.call("GET", "block_types/slug/mysql-database/block_documents/name/shop")
+    api.call("DELETE", f"block_documents/{saved['id']}")
+
+
+@pytest.fixture(scope="module")
+def said(api: Server, from_file: str) -> dict[str, str]:
     """What pieces of Python print in one process, which takes seconds to begin."""
+    assert from_file  # the last piece looks at what was saved
     printed = python(api, "\nprint('--')\n".join(PIECES.values())).split("--\n")
     return dict(zip(PIECES, printed, strict=True))
 
@@ -207,25 +233,17 @@ def test_a_warehouse_is_found_by_its_name(said: dict[str, str]) -> None:
     assert "there is no block derived-warehouse/missing. Write duckdb or bigquery://my-project?location=EU" in missing
 
 
-def test_blocks_are_saved_from_a_file(api: Server, tmp_path: Path) -> None:
+def test_blocks_are_saved_from_a_file(from_file: str, said: dict[str, str]) -> None:
     """Of connections, credentials, warehouse and stage, which refer to each other; runs find them, and no secret is shown."""
-    with key_file(tmp_path) as key:
-        file = tmp_path / "connections.env"
-        file.write_text(
-            f"DERIVED_CONNECTION_SHOP_US='mysql://reader:{SECRET}@db.example.com/shop?max_connections=3'\n"
-            f"DERIVED_CONNECTION_EVENTS=mongodb://reader:{SECRET}@db.example.com/events\n"
-            "DERIVED_WAREHOUSE=bigquery://my-project?location=EU\nDERIVED_STAGE=gs://stage/shop\n"
-            f"GOOGLE_APPLICATION_CREDENTIALS={key}\n"
-        )
-        said = run(api, *documented("python -m blocks connections.env"), folder=tmp_path)
-    assert said.splitlines() == [
+    assert from_file.splitlines() == [
         "saved mongodb-database/events, from DERIVED_CONNECTION_EVENTS",
+        "saved mysql-database/shop, from DERIVED_CONNECTION_SHOP",
         "saved mysql-database/shop-us, from DERIVED_CONNECTION_SHOP_US",
         "saved gcp-credentials/derived, from GOOGLE_APPLICATION_CREDENTIALS",
         "saved derived-warehouse/derived, from DERIVED_WAREHOUSE",
         "saved gcs-bucket/derived, from DERIVED_STAGE",
     ]
-    shown, bucket, warehouse, account = python(api, SAVED).splitlines()
+    shown, bucket, warehouse, account = said["from a file"].splitlines()
     assert "max_connections=3" in shown
     assert (bucket, warehouse, account) == ("stage/shop", "EU", "ingest@test-project.iam.gserviceaccount.com")
 
@@ -287,17 +305,11 @@ def test_testing_a_connection_says_what_is_wrong_without_the_secret(said: dict[s
     assert SECRET not in said["test"]
 
 
-def test_testing_a_mysql_connection_says_what_it_reached(
-    api: Server, mysql_server: MysqlServer, database: str, tmp_path: Path
-) -> None:
+def test_testing_a_mysql_connection_says_what_it_reached(api: Server, from_file: str, database: str) -> None:
     """The command of the page, once its block was saved from the environment's variable."""
-    (tmp_path / "connections.env").write_text(f"DERIVED_CONNECTION_SHOP={mysql_server.url(database)}\n")
-    run(api, *documented("python -m blocks connections.env"), folder=tmp_path)
+    assert from_file
     reached = run(api, *documented("python -m blocks --test"))
     assert re.fullmatch(rf"Connected to .+: 0 tables in '{database}'\.\n", reached)
-    # Others of this server give their connection of that name in the environment.
-    saved = api.call("GET", "block_types/slug/mysql-database/block_documents/name/shop")
-    api.call("DELETE", f"block_documents/{saved['id']}")
 
 
 def test_testing_a_mongodb_connection_says_what_it_reached_or_what_is_wrong(api: Server) -> None:
