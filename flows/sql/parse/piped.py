@@ -20,7 +20,7 @@ from flows.sql.parse.brackets import (
     way_of,
 )
 from flows.sql.parse.piped_groups import grouping, loose
-from flows.sql.parse.piped_names import BEFORE, CARRY, Changes
+from flows.sql.parse.piped_names import BEFORE, CARRY, Changes, of_scalars
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Piped:
         """Return the name of all that FROM reads; None where it reads several tables, or one without a name."""
         outermost = [items[place] for place in in_no_brackets(items)]
         kinds = {word.kind for word in outermost}
-        if not items or kinds & {_COMMA, TokenType.JOIN, TokenType.WITH} or items[-1].kind not in {TokenType.VAR, TokenType.IDENTIFIER}:  # fmt: skip
+        if not items or kinds & {_COMMA, TokenType.JOIN, TokenType.WITH} or items[-1].kind not in {TokenType.VAR, TokenType.IDENTIFIER} or of_scalars(items):  # fmt: skip
             return None
         name = items[-1].text.rpartition(".")[2]
         return self._words(f"`{name}`" if items[-1].kind == TokenType.IDENTIFIER else name)

@@ -20,6 +20,15 @@ BEFORE = "__before"
 """The column in which the rows carry what their alias still has."""
 CARRY = {"SET", "DROP", "RENAME", "EXTEND", "WHERE", "ORDER BY", "LIMIT", "SELECT", "AGGREGATE"}
 """Operators behind which the alias of the row can be read as before; the last two end that."""
+_OF_SCALARS = {"GENERATE_ARRAY", "GENERATE_DATE_ARRAY", "GENERATE_TIMESTAMP_ARRAY", "SPLIT"}
+_LITERALS = {TokenType.NUMBER, TokenType.STRING, TokenType.RAW_STRING, TokenType.TRUE, TokenType.FALSE, TokenType.NULL, TokenType.DASH, TokenType.DATE}  # fmt: skip
+
+
+def of_scalars(items: Words) -> bool:
+    """Say whether FROM has the rows of an ARRAY whose elements are plainly no STRUCTs, so that its alias is a column."""
+    if len(items) < 4 or items[0].upper != "UNNEST":  # noqa: PLR2004 - UNNEST, its bracket and what stands in it
+        return False
+    return items[2].upper in _OF_SCALARS or (items[2].kind == TokenType.L_BRACKET and items[3].kind in _LITERALS)
 
 
 class Changes:
