@@ -60,9 +60,13 @@ def add(value: str, type_: Type, amount: str, part: str, constant: int | None = 
     if constant is not None and abs(constant) <= by.most:
         return within(filled(by.template, [value, amount]), type_)
 
+    far = failure(f"a {type_} moved beyond the years 1 to 9999")
+    if constant is not None:
+        # DuckDB would compute it beforehand, in what is never reached too.
+        return f"CAST(CASE WHEN {value} IS NOT NULL THEN {far} END AS {t.duckdb_type(type_)})"
+
     def guarded(names: Sequence[str]) -> str:
         one, number = names
-        far = failure(f"a {type_} moved beyond the years 1 to 9999")
         return (
             f"CASE WHEN {one} IS NULL OR {number} IS NULL THEN NULL WHEN {number} NOT BETWEEN -{by.most} AND {by.most} "
             f"THEN {far} ELSE {within(filled(by.template, names), type_)} END"

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.sql.compile.apply import apply
 from flows.sql.compile.clauses import plain
 from flows.sql.compile.conditions import note_bounds
 from flows.sql.compile.convert import boolean, compare
 from flows.sql.compile.from_items import from_item, named_twice
 from flows.sql.compile.scope import Anything, FromItem, Scope
 from flows.sql.compile.value import NOTHING, Value
+from flows.sql.functions import signatures
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -155,9 +157,11 @@ def _using(
             scope.fault(column, f"'{name}' in USING must be one column {where}.")
             continue
         scope.context.equated += (*left[0].origins, *right[0].origins)
-        conditions.append(compare(join, (column, left[0]), "=", (column, right[0]), scope))
-        merged = {"RIGHT": right[0], "FULL": Value(left[0].type, f"coalesce({left[0].sql}, {right[0].sql})")}
-        chosen = merged.get(side, left[0])
+        pairs, faults = [(column, left[0]), (column, right[0])], len(scope.context.faults)
+        conditions.append(compare(join, pairs[0], "=", pairs[1], scope))
+        chosen = right[0] if side == "RIGHT" else left[0]
+        if side == "FULL" and len(scope.context.faults) == faults:
+            chosen = apply("COALESCE", join, signatures.scalar("COALESCE"), pairs, scope)
         both = left[0].origins | right[0].origins if not side else chosen.origins
         for source in (*of_left, *of_right):
             source.hidden |= {name.lower()} if source.find(name) else set()

@@ -120,6 +120,9 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
     common = comparable(node, [Value(kind, "x") for kind in kinds], scope, ordered=False)
     if common is None or common == t.UNKNOWN:
         return NOTHING
+    if not _of_one_kind(*kinds):
+        message = f"IN compares no {kinds[0]} with a query's {kinds[1]}"
+        return scope.fault(node, f"{message}: CAST the parts that differ, to one type on both sides.")
     # Where a query of names around it takes the elements of an array, or can end in an error, DuckDB mistakes no rows for NULL.
     correlated = any(int(level) <= scope.level for level in _LEVELS.findall(relation.sql))
     mistaken = correlated and any(sign in relation.sql for sign in ("LATERAL (", "error("))
@@ -133,6 +136,16 @@ def _in_query(node: exp.Expr, value: Value, scope: Scope) -> Value:
         own = scope.inner().item_name("")
         sql = f"SELECT CAST({own}.{quote(name)} AS {t.duckdb_type(common)}) FROM ({sql}) AS {own}"
     return Value(t.BOOL, f"({converted(node.this, value, common, scope)} IN ({sql}))")
+
+
+def _of_one_kind(one: Type, other: Type) -> bool:
+    """Say whether STRUCTs have parts of the same types, which do not turn into others behind IN; TRUE of anything else."""
+    if t.UNKNOWN in (one, other) or "STRUCT" not in (one.name, other.name):
+        return True
+    pairs = zip(one.fields, other.fields, strict=False)
+    return all(
+        _of_one_kind(mine, its) and (mine.name == its.name or t.UNKNOWN in (mine, its)) for (_, mine), (_, its) in pairs
+    )
 
 
 def _is_row(type_: Type) -> bool:

@@ -50,8 +50,10 @@ def parsed(text: str, value: str, type_: Type, zone: Zone, failure: str) -> str:
             part: Part(element, f"struct_extract({found}, 'g{place}')") for part, (place, element) in groups.items()
         }
         read, valid = _read(parts, type_, zone, failure)
-        bad = f"struct_extract({found}, 'g{places[0]}') = ''" + "".join(f" OR NOT ({one})" for one in valid)
-        return f"CASE WHEN {bad} THEN {failure} ELSE {read} END"
+        first = f"struct_extract({found}, 'g{places[0]}')"
+        bad = f"{first} = ''" + "".join(f" OR NOT ({one})" for one in valid)
+        # Not all that is read makes a part of the value: %p alone does not.
+        return f"CASE WHEN {bad} THEN {failure} WHEN {first} IS NOT NULL THEN {read} END"
 
     return once(f"regexp_extract({value}, {wanted}, [{names}])", build)
 

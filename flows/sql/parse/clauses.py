@@ -11,7 +11,7 @@ from flows.sql.parse.spelling import TEXTS
 from flows.sql.parse.words import RESERVED
 
 if TYPE_CHECKING:
-    from flows.sql.parse.reader import Reader, Rule
+    from flows.sql.parse.reader import Frame, Reader, Rule
 
 _FROM, _LAST_OF_SELECT = RANKS["FROM"], RANKS["WINDOW"]
 _BEGINS_LIST = {
@@ -30,6 +30,7 @@ _BEGINS_LIST = {
     "USING",
 }
 _ENDS_LIST = {")", "]", ",", ";", "", "WHERE", "GROUP BY", "HAVING", "QUALIFY", "WINDOW", "ORDER BY", "LIMIT", "UNION", "INTERSECT", "EXCEPT", "ROWS", "RANGE", "ON", "JOIN"}  # fmt: skip
+_NESTED = "FROM has a comma beside an ON that stands right behind another one. Write CROSS JOIN in place of the comma."
 _WITH_COMMAS = {"SUBSTR": "SUBSTR(text, 2, 3)", "SUBSTRING": "SUBSTRING(text, 2, 3)", "TRIM": "TRIM(text, 'x'), LTRIM or RTRIM", "OVERLAY": "CONCAT(LEFT(text, 1), 'x', SUBSTR(text, 3))"}  # fmt: skip
 
 
@@ -40,6 +41,8 @@ def _comma(reader: Reader, at: int) -> str | None:
     if frame.called == "EXTRACT" and not frame.rank and frame.opener == "(":
         return f"EXTRACT takes no comma. Write EXTRACT({before} FROM {reader.written(at + 1) if after else 'ts'})."
     frame.listed |= frame.rank == _FROM
+    if frame.nested and frame.rank == _FROM and after not in _ENDS_LIST:
+        return _NESTED
     if frame.rank == RANKS["LIMIT"]:
         return "GoogleSQL has no LIMIT with two numbers. Write LIMIT count OFFSET skipped."
     if before == "*" and frame.called == "COUNT":
@@ -86,7 +89,7 @@ def _select(reader: Reader, at: int) -> str | None:
         return f"the query after '{reader.written(at - 1)}' stands in brackets. Write (SELECT ...)."
     if reader.word(at + 1) == "AS" and reader.word(at + 2) == "(":
         return "SELECT AS needs STRUCT or VALUE. Write SELECT AS STRUCT columns."
-    frame.rank, frame.joined, frame.listed = 1, False, False
+    frame.rank, frame.joined, frame.listed, frame.conditions, frame.nested = 1, False, False, 0, False
     return None
 
 
@@ -127,13 +130,23 @@ def _clause(reader: Reader, at: int) -> str | None:
 
 def _join(reader: Reader, _: int) -> str | None:
     rank = reader.frame.rank
+    reader.frame.conditions = 0
     return f"JOIN stands after {CLAUSES[rank - 1]}. The order is FROM, JOIN, WHERE, GROUP BY." if rank > _FROM else None
 
 
 def _on(reader: Reader, at: int) -> str | None:
     if reader.frame.rank == _FROM and reader.word(at + 1) in _ENDS_LIST:
         return "nothing follows ON. Write the condition, or CROSS JOIN in place of JOIN."
-    return None
+    return _condition(reader.frame)
+
+
+def _condition(frame: Frame) -> str | None:
+    """Note ON or USING; return the fault of one that stands right behind another one, beside commas."""
+    if frame.rank != _FROM:
+        return None
+    frame.conditions += 1
+    frame.nested |= frame.conditions > 1
+    return _NESTED if frame.nested and frame.listed else None
 
 
 def _set_operation(reader: Reader, at: int) -> str | None:
@@ -260,7 +273,7 @@ def _using(reader: Reader, at: int) -> str | None:
         if reader.word(place) == "." and reader.word(place + 1):
             return f"USING takes names of columns that both sides have. Write USING ({reader.written(place + 1)})."
         place += 1
-    return None
+    return _condition(reader.frame)
 
 
 CLAUSE_RULES: dict[TokenType, Rule] = {

@@ -41,6 +41,10 @@ class Frame:
     """The last word of a CASE."""
     listed: bool = False
     """Whether its FROM lists tables with commas."""
+    conditions: int = 0
+    """How many ON and USING stand behind one another after the last JOIN of its FROM."""
+    nested: bool = False
+    """Whether its FROM has an ON or USING right behind the condition of another one."""
 
 
 class Reader:
