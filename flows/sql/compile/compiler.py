@@ -13,6 +13,7 @@ from flows.sql.compile import (  # noqa: F401 - each registers what it compiles
     date_calls,
     format_calls,
     format_text,
+    hashes,
     json_calls,
     json_changes,
     json_literals,

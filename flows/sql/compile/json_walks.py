@@ -1,4 +1,4 @@
-"""Calls that walk through all of JSON: JSON_KEYS and JSON_STRIP_NULLS."""
+"""Calls that walk through all of JSON: JSON_FLATTEN, JSON_KEYS and JSON_STRIP_NULLS."""
 
 from __future__ import annotations
 
@@ -79,6 +79,27 @@ def _names(name: str, json: str, deepest: str, mode: str) -> str:
     listed = f"list_sort(list_distinct(list_filter({names}, lambda xname: xname IS NOT NULL)))"
     said = failure(f"{name} of a number of levels that is not positive")
     return f"CASE WHEN {deepest} <= 0 THEN {said} WHEN {json} IS NOT NULL THEN {listed} END"
+
+
+@compiles_call("JSON_FLATTEN", fails=False)
+def _flatten(name: str, node: exp.Expr, scope: Scope) -> Value:
+    values = [expression(item, scope).null_as(t.JSON) for item in node.expressions]
+    if any(value.type == t.UNKNOWN for value in values):
+        return NOTHING
+    if [value.type for value in values] != [t.JSON]:
+        return scope.fault(node, f"{name} takes one JSON: {name}(json).")
+    return Value(t.array(t.JSON), bound([values[0].sql], lambda names: _elements_within(names[0])))
+
+
+def _elements_within(json: str) -> str:
+    """Return what is no ARRAY in JSON, or in ARRAYs of it that stand in one another; in each round every ARRAY gives way to its elements."""
+    rounds = f"generate_series(1, least({OPENS.format(json)}, {DEEPEST}))"
+    each = f"list_transform({rounds}, lambda xround: CAST([] AS JSON[]))"
+    known = f"list_transform({elements('xone')}, lambda xitem: coalesce(xitem, CAST('null' AS JSON)))"
+    opened = f"CASE WHEN json_type(xone) = 'ARRAY' THEN {known} ELSE [xone] END"
+    found = f"list_reduce({each}, lambda xall, xround: flatten(list_transform(xall, lambda xone: {opened})), CAST([{json}] AS JSON[]))"
+    deeper = f"list_transform({found}, lambda xone: CASE WHEN json_type(xone) = 'ARRAY' THEN {_DEEPER} ELSE xone END)"
+    return f"CASE WHEN {json} IS NOT NULL THEN {deeper} END"
 
 
 @compiles_call("JSON_STRIP_NULLS", fails=False)

@@ -74,7 +74,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     opaque = limited or scope.windowed or several
     relation = _relation(node, scope, items, opaque=opaque)
     relation.anything = any(map(is_star, node.expressions)) and any(isinstance(one, Anything) for one in scope.items)
-    relation.anything |= any(isinstance(item, exp.Column) and value.faulty for item, _, value in items)
+    relation.anything |= any(_may_be_any(item) and value.faulty for item, _, value in items)
     relation.unique = _places(unique, values) if not distinct_rows else frozenset(range(len(values)))
     if one_row:
         relation.one_row = True
@@ -89,6 +89,11 @@ def select(node: exp.Select, scope: Scope) -> Relation:
     sql = f"SELECT{' DISTINCT' if distinct_rows else ''} {listed}{from_}{where}{group_by}{having}{qualify}{ordered}"
     relation.sql = settled(sql, scope, groups, several=several)
     return relation
+
+
+def _may_be_any(item: exp.Expr) -> bool:
+    """Say whether an item that has a fault may have been meant for columns of other names: `nope`, `*[1]`."""
+    return isinstance(item, exp.Column) or isinstance(item.unalias().this, exp.Star)
 
 
 def _name_windows(node: exp.Expr, scope: Scope) -> None:

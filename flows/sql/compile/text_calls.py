@@ -20,6 +20,7 @@ from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.decomposed import FORMS, decomposed
 from flows.sql.functions import signatures
+from flows.sql.functions.numbers import NUMBER, plain_number
 from flows.sql.functions.template import UNFOLDED
 from flows.sql.once import bound, failure, once, once_each
 from flows.sql.shown import shown
@@ -27,6 +28,8 @@ from flows.sql.times import as_shown, naive
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
 
@@ -183,3 +186,21 @@ def _as_text(node: exp.Expr, value: Value) -> str:
     if value.type.element == t.STRING:
         return f" Write ARRAY_TO_STRING({shown(node)}, ', ')."
     return f" Write CAST({shown(node)} AS STRING)." if cast.exists(value.type, t.STRING) else ""
+
+
+@compiles_call("PARSE_BIGNUMERIC")
+def _parse_bignumeric(name: str, node: exp.Expr, scope: Scope) -> Value:
+    if len(node.expressions) != 1:
+        return scope.fault(node, f"{name} takes one text: {name}(text).")
+    value = argument(node.expressions[0], t.STRING, name, scope)
+    if value.type == t.UNKNOWN:
+        return NOTHING
+
+    def read(names: Sequence[str]) -> str:
+        (text,) = names
+        wrong = failure(f"{name} of a text that is no number", text)
+        number = bound([plain_number(text)], lambda plain: cast.cast(plain[0], t.STRING, t.BIGNUMERIC, wrong))
+        is_number = f"regexp_full_match({text}, {quote_text(NUMBER)})"
+        return f"CASE WHEN {is_number} THEN {number} WHEN {text} IS NOT NULL THEN {wrong} END"
+
+    return Value(t.BIGNUMERIC, bound([value.sql], read))

@@ -38,12 +38,20 @@ def _rounded(scale: int) -> str:
 
 # A sign before it or behind it, and commas anywhere before the point.
 _DIGITS = r"(?:[0-9,]*[0-9][0-9,]*(?:\.[0-9]*)?|,*\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_NUMBER = rf"[\s\x0b]*(?:[+-][\s\x0b]*{_DIGITS}|{_DIGITS}[\s\x0b]*[+-]?)[\s\x0b]*"
+NUMBER = rf"[\s\x0b]*(?:[+-][\s\x0b]*{_DIGITS}|{_DIGITS}[\s\x0b]*[+-]?)[\s\x0b]*"
+"""A pattern of what PARSE_NUMERIC reads."""
+
+
+def plain_number(text: str) -> str:
+    """Return a text that PARSE_NUMERIC reads as CAST does: its sign before it, without commas."""
+    sign = rf"CASE WHEN regexp_matches({text}, '^[\s\x0b]*-|-[\s\x0b]*$') THEN '-' ELSE '' END"
+    return f"{sign} || replace(regexp_extract({text}, '[0-9.,]+(?:[eE][+-]?[0-9]+)?'), ',', '')"
+
 
 NUMBERS = rf"""
 ROUND(NUMERIC, INT64, STRING!) -> NUMERIC = {_rounded(9)}
 ROUND(BIGNUMERIC, INT64, STRING!) -> BIGNUMERIC = {_rounded(18)}
-PARSE_NUMERIC(STRING) -> NUMERIC = CAST(CASE WHEN regexp_matches($1, '^[\s\x0b]*-|-[\s\x0b]*$') THEN '-' ELSE '' END || replace(regexp_extract($1, '[0-9.,]+(?:[eE][+-]?[0-9]+)?'), ',', '') AS DECIMAL(38, 9)) -- fails where NOT regexp_full_match($1, '{_NUMBER}'): PARSE_NUMERIC of a text that is no number
+PARSE_NUMERIC(STRING) -> NUMERIC = CAST({plain_number("$1")} AS DECIMAL(38, 9)) -- fails where NOT regexp_full_match($1, '{NUMBER}'): PARSE_NUMERIC of a text that is no number
 BIT_COUNT(INT64) -> INT64 = CAST(bit_count($1) AS BIGINT)
 SQRT(INT64) -> FLOAT64 = sqrt(CAST($1 AS DOUBLE)) -- fails where $1 < 0: SQRT of a negative number
 SQRT(NUMERIC) -> NUMERIC = {square_root("$1")} -- fails where $1 < 0: SQRT of a negative number
