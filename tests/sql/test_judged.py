@@ -52,23 +52,34 @@ def connection():
         yield connection
 
 
-def rows(connection, template, one, twos):
+def rows(connection, template, one, values):
     """Give for each second operand that is not refused with it what is computed, or an error, and the type."""
-    if not twos:
-        return {}
-    relation, context = compiled(parse_any(query(template, one, twos)), SCHEMA, {})
+    relation, context = compiled(parse_any(query(template, one, list(values))), SCHEMA, {})
     lines = {fault.line for fault in context.faults}
-    if lines:
-        return rows(connection, template, one, [two for place, two in enumerate(twos) if place + 2 not in lines])
-    types = [str(output(value.type)) for _, value in relation.columns]
+    columns = zip(values, relation.columns, strict=True)
+    left = {two: value for place, (two, (_, value)) in enumerate(columns) if place + 2 not in lines}
+    # What ends in an error is asked alone, the rest together.
+    good = [two for two in left if values[two] != "error"]
+    asked = (good, *([two] for two in left if two not in good))
+    # Of a window the query has more than its column.
+    sql = {two: f"({relation.sql})" if len(values) == 1 else left[two].sql for two in left}
+    found = {two: value for twos in asked for two, value in computed(connection, {two: sql[two] for two in twos})}
+    return {two: (value, str(output(left[two].type))) for two, value in found.items()}
+
+
+def computed(connection, columns):
+    """Give each column's value; one by one where one of them ends in an error."""
+    if not columns:
+        return
     try:
-        found = connection.execute(relation.sql).fetchone()
+        found = connection.execute(f'SELECT {", ".join(columns.values())} FROM c AS "t0_0_c"').fetchone()
+        yield from zip(columns, found, strict=True)
     except duckdb.Error:
-        if len(twos) == 1:
-            return {twos[0]: ("error", *types)}
-        half = len(twos) // 2
-        return rows(connection, template, one, twos[:half]) | rows(connection, template, one, twos[half:])
-    return dict(zip(twos, zip(found, types, strict=True), strict=True))
+        if len(columns) == 1:
+            yield from ((two, "error") for two in columns)
+        else:
+            for two, sql in columns.items():
+                yield from computed(connection, {two: sql})
 
 
 def same(found, wanted, type_):
@@ -97,12 +108,9 @@ def test_numbers_have_the_values_of_googlesql(connection, template):
     """What is not refused has GoogleSQL's value, or ends in an error as there."""
     others = {}
     for one, values in VALUES[template].items():
-        # What ends in an error is asked alone, the rest together.
-        good = [two for two in values if values[two] != "error"]
-        for asked in (good, *([two] for two in values if two not in good)):
-            for two, (value, type_) in rows(connection, template, one, asked).items():
-                if (value, type_) == ("error", "NUMERIC") and template.startswith("POW"):
-                    continue  # what FLOAT64 does not decide
-                if not same(value, values[two], type_):
-                    others[one, two] = (value, values[two])
+        for two, (value, type_) in rows(connection, template, one, values).items():
+            if (value, type_) == ("error", "NUMERIC") and template.startswith("POW"):
+                continue  # what FLOAT64 does not decide
+            if not same(value, values[two], type_):
+                others[one, two] = (value, values[two])
     assert not others
