@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
 SAVE = """
 import sys
-from prefect.filesystems import LocalFileSystem
-from prefect_gcp import GcpCredentials
-from prefect_gcp.cloud_storage import GcsBucket
 
 kind, place, key = sys.argv[1:]
 if kind == "folder":
+    from prefect.filesystems import LocalFileSystem
+
     block = LocalFileSystem(basepath=place)
 else:
+    from prefect_gcp import GcpCredentials
+    from prefect_gcp.cloud_storage import GcsBucket
+
     bucket, _, folder = place.removeprefix("gs://").partition("/")
     block = GcsBucket(bucket=bucket, bucket_folder=folder, gcp_credentials=GcpCredentials(service_account_file=key))
 block.save("stage", overwrite=True)
