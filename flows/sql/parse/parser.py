@@ -26,6 +26,7 @@ from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.places import decimal_places
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
+from flows.sql.parse.reserved import reserved_names
 from flows.sql.parse.rewrite import for_parser, in_call
 from flows.sql.parse.syntax import SEVERAL, syntax_fault, token_fault
 from flows.sql.parse.templates import PARAMETERS, meant, refuse_templates
@@ -123,7 +124,7 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     nodes = Nodes(tree)
     if any([_unnest_paths(nodes), _join_prefixes(nodes), decimal_places(nodes)]):
         nodes = Nodes(tree)
-    if faults := (*_missing_values(nodes), *foreign_forms(nodes)):
+    if faults := (*_missing_values(nodes), *foreign_forms(nodes), *reserved_names(nodes)):
         return faults
     for call in nodes.of(exp.Anonymous):
         call.set("this", call.name.removeprefix(PREFIX).upper())

@@ -20,7 +20,7 @@ from flows.sql.parse.brackets import (
     way_of,
 )
 from flows.sql.parse.piped_groups import grouping, loose
-from flows.sql.parse.piped_names import BEFORE, CARRY, Changes, of_scalars
+from flows.sql.parse.piped_names import BEFORE, CARRY, Changes, name_fault, of_scalars
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -311,8 +311,8 @@ class Piped:
         self._read(self._select(self._words("DISTINCT *")), self._alias)
 
     def _as(self, body: Words) -> None:
-        if len(body) > 1:
-            self._refuse("|> AS takes one name.")
+        if said := name_fault(body):
+            self._refuse(said)
         self._changes.forget()
         self._read(self.query(), body)
 

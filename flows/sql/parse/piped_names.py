@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot.tokenizer_core import TokenType
 
 from flows.sql.parse.brackets import listed
+from flows.sql.parse.reserved import NAMES_NOTHING, instead_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,6 +103,13 @@ class Changes:
                 instead = "Read it before that" if changed in {"DROP", "RENAME"} else f"Write {name} for what it is now"
                 return f"'{alias}.{name}' is of the row as it was before |> {changed}. {instead}."
         return ""
+
+
+def name_fault(words: Words) -> str:
+    """Say what is wrong with the name that |> AS takes; nothing where nothing is."""
+    if len(words) > 1:
+        return "|> AS takes one name."
+    return instead_of(words[0].text) if words[0].upper in NAMES_NOTHING else ""
 
 
 def _has_changed_star(step: Words) -> bool:
