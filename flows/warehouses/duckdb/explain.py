@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 _OF_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 """What values are at fault for, or how many there are at once."""
-_SIGNS = {"addition": "+", "subtraction": "-", "multiplication": "*", "negation": "-"}
-_TOO_LONG = r'Casting value "(-?\d+(?:\.\d*[1-9])?)\.?0*" to type DECIMAL\((\d+),(\d+)\) failed: value is out of range!'
+_SIGNS = {"addition": "+", "subtraction": "-", "subtract": "-", "multiplication": "*", "negation": "-"}
+_SIZES, _WIDEST = r"(\d+),(\d+)", "38,18"
+_TOO_LONG = rf'Casting value "(-?\d+(?:\.\d*[1-9])?)\.?0*" to type DECIMAL\({_SIZES}\) failed: value is out of range!'
 _TOO_LARGE = r"Could not cast value (-?\d+) to DECIMAL\((\d+),(\d+)\)"
+_TOO_WIDE = "a BIGNUMERIC of more than 20 digits before the point, which the embedded warehouse does not hold: '{1}'"
 _DIGITS = "'{1}' needs more than {2} digits, {3} of them after the point"
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"Overflow in negation of (?:integer|INT64|number)?.*?(-?\d+).*", "'-': overflow beyond INT64: '{1}'"),
     (r"Overflow in subtraction of INT128 .*", "VARIANCE or STDDEV: overflow beyond NUMERIC or BIGNUMERIC"),
+    # Nothing but a quotient is multiplied as wide.
+    (r"Overflow in multiplication of INT128 .*", "'/': overflow beyond NUMERIC or BIGNUMERIC"),
     (r"Overflow in (\w+) of INT\d+ \((-?\d+) (\S+) (-?\d+)\)!.*", "'{sign}': overflow beyond INT64: '{2}' {3} '{4}'"),
     (r"Overflow in (\w+) of DECIMAL\(38\).*", "'{sign}': overflow beyond NUMERIC or BIGNUMERIC"),
     (r"Overflow on abs\((-?\d+)\).*", "ABS: overflow beyond INT64: '{1}'"),
@@ -35,6 +39,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"Failed to cast decimal value (\S+) to type INT64.*", "Could not cast NUMERIC to INT64: '{1}'"),
     (r"Could not convert string '(.*?)' to U?INT64.*", "Could not cast STRING to INT64: '{1}'"),
     (r"Overflow in (?:HUGEINT addition|SUM of DECIMAL): .*", "SUM or AVG: overflow beyond NUMERIC or BIGNUMERIC"),
+    (r'Could not convert string "(.*?)" to DECIMAL\(38,18\).*', _TOO_WIDE),
+    (rf"{_TOO_LONG.replace(_SIZES, _WIDEST)}.*", _TOO_WIDE),
     (rf"{_TOO_LONG}.* source column (.*)", f"the column {{4}}: {_DIGITS}"),
     (rf"{_TOO_LARGE} when .* source column (.*)", f"the column {{4}}: {_DIGITS}"),
     (_TOO_LARGE, f"a column: {_DIGITS}"),
@@ -51,7 +57,6 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"Malformed JSON at byte \d+ of input: (.*?)\.? +Input: (\".*?\")(?: when .*)?$",
         "Malformed JSON: '{2}' ({1})",
     ),
-    (r"Invalid input for hex digit: (.*)", "FROM_HEX: '{1}' is no hexadecimal digit"),
     (r"Could not decode string \"(.*?)\" as base64.*", "FROM_BASE64: '{1}' is no base64"),
     (
         r"Failure in decode: could not convert blob to UTF8.*",
