@@ -181,7 +181,7 @@ def server(home: Path, port: int | None = None, **settings: str):
     is_new = not (home / "prefect.db").exists()
     if is_new:
         begin(home)
-    if _BLANK.exists():
+    if (home / "prefect.db").exists():
         environment |= _MADE
     log = home / "server.log"
     with process((sys.executable, "-m", *SERVER, str(port)), log, env=environment) as running:

@@ -69,7 +69,7 @@ def test_what_nests_too_deeply_is_a_fault_at_once(form, count):
     said = refusals(NESTED[form](count))
     assert len(said) == 4
     assert all("nests too deeply" in one or "At most" in one for one in said), said
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("count", [300, 3_000, 100_000])

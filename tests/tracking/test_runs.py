@@ -67,7 +67,10 @@ def test_a_pod_executes_its_run(project, tmp_path):
     assert project.python("-m", "flows.derive", *again).returncode == 0
     [idle] = project.server.runs("derived.accounts_by_day nothing to do")
     assert (idle["state_type"], idle["state_name"]) == ("COMPLETED", "UpToDate")
-    assert idle["state"]["message"] == "nothing to do, all its windows are committed"
+    assert (
+        idle["state"]["message"]
+        == "nothing to do, all its windows in 2026-01-02..2026-01-04 are committed; --force does them again"
+    )
 
 
 def test_a_run_that_was_given_what_it_does_not_take_fails_with_our_message(project, tmp_path):

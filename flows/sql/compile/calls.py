@@ -57,6 +57,9 @@ def _safe(node: exp.SafeFunc, scope: Scope) -> Value:
     if name in _WRITING_JSON and first is not None and expression(first, scope).type == t.STRING:
         instead = f"Write {name}(SAFE.PARSE_JSON({shown(first)}), ...), which gives JSON, or leave SAFE. out."
         return scope.fault(node, f"SAFE.{name} of a text would hide numbers that DuckDB writes otherwise. {instead}")
+    if name == "PARSE_BIGNUMERIC":
+        said = "SAFE.PARSE_BIGNUMERIC would hide numbers of more places than the embedded warehouse holds."
+        return scope.fault(node, f"{said} Write SAFE_CAST(... AS BIGNUMERIC).")
     return _call(name, node.this, scope, safe=True)
 
 

@@ -215,6 +215,10 @@ def _side(reader: Reader, at: int) -> str | None:
 
 
 def _bracket(reader: Reader, at: int) -> str | None:
+    named = reader.tokens[at - 1] if at else None
+    if named is not None and named.token_type == TokenType.IDENTIFIER and named.text.upper() == "ARRAY":
+        # The parser takes it for the word, whatever stands before it.
+        return "`array` before [ begins an ARRAY. Write ['array'] for a field of JSON, or give it another name in FROM."
     if reader.word(at - 1) not in {"FROM", "JOIN", "."} or reader.word(at + 2) != "]" or reader.frame.rank != _FROM:
         return None
     if reader.word(at - 2) == "DISTINCT":

@@ -219,11 +219,11 @@ class Piped:
 
     def _select_(self, body: Words) -> None:
         window = next((at for at in in_no_brackets(body) if body[at].kind == TokenType.WINDOW), len(body))
-        items = listed(body[: window - (body[window - 1].kind == _COMMA)])
+        items = body[: window - (body[window - 1].kind == _COMMA)]
         if self._changes.carried:
             star = self._all()
-            items = [star if [word.kind for word in item] == [TokenType.STAR] else item for item in items]
-        self._read(self._select(self._joined(items), body[window:]), None)
+            items = self._joined([star if [word.kind for word in item] == [TokenType.STAR] else item for item in listed(items)])  # fmt: skip
+        self._read(self._select(items, body[window:]), None)
 
     def _extend(self, body: Words) -> None:
         items = listed(body)
@@ -311,7 +311,7 @@ class Piped:
         self._read(self._select(self._words("DISTINCT *")), self._alias)
 
     def _as(self, body: Words) -> None:
-        if said := name_fault(body):
+        if said := name_fault(body, () if self._core or self._reads_several() else self._from):
             self._refuse(said)
         self._changes.forget()
         self._read(self.query(), body)

@@ -10,22 +10,23 @@ from flows.sql.parse.brackets import listed
 from flows.sql.parse.reserved import NAMES_NOTHING, instead_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from flows.sql.parse.brackets import Word, Words
 
 
 _JOINED = {TokenType.DOT, TokenType.ALIAS}
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
+_BEFORE_STAR = {"ALL", "AS STRUCT", "DISTINCT", "STRUCT"}
 BEFORE = "__before"
 """The column in which the rows carry what their alias still has."""
-CARRY = {"SET", "DROP", "RENAME", "EXTEND", "WHERE", "ORDER BY", "LIMIT", "SELECT", "AGGREGATE"}
+CARRY = {"SET", "DROP", "RENAME", "EXTEND", "WHERE", "ORDER BY", "SELECT", "AGGREGATE"}
 """Operators behind which the alias of the row can be read as before; the last two end that."""
 _OF_SCALARS = {"GENERATE_ARRAY", "GENERATE_DATE_ARRAY", "GENERATE_TIMESTAMP_ARRAY", "SPLIT"}
 _LITERALS = {TokenType.NUMBER, TokenType.STRING, TokenType.RAW_STRING, TokenType.TRUE, TokenType.FALSE, TokenType.NULL, TokenType.DASH, TokenType.DATE}  # fmt: skip
 
 
-def of_scalars(items: Words) -> bool:
+def of_scalars(items: Sequence[Word]) -> bool:
     """Say whether FROM has the rows of an ARRAY whose elements are plainly no STRUCTs, so that its alias is a column."""
     if len(items) < 4 or items[0].upper != "UNNEST":  # noqa: PLR2004 - UNNEST, its bracket and what stands in it
         return False
@@ -105,13 +106,19 @@ class Changes:
         return ""
 
 
-def name_fault(words: Words) -> str:
-    """Say what is wrong with the name that |> AS takes; nothing where nothing is."""
+def name_fault(words: Words, read: Sequence[Word]) -> str:
+    """Say what is wrong with the name that |> AS gives to rows of which `read` is all of FROM; nothing where nothing is."""
     if len(words) > 1:
         return "|> AS takes one name."
+    if of_scalars(read):
+        return f"what UNNEST gives has its name behind it. Write FROM UNNEST(...) AS {words[0].written}."
     return instead_of(words[0].text) if words[0].upper in NAMES_NOTHING else ""
 
 
 def _has_changed_star(step: Words) -> bool:
-    """Say whether |> SELECT has a star beside which something stands: DISTINCT, EXCEPT, REPLACE."""
-    return any(len(item) > 1 and TokenType.STAR in {item[0].kind, item[1].kind} for item in listed(step[1:]))
+    """Say whether |> SELECT has a star beside which something stands: DISTINCT, AS STRUCT, EXCEPT, REPLACE."""
+    return any(
+        word.kind == TokenType.STAR and len(item) > 1 and (not at or item[at - 1].upper in _BEFORE_STAR)
+        for item in listed(step[1:])
+        for at, word in enumerate(item)
+    )
