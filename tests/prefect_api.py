@@ -35,12 +35,20 @@ WITHOUT_LOOPS = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in ("LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN")
 }
 """Lets a server not ask its database every few seconds for what no test has: late and paused runs, idle workers."""
+_TIMEOUT = 180
 _HTTP = httpx.Client(
-    timeout=180,
+    timeout=_TIMEOUT,
     verify=False,  # noqa: S501 - servers of this machine, without TLS
     trust_env=False,
     limits=httpx.Limits(keepalive_expiry=1),  # uvicorn ends what was idle for 5 s, maybe as a request is sent
 )
+_ONCE = httpx.Client(
+    timeout=_TIMEOUT,
+    verify=False,  # noqa: S501 - the same
+    trust_env=False,
+    limits=httpx.Limits(max_keepalive_connections=0),
+)
+"""Takes a new connection for each request: one that a server which stood still has ended may not be asked again."""
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -73,7 +81,8 @@ class Server:
         deadline = time.monotonic() + 60
         while True:
             try:
-                answer = _HTTP.request(method, f"{self.url}/{path}", json=items or content or None)
+                client = _HTTP if is_question else _ONCE
+                answer = client.request(method, f"{self.url}/{path}", json=items or content or None)
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
                     break
             except httpx.TransportError:
