@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from flows.engine.steps import Plan, Reason, Wait
+    from flows.engine.steps import Plan, Reason, Wait, Waiting
     from flows.model.definition import Change
 
 
@@ -102,6 +102,12 @@ def _idle(plan: Plan) -> str:
     return f", all its windows in {plan.asked} are committed; {called('force')} does them again"
 
 
+def _waiting(plan: Plan) -> list[Waiting]:
+    """Return what waits of the windows that were asked for: an open table always waits for its next one."""
+    asked = plan.asked
+    return [one for one in plan.waiting if asked is None or one.window is None or one.window.overlaps(asked)]
+
+
 def describe_plan(table: str, plan: Plan) -> list[str]:
     """Return a plan as lines."""
     if plan.windows:
@@ -119,7 +125,7 @@ def describe_plan(table: str, plan: Plan) -> list[str]:
     elif plan.succession is not None and plan.succession.is_whole:
         lines = [f"{table}: to do: generation {plan.succession.generation} takes the place of what readers see"]
     else:
-        lines = [f"{table}: nothing to do{'' if plan.waiting else _idle(plan)}"]
+        lines = [f"{table}: nothing to do{'' if _waiting(plan) else _idle(plan)}"]
     lines += describe_succession(plan)
     lines += [f"  waits: {waiting.window or 'the table'}: {describe_wait(waiting.wait)}" for waiting in plan.waiting]
     return lines
@@ -164,9 +170,10 @@ def describe_steps(plan: Plan) -> list[tuple[str, str]]:
 
 def describe_idle(plan: Plan) -> str:
     """Return why a plan does nothing."""
-    if not plan.waiting:
+    found = _waiting(plan)
+    if not found:
         return _idle(plan)
-    waiting = next((one for one in plan.waiting if one.wait.is_for_rows), plan.waiting[0])
+    waiting = next((one for one in found if one.wait.is_for_rows), found[0])
     return f"; {f'{waiting.window} ' if waiting.window else ''}{describe_wait(waiting.wait)}"
 
 

@@ -85,3 +85,18 @@ def test_a_run_that_swaps_a_generation_in_has_committed():
     state = final_state(Outcome("core.x", Plan(), swapped=_entry("swap", None), defined=DAILY))
     said = "0 windows, 0 rows; readers see the rows of its changed definition"
     assert (state.name, state.message) == ("Committed", said)
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        (Window(DAYS.end, utc("2026-01-05")), ", all its windows in 2026-01-01..2026-01-04 are committed; --force does them again"),
+        (Window(utc("2026-01-03"), utc("2026-01-05")), "; 2026-01-03..2026-01-05 closes at 2026-01-05 UTC"),
+    ],
+    ids=["a later one", "one of them"],
+)  # fmt: skip
+def test_a_window_that_nobody_has_asked_for_keeps_no_range_waiting(window, expected):
+    """An open table always waits for its next one."""
+    plan = Plan(waiting=(Waiting(window, Wait("end", until=window.end)),), asked=DAYS)
+    state = final_state(Outcome("core.x", plan))
+    assert f"{state.name} {state.message}" == f"UpToDate nothing to do{expected}"
