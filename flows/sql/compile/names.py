@@ -16,6 +16,7 @@ from flows.sql.compile.structures import distinct, struct
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.functions import foreign, signatures
 from flows.sql.once import plain
+from flows.sql.parse.piped_columns import EXTENDED
 from flows.sql.parse.tree import call_name, line_of
 from flows.sql.shown import shown
 from flows.sql.types import quote_text
@@ -211,7 +212,7 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         # All of them stand for faults, of which nobody knows the columns.
         return NOTHING, []
     if len(values) > 1:
-        choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias)
+        choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias and not alias.startswith(EXTENDED))
         if len({alias for alias, _ in values}) == 1:
             return scope.fault(
                 path[0], f"'{first}' is the name of two columns. Give one of them another name with AS."

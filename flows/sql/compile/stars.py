@@ -15,6 +15,7 @@ from flows.sql.compile.origins import with_origins
 from flows.sql.compile.scope import Anything, Scope
 from flows.sql.compile.structures import fields_of
 from flows.sql.parse.alike import alike
+from flows.sql.parse.piped_columns import EXTENDED, OPEN
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def star(item: Any, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:  
         if not scope.items:
             scope.fault(item, "SELECT * needs a FROM.")
         columns = list(_all_columns(scope))
+        _refuse_fields(item, scope)
     else:
         loose, aggregated, scope.aggregated = len(scope.loose), scope.aggregated, False
         found = _starred(item, scope)
@@ -171,6 +173,21 @@ def _refuse_unknown(marks: exp.Expr, names: list[str], scope: Scope) -> None:
             elif word == "REPLACE" and sum(name.lower() == other.lower() for other in names) > 1:
                 said = f"'{name}' in REPLACE is the name of several columns of '*'. List the columns, with AS."
                 scope.fault(one, said)
+
+
+def _refuse_fields(item: exp.Star, scope: Scope) -> None:
+    """Note a fault where |> takes apart the row of an ARRAY, which GoogleSQL keeps as one value."""
+    if "of_pipe" not in item.meta:
+        return
+    rows = [one for one in scope.items if one.whole is not None and one.whole.type.name == "STRUCT" and not one.alias.startswith(EXTENDED)]  # fmt: skip
+    changed = [*(item.args.get("except_") or []), *(item.args.get("replace") or [])]
+    fields = [one for one in changed if any(row.find(one.alias or one.name) for row in rows)]
+    if fields:
+        said = f"'{fields[0].alias or fields[0].name}' is a field of a row that is one STRUCT"
+        scope.fault(fields[0], f"{said}. Write |> SELECT with the columns that you need before it.")
+    elif rows and item.meta["of_pipe"] == OPEN:
+        said = f"{repr(rows[0].alias) if rows[0].alias else 'what UNNEST gives'} stays one STRUCT where no |> SELECT follows"
+        scope.fault(item, f"{said}. Write |> SELECT with the columns that you need behind it.")
 
 
 def _renamed(marks: exp.Expr, columns: list[tuple[str, Value]], scope: Scope) -> list[tuple[str, Value]]:

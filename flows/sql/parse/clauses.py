@@ -151,7 +151,7 @@ def _condition(frame: Frame) -> str | None:
 
 def _set_operation(reader: Reader, at: int) -> str | None:
     frame, word, after = reader.frame, reader.word(at), reader.word(at + 1)
-    if reader.word(at - 1) == "*":
+    if at and reader.tokens[at - 1].token_type == TokenType.STAR:
         named = after == "(" and reader.word(at + 2) != ")"
         return None if named else "* EXCEPT needs columns in brackets. Write * EXCEPT (columns)."
     if after not in {"ALL", "DISTINCT"}:

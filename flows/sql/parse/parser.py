@@ -23,6 +23,7 @@ from flows.sql.parse.forms import foreign_forms
 from flows.sql.parse.googlesql import DIALECT, tokenize
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
+from flows.sql.parse.piped_columns import of_pipes
 from flows.sql.parse.places import decimal_places
 from flows.sql.parse.precedence import bind
 from flows.sql.parse.repeat import VARYING, unrepeatable
@@ -204,6 +205,7 @@ def _one_select(sql: str) -> exp.Query:
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
         raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
+    of_pipes(tree, spelt)
     if any(sign in sql for sign in "&^|") and any(token.token_type in _BOUND for token in tokens):
         bind(tree)
     return tree

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sqlglot.tokenizer_core import TokenType
 
-from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.model.errors import Fault, SqlError
 from flows.sql.parse.brackets import (
     Word,
     aggregate_in,
@@ -19,8 +19,10 @@ from flows.sql.parse.brackets import (
     split,
     way_of,
 )
+from flows.sql.parse.piped_columns import EXTENDED, PENDING, columns_of, opened, settled
 from flows.sql.parse.piped_groups import grouping, loose
 from flows.sql.parse.piped_names import BEFORE, CARRY, Changes, name_fault, of_scalars
+from flows.sql.parse.piped_operators import JOINS, OF_COLUMNS, OF_ROWS, SETS, unknown
 from flows.sql.parse.spelling import ENDS_VALUE
 
 if TYPE_CHECKING:
@@ -31,21 +33,8 @@ if TYPE_CHECKING:
     from flows.sql.parse.brackets import Words
 
 _L, _COMMA = TokenType.L_PAREN, TokenType.COMMA
-_JOINS = {"JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS"}
-_SETS = {"UNION", "INTERSECT", "EXCEPT"}
-_OTHERS = {
-    "TABLESAMPLE": "WHERE MOD(id, 10) = 0, which takes the same rows on every retry",
-    "WINDOW": "EXTEND with the same call and OVER",
-    "CALL": "what the function does, as further operators",
-    "ASSERT": "a check in the table's file",
-}
-"""Operators that are refused, with what to write."""
 _OPEN_ENDS = {"AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN"}
 """Words that need a value behind them."""
-_OF_COLUMNS = {"RENAME", "SET", "DROP", "DISTINCT", "PIVOT", "UNPIVOT"}
-"""Operators that a row has no columns for where it is one value."""
-OF_ROWS = {"WHERE", "SELECT", "EXTEND", "SET", "DROP", "RENAME", "AS"}
-"""Operators that leave the rows in the order that they had."""
 
 
 class Piped:
@@ -83,7 +72,10 @@ class Piped:
         raise SqlError([Fault(self._line, message)])
 
     def _words(self, text: str) -> Words:
-        return [Word(one.token_type, one.text, text[one.start : one.end + 1], self._line, glued=False) for one in self._tokenize(text)]  # fmt: skip
+        return [
+            Word(one.token_type, PENDING if one.token_type == TokenType.STAR else one.text, text[one.start : one.end + 1], self._line, glued=False)
+            for one in self._tokenize(text)
+        ]  # fmt: skip
 
     def _alias_of(self, items: Words) -> Words | None:
         """Return the name of all that FROM reads; None where it reads several tables, or one without a name."""
@@ -124,6 +116,11 @@ class Piped:
             return self._core
         return self._select(self._all())
 
+    def result(self) -> Words:
+        """Return the whole query, which gives its columns to nobody or by a name of its own: rows of ARRAYs are one value each."""
+        found = None if self._core or self._changes.carried else columns_of(self._from)
+        return opened(self._select(found) if found else self.query())
+
     def apply(self, step: Words, later: list[Words]) -> None:
         """Add an operator, behind which others follow."""
         if not step:
@@ -146,7 +143,7 @@ class Piped:
             self._refuse(
                 f"{called} is an aggregate, which |> {word} does not take. Write |> AGGREGATE {called}(...), or {called}(...) OVER ()."
             )
-        if word in _OF_COLUMNS and gives_values(self._core):
+        if word in OF_COLUMNS and gives_values(self._core):
             self._refuse(f"|> {word} takes columns. Write |> SELECT without AS, or read the fields by |> SELECT first.")
         if self._limit:
             self._read(self.query(), self._alias)
@@ -156,18 +153,12 @@ class Piped:
             "RENAME": self._rename,
             "AGGREGATE": self._aggregate, "ORDER BY": self._order_by, "LIMIT": self._limit_, "DISTINCT": self._distinct,
             "AS": self._as, "PIVOT": self._pivot, "UNPIVOT": self._pivot,
-            **dict.fromkeys(_JOINS, self._join), **dict.fromkeys(_SETS, self._set_operation),
+            **dict.fromkeys(JOINS, self._join), **dict.fromkeys(SETS, self._set_operation),
         }  # fmt: skip
         if word in known:
-            known[word](step if word in {*_JOINS, *_SETS, "PIVOT", "UNPIVOT"} else body)
-        elif word in _OTHERS:
-            self._refuse(f"|> {word} is not supported. Write {_OTHERS[word]}.")
+            known[word](step if word in {*JOINS, *SETS, "PIVOT", "UNPIVOT"} else body)
         else:
-            listed = ", ".join(sorted({*known, "WITH"} - _JOINS - _SETS))
-            near = did_you_mean(word, [*known, *_OTHERS])
-            self._refuse(
-                f"|> {word} is no operator of pipes.{near or f' They are {listed}, JOIN, UNION ALL and the like.'}"
-            )
+            self._refuse(unknown(word, known))
 
     def _with(self, body: Words) -> None:
         """Name queries, which stand before the whole one and so must not be meant by what is there already."""
@@ -218,6 +209,7 @@ class Piped:
         self._limit = body
 
     def _select_(self, body: Words) -> None:
+        self._from = settled(self._from)
         window = next((at for at in in_no_brackets(body) if body[at].kind == TokenType.WINDOW), len(body))
         items = body[: window - (body[window - 1].kind == _COMMA)]
         if self._changes.carried:
@@ -230,7 +222,7 @@ class Piped:
         if self._reads_several() and all(map(is_of_one_row, items)):
             # The names of the tables hold on, so that what is new stands beside them.
             made = [*self._words("CROSS JOIN UNNEST ( [ STRUCT ("), *self._joined(items), *self._words(") ] )")]
-            self._from = [*self._with_joins(), *made]
+            self._from = [*self._with_joins(), *made, *self._words(f"AS {EXTENDED}{len(self._from)}")]
             return
         self._read(self._select([*self._words("* ,"), *self._joined(items)]), self._alias)
         self._change("EXTEND", (item[-1] for item in items if item))
@@ -302,6 +294,7 @@ class Piped:
             self._refuse(
                 f"|> AGGREGATE groups by {known}, {sets}. Write |> EXTEND before it, or |> ORDER BY behind it."
             )
+        self._from = settled(self._from)
         self._read(self._select(self._joined([*found.columns, *values]), self._words(found.clause)), None)
         self._order = self._joined(order)
 
@@ -317,7 +310,7 @@ class Piped:
         self._read(self.query(), body)
 
     def _join(self, step: Words) -> None:
-        if any(step[at].upper in _SETS for at in in_no_brackets(step)):
+        if any(step[at].upper in SETS for at in in_no_brackets(step)):
             self._refuse(f"|> {step[0].upper} UNION is not supported. Write |> UNION ALL BY NAME, or a SELECT.")
         if self._where and not self._reads_several():
             self._read(self.query(), self._alias)
@@ -334,17 +327,17 @@ class Piped:
         return self._joined(split(self._from, _COMMA), "CROSS JOIN")
 
     def _set_operation(self, step: Words) -> None:
-        opened = next((at for at, word in enumerate(step) if word.kind == _L), len(step))
-        found = self._select(self._all()) if self._is_closed else self.query()
-        for item in listed(step[opened:]) or [step]:
+        begins = next((at for at, word in enumerate(step) if word.kind == _L), len(step))
+        found = self._select(self._all()) if self._is_closed else self.result()
+        for item in listed(step[begins:]) or [step]:
             if item[0].kind != _L or closing(item, 0) != len(item) - 1:
                 self._refuse(f"|> {step[0].upper} takes queries in brackets: |> {step[0].upper} ALL (FROM table).")
-            found = [*found, *step[:opened], *item]
-        self._read(found, None)
+            found = [*found, *step[:begins], *item]
+        self._read(opened(found), None)
         self._is_closed = True
 
     def _pivot(self, step: Words) -> None:
         if self._where or not self._core:
             self._read(self.query(), None)
-        self._from = [*self._words("("), *self._core, *self._words(")"), *step]
+        self._from = [*self._words("("), *opened(self._core), *self._words(")"), *step]
         self._core, self._alias = [], None

@@ -12,7 +12,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError
 from flows.sql.parse.brackets import Word, after_with, closing, in_no_brackets, split
-from flows.sql.parse.piped import OF_ROWS, Piped
+from flows.sql.parse.piped import Piped
+from flows.sql.parse.piped_operators import OF_ROWS, SETS
 from flows.sql.parse.spelling import behind
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from flows.sql.parse.brackets import Words
 
 
+_NAMING = {TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER}
 _BEHIND_FROM = {
     "WHERE",
     "SELECT",
@@ -30,9 +32,7 @@ _BEHIND_FROM = {
     "WINDOW",
     "ORDER BY",
     "LIMIT",
-    "UNION",
-    "INTERSECT",
-    "EXCEPT",
+    *SETS,
 }
 """What stands behind |> where FROM begins a query."""
 
@@ -71,8 +71,13 @@ def _is_of_one_row(step: Words) -> bool:
     )
 
 
-def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_array: bool = False) -> Words:
-    """Return the words of one level, and of all within, without pipes; `in_array` says whether ARRAY takes its rows as they stand."""
+def _lowered(
+    words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_array: bool = False, in_from: bool = False
+) -> Words:
+    """Return the words of one level, and of all within, without pipes.
+
+    `in_array` says whether ARRAY takes its rows as they stand, `in_from` whether a FROM reads it that gives it no name.
+    """
     inside: Words = []
     at = 0
     while at < len(words):
@@ -80,7 +85,8 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_arr
         inside.append(words[at])
         if end > at:
             of_array = words[at - 1].upper == "ARRAY" if at else in_array
-            inside += [*_lowered(words[at + 1 : end], tokenize, in_array=of_array), words[end]]
+            in_from = at > 0 and _is_nameless_item(words[at - 1], words[end + 1 : end + 2])
+            inside += [*_lowered(words[at + 1 : end], tokenize, in_array=of_array, in_from=in_from), words[end]]
         at = end + 1
     begins = after_with(inside)
     ends = len(inside) - (bool(inside) and inside[-1].kind == TokenType.SEMICOLON)
@@ -94,7 +100,13 @@ def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_arr
         pipe.apply(step, steps[at:])
     if in_array:
         pipe.refuse_lost("ARRAY")
-    return [*_naming(inside[:begins], pipe.named, words[0]), *pipe.query(), *inside[ends:]]
+    query = pipe.query() if in_from else pipe.result()
+    return [*_naming(inside[:begins], pipe.named, words[0]), *query, *inside[ends:]]
+
+
+def _is_nameless_item(before: Word, behind: Words) -> bool:
+    is_item = before.upper in {"FROM", "JOIN"} or before.kind == TokenType.COMMA
+    return is_item and not any(word.kind in _NAMING or word.upper in SETS for word in behind)
 
 
 def _refuse_clauses(first: Words) -> None:
