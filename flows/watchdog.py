@@ -35,7 +35,6 @@ def main(
             raise UsageError("No Prefect API is configured. Set PREFECT_API_URL.")
         from flows.tracking.watchdog import Watchdog  # noqa: PLC0415 - Prefect is slow to import
 
-        out(f"Watching the pods of work pool '{pool}' in namespace '{namespace}'.")
         watchdog = Watchdog(namespace, pool, timedelta(seconds=patience), most_memory, out)
         asyncio.run(watchdog.watch(every))
 

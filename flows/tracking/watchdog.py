@@ -68,6 +68,7 @@ class Watchdog:
             raise UsageError(
                 "The watchdog runs in a pod of the cluster that it watches: k8s/base has its deployment."
             ) from None
+        self._say(f"Watching the pods of work pool '{self._pool}' in namespace '{self._namespace}'.")
         async with kubernetes.ApiClient() as api, get_client() as prefect:
             while True:
                 try:

@@ -28,6 +28,12 @@ def project(tmp_path_factory):
         ("blocks bad.env", {"PREFECT_API_URL": "http://127.0.0.1:1/api"}, 2, "bad.env is not UTF-8 text."),
         ("flows.derive derived.top_items", {"PREFECT_HOME": "home"}, 1, "home/profiles.toml: Is a directory."),
         ("flows.watchdog", {"PREFECT_API_URL": "http://127.0.0.1:1/api"}, 2, "The watchdog runs in a pod"),
+        (
+            "flows.watchdog --most-memory 1.5Gi",
+            {"PREFECT_API_URL": "http://127.0.0.1:1/api"},
+            2,
+            "--most-memory '1.5Gi' is",
+        ),
         ("flows.derive derived.top_items", {}, 0, ""),
     ],
 )
@@ -36,6 +42,7 @@ def test_the_file_is_named(project, arguments, environment, code, says):
     done = project.run(*arguments.split(), env=environment)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert says in done.stderr
+    assert code == 0 or not done.stdout
 
 
 def test_a_folder_that_is_gone(project, tmp_path):

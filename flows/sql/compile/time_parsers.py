@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SPACE = r"[\t-\r ]"
 _PADDED = {"e", "k", "l"}
+_WHOLE_SECONDS = {"S", "E0S"}
 _APART = ({"month", "doy"}, {"day", "doy"})
 
 
@@ -41,7 +42,7 @@ def clashes(text: str) -> bool:
 def parsed(text: str, value: str, type_: Type, zone: Zone, failure: str) -> str:
     """Return what a value's text stands for by a format whose elements are all known, or `failure`."""
     groups = _groups(text)
-    places = sorted(place for place, _ in groups.values())
+    places = sorted({place for place, _ in groups.values()})
     names = ", ".join(quote_text(f"g{place}") for place in places)
     wanted = quote_text(pattern(text, places))
 
@@ -66,6 +67,8 @@ def _groups(text: str) -> dict[str, tuple[int, str]]:
         known = element(name)
         if known is not None and known.part is not None:
             found[known.part] = place, name
+            if known.part == "second" and name not in _WHOLE_SECONDS:
+                found[f"fraction {place}"] = place, name
     return found
 
 
@@ -184,7 +187,11 @@ def _clock(parts: Mapping[str, Part]) -> str:
     if "second" in parts:
         written = parts["second"].sql
         seconds = f"CAST(split_part({written}, '.', 1) AS BIGINT)"
-        if parts["second"].element != "S":
-            fraction = f"CAST(left(split_part({written}, '.', 2) || '000000', 6) AS BIGINT)"
+        fractions = [
+            f"nullif(split_part({parts[part].sql}, '.', 2), '')" for part in parts if part.startswith("fraction")
+        ]
+        if fractions:
+            # Seconds without places leave those of others before them.
+            fraction = f"CAST(left(concat(coalesce({', '.join(reversed(fractions))}), '000000'), 6) AS BIGINT)"
             micros = f"CASE WHEN {seconds} = 60 THEN 0 ELSE {fraction} END"
     return f"to_microseconds((({hour} * 60 + {minute}) * 60 + {seconds}) * 1000000 + {micros})"
