@@ -13,7 +13,7 @@ from flows.sql.compile.apply import apply
 from flows.sql.compile.clauses import window_names
 from flows.sql.compile.equality import lengths
 from flows.sql.compile.in_bigquery import any_value, of_one_row
-from flows.sql.compile.inside import Inside, read
+from flows.sql.compile.inside import Inside, of_own_rows, read
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
 from flows.sql.compile.order import Ordering, is_literal, ordering, over
 from flows.sql.compile.some_values import limited, of_extreme, of_queries
@@ -52,7 +52,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     faults = len(scope.context.faults)
     inside = read(node, scope)
     order = ordering(inside.order, scope, scope.alike if window is None else ())
-    order = _of_own_rows(inside, order, scope)
+    order = of_own_rows(inside, order, scope)
     is_known = len(scope.context.faults) == faults
     if name in _SEEING or inside.having:
         _note_named(inside, scope, over=window is not None)
@@ -114,27 +114,6 @@ def _analytic_inside(name: str, node: exp.Expr, window: exp.Window | None, named
             return f"'{shown(one)}' is a function of a window inside {place}. Compute it in a WITH, and name its column here."
         waiting += [part for part in one.iter_expressions() if not isinstance(part, exp.Query)]
     return ""
-
-
-def _of_own_rows(inside: Inside, order: Ordering, scope: Scope) -> Ordering:
-    """Have what stands in an aggregate looked at for each row of this query, and return its order so.
-
-    DuckDB takes an aggregate that names columns of queries around it alone for one of those.
-    """
-    values = [value for _, value in (*inside.arguments, *([inside.having] if inside.having else []), *order.items)]
-    levels = {level for value in values for level, _ in value.reads or ()}
-    own = next((value.sql for item in scope.items for _, value in item.columns), None)
-    if own is None or not levels or max(levels) >= scope.level:
-        return order
-
-    def seen(value: Value) -> Value:
-        sql = f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END"
-        return value._replace(sql=sql) if value.reads else value
-
-    inside.arguments = [(item, seen(value)) for item, value in inside.arguments]
-    if inside.having:
-        inside.having = inside.having[0], seen(inside.having[1])
-    return order.of(inside.order, scope, seen)
 
 
 def _ordered(name: str, node: exp.Expr, inside: Inside) -> str:
@@ -301,6 +280,8 @@ def _misplaced(name: str, inside: Inside, order: Ordering, *, of_rows: bool, win
         item, first = inside.arguments[0]
         if any(value.sql != first.sql for _, value in order.items):
             return f"{name}(DISTINCT ...) can be ordered by its first argument alone. Write ORDER BY {shown(item)}."
+        if order.items and item.find(exp.Query):
+            return f"{name}(DISTINCT ...) cannot be ordered by a query. Compute it in a WITH, and name its column here."
     return ""
 
 

@@ -115,7 +115,8 @@ def _equal(
     def same(sides: Sequence[Value]) -> str:
         one, two = sides
         pairs = ((_field(one, place), _field(two, place)) for place in range(len(common.fields)))
-        return f"({' AND '.join(compare(node, (left[0], a), '=', (right[0], b), scope) for a, b in pairs)})"
+        parts = (compare(node, (left[0], a), "=", (right[0], b), scope) for a, b in pairs)
+        return f"({' AND '.join(parts) or 'TRUE'})"
 
     return with_parts([left[1], right[1]], same, lazily=keeps_rows_out(node))
 

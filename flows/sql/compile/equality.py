@@ -35,7 +35,7 @@ def _equal_structs(one: str, two: str, type_: Type) -> str:
         equal(f"struct_extract_at({one}, {place})", f"struct_extract_at({two}, {place})", field)
         for place, (_, field) in enumerate(type_.fields, 1)
     )
-    return f"({' AND '.join(parts)})"
+    return f"({' AND '.join(parts) or 'TRUE'})"
 
 
 def _equal_arrays(one: str, two: str, element: Type) -> str:

@@ -124,7 +124,7 @@ def _value(item: exp.Expr, target: exp.Expr | Starred | None, scope: Scope) -> V
         return scope.fault(item, "GROUP BY takes no WITH(...). Write it in the SELECT list, and group by its name.")
     with plain(item, scope, "GROUP BY"):
         value = expression(target, scope)
-    is_literal = isinstance(item, exp.Literal | exp.Null | exp.Boolean) or (
+    is_literal = isinstance(item, exp.Literal | exp.Null | exp.Boolean | exp.ByteString) or (
         value.literal and (bool(value.fields) or value.type.element is not None)
     )
     if target is item and is_literal and value.type != t.UNKNOWN:
@@ -135,14 +135,21 @@ def _value(item: exp.Expr, target: exp.Expr | Starred | None, scope: Scope) -> V
 def _is_path(target: exp.Expr | Starred | None, value: Value, scope: Scope) -> bool:
     """Say whether a group is a column of FROM, or a field of one."""
     if isinstance(target, Starred):
-        first = target.spelt[0].lower() if target.spelt else ""
-        columns = (name for one in scope.items for name, _ in one.columns)
-        return isinstance(target.star, exp.Star) or first in {
-            *(one.key for one in scope.items),
-            *map(str.lower, columns),
-        }
-    is_path = target is not None and isinstance(target.unnest(), exp.Column | exp.Dot)
-    return is_path and any(level == scope.level for level, _ in value.reads or ())
+        return isinstance(target.star, exp.Star) or _is_own(target.spelt[0] if target.spelt else "", scope)
+    first = target.unnest() if target is not None else None
+    while isinstance(first, exp.Dot):
+        first = first.this.unnest()
+    if not isinstance(first, exp.Column):
+        return False
+    # A column of one row is the same for all rows, and reads nothing.
+    own = value.same and _is_own(first.parts[0].name, scope)
+    return own or any(level == scope.level for level, _ in value.reads or ())
+
+
+def _is_own(name: str, scope: Scope) -> bool:
+    """Say whether FROM has an item or a column of a name."""
+    columns = (known for one in scope.items for known, _ in one.columns)
+    return name.lower() in {*(one.key for one in scope.items), *map(str.lower, columns)}
 
 
 def _listed(node: exp.Expr, scope: Scope) -> list[Listed]:

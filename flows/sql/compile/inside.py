@@ -13,6 +13,7 @@ from flows.sql.compile.limit import count
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.sql.compile.order import Ordering
     from flows.sql.compile.scope import Scope
     from flows.sql.compile.value import Value
 
@@ -67,3 +68,25 @@ def read(call: exp.Expr, scope: Scope) -> Inside:
         else:
             inside.arguments.append((item, expression(item, scope)))
     return inside
+
+
+def of_own_rows(inside: Inside, order: Ordering, scope: Scope) -> Ordering:
+    """Have what stands in an aggregate looked at for each row of this query, and return its order so.
+
+    DuckDB takes an aggregate that names columns of queries around it alone for one of those.
+    """
+    values = [value for _, value in (*inside.arguments, *([inside.having] if inside.having else []), *order.items)]
+    levels = {level for value in values for level, _ in value.reads or ()}
+    own = next((value.sql for item in scope.items for _, value in item.columns), None)
+    # A column of one row, or one that nothing decides, is the same for all rows and is named all the same.
+    if own is None or (max(levels) >= scope.level if levels else inside.call.find(exp.Column) is None):
+        return order
+
+    def seen(value: Value) -> Value:
+        sql = f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END"
+        return value if value.literal else value._replace(sql=sql)
+
+    inside.arguments = [(item, seen(value)) for item, value in inside.arguments]
+    if inside.having:
+        inside.having = inside.having[0], seen(inside.having[1])
+    return order.of(inside.order, scope, seen)

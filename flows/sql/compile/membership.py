@@ -64,23 +64,25 @@ def _listed(values: Sequence[str]) -> str:
 
 
 def _in_array(node: exp.Expr, value: Value, scope: Scope) -> Value:
-    listed = expression(node.args["unnest"].expressions[0], scope)
+    array = node.args["unnest"].expressions[0]
+    listed = expression(array, scope)
     if t.UNKNOWN in (listed.type, value.type):
         return NOTHING
     if listed.type.element is None:
-        return scope.fault(
-            node, f"UNNEST needs an ARRAY, but '{shown(node.args['unnest'].expressions[0])}' is {listed.type}."
-        )
+        return scope.fault(node, f"UNNEST needs an ARRAY, but '{shown(array)}' is {listed.type}.")
     element = Value(listed.type.element, "x", literal=listed.literal)
     common = comparable(node, [value, element], scope, ordered=False)
     if common is None:
         return NOTHING
     if not listed.literal and t.UNKNOWN not in (common, listed.type.element) and common != listed.type.element:
-        array = shown(node.args["unnest"].expressions[0])
-        instead = f"Write {shown(node.this)} IN (SELECT one FROM UNNEST({array}) AS one)."
+        written = shown(array)
+        instead = f"Write {shown(node.this)} IN (SELECT one FROM UNNEST({written}) AS one)."
         return scope.fault(
-            node, f"'{array}' is {listed.type}, which does not turn into an ARRAY of {common}. {instead}"
+            node, f"'{written}' is {listed.type}, which does not turn into an ARRAY of {common}. {instead}"
         )
+    if listed.literal and listed.type.element == t.STRING:
+        # What is written down turns into the type item by item, as it is read there.
+        listed = Value(t.array(common), converted(array, listed, t.array(common), scope))
     return _among(node, value, (listed.sql, listed.type), common, scope)
 
 

@@ -22,7 +22,7 @@ from flows.sql.shown import shown
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
-    from flows.sql.compile.scope import Let, Scope
+    from flows.sql.compile.scope import FromItem, Let, Scope
 
 
 _BY_PARTITION = " Compare the table's own partition column with @window_start and @window_end."
@@ -189,15 +189,7 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         return (alias if not scope.depth else _of_rows(path[0], alias, scope)), rest
     item = scope.item(first)
     if item is not None and rest:
-        found = item.find(rest[0].name)
-        if len(found) > 1:
-            return scope.fault(rest[0], f"'{rest[0].name}' is the name of two columns of '{first}'."), []
-        if found:
-            return found[0], rest[1:]
-        if item.whole is not None:
-            return item.whole, rest
-        hint = did_you_mean(rest[0].name, [name for name, _ in item.columns])
-        return scope.fault(rest[0], f"'{rest[0].name}' is not a column of '{first}'.{hint}"), []
+        return _of_item(item, path, scope)
     if item is not None:
         # What FROM names goes before columns: an element of an array before the array.
         if isinstance(item, Anything):
@@ -220,6 +212,23 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         unnamed = "" if all(alias for alias, _ in values) else " Give each subquery a name with AS."
         return scope.fault(path[0], f"'{first}' is ambiguous.{unnamed}{choices and f' Write {choices}.'}"), []
     return (values[0][1], rest) if values else None
+
+
+def _of_item(item: FromItem, path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr]]:
+    """Return what a path means that begins with the name of an item of FROM, and the names that are left."""
+    first, *rest = path
+    if item.whole is not None and item.whole.type.name != "STRUCT":
+        # It has no columns: behind its name stands a field of JSON, also of that name.
+        return item.whole, rest
+    found = item.find(rest[0].name)
+    if len(found) > 1:
+        return scope.fault(rest[0], f"'{rest[0].name}' is the name of two columns of '{first.name}'."), []
+    if found:
+        return found[0], rest[1:]
+    if item.whole is not None:
+        return item.whole, rest
+    hint = did_you_mean(rest[0].name, [name for name, _ in item.columns])
+    return scope.fault(rest[0], f"'{rest[0].name}' is not a column of '{first.name}'.{hint}"), []
 
 
 def _of_rows(name: exp.Expr, value: Value, scope: Scope) -> Value:

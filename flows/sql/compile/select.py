@@ -93,7 +93,7 @@ def select(node: exp.Select, scope: Scope) -> Relation:
 
 def _may_be_any(item: exp.Expr) -> bool:
     """Say whether an item that has a fault may have been meant for columns of other names: `nope`, `*[1]`."""
-    return isinstance(item, exp.Column) or isinstance(item.unalias().this, exp.Star)
+    return isinstance(item.unnest(), exp.Column) or isinstance(item.unalias().this, exp.Star)
 
 
 def _name_windows(node: exp.Expr, scope: Scope) -> None:

@@ -61,6 +61,7 @@ def output_name(node: exp.Expr) -> str | None:
     """Return the name that a column of a SELECT list has without an alias, or with it."""
     if isinstance(node, exp.Alias):
         return str(node.alias)
+    node = node.unnest() if isinstance(node, exp.Paren) else node
     if isinstance(node, exp.Column):
         return str(node.name)
     if isinstance(node, exp.Dot):

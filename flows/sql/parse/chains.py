@@ -22,6 +22,7 @@ _BEGINS = {
     *(_K.INTERSECT, _K.ROWS, _K.RANGE, _K.FOR, _K.ALIAS),
 }
 """What begins a value of its own."""
+_BEFORE_NO_NOT = {*_SIGNS, _K.BETWEEN, _K.DPIPE}
 _WORDS = _COMPARES | _OPENS | _CLOSES | _BEGINS
 _OF_TYPES = {"ARRAY", "STRUCT", "RANGE"}
 _BEHIND_NOT = {_K.LIKE, _K.IN, _K.BETWEEN}
@@ -49,9 +50,9 @@ def refuse_chains(sql: str, tokens: Sequence[Token]) -> None:
             )
         elif kind in _COMPARES:
             first, between = token, kind == _K.BETWEEN
-        elif kind == _K.AND and between:
+        elif kind == _K.AND and between and (at + 1 == len(tokens) or tokens[at + 1].token_type != _K.NOT):
             between = False
-        elif kind == _K.NOT and before in _SIGNS:
+        elif kind == _K.NOT and (before in _BEFORE_NO_NOT or between):
             raise _fault(
                 token, f"NOT stands behind '{_written(sql, tokens[at - 1])}' without brackets. Write (NOT condition)."
             )

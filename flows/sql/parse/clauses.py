@@ -52,10 +52,10 @@ def _comma(reader: Reader, at: int) -> str | None:
     if after in _ENDS_LIST:
         where = CLAUSES[frame.rank - 1] if frame.rank else "a list"
         return f"nothing follows the comma in {where}. Write what is missing, or remove the comma."
-    if frame.rank == 0 and frame.called in {"FROM", "JOIN", ","} and reader.frames[-2].rank == _FROM:
-        return "a join in brackets takes no comma. Write CROSS JOIN."
     if frame.rank == 0 and frame.with_ and not frame.joined:
         return _with_name(reader, at + 1)
+    if frame.rank == 0 and frame.called in {"FROM", "JOIN", ","} and reader.frames[-2].rank == _FROM:
+        return "a join in brackets takes no comma. Write CROSS JOIN."
     return None
 
 
@@ -280,6 +280,13 @@ def _using(reader: Reader, at: int) -> str | None:
     return _condition(reader.frame)
 
 
+def _arrow(reader: Reader, at: int) -> str | None:
+    if reader.frame.called != "WITH" or reader.frame.rank:
+        return None
+    name = reader.written(at - 1)
+    return f"WITH(...) gives names to values with AS. Write WITH({name} AS value, ...)."
+
+
 CLAUSE_RULES: dict[TokenType, Rule] = {
     TokenType.COMMA: _comma,
     TokenType.WITH: _with,
@@ -297,5 +304,6 @@ CLAUSE_RULES: dict[TokenType, Rule] = {
     TokenType.L_BRACKET: _bracket,
     TokenType.ALIAS: _as,
     TokenType.USING: _using,
+    TokenType.FARROW: _arrow,
     **dict.fromkeys((TokenType.R_PAREN, TokenType.R_BRACKET), _closing),
 }

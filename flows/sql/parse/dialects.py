@@ -67,6 +67,8 @@ BOTH: TRIM \( BOTH\b | TRIM(BOTH ...) | TRIM(text, 'x')
 PLACING: (?:\w|[')\]]) PLACING ' | OVERLAY | CONCAT(LEFT(text, 1), 'x', SUBSTR(text, 3))
 TO: (?:CEIL|FLOOR|ROUND) \( (?:\w|[. ])+ TO [A-Z]+ \) | CEIL(... TO ...) | TIMESTAMP_TRUNC(ts, DAY)
 SAMPLE: (?:USING SAMPLE\b|SAMPLE \() | SAMPLE | WHERE MOD(id, 10) = 0, which takes the same rows on every retry
+CONVERSION: ON CONVERSION ERROR\b | ON CONVERSION ERROR | IFNULL(SAFE_CAST(value AS TYPE), other)
+DEFAULT: AS [A-Z][A-Z0-9]* DEFAULT ' | DEFAULT in a cast | IFNULL(SAFE_CAST(value AS TYPE), other)
 TABLESAMPLE: TABLESAMPLE\b | !TABLESAMPLE | WHERE MOD(id, 10) = 0, which takes the same rows on every retry
 SYSTEM_TIME: FOR SYSTEM_TIME\b | !FOR SYSTEM_TIME | the table alone: windows are made again when it changes
 AT: AT \( TIMESTAMP => | AT (TIMESTAMP => ...) | the table alone: windows are made again when it changes

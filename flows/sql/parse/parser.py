@@ -26,6 +26,7 @@ from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.piped_columns import of_pipes
 from flows.sql.parse.places import decimal_places
 from flows.sql.parse.precedence import bind
+from flows.sql.parse.prefixes import join_prefixes, lift_nulls
 from flows.sql.parse.repeat import VARYING, unrepeatable
 from flows.sql.parse.reserved import reserved_names
 from flows.sql.parse.rewrite import for_parser, in_call
@@ -38,7 +39,6 @@ from flows.sql.shown import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_PREFIXES: dict[str, type[exp.Expr]] = {"SAFE": exp.SafeFunc, "NET": exp.NetFunc}
 _QUOTED = {TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 _NO_CALLS = {TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER}
 _L_PAREN = TokenType.L_PAREN
@@ -123,7 +123,7 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     except SqlError as error:
         return error.faults
     nodes = Nodes(tree)
-    if any([_unnest_paths(nodes), _join_prefixes(nodes), decimal_places(nodes)]):
+    if any([_unnest_paths(nodes), join_prefixes(nodes), lift_nulls(nodes), decimal_places(nodes)]):
         nodes = Nodes(tree)
     if faults := (*_missing_values(nodes), *foreign_forms(nodes), *reserved_names(nodes)):
         return faults
@@ -151,20 +151,6 @@ def _unnest_paths(nodes: Nodes) -> bool:
                 DIALECT.parser()._implicit_unnests_to_explicit(select)
                 found = True
     return found
-
-
-def _join_prefixes(nodes: Nodes) -> bool:
-    """Make a call of what stands before a call and the call, which a part of its value parts: SAFE.PARSE_JSON(text).name."""
-    found = [
-        dot
-        for dot in nodes.of(exp.Dot)
-        if isinstance(dot.this, exp.Identifier)
-        and dot.this.name.upper() in _PREFIXES
-        and isinstance(dot.expression, exp.Func)
-    ]
-    for dot in found:
-        dot.replace(_PREFIXES[dot.this.name.upper()](this=dot.expression))
-    return bool(found)
 
 
 def _statements(tokens: list[Token], sql: str) -> list[exp.Expr | None]:

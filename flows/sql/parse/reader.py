@@ -77,6 +77,7 @@ class Reader:
         """Begin a frame."""
         called = self.tokens[at - 1] if at else None
         name = called.text.upper() if called is not None and called.token_type not in TEXTS else ""
+        name = "" if name == "FROM" and self.word(at - 2) == "DISTINCT" else name  # IS DISTINCT FROM
         self.frames.append(Frame(self.word(at), name, state="CASE"))
 
     def close(self) -> None:

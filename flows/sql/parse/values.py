@@ -75,7 +75,7 @@ def _text(reader: Reader, at: int) -> str | None:
     if (
         before == "."
         or (after == "." and before != "JSON")
-        or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM)
+        or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM and reader.word(at - 2) != "DISTINCT")
     ):
         if after == "." and reader.word(at + 3) == "(":
             return (

@@ -50,13 +50,18 @@ def _without_case(tree: exp.Query) -> exp.Query:
 
 
 def _written(tree: exp.Expr) -> str:
-    # The parser's own writer loses the parameters of types, doubles the escapes of bytes and calls AT TIME ZONE otherwise.
-    # From the inside out, since one may hold another.
-    for node in reversed(list(tree.find_all(exp.ByteString, exp.DataType, exp.AtTimeZone, exp.Cast, exp.Star))):
+    # The parser's own writer loses the parameters of types, doubles the escapes of bytes, calls AT TIME ZONE and the FORMAT
+    # of a cast otherwise, and has no names with AS inside WITH(...). From the inside out, since one may hold another.
+    kinds = (exp.ByteString, exp.DataType, exp.AtTimeZone, exp.Cast, exp.Star, exp.Kwarg)
+    for node in reversed(list(tree.find_all(*kinds))):
         if isinstance(node, exp.Cast):
-            if not isinstance(node.this, exp.Array | exp.Struct):
+            if not isinstance(node.this, exp.Array | exp.Struct) and not node.args.get("default"):
                 continue
-            text = _of_items(node)
+            text = _cast(node)
+        elif isinstance(node, exp.Kwarg):
+            if not isinstance(node.parent, exp.Anonymous) or node.parent.name != "WITH":
+                continue
+            text = f"{_plain(node.this)} AS {_plain(node.expression)}"
         elif isinstance(node, exp.Star):
             if not node.args.get("rename"):
                 continue
@@ -72,11 +77,12 @@ def _written(tree: exp.Expr) -> str:
     return _plain(tree)
 
 
-def _of_items(node: exp.Cast) -> str:
-    """Return a cast of what is written down item by item, or `ARRAY<type>[...]`, which the parser makes one, as it was."""
-    to = _plain(node.args["to"])
-    if "safe" in node.args:
-        return f"{'SAFE_CAST' if isinstance(node, exp.TryCast) else 'CAST'}({_plain(node.this)} AS {to})"
+def _cast(node: exp.Cast) -> str:
+    """Return a cast by a format, or of what is written down item by item, or `ARRAY<type>[...]`, which the parser makes one."""
+    to, by = _plain(node.args["to"]), node.args.get("default")
+    if "safe" in node.args or by:
+        way = f" FORMAT {_plain(by)}" if by else ""
+        return f"{'SAFE_CAST' if isinstance(node, exp.TryCast) else 'CAST'}({_plain(node.this)} AS {to}{way})"
     items = ", ".join(map(_plain, node.this.expressions))
     return f"{to}[{items}]" if isinstance(node.this, exp.Array) else f"{to}({items})"
 
