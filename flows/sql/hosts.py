@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from flows.sql.folded import composed
 from flows.sql.once import bound
 from flows.sql.types import quote_text
 
@@ -106,7 +107,7 @@ def _found(url: str) -> str:
     def turned(names: Sequence[str]) -> str:
         name = names[0]
         narrow = f"translate({name}, {quote_text(_STOPS + _WIDE)}, {quote_text('...' + _NARROW)})"
-        plain = f"rtrim(lower(nfc_normalize({narrow})), '.')"
+        plain = f"rtrim(lower({composed(narrow)}), '.')"
         return f"array_to_string(list_reverse(string_split({plain}, '.')), '.') || '/' || {name}"
 
     labels = bound([host(url)], turned)

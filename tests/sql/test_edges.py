@@ -38,7 +38,6 @@ STRICTER = {
     "0x1') AS FLOAT64": "a number of FLOAT64 in hexadecimal",
     '{"a": "x"\'': "broken JSON",
     "GENERATE_ARRAY(": "no elements between numbers that are far from each other",
-    "NORMALIZE_AND_CASEFOLD(": "signs that stand for others",
     "POW($1, $2) :: NUMERIC": "a NUMERIC whose last places FLOAT64 does not decide",
     "POWER($1, $2) :: NUMERIC": "the same",
     "2f": "numbers from 1e31 on, of which it does not write all digits",

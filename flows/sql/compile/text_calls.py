@@ -19,9 +19,9 @@ from flows.sql.compile.json_calls import strictly
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
 from flows.sql.decomposed import FORMS, decomposed
+from flows.sql.folded import NEWER, compatible, composed
 from flows.sql.functions import signatures
 from flows.sql.functions.numbers import NUMBER, plain_number
-from flows.sql.functions.template import UNFOLDED
 from flows.sql.once import bound, failure, once, once_each
 from flows.sql.shown import shown
 from flows.sql.times import as_shown, naive
@@ -131,30 +131,32 @@ def _form(item: exp.Expr) -> str:
 
 
 @compiles_call("NORMALIZE_AND_CASEFOLD", fails=False)
-def _casefold(name: str, node: exp.Expr, scope: Scope) -> Value | None:
-    if len(node.expressions) != 2:  # noqa: PLR2004 - a text and a form
-        return None
-    mode = _form(node.expressions[1])
-    if mode not in FORMS:
-        return scope.fault(node, f"{name} takes a text, and NFC, NFD, NFKC or NFKD: {name}(text, NFKC).")
-    item = node.expressions[0]
-    value = apply(name, node, signatures.scalar(name), [(item, expression(item, scope))], scope)
-    return value._replace(sql=decomposed(value.sql)) if mode.endswith("D") else value
+def _casefold(name: str, node: exp.Expr, scope: Scope) -> Value:
+    value = _in_form(name, node, scope)
+    if value.type == t.UNKNOWN:
+        return NOTHING
+    return apply(name, node, signatures.scalar(name), [(node.expressions[0], value)], scope)
 
 
 @compiles_call("NORMALIZE", fails=False)
 def _normalize(name: str, node: exp.Expr, scope: Scope) -> Value:
+    return _in_form(name, node, scope)
+
+
+def _in_form(name: str, node: exp.Expr, scope: Scope) -> Value:
+    """Return a text in the form that is asked for: NFC, where none is."""
     mode = _form(node.expressions[1]) if len(node.expressions) > 1 else "NFC"
-    if len(node.expressions) > 2 or mode not in FORMS:  # noqa: PLR2004 - a text and a form
-        return scope.fault(node, f"{name} takes a text, and NFC, NFD, NFKC or NFKD: {name}(text, NFD).")
+    if not node.expressions or len(node.expressions) > 2 or mode not in FORMS:  # noqa: PLR2004 - a text and a form
+        return scope.fault(node, f"{name} takes a text, and NFC, NFD, NFKC or NFKD: {name}(text, NFKC).")
     value = argument(node.expressions[0], t.STRING, name, scope)
     if value.type == t.UNKNOWN:
         return NOTHING
+    sql = value.sql
     if "K" in mode:
-        said = failure(f"{name} to {mode} of a text with signs that stand for others")
-        alike = f"CASE WHEN regexp_matches({{0}}, {quote_text(UNFOLDED)}) THEN {said} ELSE {{0}} END"
-        value = value._replace(sql=once(value.sql, lambda text: alike.replace("{0}", text)))
-    return Value(t.STRING, decomposed(value.sql) if mode.endswith("D") else f"nfc_normalize({value.sql})")
+        newer = failure(f"{name} to {mode} of a text with signs of Unicode 14 or later")
+        known = f"CASE WHEN regexp_matches({{0}}, {quote_text(NEWER)}) THEN {newer} ELSE {{0}} END"
+        sql = compatible(once(sql, lambda text: known.replace("{0}", text)))
+    return Value(t.STRING, decomposed(sql) if mode.endswith("D") else composed(sql))
 
 
 @compiles_call("STRING")

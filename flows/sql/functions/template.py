@@ -4,9 +4,9 @@
 `$utc1` the first one, a TIMESTAMP, as date and time in UTC, `$moment1` the TIMESTAMP that it means, a text, `$interval` the INTERVAL. `!(text)` raises that error. In
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compared by, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
-`$fold1` is the first argument, a STRING, as a comparison without case has it; `$folded` matches what that does not know, `$breaks`
+`$fold1` is the first argument, a STRING, as a comparison without case has it; `$newer` matches what that does not know, `$breaks`
 words with the one sign between them, `$signs` each sign of UTF-8 in hexadecimal digits, or else one byte,
-`$soundex` is the code of the first argument, `$textprint` and `$blobprint` its fingerprint, `$address` the IP address that it is and
+`$casefold` is the first argument without case, `$capitals` in capitals, `$soundex` its code, `$textprint` and `$blobprint` its fingerprint, `$address` the IP address that it is and
 `$iptext` that of one, `$host` the host of the URL that it is, `$suffix` the public suffix of that, `$domain` the domain below it.
 `$varsamp9(values)` and `$varpop9(values)` are the variance of a sorted list of decimals of 9 places, of a sample or of all.
 `$corr9(one, two)` and the like are the correlation and covariances of pairs of them.
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from flows.sql.addresses import packed, text_of
 from flows.sql.decimals import covariance, divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
+from flows.sql.folded import NEWER, comparable, in_capitals, without_case
 from flows.sql.hosts import host, public_suffix, registered_domain
 from flows.sql.interval_texts import read as interval_of
 from flows.sql.once import bound, failure
@@ -33,22 +34,15 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|signs|breaks|folded|soundex|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|interval|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|signs|breaks|newer|soundex|casefold|capitals|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|interval|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
-# What a comparison without case turns into other letters than lower case: compatibility characters, and letters that DuckDB does
-# not know. The letters of Europe's alphabets, of Chinese, Japanese and Korean, and pictures stay themselves.
-UNFOLDED = (
-    r"[^\x00-\x7f\xa1-\xa7\xa9\xab\xac\xae\xb0\xb1\xb6\xb7\xbb\xbf-\x{12f}\x{134}-\x{13e}\x{141}-\x{148}\x{14a}-\x{17e}"
-    r"\x{386}\x{388}-\x{38f}\x{391}-\x{3ce}\x{400}-\x{481}\x{48a}-\x{52f}\x{2010}-\x{2016}\x{2018}-\x{2023}\x{20ac}"
-    r"\x{3041}-\x{3096}\x{30a1}-\x{30fa}\x{4e00}-\x{9fff}\x{ac00}-\x{d7a3}\x{1f300}-\x{1f64f}\x{1f680}-\x{1f6d7}]"
-)
 _LATER = "[89AB][0-9A-F]"
 """A byte of a sign behind its first one, in hexadecimal digits."""
 _FIXED = {
     "spaces": quote_text(_SPACES),
     "breaks": quote_text(f"(?s)[{_BREAKS}]|[^{_BREAKS}]+"),
-    "folded": quote_text(UNFOLDED),
+    "newer": quote_text(NEWER),
     "signs": quote_text(
         f"[0-7][0-9A-F]|(?:C[2-9A-F]|D[0-9A-F]){_LATER}|(?:E0[AB][0-9A-F]|E[1-9A-CEF]{_LATER}|ED[89][0-9A-F]){_LATER}"
         f"|(?:F0[9AB][0-9A-F]|F[1-3]{_LATER}|F48[0-9A-F]){_LATER}{_LATER}|.."
@@ -72,10 +66,6 @@ def _joined(arguments: Sequence[str]) -> str:
     return f"({_joined(arguments[:half])}) || ({_joined(arguments[half:])})"
 
 
-def _folded(text: str) -> str:
-    return f"replace(replace(lower(nfc_normalize({text})), 'ß', 'ss'), '\u03c2', '\u03c3')"
-
-
 def _soundex(text: str) -> str:
     letters = f"regexp_replace({text}, '[^A-Za-z]', '', 'g')"
     codes = f"translate(upper({letters}), 'BFPVCGJKQSXZDTLMNRAEIOUYHW', '111122222222334556')"
@@ -88,6 +78,8 @@ def _soundex(text: str) -> str:
 
 _COMPOSED: dict[str, Callable[[str], str]] = {
     "soundex": _soundex,
+    "casefold": without_case,
+    "capitals": in_capitals,
     "textprint": lambda text: fingerprint(f"encode({text})"),
     "blobprint": fingerprint,
     "address": lambda text: bound([text], lambda names: packed(names[0])),
@@ -189,7 +181,7 @@ def _filling(mark: str, error: str | None, arguments: Sequence[str], marks: Mapp
     if mark in _COMPOSED:
         return _COMPOSED[mark](arguments[0])
     if mark.startswith("fold"):
-        return _folded(arguments[int(mark[4:]) - 1])
+        return comparable(arguments[int(mark[4:]) - 1])
     if mark.startswith("utc"):
         return naive(arguments[int(mark[3:]) - 1])
     if mark.startswith("moment"):
