@@ -5,7 +5,7 @@ DuckDB keeps the text as it was written.
 
 from __future__ import annotations
 
-from flows.sql.once import failure, once
+from flows.sql.once import as_field, failure, once
 from flows.sql.types import quote_text
 
 DEEPEST = 100
@@ -14,6 +14,8 @@ _TINY = "2.2250738585072014e-308"
 TEXT = r'"(?:[^"\\]|\\.)*"'
 """A text of JSON, as a pattern."""
 _PIECE = "STRUCT(s VARCHAR, j JSON)[]"
+_BEFORE, INNER = "struct_extract(xone, 's')", "struct_extract(xone, 'j')"
+"""The parts of a piece, `xone`."""
 _NAME = "replace(replace(xname, '~', '~0'), '/', '~1')"
 _CAPITAL = quote_text(r"\\u00(?:0[BEF]|1[A-F])")
 OPENS = "length(regexp_replace(CAST({0} AS VARCHAR), '[^\\[{{]', '', 'g'))"
@@ -35,7 +37,7 @@ def held(json: str, at: int | None = None) -> str:
         f"list_reduce({each}, lambda xall, xround: flatten(list_transform(xall, lambda xone: {_opened(at)})), {first})"
     )
     deeper = failure(f"JSON has more than {DEEPEST} levels, at which the embedded warehouse does not look")
-    text = f"xone.s || CASE WHEN json_type(xone.j) IN ('OBJECT', 'ARRAY') THEN {deeper} WHEN xone.j IS NULL THEN '' ELSE {_plain('xone.j')} END"
+    text = f"{_BEFORE} || CASE WHEN json_type({INNER}) IN ('OBJECT', 'ARRAY') THEN {deeper} WHEN {INNER} IS NULL THEN '' ELSE {_plain(INNER)} END"
     return f"CASE WHEN {json} IS NOT NULL THEN array_to_string(list_transform({pieces}, lambda xone: {text}), '') END"
 
 
@@ -93,8 +95,10 @@ def parts(json: str) -> str:
     """Return the parts of an object or an ARRAY as a list of {k, v}: the name in an object, and the JSON."""
     # Where a name stands twice the first one holds.
     named = f"list_sort(list_distinct(CAST(json_keys({json}) AS VARCHAR[])))"
-    of_object = f"list_transform({named}, lambda xname: {{'k': xname, 'v': json_extract({json}, '/' || {_NAME})}})"
-    of_array = f"list_transform({elements(json)}, lambda xitem: {{'k': CAST(NULL AS VARCHAR), 'v': xitem}})"
+    of_object = f"list_transform({named}, lambda xname: {{'k': {as_field('xname')}, 'v': json_extract({json}, '/' || {_NAME})}})"
+    of_array = (
+        f"list_transform({elements(json)}, lambda xitem: {{'k': CAST(NULL AS VARCHAR), 'v': {as_field('xitem')}}})"
+    )
     return f"list_concat({of_object}, {of_array})"
 
 
@@ -110,14 +114,14 @@ def _opened(at: int | None) -> str:
     outer, inner = "''", "''"
     if at is not None:
         outer, inner = (f"chr(10) || repeat('  ', CAST(xround[1].s AS INTEGER) + {at + less})" for less in (-1, 0))
-    name = f"coalesce(to_json(xpart.k) || '{colon}', '')"
-    part = f"{{'s': CASE WHEN xplace > 1 THEN ',' ELSE '' END || {inner} || {name}, 'j': xpart.v}}"
-    empty = "CASE WHEN json_array_length(xone.j) = 0 AND len(json_keys(xone.j)) = 0 THEN '' ELSE {} END"
-    signs = [f"CASE json_type(xone.j) WHEN 'OBJECT' THEN '{one}' ELSE '{two}' END" for one, two in ("{[", "}]")]
-    before = f"[{{'s': xone.s || {signs[0]}, 'j': CAST(NULL AS JSON)}}]"
+    name = f"coalesce(to_json(struct_extract(xpart, 'k')) || '{colon}', '')"
+    part = f"{{'s': CASE WHEN xplace > 1 THEN ',' ELSE '' END || {inner} || {name}, 'j': struct_extract(xpart, 'v')}}"
+    empty = f"CASE WHEN json_array_length({INNER}) = 0 AND len(json_keys({INNER})) = 0 THEN '' ELSE {{}} END"
+    signs = [f"CASE json_type({INNER}) WHEN 'OBJECT' THEN '{one}' ELSE '{two}' END" for one, two in ("{[", "}]")]
+    before = f"[{{'s': {_BEFORE} || {signs[0]}, 'j': CAST(NULL AS JSON)}}]"
     behind = f"[{{'s': {empty.format(outer)} || {signs[1]}, 'j': CAST(NULL AS JSON)}}]"
-    listed = f"list_transform({parts('xone.j')}, lambda xpart, xplace: {part})"
-    return f"CASE WHEN json_type(xone.j) IN ('OBJECT', 'ARRAY') THEN list_concat({before}, {listed}, {behind}) ELSE [xone] END"
+    listed = f"list_transform({parts(INNER)}, lambda xpart, xplace: {part})"
+    return f"CASE WHEN json_type({INNER}) IN ('OBJECT', 'ARRAY') THEN list_concat({before}, {listed}, {behind}) ELSE [xone] END"
 
 
 def _plain(json: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.sql.once import as_field
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -47,24 +48,22 @@ def mended(text: str, guard: Callable[[str], str]) -> str:
     )
     parts = f"regexp_extract_all({_with_escapes_of_json(text)}, {_PARTS})"
     # One step behind the other: of what is inside of others DuckDB takes long to find the types.
-    read = f"list_transform([{parts}], lambda xall: {{'parts': xall, 'last': list_reduce(xall, {step}, 'v')}})"
-    place = "coalesce(TRY_CAST(split_part(xread.last, '!', 2) AS BIGINT), -1)"
-    kept = f"{{'parts': list_slice(xread.parts, 1, {place}), 'open': split_part(xread.last, '!', 1)}}"
+    read = f"list_transform([{parts}], lambda xall: {{'parts': {as_field('xall')}, 'last': list_reduce(xall, {step}, 'v')}})"
+    place = "coalesce(TRY_CAST(split_part(struct_extract(xread, 'last'), '!', 2) AS BIGINT), -1)"
+    kept = f"{{'parts': list_slice(struct_extract(xread, 'parts'), 1, {place}), 'open': split_part(struct_extract(xread, 'last'), '!', 1)}}"
     return f"list_transform(list_transform({read}, lambda xread: {kept}), lambda xkept: {_closed(guard)})"
 
 
 def _closed(guard: Callable[[str], str]) -> str:
     """Return the parts before a break as JSON, with what is missing behind them."""
     quoted = r"""'"' || regexp_replace(xs[2:-2], '\\?"', '\\"', 'g') || '"'"""
-    parts = f"list_transform(xkept.parts, lambda xs: CASE xs[1] WHEN '''' THEN {quoted} ELSE xs END)"
+    parts = f"list_transform(struct_extract(xkept, 'parts'), lambda xs: CASE xs[1] WHEN '''' THEN {quoted} ELSE xs END)"
     joined = f"array_to_string({parts}, '\1')"
     # Of commas side by side the first of each two is found, and at second sight the others.
     for idle, instead in [*2 * [("([[,:]\1),", r"\1null,")], (",\1([]}])", r"\1"), ("\1", "")]:
         joined = f"regexp_replace({joined}, {quote_text(idle)}, {quote_text(instead)}, 'g')"
     missing = " ".join(f"WHEN {quote_text(one)} THEN {quote_text(other)}" for one, other in _MISSING.items())
-    ends = (
-        f"CASE right(xkept.open, 1) {missing} ELSE '' END || translate(reverse(xkept.open), 'kcopabve', '}}}}}}}}]]')"
-    )
+    ends = f"CASE right(struct_extract(xkept, 'open'), 1) {missing} ELSE '' END || translate(reverse(struct_extract(xkept, 'open')), 'kcopabve', '}}}}}}}}]]')"
     return f"{guard(_without_control(joined))} || {ends}"
 
 

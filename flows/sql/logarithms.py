@@ -52,13 +52,14 @@ def _power(name: str) -> str:
     product = f"list_reduce(list_transform(generate_series(1, {times}), lambda xtime: {digits}), lambda xone, xtwo: xone * xtwo)"
     places = f"CAST({scale} * {times} - 9 AS INTEGER)"
     tens = f"CAST('1' || repeat('0', CASE WHEN abs({places}) > 38 THEN 0 ELSE abs({places}) END) AS HUGEINT)"
-    away = (
-        "CASE WHEN abs(xall.p % xall.t) >= xall.t - abs(xall.p % xall.t) THEN CAST(sign(xall.p) AS HUGEINT) ELSE 0 END"
+    over, under = "struct_extract(xall, 'p')", "struct_extract(xall, 't')"
+    left = f"abs({over} % {under})"
+    away = f"CASE WHEN {left} >= {under} - {left} THEN CAST(sign({over}) AS HUGEINT) ELSE 0 END"
+    units = (
+        f"CASE WHEN {places} > 38 THEN 0 WHEN {places} > 0 THEN {over} // {under} + {away} ELSE {over} * {under} END"
     )
-    units = f"CASE WHEN {places} > 38 THEN 0 WHEN {places} > 0 THEN xall.p // xall.t + {away} ELSE xall.p * xall.t END"
     exact = f"CAST(CAST({units} AS DECIMAL(38, 0)) * 0.000000001 AS DECIMAL(38, 9))"
     exactly = f"list_extract(list_transform([{{'p': {product}, 't': {tens}}}], lambda xall: {exact}), 1)"
-    exactly = exactly.replace("xall.p", "struct_extract(xall, 'p')").replace("xall.t", "struct_extract(xall, 't')")
     found, _, marks = _decided(
         name,
         _POW,

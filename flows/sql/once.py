@@ -76,6 +76,14 @@ def all_computed(arguments: Sequence[str], same: Sequence[bool], build: Callable
     return build(arguments)
 
 
+def as_field(parameter: str) -> str:
+    """Return a lambda's parameter as a field of a STRUCT, for which DuckDB takes a column of the same name where it stands alone.
+
+    So it does where a point follows: the field of a parameter is a `struct_extract`.
+    """
+    return f"coalesce({parameter})"
+
+
 def failure(text: str, *values: str) -> str:
     """Return the SQL for an error with a text, and with those values that are plain, in quotes.
 

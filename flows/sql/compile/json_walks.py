@@ -9,8 +9,8 @@ from flows.sql.compile.dispatch import compiles_call, expression
 from flows.sql.compile.json_changes import changed_at, path_of
 from flows.sql.compile.options import split
 from flows.sql.compile.value import NOTHING, Value
-from flows.sql.json_held import DEEPEST, OPENS, TEXT, elements, held, parts, spelt
-from flows.sql.once import bound, failure, once
+from flows.sql.json_held import DEEPEST, INNER, OPENS, TEXT, elements, held, parts, spelt
+from flows.sql.once import as_field, bound, failure, once
 from flows.sql.types import quote_text
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _INSIDE = {"strict": "FALSE", "lax": "json_type(xitem) = 'OBJECT'", "lax recursive": "TRUE"}
 """Which elements of an ARRAY are looked into, by the mode."""
 _WAY = "STRUCT(s VARCHAR, d BIGINT, j JSON)[]"
+_NAME, _DEPTH, _KEY = "struct_extract(xone, 's')", "struct_extract(xone, 'd')", "struct_extract(xpart, 'k')"
 _COMMA = quote_text(rf"(?s)({TEXT})|,([}}\]])")
 """A text, or a comma behind which nothing comes."""
 _DEEPER = failure(f"JSON has more than {DEEPEST} levels, at which the embedded warehouse does not look")
@@ -55,27 +56,27 @@ def _names(name: str, json: str, deepest: str, mode: str) -> str:
     A list of ways, each with how many names it has and the JSON at its end, begins with all of the JSON. In each round every object
     and ARRAY at an end gives way to what is in it.
     """
-    quoted = "'\"' || xpart.k || '\"'"
+    quoted = f"'\"' || {_KEY} || '\"'"
     own = once(
-        spelt("replace(replace(CAST(to_json(xpart.k) AS VARCHAR), '\u2028', '\\u2028'), '\u2029', '\\u2029')"),
-        lambda text: f"CASE WHEN NOT contains(xpart.k, '.') AND {text} = {quoted} THEN xpart.k ELSE {text} END",
+        spelt(f"replace(replace(CAST(to_json({_KEY}) AS VARCHAR), '\u2028', '\\u2028'), '\u2029', '\\u2029')"),
+        lambda text: f"CASE WHEN NOT contains({_KEY}, '.') AND {text} = {quoted} THEN {_KEY} ELSE {text} END",
     )
-    named = f"{{'s': coalesce(nullif(xone.s, '') || '.', '') || {own}, 'd': xone.d + 1, 'j': xpart.v}}"
-    of_object = f"list_transform({parts('xone.j')}, lambda xpart: {named})"
+    named = f"{{'s': coalesce(nullif({_NAME}, '') || '.', '') || {own}, 'd': {_DEPTH} + 1, 'j': struct_extract(xpart, 'v')}}"
+    of_object = f"list_transform({parts(INNER)}, lambda xpart: {named})"
     # Below an element of an ARRAY that is not looked into there is nothing, and an ARRAY in it is one.
-    of_array = f"list_transform(list_filter({elements('xone.j')}, lambda xitem: {_INSIDE[mode]}), lambda xitem: {{'s': xone.s, 'd': xone.d, 'j': xitem}})"
-    itself = "{'s': xone.s, 'd': xone.d, 'j': CAST(NULL AS JSON)}"
+    of_array = f"list_transform(list_filter({elements(INNER)}, lambda xitem: {_INSIDE[mode]}), lambda xitem: {{'s': {_NAME}, 'd': {_DEPTH}, 'j': {as_field('xitem')}}})"
+    itself = f"{{'s': {_NAME}, 'd': {_DEPTH}, 'j': CAST(NULL AS JSON)}}"
     opened = (
-        f"CASE WHEN json_type(xone.j) NOT IN ('OBJECT', 'ARRAY') OR xone.d >= {deepest} THEN [{itself}] "
-        f"WHEN json_type(xone.j) = 'OBJECT' THEN list_concat([{itself}], {of_object}) "
-        f"WHEN json_type(xone.j) = 'ARRAY' THEN list_concat([{itself}], {of_array}) ELSE [xone] END"
+        f"CASE WHEN json_type({INNER}) NOT IN ('OBJECT', 'ARRAY') OR {_DEPTH} >= {deepest} THEN [{itself}] "
+        f"WHEN json_type({INNER}) = 'OBJECT' THEN list_concat([{itself}], {of_object}) "
+        f"WHEN json_type({INNER}) = 'ARRAY' THEN list_concat([{itself}], {of_array}) ELSE [xone] END"
     )
     rounds = f"generate_series(1, least({OPENS.format(json)}, {DEEPEST}))"
     start = f"CAST([{{'s': NULL, 'd': 0, 'j': {json}}}] AS {_WAY})"
-    each = f"list_transform({rounds}, lambda xround: CAST([{{'s': NULL, 'd': xround, 'j': NULL}}] AS {_WAY}))"
+    each = f"list_transform({rounds}, lambda xround: CAST([{{'s': NULL, 'd': {as_field('xround')}, 'j': NULL}}] AS {_WAY}))"
     ways = f"list_reduce({each}, lambda xall, xround: flatten(list_transform(xall, lambda xone: {opened})), {start})"
-    deeper = f"json_type(xone.j) IN ('OBJECT', 'ARRAY') AND NOT coalesce(xone.d >= {deepest}, FALSE)"
-    names = f"list_transform({ways}, lambda xone: CASE WHEN {deeper} THEN {_DEEPER} ELSE xone.s END)"
+    deeper = f"json_type({INNER}) IN ('OBJECT', 'ARRAY') AND NOT coalesce({_DEPTH} >= {deepest}, FALSE)"
+    names = f"list_transform({ways}, lambda xone: CASE WHEN {deeper} THEN {_DEEPER} ELSE {_NAME} END)"
     listed = f"list_sort(list_distinct(list_filter({names}, lambda xname: xname IS NOT NULL)))"
     said = failure(f"{name} of a number of levels that is not positive")
     return f"CASE WHEN {deepest} <= 0 THEN {said} WHEN {json} IS NOT NULL THEN {listed} END"
