@@ -19,30 +19,37 @@ if TYPE_CHECKING:
 
 @compiles_call("WITH", fails=False)
 def _with(_: str, node: exp.Expr, scope: Scope) -> Value:
-    *given, last = node.expressions
+    *named, last = node.expressions
     if (
-        not given
+        not named
         or isinstance(last, exp.Kwarg)
-        or not all(isinstance(one, exp.Kwarg) and not one.name[:1].isdigit() for one in given)
+        or not all(isinstance(one, exp.Kwarg) and not one.name[:1].isdigit() for one in named)
     ):
         return scope.fault(
             node, "WITH(...) takes names with their values and what is made of them: WITH(a AS 1, a + 1)."
         )
     around, row = scope.lets, f"xw{len(scope.lets or ())}"
     held: list[str] = []
+    waiting: dict[str, tuple[str, Let]] = {}
     rows = ""
-    for place, one in enumerate(given, 1):
+    for place, one in enumerate(named, 1):
         let, name = _named(one.expression, scope, node), one.name.lower()
-        if name in (other.name.lower() for other in given[: place - 1]):
+        if name in (other.name.lower() for other in named[: place - 1]):
             scope.fault(one, f"WITH(...) names '{one.name}' twice. Give one of them another name.")
-        # DuckDB takes no query, aggregate and function of a window inside a lambda.
+        scope.lets = {**(scope.lets or {}), name: let}
+        waiting[f"_{place}"] = name, let
+        # DuckDB takes no query, aggregate and function of a window inside a lambda: none may follow, and those before stand outside.
         if not any(_is_of_rows(part) for item in node.expressions[place:] for part in item.walk()):
             # One lambda behind the other: of what is inside of others DuckDB takes long to find the types.
-            fields = ", ".join([*(f"'{key}': struct_extract({row}, '{key}')" for key in held), f"'_{place}': {let.value.sql}"])  # fmt: skip
-            rows = f"list_transform({rows}, lambda {row}: {{{fields}}})" if rows else f"[{{{fields}}}]"
-            held.append(f"_{place}")
-            let = let._replace(value=let.value._replace(sql=f"struct_extract({row}, '_{place}')"))
-        scope.lets = {**(scope.lets or {}), name: let}
+            fields = {key: f"struct_extract({row}, '{key}')" for key in (*held, *waiting)}
+            given = fields | {key: let.value.sql for key, (_, let) in waiting.items()}
+            listed = ", ".join(f"'{key}': {sql}" for key, sql in given.items())
+            rows = f"list_transform({rows}, lambda {row}: {{{listed}}})" if rows else f"[{{{listed}}}]"
+            told = {
+                name: let._replace(value=let.value._replace(sql=fields[key])) for key, (name, let) in waiting.items()
+            }
+            scope.lets = {**scope.lets, **told}
+            held, waiting = [*held, *waiting], {}
     result = expression(last, scope)
     scope.lets = around
     sql = f"list_extract(list_transform({rows}, lambda {row}: {result.sql}), 1)" if rows else result.sql
