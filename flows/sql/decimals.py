@@ -230,7 +230,7 @@ def round_float(number: str, places: str) -> str:
     few = f"CAST(CASE WHEN {places} > 400 THEN 400 WHEN {places} < -400 THEN -400 ELSE {places} END AS INTEGER)"
     doubled = f"({number} * pow(2, {places} + 1))"
     printed = f"CAST(printf('%.' || {places} || 'f', {number}) AS DOUBLE)"
-    exact = f"{places} > 0 AND {places} < 300 AND isfinite({number}) AND {doubled} <> floor({doubled})"
+    exact = f"{places} > 0 AND {places} < 325 AND isfinite({number}) AND {doubled} <> floor({doubled})"
     found = f"CASE WHEN {exact} THEN {printed} ELSE round({number}, {few}) END"
     if re.fullmatch(r"CAST\([0-9]+ AS BIGINT\)", places):
         return found

@@ -105,7 +105,9 @@ def _pattern(name: str, node: exp.Expr, scope: Scope, kind: Type) -> str | None:
 def _refuse(name: str, node: exp.Expr, element: str, kind: Type, scope: Scope) -> Value:
     verb, known = name.partition("_")[0], ELEMENTS.get(element[-1:])
     of_clock = (known is not None and known.of == "clock") or element in {"%f", "%L"}
-    if of_clock and kind == t.DATE:
+    if element[1:] in time_formats.ALONE:
+        hint = f" Write %{element[-1]}."
+    elif of_clock and kind == t.DATE:
         hint = f" Write {verb}_TIMESTAMP or {verb}_DATETIME."
     elif known and known.of == "days" and kind == t.TIME:
         hint = f" Write {verb}_DATETIME or {verb}_DATE."

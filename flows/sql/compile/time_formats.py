@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ELEMENT = re.compile(r"%(E[0-9*]S|E4Y|[EO]?(.))|%", re.DOTALL)
 """One element of a format: all after its `%`, and its letter alone."""
 _SIGNS = {"n": "\n", "t": "\t", "%": "%"}
+ALONE = {f"E{letter}" for letter in "abdeghjklmwABDFGHIMQSTUVW"} | {f"O{letter}" for letter in "acxADFQXY"}
+"""Elements that mean nothing with an E or O: GoogleSQL writes them as they are, and reads nothing by them."""
 
 
 def elements(text: str) -> Iterator[tuple[str, str]]:
@@ -28,7 +30,9 @@ def elements(text: str) -> Iterator[tuple[str, str]]:
             yield "", text[place : match.start()]
         place = match.end()
         what, letter = match[1] or "", match[2] or match[1] or ""
-        if letter in WHOLE:
+        if what in ALONE:
+            yield what, ""
+        elif letter in WHOLE:
             yield from elements(WHOLE[letter])
         elif letter in _SIGNS:
             yield "", _SIGNS[letter]

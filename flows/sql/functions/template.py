@@ -4,7 +4,7 @@
 `$utc1` the first one, a TIMESTAMP, as date and time in UTC, `$moment1` the TIMESTAMP that it means, a text, `$interval` the INTERVAL. `!(text)` raises that error. In
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compared by, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
-`$fold1` is the first argument, a STRING, as a comparison without case has it; `$newer` matches what that does not know, `$breaks`
+`$sigma` matches a capital sigma at the end of a word, `$fold1` is the first argument, a STRING, as a comparison without case has it; `$newer` matches what that does not know, `$breaks`
 words with the one sign between them, `$signs` each sign of UTF-8 in hexadecimal digits, or else one byte,
 `$casefold` is the first argument without case, `$capitals` in capitals, `$soundex` its code, `$textprint` and `$blobprint` its fingerprint, `$address` the IP address that it is and
 `$iptext` that of one, `$host` the host of the URL that it is, `$suffix` the public suffix of that, `$domain` the domain below it.
@@ -34,15 +34,22 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|signs|breaks|newer|soundex|casefold|capitals|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|interval|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|signs|breaks|newer|sigma|soundex|casefold|capitals|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|interval|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
+_CASED, _IGNORED = (
+    r"\p{Lu}\p{Ll}\p{Lt}ªº\x{2160}-\x{217f}\x{24b6}-\x{24e9}",
+    r"\p{M}\p{Cf}\p{Lm}\p{Sk}'.:\x{b7}\x{387}\x{55f}\x{5f4}\x{2018}\x{2019}\x{2024}\x{2027}",
+)
+"""Letters with two cases, and what is looked through on the way to the next one."""
 _LATER = "[89AB][0-9A-F]"
 """A byte of a sign behind its first one, in hexadecimal digits."""
 _FIXED = {
     "spaces": quote_text(_SPACES),
     "breaks": quote_text(f"(?s)[{_BREAKS}]|[^{_BREAKS}]+"),
     "newer": quote_text(NEWER),
+    # At the end of a word.
+    "sigma": quote_text(rf"([{_CASED}][{_IGNORED}]*)Σ([{_IGNORED}]*(?:\z|[^{_CASED}{_IGNORED}]))"),
     "signs": quote_text(
         f"[0-7][0-9A-F]|(?:C[2-9A-F]|D[0-9A-F]){_LATER}|(?:E0[AB][0-9A-F]|E[1-9A-CEF]{_LATER}|ED[89][0-9A-F]){_LATER}"
         f"|(?:F0[9AB][0-9A-F]|F[1-3]{_LATER}|F48[0-9A-F]){_LATER}{_LATER}|.."
