@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -16,6 +15,7 @@ from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.inside import Inside, of_own_rows, read
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
 from flows.sql.compile.order import Ordering, is_literal, ordering, over
+from flows.sql.compile.quantiles import QUANTILES, in_the_table, quantile_fault, share
 from flows.sql.compile.some_values import limited, of_extreme, of_queries
 from flows.sql.compile.ties import mark, pick
 from flows.sql.compile.value import Value
@@ -28,11 +28,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 _SAME_DISTINCT = {"MIN", "MAX", "ANY_VALUE", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR"}
-_QUANTILES = {"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_QUANTILES", "APPROX_TOP_COUNT"}
 _BY = {"MAX_BY", "MIN_BY"}
-_PLACES = 27
-"""Of a share of rows: so many of its digits times their number fit DuckDB's integers."""
-_DIGITS = 60
 _SEEING = ORDERED | _BY | {"FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"}
 """What gives one or several of the values that it sees, by their order."""
 
@@ -65,7 +61,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     named = window_names(select) if select is not None else set()
     said = _analytic_inside(name, node, window, named) if scope.windowed or named else ""
     scope.windowed = scope.windowed or windowed
-    if name in _QUANTILES and "ORDER BY" in suffix:
+    if name in QUANTILES and "ORDER BY" in suffix:
         return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
     if said := said or (_misplaced(name, inside, order, of_rows=of_rows, window=suffix) if is_known else ""):
         return scope.fault(node, said)
@@ -208,19 +204,27 @@ def _value(name: str, node: exp.Expr, scope: Scope, inside: Inside, marks: dict[
     arguments = _seen(name, node, inside)
     if inside.having is not None:
         name, arguments = ("MAX_BY" if inside.most else "MIN_BY"), [arguments[0], inside.having]
-    if name in _QUANTILES and (said := _quantile_fault(name, inside, window=bool(suffix))):
+    if name in QUANTILES and (said := quantile_fault(name, inside, window=bool(suffix))):
         return scope.fault(node, said)
-    nulls = inside.nulls if name not in _QUANTILES else None
-    ordered = name in ORDERED and not (nulls and name == "ARRAY_CONCAT_AGG")
-    if of_rows and (inside.limit is not None or nulls or inside.order) and not ordered:
-        return scope.fault(node, f"{name} takes no ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS.")
+    nulls = inside.nulls if name not in QUANTILES else None
+    if (
+        of_rows
+        and (inside.limit is not None or nulls or inside.order)
+        and (name not in ORDERED or (nulls and name != "ARRAY_AGG"))
+    ):
+        of_order = (
+            "IGNORE NULLS or RESPECT NULLS: it leaves NULLs out"
+            if name in ORDERED
+            else "ORDER BY, LIMIT, IGNORE NULLS or RESPECT NULLS"
+        )
+        return scope.fault(node, f"{name} takes no {of_order}.")
     ignore = " IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else ""
     if of_rows and ignore and nulls:
         ignore, suffix = "", f" FILTER (WHERE {arguments[0][1].sql} IS NOT NULL){suffix}"
     if name == "ANY_VALUE" and arguments and arguments[0][1].type == t.FLOAT64:
         # The least one of FLOAT64 is NaN.
         name = "MIN"
-    candidates = signatures.aggregate(name) or signatures.window(_in_the_table(name, inside))
+    candidates = signatures.aggregate(name) or signatures.window(in_the_table(name, inside))
     of_bytes = name == "STRING_AGG" and bool(arguments) and arguments[0][1].type == t.BYTES
     if inside.distinct and (of_bytes or (name not in _SAME_DISTINCT and not all(one.distinct for one in candidates))):
         return scope.unsupported(node, f"{name}(DISTINCT ...)")
@@ -261,7 +265,7 @@ def _misplaced(name: str, inside: Inside, order: Ordering, *, of_rows: bool, win
         way = " DESC" if inside.most or name == "MAX_BY" else ""
         instead = f"FIRST_VALUE({shown(inside.arguments[0][0])}) OVER (PARTITION BY ... ORDER BY {shown(by)}{way})"
         return f"{name} takes no OVER. Write {instead}."
-    if inside.nulls is not None and not of_rows and name not in _SEEING | _QUANTILES:
+    if inside.nulls is not None and not of_rows and name not in _SEEING | QUANTILES:
         return f"{name} takes no IGNORE NULLS or RESPECT NULLS. Leave out the rows without a value in a WITH."
     if (name in _BY or inside.having is not None) and inside.call.find(exp.Query):
         return f"a query inside {name} is not supported. Compute it in a WITH, and name its column here."
@@ -297,34 +301,7 @@ def _seen(name: str, node: exp.Expr, inside: Inside) -> list[tuple[exp.Expr, Val
     if inside.star:
         return [(node, Value(t.INT64, "1", constant=1))]
     if name == "PERCENTILE_DISC":
-        return [*inside.arguments[:1], *((item, _share(value)) for item, value in inside.arguments[1:])]
+        return [*inside.arguments[:1], *((item, share(value)) for item, value in inside.arguments[1:])]
     if name == "COUNT":
         return [(item, lengths(value)) for item, value in inside.arguments]
     return inside.arguments
-
-
-def _in_the_table(name: str, inside: Inside) -> str:
-    """Return how the table calls a function of windows."""
-    return f"{name} RESPECT NULLS" if name in _QUANTILES and inside.nulls is exp.RespectNulls else name
-
-
-def _share(value: Value) -> Value:
-    """Return a share of the rows with all digits of its FLOAT64: 0.1 is more than a tenth, and of 10 rows gives the second."""
-    if value.type != t.FLOAT64 or value.constant is None:
-        return value
-    with localcontext(prec=_DIGITS):
-        exact = Decimal(float(value.constant)).quantize(Decimal(1).scaleb(-_PLACES), ROUND_CEILING)
-    return value._replace(sql=f"CAST('{exact}' AS DECIMAL({_PLACES + 1}, {_PLACES}))")
-
-
-def _quantile_fault(name: str, inside: Inside, *, window: bool) -> str:
-    """Say what is wrong with a call of PERCENTILE_CONT and the like; an empty text where nothing is."""
-    if inside.nulls is exp.RespectNulls and name.startswith("APPROX"):
-        return f"{name} with RESPECT NULLS is not supported. Leave it out: NULLs are ignored."
-    if name == "PERCENTILE_CONT" and any(value.type in t.DECIMALS for _, value in inside.arguments[1:]):
-        return f"{name} with a share of NUMERIC is not supported by the embedded warehouse. Write 0.5 in place of NUMERIC '0.5'."
-    if name == "APPROX_QUANTILES" and window:
-        return "APPROX_QUANTILES takes no OVER. Write PERCENTILE_DISC(value, 0.5) OVER (...)."
-    if name == "APPROX_TOP_COUNT" and (window or inside.nulls or inside.distinct):
-        return f"{name} takes a value and how many of the most frequent ones: {name}(value, 10), without OVER, DISTINCT and NULLS."
-    return ""

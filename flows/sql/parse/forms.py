@@ -117,6 +117,17 @@ def _select(node: exp.Expr) -> str | None:
     return None
 
 
+def _nulls(node: exp.Expr) -> str | None:
+    word = "IGNORE NULLS" if isinstance(node, exp.IgnoreNulls) else "RESPECT NULLS"
+    if isinstance(node.this, exp.Order | exp.Limit | exp.HavingMax):
+        return f"{word} stands before HAVING, ORDER BY and LIMIT inside a call. Move it there."
+    item = node
+    while isinstance(item.parent, exp.Order | exp.Limit | exp.HavingMax):
+        item = item.parent
+    others = item.parent.expressions if item.parent is not None and item.arg_key == "expressions" else [item]
+    return f"{word} stands behind the last argument of a call. Move it there." if others[-1] is not item else None
+
+
 _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Distinct: _distinct,
     exp.Alias: _column_alias,
@@ -131,5 +142,7 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Join: _join,
     exp.Select: _select,
     exp.AtTimeZone: _zone,
+    exp.IgnoreNulls: _nulls,
+    exp.RespectNulls: _nulls,
     exp.Mod: lambda node: f"GoogleSQL has no '%'. Write MOD({shown(node.this)}, {shown(node.expression)}).",
 }
