@@ -226,6 +226,7 @@ BIGQUERY = {
     "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k LIMIT 3) AS a FROM core.t": "SELECT ARRAY_AGG(STRUCT(s, id) ORDER BY k, `t`.`s`, `t`.`id` LIMIT 3) AS a FROM core.t",
     "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k)": "SELECT LAG(s) OVER w AS a, NTILE(2) OVER w AS b FROM core.t WINDOW w AS (ORDER BY k, `t`.`s`)",
     "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY d, s": "SELECT DATE(ts) AS d, LAG(MAX(id)) OVER (ORDER BY COUNT(*), ANY_VALUE((DATE(ts))), `t`.`s`) AS a FROM core.t GROUP BY d, s",
+    "SELECT st, STRUCT(u) AS w, ROW_NUMBER() OVER (ORDER BY COUNT(*)) AS a FROM core.t GROUP BY st, w": "SELECT st, STRUCT(u) AS w, ROW_NUMBER() OVER (ORDER BY COUNT(*), TO_JSON_STRING(`t`.`st`), TO_JSON_STRING(ANY_VALUE((STRUCT(u))))) AS a FROM core.t GROUP BY st, w",
     # A name that is an alias as well is that of the table's column.
     "SELECT SUM(id) OVER () AS id, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k) = 1": "SELECT SUM(id) OVER () AS id, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k, `t`.`id`) = 1",
     "SELECT SUM(id) OVER () AS t, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k) = 1": "SELECT SUM(id) OVER () AS t, k FROM core.t QUALIFY ROW_NUMBER() OVER (PARTITION BY u ORDER BY k, `id`) = 1",

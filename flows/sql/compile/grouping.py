@@ -74,6 +74,7 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
             else:
                 done[id(target)] = whole
         groups.append(sql)
+        scope.kinds[sql] = value.type
         of.setdefault(value.sql, sql)
         spelt = target.spelt if isinstance(target, Starred) else target
         if spelt is not None:

@@ -50,7 +50,8 @@ def spell(written: str, further: Sequence[str], tied: Tied, scope: Scope) -> Non
     missing = list(dict.fromkeys(sql for sql in further if sql not in known))
     if not uses or not missing:
         return
-    types = {sql: value.type for sql, value in (scope.named | scope.within[False] | scope.within[True]).items()}
+    named = scope.named | scope.within[False] | scope.within[True]
+    types = scope.kinds | {sql: value.type for sql, value in named.items()}
     keys = [in_googlesql(scope.spelt[sql], types.get(sql)) for sql in missing if scope.spelt.get(sql)]
     kept = {id(use.written) for use in scope.uses if use.order is None}
     for use in uses:

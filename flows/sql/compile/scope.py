@@ -216,6 +216,8 @@ class Scope:
     """How many aggregates are around the expression at hand."""
     groups: dict[str, str] | None = None
     """What the query groups by, once that is known: the SQL of each value, and that of the group it is."""
+    kinds: dict[str, Type] = field(default_factory=dict)
+    """The types of what it groups by, by the SQL of the groups."""
     starred: dict[int, dict[int, Value]] = field(default_factory=dict)
     """The columns of stars that the query groups by, by the identity of the star and their place among all of it."""
     alike: frozenset[str] = frozenset()
