@@ -199,7 +199,7 @@ class _Comparison:
             elif wanted is not None and not _fits(type_, parse_type(wanted)):
                 from flows.sql.shown import of_row  # noqa: PLC0415 - slow to import
 
-                said = of_row(found.nodes[name].unalias(), [type_]) or f" Write {type_}, or CAST it in the SQL."
+                said = of_row(found.nodes[name].unalias(), [type_]) or _instead(type_)
                 # A check that does not suit the type says so already.
                 if not any(fault.field == f"{column.field}.checks.range" for fault in file.faults):
                     message = f"the SQL gives {type_}, the file says {wanted}.{said}"
@@ -320,6 +320,15 @@ def circle_faults(file: TableFile, way: list[str]) -> tuple[Fault, ...]:
         return ()
     message = f"reads itself: {' -> '.join(way)}. Take one of these out of the circle."
     return (file.fault(query.at(query.names[way[1]]), "sql", message),)
+
+
+def _instead(given: Type) -> str:
+    """Say what to write where a query gives a type that the file has not."""
+    try:
+        parse_type(str(given))
+    except ValueError:
+        return " Give each field of the STRUCT its name in the SQL, as in STRUCT(price AS amount)."
+    return f" Write {given}, or CAST it in the SQL."
 
 
 def _fits(given: Type, wanted: Type) -> bool:

@@ -33,7 +33,9 @@ def of_row(node: exp.Expr, types: Iterable[Type]) -> str:
     `types` are those of the expression, or of what it is made of: it may be a STRUCT that has a field of the same name.
     """
     fields = {name.lower() for type_ in types if type_.name == "STRUCT" for name, _ in type_.fields}
-    for one in (node, *node.iter_expressions()) if fields else ():
+    # What a STRUCT is made of here are its fields.
+    parts = () if node.key in {"struct", "tuple"} else tuple(node.iter_expressions())
+    for one in (node, *parts) if fields else ():
         if one.key == "column" and not one.args.get("table") and one.name.lower() in fields:
             return f" '{one.name}' is the whole row of {one.name} here. Write {one.name}.{one.name}."
     return ""
