@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot.errors import ErrorLevel
 
+from flows.sql.parse.googlesql import written
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
 def shown(node: exp.Expr) -> str:
     """Return an expression as a message shows it."""
     try:
-        written = node.sql(dialect="bigquery", comments=False, unsupported_level=ErrorLevel.IGNORE)
+        text = written(node, unsupported_level=ErrorLevel.IGNORE)
     except RecursionError:
         return "..."
-    if "<>" in written and (unequal := next((one for one in node.walk() if one.key == "neq"), None)) is not None:
-        written = written.replace("<>", unequal.meta.get("sign", "<>"))
-    text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", written)
+    if "<>" in text and (unequal := next((one for one in node.walk() if one.key == "neq"), None)) is not None:
+        text = text.replace("<>", unequal.meta.get("sign", "<>"))
+    text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", text)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line
 
 

@@ -264,6 +264,17 @@ def test_canonical_keeps_the_parameters_of_types():
     )
 
 
+@pytest.mark.parametrize("way", ["", " DESC"])
+@pytest.mark.parametrize("frame", ["", " ROWS 1 PRECEDING"])
+def test_canonical_keeps_where_nulls_stand(way, frame):
+    """In every window, also one with a name."""
+    for sql in (
+        f"SELECT SUM(a) OVER (ORDER BY a{way}{{}}{frame}) AS b FROM core.t",
+        f"SELECT SUM(a) OVER w AS b FROM core.t WINDOW w AS (ORDER BY a{way}{{}}{frame})",
+    ):
+        assert len({canonical(sql.format(nulls)) for nulls in ("", " NULLS FIRST", " NULLS LAST")}) == 2
+
+
 @settings(deadline=None)
 @given(st.sampled_from([" ", "\n", "\t", " /* c */ ", " -- c\n"]), st.integers(0, 9))
 def test_canonical_does_not_see_what_stands_between_words(space, place):

@@ -108,7 +108,9 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
         # DuckDB takes no query in the condition of such a join, and one inside of what is joined.
         own = item.rpartition(" AS ")[2]
         kept = condition.removeprefix(" ON ")
+        has_rowid = scope.sources.pop(item, False)
         item, condition = f"LATERAL (SELECT * FROM {item.removeprefix('LATERAL ')} WHERE {kept}) AS {own}", " ON TRUE"
+        scope.sources[item] = has_rowid
     return f" {side + ' ' if side else ''}JOIN {item}{condition}"
 
 

@@ -60,8 +60,9 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
             scope.fault(item, f"a query cannot GROUP BY {value.type}. {t.instead_of_groups(value.type, 'Group by')}")
         scope.context.decides |= value.drifts
         sql = value.sql
-        if several and not _is_path(target, value, scope):
-            # DuckDB takes all that equals a group for it, which is NULL in some sets; GoogleSQL computes other columns anew.
+        if value.literal or (several and not _is_path(target, value, scope)):
+            # DuckDB takes all that equals a group for it, which is NULL in some sets, and no constant where one must stand;
+            # GoogleSQL computes other columns anew.
             sql = (
                 of[value.sql]
                 if target is item and value.sql in of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import compress, count
 from operator import attrgetter
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
@@ -47,6 +47,19 @@ class _GoogleSQL(BigQuery):
 
 
 DIALECT = _GoogleSQL()
+
+
+def written(node: exp.Expr, **options: Any) -> str:  # noqa: ANN401 - those of sqlglot's generator
+    """Return an expression as GoogleSQL without comments.
+
+    NULLS FIRST and NULLS LAST stand in every window, from some of which sqlglot's writer of BigQuery's dialect leaves them out.
+    """
+    generator = DIALECT.generator(comments=False, **options)
+    # Each generator has its own, which is missing among the names that mypy knows.
+    generator.NULL_ORDERING_SUPPORTED = True  # type: ignore[misc]
+    return str(generator.generate(node))
+
+
 _DOTS = {TokenType.DOT}
 _kind = attrgetter("token_type")
 _EXPONENT = re.compile(r"[0-9.]+[eE][0-9]+[+-]")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from sqlglot import exp
 
 from flows.model.errors import SqlError
+from flows.sql.parse.googlesql import written
 from flows.sql.parse.limits import too_deep
 from flows.sql.parse.parser import parse, parse_any
 from flows.sql.parse.tree import Nodes, base_tables, table_identity
@@ -100,7 +101,7 @@ def canonical(sql: str) -> str:
 
 
 def _plain(node: exp.Expr) -> str:
-    return str(node.sql(dialect="bigquery", comments=False, normalize_functions="upper"))
+    return written(node, normalize_functions="upper")
 
 
 def first_rows(sql: str, limit: int, table: str, relation: str) -> str:
