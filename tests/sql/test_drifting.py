@@ -25,6 +25,8 @@ STEADY = [
     "SELECT COUNTIF(a > 0) AS x FROM (SELECT SUM(f) AS a FROM core.events GROUP BY s)",
     "SELECT STRING_AGG(s, ',' ORDER BY a, s) AS x FROM (SELECT s, SUM(f) AS a FROM core.events GROUP BY s)",
     "SELECT id, CAST(SUM(f) OVER (PARTITION BY s) AS STRING) AS x FROM core.events",
+    "SELECT s, CAST(SUM(DISTINCT f / 3) AS STRING) AS x, [AVG(DISTINCT f * 2)] AS y FROM core.events GROUP BY s",
+    "SELECT [STDDEV(DISTINCT f / 3)] AS x, [VAR_POP(DISTINCT id + 1)] AS y FROM core.events",
 ]
 
 

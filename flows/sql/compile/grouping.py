@@ -69,7 +69,9 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
                 else f"CASE {len(groups)} WHEN {len(groups)} THEN {sql} END"
             )
         if target is not item:
-            whole = value._replace(sql=sql, literal=value.type == t.NULL, fields=(), sum=None)
+            # A literal is NULL in the sets that leave it out.
+            reads = frozenset([(scope.level, sql)]) if several and value.same else value.reads
+            whole = value._replace(sql=sql, literal=value.type == t.NULL, fields=(), sum=None, reads=reads)
             if isinstance(target, Starred):
                 scope.starred.setdefault(id(target.star), {})[target.place] = whole
             else:

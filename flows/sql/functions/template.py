@@ -62,6 +62,7 @@ _COMPUTED = ("$corr", "$covar", "$round", "$divide", "$var")
 _ROUND = re.compile(r"\$round\((.+), (\$2)\)")
 _VARIANCE = re.compile(r"(sqrt)?\(?\$var(samp|pop)(\d+)\((.+?)\)\)?")
 _COVARIANCE = re.compile(r"\$(corr|covarpop|covarsamp)9\(\$1, \$2\)")
+_SORTED = re.compile(r"(\w+)\(\$d((?:[^$]|\$1)*)\$[xy]\)\$o")
 _QUOTIENT = re.compile(r"\$divide\((.+), (count.+)\)")
 
 
@@ -101,6 +102,9 @@ _COMPOSED: dict[str, Callable[[str], str]] = {
 
 def render(template: str, arguments: Sequence[str], marks: Mapping[str, str] | None = None) -> str:
     """Fill a template with the arguments' SQL and the marks `d`, `s`, `o`, `i` of an aggregate."""
+    if marks and marks.get("d") and marks.get("x") and "OVER" not in marks.get("o", ""):
+        # What is distinct is sorted behind it: DuckDB finds no call among the arguments that it is sorted by.
+        template = _SORTED.sub(r"list_aggregate(list_sort(list($d\2)$o), '\1')", template)
     if _is_plain(template):
         return filled(template, arguments, marks)
     rounded = _ROUND.fullmatch(template) if "$round" in template else None
