@@ -292,6 +292,12 @@ def test_first_rows_are_those_of_another_table():
         "JOIN `temp`.`staged-rows` AS `o` ON TRUE WHERE 'core.orders' = o.c) LIMIT 5"
     )
     assert "(SELECT 1 AS a) AS `orders`" in first_rows(sql, 5, "core.orders", "(SELECT 1 AS a)")
+    for behind in ("PIVOT(SUM(b) FOR a IN (1))", "JOIN core.items AS i ON TRUE ON TRUE"):
+        sql = f"SELECT * FROM core.users AS u JOIN core.orders AS o {behind}"
+        assert f"`x` AS `o` {behind}" in first_rows(sql, 5, "core.orders", "`x`")
+    assert "FROM (`x` AS `orders` JOIN core.items" in first_rows(
+        "SELECT * FROM (core.orders JOIN core.items USING (id))", 5, "core.orders", "`x`"
+    )
 
 
 def test_long_conditions_are_no_deep_ones():

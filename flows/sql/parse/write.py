@@ -13,6 +13,10 @@ from flows.sql.parse.parser import parse, parse_any
 from flows.sql.parse.tree import Nodes, base_tables, table_identity
 
 
+_OF_NAME = {"this", "db", "catalog", "alias"}
+"""What a table has of its own; PIVOT, and joins in brackets, are of what stands there."""
+
+
 def text_of(tree: exp.Query) -> str:
     """Return GoogleSQL, in one layout and without comments, that parses to the same tree.
 
@@ -114,6 +118,9 @@ def first_rows(sql: str, limit: int, table: str, relation: str) -> str:
     for node in list(base_tables(Nodes(tree))):
         if table_identity(node) == table:
             other, alias = stands_in.copy(), exp.to_identifier(node.alias or node.name, quoted=True)
+            for name, value in node.args.items():
+                if name not in _OF_NAME:
+                    other.set(name, value)
             other.set("alias", exp.TableAlias(this=alias))
             node.replace(other)
     inner = exp.Subquery(this=tree)
