@@ -12,7 +12,6 @@ from flows.sql.parse.limits import too_deep
 from flows.sql.parse.parser import parse, parse_any
 from flows.sql.parse.tree import Nodes, base_tables, table_identity
 
-
 _OF_NAME = {"this", "db", "catalog", "alias"}
 """What a table has of its own; PIVOT, and joins in brackets, are of what stands there."""
 
