@@ -351,7 +351,7 @@ REFUSED = {
     "SELECT MAX_BY(s, (SELECT MAX(u) FROM core.o)) AS x FROM core.t": "a query inside MAX_BY is not supported",
     "SELECT SUM(f HAVING MAX k) AS x FROM core.t": "SUM of FLOAT64 with HAVING MAX or MIN",
     "SELECT STRING_AGG(DISTINCT s, ',' ORDER BY k) AS x FROM core.t": "can be ordered by its first argument alone. Write ORDER BY s",
-    "SELECT SUM(DISTINCT id) OVER (ORDER BY k) AS x FROM core.t": "SUM(DISTINCT ...) takes no ORDER BY in OVER",
+    "SELECT SUM(DISTINCT id) OVER (ORDER BY k) AS x FROM core.t": "SUM(DISTINCT ...) takes no ORDER BY and no frame in OVER",
     "SELECT LAG(s IGNORE NULLS) OVER (ORDER BY k) AS x FROM core.t": "LAG takes no IGNORE NULLS or RESPECT NULLS",
 }
 

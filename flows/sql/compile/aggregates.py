@@ -9,12 +9,13 @@ from sqlglot import exp
 from flows.model.errors import Fault
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
-from flows.sql.compile.clauses import window_names
+from flows.sql.compile.clauses import is_literal, window_names
 from flows.sql.compile.equality import lengths
+from flows.sql.compile.frames import analytic_inside
 from flows.sql.compile.in_bigquery import any_value, of_one_row
 from flows.sql.compile.inside import Inside, of_own_rows, read
 from flows.sql.compile.keys import GREATEST, ORDERED, VALUES, Key, Pick, Tied, Use
-from flows.sql.compile.order import Ordering, is_literal, ordering, over
+from flows.sql.compile.order import Ordering, ordering, over
 from flows.sql.compile.quantiles import QUANTILES, in_the_table, quantile_fault, share
 from flows.sql.compile.some_values import limited, of_extreme, of_queries
 from flows.sql.compile.ties import mark, pick
@@ -59,7 +60,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     suffix = f" OVER {frame.sql}" if frame is not None else ""
     select = node.find_ancestor(exp.Select) if window is not None and scope.aliases else None
     named = window_names(select) if select is not None else set()
-    said = _analytic_inside(name, node, window, named) if scope.windowed or named else ""
+    said = analytic_inside(name, node, window, named, scope) if scope.windowed or named else ""
     scope.windowed = scope.windowed or windowed
     if name in QUANTILES and "ORDER BY" in suffix:
         return scope.fault(node, f"{name} orders by its value: leave ORDER BY out of OVER (PARTITION BY ...).")
@@ -97,19 +98,6 @@ def _failing(inside: Inside, order: Ordering) -> str:
         return ""
     inside.arguments = [(item, first._replace(sql=steady(first.sql))), *others]
     return first.sql
-
-
-def _analytic_inside(name: str, node: exp.Expr, window: exp.Window | None, named: set[str]) -> str:
-    """Say that a function of a window, or a name that the list gives one, stands where another one has no place for it."""
-    parts = [node, *(window.args.get("partition_by") or []), window.args.get("order")] if window else [node]
-    waiting = [part for part in parts if part is not None]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, exp.Window) or (isinstance(one, exp.Column) and one.sql().lower() in named):
-            place = f"{name}(...) OVER (...)" if window else f"{name}(...)"
-            return f"'{shown(one)}' is a function of a window inside {place}. Compute it in a WITH, and name its column here."
-        waiting += [part for part in one.iter_expressions() if not isinstance(part, exp.Query)]
-    return ""
 
 
 def _ordered(name: str, node: exp.Expr, inside: Inside) -> str:
@@ -267,6 +255,8 @@ def _misplaced(name: str, inside: Inside, order: Ordering, *, of_rows: bool, win
         return f"{name} takes no OVER. Write {instead}."
     if inside.nulls is not None and not of_rows and name not in _SEEING | QUANTILES:
         return f"{name} takes no IGNORE NULLS or RESPECT NULLS. Leave out the rows without a value in a WITH."
+    if inside.nulls is not None and name == "STRING_AGG":
+        return "STRING_AGG takes no IGNORE NULLS or RESPECT NULLS. Leave them out: it skips NULLs."
     if (name in _BY or inside.having is not None) and inside.call.find(exp.Query):
         return f"a query inside {name} is not supported. Compute it in a WITH, and name its column here."
     if window and (inside.order or inside.limit is not None):
@@ -278,8 +268,8 @@ def _misplaced(name: str, inside: Inside, order: Ordering, *, of_rows: bool, win
     same = next((one for one in listed if is_literal(one.unnest()) or isinstance(one.unnest(), exp.Literal)), None)
     if same is not None:
         return f"'{shown(same)}' in the ORDER BY of {name} orders nothing. Leave it out."
-    if inside.distinct and "ORDER BY " in window:
-        return f"{name}(DISTINCT ...) takes no ORDER BY in OVER. Write OVER (PARTITION BY ...)."
+    if inside.distinct and any(f"{words} " in window for words in ("ORDER BY", "ROWS BETWEEN", "RANGE BETWEEN")):
+        return f"{name}(DISTINCT ...) takes no ORDER BY and no frame in OVER. Write OVER (PARTITION BY ...)."
     if inside.distinct and inside.arguments:
         item, first = inside.arguments[0]
         if any(value.sql != first.sql for _, value in order.items):

@@ -37,6 +37,15 @@ def is_star(item: exp.Expr) -> bool:
     return isinstance(item, exp.Star | exp.Column | exp.Dot) and item.is_star
 
 
+def is_literal(node: exp.Expr) -> bool:
+    """Say whether something is written down that is no place of a column: a text, a number with a sign or a point, NULL."""
+    if isinstance(node, exp.Literal):
+        return bool(node.is_string) or not node.name.isdigit()
+    return isinstance(node, exp.Null | exp.Boolean | exp.ByteString) or (
+        isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal)
+    )
+
+
 def refuse_loose(scope: Scope) -> None:
     """Note a fault for each column that is neither grouped nor aggregated."""
     loose = scope.loose if scope.groups is not None else []

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from flows.sql import types as t
 from flows.sql.compile.origins import columns_in, named
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlglot import exp
+    from collections.abc import Mapping, Sequence
 
     from flows.sql.compile.scope import Scope
     from flows.sql.compile.value import Value
 
 
-def refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | None, Value]]) -> None:
-    """Note a fault of what no column of SELECT DISTINCT holds, so that its rows cannot be ordered by it."""
+def refuse_hidden(
+    order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | None, Value]], seen: Mapping[str, Value]
+) -> None:
+    """Note a fault of what no column of SELECT DISTINCT holds, so that its rows cannot be ordered by it.
+
+    `seen` are the columns of FROM that the order names, also in queries inside.
+    """
+    faults = len(scope.context.faults)
     if scope.aggregated or scope.windowed:
         scope.fault(
             order, "ORDER BY of SELECT DISTINCT takes no function of many rows. Order by a column of the SELECT list."
@@ -30,6 +36,11 @@ def refuse_hidden(order: exp.Expr, scope: Scope, columns: Sequence[tuple[str | N
         if value is not None and value.type != t.UNKNOWN and value.sql not in given:
             message = "is no column of SELECT DISTINCT. Add it to the SELECT list, or order by what is there."
             scope.fault(one, f"'{shown(one)}' {message}")
+    inner = order.find(exp.Query) if known and len(scope.context.faults) == faults else None
+    others = [value for sql, value in seen.items() if sql not in given and value.type != t.UNKNOWN]
+    if inner is not None and any(not value.type.fields for value in others):
+        said = "a query in the ORDER BY of SELECT DISTINCT reads what is no column of its list"
+        scope.fault(inner, f"{said}. Add it to the list, or order by what is there.")
 
 
 def refuse_ungrouped(node: exp.Expr, scope: Scope, values: Sequence[Value]) -> None:

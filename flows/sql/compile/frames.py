@@ -16,7 +16,7 @@ from flows.sql.once import once
 from flows.sql.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from flows.model.types import Type
     from flows.sql.compile.scope import Scope
@@ -49,12 +49,41 @@ def window_parts(
     return partition or [], order, spec
 
 
-def refuse_named_windows(order: exp.Expr, scope: Scope) -> None:
-    """Note a fault for each window in a query's own ORDER BY that begins with a name, which GoogleSQL does not know there."""
-    for window in order.find_all(exp.Window):
+def refuse_in_order(node: exp.Expr, order: exp.Expr, scope: Scope) -> None:
+    """Note faults of a query's own ORDER BY: windows that begin with a name, aggregates where it is no SELECT's."""
+    for window in order.find_all(exp.Window) if scope.windows else ():
         if window.args.get("alias") is not None and window.find_ancestor(exp.Select) is order.parent:
             said = "ORDER BY knows no window by its name"
             scope.fault(window, f"{said}. Give '{shown(window)}' a name in the SELECT list, and order by that.")
+    if scope.aggregated and not isinstance(node, exp.Select):
+        said = "ORDER BY behind UNION and the like, or behind a query in brackets, takes no aggregate"
+        scope.fault(order, f"{said}. Compute it as a column, and order by that.")
+
+
+def _windows_of(window: exp.Window | None, scope: Scope) -> Iterator[exp.Window]:
+    """Give a window, and those that it begins with by their names."""
+    seen: set[int] = set()
+    while window is not None and id(window) not in seen:
+        seen.add(id(window))
+        yield window
+        alias = window.args.get("alias")
+        window = scope.windows.get(alias.name.lower()) if alias is not None else None
+
+
+def analytic_inside(name: str, node: exp.Expr, window: exp.Window | None, named: set[str], scope: Scope) -> str:
+    """Say that a function of a window, or a name that the list gives one, stands where another one has no place for it."""
+    windows = [one.args for one in _windows_of(window, scope)]
+    waiting = [
+        node,
+        *(part for one in windows for part in (*(one.get("partition_by") or []), one.get("order")) if part),
+    ]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, exp.Window) or (isinstance(one, exp.Column) and one.sql().lower() in named):
+            place = f"{name}(...) OVER (...)" if window else f"{name}(...)"
+            return f"'{shown(one)}' is a function of a window inside {place}. Compute it in a WITH, and name its column here."
+        waiting += [part for part in one.iter_expressions() if not isinstance(part, exp.Query)]
+    return ""
 
 
 def refuse_query(partition: Sequence[exp.Expr], order: exp.Expr | None, spec: exp.Expr | None, scope: Scope) -> None:

@@ -51,6 +51,8 @@ def _source(node: exp.Expr, scope: Scope) -> str:
         return from_item(node, scope)
     if isinstance(inner, exp.Table) and not inner.args.get("joins"):
         scope.fault(node, f"'{shown(node)}': parentheses hold a query or a join. Leave them out.")
+    if isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Table) and not inner.args.get("joins"):
+        scope.fault(node, f"'{shown(node)}': a join stands in two parentheses. Leave out one.")
     return _joined(inner, scope)
 
 
@@ -62,12 +64,16 @@ def _joined(node: exp.Expr, scope: Scope) -> str:
     sql = _source(node, scope)
     for join in node.args.get("joins") or []:
         sql += _join(join, scope, first)
-    inside, scope.items = scope.items[first:], outside
-    for one in inside:
-        if scope.item(one.alias) is not None:
-            named_twice(node, one.alias, scope)
-    scope.items += inside
+    scope.items = [*outside, *_others(node, scope.items[first:], outside, scope)]
     return f"({sql})" if node.args.get("joins") else sql
+
+
+def _others(node: exp.Expr, items: list[FromItem], outside: list[FromItem], scope: Scope) -> list[FromItem]:
+    """Return items of FROM that saw nothing of those before them; note the fault of one that has the name of another."""
+    for one in items:
+        if one.key and any(one.key == other.key for other in outside):
+            named_twice(node, one.alias, scope)
+    return items
 
 
 def _join(join: exp.Expr, scope: Scope, first: int) -> str:
@@ -81,7 +87,7 @@ def _join(join: exp.Expr, scope: Scope, first: int) -> str:
         # Such a side sees nothing of what is before it.
         outside, scope.items = scope.items, [FromItem("", []) for _ in scope.items]
         item = _source(join.this, scope)
-        scope.items = [*outside, *scope.items[before:]]
+        scope.items = [*outside, *_others(join, scope.items[before:], outside, scope)]
     else:
         item = _joined(join.this, scope) if join.this.args.get("joins") else _source(join.this, scope)
         if side in {"RIGHT", "FULL"} and item.startswith(_LATERAL):
@@ -141,6 +147,12 @@ def _bounded_sides(scope: Scope, left: list[FromItem], right: list[FromItem], si
     return {"FULL": [], "LEFT": right, "RIGHT": left}.get(side, scope.items)
 
 
+def _hides(item: FromItem, name: str) -> bool:
+    """Say whether a name means the rows of an item of FROM, and no column."""
+    is_row = item.whole is None or bool(item.whole.type.fields)
+    return item.key == name.lower() and is_row and not isinstance(item, Anything)
+
+
 def _using(
     join: exp.Expr, using: Sequence[exp.Expr], scope: Scope, of_left: list[FromItem], of_right: list[FromItem]
 ) -> str:
@@ -149,6 +161,10 @@ def _using(
     made: dict[str, tuple[str, Value]] = {}
     for column in using:
         name = column.name
+        if any(_hides(one, name) for one in (*of_left, *of_right)):
+            said = f"'{name}' in USING names an item of FROM, which hides the column. Give the item another name"
+            scope.fault(column, f"{said}, or write ON.")
+            continue
         left, right = ([value for one in items for value in one.seen(name)] for items in (of_left, of_right))
         if len(left) != 1 or len(right) != 1:
             where = (

@@ -247,6 +247,8 @@ def _unnest(node: exp.Unnest, scope: Scope, clause: exp.Expr | None) -> str:
         source.unique = frozenset([place.sql])
     if offset:
         name = offset.name if isinstance(offset, exp.Identifier) else "offset"
+        if scope.item(name) is not None:
+            named_twice(node, name, scope)
         scope.items.append(FromItem(name, [(name, place)], place, source.unique))
     if value.type == t.UNKNOWN:
         scope.items[scope.items.index(source)] = Anything(alias, [])

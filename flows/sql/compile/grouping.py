@@ -59,6 +59,9 @@ def grouped(node: exp.Expr, scope: Scope) -> tuple[list[str] | None, list[str]]:
         if not t.can(value.type, "group"):
             scope.fault(item, f"a query cannot GROUP BY {value.type}. {t.instead_of_groups(value.type, 'Group by')}")
         scope.context.decides |= value.drifts
+        if value.type == t.NULL:
+            # Else it would be taken for what stands for a fault.
+            value = value._replace(sql="CAST(NULL AS BIGINT)")
         sql = value.sql
         if value.literal or (several and not _is_path(target, value, scope)):
             # DuckDB takes all that equals a group for it, which is NULL in some sets, and no constant where one must stand;

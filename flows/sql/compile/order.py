@@ -13,6 +13,7 @@ from sqlglot import exp
 from flows.model.errors import Fault
 from flows.model.sizes import plural
 from flows.sql import types as t
+from flows.sql.compile.clauses import is_literal
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.distinct_rows import refuse_hidden, refuse_ungrouped
 from flows.sql.compile.equality import lengths
@@ -22,7 +23,7 @@ from flows.sql.compile.frames import (
     frame,
     line_of_numbers,
     reaches,
-    refuse_named_windows,
+    refuse_in_order,
     refuse_query,
     up_to_peers,
     window_parts,
@@ -193,6 +194,7 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
     order = node.args.get("order")
     seen = scope.aggregated, scope.windowed
     scope.aggregated = scope.windowed = False
+    named, scope.named = scope.named, {}
     items: list[tuple[exp.Expr, exp.Expr, Value]] = []
     for one in order.expressions if order is not None else ():
         place = one.this.unnest() if isinstance(one.this, exp.Paren) else one.this
@@ -211,23 +213,15 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
             items.append((one, column.node, column.value))
         else:
             scope.fault(place, f"ORDER BY {place.name}: the SELECT list has {plural(len(columns), 'column')}.")
-    if order is not None and scope.windows:
-        refuse_named_windows(order, scope)
+    if order is not None:
+        refuse_in_order(node, order, scope)
     if order is not None and node.args.get("distinct"):
-        refuse_hidden(order, scope, [(column.name, column.value) for column in columns])
+        refuse_hidden(order, scope, [(column.name, column.value) for column in columns], scope.named)
+    scope.named = named | scope.named
     scope.aggregated, scope.windowed = scope.aggregated or seen[0], scope.windowed or seen[1]
     return Ordering(
         [(place, value) for _, place, value in items],
         tuple(key for one, _, value in items for key in _keys(one, value, scope)),
-    )
-
-
-def is_literal(node: exp.Expr) -> bool:
-    """Say whether something is written down that is no place of a column: a text, a number with a sign or a point, NULL."""
-    if isinstance(node, exp.Literal):
-        return bool(node.is_string) or not node.name.isdigit()
-    return isinstance(node, exp.Null | exp.Boolean | exp.ByteString) or (
-        isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal)
     )
 
 

@@ -61,7 +61,8 @@ def output_name(node: exp.Expr) -> str | None:
     """Return the name that a column of a SELECT list has without an alias, or with it."""
     if isinstance(node, exp.Alias):
         return str(node.alias)
-    node = node.unnest() if isinstance(node, exp.Paren) else node
+    while isinstance(node, exp.Paren) and not node.args.get("plus"):
+        node = node.this
     if isinstance(node, exp.Column):
         return str(node.name)
     if isinstance(node, exp.Dot):
@@ -186,6 +187,8 @@ _PLACES = {"OFFSET": (0, False), "ORDINAL": (1, False), "SAFE_OFFSET": (0, True)
 
 @compiles(exp.Bracket, reads=("offset", "safe"))
 def _bracket(node: exp.Expr, scope: Scope) -> Value:
+    if len(node.expressions) > 1:
+        return scope.fault(node, f"'{shown(node)}': one place stands in brackets. Write [place].")
     inside = node.expressions[0]
     offset, safe = node.args.get("offset"), node.args.get("safe")
     if call_name(inside) in _PLACES and len(inside.expressions) == 1:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import TokenType
 
-from flows.sql.parse.reader import CLAUSES, RANKS
+from flows.sql.parse.reader import CLAUSES, RANKS, STAR_REPLACE
 from flows.sql.parse.spelling import TEXTS
 from flows.sql.parse.words import RESERVED
 
@@ -40,10 +40,11 @@ def _comma(reader: Reader, at: int) -> str | None:
         return f"nothing stands between '{before}' and the comma. Write what is missing, or remove the comma."
     if frame.called == "EXTRACT" and not frame.rank and frame.opener == "(":
         return f"EXTRACT takes no comma. Write EXTRACT({before} FROM {reader.written(at + 1) if after else 'ts'})."
-    frame.listed |= frame.rank == _FROM
+    if frame.rank == _FROM:
+        frame.listed, frame.joins = True, 0
     if frame.nested and frame.rank == _FROM and after not in _ENDS_LIST:
         return _NESTED
-    if frame.rank == RANKS["LIMIT"]:
+    if frame.rank == RANKS["LIMIT"] or (reader.word(at - 2) == "LIMIT" and reader.word(at - 3) != "."):
         return "GoogleSQL has no LIMIT with two numbers. Write LIMIT count OFFSET skipped."
     if before == "*" and frame.called == "COUNT":
         return "COUNT(*) takes nothing else. Write COUNT(*), or COUNT(value)."
@@ -87,9 +88,10 @@ def _select(reader: Reader, at: int) -> str | None:
         return "a query inside a CASE stands in brackets: (SELECT ...)."
     if not frame.joined and (frame.rank or (at and not (before == "(" or (frame.with_ and before == ")")))):
         return f"the query after '{reader.written(at - 1)}' stands in brackets. Write (SELECT ...)."
-    if reader.word(at + 1) == "AS" and reader.word(at + 2) == "(":
-        return "SELECT AS needs STRUCT or VALUE. Write SELECT AS STRUCT columns."
-    frame.rank, frame.joined, frame.listed, frame.conditions, frame.nested = 1, False, False, 0, False
+    named = at + 1 + (reader.word(at + 1) in {"DISTINCT", "ALL"})
+    if reader.word(named) == "AS" and reader.word(named + 1) not in {"STRUCT", "VALUE"}:
+        return "SELECT AS needs STRUCT or VALUE. Write SELECT AS STRUCT columns, or leave AS out."
+    frame.rank, frame.joined, frame.listed, frame.joins, frame.conditions, frame.nested = 1, False, False, 0, 0, False
     return None
 
 
@@ -116,6 +118,8 @@ def _clause(reader: Reader, at: int) -> str | None:
         return "WINDOW needs AS. Write WINDOW name AS (PARTITION BY ... ORDER BY ...)."
     if reader.word(at + 1) in _ENDS_LIST - {"", ";"}:
         return f"nothing follows {word}. Write what belongs there, or leave it out."
+    if word == "LIMIT" and reader.word(at - 2) == "OFFSET" and reader.tokens[at - 1].token_type == TokenType.NUMBER:
+        return "OFFSET stands before LIMIT. Write LIMIT count OFFSET skipped."
     if frame.rank == 0 or word == "PARTITION BY":
         return None
     rank = RANKS[word]
@@ -131,19 +135,25 @@ def _clause(reader: Reader, at: int) -> str | None:
 def _join(reader: Reader, _: int) -> str | None:
     rank = reader.frame.rank
     reader.frame.conditions = 0
+    reader.frame.joins += 1
     return f"JOIN stands after {CLAUSES[rank - 1]}. The order is FROM, JOIN, WHERE, GROUP BY." if rank > _FROM else None
 
 
 def _on(reader: Reader, at: int) -> str | None:
+    if reader.word(at - 1) == "NAME" and reader.word(at + 1) == "(" and reader.word(at + 2) == ")":
+        return "ON () names no column. Name those that both sides have, or leave it out."
     if reader.frame.rank == _FROM and reader.word(at + 1) in _ENDS_LIST:
         return "nothing follows ON. Write the condition, or CROSS JOIN in place of JOIN."
     return _condition(reader.frame)
 
 
 def _condition(frame: Frame) -> str | None:
-    """Note ON or USING; return the fault of one that stands right behind another one, beside commas."""
+    """Note ON or USING; return the fault of one that has no JOIN, or stands right behind another one, beside commas."""
     if frame.rank != _FROM:
         return None
+    if not frame.joins and frame.listed:
+        return "no JOIN behind the last comma waits for this condition. Write it before the comma, or write WHERE."
+    frame.joins -= 1
     frame.conditions += 1
     frame.nested |= frame.conditions > 1
     return _NESTED if frame.nested and frame.listed else None
@@ -153,7 +163,7 @@ def _set_operation(reader: Reader, at: int) -> str | None:
     frame, word, after = reader.frame, reader.word(at), reader.word(at + 1)
     if at and reader.tokens[at - 1].token_type == TokenType.STAR:
         named = after == "(" and reader.word(at + 2) != ")"
-        return None if named else "* EXCEPT needs columns in brackets. Write * EXCEPT (columns)."
+        return _qualified(reader, at) if named else "* EXCEPT needs columns in brackets. Write * EXCEPT (columns)."
     if after not in {"ALL", "DISTINCT"}:
         kinds = "UNION ALL, or UNION DISTINCT to drop rows that stand twice" if word == "UNION" else f"{word} DISTINCT"
         return f"{word} says nothing of rows that stand twice. Write {kinds}."
@@ -162,6 +172,8 @@ def _set_operation(reader: Reader, at: int) -> str | None:
         return f"{last} stands before {word}. Write it after the last SELECT, or put its SELECT in brackets."
     outer = reader.word(at - 1) == "OUTER"
     side = reader.word(at - 1 - outer)
+    if side == "RIGHT":
+        return f"GoogleSQL has no RIGHT {word}. Write LEFT {word} with its sides the other way round, or FULL {word}."
     side = side if side in {"LEFT", "FULL", "INNER"} else "FULL" * outer
     follows = reader.word(at + 2)
     joins_by = f"{side} {word} {after}{_matched_by(reader, at + 2)}".lstrip()
@@ -172,7 +184,9 @@ def _set_operation(reader: Reader, at: int) -> str | None:
         return f"{joins_by} joins columns by their names. Write {joins_by} BY NAME."
     if follows == "":
         return f"the query ends after '{word} {after}'. Write what follows it, or remove it."
-    if follows not in {"SELECT", "WITH", "(", "BY", "CORRESPONDING", "STRICT"}:
+    if follows == "WITH":
+        return f"a query with WITH behind {word} {after} stands in brackets. Write (WITH ...)."
+    if follows not in {"SELECT", "(", "BY", "CORRESPONDING", "STRICT"}:
         return f"{word} {after} joins SELECTs. Write {word} {after} SELECT ... FROM {reader.written(at + 2)}."
     return None
 
@@ -253,6 +267,10 @@ def _as(reader: Reader, at: int) -> str | None:
 def _closing(reader: Reader, at: int) -> str | None:
     if reader.frame.opener == "CASE":
         return "a CASE has no END. Write END after its last THEN or ELSE."
+    if reader.frame.called == STAR_REPLACE and reader.word(at - 2) != "AS":
+        return (
+            f"REPLACE needs AS and the name of a column before '{reader.written(at)}'. Write * REPLACE (value AS name)."
+        )
     if reader.word(at - 1) == "ALL" and reader.word(at - 2) == ",":
         return "nothing follows ALL. Write a value behind it, or leave it out."
     around = reader.frames[-2] if len(reader.frames) > 1 else None
@@ -272,12 +290,22 @@ def _using(reader: Reader, at: int) -> str | None:
         return None
     if reader.word(at + 1) != "(":
         return f"USING needs brackets. Write USING ({name})."
+    if reader.word(at + 2) == ")":
+        return "USING () names no column. Name those that both sides have, or write CROSS JOIN."
+    return _qualified(reader, at) or _condition(reader.frame)
+
+
+def _qualified(reader: Reader, at: int) -> str | None:
+    """Return the fault of a name with a dot in the brackets behind a word that takes bare names of columns."""
     place = at + 2
     while reader.word(place) not in {")", ""}:
         if reader.word(place) == "." and reader.word(place + 1):
-            return f"USING takes names of columns that both sides have. Write USING ({reader.written(place + 1)})."
+            word, what = (
+                ("USING", "columns that both sides have") if reader.word(at) == "USING" else ("* EXCEPT", "columns")
+            )
+            return f"{word} takes names of {what}. Write {word} ({reader.written(place + 1)})."
         place += 1
-    return _condition(reader.frame)
+    return None
 
 
 def _arrow(reader: Reader, at: int) -> str | None:

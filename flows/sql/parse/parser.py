@@ -21,6 +21,7 @@ from flows.sql.parse.chains import refuse_chains
 from flows.sql.parse.dialects import refuse_foreign
 from flows.sql.parse.forms import foreign_forms
 from flows.sql.parse.googlesql import DIALECT, tokenize
+from flows.sql.parse.identifiers import refuse_names
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
 from flows.sql.parse.literals import bytes_of, text_of
 from flows.sql.parse.piped_columns import of_pipes
@@ -176,6 +177,7 @@ def _one_select(sql: str) -> exp.Query:
             sql, spelt = _of_selects(sql, spelt)
             refuse_deep(spelt)
         refuse_foreign(sql, spelt)
+        refuse_names(spelt)
         tokens = for_parser(_named_calls(sql, spelt))
         statements = [one for one in _statements(tokens, sql) if one and not isinstance(one, exp.Semicolon)]
         refuse_chains(sql, spelt)

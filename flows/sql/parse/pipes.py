@@ -35,6 +35,8 @@ _BEHIND_FROM = {
     *SETS,
 }
 """What stands behind |> where FROM begins a query."""
+_BEHIND_QUERY = {"AS", "UNION", "INTERSECT", "EXCEPT", "LEFT", "FULL", "INNER", "OUTER", "ORDER BY", "LIMIT"}
+"""What may stand behind a query in brackets that begins another one."""
 
 
 def without_pipes(
@@ -110,7 +112,15 @@ def _is_nameless_item(before: Word, behind: Words) -> bool:
 
 
 def _refuse_clauses(first: Words) -> None:
-    """Refuse clauses without |> behind a FROM that begins a query."""
+    """Refuse clauses without |> behind a FROM that begins a query, and what begins none."""
+    if first and first[0].kind == TokenType.L_PAREN:
+        after = closing(first, 0) + 1
+        if after < len(first) and first[after].upper not in _BEHIND_QUERY:
+            message = f"'{first[after].written}' stands behind a query in brackets. Write FROM before the query."
+            raise SqlError([Fault(first[after].line, f"syntax error: {message}")])
+    elif first and first[0].kind not in {TokenType.FROM, TokenType.SELECT}:
+        message = f"'{first[0].written}' begins no query. Write FROM {first[0].written}."
+        raise SqlError([Fault(first[0].line, f"syntax error: {message}")])
     if first and first[0].kind == TokenType.FROM:
         for word in (first[place] for place in in_no_brackets(first)):
             clause = " ".join(word.upper.split())

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 QUOTED = {*TEXTS, TokenType.IDENTIFIER}
 """What is no word of SQL, whatever it holds."""
+STAR_REPLACE = "* REPLACE"
+"""What is called with the brackets behind the REPLACE of a star, which is no function."""
 CLAUSES = ("SELECT", "FROM", "WHERE", "GROUP BY", "HAVING", "QUALIFY", "WINDOW", "ORDER BY", "LIMIT")
 """The clauses of a SELECT in their order."""
 RANKS = {word: rank for rank, word in enumerate(CLAUSES, 1)}
@@ -41,6 +43,8 @@ class Frame:
     """The last word of a CASE."""
     listed: bool = False
     """Whether its FROM lists tables with commas."""
+    joins: int = 0
+    """How many JOINs behind the last comma of its FROM wait for ON or USING."""
     conditions: int = 0
     """How many ON and USING stand behind one another after the last JOIN of its FROM."""
     nested: bool = False
@@ -78,6 +82,8 @@ class Reader:
         called = self.tokens[at - 1] if at else None
         name = called.text.upper() if called is not None and called.token_type not in TEXTS else ""
         name = "" if name == "FROM" and self.word(at - 2) == "DISTINCT" else name  # IS DISTINCT FROM
+        if name == "REPLACE" and at > 1 and self.tokens[at - 2].token_type in {TokenType.STAR, TokenType.R_PAREN}:
+            name = STAR_REPLACE
         self.frames.append(Frame(self.word(at), name, state="CASE"))
 
     def close(self) -> None:

@@ -72,10 +72,14 @@ def _text(reader: Reader, at: int) -> str | None:
     token, before, after = reader.tokens[at], reader.word(at - 1), reader.word(at + 1)
     if token.token_type == TokenType.NATIONAL_STRING:
         return f"GoogleSQL has no N'...'. Write {_SAME_AS_TEXT['N']}."
+    quotes = reader.written(at).lstrip("bBrR")
+    if "\n" in quotes and quotes[:3] != quotes[0] * 3:
+        return f"{quotes[0]} is opened and not closed on its line. Write \\n, or {quotes[0] * 3} around several lines."
     if (
         before == "."
         or (after == "." and before != "JSON")
-        or (before in {"FROM", "JOIN"} and reader.frame.rank == _FROM and reader.word(at - 2) != "DISTINCT")
+        or (before in {"FROM", "JOIN", ")"} and reader.frame.rank == _FROM and reader.word(at - 2) != "DISTINCT")
+        or (before == "<" and reader.word(at - 2) == "STRUCT")
     ):
         if after == "." and reader.word(at + 3) == "(":
             return (
@@ -127,7 +131,14 @@ def _not(reader: Reader, at: int) -> str | None:
     return f"GoogleSQL has no '{sign}'. Write {after}."
 
 
+def _way(reader: Reader, at: int) -> str | None:
+    said = reader.word(at - 1) in {"ASC", "DESC"} or reader.word(at - 2) == "NULLS"
+    return f"'{reader.word(at)}' stands behind the order of its value already. Leave it out." if said else None
+
+
 def _frame_bounds(reader: Reader, at: int) -> str | None:
+    if reader.word(at - 2) == "OFFSET" and reader.tokens[at - 1].token_type == TokenType.NUMBER:
+        return f"OFFSET takes a number alone. Leave {reader.word(at)} out."
     if reader.word(at + 1) != ")":
         return None
     word = reader.word(at)
@@ -135,6 +146,8 @@ def _frame_bounds(reader: Reader, at: int) -> str | None:
 
 
 def _all(reader: Reader, at: int) -> str | None:
+    if reader.word(at - 1) == "GROUP BY" and reader.word(at + 1) == ",":
+        return "GROUP BY ALL takes nothing else. Write GROUP BY ALL, or name all that it groups by."
     if reader.word(at - 1) == "(" and reader.frame.called.isidentifier() and reader.frame.called not in RESERVED:
         return f"{reader.frame.called} takes no ALL. Leave it out."
     return None
@@ -163,6 +176,7 @@ def _case_word(reader: Reader, at: int) -> str | None:
 
 VALUE_RULES: dict[TokenType, Rule] = {
     **dict.fromkeys((TokenType.ROWS, TokenType.RANGE), _frame_bounds),
+    **dict.fromkeys((TokenType.ASC, TokenType.DESC), _way),
     TokenType.OVER: _over,
     TokenType.IN: _in,
     TokenType.NUMBER: _number,
