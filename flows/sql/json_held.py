@@ -125,7 +125,9 @@ def _opened(at: int | None) -> str:
 
 
 def _plain(json: str) -> str:
+    # Around what was parsed there may be blanks.
+    bare = f"trim(CAST({json} AS VARCHAR), ' ' || chr(9) || chr(10) || chr(13))"
     return (
         f"CASE json_type({json}) WHEN 'VARCHAR' THEN CAST(to_json(json_extract_string({json}, '$')) AS VARCHAR) "
-        f"WHEN 'DOUBLE' THEN {double(json)} WHEN 'BIGINT' THEN CAST(CAST({json} AS BIGINT) AS VARCHAR) ELSE CAST({json} AS VARCHAR) END"
+        f"WHEN 'DOUBLE' THEN {double(json)} WHEN 'BIGINT' THEN CAST(CAST({json} AS BIGINT) AS VARCHAR) ELSE {bare} END"
     )

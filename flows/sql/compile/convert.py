@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _EXACT_DIGITS = 15
 """How many digits of a number a FLOAT64 surely holds."""
+_COMPUTED = re.compile(r"\(.* [-+*] |\(-")
+"""A sum, a difference, a product, or another number with its sign turned."""
 
 
 def boolean(node: exp.Expr, scope: Scope, where: str) -> Value:
@@ -98,11 +100,34 @@ def compare(
     of_floats, of_intervals, of_others = signatures.operator(sign)
     if common != t.FLOAT64:
         constant = [left[1].same, right[1].same]
+        sides = in_place(sides, common) if any(constant) else sides
         by = of_intervals if common == t.INTERVAL else of_others
         return all_computed(sides, constant, lambda names: filled(by.template, names))
     known = (place for place, (_, one) in enumerate((left, right), 1) if one.literal and one.type != t.NULL)
     template = of_floats.knowing({}, frozenset(known))
     return bound(sides, lambda names: filled(template, names))
+
+
+def in_common(pairs: Sequence[tuple[exp.Expr, Value]], scope: Scope) -> list[Value]:
+    """Return numbers that one comparison takes in the type that all of them have in common, not in that of two of them."""
+    values = [value for _, value in pairs]
+    common = t.supertype(value.given for value in values)
+    if common not in t.NUMBERS or len({value.type for value in values} - {t.NULL}) < 2:  # noqa: PLR2004 - two types
+        return values
+    return [
+        value
+        if value.type in (common, t.NULL)
+        else value._replace(type=common, sql=converted(node, value, common, scope))
+        for node, value in pairs
+    ]
+
+
+def in_place(sides: list[str], type_: Type) -> list[str]:
+    """Return what is compared with a constant so that DuckDB computes nothing on the constant's side.
+
+    It takes `x + 1 > 3` for `x > 2`, in which no x is too great.
+    """
+    return [f"xor({side}, 0)" if type_ == t.INT64 and _COMPUTED.match(side) else side for side in sides]
 
 
 def _equal(

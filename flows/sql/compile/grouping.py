@@ -147,7 +147,8 @@ def _is_path(target: exp.Expr | Starred | None, value: Value, scope: Scope) -> b
     while isinstance(first, exp.Dot):
         first = first.this.unnest()
     if not isinstance(first, exp.Column):
-        return False
+        # CAST(name AS STRING) may be the column itself.
+        return value.sql in {known.sql for one in scope.items for _, known in one.columns}
     # A column of one row is the same for all rows, and reads nothing.
     own = value.same and _is_own(first.parts[0].name, scope)
     return own or any(level == scope.level for level, _ in value.reads or ())

@@ -75,18 +75,27 @@ def of_own_rows(inside: Inside, order: Ordering, scope: Scope) -> Ordering:
 
     DuckDB takes an aggregate that names columns of queries around it alone for one of those.
     """
-    values = [value for _, value in (*inside.arguments, *([inside.having] if inside.having else []), *order.items)]
-    levels = {level for value in values for level, _ in value.reads or ()}
     own = next((value.sql for item in scope.items for _, value in item.columns), None)
-    # A column of one row, or one that nothing decides, is the same for all rows and is named all the same.
-    if own is None or (max(levels) >= scope.level if levels else inside.call.find(exp.Column) is None):
+    if own is None:
         return order
 
     def seen(value: Value) -> Value:
         sql = f"CASE WHEN {own} IS NULL THEN {value.sql} ELSE {value.sql} END"
         return value if value.literal else value._replace(sql=sql)
 
-    inside.arguments = [(item, seen(value)) for item, value in inside.arguments]
-    if inside.having:
+    if inside.having and _is_around([inside.having], scope):
+        # The greatest and the least of these are aggregates of their own.
         inside.having = inside.having[0], seen(inside.having[1])
+    if not _is_around([*inside.arguments, *order.items, *([inside.having] if inside.having else [])], scope):
+        return order
+    inside.arguments = [(item, seen(value)) for item, value in inside.arguments]
     return order.of(inside.order, scope, seen)
+
+
+def _is_around(pairs: Sequence[tuple[exp.Expr, Value]], scope: Scope) -> bool:
+    """Say whether values name columns, all of them of queries around.
+
+    A column of one row, or one that nothing decides, is the same for all rows and is named all the same.
+    """
+    levels = {level for _, value in pairs for level, _ in value.reads or ()}
+    return max(levels) < scope.level if levels else any(node.find(exp.Column) for node, _ in pairs)

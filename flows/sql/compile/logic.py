@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile.apply import apply
-from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted, with_parts
+from flows.sql.compile.convert import boolean, chosen, comparable, compare, converted, in_common, in_place, with_parts
 from flows.sql.compile.dispatch import compiles, compiles_call, expression
 from flows.sql.compile.operators import operated
 from flows.sql.compile.value import NOTHING, Value
@@ -90,7 +90,9 @@ def _distinct(node: exp.Expr, scope: Scope) -> Value:
         return NOTHING
     if common != t.INTERVAL and t.holds(common, (t.INTERVAL,)):
         return scope.fault(node, f"'{shown(node)}' compares {common.name}s that hold INTERVAL. Compare their parts.")
-    sides = [converted(node.this, left, common, scope), converted(node.expression, right, common, scope)]
+    sides = in_place(
+        [converted(node.this, left, common, scope), converted(node.expression, right, common, scope)], common
+    )
     sign = "IS NOT DISTINCT FROM" if isinstance(node, exp.NullSafeEQ) else "IS DISTINCT FROM"
     of_intervals, of_others = signatures.operator(sign)
     return Value(t.BOOL, filled((of_intervals if common == t.INTERVAL else of_others).template, sides))
@@ -102,6 +104,7 @@ def _between(node: exp.Expr, scope: Scope) -> Value:
     given = [expression(one, scope) for one in nodes]
     if comparable(node, given, scope) is None:
         return NOTHING
+    given = in_common(list(zip(nodes, given, strict=True)), scope)
 
     def within(values: Sequence[Value]) -> str:
         value, low, high = zip(nodes, values, strict=True)
@@ -178,13 +181,14 @@ def _ilike(node: exp.ILike, scope: Scope) -> Value:
 
 @compiles(exp.Case, reads=("ifs", "default"))
 def _case(node: exp.Expr, scope: Scope) -> Value:
-    subject = node.this and (node.this, expression(node.this, scope))
+    operands = [node.this, *(branch.this for branch in node.args["ifs"])] if node.this else []
+    subject, *compared = in_common([(one, expression(one, scope)) for one in operands], scope) or [NOTHING]
     branches: list[tuple[Value, exp.Expr, Value]] = []
-    for branch in node.args["ifs"]:
-        if subject:
-            one = expression(branch.this, scope)
-            condition = Value(t.BOOL, compare(branch, subject, "=", (branch.this, one), scope))
-            if subject[1].same and one.same:
+    for place, branch in enumerate(node.args["ifs"]):
+        if node.this:
+            one = compared[place]
+            condition = Value(t.BOOL, compare(branch, (node.this, subject), "=", (branch.this, one), scope))
+            if subject.same and one.same:
                 condition = condition._replace(reads=frozenset())
         else:
             condition = boolean(branch.this, scope, "WHEN")

@@ -10,7 +10,7 @@ from sqlglot import exp
 from flows.sql import types as t
 from flows.sql.compile import cast
 from flows.sql.compile.clauses import sql_names
-from flows.sql.compile.convert import comparable, compare, converted, with_parts
+from flows.sql.compile.convert import comparable, compare, converted, in_common, with_parts
 from flows.sql.compile.dispatch import compiles, expression, query
 from flows.sql.compile.equality import among
 from flows.sql.compile.value import NOTHING, Value
@@ -56,7 +56,7 @@ def _in(node: exp.Expr, scope: Scope) -> Value:
         sides = [(one, value) for (one, _), value in zip(pairs, values, strict=True)]
         return f"({' OR '.join(compare(node, sides[0], '=', side, scope) for side in sides[1:])})"
 
-    return Value(t.BOOL, with_parts([one for _, one in pairs], one_of, lazily=lazily))
+    return Value(t.BOOL, with_parts(in_common(pairs, scope), one_of, lazily=lazily))
 
 
 def _listed(values: Sequence[str]) -> str:
