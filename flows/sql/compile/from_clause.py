@@ -27,6 +27,7 @@ _UNCOUNTED = ' CROSS JOIN unnest([1]) AS "one"'
 Where its statistics prove that a side of an outer join has no rows, DuckDB takes the join to have none either: LIMIT lets
 all rows through, EXISTS is false, and SUM of INT64 overflows in silence. Beside this row it counts on nothing.
 """
+_BEHIND_QUERY = ("order", "limit", "offset")
 
 
 def from_clause(node: exp.Expr, scope: Scope) -> str:
@@ -47,7 +48,8 @@ def _source(node: exp.Expr, scope: Scope) -> str:
     """Compile an item of FROM, or a join in parentheses."""
     inner = node.this
     in_parentheses = isinstance(node, exp.Subquery) and not node.alias and isinstance(inner, exp.Table | exp.Subquery)
-    if not in_parentheses or node.args.get("pivots"):
+    # ORDER BY and LIMIT behind a query in parentheses make it one that stands in others.
+    if not in_parentheses or node.args.get("pivots") or any(map(inner.args.get, _BEHIND_QUERY)):
         return from_item(node, scope)
     if isinstance(inner, exp.Table) and not inner.args.get("joins"):
         scope.fault(node, f"'{shown(node)}': parentheses hold a query or a join. Leave them out.")

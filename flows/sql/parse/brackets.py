@@ -17,6 +17,7 @@ _SIGNS = {TokenType.PLUS, TokenType.DASH}
 _AROUND = {TokenType.L_PAREN, TokenType.R_PAREN, *_SIGNS}
 _NUMBERS = {TokenType.NUMBER}
 _LITERALS = {*TEXTS, TokenType.NUMBER, TokenType.NULL, TokenType.TRUE, TokenType.FALSE}
+_TYPES = {"ARRAY", "STRUCT"}
 _BEGINS_QUERY = {"SELECT", "WITH", "FROM"}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
 
@@ -52,12 +53,14 @@ def closing(words: Words, at: int) -> int:
 
 
 def in_no_brackets(words: Words) -> Iterator[int]:
-    """Give the places of what stands in no brackets."""
-    depth = 0
+    """Give the places of what stands in no brackets, also of types: `ARRAY<STRUCT<a INT64, b INT64>>`."""
+    depth = types = 0
     for place, word in enumerate(words):
         depth -= word.kind in _CLOSES
-        if not depth:
+        types += word.kind == TokenType.LT and place > 0 and words[place - 1].upper in _TYPES
+        if not depth and not types:
             yield place
+        types -= bool(types) and word.kind == TokenType.GT
         depth += word.kind in _OPENS
 
 

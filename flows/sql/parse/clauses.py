@@ -55,7 +55,8 @@ def _comma(reader: Reader, at: int) -> str | None:
         return f"nothing follows the comma in {where}. Write what is missing, or remove the comma."
     if frame.rank == 0 and frame.with_ and not frame.joined:
         return _with_name(reader, at + 1)
-    if frame.rank == 0 and frame.called in {"FROM", "JOIN", ","} and reader.frames[-2].rank == _FROM:
+    of_join = frame.called in {"FROM", "JOIN", ","} and reader.frames[-2].rank == _FROM
+    if of_join and frame.rank == 0 and not frame.ordered:
         return "a join in brackets takes no comma. Write CROSS JOIN."
     return None
 
@@ -121,6 +122,7 @@ def _clause(reader: Reader, at: int) -> str | None:
     if word == "LIMIT" and reader.word(at - 2) == "OFFSET" and reader.tokens[at - 1].token_type == TokenType.NUMBER:
         return "OFFSET stands before LIMIT. Write LIMIT count OFFSET skipped."
     if frame.rank == 0 or word == "PARTITION BY":
+        frame.ordered |= word == "ORDER BY"
         return None
     rank = RANKS[word]
     if rank == frame.rank:

@@ -13,7 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.model.errors import Fault, SqlError
 from flows.model.types import parse_type
 from flows.sql.parse.grammar import brackets, misplaced
-from flows.sql.parse.spelling import ENDS_VALUE, TEXTS, clipped, spelt_before
+from flows.sql.parse.spelling import ENDS_VALUE, TEXTS, clipped, is_extreme, spelt_before
 from flows.sql.parse.templates import outside_quotes
 from flows.sql.parse.words import RESERVED, UNITS
 
@@ -271,7 +271,7 @@ def _foreign_infixes(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
     for place in range(1, len(tokens)):
         token, left = tokens[place], tokens[place - 1]
         word = token.text.upper()
-        if token.token_type in _NO_SIGNS or word not in _INFIXES:
+        if token.token_type in _NO_SIGNS or word not in _INFIXES or is_extreme(tokens, place - 1):
             continue
         negated = left.text.upper() == "NOT"
         if not negated and (left.token_type not in ENDS_VALUE or left.text.upper() in RESERVED):

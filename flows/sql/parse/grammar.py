@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _OPENS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE}
 _CLOSES = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END}
+_BEHIND_DOT = {*TEXTS, TokenType.L_PAREN}
+"""What is no name there: (name).(SAFE.LEFT)(3) has brackets."""
 _PAIRS = {"(": ")", "[": "]"}
 _DOT, _SEMICOLON = TokenType.DOT, TokenType.SEMICOLON
 _kind = attrgetter("token_type")
@@ -40,7 +42,7 @@ def misplaced(sql: str, tokens: Sequence[Token], words: set[str]) -> Iterator[Fa
     reader, kinds = Reader(sql, tokens), list(map(_kind, tokens))
     for at in compress(count(), map(_RULES.__contains__, kinds)):
         kind = kinds[at]
-        if at and kinds[at - 1] == _DOT and kind not in TEXTS:
+        if at and kinds[at - 1] == _DOT and kind not in _BEHIND_DOT:
             continue
         if kind == _SEMICOLON:
             break

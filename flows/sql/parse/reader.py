@@ -47,6 +47,8 @@ class Frame:
     """How many JOINs behind the last comma of its FROM wait for ON or USING."""
     conditions: int = 0
     """How many ON and USING stand behind one another after the last JOIN of its FROM."""
+    ordered: bool = False
+    """Whether ORDER BY stands behind queries in brackets, or in those of a call."""
     nested: bool = False
     """Whether its FROM has an ON or USING right behind the condition of another one."""
 

@@ -16,6 +16,20 @@ _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _BEHIND_EXTREME = {TokenType.ORDER_BY, TokenType.LIMIT}
 _ZONE, _ZONED = {"AT", "ZONE"}, {"EXTRACT", "CAST", "SAFE_CAST"}
 _OPENS, _CLOSES = {TokenType.L_PAREN, TokenType.L_BRACKET}, {TokenType.R_PAREN, TokenType.R_BRACKET}
+_SETS = {TokenType.ROLLUP, TokenType.CUBE, TokenType.GROUPING_SETS}
+_OF_CONDITIONS = {
+    *(
+        TokenType.EQ,
+        TokenType.NEQ,
+        TokenType.LT,
+        TokenType.LTE,
+        TokenType.GT,
+        TokenType.GTE,
+        TokenType.IS,
+        TokenType.IN,
+    ),
+    *(TokenType.LIKE, TokenType.BETWEEN, TokenType.NOT, TokenType.AND, TokenType.OR),
+}
 
 
 def for_parser(tokens: list[Token]) -> list[Token]:
@@ -27,6 +41,8 @@ def for_parser(tokens: list[Token]) -> list[Token]:
         tokens = _formats(tokens)
     if TokenType.HAVING in kinds:
         tokens = _extremes(tokens)
+    if not kinds.isdisjoint(_SETS):
+        tokens = _sets(tokens)
     if TokenType.WITH in kinds:
         tokens = _lets(tokens)
     if set(map(str.upper, map(_text, tokens))) >= _ZONE:
@@ -66,6 +82,36 @@ def _pivots(tokens: list[Token]) -> list[Token]:
             end = _end_of_value(tokens, at + 1)
             if end > at + 2 and tokens[at + 1].token_type != TokenType.L_PAREN:
                 return [*written, *_in_brackets(tokens[at + 1 : end]), *_pivots(tokens[end:])]
+    return written
+
+
+def _sets(tokens: list[Token]) -> list[Token]:
+    """Put brackets around conditions among what ROLLUP, CUBE and GROUPING SETS take: ROLLUP (amount > 10)."""
+    for at in range(len(tokens) - 2, -1, -1):
+        if tokens[at].token_type in _SETS and tokens[at + 1].token_type == TokenType.L_PAREN:
+            end = _end_of_call(tokens, at + 2)
+            tokens = [*tokens[: at + 2], *_conditions(tokens[at + 2 : end]), *tokens[end:]]
+    return tokens
+
+
+def _conditions(listed: list[Token]) -> list[Token]:
+    """Return a list with brackets around the conditions in it, also around those in the brackets of an item."""
+    written: list[Token] = []
+    item: list[Token] = []
+    depth, is_condition = 0, False
+    for place, token in enumerate(listed, 1):
+        depth += (token.token_type in _OPENS) - (token.token_type in _CLOSES)
+        ends = not depth and token.token_type == TokenType.COMMA
+        item += [] if ends else [token]
+        is_condition |= not depth and token.token_type in _OF_CONDITIONS
+        if not ends and place < len(listed):
+            continue
+        if is_condition:
+            item = _in_brackets(item)
+        elif item and item[0].token_type == TokenType.L_PAREN and _end_of_call(item, 1) == len(item) - 1:
+            item = [item[0], *_conditions(item[1:-1]), item[-1]]
+        written += [*item, token] if ends else item
+        item, is_condition = [], False
     return written
 
 
