@@ -33,6 +33,8 @@ SCHEMA = {"d.t": {"a": "INT64", "b": "INT64", "x": "ARRAY<INT64>"}, "d.u": {"a":
         ),
         ("WITH c AS NOT MATERIALIZED (SELECT a FROM d.t) SELECT a FROM c", "MATERIALIZED"),
         ("WITH c AS MATERIALIZED (SELECT a FROM d.t) SELECT a FROM c", "MATERIALIZED"),
+        ("SELECT CASE(a, 1, 2) AS n FROM d.t", "CASE"),
+        ("SELECT SAFE.CASE(a, 1, 2) AS n FROM d.t", "CASE is no function. Write CASE WHEN"),
         ("SELECT a NOTNULL AS n FROM d.t", "Write a IS NOT NULL"),
         ("SELECT a FROM d.t WHERE a ISNULL", "Write a IS NULL"),
         ("SELECT a <=> 2 AS n FROM d.t", "Write IS NOT DISTINCT FROM"),

@@ -130,7 +130,7 @@ def frame(spec: exp.Expr, order: Sequence[Type], scope: Scope) -> str:
     """Compile a frame; `order` are the types of what its window is ordered by."""
     if spec.args.get("exclude"):
         scope.unsupported(spec, "EXCLUDE in a window frame")
-    kind = str(spec.args.get("kind") or "ROWS").upper()
+    kind = str(spec.args.get("kind") or "ROWS")
     if _is_turned(spec):
         scope.fault(spec, f"'{shown(spec)}' ends before it begins. Write the earlier row first.")
         return "ROWS BETWEEN CURRENT ROW AND CURRENT ROW"
@@ -150,10 +150,10 @@ def _is_turned(spec: exp.Expr) -> bool:
     """Say whether a frame's end is of a kind that lies before that of its start."""
     places = []
     for key in ("start", "end"):
-        limit, way = spec.args.get(key), str(spec.args.get(f"{key}_side") or "").upper()
+        limit, way = spec.args.get(key), spec.args.get(f"{key}_side")
         if isinstance(limit, exp.Expr):
             places.append(1 if way == "FOLLOWING" else -1)
-        elif limit is None or str(limit).upper() == "CURRENT ROW":
+        elif limit is None or limit == "CURRENT ROW":
             places.append(0)
         else:
             places.append(2 if way == "FOLLOWING" else -2)
@@ -223,16 +223,16 @@ def up_to_peers(spec: exp.Expr | None) -> bool:
 
 
 def _ends(spec: exp.Expr) -> tuple[str, str, str]:
-    """Return the kind of a frame, its start and its end, in capitals."""
+    """Return the kind of a frame, its start and its end."""
     ends = (spec.args.get("start"), spec.args.get("end") or "CURRENT ROW")
-    kind = str(spec.args.get("kind") or "ROWS").upper()
-    start, end = ("" if isinstance(one, exp.Expr) else str(one).upper() for one in ends)
+    kind = str(spec.args.get("kind") or "ROWS")
+    start, end = ("" if isinstance(one, exp.Expr) else str(one) for one in ends)
     return kind, start, end
 
 
 def counts_rows(spec: exp.Expr | None) -> bool:
     """Say whether a frame holds a number of rows, and not all of a partition."""
-    if spec is None or str(spec.args.get("kind")).upper() != "ROWS":
+    if spec is None or spec.args.get("kind") != "ROWS":
         return False
     ends = (spec.args.get(end) for end in ("start", "end"))
-    return any(not isinstance(end, str) or end.upper() != "UNBOUNDED" for end in ends)
+    return any(end != "UNBOUNDED" for end in ends)

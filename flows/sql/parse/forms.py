@@ -59,6 +59,12 @@ def _cte(node: exp.Expr) -> str | None:
     return "GoogleSQL has no [NOT] MATERIALIZED. Write WITH name AS (SELECT ...)."
 
 
+def _case(node: exp.Expr) -> str | None:
+    if isinstance(node.args.get("ifs"), list):
+        return None
+    return "CASE is no function. Write CASE WHEN condition THEN value ELSE other END, or IF(condition, value, other)."
+
+
 def _group(node: exp.Expr) -> str | None:
     if any(node.args.values()):
         # DISTINCT is read as the opposite of ALL.
@@ -74,7 +80,7 @@ def _set_operation(node: exp.Expr) -> str | None:
 
 
 def _frame(node: exp.Expr) -> str | None:
-    kind = str(node.args.get("kind") or "ROWS").upper()
+    kind = node.args.get("kind") or "ROWS"
     if kind not in {"ROWS", "RANGE"}:
         return f"GoogleSQL has no frames by {kind}. Write ROWS or RANGE."
     if node.args.get("exclude"):
@@ -133,6 +139,7 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Alias: _column_alias,
     exp.TableAlias: _alias,
     exp.CTE: _cte,
+    exp.Case: _case,
     exp.Group: _group,
     exp.Union: _set_operation,
     exp.Except: _set_operation,

@@ -16,6 +16,7 @@ from sqlglot.parsers.bigquery import BigQueryParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from flows.model.errors import Fault, SqlError, did_you_mean
+from flows.sql.parse import frames
 from flows.sql.parse.chained import opened, written_first
 from flows.sql.parse.chains import refuse_chains
 from flows.sql.parse.dialects import refuse_foreign
@@ -126,6 +127,7 @@ def _parse(sql: str) -> Parsed | tuple[Fault, ...]:
     nodes = Nodes(tree)
     if any([_unnest_paths(nodes), join_prefixes(nodes), lift_nulls(nodes), decimal_places(nodes)]):
         nodes = Nodes(tree)
+    frames.in_capitals(nodes)
     if faults := (*_missing_values(nodes), *foreign_forms(nodes), *reserved_names(nodes)):
         return faults
     for call in nodes.of(exp.Anonymous):

@@ -60,7 +60,7 @@ class Changes:
             ]
             if name in {"SELECT", "AGGREGATE"}:
                 break
-        return list(dict.fromkeys(found))
+        return list({name.lower(): name for name in found}.values())
 
     def read(self, words: Words) -> Words:
         """Return words in which what the row carries is read from there."""
