@@ -77,13 +77,21 @@ def in_small_letters(sql):
     return "".join(part if place % 2 else part.lower() for place, part in enumerate(re.split("('[^']*')", sql)))
 
 
+def with_comments(sql):
+    """Return a query with a comment behind every comma, and in brackets."""
+    parts = re.split("('[^']*')", sql)
+    return "".join(
+        part if place % 2 else re.sub("[,(]", r"\g<0> /* it's */\n", part) for place, part in enumerate(parts)
+    )
+
+
 def test_queries_in_other_layouts_mean_the_same():
     """Else a query that means something else could pass for the one that a table was made by."""
     others = []
     for written, cases in known():
         schema = {name: dict(analyze(sql, {}).columns) for name, sql in written.items()}
         for sql, _ in cases:
-            layouts = (sql, canonical(sql), in_small_letters(sql))
+            layouts = (sql, canonical(sql), in_small_letters(sql), with_comments(sql))
             texts = {_NAMED_AFTER.sub("", to_duckdb(one, schema)).lower() for one in layouts}
             others += [sql] if len(texts) > 1 else []
     assert others == []

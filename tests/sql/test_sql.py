@@ -257,6 +257,24 @@ def test_canonical_ignores_layout():
     assert canonical(sql) != canonical("SELECT a, 'x' AS b FROM core.t WHERE c > 1")
 
 
+def test_comments_stand_anywhere():
+    """Inside types as well, and before names that are compared."""
+    sql = """
+        SELECT CAST(1 AS NUMERIC(4, /* digits */ 1)) AS a, STRUCT<x /* why */ INT64, y -- so
+          ARRAY<STRING>>(1, []) AS b, EXTRACT(DAY FROM CAST('1-2' AS # a span
+          INTERVAL)) AS c
+    """
+    assert [str(type_) for _, type_ in analyze(sql, {}).columns] == [
+        "NUMERIC",
+        "STRUCT<x INT64, y ARRAY<STRING>>",
+        "INT64",
+    ]
+    window = (
+        "SELECT amount, SUM(amount) OVER () AS s FROM core.payments QUALIFY RANK() OVER (ORDER BY /* sum */\ns) = 1"
+    )
+    assert "'s' is a function of a window" in faults(window)[0]
+
+
 def test_canonical_keeps_the_parameters_of_types():
     """Definitions that round otherwise are not the same one."""
     assert canonical("SELECT CAST(a AS NUMERIC(9, 2)) AS b FROM core.t") != canonical(

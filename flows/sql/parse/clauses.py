@@ -206,7 +206,7 @@ def _matched_by(reader: Reader, at: int) -> str:
     names = []
     while reader.word(at + 1) not in {")", ""}:
         at += 1
-        names.append(reader.written(at).lower())
+        names.append(reader.written(at).strip("`").lower())
     return f"{how} {listed} {''.join(names)})".replace(",", ", ")
 
 

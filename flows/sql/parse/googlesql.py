@@ -74,14 +74,16 @@ def tokenize(sql: str) -> list[Token]:
     sqlglot takes 1e9+1, without blanks, for one number, and words of SQL behind a dot, which are names, for those words.
     """
     tokens = list(DIALECT.tokenize(sql))
+    for token in tokens:
+        if token.comments:
+            # What is written of an expression would have them, also where it is compared.
+            token.comments = []
     for at in compress(count(1), map(_DOTS.__contains__, map(_kind, tokens))):
         name, *after = tokens[at : at + 2] or [tokens[-1]]
         called = bool(after) and after[0].token_type == TokenType.L_PAREN
         of_text = at > 1 and tokens[at - 2].token_type in TEXTS
         if name.text.upper() in RESERVED and sql[name.start - 1] == "." and not (called or of_text):
-            tokens[at] = Token(
-                TokenType.IDENTIFIER, name.text, name.line, name.col, name.start, name.end, name.comments
-            )
+            tokens[at] = Token(TokenType.IDENTIFIER, name.text, name.line, name.col, name.start, name.end)
     if _EXPONENT.search(sql) is None:
         return tokens
     found: list[Token] = []
@@ -99,4 +101,4 @@ def tokenize(sql: str) -> list[Token]:
 def _part(found: re.Match[str], token: Token) -> Token:
     """Return the token of a number or a sign that is a part of another token."""
     kind = TokenType.NUMBER if found[1] else TokenType.PLUS if found[2] else TokenType.DASH
-    return Token(kind, found[0], token.line, token.col, found.start(), found.end() - 1, token.comments)
+    return Token(kind, found[0], token.line, token.col, found.start(), found.end() - 1)

@@ -260,7 +260,7 @@ def _is_name(tokens: list[Token], place: int) -> bool:
 
 
 def _instead(token: Token, kind: TokenType, text: str) -> Token:
-    return Token(kind, text, token.line, token.col, token.start, token.end, token.comments)
+    return Token(kind, text, token.line, token.col, token.start, token.end)
 
 
 def _literal(written: str, token: Token) -> tuple[TokenType, str]:

@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.model.errors import Fault, SqlError
 from flows.sql.parse.brackets import Word, after_with, closing, in_no_brackets, split
 from flows.sql.parse.piped import Piped
+from flows.sql.parse.piped_columns import settled
 from flows.sql.parse.piped_operators import OF_ROWS, SETS
 from flows.sql.parse.spelling import behind
 
@@ -94,7 +95,7 @@ def _lowered(
     ends = len(inside) - (bool(inside) and inside[-1].kind == TokenType.SEMICOLON)
     first, *steps = split(inside[begins:ends], TokenType.PIPE_GT)
     if not steps and (not first or first[0].kind != TokenType.FROM):
-        return inside
+        return settled(inside)
     _refuse_clauses(first)
     pipe = Piped(first, inside[begins] if begins < len(inside) else words[0], tokenize)
     steps = _limited_first(steps)
