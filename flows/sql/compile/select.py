@@ -173,10 +173,10 @@ def _condition(node: exp.Expr | None, scope: Scope, word: str) -> str:
 
 def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
     scope.guard(node.args["group"], {"expressions", "all"})
-    groups = []
+    groups: list[tuple[exp.Expr, Value]] = []
     for item in node.expressions:
         if is_star(item):
-            groups += [value.sql for _, _, value in star(item, scope)]
+            groups += [(item, value) for _, _, value in star(item, scope)]
             continue
         trial, faults = (
             Scope(scope.context, parent=scope.parent, items=scope.items, ctes=scope.ctes),
@@ -186,9 +186,14 @@ def _groups_of_all(node: exp.Expr, scope: Scope) -> list[str]:
         del scope.context.faults[faults:]
         # What names nothing of FROM makes no groups: without rows it has one row of totals all the same.
         if trial.named and not (trial.aggregated or trial.windowed):
-            groups.append(value.sql)
-    scope.groups = dict(zip(groups, groups, strict=True))
-    return groups
+            groups.append((item, value))
+    scope.context.decides |= any(value.drifts for _, value in groups)
+    for item, value in groups:
+        if not t.can(value.type, "group"):
+            instead = t.instead_of_groups(value.type, "Group by")
+            scope.fault(item, f"GROUP BY ALL cannot group by {value.type}. {instead}")
+    scope.groups = {value.sql: value.sql for _, value in groups}
+    return [value.sql for _, value in groups]
 
 
 def _items(node: exp.Expr, scope: Scope) -> list[tuple[exp.Expr, str | None, Value]]:

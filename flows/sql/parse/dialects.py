@@ -273,6 +273,8 @@ def _foreign_infixes(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
         word = token.text.upper()
         if token.token_type in _NO_SIGNS or word not in _INFIXES or is_extreme(tokens, place - 1):
             continue
+        if [one.text.upper() for one in tokens[max(place - 3, 0) : place]] == ["SELECT", "AS", "VALUE"]:
+            continue
         negated = left.text.upper() == "NOT"
         if not negated and (left.token_type not in ENDS_VALUE or left.text.upper() in RESERVED):
             continue
