@@ -49,7 +49,7 @@ def aggregate(name: str, node: exp.Expr, scope: Scope, window: exp.Window | None
     faults = len(scope.context.faults)
     inside = read(node, scope)
     order = ordering(inside.order, scope, scope.alike if window is None else ())
-    order = of_own_rows(inside, order, scope)
+    order = of_own_rows(inside, order, scope) if window is None else order
     is_known = len(scope.context.faults) == faults
     if name in _SEEING or inside.having:
         _note_named(inside, scope, over=window is not None)
