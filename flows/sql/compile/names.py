@@ -76,7 +76,7 @@ def _is_grouped(first: str, found: list[Value], owner: Scope, scope: Scope) -> b
     """Say whether a query groups by a column, by a field of it that is read, or by the element of an array that has it."""
     # DuckDB takes no field that a query around groups by for one of its groups.
     seen = found if owner is scope else found[:1]
-    item = _item(first, owner)
+    item = owner.item(first)
     element = [item.whole] if item is not None and item.whole is not None else []
     return any(one.sql in (owner.groups or {}) for one in (*seen, *element))
 
@@ -176,12 +176,6 @@ def _is_computed(value: Value, owner: Scope) -> bool:
     return " OVER (" in value.sql
 
 
-def _item(name: str, scope: Scope) -> FromItem | None:
-    """Return the item of FROM that a name means; before an element goes the column that USING has made of it."""
-    item = scope.item(name)
-    return None if item is not None and item.whole is not None and item.key in item.hidden else item
-
-
 def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Expr]] | None:
     first, rest = path[0].name, path[1:]
     alias = scope.aliases.get(first.lower())
@@ -193,7 +187,9 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         return NOTHING, []
     if alias is not None:
         return (alias if not scope.depth else _of_rows(path[0], alias, scope)), rest
-    item = _item(first, scope)
+    item = scope.item(first)
+    # Before an element goes the column that USING has made of it.
+    item = None if item is not None and item.whole is not None and item.key in item.hidden else item
     if item is not None and rest:
         return _of_item(item, path, scope)
     if item is not None:

@@ -134,6 +134,15 @@ def _clause(reader: Reader, at: int) -> str | None:
     return None
 
 
+def _star(reader: Reader, at: int) -> str | None:
+    after = reader.word(at + 1)
+    if at and reader.tokens[at - 1].end + 1 == reader.tokens[at].start:
+        return None  # of tables by a part of their names: t_*
+    if reader.frame.rank == _FROM and after in {*_ENDS_LIST, "LEFT", "RIGHT", "FULL", "INNER", "CROSS"}:
+        return f"nothing follows '*' before '{after}'. Leave it out." if after else "nothing follows '*'. Leave it out."
+    return None
+
+
 def _join(reader: Reader, _: int) -> str | None:
     rank = reader.frame.rank
     reader.frame.conditions = 0
@@ -327,6 +336,7 @@ CLAUSE_RULES: dict[TokenType, Rule] = {
         (TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.WINDOW), _clause
     ),
     **dict.fromkeys((TokenType.ORDER_BY, TokenType.LIMIT, TokenType.PARTITION_BY), _clause),
+    TokenType.STAR: _star,
     TokenType.JOIN: _join,
     TokenType.ON: _on,
     **dict.fromkeys((TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER), _side),

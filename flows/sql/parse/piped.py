@@ -219,6 +219,8 @@ class Piped:
 
     def _extend(self, body: Words) -> None:
         items = listed(body)
+        if any([word.kind for word in item] == [TokenType.STAR] for item in items):
+            self._refuse("|> EXTEND takes no *: all columns are there already. Leave it out.")
         if self._reads_several() and all(map(is_of_one_row, items)):
             # The names of the tables hold on, so that what is new stands beside them.
             made = [*self._words("CROSS JOIN UNNEST ( [ STRUCT ("), *self._joined(items), *self._words(") ] )")]
@@ -272,7 +274,7 @@ class Piped:
     def _aggregate(self, body: Words) -> None:
         outermost = list(in_no_brackets(body))
         group = next((at for at in outermost if body[at].kind == TokenType.GROUP_BY), len(body))
-        both = next((at for at in outermost if [one.upper for one in body[at : at + 2]] == ["GROUP", "AND"]), None)
+        both = next((at for at in outermost if [one.upper for one in body[at : at + 2]] == ["GROUP", "AND"] and body[at + 2 : at + 3] and body[at + 2].kind == TokenType.ORDER_BY), None)  # fmt: skip
         group, begins = (group, group + 1) if both is None else (both, both + 3)
         values, keys = listed(body[:group]), listed(body[begins:])
         order: list[Words] = []

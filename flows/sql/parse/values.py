@@ -139,7 +139,7 @@ def _way(reader: Reader, at: int) -> str | None:
 def _frame_bounds(reader: Reader, at: int) -> str | None:
     if reader.word(at - 2) == "OFFSET" and reader.tokens[at - 1].token_type == TokenType.NUMBER:
         return f"OFFSET takes a number alone. Leave {reader.word(at)} out."
-    if reader.word(at + 1) != ")":
+    if reader.word(at + 1) not in {")", "AND"}:
         return None
     word = reader.word(at)
     return f"nothing follows {word}. Write {word} BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW, or leave it out."
