@@ -75,6 +75,8 @@ def of_own_rows(inside: Inside, order: Ordering, scope: Scope) -> Ordering:
 
     DuckDB takes an aggregate that names columns of queries around it alone for one of those.
     """
+    if scope.parent is None:
+        return order
     own = next((value.sql for item in scope.items for _, value in item.columns), None)
     if own is None:
         return order
