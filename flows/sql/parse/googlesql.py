@@ -66,18 +66,24 @@ _EXPONENT = re.compile(r"[0-9.]+[eE][0-9]+[+-]")
 _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _SUM = re.compile(rf"{_NUMBER}(?:[+-]{_NUMBER})+(?![\w.])")
 _PART = re.compile(rf"({_NUMBER})|(\+)|-")
+_BY = {"GROUP": TokenType.GROUP_BY, "ORDER": TokenType.ORDER_BY, "PARTITION": TokenType.PARTITION_BY}
+_FIRST = {TokenType.VAR, TokenType.PARTITION}
+_PARTED = re.compile(rf"\b({'|'.join(_BY)})\s*(--|#|/\*)", re.IGNORECASE)
 
 
 def tokenize(sql: str) -> list[Token]:
     """Return the words and signs of a text.
 
-    sqlglot takes 1e9+1, without blanks, for one number, and words of SQL behind a dot, which are names, for those words.
+    sqlglot takes 1e9+1, without blanks, for one number, and words of SQL behind a dot, which are names, for those words;
+    and GROUP BY with a comment between its words for two.
     """
     tokens = list(DIALECT.tokenize(sql))
     for token in tokens:
         if token.comments:
             # What is written of an expression would have them, also where it is compared.
             token.comments = []
+    if _PARTED.search(sql) is not None:
+        tokens = _joined(tokens)
     for at in compress(count(1), map(_DOTS.__contains__, map(_kind, tokens))):
         name, *after = tokens[at : at + 2] or [tokens[-1]]
         called = bool(after) and after[0].token_type == TokenType.L_PAREN
@@ -102,3 +108,17 @@ def _part(found: re.Match[str], token: Token) -> Token:
     """Return the token of a number or a sign that is a part of another token."""
     kind = TokenType.NUMBER if found[1] else TokenType.PLUS if found[2] else TokenType.DASH
     return Token(kind, found[0], token.line, token.col, found.start(), found.end() - 1)
+
+
+def _joined(tokens: list[Token]) -> list[Token]:
+    """Return words and signs with one token for GROUP BY and the like, also where a comment stands between their words."""
+    found = tokens[:1]
+    for token in tokens[1:]:
+        first = found[-1]
+        kind = _BY.get(first.text.upper()) if first.token_type in _FIRST else None
+        if kind is not None and token.token_type == TokenType.VAR and token.text.upper() == "BY":
+            both = f"{first.text} {token.text}"
+            found[-1] = Token(kind, both, first.line, first.col, first.start, token.end)
+        else:
+            found.append(token)
+    return found
