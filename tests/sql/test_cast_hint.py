@@ -16,6 +16,7 @@ SCHEMA = {
         "j": "JSON",
         "a": "ARRAY<INT64>",
         "ok": "BOOL",
+        "ts": "TIMESTAMP",
     }
 }
 
@@ -52,3 +53,39 @@ def test_where_no_cast_helps_none_is_told(call):
     """Neither another type nor another number of arguments is a matter of CAST."""
     with pytest.raises(SqlError, match=r"It knows [^.]*[.]$"):
         analyze(f"SELECT {call} AS x FROM core.t", SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("condition", "instead"),
+    [
+        ("s = id", "CAST(id AS STRING)"),
+        ("id < s", "CAST(s AS INT64)"),
+        ("d >= s", "CAST(s AS DATE)"),
+        ("id = ok", "CAST(ok AS INT64)"),
+        ("id >= d", "PARSE_DATE('%Y%m%d', CAST(id AS STRING)) where it is such a day"),
+        ("id >= ts", "TIMESTAMP_SECONDS(id), TIMESTAMP_MILLIS(id) or TIMESTAMP_MICROS(id)"),
+        ("id BETWEEN ts AND ts", "TIMESTAMP_SECONDS(...), TIMESTAMP_MILLIS(...) or TIMESTAMP_MICROS(...)"),
+        ("j = s", "JSON_VALUE(j)"),
+        ("j.n = 1", "LAX_INT64(j.n)"),
+        ("id IN ('1', '2')", "CAST(... AS STRING)"),
+        ("CASE id WHEN '1' THEN TRUE END", "CAST(id AS STRING)"),
+    ],
+)
+def test_a_comparison_of_two_types_is_told_with_what_makes_them_one(condition, instead):
+    """It says which side to turn, and into what, where something turns it."""
+    with pytest.raises(SqlError) as refused:
+        analyze(f"SELECT id FROM core.t WHERE {condition}", SCHEMA)
+    (fault,) = refused.value.faults
+    assert fault.message.endswith(f" Write {instead}.")
+
+
+def test_a_day_is_compared_with_a_day_and_not_with_its_text():
+    """A text of another form than %F would not turn into a day."""
+    with pytest.raises(SqlError, match=r"Compare with DATE_SUB\(d, INTERVAL 7 DAY\), without FORMAT_DATE\.$"):
+        analyze("SELECT id FROM core.t WHERE d >= FORMAT_DATE('%Y%m%d', DATE_SUB(d, INTERVAL 7 DAY))", SCHEMA)
+
+
+def test_where_nothing_makes_two_types_one_nothing_is_told():
+    """An ARRAY is no STRUCT."""
+    with pytest.raises(SqlError, match=r"cannot be compared in 'a = STRUCT\(1 AS x\)'\.$"):
+        analyze("SELECT id FROM core.t WHERE a = STRUCT(1 AS x)", SCHEMA)

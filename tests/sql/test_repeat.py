@@ -19,7 +19,7 @@ SCHEMA = {
 REFUSED = {
     "SELECT ARRAY_AGG(s LIMIT 1) AS x FROM core.events": "ARRAY_AGG without ORDER BY",
     "SELECT ARRAY_AGG(s) AS x FROM core.events": "Write ARRAY_AGG(s ORDER BY s)",
-    "SELECT ARRAY_AGG(s IGNORE NULLS LIMIT 3) AS x FROM core.events": "Write ARRAY_AGG(s ORDER BY s)",
+    "SELECT ARRAY_AGG(s IGNORE NULLS LIMIT 3) AS x FROM core.events": "Write ARRAY_AGG(s IGNORE NULLS ORDER BY s LIMIT 3)",
     "SELECT ARRAY_AGG(DISTINCT s) AS x FROM core.events": "Write ARRAY_AGG(DISTINCT s ORDER BY s)",
     "SELECT ARRAY_AGG(STRUCT(s, id)) AS x FROM core.events": "Write ARRAY_AGG(STRUCT(s, id) ORDER BY s)",
     "SELECT ARRAY_CONCAT_AGG(parts) AS x FROM core.events": "ARRAY_CONCAT_AGG without ORDER BY",

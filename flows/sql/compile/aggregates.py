@@ -114,9 +114,10 @@ def _ordered(name: str, node: exp.Expr, inside: Inside) -> str:
     if inside.distinct and not t.can(value.type, "order"):
         by = f", as in ORDER BY {by}" if by else ""
         return f"Make its values distinct in a WITH first, and write {name}({given} ORDER BY ...) with what tells them apart{by}."
-    if not by:
-        return f"Write {name}({given} ORDER BY ...) with columns that tell the rows apart."
-    return f"Write {name}({'DISTINCT ' if inside.distinct else ''}{given} ORDER BY {by}), or order by other columns."
+    nulls = inside.nulls and (" IGNORE NULLS" if inside.nulls is exp.IgnoreNulls else " RESPECT NULLS")
+    limit = f" LIMIT {inside.limit}" if inside.limit is not None else ""
+    call = f"{name}({'DISTINCT ' if inside.distinct else ''}{given}{nulls or ''} ORDER BY {by or '...'}{limit})"
+    return f"Write {call}{', or order by other columns' if by else ' with columns that tell the rows apart'}."
 
 
 def _needs_order(name: str, node: exp.Expr, inside: Inside, order: Ordering, scope: Scope) -> None:

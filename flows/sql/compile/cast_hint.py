@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from flows.sql.compile.value import Value
     from flows.sql.functions.signatures import Signature
 
+_TIMES = (t.DATE, t.DATETIME, t.TIMESTAMP)
+_LAX = (t.INT64, t.FLOAT64, t.BOOL)
+"""What a function LAX_... of its name reads in JSON."""
 _RANKED = (t.NUMERIC, t.FLOAT64, t.INT64, t.BIGNUMERIC, t.INTERVAL)
 """Of several types that would do, which one is written, the best first."""
 
@@ -41,6 +44,35 @@ def cast_hint(name: str, candidates: Sequence[Signature], arguments: Sequence[tu
         for (item, value), want, as_it_is in zip(arguments, wanted, fits, strict=True)
     )
     return f" Write {name}({', '.join(written)})."
+
+
+def comparison_hint(types: Sequence[Type], items: Sequence[exp.Expr], *, ordered: bool) -> str:
+    """Return what to write where values of some types cannot be compared; `items` give two of them.
+
+    `ordered` says whether one may be less: texts have another order than the numbers that they hold.
+    """
+    kinds = list(dict.fromkeys(types))
+    if all(kind in _TIMES for kind in kinds):
+        return " Write DATE(...) or TIMESTAMP(...) around one of them."
+    written = dict(zip(types, map(shown, items), strict=True)) if items else {}
+    if t.INT64 in kinds and (t.TIMESTAMP in kinds or t.DATETIME in kinds):
+        number = written.get(t.INT64, "...")
+        return f" Write TIMESTAMP_SECONDS({number}), TIMESTAMP_MILLIS({number}) or TIMESTAMP_MICROS({number})."
+    if t.INT64 in kinds and t.DATE in kinds:
+        number = written.get(t.INT64, "...")
+        return f" Write PARSE_DATE('%Y%m%d', CAST({number} AS STRING)) where it is such a day."
+    formatted = next((one for one in items if one.name.startswith("FORMAT_") and one.expressions[1:]), None)
+    if formatted is not None and any(kind in _TIMES for kind in kinds):
+        return f" Compare with {shown(formatted.expressions[1])}, without {formatted.name}."
+    if t.JSON in kinds and (lax := next((kind for kind in kinds if kind in _LAX), None)):
+        return f" Write LAX_{lax}({written.get(t.JSON, '...')})."
+    # Every value has a text; not every text is another value.
+    texts_first = t.STRING in kinds and not (ordered or any(kind in _TIMES for kind in kinds))
+    for want in sorted(kinds, key=lambda kind: (kind == t.STRING) != texts_first):
+        others = [kind for kind in kinds if kind != want]
+        if all(_castable(kind, want) for kind in others):
+            return f" Write {_as(written.get(others[0], '...'), others[0], want)}."
+    return ""
 
 
 def _wanted(signature: Signature, arguments: Sequence[tuple[exp.Expr, Value]]) -> list[Type]:

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from flows.sql import types as t
 from flows.sql.compile import cast
+from flows.sql.compile.cast_hint import comparison_hint
 from flows.sql.compile.dispatch import expression
 from flows.sql.compile.equality import equal
 from flows.sql.compile.value import Value
@@ -89,7 +90,8 @@ def compare(
     node: exp.Expr, left: tuple[exp.Expr, Value], sign: str, right: tuple[exp.Expr, Value], scope: Scope
 ) -> str:
     """Return a comparison; NaN equals and exceeds nothing."""
-    common = comparable(node, [left[1], right[1]], scope, ordered=sign not in {"=", "<>"})
+    items = [left[0], right[0]]
+    common = comparable(node, [left[1], right[1]], scope, ordered=sign not in {"=", "<>"}, items=items)
     if common is None:
         return "NULL"
     scope.context.decides |= left[1].drifts or right[1].drifts
@@ -184,18 +186,20 @@ def _field(value: Value, place: int) -> Value:
     return Value(value.type.fields[place][1], f"struct_extract_at({value.sql}, {place + 1})")
 
 
-def comparable(node: exp.Expr, values: Sequence[Value], scope: Scope, *, ordered: bool = True) -> Type | None:
-    """Return the type in which values can be compared, or note a fault; `ordered` says whether one may be less."""
+def comparable(
+    node: exp.Expr, values: Sequence[Value], scope: Scope, *, ordered: bool = True, items: Sequence[exp.Expr] = ()
+) -> Type | None:
+    """Return the type in which values can be compared, or note a fault; `ordered` says whether one may be less.
+
+    `items` are what gives them, where each stands for itself.
+    """
     common = t.supertype([value.given for value in values])
     if common is None:
         kinds = list(dict.fromkeys(str(value.type) for value in values))
-        times = {"DATE", "TIMESTAMP", "DATETIME"}
-        hint = " Write DATE(...) or TIMESTAMP(...) around one of them." if times.issuperset(kinds) else ""
-        hint = hint or of_row(node, [value.type for value in values])
-        scope.fault(
-            node,
-            f"{' and '.join(kinds)} cannot be compared in '{shown(node)}'.{hint or ' Write CAST(... AS ' + kinds[0] + ').'}",
-        )
+        hint = of_row(node, [value.type for value in values])
+        hint = hint or comparison_hint([value.type for value in values], items, ordered=ordered)
+        what = f"CASE {shown(items[0])} WHEN {shown(items[1])}" if isinstance(node, exp.If) and items else shown(node)
+        scope.fault(node, f"{' and '.join(kinds)} cannot be compared in '{what}'.{hint}")
     elif not t.can(common, "order" if ordered else "compare"):
         hint = "Compare their parts." if t.can(common, "compare") else "Compare what JSON_VALUE gives."
         scope.fault(node, f"{common.name}s cannot be compared in '{shown(node)}'. {hint}")

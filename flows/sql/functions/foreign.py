@@ -186,6 +186,9 @@ def refusal(name: str, ruled: Iterable[str]) -> str:
     value, _, called = name.rpartition(".")
     if value and called.upper() in known:
         return f"a call stands behind a value in brackets. Write ({value}).{called}(...), or {called}({value})."
+    if value:
+        own = "is no function of GoogleSQL, and functions of your own are not supported"
+        return f"{name} {own}. Write what it computes where it is called, or once in a WITH."
     near = did_you_mean(name, known, _NEAR)
     return f"{name} is not a function of GoogleSQL that is known here.{near}"
 

@@ -204,7 +204,18 @@ def _refuse_typography(sql: str) -> None:
 def _refuse_start(tokens: Sequence[Token]) -> None:
     first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
     if first.text.upper() not in {"SELECT", "WITH"}:
-        raise SqlError([Fault(first.line, f"'{first.text}' starts no SELECT. Write exactly one SELECT.")])
+        raise SqlError([Fault(first.line, no_select(tokens))])
+
+
+def no_select(tokens: Sequence[Token]) -> str:
+    """Say that words start no SELECT, and what to write in place of a function of one's own or of a variable."""
+    first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0]).text
+    instead = "Write exactly one SELECT"
+    if first.upper() == "CREATE" and any(token.text.upper() == "FUNCTION" for token in tokens[1:5]):
+        return f"functions of your own are not supported. {instead}, with what they compute where they are called."
+    if first.upper() in {"DECLARE", "SET"}:
+        return f"'{first}' starts no SELECT. {instead}, with values, or columns of a WITH, in place of variables."
+    return f"'{first}' starts no SELECT. {instead}."
 
 
 def _refuse_statement(tokens: Sequence[Token]) -> None:

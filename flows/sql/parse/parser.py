@@ -19,7 +19,7 @@ from flows.model.errors import Fault, SqlError, did_you_mean
 from flows.sql.parse import frames
 from flows.sql.parse.chained import opened, written_first
 from flows.sql.parse.chains import refuse_chains
-from flows.sql.parse.dialects import refuse_foreign
+from flows.sql.parse.dialects import no_select, refuse_foreign
 from flows.sql.parse.forms import foreign_forms
 from flows.sql.parse.googlesql import DIALECT, tokenize
 from flows.sql.parse.identifiers import refuse_names
@@ -194,7 +194,7 @@ def _one_select(sql: str) -> exp.Query:
         raise SqlError([Fault(line, SEVERAL)])
     tree = statements[0]
     if not isinstance(tree, exp.Query) or isinstance(tree, exp.Table):
-        raise SqlError([Fault(tokens[0].line, f"'{tokens[0].text}' starts no SELECT. Write exactly one SELECT.")])
+        raise SqlError([Fault(tokens[0].line, no_select(tokens))])
     of_pipes(tree, spelt)
     if any(sign in sql for sign in "&^|") and any(token.token_type in _BOUND for token in tokens):
         bind(tree)

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from flows.model.errors import Fault
 from flows.sql.parse.tree import KEYWORD_CALLS, call_name, line_of
+from flows.sql.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +27,10 @@ VARYING = {
 """Functions that differ from one run to the next, with why they are refused and what to write."""
 
 
-def refused(name: str) -> str:
-    """Say why a function that differs from one run to the next is refused."""
-    return f"{name} cannot stand in a table's SQL: {VARYING[name]}"
+def refused(name: str, zone: str = "") -> str:
+    """Say why a function that differs from one run to the next is refused; `zone` is that of a clock which has one."""
+    said = VARYING[name].replace("(@window_end)", f"(@window_end, {zone})") if zone else VARYING[name]
+    return f"{name} cannot stand in a table's SQL: {said}"
 
 
 def unrepeatable(nodes: Nodes) -> Iterator[Fault]:
@@ -36,4 +38,5 @@ def unrepeatable(nodes: Nodes) -> Iterator[Fault]:
     for node in nodes.of(exp.Anonymous, *KEYWORD_CALLS):
         name = call_name(node) or ""
         if name in VARYING:
-            yield Fault(line_of(node), refused(name))
+            zone = node.expressions[0] if node.expressions else None
+            yield Fault(line_of(node), refused(name, shown(zone) if zone is not None else ""))
