@@ -85,7 +85,7 @@ def _of_call(name: str) -> str:
 
 def _casts_to(name: str) -> Callable[[exp.Expr], bool]:
     def casts(node: exp.Expr) -> bool:
-        to = node.args["to"].sql(dialect="bigquery", comments=False).partition("(")[0] if type(node) is exp.Cast else ""
+        to = node.args["to"].sql(dialect="bigquery").partition("(")[0] if type(node) is exp.Cast else ""
         return to == name or (to in {"BIGDECIMAL", "DECIMAL"} and name in {"BIGNUMERIC", "NUMERIC"})
 
     return casts

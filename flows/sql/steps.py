@@ -122,7 +122,7 @@ def _through(node: exp.Expr) -> Side:
 
 
 def _cast(node: exp.Expr) -> Side | None:
-    to = node.args["to"].sql(dialect="bigquery", comments=False).upper()
+    to = node.args["to"].sql(dialect="bigquery").upper()
     if node.args.get("format") or to not in _TIMES:
         return None
     return Side(node.this, (Cut("DAY"),) if to == "DATE" else ())

@@ -41,7 +41,7 @@ _TIMES = (t.DATE, t.DATETIME, t.TIMESTAMP, t.TIME)
 
 @compiles(exp.Cast, exp.TryCast, reads=("to", "format", "safe", "default"))
 def _cast(node: exp.Expr, scope: Scope) -> Value:
-    written = node.args["to"].sql(dialect="bigquery", comments=False)
+    written = node.args["to"].sql(dialect="bigquery")
     limited = _LIMITED.fullmatch(written)
     try:
         want = parse_type(limited[1] if limited else written, in_query=True)

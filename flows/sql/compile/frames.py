@@ -79,7 +79,7 @@ def analytic_inside(name: str, node: exp.Expr, window: exp.Window | None, named:
     ]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, exp.Window) or (isinstance(one, exp.Column) and one.sql(comments=False).lower() in named):
+        if isinstance(one, exp.Window) or (isinstance(one, exp.Column) and one.sql().lower() in named):
             place = f"{name}(...) OVER (...)" if window else f"{name}(...)"
             return f"'{shown(one)}' is a function of a window inside {place}. Compute it in a WITH, and name its column here."
         waiting += [part for part in one.iter_expressions() if not isinstance(part, exp.Query)]

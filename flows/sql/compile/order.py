@@ -200,7 +200,7 @@ def _order_by(node: exp.Expr, scope: Scope, columns: Sequence[Column]) -> Orderi
         place = one.this.unnest() if isinstance(one.this, exp.Paren) else one.this
         if (
             isinstance(place, exp.Column)
-            and [(one.name or "").lower() for one in columns].count(place.sql(comments=False).lower()) > 1
+            and [(one.name or "").lower() for one in columns].count(place.sql().lower()) > 1
         ):
             said = f"ORDER BY {place.name}: several columns have that name. Write its place, or another name with AS."
             (scope.context.faults if node.parent else scope.context.of_names).append(Fault(line_of(place), said))
