@@ -63,10 +63,9 @@ def duckdb_type(type_: Type) -> str:
     if type_.element is not None:
         return f"{duckdb_type(type_.element)}[]"
     if type_.name == "STRUCT":
-        fields = ", ".join(
-            f"{quote(name or f'_{place}')} {duckdb_type(field)}" for place, (name, field) in enumerate(type_.fields, 1)
-        )
-        return f"STRUCT({fields})"
+        names = field_names(name for name, _ in type_.fields)
+        fields = (f"{quote(name)} {duckdb_type(field)}" for name, (_, field) in zip(names, type_.fields, strict=True))
+        return f"STRUCT({', '.join(fields)})"
     if type_.name in _DECIMALS:
         precision, scale = type_.precision_and_scale
         return f"DECIMAL({precision}, {scale})"
@@ -74,10 +73,25 @@ def duckdb_type(type_: Type) -> str:
     return _DUCKDB.get(type_.name, "INTEGER")
 
 
+def field_names(names: Iterable[str]) -> list[str]:
+    """Return what DuckDB calls the fields of a STRUCT: it has none without a name, and no name twice."""
+    given = list(names)
+    taken = {name.lower() for name in given}
+    found = []
+    for place, name in enumerate(given, 1):
+        made = f"_{place}"
+        while made in taken:
+            made += "_"
+        taken |= set() if name else {made}
+        found.append(name or made)
+    return found
+
+
 def packed(fields: Iterable[tuple[str, str]]) -> str:
-    """Return a STRUCT of names and SQL; DuckDB has no fields without a name."""
-    listed = (f"{quote_text(name or f'_{place}')}: {sql}" for place, (name, sql) in enumerate(fields, 1))
-    return f"{{{', '.join(listed)}}}"
+    """Return a STRUCT of names and SQL."""
+    given = list(fields)
+    names = field_names(name for name, _ in given)
+    return f"{{{', '.join(f'{quote_text(name)}: {sql}' for name, (_, sql) in zip(names, given, strict=True))}}}"
 
 
 _CANNOT = {

@@ -12,7 +12,7 @@ from flows.sql import types as t
 from flows.sql.functions.casts import BETWEEN, CLOCK, DAY, DECIMAL, LEAP_SECOND
 from flows.sql.functions.template import filled
 from flows.sql.times import within
-from flows.sql.types import duckdb_type, quote, quote_text
+from flows.sql.types import duckdb_type, quote_text
 from flows.sql.zone_names import fixed
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def convert(value: str, have: Type, want: Type) -> str:
 
 def _struct(value: str, have: Type, want: Type) -> str:
     fields = (
-        f"{quote(name or f'_{place}')} := {convert(f'struct_extract_at({value}, {place})', given, wanted)}"
+        (name, convert(f"struct_extract_at({value}, {place})", given, wanted))
         for place, ((_, given), (name, wanted)) in enumerate(zip(have.fields, want.fields, strict=True), 1)
     )
-    return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({', '.join(fields)}) END"
+    return f"CASE WHEN {value} IS NULL THEN NULL ELSE {t.packed(fields)} END"
 
 
 def exists(have: Type, want: Type) -> bool:
@@ -116,9 +116,9 @@ def _part_by_part(value: str, have: Type, want: Type) -> str | None:
             (name, _cast(f"struct_extract_at({value}, {place})", given, wanted, "error('a field cannot be read')"))
             for place, ((_, given), (name, wanted)) in enumerate(pairs, 1)
         ]
-        if all(part for _, part in parts):
-            fields = ", ".join(f"{quote(name or f'_{place}')} := {part}" for place, (name, part) in enumerate(parts, 1))
-            return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({fields}) END"
+        known = [(name, part) for name, part in parts if part]
+        if len(known) == len(parts):
+            return f"CASE WHEN {value} IS NULL THEN NULL ELSE {t.packed(known)} END"
     if have.element is not None and want.element is not None:
         element = _cast("x", have.element, want.element, "error('an element cannot be read')")
         return element and f"list_transform({value}, lambda x: {element})"

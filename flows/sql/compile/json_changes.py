@@ -110,11 +110,11 @@ def path_of(name: str, item: exp.Expr, scope: Scope) -> list[Step] | None:
 
 def _with(json: str, path: Sequence[Step], text: str, *, creates: bool) -> str:
     """Return JSON with a text of JSON at a path; without `creates` only where it has something there."""
-    there = "{0} IS NOT NULL" if creates else f"json_exists({{0}}, {quote_text(written(path))})"
 
     def changed(names: Sequence[str]) -> str:
         value, put = names
-        return f"CASE WHEN {there.replace('{0}', value)} THEN {_put(value, path, put)} ELSE {value} END"
+        there = f"{value} IS NOT NULL" if creates else f"json_exists({value}, {quote_text(written(path))})"
+        return f"CASE WHEN {there} THEN {_put(value, path, put)} ELSE {value} END"
 
     return bound([json, text], changed)
 
@@ -132,7 +132,7 @@ def _longer(json: str, path: Sequence[Step], place: int | None, text: str, *, ea
 
     def changed(names: Sequence[str]) -> str:
         value, put = names
-        old = f"list_transform(coalesce({elements('{0}')}, CAST([] AS JSON[])), lambda xold: CAST(xold AS VARCHAR))"
+        old = f"list_transform(coalesce({elements('xat')}, CAST([] AS JSON[])), lambda xold: CAST(xold AS VARCHAR))"
         new = f"CASE WHEN {put} = '[]' THEN CAST([] AS VARCHAR[]) ELSE [substr({put}, 2, length({put}) - 2)] END"
         new = new if each else f"[{put}]"
         if place is None:
@@ -145,7 +145,6 @@ def _longer(json: str, path: Sequence[Step], place: int | None, text: str, *, ea
             parts = f"list_concat(list_slice(xfull, 1, {place}), {new}, list_slice(xfull, {place + 1}, len(xfull)))"
             listed = f"list_transform([{whole}], lambda xfull: {parts})[1]"
         known = f" AND {put} <> 'null'" if each else ""
-        listed = listed.replace("{0}", "xat")
         made = f"CASE WHEN json_type(xat) IN ('ARRAY', 'NULL'){known} THEN '[' || array_to_string({listed}, ',') || ']' END"
         return changed_at(value, path, lambda part: f"list_transform([{part}], lambda xat: {made})[1]")
 
@@ -175,10 +174,12 @@ def _put(value: str, path: Sequence[Step], text: str) -> str:
     if isinstance(step, int):
         listed = f"coalesce({elements(value)}, CAST([] AS JSON[]))"
         filled = f"list_concat({listed}, list_transform(generate_series(len({listed}), {step}), lambda xmissing: CAST('null' AS JSON)))"
-        with_it = (
-            f"list_transform({filled}, lambda xone, xplace: CASE WHEN xplace = {step + 1} THEN {{0}} ELSE xone END)"
-        )
-        changed = bound([inner], lambda names: _array(with_it.replace("{0}", names[0])))
+
+        def with_it(names: Sequence[str]) -> str:
+            one = f"CASE WHEN xplace = {step + 1} THEN {names[0]} ELSE xone END"
+            return _array(f"list_transform({filled}, lambda xone, xplace: {one})")
+
+        changed = bound([inner], with_it)
         return f"CASE WHEN {absent} OR json_type({value}) = 'ARRAY' THEN {changed} ELSE {value} END"
     others = f"coalesce({_others(value, step)}, CAST([] AS VARCHAR[]))"
     changed = _object(

@@ -107,9 +107,7 @@ def _piece(name: str, written: str, value: str, minutes: str) -> str:
         fraction = f" || left(printf('.%06d000', {micros}), {count + 1})" if count else ""
         return f"(strftime({value}, '%S'){fraction})"
     facts = {"{v}": value, "{year}": f"date_part('year', {value})", "{micros}": micros, "{minutes}": minutes}
-    for mark, fact in facts.items():
-        written = written.replace(mark, fact)
-    return written
+    return re.sub("{[a-z]+}", lambda mark: facts[mark[0]], written)
 
 
 def _zone(element: str, minutes: str) -> str:
