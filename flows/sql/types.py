@@ -63,8 +63,8 @@ def duckdb_type(type_: Type) -> str:
     if type_.element is not None:
         return f"{duckdb_type(type_.element)}[]"
     if type_.name == "STRUCT":
-        names = field_names(name for name, _ in type_.fields)
-        fields = (f"{quote(name)} {duckdb_type(field)}" for name, (_, field) in zip(names, type_.fields, strict=True))
+        names = field_names([name for name, _ in type_.fields])
+        fields = [f"{quote(name)} {duckdb_type(field)}" for name, (_, field) in zip(names, type_.fields, strict=True)]
         return f"STRUCT({', '.join(fields)})"
     if type_.name in _DECIMALS:
         precision, scale = type_.precision_and_scale
@@ -73,12 +73,13 @@ def duckdb_type(type_: Type) -> str:
     return _DUCKDB.get(type_.name, "INTEGER")
 
 
-def field_names(names: Iterable[str]) -> list[str]:
+def field_names(names: Sequence[str]) -> Sequence[str]:
     """Return what DuckDB calls the fields of a STRUCT: it has none without a name, and no name twice."""
-    given = list(names)
-    taken = {name.lower() for name in given}
+    if all(names):
+        return names
+    taken = {name.lower() for name in names}
     found = []
-    for place, name in enumerate(given, 1):
+    for place, name in enumerate(names, 1):
         made = f"_{place}"
         while made in taken:
             made += "_"
@@ -90,8 +91,8 @@ def field_names(names: Iterable[str]) -> list[str]:
 def packed(fields: Iterable[tuple[str, str]]) -> str:
     """Return a STRUCT of names and SQL."""
     given = list(fields)
-    names = field_names(name for name, _ in given)
-    return f"{{{', '.join(f'{quote_text(name)}: {sql}' for name, (_, sql) in zip(names, given, strict=True))}}}"
+    names = field_names([name for name, _ in given])
+    return f"{{{', '.join([f'{quote_text(name)}: {sql}' for name, (_, sql) in zip(names, given, strict=True)])}}}"
 
 
 _CANNOT = {

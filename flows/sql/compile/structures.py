@@ -74,7 +74,7 @@ def fields_of(alias: str, whole: Value) -> list[tuple[str, Value]]:
     """Return the columns that an element gives: the fields of a STRUCT, or itself."""
     if whole.type.name != "STRUCT":
         return [(alias, whole)]
-    names = t.field_names(name for name, _ in whole.type.fields)
+    names = t.field_names([name for name, _ in whole.type.fields])
     return [
         (name, Value(type_, f"struct_extract({whole.sql}, {quote_text(called)})"))
         for called, (name, type_) in zip(names, whole.type.fields, strict=True)

@@ -123,7 +123,8 @@ def _select(node: exp.Expr) -> str | None:
     return None
 
 
-def _nulls(node: exp.Expr) -> str | None:
+def misplaced_nulls(node: exp.Expr) -> str | None:
+    """Say where IGNORE NULLS belongs that stands elsewhere in a call; None where it does not."""
     word = "IGNORE NULLS" if isinstance(node, exp.IgnoreNulls) else "RESPECT NULLS"
     if isinstance(node.this, exp.Order | exp.Limit | exp.HavingMax):
         return f"{word} stands before HAVING, ORDER BY and LIMIT inside a call. Move it there."
@@ -149,7 +150,5 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Join: _join,
     exp.Select: _select,
     exp.AtTimeZone: _zone,
-    exp.IgnoreNulls: _nulls,
-    exp.RespectNulls: _nulls,
     exp.Mod: lambda node: f"GoogleSQL has no '%'. Write MOD({shown(node.this)}, {shown(node.expression)}).",
 }

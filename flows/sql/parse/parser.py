@@ -20,7 +20,7 @@ from flows.sql.parse import frames
 from flows.sql.parse.chained import opened, written_first
 from flows.sql.parse.chains import refuse_chains
 from flows.sql.parse.dialects import no_select, refuse_foreign
-from flows.sql.parse.forms import foreign_forms
+from flows.sql.parse.forms import foreign_forms, misplaced_nulls
 from flows.sql.parse.googlesql import DIALECT, tokenize
 from flows.sql.parse.identifiers import refuse_names
 from flows.sql.parse.limits import refuse_deep, refuse_long, too_deep
@@ -313,6 +313,8 @@ def _missing_values(nodes: Nodes) -> Iterator[Fault]:
     for node in nodes.of(exp.Order, exp.Limit, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax):
         if node.this is None and node.arg_key not in {"order", "limit"}:
             yield Fault(line_of(node), f"'{shown(node).strip()}' stands inside a call and follows no value.")
+        elif isinstance(node, exp.IgnoreNulls | exp.RespectNulls) and (said := misplaced_nulls(node)):
+            yield Fault(line_of(node), said)
 
 
 def _parameter_faults(nodes: Nodes) -> Iterator[Fault]:
