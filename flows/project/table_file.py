@@ -342,6 +342,7 @@ def _names(file: TableFile, query: Query) -> tuple[dict[str, int] | None, list[F
     if not faults and file.strategy == "replace" and file.window is None and "@window_" in query.sql.lower():
         lines = enumerate(query.sql.lower().splitlines(), 1)
         line = next(number for number, text in lines if "@window_" in text)
-        message = "a table that is replaced as a whole has no windows. Remove the parameter, or `replace`."
+        instead = "the latest time of what it reads, (SELECT MAX(created_at) FROM ...), or remove `replace`"
+        message = f"a table that is replaced as a whole has no windows. Write {instead}."
         faults.append(file.fault(query.at(line), query.field, message))
     return names, faults

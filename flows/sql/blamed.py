@@ -67,12 +67,18 @@ def blamed(message: str, written: str, at: Callable[[int], str] | None = None) -
         what = found[1]
         instead = "" if what in _OWN else _of_call(what)
         is_it = _calls(what)
+        if message.startswith("WITH RECURSIVE"):
+            instead, is_it = "Write a WHERE in it that ends it, such as n < 100.", _recurs
     else:
         column = _COLUMN.match(message)
         if column is None:
             return "", ""
         return place_of(column[1] or "", written, at or _in_sql) if column[1] else "", _MORE_DIGITS
     return _where(written, is_it, at or _in_sql), instead
+
+
+def _recurs(node: exp.Expr) -> bool:
+    return isinstance(node, exp.With) and bool(node.recursive)
 
 
 def _of_call(name: str) -> str:

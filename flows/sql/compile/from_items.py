@@ -192,7 +192,20 @@ def _refuse_table(node: exp.Table, scope: Scope, identity: str | None) -> None:
         for name in () if hint else scope.context.schema:
             bare = name.rpartition(".")[2]
             hint = hint or did_you_mean(written, [bare]).replace(f"'{bare}'", f"'{name}'")
-        scope.fault(node, f"'{written}' has no dataset. Write it as dataset.name.{hint}")
+        scope.fault(
+            node, f"'{written}' has no dataset. {_of_no_dataset(node, scope) or f'Write it as dataset.name.{hint}'}"
+        )
+
+
+def _of_no_dataset(node: exp.Table, scope: Scope) -> str:
+    """Say what to write for the name of what WITH is about to make, or of a column of a table before it; else nothing."""
+    made = node.find_ancestor(exp.CTE)
+    while made is not None and made.alias.lower() != node.name.lower():
+        made = made.find_ancestor(exp.CTE)
+    if made is not None:
+        return f"Write WITH RECURSIVE, where '{node.name}' is to read itself."
+    arrays = [value for item in scope.items for value in item.find(node.name) if value.type.element is not None]
+    return f"Write UNNEST({node.name}) AS {node.alias or 'item'}." if arrays else ""
 
 
 def _gathering(node: exp.Expr) -> str:

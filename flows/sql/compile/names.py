@@ -141,7 +141,8 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
             hint = f" Write {'.'.join(part.name for part in path[1:])}."
         known = f" The query knows {', '.join(dict.fromkeys(known_items))}." if known_items else ""
         return no_table(path[0], f"or column here.{hint or known}", scope), [], None
-    hint = _PSEUDO.get(first.upper()) or did_you_mean(first, names)
+    near = did_you_mean(first, names)
+    hint = near if near and first.upper() == "USER" else _PSEUDO.get(first.upper()) or near
     return scope.fault(path[0], f"'{first}' is not a column of the tables in FROM.{hint}"), [], None
 
 

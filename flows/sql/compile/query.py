@@ -99,9 +99,10 @@ def _set_operation(node: exp.Expr, scope: Scope) -> Relation:
         if common is None:
             odd = next((side for side in sides if _common([one, side.columns[place][1]]) is None), sides[-1])
             other = odd.columns[place][1].type
+            said = f"column {repr(name) if name else place + 1} is {one.type} on one side of {word} and {other} on the other."
+            to = next((to for have, to in ((other, one.type), (one.type, other)) if cast.exists(have, to)), None)
             scope.fault(
-                odd.nodes[place],
-                f"column {repr(name) if name else place + 1} is {one.type} on one side of {word} and {other} on the other. Write CAST(... AS {one.type}).",
+                odd.nodes[place], f"{said} Write CAST(... AS {to})." if to else f"{said} Write one type in each place."
             )
         origins = frozenset.union(*(value.origins for value in values))
         drifts = any(value.drifts for value in values)

@@ -147,7 +147,7 @@ _PLURALS = {f"{unit}S" for unit in UNITS}
 _SIGNS = re.compile(r"\*\*|//|&&|@>|:=|=<|=!|==|\(\+\)|:(?=[A-Za-z_])|\^@|\|/|->>?|#>>?|<=>|~~\*?|!~\*?|~\*?")
 _INSTEAD_OF_SIGNS = {
     "**": "POW({left}, 2)",
-    "//": "DIV({left}, 2)",
+    "//": "DIV({left}, 2), or -- before a comment",
     "&&": "AND between conditions, or EXISTS (SELECT 1 FROM UNNEST(one) AS x WHERE x IN UNNEST(other)) for arrays",
     "@>": "x IN UNNEST({left})",
     ":=": "AS for a name, or WITH for a value",
@@ -273,7 +273,8 @@ def _foreign_signs(sql: str, tokens: Sequence[Token]) -> Iterator[Fault]:
             continue
         if sign[0] == ":" and (tokens[place - 1].token_type not in ENDS_VALUE or tokens[place - 2].text == ":"):
             continue
-        value = spelt_before(sql, tokens, place) if place else "x"
+        behind_value = place and tokens[place - 1].token_type in ENDS_VALUE
+        value = spelt_before(sql, tokens, place) if behind_value else "x"
         yield Fault(token.line, f"GoogleSQL has no '{sign[0]}'. Write {_INSTEAD_OF_SIGNS[sign[0]].format(left=value)}.")
 
 
