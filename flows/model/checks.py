@@ -110,7 +110,11 @@ class RowCount(Model):
 
 
 class OffendingRows(Model):
-    """A SELECT that returns the rows at fault, perhaps with a `name` for messages; none means that all is well. The table's own name in it means the rows of the window at hand, as its SQL gives them: also where a column with a rule of `merge` is folded into what is there."""
+    """A SELECT that returns the rows at fault, perhaps with a `name` for messages; none means that all is well.
+
+    The table's own name in it means the rows of the window at hand, as its SQL gives them: also where a column with a
+    rule of `merge` is folded into what is there.
+    """
 
     sql: Annotated[str, Field(examples=["sql: SELECT * FROM derived.revenue_by_item WHERE revenue < 0"])]
     """One SELECT over the window's rows, by the table's own name; it may read other tables too."""
