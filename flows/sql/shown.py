@@ -26,6 +26,9 @@ def shown(node: exp.Expr) -> str:
     if "<>" in text and (unequal := next((one for one in node.walk() if one.key == "neq"), None)) is not None:
         text = text.replace("<>", unequal.meta.get("sign", "<>"))
     text = re.sub(r"\bINTERVAL '(-?\d+)' ", r"INTERVAL \1 ", text)
+    if "CAST('" in text and not any("safe" in one.args for one in node.walk() if one.key == "cast"):
+        # A literal with its type, which the parser makes a cast.
+        text = re.sub(r"\bCAST\(('[^']*') AS (\w+)\)", r"\2 \1", text)
     return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - what fits a line
 
 

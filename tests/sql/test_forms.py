@@ -39,6 +39,12 @@ SCHEMA = {"d.t": {"a": "INT64", "b": "INT64", "x": "ARRAY<INT64>"}, "d.u": {"a":
         ("SELECT a, i FROM d.t, x AS i", "'x' has no dataset. Write UNNEST(x) AS i"),
         ("WITH r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT n FROM r", "Write WITH RECURSIVE"),
         ("SELECT a FROM d.t UNION ALL SELECT DATE '2026-01-01'", "Write one type in each place"),
+        (
+            "SELECT DATE_DIFF(DAY, DATE '2026-01-01', CURRENT_DATE()) AS n",
+            "Write DATE_DIFF(CURRENT_DATE(), DATE '2026-01-01', DAY)",
+        ),
+        ("SELECT EXTRACT(WEEKDAY FROM DATE '2026-01-01') AS n", "Write DAYOFWEEK"),
+        ("SELECT TIMESTAMP_DIFF(@window_end, DATE '2026-01-01', DAY) AS n", "'DATE '2026-01-01'' is no TIMESTAMP"),
         ("SELECT a NOTNULL AS n FROM d.t", "Write a IS NOT NULL"),
         ("SELECT a FROM d.t WHERE a ISNULL", "Write a IS NULL"),
         ("SELECT a <=> 2 AS n FROM d.t", "Write IS NOT DISTINCT FROM"),

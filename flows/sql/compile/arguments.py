@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flows.sql.compile.scope import Scope
 
 
-_ELSEWHERE = {"DOW": "DAYOFWEEK", "DOY": "DAYOFYEAR", "EPOCH": "UNIX_SECONDS(x)"}
+_ELSEWHERE = {"DOW": "DAYOFWEEK", "WEEKDAY": "DAYOFWEEK", "DOY": "DAYOFYEAR", "EPOCH": "UNIX_SECONDS(x)"}
 """What other dialects call a part."""
 _MOMENTS = {t.DATE, t.DATETIME, t.TIMESTAMP}
 

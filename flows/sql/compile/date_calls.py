@@ -65,11 +65,22 @@ def _move(name: str, node: exp.Expr, scope: Scope) -> Value:
     return moved(node, value, "+" if verb == "ADD" else "-", interval, scope)
 
 
+def _is_part(node: exp.Expr, scope: Scope) -> bool:
+    """Say whether a word is a part of a date, and no column."""
+    is_word = isinstance(node, exp.Column) and not node.table and node.name.upper() in PARTS
+    return is_word and node.name.lower() not in map(str.lower, scope.names())
+
+
 @compiles_call("DATE_DIFF", "TIMESTAMP_DIFF", "DATETIME_DIFF", "TIME_DIFF")
 def _diff(name: str, node: exp.Expr, scope: Scope) -> Value:
     kind = Type(name.removesuffix("_DIFF"))
     if len(node.expressions) != 3:  # noqa: PLR2004 - two values and a part
         return scope.fault(node, f"{name} takes a later and an earlier {kind} and a part: {name}(later, earlier, DAY).")
+    if _is_part(node.expressions[0], scope):
+        one, other = map(shown, node.expressions[1:])
+        return scope.fault(
+            node, f"{name} has its part at the end. Write {name}({other}, {one}, {shown(node.expressions[0])})."
+        )
     left, right = (moment(item, kind, name, scope) for item in node.expressions[:2])
     part = date_part(node.expressions[2], scope)
     if t.UNKNOWN in (left.type, right.type) or part is None:
@@ -79,7 +90,7 @@ def _diff(name: str, node: exp.Expr, scope: Scope) -> Value:
         left, right = (Value(t.DATETIME, f"CAST({one.sql} AS TIMESTAMP)") for one in (left, right))
     if left.type != right.type:
         item = node.expressions[left.type == kind]
-        other = f"'{shown(item)}' is {(right if left.type == kind else left).type}"
+        other = f"'{shown(item)}' is no {left.type if left.type == kind else right.type}"
         return scope.fault(item, f"{name} takes two of one type, but {other}. Write {kind}({shown(item)}).")
     if of_days and dates.difference(left.sql, right.sql, t.DATE, part) is None:
         return scope.fault(node, f"{name} does not count in {part}. Write TIMESTAMP_DIFF(later, earlier, {part}).")
