@@ -35,15 +35,10 @@ _WITH_CASE = (
 """Where the letters with case are."""
 _CHEROKEE = range(0x13A0, 0x13F6)
 """Capitals that have small letters, and stay themselves without case."""
-_LOWERED = (
-    *range(0x130),
-    *range(0x131, 0x149),
-    *range(0x14A, 0x17F),
-    0x386,
-    *range(0x388, 0x3CF),
-    *range(0x400, 0x530),
-)
-"""Letters whose lower case DuckDB knows."""
+_COMMON = (range(0xA0, 0x180), range(0x2000, 0x2190), range(0x2460, 0x2500), range(0x3000, 0x3001), range(0xFB00, 0xFB07), range(0xFF00, 0xFFF0))  # fmt: skip
+"""Where those signs are that searches meet: wide letters, small kana, ligatures, blanks, numbers in circles and fractions."""
+_NEAR = 4
+"""How far signs lie apart that stand in one range, with what is between them."""
 _BLOCK = 64
 """Among how many signs one is looked for."""
 _BEFORE, _BEHIND = "\ue000", "\ue001"
@@ -75,11 +70,11 @@ def in_capitals(text: str) -> str:
 
 
 def comparable(text: str) -> str:
-    """Return a text in the form NFKC without case, by which BigQuery searches."""
+    """Return a text in the form NFKC without case, by which BigQuery searches; without a sign that `rare` matches."""
     if re.fullmatch("'(?:[^']|'')*'", text):
         written = unicodedata.normalize("NFKC", text[1:-1].replace("''", "'"))
         return quote_text(written.casefold())
-    return without_case(composed(compatible(text)))
+    return without_case(composed(once(text, lambda given: _replaced(given, _of_common_signs(), "xsign", given))))
 
 
 def _replaced(text: str, known: tuple[str, Mapping[str, str]], other: str, unchanged: str) -> str:
@@ -93,14 +88,31 @@ def _replaced(text: str, known: tuple[str, Mapping[str, str]], other: str, uncha
 
 
 @lru_cache(maxsize=1)
-def _of_signs() -> tuple[str, Mapping[str, str]]:
+def rare() -> str:
+    """Return the regular expression of signs that stand for others, and that searches know nothing of."""
+    codes = [ord(sign) for sign in _expanded() if not any(ord(sign) in block for block in _COMMON)]
+    return f"{NEWER}|[{ranges(codes, _NEAR)}]"
+
+
+@lru_cache(maxsize=1)
+def _expanded() -> Mapping[str, str]:
     expanded = {sign: unicodedata.normalize("NFKD", sign) for sign in map(chr, chain(*_COMPATIBLE))}
-    return _written({sign: more for sign, more in expanded.items() if more != unicodedata.normalize("NFD", sign)})
+    return {sign: more for sign, more in expanded.items() if more != unicodedata.normalize("NFD", sign)}
+
+
+@lru_cache(maxsize=1)
+def _of_signs() -> tuple[str, Mapping[str, str]]:
+    return _written(_expanded())
+
+
+@lru_cache(maxsize=1)
+def _of_common_signs() -> tuple[str, Mapping[str, str]]:
+    return _written({sign: more for sign, more in _expanded().items() if any(ord(sign) in block for block in _COMMON)})
 
 
 @lru_cache(maxsize=1)
 def _of_letters() -> tuple[str, Mapping[str, str]]:
-    letters = [sign for sign in map(chr, chain(*_WITH_CASE)) if sign.casefold() not in {sign, *_lowered(sign)}]
+    letters = ["İ", *(sign for sign in map(chr, chain(*_WITH_CASE)) if sign.casefold() not in {sign, sign.lower()})]
     return _written({sign: sign.casefold() for sign in sorted([*letters, *map(chr, _CHEROKEE)]) if sign not in "ßς"})
 
 
@@ -111,10 +123,6 @@ def _of_capitals() -> tuple[str, Mapping[str, str]]:
     )
 
 
-def _lowered(sign: str) -> set[str]:
-    return {sign.lower()} if ord(sign) in _LOWERED else set()
-
-
 def _written(known: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
     """Return the regular expression of signs, and what they become in texts by the first sign of each."""
     pairs = [f"{sign}{_BEHIND}{more}{_BEFORE}" for sign, more in known.items()]
@@ -122,11 +130,11 @@ def _written(known: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
     return f"[{ranges(map(ord, known))}]", blocks
 
 
-def ranges(codes: Iterable[int]) -> str:
-    """Return what stands in a class of a regular expression for signs by their numbers."""
+def ranges(codes: Iterable[int], near: int = 1) -> str:
+    """Return what stands in a class of a regular expression for signs by their numbers, of which `near` ones make a range."""
     found: list[list[int]] = []
     for code in sorted(codes):
-        if found and found[-1][1] == code - 1:
+        if found and code - found[-1][1] <= near:
             found[-1][1] = code
         else:
             found.append([code, code])

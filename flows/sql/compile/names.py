@@ -134,7 +134,12 @@ def _resolve(path: list[exp.Expr], scope: Scope) -> tuple[Value, list[exp.Expr],
     if not any(around.items for around in scope.outward()):
         return scope.without_from(path[0]), [], None
     names = list(scope.names())
-    known_items = [item.alias for around in scope.outward() for item in around.items if item.alias]
+    known_items = [
+        item.alias
+        for around in scope.outward()
+        for item in around.items
+        if item.alias and not item.alias.startswith(EXTENDED)
+    ]
     if len(path) > 1:
         hint = did_you_mean(first, [*known_items, *names])
         if path[1].name.lower() in map(str.lower, known_items):
@@ -207,7 +212,10 @@ def _resolve_in(scope: Scope, path: list[exp.Expr]) -> tuple[Value, list[exp.Exp
         # All of them stand for faults, of which nobody knows the columns.
         return NOTHING, []
     if len(values) > 1:
-        choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias and not alias.startswith(EXTENDED))
+        if any(alias.startswith(EXTENDED) for alias, _ in values):
+            said = f"'{first}' is ambiguous: |> EXTEND gives a column of that name as well."
+            return scope.fault(path[0], f"{said} Give it another name."), []
+        choices = " or ".join(f"{alias}.{first}" for alias, _ in values if alias)
         if len({alias for alias, _ in values}) == 1:
             return scope.fault(
                 path[0], f"'{first}' is the name of two columns. Give one of them another name with AS."

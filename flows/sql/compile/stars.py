@@ -187,7 +187,7 @@ def _refuse_fields(item: exp.Star, scope: Scope) -> None:
         scope.fault(fields[0], f"{said}. Write |> SELECT with the columns that you need before it.")
     elif rows and item.meta["of_pipe"] == OPEN:
         said = f"{repr(rows[0].alias) if rows[0].alias else 'what UNNEST gives'} stays one STRUCT where no |> SELECT follows"
-        scope.fault(item, f"{said}. Write |> SELECT with the columns that you need behind it.")
+        scope.fault(item, f"{said}. Write |> SELECT behind it, with the columns that you need by their bare names.")
 
 
 def _renamed(marks: exp.Expr, columns: list[tuple[str, Value]], scope: Scope) -> list[tuple[str, Value]]:

@@ -4,7 +4,7 @@
 `$utc1` the first one, a TIMESTAMP, as date and time in UTC, `$moment1` the TIMESTAMP that it means, a text, `$interval` the INTERVAL. `!(text)` raises that error. In
 aggregates `$d` is DISTINCT, `$s` the ORDER BY, `$b` what its values are compared by, `$i` IGNORE NULLS and `$o` what follows the call (FILTER, OVER); `$x` sorts the
 argument, and `$y` what is finite of it, where FLOAT64 is to be added up in one order.
-`$sigma` matches a capital sigma at the end of a word, `$fold1` is the first argument, a STRING, as a comparison without case has it; `$newer` matches what that does not know, `$breaks`
+`$sigma` matches a capital sigma at the end of a word, `$fold1` is the first argument, a STRING, as a comparison without case has it; `$rare` matches what that does not know, `$newer` what no folding does, `$breaks`
 words with the one sign between them, `$signs` each sign of UTF-8 in hexadecimal digits, or else one byte,
 `$casefold` is the first argument without case, `$capitals` in capitals, `$soundex` its code, `$textprint` and `$blobprint` its fingerprint, `$address` the IP address that it is and
 `$iptext` that of one, `$host` the host of the URL that it is, `$suffix` the public suffix of that, `$domain` the domain below it.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from flows.sql.addresses import packed, text_of
 from flows.sql.decimals import covariance, divide, round_float, variance
 from flows.sql.fingerprint import fingerprint
-from flows.sql.folded import NEWER, comparable, in_capitals, without_case
+from flows.sql.folded import NEWER, comparable, in_capitals, rare, without_case
 from flows.sql.hosts import host, public_suffix, registered_domain
 from flows.sql.interval_texts import read as interval_of
 from flows.sql.once import bound, failure
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _SPACES = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _TOKEN = re.compile(
-    r"\$(\d|\*|\||null|spaces|signs|breaks|newer|sigma|soundex|casefold|capitals|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|interval|[dsoibxy])|!\(([^)]*)\)"
+    r"\$(\d|\*|\||null|spaces|signs|breaks|newer|rare|sigma|soundex|casefold|capitals|textprint|blobprint|address|iptext|host|suffix|domain|fold\d|utc\d|moment\d|interval|[dsoibxy])|!\(([^)]*)\)"
 )
 _BREAKS = r"\s\x0b\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\[\](){}/|\\<>!?@\"^#$&~_,.:;*%+\-"
 _CASED, _IGNORED = (
@@ -88,6 +88,7 @@ _COMPOSED: dict[str, Callable[[str], str]] = {
     "soundex": _soundex,
     "casefold": without_case,
     "capitals": in_capitals,
+    "rare": lambda _: quote_text(rare()),
     "textprint": lambda text: fingerprint(f"encode({text})"),
     "blobprint": fingerprint,
     "address": lambda text: bound([text], lambda names: packed(names[0])),

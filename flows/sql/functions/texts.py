@@ -10,7 +10,7 @@ TRANSLATE(STRING, STRING, STRING) -> STRING = translate($1, $2, $3) -- fails whe
 SOUNDEX(STRING) -> STRING = $soundex
 TO_CODE_POINTS(STRING) -> ARRAY<INT64> = list_transform(regexp_extract_all($1, '(?s).'), lambda xsign: CAST(unicode(xsign) AS BIGINT))
 CODE_POINTS_TO_STRING(ARRAY<INT64>) -> STRING = CASE WHEN list_count($1) <> len($1) THEN NULL WHEN len(list_filter($1, lambda xcode: xcode NOT BETWEEN 0 AND 1114111 OR xcode BETWEEN 55296 AND 57343)) > 0 THEN !(a number is no character) ELSE array_to_string(list_transform($1, lambda xcode: chr(CAST(xcode AS INTEGER))), '') END
-CONTAINS_SUBSTR(STRING, STRING) -> BOOL = contains($fold1, $fold2) -- lacks where regexp_matches($1 || $2, $newer): CONTAINS_SUBSTR of a text with signs of Unicode 14 or later: write STRPOS
+CONTAINS_SUBSTR(STRING, STRING) -> BOOL = contains($fold1, $fold2) -- lacks where regexp_matches($1 || $2, $rare): CONTAINS_SUBSTR of a text with rare signs that stand for others: write STRPOS, or NORMALIZE them first
 ARRAY_TO_STRING(ARRAY<STRING>, STRING, STRING) -> STRING = CASE WHEN len($1) = 0 THEN '' ELSE list_reduce(list_transform($1, lambda xitem: coalesce(xitem, $3)), lambda x, y: x || $2 || y) END -- strict
 NET.HOST(STRING) -> STRING = $host
 NET.PUBLIC_SUFFIX(STRING) -> STRING = $suffix -- by the list of public suffixes that is installed, those of registries alone, while BigQuery's own may be of another day

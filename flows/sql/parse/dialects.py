@@ -52,8 +52,8 @@ FLATTEN: TABLE \( FLATTEN\b | FLATTEN | CROSS JOIN UNNEST(array) AS item
 TOP: SELECT (?:DISTINCT |ALL )?TOP (?:\d|\() | TOP | ORDER BY and LIMIT at the end
 ALL: LIMIT ALL\b | LIMIT ALL | no LIMIT at all
 PERCENT: LIMIT \S+ PERCENT\b | LIMIT in PERCENT | QUALIFY PERCENT_RANK() OVER (ORDER BY value) <= 0.1
-ORDINALITY: WITH ORDINALITY\b | WITH ORDINALITY | WITH OFFSET AS place, which counts from 0
-FILL: WITH FILL\b | WITH FILL | a LEFT JOIN behind UNNEST(GENERATE_ARRAY(...)), which gives what is missing
+ORDINALITY: WITH ORDINALITY\b(?! AS\b) | WITH ORDINALITY | WITH OFFSET AS place, which counts from 0
+FILL: WITH FILL\b(?! AS\b) | WITH FILL | a LEFT JOIN behind UNNEST(GENERATE_ARRAY(...)), which gives what is missing
 TIES: WITH TIES\b | WITH TIES | QUALIFY RANK() OVER (ORDER BY value) <= 10
 NOLOCK: \( NOLOCK \) | (NOLOCK) | the table alone
 INTO: INTO [#\w]* | SELECT INTO | the SELECT alone: its rows go to the table that the file names

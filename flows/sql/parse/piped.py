@@ -116,8 +116,13 @@ class Piped:
             return self._core
         return self._select(self._all())
 
-    def result(self) -> Words:
-        """Return the whole query, which gives its columns to nobody or by a name of its own: rows of ARRAYs are one value each."""
+    def result(self, reader: str = "") -> Words:
+        """Return the whole query, of whose FROM the rows of ARRAYs are one value each where nothing takes them apart.
+
+        To a FROM around them they are their fields, and so is one of them alone to all that read it by the name of a WITH.
+        """
+        if reader in {"FROM", "EXISTS"} or (reader == "WITH" and not (self._core or self._reads_several())):
+            return self.query()
         found = None if self._core or self._changes.carried else columns_of(self._from)
         return opened(self._select(found) if found else self.query())
 

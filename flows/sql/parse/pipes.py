@@ -13,7 +13,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from flows.model.errors import Fault, SqlError
 from flows.sql.parse.brackets import Word, after_with, closing, in_no_brackets, split
 from flows.sql.parse.piped import Piped
-from flows.sql.parse.piped_columns import settled
+from flows.sql.parse.piped_columns import EXTENDED, settled
+from flows.sql.parse.piped_names import BEFORE
 from flows.sql.parse.piped_operators import OF_ROWS, SETS
 from flows.sql.parse.spelling import behind
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from flows.sql.parse.brackets import Words
 
 
-_NAMING = {TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER}
+_NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
 _BEHIND_FROM = {
     "WHERE",
     "SELECT",
@@ -48,6 +49,10 @@ def without_pipes(
         Word(one.token_type, one.text, sql[one.start : one.end + 1], one.line, at > 0 and tokens[at - 1].end + 1 == one.start)
         for at, one in enumerate(tokens)
     ]  # fmt: skip
+    for word in words:
+        if word.kind in _NAMES and word.text.lower().startswith((BEFORE, EXTENDED)):
+            message = f"'{word.text}' begins as names that stand for pipes. Write another name."
+            raise SqlError([Fault(word.line, message)])
     text, found = "", []
     for word in _lowered(words, tokenize):
         text = behind(text, word.written, glued=word.glued)
@@ -74,12 +79,10 @@ def _is_of_one_row(step: Words) -> bool:
     )
 
 
-def _lowered(
-    words: Words, tokenize: Callable[[str], Sequence[Token]], *, in_array: bool = False, in_from: bool = False
-) -> Words:
+def _lowered(words: Words, tokenize: Callable[[str], Sequence[Token]], reader: str = "") -> Words:
     """Return the words of one level, and of all within, without pipes.
 
-    `in_array` says whether ARRAY takes its rows as they stand, `in_from` whether a FROM reads it that gives it no name.
+    `reader` says what reads the level, if ARRAY, EXISTS, FROM or WITH does.
     """
     inside: Words = []
     at = 0
@@ -87,9 +90,7 @@ def _lowered(
         end = closing(words, at) if words[at].kind == TokenType.L_PAREN else at
         inside.append(words[at])
         if end > at:
-            of_array = words[at - 1].upper == "ARRAY" if at else in_array
-            in_from = at > 0 and _is_nameless_item(words[at - 1], words[end + 1 : end + 2])
-            inside += [*_lowered(words[at + 1 : end], tokenize, in_array=of_array, in_from=in_from), words[end]]
+            inside += [*_lowered(words[at + 1 : end], tokenize, _reader(words, at, end, reader)), words[end]]
         at = end + 1
     begins = after_with(inside)
     ends = len(inside) - (bool(inside) and inside[-1].kind == TokenType.SEMICOLON)
@@ -101,15 +102,24 @@ def _lowered(
     steps = _limited_first(steps)
     for at, step in enumerate(steps, 1):
         pipe.apply(step, steps[at:])
-    if in_array:
+    if reader == "ARRAY":
         pipe.refuse_lost("ARRAY")
-    query = pipe.query() if in_from else pipe.result()
-    return [*_naming(inside[:begins], pipe.named, words[0]), *query, *inside[ends:]]
+    query = [*_naming(inside[:begins], pipe.named, words[0]), *pipe.result(reader), *inside[ends:]]
+    return settled(query) if reader == "EXISTS" else query
 
 
-def _is_nameless_item(before: Word, behind: Words) -> bool:
-    is_item = before.upper in {"FROM", "JOIN"} or before.kind == TokenType.COMMA
-    return is_item and not any(word.kind in _NAMING or word.upper in SETS for word in behind)
+def _reader(words: Words, at: int, end: int, around: str) -> str:
+    """Return what reads the query in a bracket; `around` reads all of the words."""
+    if not at:
+        return around if end == len(words) - 1 else ""
+    if {word.upper for word in words[end + 1 : end + 2]} & SETS:
+        return ""
+    before = words[at - 1]
+    if before.kind == TokenType.ALIAS:
+        return "WITH"
+    if before.upper in {"FROM", "JOIN"} or before.kind == TokenType.COMMA:
+        return "FROM"
+    return before.upper if before.upper in {"ARRAY", "EXISTS"} else ""
 
 
 def _refuse_clauses(first: Words) -> None:
@@ -120,7 +130,7 @@ def _refuse_clauses(first: Words) -> None:
             message = f"'{first[after].written}' stands behind a query in brackets. Write FROM before the query."
             raise SqlError([Fault(first[after].line, f"syntax error: {message}")])
     elif first and first[0].kind not in {TokenType.FROM, TokenType.SELECT}:
-        message = f"'{first[0].written}' begins no query. Write FROM {first[0].written}."
+        message = f"'{first[0].written}' begins no query. Write FROM before it."
         raise SqlError([Fault(first[0].line, f"syntax error: {message}")])
     if first and first[0].kind == TokenType.FROM:
         for word in (first[place] for place in in_no_brackets(first)):
