@@ -21,7 +21,7 @@ from tests.simulator.house import ABOUT, EVENTS, TOTALS
 NAME, WINDOWS = "derived.slow", 24
 SLOW = (
     "SELECT day, SUM(amount) + 0 * SUM(LENGTH(REPEAT(CAST(x AS STRING), 20))) AS n"
-    " FROM core.events CROSS JOIN UNNEST(GENERATE_ARRAY(1, 8000)) AS x CROSS JOIN UNNEST(GENERATE_ARRAY(1, 40)) AS y"
+    " FROM core.events CROSS JOIN UNNEST(GENERATE_ARRAY(1, 8000)) AS x CROSS JOIN UNNEST(GENERATE_ARRAY(1, 120)) AS y"
     " WHERE day >= DATE(@window_start) AND day < DATE(@window_end) GROUP BY day"
 )
 
