@@ -77,6 +77,7 @@ def only(sql):
         ("SELECT created_at - INTERVAL '7 days' AS a FROM core.orders", "1: 'INTERVAL '7 days'' is not GoogleSQL. Write INTERVAL 7 DAY."),
         ("SELECT created_at - INTERVAL 7 DAYS AS a FROM core.orders", "1: 'INTERVAL 7 DAYS' is not GoogleSQL. Write INTERVAL 7 DAY."),
         ("SELECT 'abc AS x", "1: syntax error: ' is opened and not closed on its line."),
+        ("SELECT 1 AS a,\n'b\nc' AS x", "2: syntax error: ' is opened and not closed on its line. Write \\n, or ''' around several lines."),
         ("SELECT\n? AS x", "2: a positional parameter (?) has no value here. Write @window_start or @window_end."),
         ("SELECT\n@window_stat AS x", "2: '@window_stat' is not a parameter. Did you mean '@window_start'?"),
         ("SELECT @day AS x", "1: '@day' is not a parameter. Write @window_start or @window_end."),

@@ -47,7 +47,9 @@ def misplaced(sql: str, tokens: Sequence[Token], words: set[str]) -> Iterator[Fa
         if kind == _SEMICOLON:
             break
         if message := _RULES[kind](reader, at):
-            yield Fault(tokens[at].line, f"syntax error: {message}")
+            # The tokenizer has the line on which a text ends.
+            lines = sql.count("\n", tokens[at].start, tokens[at].end)
+            yield Fault(tokens[at].line - lines, f"syntax error: {message}")
             return
         if kind in _OPENS:
             reader.open(at)

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from flows.sql.parse.tree import Nodes
 
 _PREFIXES: dict[str, type[exp.Expr]] = {"SAFE": exp.SafeFunc, "NET": exp.NetFunc}
-
-
 _OPERATORS = (exp.Binary, exp.Unary, exp.Between)
 _ARGUMENTS = {"this", "expressions"}
 
